@@ -1,0 +1,141 @@
+// The program: commander splits the command line and writes the help, the flag table gives the values, and the one
+// catch turns whatever was thrown into lines for people and an exit code.
+import { Command as Program, CommanderError, Option } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
+import { type Command, commands } from './commands/index.ts'
+import { describeError, exitCodeOf, exitCodes, flattenErrors, MetalkitError, UsageError } from './errors.ts'
+import { createReporter, type Io } from './io.ts'
+import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions } from './options.ts'
+
+type Texts = Partial<Record<FlagName, string>>
+
+/** What help says of a flag: text, variables, key in metal.yaml, default. */
+function describeFlag(flag: Flag): string {
+  const notes = [
+    flag.env.length > 0 ? `env ${flag.env.join(', ')}` : '',
+    flag.config === undefined ? '' : `metal.yaml ${flag.config}`,
+    (flag.computed ?? flag.fallback) ? `default ${flag.computed ?? flag.fallback}` : '',
+  ].filter((note) => note !== '')
+  return `${flag.help} (${notes.join('; ')})`
+}
+
+/** A commander option for a flag. Booleans take a value too: normaliseArgs always gives one. */
+function optionOf(name: FlagName): Option {
+  const flag: Flag = flags[name]
+  const option = new Option(
+    `${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name} <${flag.placeholder ?? 'bool'}>`,
+    describeFlag(flag),
+  )
+  return flag.kind === 'count'
+    ? option.argParser((text: string, before: string | undefined) =>
+        text === '+1' ? String(Number(before ?? 0) + 1) : text,
+      )
+    : option
+}
+
+/** The texts commander found, by flag name in code. */
+function textsOf(program: Program, names: readonly FlagName[]): Texts {
+  const texts: Texts = {}
+  for (const name of names) {
+    const text: unknown = program.getOptionValue(optionOf(name).attributeName())
+    if (typeof text === 'string') texts[name] = text
+  }
+  return texts
+}
+
+/** Builds the commander program; `start` is called with the command that was asked for. */
+function buildProgram(
+  io: Io,
+  start: (command: Command, args: (string | undefined)[], texts: Texts, global: Texts) => Promise<void>,
+): Program {
+  const globalNames = ['quiet', 'verbose'] as const
+  const program = new Program('metalkit')
+    .description(
+      'Boot your own operating system on rented bare metal, over iPXE, with the serial console in your terminal.',
+    )
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => {},
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .configureHelp({
+      showGlobalOptions: true,
+      optionTerm: (option) => option.flags.replace(' <bool>', '').replace(/^--/, '    --'),
+    })
+    .version(manifest.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      '\nA flag counts before its environment variable, that before metal.yaml, that before the default.\nFlags are written with one dash or two, values with a space or an equals sign: -serve :8080, --serve=:8080.',
+    )
+  for (const name of globalNames) program.addOption(optionOf(name))
+  for (const command of commands) {
+    let parent = program
+    const words = command.words.split(' ')
+    for (const word of words.slice(0, -1)) {
+      parent = parent.commands.find((sub) => sub.name() === word) ?? parent.command(word).description(command.summary)
+    }
+    const sub = parent
+      .command(words.at(-1) ?? '')
+      .summary(command.summary)
+      .description(command.description)
+    for (const argument of command.arguments) {
+      sub.argument(argument.optional ? `[${argument.name}]` : `<${argument.name}>`, argument.help, argument.fallback)
+    }
+    if (command.passthrough) sub.argument('[command...]', 'after --, a command to run and what to give it')
+    for (const name of command.flags) sub.addOption(optionOf(name))
+    sub.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`)
+    sub.action(() =>
+      start(command, sub.processedArgs.flat(), textsOf(sub, command.flags), textsOf(program, globalNames)),
+    )
+  }
+  return program
+}
+
+/** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
+function usageError(error: CommanderError): UsageError {
+  const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
+  return new UsageError(what.replaceAll("'", '"'), {
+    hint: suggestion === undefined ? 'see metalkit --help' : `did you mean ${suggestion}?`,
+  })
+}
+
+/**
+ * Runs the program.
+ * @param argv the arguments after the program's name
+ * @returns the exit code; never throws for what a user can do wrong
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let report = createReporter(io.stderr, 0)
+  let code: number = exitCodes.success
+  try {
+    const program = buildProgram(io, async (command, args, texts, global) => {
+      const { quiet, verbose } = await resolveOptions(['quiet', 'verbose'], global, io.env)
+      report = createReporter(io.stderr, quiet ? -1 : verbose)
+      const options = await resolveOptions(command.flags, texts, io.env)
+      const body = await command.load()
+      code = (await body.execute(args, options, { ...io, report })) ?? exitCodes.success
+    })
+    await program.parseAsync(argv.length === 0 ? ['--help'] : normaliseArgs(argv), { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.success
+      if (error.code === 'commander.help') return exitCodes.usage
+      report.error(describeError(usageError(error)))
+      return exitCodes.usage
+    }
+    for (const one of flattenErrors(error)) {
+      report.error(describeError(one))
+      if (!(one instanceof MetalkitError) && one instanceof Error && report.verbosity > 0) report.error(one.stack ?? '')
+    }
+    return exitCodeOf(error)
+  }
+}

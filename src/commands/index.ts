@@ -1,0 +1,157 @@
+// What the program can do: the commands as help shows them. Pure data, so that --help loads nothing else; a body is
+// imported when its command runs.
+import type { Context } from '../io.ts'
+import type { FlagName, Options } from '../options.ts'
+
+/** A positional argument; the value is undefined where it is optional, has no default and is not given. */
+export interface Argument {
+  name: string
+  help: string
+  optional?: boolean
+  fallback?: string
+}
+
+/** A command: the words that call it, its flags, and where its body is. */
+export interface Command<N extends FlagName = FlagName> {
+  words: string
+  summary: string
+  description: string
+  arguments: readonly Argument[]
+  /** Takes `-- COMMAND…` after its own arguments. */
+  passthrough?: boolean
+  flags: readonly N[]
+  examples: readonly string[]
+  load: () => Promise<Body<N>>
+}
+
+/** The module of a command's body. A number that execute returns is the exit code. */
+export interface Body<N extends FlagName = FlagName> {
+  execute(args: readonly (string | undefined)[], options: Options<N>, context: Context): Promise<number | void>
+}
+
+function command<const N extends FlagName>(declaration: Command<N>): Command<N> {
+  return declaration
+}
+
+const runFlags = [
+  'baseUrl',
+  'serve',
+  'metro',
+  'zone',
+  'machine',
+  'arch',
+  'hostname',
+  'imgName',
+  'alwaysPxe',
+  'device',
+  'keep',
+  'console',
+  'waitFor',
+  'timeout',
+  'apiKey',
+  'projectId',
+  'apiUrl',
+  'sos',
+  'identity',
+  'knownHosts',
+] as const satisfies readonly FlagName[]
+/** The options `run` is given. */
+export type RunOptions = Options<(typeof runFlags)[number]>
+
+const run = command({
+  words: 'run equinixmetal',
+  summary: 'rent a machine, boot an image on it, attach to its console, give it back',
+  description:
+    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its\nserial console, and deletes it at the end, however the run ends, unless --keep is given.',
+  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true }],
+  flags: runFlags,
+  examples: [
+    'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    'metalkit run equinixmetal -base-url http://boot.example.com -machine c3.large.arm64 -keep linuxkit',
+    "metalkit run equinixmetal -base-url http://boot.example.com -wait-for 'login:' -timeout 20m linuxkit",
+  ],
+  load: () => import('./run.ts'),
+})
+
+const pushFlags = ['baseUrl', 'imgName', 'arch', 'decompress', 'destination'] as const satisfies readonly FlagName[]
+/** The options `push` is given. */
+export type PushOptions = Options<(typeof pushFlags)[number]>
+
+const push = command({
+  words: 'push equinixmetal',
+  summary: 'write an image and its iPXE script to where machines can fetch them',
+  description:
+    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all.',
+  arguments: [
+    { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, fallback: 'equinixmetal' },
+  ],
+  flags: pushFlags,
+  examples: [
+    'metalkit push equinixmetal -base-url http://boot.example.com linuxkit',
+    'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
+  ],
+  load: () => import('./push.ts'),
+})
+
+const serveFlags = ['directory', 'port'] as const satisfies readonly FlagName[]
+/** The options `serve` is given. */
+export type ServeOptions = Options<(typeof serveFlags)[number]>
+
+const serve = command({
+  words: 'serve',
+  summary: 'serve a folder over HTTP to machines that boot',
+  description: 'Serves the files of a folder, and nothing outside it, until Ctrl-C; logs each request.',
+  arguments: [{ name: 'directory', help: 'folder to serve; the same as --directory', optional: true }],
+  flags: serveFlags,
+  examples: ['metalkit serve ./out', 'metalkit serve -port 127.0.0.1:9000 -directory /srv/www'],
+  load: () => import('./serve.ts'),
+})
+
+const attachFlags = [
+  'waitFor',
+  'timeout',
+  'apiKey',
+  'apiUrl',
+  'sos',
+  'identity',
+  'knownHosts',
+] as const satisfies readonly FlagName[]
+/** The options `console` is given. */
+export type AttachOptions = Options<(typeof attachFlags)[number]>
+
+const attach = command({
+  words: 'console',
+  summary: 'attach to the serial console of a machine that already runs',
+  description:
+    "Attaches to a machine's serial console over SSH (SOS). At a terminal, ~. on a new line leaves and ~? helps.",
+  arguments: [{ name: 'device', help: 'id of the machine' }],
+  flags: attachFlags,
+  examples: [
+    'metalkit console 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+    "metalkit console -wait-for 'login:' 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
+  ],
+  load: () => import('./console.ts'),
+})
+
+const labFlags = ['machines', 'labPort', 'sosPort'] as const satisfies readonly FlagName[]
+/** The options `lab` is given. */
+export type LabOptions = Options<(typeof labFlags)[number]>
+
+const lab = command({
+  words: 'lab',
+  summary: 'a Metal API, an SOS console and machines on this computer',
+  description:
+    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.',
+  arguments: [{ name: 'env', help: 'print export lines for the running lab', optional: true }],
+  passthrough: true,
+  flags: labFlags,
+  examples: [
+    'metalkit lab',
+    'eval "$(metalkit lab env)"',
+    'metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080 linuxkit',
+  ],
+  load: () => import('./lab.ts'),
+})
+
+/** All commands, in the order of the help. */
+export const commands: readonly Command[] = [run, push, serve, attach, lab]

@@ -1,0 +1,147 @@
+// The error family. A subclass is a way for a run to end: it fixes the exit code and names the layer that failed.
+// A message reads: what failed with the value quoted, and why; the hint says what to do next. Both are one line.
+
+/** Exit codes of the program; the table in docs/exit-codes.md says the same for users. */
+export const exitCodes = {
+  success: 0,
+  internal: 1,
+  usage: 2,
+  authentication: 3,
+  api: 4,
+  image: 5,
+  machine: 6,
+  console: 7,
+  pattern: 8,
+  machineLeft: 9,
+  lab: 10,
+} as const
+
+interface ErrorOptions {
+  /** What to do next, as half a sentence: "run linuxkit build first". */
+  hint?: string
+  cause?: unknown
+}
+
+/** An ending the user can understand and act on. Anything else that is thrown is a defect in metalkit. */
+export abstract class MetalkitError extends Error {
+  abstract readonly exitCode: number
+  /** The part of the work that failed, printed before the message. */
+  abstract readonly layer: string
+  readonly hint: string | undefined
+
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.hint = options.hint
+  }
+}
+
+/** The command line, the environment or the configuration file is wrong. */
+export class UsageError extends MetalkitError {
+  readonly exitCode = exitCodes.usage
+  readonly layer = 'usage'
+}
+
+/** The API does not accept the token (401). */
+export class AuthenticationError extends MetalkitError {
+  readonly exitCode = exitCodes.authentication
+  readonly layer = 'metal'
+}
+
+/** The API refused or did not answer as it should. */
+export class ApiError extends MetalkitError {
+  readonly exitCode = exitCodes.api
+  readonly layer = 'metal'
+  /** HTTP status, absent where there was no answer. */
+  readonly status: number | undefined
+
+  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+    super(message, options)
+    this.status = options.status
+  }
+}
+
+/** A kernel, initrd or cmdline on disk cannot be used or copied. */
+export class ImageError extends MetalkitError {
+  readonly exitCode = exitCodes.image
+  readonly layer = 'image'
+}
+
+/** Serving, or a URL that machines are to fetch, does not work. */
+export class ServeError extends MetalkitError {
+  readonly exitCode = exitCodes.image
+  readonly layer = 'serve'
+}
+
+/** The machine failed, vanished or took too long. */
+export class MachineError extends MetalkitError {
+  readonly exitCode = exitCodes.machine
+  readonly layer = 'machine'
+}
+
+/** The serial console could not be reached, trusted or kept. */
+export class ConsoleError extends MetalkitError {
+  readonly exitCode = exitCodes.console
+  readonly layer = 'console'
+}
+
+/** The console did not show what was waited for. */
+export class PatternError extends MetalkitError {
+  readonly exitCode = exitCodes.pattern
+  readonly layer = 'console'
+}
+
+/** A machine this program rented could not be given back: the message names it, the hint says how to delete it. */
+export class MachineLeftError extends MetalkitError {
+  readonly exitCode = exitCodes.machineLeft
+  readonly layer = 'machine'
+}
+
+/** The local cloud could not start or run. */
+export class LabError extends MetalkitError {
+  readonly exitCode = exitCodes.lab
+  readonly layer = 'lab'
+}
+
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+
+/** A signal ended the run; the exit code is the shell's: 128 and the signal's number. */
+export class InterruptedError extends MetalkitError {
+  readonly exitCode: number
+  readonly layer = 'interrupted'
+  readonly signal: keyof typeof signalNumbers
+
+  constructor(signal: keyof typeof signalNumbers) {
+    super(`by ${signal}`)
+    this.signal = signal
+    this.exitCode = 128 + signalNumbers[signal]
+  }
+}
+
+/** The errors inside one: cleanup that fails while an error is on its way out arrives as a SuppressedError pair. First cause first. */
+export function flattenErrors(error: unknown): unknown[] {
+  if (error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error) {
+    return [...flattenErrors(error.suppressed), ...flattenErrors(error.error)]
+  }
+  return [error]
+}
+
+/** One line for people: `image: "x-kernel" does not exist; run linuxkit build first`. */
+export function describeError(error: unknown): string {
+  if (error instanceof MetalkitError) {
+    return `${error.layer}: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`
+  }
+  return `internal error: ${error instanceof Error ? error.message : String(error)}`
+}
+
+/** The exit code of an ending: a machine left behind outweighs what led to it, otherwise the first cause counts. */
+export function exitCodeOf(error: unknown): number {
+  const errors = flattenErrors(error)
+  const decisive = errors.find((one) => one instanceof MachineLeftError) ?? errors[0]
+  return decisive instanceof MetalkitError ? decisive.exitCode : exitCodes.internal
+}
+
+/** The code of a Node system error (`ENOENT`), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

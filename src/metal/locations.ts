@@ -1,0 +1,33 @@
+// Where machines stand. The API takes metros since 2023; people and scripts still know facilities.
+
+/** Codes of the metros (equinix-metal's packet-python fixtures, 2023). */
+export const metros = 'am at ch da dc dt fr hk ho kc la ld mr ny pa pi px se sg sl sv sy tr ty'.split(' ')
+
+/** Facility to metro. */
+export const facilities: Readonly<Record<string, string>> = {
+  dc13: 'dc',
+  iad1: 'dc',
+  iad2: 'dc',
+  da11: 'da',
+  dfw1: 'da',
+  dfw2: 'da',
+  sv15: 'sv',
+  sjc1: 'sv',
+  am6: 'am',
+  ams1: 'am',
+  ny5: 'ny',
+  ny7: 'ny',
+  ewr1: 'ny',
+}
+
+/** The metro of a facility code, undefined where it is unknown. Newer codes are the metro's and a number (`fr2`). */
+export function metroOfFacility(facility: string): string | undefined {
+  const code = facility.toLowerCase()
+  const prefix = /^([a-z]{2})\d+$/.exec(code)?.[1]
+  return facilities[code] ?? (prefix !== undefined && metros.includes(prefix) ? prefix : undefined)
+}
+
+/** The known facilities of a metro, those with SOS hosts of their own. */
+export function facilitiesOfMetro(metro: string): string[] {
+  return Object.keys(facilities).filter((facility) => facilities[facility] === metro)
+}
