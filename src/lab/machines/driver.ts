@@ -1,0 +1,33 @@
+// What the lab asks of a kind of machine: to be switched on, to have a serial line, and to say when it went off.
+import type { Duplex } from 'node:stream'
+
+/** A machine to switch on. */
+export interface MachineSpec {
+  /** Device id. */
+  id: string
+  hostname: string
+  arch: 'x86_64' | 'aarch64'
+  cpus: number
+  memoryMib: number
+  mac: string
+  /** URL of the iPXE script the lab's boot server has for this machine; it chains to the user's. */
+  bootUrl: string
+}
+
+/** Why a machine went off: by itself (poweroff), because it was switched off, or because it could not run. */
+export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'failed'; detail: string }
+
+/** A machine that is on. Disposing it pulls the plug and waits until it is off. */
+export interface PoweredMachine extends AsyncDisposable {
+  /** Its serial line: what it prints is read, what is typed is written. */
+  serial: Duplex
+  /** Fulfilled once it is off, whatever the cause; never rejected. */
+  off: Promise<PowerLoss>
+}
+
+/** A kind of machine. */
+export interface MachineDriver {
+  readonly kind: 'qemu' | 'simulated'
+  /** Switches a machine on. @throws LabError when it cannot be */
+  powerOn(spec: MachineSpec): Promise<PoweredMachine>
+}

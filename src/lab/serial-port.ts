@@ -1,0 +1,49 @@
+// A device's serial line between the machine and SOS. It outlives power cycles, keeps nothing (no scrollback, as the real
+// service), and has one listener at most.
+import type { Duplex } from 'node:stream'
+
+/** What is typed while the machine is off goes nowhere; what it prints while nobody listens is gone. */
+export class SerialPort {
+  #line: Duplex | undefined
+  #listener: ((bytes: Buffer) => void) | undefined
+  #onHangUp: (() => void) | undefined
+
+  /** Connects the line of a machine that was switched on; it disconnects itself when the machine goes off. */
+  connect(line: Duplex): void {
+    this.#line = line
+    line.on('data', (bytes: Buffer) => this.#listener?.(bytes))
+    line.on('error', () => {})
+    line.on('close', () => {
+      if (this.#line === line) this.#line = undefined
+    })
+  }
+
+  /**
+   * Starts listening.
+   * @param listener gets what the machine prints
+   * @param onHangUp is called when the device is deleted
+   * @returns a handle that stops it, or undefined where somebody listens already
+   */
+  attach(listener: (bytes: Buffer) => void, onHangUp: () => void): Disposable | undefined {
+    if (this.#listener !== undefined) return undefined
+    this.#listener = listener
+    this.#onHangUp = onHangUp
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#listener !== listener) return
+        this.#listener = undefined
+        this.#onHangUp = undefined
+      },
+    }
+  }
+
+  /** Types into the machine. */
+  type(bytes: Buffer): void {
+    this.#line?.write(bytes)
+  }
+
+  /** The device is gone: ends the session that listens. */
+  hangUp(): void {
+    this.#onHangUp?.()
+  }
+}
