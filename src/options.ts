@@ -74,6 +74,13 @@ function parseText(text: string): string {
   return text
 }
 
+/** A token as a file or a CI variable brings it, often with a newline behind it. */
+function parseToken(text: string): string {
+  const token = text.trim()
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal('holds characters no token has', 'copy it again')
+  return token
+}
+
 const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** A duration as Go writes it (`90s`, `1h30m`, `500ms`), in milliseconds. */
@@ -89,7 +96,7 @@ function parseDuration(text: string): number {
   return total
 }
 
-/** A base URL without its trailing slashes; machines append `/<name>-kernel` to it. */
+/** A base URL, kept as it is given: machines append `/<name>-kernel` to it. */
 function parseBaseUrl(text: string): string {
   const hint = 'write it as http://host[:port]/path'
   if (text === '') throw new Refusal('is empty', hint)
@@ -195,7 +202,7 @@ export const flags = {
       secret: true,
       help: 'API token; a variable or metal.yaml keeps it out of the process list',
     },
-    parseText,
+    parseToken,
   ),
   projectId: value(
     { name: 'project-id', placeholder: 'uuid', config: 'project-id', help: 'project the machine belongs to' },

@@ -63,7 +63,7 @@ const run = command({
   summary: 'rent a machine, boot an image on it, attach to its console, give it back',
   description:
     'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its\nserial console, and deletes it at the end, however the run ends, unless --keep is given.',
-  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true }],
+  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote' }],
   flags: runFlags,
   examples: [
     'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',

@@ -104,6 +104,8 @@ export interface DeviceUpdateInput {
   hostname?: string
   ipxe_script_url?: string
   always_pxe?: boolean
+  tags?: string[]
+  locked?: boolean
 }
 
 /** `type` of POST /devices/{id}/actions. */

@@ -1,0 +1,84 @@
+// What an answer of the API means: the thing that was asked for, or an error that can be shown.
+import type { z } from 'zod'
+import { ApiError, AuthenticationError } from '../errors.ts'
+import { errorSchema } from './schema.ts'
+import type { Answer, NoAnswerError } from './transport.ts'
+
+/** A call of the API. */
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  path: string
+  /** What is being done, for errors: "creating a machine". */
+  doing: string
+  body?: unknown
+  signal?: AbortSignal | undefined
+}
+
+/** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or not to be read. */
+export class UncertainError extends ApiError {}
+
+/** True for an answer that says a device is not there (any more): 404, or 403 for one the API has taken back. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 403 || error.status === 404)
+}
+
+function contentTypeOf(answer: Answer): string {
+  return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
+}
+
+/** The words of an API error, on one line and without control characters, which could play tricks on a terminal. */
+function wordsOf(answer: Answer): string {
+  let words: string | undefined
+  try {
+    const parsed = errorSchema.safeParse(JSON.parse(answer.text))
+    words = parsed.success ? (parsed.data.errors?.join('; ') ?? parsed.data.error) : undefined
+  } catch {
+    words = undefined
+  }
+  const clean = words?.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500)
+  return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's form)`
+}
+
+function requestIdOf(answer: Answer): string {
+  const id = answer.headers['x-request-id']
+  return id !== undefined && /^[\w.:-]{1,100}$/.test(id) ? ` [request ${id}]` : ''
+}
+
+/** What a 2xx answer carries. @throws UncertainError (after a POST) or ApiError when it is not what it should be */
+export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, schema: S): z.infer<S> {
+  const unreadable = (why: string) => {
+    const message = `${call.doing}: the answer (${answer.status}) ${why}${requestIdOf(answer)}`
+    const options = { status: answer.status, hint: 'check that --api-url is a Metal API' }
+    return call.method === 'POST' ? new UncertainError(message, options) : new ApiError(message, options)
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(answer.text)
+  } catch {
+    throw unreadable(`is not whole JSON (${contentTypeOf(answer)}, ${answer.text.length} characters)`)
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  throw unreadable(`lacks a proper "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)
+}
+
+/** The error for a call that was never answered. */
+export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiError {
+  const message = `${call.doing}: ${lost.message} (${new URL(apiUrl).host})`
+  const options = { hint: 'check --api-url and the network', cause: lost }
+  return call.method === 'POST' && !lost.neverSent
+    ? new UncertainError(message, options)
+    : new ApiError(message, options)
+}
+
+/** The error for an answer that is not 2xx. */
+export function refusal(call: Call, answer: Answer): ApiError | AuthenticationError {
+  const { status } = answer
+  const message = `${call.doing}: the API answered ${status}${wordsOf(answer)}${requestIdOf(answer)}`
+  if (status === 401) {
+    return new AuthenticationError(message, { hint: 'check --api-key, METAL_API_TOKEN or token in metal.yaml' })
+  }
+  return status >= 500 && call.method === 'POST'
+    ? new UncertainError(message, { status })
+    : new ApiError(message, { status })
+}

@@ -1,0 +1,204 @@
+// The Metal API as calls that either give what they say or throw an error that can be shown.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { z } from 'zod'
+import type { Reporter } from '../io.ts'
+import { type Call, noAnswer, readAnswer, refusal } from './answer.ts'
+import { decideRetry } from './retry.ts'
+import {
+  type Device,
+  type DeviceAction,
+  type DeviceCreateInput,
+  type DeviceEvent,
+  type DeviceUpdateInput,
+  deviceListSchema,
+  deviceSchema,
+  eventListSchema,
+  metroListSchema,
+  planListSchema,
+  projectSchema,
+  sshKeyListSchema,
+} from './schema.ts'
+import { type Answer, createDispatcher, NoAnswerError, send } from './transport.ts'
+
+/** How to reach the API, and as whom. */
+export interface ClientOptions {
+  /** Without a trailing slash, such as https://api.equinix.com/metal/v1. */
+  apiUrl: string
+  token: string
+  env: Record<string, string | undefined>
+  report: Reporter
+  /** Waits; tests put their own clock here. */
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
+}
+
+/** Waits, ends early by throwing signal.reason. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, signal === undefined ? {} : { signal })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
+}
+
+/** A client of one API with one token. */
+export class MetalClient {
+  readonly apiUrl: string
+  readonly sleep: NonNullable<ClientOptions['sleep']>
+  readonly #options: ClientOptions
+  readonly #dispatcher: ReturnType<typeof createDispatcher>
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+    this.apiUrl = options.apiUrl
+    this.sleep = options.sleep ?? sleep
+    this.#dispatcher = createDispatcher(options.apiUrl, options.env)
+  }
+
+  async getProject(id: string, signal?: AbortSignal) {
+    return this.#read(
+      { method: 'GET', path: `/projects/${id}`, doing: `looking up the project "${id}"`, signal },
+      projectSchema,
+    )
+  }
+
+  async listPlans(projectId: string, signal?: AbortSignal) {
+    const { plans } = await this.#read(
+      { method: 'GET', path: `/projects/${projectId}/plans`, doing: 'listing plans', signal },
+      planListSchema,
+    )
+    return plans
+  }
+
+  async listMetros(signal?: AbortSignal) {
+    const { metros } = await this.#read(
+      { method: 'GET', path: '/locations/metros', doing: 'listing metros', signal },
+      metroListSchema,
+    )
+    return metros
+  }
+
+  async listSshKeys(projectId: string, signal?: AbortSignal) {
+    const { ssh_keys: keys } = await this.#read(
+      { method: 'GET', path: `/projects/${projectId}/ssh-keys`, doing: "listing the project's SSH keys", signal },
+      sshKeyListSchema,
+    )
+    return keys
+  }
+
+  /** Creates a machine. @throws UncertainError when it is not known whether it exists now */
+  async createDevice(projectId: string, input: DeviceCreateInput, signal?: AbortSignal): Promise<Device> {
+    return this.#read(
+      { method: 'POST', path: `/projects/${projectId}/devices`, doing: 'creating a machine', body: input, signal },
+      deviceSchema,
+    )
+  }
+
+  async getDevice(id: string, signal?: AbortSignal): Promise<Device> {
+    return this.#read(
+      { method: 'GET', path: `/devices/${id}`, doing: `looking up the machine "${id}"`, signal },
+      deviceSchema,
+    )
+  }
+
+  /** All devices of a project that carry the tag, through every page. */
+  async listDevices(projectId: string, tag: string, signal?: AbortSignal): Promise<Device[]> {
+    const devices: Device[] = []
+    for (let page = 1; ; page++) {
+      const query = new URLSearchParams({ tag, page: String(page), per_page: '100' })
+      const list = await this.#read(
+        {
+          method: 'GET',
+          path: `/projects/${projectId}/devices?${query.toString()}`,
+          doing: "listing the project's machines",
+          signal,
+        },
+        deviceListSchema,
+      )
+      devices.push(...list.devices)
+      if (list.devices.length === 0 || page >= (list.meta?.last_page ?? (list.meta?.next?.href ? page + 1 : page)))
+        break
+    }
+    return devices.filter((device) => device.tags?.includes(tag))
+  }
+
+  async updateDevice(id: string, input: DeviceUpdateInput, signal?: AbortSignal): Promise<Device> {
+    return this.#read(
+      { method: 'PUT', path: `/devices/${id}`, doing: `updating the machine "${id}"`, body: input, signal },
+      deviceSchema,
+    )
+  }
+
+  async deleteDevice(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#call({ method: 'DELETE', path: `/devices/${id}`, doing: `deleting the machine "${id}"`, signal })
+  }
+
+  async act(id: string, type: DeviceAction, signal?: AbortSignal): Promise<void> {
+    await this.#call({
+      method: 'POST',
+      path: `/devices/${id}/actions`,
+      doing: `the action ${type} on the machine "${id}"`,
+      body: { type },
+      signal,
+    })
+  }
+
+  /** The newest events of a device, newest first. */
+  async listEvents(id: string, signal?: AbortSignal): Promise<DeviceEvent[]> {
+    const call = {
+      method: 'GET',
+      path: `/devices/${id}/events?per_page=50`,
+      doing: `listing the events of "${id}"`,
+      signal,
+    } as const
+    return (await this.#read(call, eventListSchema)).events
+  }
+
+  async #read<S extends z.ZodType>(call: Call, schema: S): Promise<z.infer<S>> {
+    return readAnswer(call, await this.#call(call), schema)
+  }
+
+  /** Sends a call until it is answered, as far as it may be repeated. @throws ApiError or AuthenticationError for any answer but 2xx */
+  async #call(call: Call): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#attempt(call)
+      if (!(outcome instanceof NoAnswerError) && outcome.status >= 200 && outcome.status < 300) return outcome
+      const lost = outcome instanceof NoAnswerError
+      const failure = {
+        method: call.method,
+        status: lost ? undefined : outcome.status,
+        neverSent: lost && outcome.neverSent,
+        headers: lost ? {} : outcome.headers,
+      }
+      const delayMs = decideRetry(failure, attempt, Date.now(), Math.random())
+      if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
+      const what = lost ? outcome.message : `the API answered ${outcome.status}`
+      const line = `${call.doing}: ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`
+      this.#options.report[attempt === 1 ? 'detail' : 'info'](line)
+      await this.sleep(delayMs, call.signal)
+    }
+  }
+
+  async #attempt(call: Call): Promise<Answer | NoAnswerError> {
+    const startedMs = performance.now()
+    const log = (outcome: string) =>
+      this.#options.report.debug(
+        `${call.method} ${call.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+      )
+    try {
+      const { method, body, signal } = call
+      const answer = await send(this.#dispatcher, this.apiUrl + call.path, {
+        method,
+        body,
+        signal,
+        token: this.#options.token,
+      })
+      log(String(answer.status))
+      return answer
+    } catch (error) {
+      if (!(error instanceof NoAnswerError)) throw error
+      log(error.message)
+      return error
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// Create exactly once. A create whose answer is lost is never blindly repeated: the machine may exist and cost money.
+import { MachineLeftError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import { UncertainError } from './answer.ts'
+import type { MetalClient } from './client.ts'
+import type { Device, DeviceCreateInput } from './schema.ts'
+
+/** When the machine is looked for after a create whose answer was lost, each after the one before: the API may still be at it. */
+const lookDelaysMs = [0, 1000, 3000, 6000]
+const maxCreates = 3
+
+async function findByTag(client: MetalClient, projectId: string, tag: string): Promise<Device | undefined> {
+  for (const delayMs of lookDelaysMs) {
+    await client.sleep(delayMs)
+    const [device] = await client.listDevices(projectId, tag)
+    if (device !== undefined) return device
+  }
+  return undefined
+}
+
+/**
+ * Creates a device. It does not listen to the run's signal: an interrupt must not lose the answer.
+ * @param runTag one of input.tags, unique to this run, by which the machine is found when the answer is lost
+ * @throws ApiError when the API refuses; MachineLeftError when it cannot be told whether a machine exists
+ */
+export async function createDevice(
+  client: MetalClient,
+  projectId: string,
+  input: DeviceCreateInput,
+  runTag: string,
+  report: Reporter,
+): Promise<Device> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.createDevice(projectId, input)
+    } catch (error) {
+      if (!(error instanceof UncertainError)) throw error
+      report.info(`${error.message}; looking for a machine tagged ${runTag}`)
+      let found: Device | undefined
+      try {
+        found = await findByTag(client, projectId, runTag)
+      } catch (lookError) {
+        throw new MachineLeftError(
+          `a machine tagged "${runTag}" may exist: its create got no clear answer, and looking for it failed`,
+          {
+            hint: 'delete it in the console of the cloud, or when the API answers again',
+            cause: lookError,
+          },
+        )
+      }
+      if (found !== undefined) {
+        report.info(`found it: ${found.id}`)
+        return found
+      }
+      if (attempt >= maxCreates) throw error
+      report.info(`no such machine exists; creating again (attempt ${attempt + 1} of ${maxCreates})`)
+    }
+  }
+}

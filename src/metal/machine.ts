@@ -1,0 +1,108 @@
+// A Machine costs money from creation to deletion, so it is a resource with an owner and an end: whoever opened it
+// returns it, on every way out, by `await using`.
+import { MachineError, MachineLeftError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import type { MetalClient } from './client.ts'
+import { createDevice } from './create.ts'
+import { deleteUntilGone } from './delete.ts'
+import type { Device, DeviceCreateInput } from './schema.ts'
+
+/** A machine that this run boots. Disposing it gives it back, if it is the run's to give. */
+export interface Machine extends AsyncDisposable {
+  readonly device: Device
+}
+
+interface RentOptions {
+  client: MetalClient
+  projectId: string
+  /** Without tags: those are this module's. */
+  input: Omit<DeviceCreateInput, 'operating_system' | 'billing_cycle' | 'tags'>
+  /** Unique to this run. */
+  runId: string
+  /** Do not delete it at the end. */
+  keep: boolean
+  report: Reporter
+  /** The second interrupt. */
+  forced: AbortSignal
+}
+
+/** The tag of every machine metalkit makes. */
+export const machineTag = 'metalkit'
+
+/** Rejects when the signal aborts. */
+function onceAborted(signal: AbortSignal, error: () => Error): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(error())
+    signal.addEventListener('abort', () => reject(error()), { once: true })
+  })
+}
+
+/**
+ * Rents a machine. The caller's `await using` deletes it, unless it is kept.
+ * @throws ApiError when the API refuses; MachineLeftError when a machine may exist that is not known
+ */
+export async function rentMachine(options: RentOptions): Promise<Machine> {
+  const { client, report, forced } = options
+  const runTag = `${machineTag}-run-${options.runId}`
+  const input: DeviceCreateInput = {
+    ...options.input,
+    operating_system: 'custom_ipxe',
+    billing_cycle: 'hourly',
+    tags: [machineTag, runTag],
+  }
+  const leaving = () =>
+    new MachineLeftError(
+      `interrupted while a machine tagged "${runTag}" was being created: it MAY EXIST AND COST MONEY`,
+      {
+        hint: 'look for that tag in the project and delete the machine',
+      },
+    )
+  const creating = createDevice(client, options.projectId, input, runTag, report)
+  const device = await Promise.race([creating, onceAborted(forced, leaving)])
+  return {
+    device,
+    async [Symbol.asyncDispose]() {
+      if (options.keep) return
+      report.info(`Deleting the machine ${device.id}...`)
+      await deleteUntilGone(client, device.id, report, forced)
+      report.info(`The machine ${device.id} is deleted.`)
+    },
+  }
+}
+
+interface ReuseOptions {
+  client: MetalClient
+  /** The machine as findMachine found it. */
+  device: Device
+  update: { hostname: string; ipxe_script_url: string; always_pxe: boolean }
+  report: Reporter
+  signal: AbortSignal
+}
+
+/** Looks up the machine that --device names. @throws MachineError when it cannot be booted this way */
+export async function findMachine(client: MetalClient, id: string, signal: AbortSignal): Promise<Device> {
+  const device = await client.getDevice(id, signal)
+  const os = device.operating_system?.slug
+  if (os && os !== 'custom_ipxe') {
+    throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {
+      hint: 'name a machine made with custom_ipxe, such as one of metalkit run -keep',
+    })
+  }
+  if (device.state !== 'active' && device.state !== 'inactive') {
+    throw new MachineError(`the machine ${id} is ${device.state} and cannot be rebooted`, {
+      hint: 'wait until it is active',
+    })
+  }
+  return device
+}
+
+/** Points an existing machine at a new script and reboots it, keeping its tags and lock. It is never deleted. */
+export async function reuseMachine({ client, device, update, report, signal }: ReuseOptions): Promise<Machine> {
+  const { id } = device
+  const input = { ...update, tags: device.tags ?? [], locked: device.locked ?? false }
+  const updated = await client.updateDevice(id, input, signal)
+  const off = device.state === 'inactive'
+  report.info(off ? `${id} is off; powering it on...` : `Rebooting ${id}...`)
+  await client.act(id, off ? 'power_on' : 'reboot', signal)
+  return { device: updated, async [Symbol.asyncDispose]() {} }
+}

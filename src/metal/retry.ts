@@ -1,0 +1,51 @@
+// When a request to the API is sent again, and after how long. Only what is safe to repeat: GET, PUT, DELETE, and
+// anything that was turned away unprocessed (429, or a connection that was never made).
+
+/** How a request went wrong: an HTTP status, or no answer at all. */
+export interface Failure {
+  method: string
+  /** Undefined where there was no complete answer. */
+  status: number | undefined
+  /** No connection was made, so the API cannot have acted. */
+  neverSent: boolean
+  headers: Record<string, string | undefined>
+}
+
+const maxAttempts = 6
+const baseDelayMs = 500
+const maxDelayMs = 20_000
+/** Longest wait the API may ask for before metalkit gives up instead. */
+export const maxRequestedDelayMs = 120_000
+
+const transient = new Set([408, 429, 500, 502, 503, 504])
+
+/** What `Retry-After` (seconds or a date, RFC 9110 10.2.3) or `X-RateLimit-Reset` (unix seconds) asks for, in ms. */
+export function requestedDelayMs(
+  headers: Failure['headers'],
+  status: number | undefined,
+  nowMs: number,
+): number | undefined {
+  const after = headers['retry-after']?.trim()
+  if (after !== undefined && /^\d+$/.test(after)) return Number(after) * 1000
+  const date = after === undefined ? Number.NaN : Date.parse(after)
+  if (!Number.isNaN(date)) return Math.max(0, date - nowMs)
+  const reset = headers['x-ratelimit-reset']?.trim()
+  if (status === 429 && reset !== undefined && /^\d+$/.test(reset)) return Math.max(0, Number(reset) * 1000 - nowMs)
+  return undefined
+}
+
+/**
+ * Decides about the next attempt: exponential backoff with full jitter, never sooner than the API asks for.
+ * @param attempt the attempt that failed, from 1
+ * @param random between 0 and 1
+ * @returns the delay in ms, or undefined to give up
+ */
+export function decideRetry(failure: Failure, attempt: number, nowMs: number, random: number): number | undefined {
+  const safe = ['GET', 'PUT', 'DELETE'].includes(failure.method) || failure.status === 429 || failure.neverSent
+  const worth = failure.status === undefined || transient.has(failure.status)
+  if (!safe || !worth || attempt >= maxAttempts) return undefined
+  const backoffMs = random * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1))
+  const requestedMs = requestedDelayMs(failure.headers, failure.status, nowMs)
+  if (requestedMs === undefined) return backoffMs
+  return requestedMs > maxRequestedDelayMs ? undefined : requestedMs + Math.min(backoffMs, 1000)
+}

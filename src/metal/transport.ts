@@ -1,0 +1,104 @@
+// One HTTP request to the API and its whole answer. Certificates are always checked; proxies come from the environment.
+import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici'
+import { errorCode } from '../errors.ts'
+
+/** An answer, read to its end. */
+export interface Answer {
+  status: number
+  headers: Record<string, string | undefined>
+  text: string
+}
+
+/** There was no complete answer. */
+export class NoAnswerError extends Error {
+  /** No connection was made: the API has not seen the request. */
+  readonly neverSent: boolean
+
+  constructor(reason: string, neverSent: boolean, cause: unknown) {
+    super(reason, { cause })
+    this.neverSent = neverSent
+  }
+}
+
+const timeouts = { connect: { timeout: 10_000 }, headersTimeout: 60_000, bodyTimeout: 30_000 }
+
+/** Connections to one API: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, except for this computer itself. */
+export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>): Dispatcher {
+  const { hostname } = new URL(apiUrl)
+  if (hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')) return new Agent(timeouts)
+  const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ''
+  return new EnvHttpProxyAgent({
+    ...timeouts,
+    httpProxy: read('HTTP_PROXY'),
+    httpsProxy: read('HTTPS_PROXY'),
+    noProxy: read('NO_PROXY'),
+  })
+}
+
+const unsentCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: 'the connection was refused',
+  ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the host name does not resolve',
+  ECONNRESET: 'the connection was closed before the answer was complete',
+  UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
+}
+
+/** In words why there was no answer; the text of an error is never shown, it could quote what was sent. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.ConnectTimeoutError) return 'the connection timed out'
+  if (error instanceof errors.HeadersTimeoutError) return 'no answer came in time'
+  if (error instanceof errors.BodyTimeoutError) return 'the answer stopped midway'
+  const code = errorCode(error) ?? ''
+  return reasons[code] ?? (code === '' ? 'the request failed' : `the request failed (${code})`)
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/**
+ * Sends a request and reads the answer.
+ * @throws NoAnswerError when there is none, or only a part; signal.reason when aborted
+ */
+export async function send(
+  dispatcher: Dispatcher,
+  url: string,
+  options: {
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+    token: string
+    body?: unknown
+    signal?: AbortSignal | undefined
+  },
+): Promise<Answer> {
+  try {
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher,
+      method: options.method,
+      headers: {
+        'x-auth-token': options.token,
+        accept: 'application/json',
+        'user-agent': 'metalkit',
+        ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+    return {
+      status: statusCode,
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, firstOf(value)])),
+      text: await body.text(),
+    }
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    throw new NoAnswerError(reasonOf(error), unsentCodes.has(errorCode(error) ?? ''), error)
+  }
+}
