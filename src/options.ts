@@ -188,7 +188,10 @@ export const flags = {
     },
     parseText,
   ),
-  metro: value({ name: 'metro', placeholder: 'code', fallback: 'am', help: 'metro to rent in' }, parseText),
+  metro: value(
+    { name: 'metro', placeholder: 'code', computed: "am, or the zone's", help: 'metro to rent in' },
+    parseText,
+  ),
   machine: value(
     { name: 'machine', placeholder: 'plan', fallback: 'baremetal_0', help: 'plan of the machine to rent' },
     parseText,

@@ -1,10 +1,19 @@
 import type { Context } from '../io.ts'
+import { MetalClient } from '../metal/client.ts'
+import { requireOption } from '../options.ts'
+import { holdConsole, prepareConsole, sosAddress } from './attach.ts'
 import type { AttachOptions } from './index.ts'
 
+/** `console <device id>`: the console of a machine that already runs. */
 export async function execute(
-  args: readonly (string | undefined)[],
+  [id = '']: readonly (string | undefined)[],
   options: AttachOptions,
   context: Context,
 ): Promise<void> {
-  context.report.info(`${args.join(' ')} ${JSON.stringify(options)}`)
+  const token = requireOption('apiKey', options.apiKey)
+  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report: context.report })
+  const access = await prepareConsole(options, context)
+  const device = await client.getDevice(encodeURIComponent(id), context.signal)
+  context.report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
+  await holdConsole(client, device, access, options, context)
 }
