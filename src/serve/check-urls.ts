@@ -1,0 +1,126 @@
+// Whether machines will find what they are told to fetch, asked before anything costs money.
+import { STATUS_CODES } from 'node:http'
+import { Agent, type Dispatcher } from 'undici'
+import { errorCode, ServeError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+
+/** How URLs are checked. */
+export interface CheckOptions {
+  /** Aborted: the checks end, and its reason is thrown. */
+  signal: AbortSignal
+  /** The longest wait for one URL, redirects included. */
+  timeoutMs: number
+  report: Reporter
+}
+
+const mostRedirects = 10
+const hint = 'push the image there first, or give -serve to serve it from this computer'
+
+/** A URL as it may be shown: without a password. */
+function showUrl(url: URL): string {
+  if (url.password === '') return url.href
+  const shown = new URL(url)
+  shown.password = '***'
+  return shown.href
+}
+
+/** What went wrong before there was an answer, from the error's code or, for TLS, what OpenSSL says. */
+function describeCause(error: unknown, url: URL, timeoutMs: number): string {
+  const code = errorCode(error) ?? ''
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the host "${url.hostname}" does not resolve (DNS)`
+    case 'ECONNREFUSED':
+      return `nothing listens at "${url.host}" (connection refused)`
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `there is no route to "${url.host}"`
+    case 'ECONNRESET':
+    case 'UND_ERR_SOCKET':
+      return 'the connection was closed without an answer'
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'ETIMEDOUT':
+      return `no answer within ${timeoutMs / 1000} s`
+    default: {
+      const message = error instanceof Error ? error.message : String(error)
+      if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
+      const tls = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code)
+      return tls ? `TLS failed: ${message.split('\n')[0]} (${code})` : message
+    }
+  }
+}
+
+/** One request; the body is not wanted. */
+async function ask(agent: Agent, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
+  const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
+  const answer: Dispatcher.ResponseData = await agent.request({
+    origin: url.origin,
+    path: `${url.pathname}${url.search}`,
+    method,
+    signal,
+    headers: { accept: '*/*', ...(url.username === '' ? {} : { authorization }) },
+  })
+  answer.body.on('error', () => {})
+  answer.body.destroy()
+  return answer
+}
+
+/** Follows a URL to its answer. @throws ServeError saying what is wrong with it */
+async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: CheckOptions, signal: AbortSignal) {
+  const start = performance.now()
+  let url = new URL(first)
+  const shown = `"${showUrl(url)}"`
+  const fail = (why: string, cause?: unknown) => new ServeError(`${shown} cannot be fetched: ${why}`, { hint, cause })
+  const seen = new Set<string>()
+  for (;;) {
+    const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
+    let answer
+    try {
+      answer = await ask(agent, 'HEAD', url, signal)
+      if (answer.statusCode === 405 || answer.statusCode === 501) answer = await ask(agent, 'GET', url, signal)
+    } catch (error) {
+      throw fail(`${describeCause(error, url, timeoutMs)}${via}`, error)
+    }
+    const { statusCode, headers } = answer
+    const location = [headers['location']].flat()[0]
+    if ([301, 302, 303, 307, 308].includes(statusCode) && location !== undefined) {
+      seen.add(url.href)
+      if (!URL.canParse(location, url.href)) throw fail(`it redirects to "${location}", which is no URL`)
+      const next = new URL(location, url)
+      if (next.protocol !== 'http:' && next.protocol !== 'https:')
+        throw fail(`it redirects to "${next.href}", which is not http or https`)
+      if (seen.has(next.href)) throw fail(`its redirects go in a circle, back to "${showUrl(next)}"`)
+      if (seen.size > mostRedirects) throw fail(`it redirects more than ${mostRedirects} times`)
+      url = next
+      continue
+    }
+    if (statusCode !== 200)
+      throw fail(`the server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd() + via)
+    const size = [headers['content-length']].flat()[0]
+    if (size !== undefined && Number(size) === 0) throw fail(`it is empty${via}`)
+    const ms = Math.round(performance.now() - start)
+    report.detail(`${showUrl(url)} is there, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
+    return
+  }
+}
+
+/**
+ * Checks side by side that each URL can be fetched: HEAD, or GET where HEAD is not known, through up to 10 redirects.
+ * @throws ServeError about the first one, in the order given, that cannot
+ */
+export async function checkUrls(urls: readonly string[], options: CheckOptions): Promise<void> {
+  const { signal, timeoutMs } = options
+  signal.throwIfAborted()
+  const agent = new Agent({ connect: { timeout: timeoutMs } })
+  try {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const results = await Promise.allSettled(urls.map((url) => checkUrl(agent, url, options, either)))
+    signal.throwIfAborted()
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  } finally {
+    await agent.destroy()
+  }
+}

@@ -1,0 +1,57 @@
+// Conditional requests (RFC 9110, section 13): does what the client already has still hold?
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** What tells one version of a file from another. HTTP dates know seconds only, the ETag is exact. */
+export interface Validators {
+  /** Strong, with its quotes. */
+  etag: string
+  modifiedMs: number
+}
+
+const imfFixdate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/
+const rfc850 = /^[A-Z][a-z]+day, (\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d:\d\d:\d\d) GMT$/
+const asctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
+
+/** An HTTP date in any of its three forms, in whole seconds since 1970; undefined for anything else. */
+export function readHttpDate(text: string): number | undefined {
+  const old = rfc850.exec(text)
+  const year = Number(old?.[3]) + (Number(old?.[3]) < 70 ? 2000 : 1900)
+  const modern = old === null ? text : `${old[1]} ${old[2]} ${year} ${old[4]} GMT`
+  const known = old !== null || imfFixdate.test(text)
+  const ms = Date.parse(known ? modern : asctime.test(text) ? `${text} GMT` : '')
+  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000)
+}
+
+function seconds(validators: Validators): number {
+  return Math.floor(validators.modifiedMs / 1000)
+}
+
+/** Whether a list of entity tags (`*`, `"a", W/"b"`) holds the ETag; a weak tag counts only where `weak` is said. */
+function listsEtag(list: string, etag: string, weak: boolean): boolean {
+  if (list.trim() === '*') return true
+  const tags = list.match(/(?:W\/)?"[\u0021\u0023-\u007e\u0080-\u00ff]*"/g) ?? []
+  return tags.some((tag) => (weak ? tag.replace(/^W\//, '') : tag) === etag)
+}
+
+/** The status that ends a conditional GET or HEAD, 412 or 304, or undefined where the file is to be sent. */
+export function checkConditions(headers: IncomingHttpHeaders, validators: Validators): 304 | 412 | undefined {
+  const ifMatch = headers['if-match']
+  const ifUnmodified = readHttpDate(headers['if-unmodified-since'] ?? '')
+  if (ifMatch !== undefined) {
+    if (!listsEtag(ifMatch, validators.etag, false)) return 412
+  } else if (ifUnmodified !== undefined && seconds(validators) > ifUnmodified) {
+    return 412
+  }
+  const ifNoneMatch = headers['if-none-match']
+  if (ifNoneMatch !== undefined) return listsEtag(ifNoneMatch, validators.etag, true) ? 304 : undefined
+  const ifModified = readHttpDate(headers['if-modified-since'] ?? '')
+  return ifModified !== undefined && seconds(validators) <= ifModified ? 304 : undefined
+}
+
+/** Whether a Range header counts: without If-Range always, with it only for the very version the client has a part of. */
+export function rangeCounts(headers: IncomingHttpHeaders, validators: Validators): boolean {
+  const ifRange = headers['if-range']
+  if (ifRange === undefined) return true
+  const text = String(ifRange).trim()
+  return text.includes('"') ? text === validators.etag : readHttpDate(text) === seconds(validators)
+}

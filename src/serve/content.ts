@@ -1,0 +1,159 @@
+// What is served, and finding in it what a request asks for.
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { errorCode, ServeError } from '../errors.ts'
+import type { Resource } from './decide.ts'
+import { encodeName, type Entry } from './listing.ts'
+import type { Target } from './resolve-path.ts'
+
+/** A file that is served under a name of its own, or a text. */
+export type FileSource = { path: string } | { text: string }
+
+/** What is served: a folder with all in it, or the named files alone. */
+export type Content = { kind: 'folder'; path: string } | { kind: 'files'; files: ReadonlyMap<string, FileSource> }
+
+/** What a request found, and where its bytes are. An open file is the caller's to close. */
+export interface Found {
+  resource: Resource
+  source?: FileHandle | Buffer
+}
+
+function nothing(status: Extract<Resource, { kind: 'nothing' }>['status']): Found {
+  return { resource: { kind: 'nothing', status } }
+}
+
+const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
+  ENOENT: 404,
+  ENOTDIR: 404,
+  ENAMETOOLONG: 404,
+  ELOOP: 404,
+  ENXIO: 404,
+  EACCES: 403,
+  EPERM: 403,
+  EMFILE: 503,
+  ENFILE: 503,
+}
+
+/** Opens what was a plain file when it was looked at; should it have become a pipe since, that does not block. */
+async function openFile(path: string, name: string): Promise<Found> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    // The opened file is asked, so that what is said and what is sent are of one file.
+    const stats = await handle.stat({ bigint: true })
+    if (stats.isFile()) {
+      const etag = `"${[stats.ino, stats.size, stats.mtimeNs].map((part) => part.toString(36)).join('-')}"`
+      const modifiedMs = Number(stats.mtimeNs / 1_000_000n)
+      return { resource: { kind: 'file', name, sizeBytes: Number(stats.size), etag, modifiedMs }, source: handle }
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  await handle.close()
+  return nothing(404)
+}
+
+/** The real path of a name in a folder; undefined where links lead out of `root`. */
+async function realInside(root: string, path: string): Promise<string | undefined> {
+  const real = await realpath(path)
+  return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep) ? real : undefined
+}
+
+/** The entries of a folder that would be served: no special files, no links that lead nowhere or outside. */
+async function listEntries(root: string, folder: string): Promise<Entry[]> {
+  const entries = await Promise.all(
+    (await readdir(folder)).map(async (name): Promise<Entry | undefined> => {
+      try {
+        const real = await realInside(root, join(folder, name))
+        const stats = real === undefined ? undefined : await stat(real)
+        if (stats?.isDirectory()) return { name, folder: true, sizeBytes: 0 }
+        return stats?.isFile() ? { name, folder: false, sizeBytes: stats.size } : undefined
+      } catch (error) {
+        if (errorCode(error) === undefined) throw error
+        return undefined
+      }
+    }),
+  )
+  return entries.filter((entry) => entry !== undefined)
+}
+
+/** The page a folder has of its own. */
+async function findIndex(root: string, folder: string): Promise<string | undefined> {
+  try {
+    const real = await realInside(root, join(folder, 'index.html'))
+    return real !== undefined && (await stat(real)).isFile() ? real : undefined
+  } catch (error) {
+    if (statusOf[errorCode(error) ?? ''] === 404) return undefined
+    throw error
+  }
+}
+
+async function findInFolder(path: string, { names, trailingSlashes, query }: Target): Promise<Found> {
+  // Asked each time, since the folder may be a link that is switched to another release.
+  const root = await realpath(path)
+  const real = await realInside(root, join(root, ...names))
+  if (real === undefined) return nothing(404)
+  const name = names.at(-1) ?? ''
+  const moved = (location: string): Found => ({ resource: { kind: 'moved', location: location + query } })
+  const stats = await stat(real)
+  if (stats.isFile()) {
+    if (trailingSlashes > 0) return moved(`${'../'.repeat(trailingSlashes)}${encodeName(name)}`)
+    return name === 'index.html' ? moved('./') : openFile(real, name)
+  }
+  // Pipes, devices and sockets are not there, and are not touched.
+  if (!stats.isDirectory()) return nothing(404)
+  if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
+  const index = await findIndex(root, real)
+  if (index !== undefined) return openFile(index, 'index.html')
+  return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, real) } }
+}
+
+const startedMs = Date.now()
+
+async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<Found> {
+  const name = target.names.join('/')
+  const source = target.trailingSlashes > 0 ? undefined : files.get(name)
+  if (source === undefined) return nothing(404)
+  if ('path' in source) return (await stat(source.path)).isFile() ? openFile(source.path, name) : nothing(404)
+  const bytes = Buffer.from(source.text)
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
+  const resource: Resource = { kind: 'file', name, sizeBytes: bytes.length, etag, modifiedMs: startedMs }
+  return { resource, source: bytes }
+}
+
+/** Finds what a target names. What the file system refuses is an answer too; only a defect or a failing disk throws. */
+export async function findResource(content: Content, target: Target): Promise<Found> {
+  try {
+    return await (content.kind === 'folder' ? findInFolder(content.path, target) : findNamed(content.files, target))
+  } catch (error) {
+    const status = statusOf[errorCode(error) ?? '']
+    if (status === undefined) throw error
+    return nothing(status)
+  }
+}
+
+/** Looks at what is to be served before anything is. @throws ServeError for a folder that is missing, unreadable or none */
+export async function checkContent(content: Content): Promise<void> {
+  if (content.kind === 'files') return
+  const shown = `folder "${content.path}"`
+  try {
+    if ((await stat(content.path)).isDirectory()) {
+      await readdir(content.path)
+      return
+    }
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') {
+      throw new ServeError(`${shown} does not exist`, {
+        hint: 'name a folder that does, or write an image to it with metalkit push first',
+        cause,
+      })
+    }
+    throw new ServeError(`${shown} cannot be read (${errorCode(cause) ?? String(cause)})`, {
+      hint: 'look at its permissions',
+      cause,
+    })
+  }
+  throw new ServeError(`"${content.path}" is a file, not a folder`, { hint: 'name the folder that it is in' })
+}
