@@ -1,0 +1,90 @@
+// Bytes of a file in order, for formats where one part tells where the next begins.
+import { createReadStream } from 'node:fs'
+import { errorCode, ImageError } from '../errors.ts'
+
+/** Reads and writes are of this size: smaller ones cost twice the time on files of hundreds of megabytes. */
+export const chunkBytes = 2 ** 20
+
+/** Reads a sequence of chunks with the possibility of looking ahead and of putting back. */
+export class ByteReader implements AsyncDisposable {
+  /** As errors name the file. */
+  readonly path: string
+  #offset = 0
+  #buffered: Buffer = Buffer.alloc(0)
+  readonly #chunks: AsyncIterator<Buffer>
+
+  constructor(path: string, chunks: AsyncIterable<Buffer>) {
+    this.path = path
+    this.#chunks = chunks[Symbol.asyncIterator]()
+  }
+
+  /** Where the next byte stands in the file. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** The next bytes without taking them; fewer than `size` only at the end. For small sizes. */
+  async peek(size: number): Promise<Buffer> {
+    while (this.#buffered.length < size) {
+      const chunk = await this.#pull()
+      if (chunk === undefined) break
+      this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk])
+    }
+    return this.#buffered.subarray(0, size)
+  }
+
+  /** Takes the next bytes; fewer than `size` only at the end. For small sizes. */
+  async take(size: number): Promise<Buffer> {
+    const taken = await this.peek(size)
+    this.#skip(taken.length)
+    return taken
+  }
+
+  /** Takes whatever comes next, as large as it was read; undefined at the end. */
+  async takeChunk(): Promise<Buffer | undefined> {
+    const chunk = this.#buffered.length > 0 ? this.#buffered : await this.#pull()
+    this.#buffered = Buffer.alloc(0)
+    this.#offset += chunk?.length ?? 0
+    return chunk
+  }
+
+  /** Puts back the end of the chunk that takeChunk gave last. */
+  putBack(rest: Buffer): void {
+    this.#offset -= rest.length
+    this.#buffered = this.#buffered.length === 0 ? rest : Buffer.concat([rest, this.#buffered])
+  }
+
+  /** Stops reading. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#chunks.return?.()
+  }
+
+  #skip(size: number): void {
+    this.#buffered = this.#buffered.subarray(size)
+    this.#offset += size
+  }
+
+  async #pull(): Promise<Buffer | undefined> {
+    for (;;) {
+      const next = await this.#chunks.next()
+      if (next.done === true) return undefined
+      if (next.value.length > 0) return next.value
+    }
+  }
+}
+
+/** A reader of a file. @throws ImageError, from its methods, when the file cannot be read */
+export function openReader(path: string): ByteReader {
+  return new ByteReader(path, readFile(path))
+}
+
+async function* readFile(path: string): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* createReadStream(path, { highWaterMark: chunkBytes })
+  } catch (error) {
+    throw new ImageError(`"${path}" cannot be read (${errorCode(error)})`, {
+      hint: 'look at the disk it is on',
+      cause: error,
+    })
+  }
+}

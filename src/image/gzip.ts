@@ -1,0 +1,125 @@
+// gzip, a member at a time (RFC 1952). zlib's own gunzip stops being exact where a member ends: it passes over what
+// follows, and an initrd may be continued by something that is not gzip at all.
+import type { TransformOptions } from 'node:stream'
+import { constants, crc32, createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
+import { errorCode, ImageError } from '../errors.ts'
+import { type ByteReader, chunkBytes } from './byte-reader.ts'
+
+const headerFlags = { checksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const
+
+/** Whether bytes begin a gzip member. */
+export function isGzip(head: Buffer): boolean {
+  return head[0] === 0x1f && head[1] === 0x8b
+}
+
+/**
+ * Decompresses the member the reader stands at and leaves the reader at the first byte after it.
+ * @throws ImageError naming the file when the member is damaged or ends too early
+ */
+export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): AsyncGenerator<Buffer> {
+  const start = reader.offset
+  await skipHeader(reader, start)
+  let checksum = 0
+  let size = 0
+  // A member of a few kilobytes does not need the buffers of a large one.
+  const chunkSize = Math.min(chunkBytes, Math.max(constants.Z_DEFAULT_CHUNK, sizeHint))
+  const options: ZlibOptions & TransformOptions = { chunkSize, highWaterMark: 2 * chunkBytes }
+  const inflate = createInflateRaw(options)
+  const fed = feed(inflate, reader)
+  try {
+    for await (const chunk of inflate as AsyncIterable<Buffer>) {
+      checksum = crc32(chunk, checksum)
+      size += chunk.length
+      yield chunk
+    }
+  } catch (error) {
+    throw zlibError(error, reader.path, start)
+  } finally {
+    inflate.destroy()
+  }
+  reader.putBack(fed.last.subarray(fed.last.length - (fed.bytes - inflate.bytesWritten)))
+  const trailer = await reader.take(8)
+  if (trailer.length < 8) throw truncated(reader.path, start)
+  if (trailer.readUInt32LE(0) !== checksum) throw damaged(reader.path, start, 'its checksum does not match')
+  if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw damaged(reader.path, start, 'its length does not match')
+}
+
+/** What zlib was given: the last chunk, and how many bytes in all. */
+interface Fed {
+  last: Buffer
+  bytes: number
+}
+
+/**
+ * Feeds the reader's chunks to zlib, each when the one before is used up: what is left over when zlib has reached the
+ * end of its data is then always the end of the last one. zlib answers no write that it did not want whole, so there is
+ * nothing to wait for.
+ */
+function feed(inflate: InflateRaw, reader: ByteReader): Fed {
+  const fed: Fed = { last: Buffer.alloc(0), bytes: 0 }
+  const next = async () => {
+    try {
+      const chunk = await reader.takeChunk()
+      if (inflate.destroyed) return
+      if (chunk === undefined) {
+        inflate.end()
+        return
+      }
+      fed.last = chunk
+      fed.bytes += chunk.length
+      inflate.write(chunk, (error) => {
+        if (!error) void next()
+      })
+    } catch (error) {
+      inflate.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+  void next()
+  return fed
+}
+
+async function skipHeader(reader: ByteReader, start: number): Promise<void> {
+  let checksum = 0
+  const take = async (size: number) => {
+    const bytes = await reader.take(size)
+    if (bytes.length < size) throw truncated(reader.path, start)
+    checksum = crc32(bytes, checksum)
+    return bytes
+  }
+  const takeString = async () => {
+    while ((await take(1))[0] !== 0);
+  }
+  const fixed = await take(10)
+  const flags = fixed[3] ?? 0
+  if (fixed[2] !== 8) throw damaged(reader.path, start, `its compression method is ${fixed[2]}`)
+  if (flags & headerFlags.reserved) throw damaged(reader.path, start, 'its header has unknown flags')
+  if (flags & headerFlags.extra) await take((await take(2)).readUInt16LE(0))
+  if (flags & headerFlags.name) await takeString()
+  if (flags & headerFlags.comment) await takeString()
+  if (flags & headerFlags.checksum) {
+    const expected = checksum & 0xffff
+    if ((await take(2)).readUInt16LE(0) !== expected) {
+      throw damaged(reader.path, start, 'the checksum of its header does not match')
+    }
+  }
+}
+
+function zlibError(error: unknown, path: string, start: number): unknown {
+  const code = errorCode(error)
+  if (code === 'Z_BUF_ERROR') return truncated(path, start)
+  return code?.startsWith('Z_') ? damaged(path, start, `zlib says ${messageOf(error)}`) : error
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+const hint = 'build or copy it again'
+
+function truncated(path: string, start: number): ImageError {
+  return new ImageError(`"${path}" is truncated: the gzip data at offset ${start} ends too early`, { hint })
+}
+
+function damaged(path: string, start: number, why: string): ImageError {
+  return new ImageError(`"${path}" is damaged: in the gzip data at offset ${start}, ${why}`, { hint })
+}

@@ -1,0 +1,94 @@
+// A file that appears whole or not at all: written beside its place under a name of its own, moved there at the end.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { copyFile, type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { errorCode, ImageError } from '../errors.ts'
+
+const hints: Readonly<Record<string, string>> = {
+  ENOSPC: 'free some space or choose another destination',
+  EDQUOT: 'free some space or choose another destination',
+  EISDIR: 'a folder of that name is in the way',
+  ENOTDIR: 'a file is in the way of a folder',
+  EEXIST: 'a file is in the way of a folder',
+}
+
+/** An ImageError for what the file system refused; anything else as it is. */
+export function writeError(path: string, error: unknown): unknown {
+  const code = errorCode(error)
+  if (error instanceof ImageError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
+  return new ImageError(`"${path}" cannot be written (${code})`, {
+    hint: hints[code] ?? 'choose a destination you may write to',
+    cause: error,
+  })
+}
+
+/** A file on its way to `path`. Disposing it before commit removes every trace of it. */
+export class StagedFile implements AsyncDisposable {
+  readonly path: string
+  readonly #temporary: string
+  readonly #handle: FileHandle
+  #committed = false
+
+  constructor(path: string, temporary: string, handle: FileHandle) {
+    this.path = path
+    this.#temporary = temporary
+    this.#handle = handle
+  }
+
+  /** Writes the content. @throws ImageError when the file system refuses, the signal's reason when it is aborted */
+  async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+    await this.#attempt(() => writeFile(this.#handle, content, { signal }), signal)
+  }
+
+  /** Makes it a copy of a file, on file systems that can by sharing its blocks. The copying itself is not interrupted. */
+  async copy(source: string, signal: AbortSignal): Promise<void> {
+    await this.#attempt(async () => {
+      // copyFile brings the mode of the source along; a server is to read the copy of a private file too.
+      const { mode } = await this.#handle.stat()
+      await copyFile(source, this.#temporary, constants.COPYFILE_FICLONE)
+      await this.#handle.chmod(mode & 0o777)
+    }, signal)
+  }
+
+  /** Puts the file in its place. @returns its size in bytes */
+  async commit(): Promise<number> {
+    return await this.#attempt(async () => {
+      await this.#handle.sync()
+      const { size } = await this.#handle.stat()
+      await rename(this.#temporary, this.path)
+      this.#committed = true
+      return size
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.#committed) await rm(this.#temporary, { force: true })
+    } finally {
+      await this.#handle.close()
+    }
+  }
+
+  async #attempt<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      signal?.throwIfAborted()
+      const result = await work()
+      signal?.throwIfAborted()
+      return result
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw writeError(this.path, error)
+    }
+  }
+}
+
+/** Starts a file that will stand at `path`; its folder exists. @throws ImageError when the folder takes no files */
+export async function stageFile(path: string): Promise<StagedFile> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  try {
+    return new StagedFile(path, temporary, await open(temporary, 'wx', 0o666))
+  } catch (error) {
+    throw writeError(path, error)
+  }
+}

@@ -1,0 +1,19 @@
+// Which processor a machine has. The API has no field for it, so the plan's slug tells.
+import { arch } from 'node:os'
+
+/** An architecture, as upstream's flags and the kernel's own tools name it. */
+export type Arch = 'x86_64' | 'aarch64'
+
+// What Packet's own boot server looked for (tinkerbell/smee v0.8.0), and the one arm plan that says nothing of it.
+const armMarks = ['.arm', 'baremetal_2a', 'baremetal_hua', 'c2.large.anbox']
+
+/** The architecture of a plan's machines, from its slug: `c3.large.arm64` is aarch64, `c3.small.x86` x86_64. */
+export function archOfPlan(slug: string): Arch {
+  const lower = slug.toLowerCase()
+  return armMarks.some((mark) => lower.includes(mark)) ? 'aarch64' : 'x86_64'
+}
+
+/** The architecture of this computer; one that is neither counts as x86_64, what most machines for rent are. */
+export function hostArch(): Arch {
+  return arch() === 'arm64' ? 'aarch64' : 'x86_64'
+}
