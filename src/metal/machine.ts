@@ -29,12 +29,18 @@ interface RentOptions {
 /** The tag of every machine metalkit makes. */
 export const machineTag = 'metalkit'
 
-/** Rejects when the signal aborts. */
-function onceAborted(signal: AbortSignal, error: () => Error): Promise<never> {
-  return new Promise((_, reject) => {
+/** The promise's outcome, or the error as soon as the signal aborts. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
+  const settled = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(error())
-    signal.addEventListener('abort', () => reject(error()), { once: true })
+    signal.addEventListener('abort', () => reject(error()), { once: true, signal: settled.signal })
   })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    settled.abort()
+  }
 }
 
 /**
@@ -58,7 +64,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       },
     )
   const creating = createDevice(client, options.projectId, input, runTag, report)
-  const device = await Promise.race([creating, onceAborted(forced, leaving)])
+  const device = await orAborted(creating, forced, leaving)
   return {
     device,
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,99 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { commands } from '../src/commands/index.ts'
+import { type Flag, flags } from '../src/options.ts'
+import { runToEnd } from './helpers/io.ts'
+
+describe('help', () => {
+  test.each(commands.map((command) => [command.words, command] as const))(
+    '%s shows each flag, its variables and default',
+    async (words, command) => {
+      const { code, stdout, stderr } = await runToEnd([...words.split(' '), '--help'])
+      expect([code, stderr]).toEqual([0, ''])
+      const flat = stdout.replaceAll(/\s+/g, ' ')
+      for (const name of command.flags) {
+        const flag: Flag = flags[name]
+        expect(flat).toContain(`--${flag.name}`)
+        for (const variable of flag.env) expect(flat).toContain(variable)
+        if (flag.fallback ?? flag.computed) expect(flat).toContain(`default ${flag.computed ?? flag.fallback}`)
+      }
+      for (const example of command.examples) expect(stdout).toContain(`$ ${example}`)
+    },
+  )
+
+  test('without arguments, -h, -help and --help are the same page', async () => {
+    const pages = await Promise.all([[], ['-h'], ['-help'], ['--help']].map((argv) => runToEnd(argv)))
+    expect(new Set(pages.map((page) => page.stdout)).size).toBe(1)
+    expect(pages[0]?.stdout).toContain('Usage: metalkit')
+  })
+
+  test('--version', async () => {
+    expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
+  })
+})
+
+describe('mistakes are one line and exit code 2', () => {
+  test.each([
+    [['serve', '--prt', '80'], 'metalkit: usage: unknown option "--prt"; did you mean --port?\n'],
+    [
+      ['run', 'equinixmetal', '-metor', 'ny', 'x'],
+      'metalkit: usage: unknown option "--metor"; did you mean --metro?\n',
+    ],
+    [['pus'], 'metalkit: usage: unknown command "pus"; did you mean push?\n'],
+    [['run', 'equinixmetal'], 'metalkit: usage: missing required argument "name"; see metalkit --help\n'],
+    [
+      ['run', 'equinixmetal', 'a', 'b'],
+      'metalkit: usage: too many arguments for "equinixmetal". Expected 1 argument but got 2.; see metalkit --help\n',
+    ],
+    [
+      ['run', 'equinixmetal', 'a', '--metro'],
+      'metalkit: usage: option "--metro <code>" argument missing; see metalkit --help\n',
+    ],
+    [
+      ['run', 'equinixmetal', 'a', '--keep=maybe'],
+      'metalkit: usage: --keep "maybe" is neither true nor false; write true or false\n',
+    ],
+    [
+      ['run', 'equinixmetal', 'a', '-console=false'],
+      'metalkit: usage: the combination of keep=false and console=false makes little sense: the machine would be deleted at once; give --keep, or leave the console on\n',
+    ],
+    [
+      ['run', 'equinixmetal', 'a'],
+      'metalkit: usage: no base-url is given; set --base-url or METAL_BASE_URL (URL that machines fetch kernel, initrd and iPXE script from)\n',
+    ],
+  ])('%j', async (argv, stderr) => {
+    expect(await runToEnd(argv)).toEqual({ code: 2, stdout: '', stderr })
+  })
+
+  test('a command group without its command shows what there is', async () => {
+    const { code, stdout, stderr } = await runToEnd(['run'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('equinixmetal')
+  })
+})
+
+describe('the program as it is run', () => {
+  const program = join(import.meta.dirname, '..', 'dist', 'metalkit.cjs')
+
+  test('a reader that goes away is no stack trace', () => {
+    const { stderr } = spawnSync('sh', ['-c', `node ${program} --help | head -1`], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+  })
+
+  test('a token given as a flag is not in the process list', () => {
+    const home = mkdtempSync(join(tmpdir(), 'metalkit-cli-'))
+    const script = `node ${program} console -api-key sesame-sesame -api-url http://127.0.0.1:9/x -identity /nonexistent id & sleep 0.3; ps -o args= -p $!; tr '\\0' ' ' < /proc/$!/cmdline; kill $! 2>/dev/null; wait`
+    try {
+      const output = execFileSync('sh', ['-c', `exec 2>&1; ${script.replace('-identity /nonexistent ', '')}`], {
+        encoding: 'utf8',
+        env: { ...process.env, HOME: home },
+      })
+      expect(output).not.toContain('sesame')
+    } finally {
+      rmSync(home, { recursive: true })
+    }
+  })
+})

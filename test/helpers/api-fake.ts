@@ -1,0 +1,81 @@
+// An API that says what a test tells it to: one reply after the other, for faults the lab has no switch for.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { Reporter } from '../../src/io.ts'
+import { MetalClient } from '../../src/metal/client.ts'
+
+/** What the fake answers: JSON with a status, or whatever the function does. */
+export type Reply =
+  | { status: number; json?: unknown; text?: string; headers?: Record<string, string> }
+  | ((response: ServerResponse) => void)
+
+export interface Seen {
+  method: string
+  path: string
+  body: unknown
+}
+
+/** Cuts the connection without an answer. */
+export const dropped: Reply = (response) => response.destroy()
+
+async function read(request: IncomingMessage): Promise<unknown> {
+  let text = ''
+  for await (const chunk of request) text += String(chunk)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+/** Starts the fake. `script` is asked for every request; it may keep a list of its own. */
+export async function startFakeApi(script: (seen: Seen, all: Seen[]) => Reply) {
+  const all: Seen[] = []
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await read(request)
+    const seen = { method: request.method ?? '', path: (request.url ?? '').replace('/metal/v1', ''), body }
+    all.push(seen)
+    const reply = script(seen, all)
+    if (typeof reply === 'function') return reply(response)
+    const text = reply.text ?? (reply.json === undefined ? '' : JSON.stringify(reply.json))
+    response.writeHead(reply.status, { 'content-type': 'application/json', 'x-request-id': 'r-1', ...reply.headers })
+    response.end(text)
+  }
+  const server = createServer((request, response) => {
+    void answer(request, response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return {
+    apiUrl: `http://127.0.0.1:${port}/metal/v1`,
+    all,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** A reporter that keeps its lines. */
+export function keepLines(): Reporter & { lines: string[] } {
+  const lines: string[] = []
+  const say = (line: string) => {
+    lines.push(line)
+  }
+  return { lines, verbosity: 2, error: say, warn: say, info: say, detail: say, debug: say, progress: say }
+}
+
+/** A client whose waits take no time; `waits` has how long each would have been. */
+export function createTestClient(apiUrl: string, report = keepLines()) {
+  const waits: number[] = []
+  const client = new MetalClient({
+    apiUrl,
+    token: 'sesame',
+    env: {},
+    report,
+    sleep: async (ms, signal) => {
+      waits.push(ms)
+      signal?.throwIfAborted()
+    },
+  })
+  return { client, waits, report }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest'
+import { describeError, exitCodeOf } from '../../src/errors.ts'
+import { createTestClient, dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+
+const device = { id: 'd-1', state: 'active' }
+
+/** Replies in turn; the last one stays. */
+function inTurn(...replies: Reply[]): () => Reply {
+  let next = 0
+  return () => replies[Math.min(next++, replies.length - 1)] ?? dropped
+}
+
+/** Ends the connection in the middle of the body. */
+const half: Reply = (response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' })
+  response.write('{"id"')
+  setTimeout(() => response.destroy(), 20)
+}
+
+describe('errors say what was done, what came back, and the request', () => {
+  test.each<[string, Reply, number, string]>([
+    [
+      '401',
+      { status: 401, json: { error: 'Invalid authentication token' } },
+      3,
+      'metal: looking up the machine "d-1": the API answered 401 "Invalid authentication token" [request r-1]; check --api-key, METAL_API_TOKEN or token in metal.yaml',
+    ],
+    [
+      '404',
+      { status: 404, json: { errors: ['Not found'] } },
+      4,
+      'metal: looking up the machine "d-1": the API answered 404 "Not found" [request r-1]',
+    ],
+    [
+      'several errors',
+      { status: 422, json: { errors: ['one', 'two\u001b[2J'] } },
+      4,
+      'metal: looking up the machine "d-1": the API answered 422 "one; two [2J" [request r-1]',
+    ],
+    [
+      'HTML',
+      { status: 502, text: '<html>', headers: { 'content-type': 'text/html' } },
+      4,
+      `metal: looking up the machine "d-1": the API answered 502 ("text/html", not an error in the API's form) [request r-1]`,
+    ],
+    [
+      'truncated JSON',
+      { status: 200, text: '{"id": "d-' },
+      4,
+      'metal: looking up the machine "d-1": the answer (200) is not whole JSON ("application/json", 10 characters) [request r-1]; check that --api-url is a Metal API',
+    ],
+    [
+      'a field is missing',
+      { status: 200, json: { id: 'd-1' } },
+      4,
+      'metal: looking up the machine "d-1": the answer (200) lacks a proper "state" [request r-1]; check that --api-url is a Metal API',
+    ],
+  ])('%s', async (_, reply, code, message) => {
+    await using api = await startFakeApi(() => reply)
+    const { client } = createTestClient(api.apiUrl)
+    const error: unknown = await client.getDevice('d-1').catch((thrown: unknown) => thrown)
+    expect(describeError(error)).toBe(message)
+    expect(exitCodeOf(error)).toBe(code)
+  })
+
+  test('nobody there', async () => {
+    const { client } = createTestClient('http://127.0.0.1:9/metal/v1')
+    await expect(client.getDevice('d-1')).rejects.toThrow(
+      'looking up the machine "d-1": the connection was refused (127.0.0.1:9)',
+    )
+  })
+})
+
+describe('again', () => {
+  test('a lost GET and a 503 are repeated, and told from the second time on', async () => {
+    await using api = await startFakeApi(inTurn(dropped, { status: 503 }, { status: 200, json: device }))
+    const { client, waits, report } = createTestClient(api.apiUrl)
+    expect(await client.getDevice('d-1')).toEqual(device)
+    expect(waits).toHaveLength(2)
+    expect(report.lines.filter((line) => line.includes('trying again'))).toEqual([
+      expect.stringMatching(
+        /the connection was closed before the answer was complete; trying again in [\d.]+ s \(attempt 2\)$/,
+      ),
+      expect.stringMatching(/the API answered 503; trying again in [\d.]+ s \(attempt 3\)$/),
+    ])
+  })
+
+  test('an answer that stops midway is repeated', async () => {
+    await using api = await startFakeApi(inTurn(half, { status: 200, json: device }))
+    expect(await createTestClient(api.apiUrl).client.getDevice('d-1')).toEqual(device)
+  })
+
+  test('a POST that was lost is not repeated', async () => {
+    await using api = await startFakeApi(() => dropped)
+    await expect(createTestClient(api.apiUrl).client.act('d-1', 'reboot')).rejects.toThrow('connection was closed')
+    expect(api.all).toHaveLength(1)
+  })
+
+  test('an abort ends it with the reason', async () => {
+    await using api = await startFakeApi(() => ({ status: 503 }))
+    const reason = new Error('enough')
+    await expect(createTestClient(api.apiUrl).client.getDevice('d-1', AbortSignal.abort(reason))).rejects.toBe(reason)
+  })
+})
+
+test('a list is read through all its pages, and only what carries the tag is taken', async () => {
+  const pages = [
+    [
+      { ...device, id: 'a', tags: ['t'] },
+      { ...device, id: 'b', tags: ['other'] },
+    ],
+    [{ ...device, id: 'c', tags: ['x', 't'] }],
+  ]
+  await using api = await startFakeApi(({ path }) => {
+    const page = Number(new URL(path, 'http://x').searchParams.get('page'))
+    return { status: 200, json: { devices: pages[page - 1] ?? [], meta: { next: page < 2 ? { href: 'x' } : null } } }
+  })
+  const devices = await createTestClient(api.apiUrl).client.listDevices('p', 't')
+  expect(devices.map(({ id }) => id)).toEqual(['a', 'c'])
+})
+
+test('the token is sent as X-Auth-Token and shown nowhere', async () => {
+  let header: string | undefined
+  await using api = await startFakeApi(() => (response) => {
+    header = String(response.req.headers['x-auth-token'])
+    response.writeHead(500).end('sesame')
+  })
+  const { client, report } = createTestClient(api.apiUrl)
+  const error: unknown = await client.getDevice('d-1').catch((thrown: unknown) => thrown)
+  expect(header).toBe('sesame')
+  expect(JSON.stringify([report.lines, describeError(error), String(error)])).not.toContain('sesame')
+})

@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest'
+import { describeError, InterruptedError } from '../../src/errors.ts'
+import type { MetalClient } from '../../src/metal/client.ts'
+import { deleteUntilGone } from '../../src/metal/delete.ts'
+import { rentMachine } from '../../src/metal/machine.ts'
+import { createTestClient, dropped, keepLines, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
+
+const never = new AbortController().signal
+const gone: Reply = { status: 404, json: { error: 'Not found' } }
+const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
+const methods = (all: Seen[]) => all.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`)
+
+async function rent(client: MetalClient, keep = false, forced = never) {
+  const input = { plan: 'p', metro: 'am', hostname: 'h', ipxe_script_url: 'http://x/y', always_pxe: true }
+  return rentMachine({ client, projectId: 'p-1', input, runId: 'run1', keep, report: keepLines(), forced })
+}
+
+describe('create exactly once', () => {
+  const created = { id: 'd-1', state: 'queued', tags: ['metalkit', 'metalkit-run-run1'] }
+  const empty: Reply = { status: 200, json: { devices: [], meta: { next: null } } }
+  const found: Reply = { status: 200, json: { devices: [created], meta: { next: null } } }
+
+  test.each<[string, Reply[], Reply[], string[]]>([
+    ['answered', [{ status: 201, json: created }], [], ['POST']],
+    ['lost after the act: found by its tag', [dropped], [found], ['POST', 'GET']],
+    ['500 after the act: found late', [{ status: 500 }], [empty, empty, found], ['POST', 'GET', 'GET', 'GET']],
+    ['unreadable: found', [{ status: 201, text: '{' }], [found], ['POST', 'GET']],
+    [
+      'lost before the act: created again',
+      [dropped, { status: 201, json: created }],
+      [empty],
+      ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
+    ],
+    ['429: sent again', [{ status: 429 }, { status: 201, json: created }], [], ['POST', 'POST']],
+  ])('%s', async (_, posts, gets, expected) => {
+    await using api = await startFakeApi(({ method }) =>
+      method === 'POST' ? (posts.shift() ?? gone) : ((gets.length > 1 ? gets.shift() : gets[0]) ?? gone),
+    )
+    const { client } = createTestClient(api.apiUrl)
+    const machine = await rent(client, true)
+    expect(machine.device.id).toBe('d-1')
+    expect(api.all.map(({ method }) => method)).toEqual(expected)
+  })
+
+  test('a refusal is not repeated and is told in the words of the API', async () => {
+    await using api = await startFakeApi(() => ({ status: 422, json: { errors: ['x is not a valid plan'] } }))
+    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
+      'creating a machine: the API answered 422 "x is not a valid plan"',
+    )
+    expect(api.all).toHaveLength(1)
+  })
+
+  test('where looking for it fails too, the tag is named', async () => {
+    await using api = await startFakeApi(() => dropped)
+    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    expect(describeError(error)).toMatch(/^machine: a machine tagged "metalkit-run-run1" may exist/)
+  })
+
+  test('a second interrupt does not wait for the answer and names the tag', async () => {
+    const force = new AbortController()
+    await using api = await startFakeApi(() => () => force.abort(new InterruptedError('SIGINT')))
+    await expect(rent(createTestClient(api.apiUrl).client, false, force.signal)).rejects.toThrow(
+      /"metalkit-run-run1" was being created/,
+    )
+  })
+
+  test('what is sent', async () => {
+    await using api = await startFakeApi(() => ({ status: 201, json: created }))
+    await rent(createTestClient(api.apiUrl).client, true)
+    expect(api.all[0]?.body).toEqual({
+      plan: 'p',
+      metro: 'am',
+      hostname: 'h',
+      ipxe_script_url: 'http://x/y',
+      always_pxe: true,
+      operating_system: 'custom_ipxe',
+      billing_cycle: 'hourly',
+      tags: ['metalkit', 'metalkit-run-run1'],
+    })
+  })
+})
+
+describe('delete until gone', () => {
+  test.each<[string, Reply[], Reply[], string[]]>([
+    ['at once', [{ status: 204 }], [gone], ['DELETE', 'GET']],
+    ['being taken down counts', [{ status: 204 }], [deviceOf('deprovisioning')], ['DELETE', 'GET']],
+    ['403 counts as gone', [{ status: 403, json: { errors: ['no'] } }], [], ['DELETE']],
+    ['404 counts as gone', [gone], [], ['DELETE']],
+    [
+      'refused while provisioning',
+      [{ status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }, { status: 204 }],
+      [deviceOf('provisioning'), gone],
+      ['DELETE', 'GET', 'DELETE', 'GET'],
+    ],
+    [
+      'accepted but still there',
+      [{ status: 204 }, { status: 204 }],
+      [deviceOf('active'), gone],
+      ['DELETE', 'GET', 'DELETE', 'GET'],
+    ],
+    ['lost answers', [dropped, { status: 204 }], [gone], ['DELETE', 'DELETE', 'GET']],
+  ])('%s', async (_, deletes, gets, expected) => {
+    await using api = await startFakeApi(
+      ({ method }) => (method === 'DELETE' ? deletes.shift() : gets.shift()) ?? dropped,
+    )
+    const { client } = createTestClient(api.apiUrl)
+    await deleteUntilGone(client, 'd-1', keepLines(), never)
+    expect(api.all.map(({ method }) => method)).toEqual(expected)
+    expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toEqual(new Set(['/devices/d-1']))
+  })
+
+  test('a locked machine stays, and the last word names it and how to delete it', async () => {
+    await using api = await startFakeApi(({ method }) =>
+      method === 'DELETE'
+        ? { status: 422, json: { errors: ['Cannot delete a locked item'] } }
+        : deviceOf('active', { locked: true }),
+    )
+    const error: unknown = await deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), never).catch(
+      (thrown: unknown) => thrown,
+    )
+    expect(describeError(error)).toMatch(
+      /^machine: the machine d-1 STILL RUNS AND COSTS MONEY: it is locked; delete it with: /,
+    )
+  })
+
+  test('a second interrupt stops the waiting and says what stays', async () => {
+    const force = new AbortController()
+    await using api = await startFakeApi(({ method }) => {
+      if (method === 'GET') force.abort(new InterruptedError('SIGINT'))
+      return method === 'DELETE'
+        ? { status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }
+        : deviceOf('provisioning')
+    })
+    await expect(
+      deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), force.signal),
+    ).rejects.toMatchObject({ exitCode: 9 })
+  })
+
+  test('a token that is refused at the end leaves the machine, and says so', async () => {
+    await using api = await startFakeApi(() => ({ status: 401, json: { error: 'Invalid authentication token' } }))
+    await expect(deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), never)).rejects.toMatchObject(
+      { exitCode: 9 },
+    )
+  })
+
+  test('leaving the block that rented it deletes it, also by an error', async () => {
+    await using api = await startFakeApi(({ method }) =>
+      method === 'POST'
+        ? { status: 201, json: { id: 'd-1', state: 'queued' } }
+        : method === 'DELETE'
+          ? { status: 204 }
+          : gone,
+    )
+    const { client } = createTestClient(api.apiUrl)
+    const failing = async () => {
+      await using machine = await rent(client)
+      throw new Error(`with ${machine.device.id}`)
+    }
+    await expect(failing()).rejects.toThrow('with d-1')
+    expect(methods(api.all)).toEqual(['POST /projects/p-1/devices', 'DELETE /devices/d-1', 'GET /devices/d-1'])
+  })
+})

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import { decideRetry, type Failure, requestedDelayMs } from '../../src/metal/retry.ts'
+
+const now = Date.parse('2026-01-01T00:00:00Z')
+const failure = (over: Partial<Failure>): Failure => ({
+  method: 'GET',
+  status: 503,
+  neverSent: false,
+  headers: {},
+  ...over,
+})
+
+describe('what is sent again', () => {
+  test.each<[string, Partial<Failure>, boolean]>([
+    ['GET 500', { status: 500 }, true],
+    ['GET lost', { status: undefined }, true],
+    ['PUT 502', { method: 'PUT', status: 502 }, true],
+    ['DELETE lost', { method: 'DELETE', status: undefined }, true],
+    ['POST 500', { method: 'POST', status: 500 }, false],
+    ['POST lost', { method: 'POST', status: undefined }, false],
+    ['POST never sent', { method: 'POST', status: undefined, neverSent: true }, true],
+    ['POST 429', { method: 'POST', status: 429 }, true],
+    ['GET 404', { status: 404 }, false],
+    ['DELETE 422', { method: 'DELETE', status: 422 }, false],
+    ['GET 401', { status: 401 }, false],
+    ['GET 501', { status: 501 }, false],
+  ])('%s', (_, over, again) => {
+    expect(decideRetry(failure(over), 1, now, 0.5) !== undefined).toBe(again)
+  })
+
+  test('six attempts and no more', () => {
+    expect([1, 5, 6].map((attempt) => decideRetry(failure({}), attempt, now, 0.5) === undefined)).toEqual([
+      false,
+      false,
+      true,
+    ])
+  })
+})
+
+test('the delay doubles, is spread from nothing to all of it, and has a ceiling', () => {
+  expect([1, 2, 3, 4, 5].map((attempt) => decideRetry(failure({}), attempt, now, 1))).toEqual([
+    500, 1000, 2000, 4000, 8000,
+  ])
+  expect(decideRetry(failure({}), 5, now, 0)).toBe(0)
+})
+
+describe('what the API asks for', () => {
+  test.each<[Record<string, string>, number | undefined, number | undefined]>([
+    [{ 'retry-after': '7' }, 503, 7000],
+    [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }, 503, 30_000],
+    [{ 'retry-after': 'Wed, 31 Dec 2025 00:00:00 GMT' }, 503, 0],
+    [{ 'retry-after': 'soon' }, 503, undefined],
+    [{ 'x-ratelimit-reset': String(now / 1000 + 5) }, 429, 5000],
+    [{ 'x-ratelimit-reset': String(now / 1000 + 5) }, 503, undefined],
+    [{}, 429, undefined],
+  ])('%j on %i is %s ms', (headers, status, ms) => {
+    expect(requestedDelayMs(headers, status, now)).toBe(ms)
+  })
+
+  test('is kept to, and never undercut', () => {
+    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '7' } }), 1, now, 0.5)).toBe(7250)
+  })
+
+  test('is too long: the call fails instead', () => {
+    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '600' } }), 1, now, 0.5)).toBeUndefined()
+  })
+})

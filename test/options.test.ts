@@ -1,0 +1,261 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commands } from '../src/commands/index.ts'
+import { UsageError } from '../src/errors.ts'
+import { type Flag, type FlagName, flags, normaliseArgs, requireOption, resolveOptions } from '../src/options.ts'
+
+/** A value to type, another for the environment, a third for metal.yaml, what each parses to, and the default. */
+interface Row {
+  flag: [text: string, value: unknown]
+  env: [text: string, value: unknown]
+  /** The variables, in the order in which they count. */
+  variables: readonly string[]
+  config?: { key: string; text: string; value: unknown }
+  fallback: unknown
+}
+
+const address = (host: string, port: number) => ({ host, port })
+
+/** The one precedence table: every flag has a row. */
+const rows: Record<FlagName, Row> = {
+  baseUrl: {
+    flag: ['http://a/x', 'http://a/x'],
+    env: ['http://b', 'http://b'],
+    variables: ['METAL_BASE_URL'],
+    fallback: undefined,
+  },
+  zone: { flag: ['ams1', 'ams1'], env: ['ny5', 'ny5'], variables: ['METAL_FACILITY'], fallback: undefined },
+  metro: { flag: ['ny', 'ny'], env: ['da', 'da'], variables: ['METAL_METRO'], fallback: undefined },
+  machine: {
+    flag: ['c3.small.x86', 'c3.small.x86'],
+    env: ['m1', 'm1'],
+    variables: ['METAL_MACHINE'],
+    fallback: 'baremetal_0',
+  },
+  apiKey: {
+    flag: ['t1', 't1'],
+    env: ['t2\n', 't2'],
+    variables: ['METAL_API_TOKEN', 'METAL_AUTH_TOKEN'],
+    config: { key: 'token', text: 't3', value: 't3' },
+    fallback: undefined,
+  },
+  projectId: {
+    flag: ['p1', 'p1'],
+    env: ['p2', 'p2'],
+    variables: ['METAL_PROJECT_ID'],
+    config: { key: 'project-id', text: 'p3', value: 'p3' },
+    fallback: undefined,
+  },
+  device: { flag: ['d1', 'd1'], env: ['d2', 'd2'], variables: ['METAL_DEVICE'], fallback: undefined },
+  hostname: { flag: ['h1', 'h1'], env: ['h2', 'h2'], variables: ['METAL_HOSTNAME'], fallback: undefined },
+  imgName: { flag: ['./out/x', './out/x'], env: ['y', 'y'], variables: ['METAL_NAME'], fallback: undefined },
+  alwaysPxe: { flag: ['false', false], env: ['0', false], variables: ['METAL_ALWAYS_PXE'], fallback: true },
+  serve: {
+    flag: [':8080', address('', 8080)],
+    env: ['127.0.0.1:1', address('127.0.0.1', 1)],
+    variables: ['METAL_SERVE'],
+    fallback: undefined,
+  },
+  console: { flag: ['F', false], env: ['FALSE', false], variables: ['METAL_CONSOLE'], fallback: true },
+  keep: { flag: ['T', true], env: ['1', true], variables: ['METAL_KEEP'], fallback: false },
+  arch: { flag: ['aarch64', 'aarch64'], env: ['x86_64', 'x86_64'], variables: ['METAL_ARCH'], fallback: undefined },
+  apiUrl: {
+    flag: ['http://127.0.0.1:1/metal/v1/', 'http://127.0.0.1:1/metal/v1'],
+    env: ['http://b', 'http://b'],
+    variables: ['METAL_API_URL'],
+    fallback: 'https://api.equinix.com/metal/v1',
+  },
+  sos: {
+    flag: ['h', address('h', 22)],
+    env: ['[::1]:2222', address('::1', 2222)],
+    variables: ['METAL_SOS'],
+    fallback: undefined,
+  },
+  identity: { flag: ['k1', 'k1'], env: ['k2', 'k2'], variables: ['METAL_IDENTITY'], fallback: undefined },
+  knownHosts: { flag: ['f1', 'f1'], env: ['f2', 'f2'], variables: ['METAL_KNOWN_HOSTS'], fallback: undefined },
+  waitFor: { flag: ['log.n', /log.n/m], env: ['up', /up/m], variables: ['METAL_WAIT_FOR'], fallback: undefined },
+  timeout: { flag: ['1h30m', 5_400_000], env: ['90s', 90_000], variables: ['METAL_TIMEOUT'], fallback: 1_800_000 },
+  decompress: { flag: ['t', true], env: ['f', false], variables: ['METAL_DECOMPRESS'], fallback: undefined },
+  destination: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DESTINATION'], fallback: './out' },
+  directory: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DIRECTORY'], fallback: '.' },
+  port: {
+    flag: ['9000', address('', 9000)],
+    env: ['[::]:1', address('::', 1)],
+    variables: ['METAL_PORT'],
+    fallback: address('', 8080),
+  },
+  machines: {
+    flag: ['qemu', 'qemu'],
+    env: ['simulated', 'simulated'],
+    variables: ['METAL_LAB_MACHINES'],
+    fallback: 'auto',
+  },
+  labPort: {
+    flag: [':1', address('', 1)],
+    env: [':2', address('', 2)],
+    variables: ['METAL_LAB_PORT'],
+    fallback: undefined,
+  },
+  sosPort: {
+    flag: [':1', address('', 1)],
+    env: [':2', address('', 2)],
+    variables: ['METAL_LAB_SOS_PORT'],
+    fallback: undefined,
+  },
+  quiet: { flag: ['true', true], env: ['1', true], variables: ['METAL_QUIET'], fallback: false },
+  verbose: { flag: ['2', 2], env: ['1', 1], variables: ['METAL_VERBOSE'], fallback: 0 },
+}
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'metalkit-options-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe.each(Object.entries(rows))('%s', (key, row) => {
+  const name = Object.keys(flags).find((flag): flag is FlagName => flag === key)
+  if (name === undefined) throw new Error(`${key} is no flag`)
+  const resolve = async (given: string | undefined, env: Record<string, string>) => {
+    const options = await resolveOptions([name], given === undefined ? {} : { [name]: given }, { HOME: folder, ...env })
+    return options[name]
+  }
+  const environment = Object.fromEntries(row.variables.map((variable, i) => [variable, i === 0 ? row.env[0] : 'later']))
+
+  test('flag > environment > metal.yaml > default', async () => {
+    const flag: Flag = flags[name]
+    const path = join(folder, `${key}.yaml`)
+    await writeFile(path, row.config === undefined ? '{}' : `${row.config.key}: ${row.config.text}\n`)
+    const METAL_CONFIG = path
+    expect(await resolve(row.flag[0], { ...environment, METAL_CONFIG })).toEqual(row.flag[1])
+    expect(await resolve(undefined, { ...environment, METAL_CONFIG })).toEqual(row.env[1])
+    for (const variable of row.variables) {
+      expect(await resolve(undefined, { [variable]: row.env[0], METAL_CONFIG })).toEqual(row.env[1])
+      expect(await resolve(undefined, { [variable]: '', METAL_CONFIG })).toEqual(row.config?.value ?? row.fallback)
+    }
+    expect(await resolve(undefined, { METAL_CONFIG })).toEqual(row.config?.value ?? row.fallback)
+    expect(await resolve(undefined, {})).toEqual(row.fallback)
+    expect(flag.env).toEqual(row.variables)
+  })
+})
+
+test('metal.yaml is found in the home folder where METAL_CONFIG is not set', async () => {
+  const { mkdir } = await import('node:fs/promises')
+  const home = join(folder, 'home')
+  await mkdir(join(home, '.config', 'equinix'), { recursive: true })
+  await writeFile(join(home, '.config', 'equinix', 'metal.yaml'), 'token: abc\nproject-id: def\norganization-id: 1\n')
+  const options = await resolveOptions(['apiKey', 'projectId'], {}, { HOME: home })
+  expect(options).toEqual({ apiKey: 'abc', projectId: 'def' })
+})
+
+test.each([
+  ['missing', undefined, /^the configuration file ".*missing\.yaml" cannot be read \(ENOENT\)$/],
+  ['broken', 'token: [', /^the configuration file ".*broken\.yaml" is not YAML$/],
+  ['wrong', 'token: {secret-inside: 1}', /^in the configuration file ".*wrong\.yaml", token is not what it should be$/],
+])('a %s configuration file is refused without quoting it', async (name, text, message) => {
+  const path = join(folder, `${name}.yaml`)
+  if (text !== undefined) await writeFile(path, text)
+  const refused = resolveOptions(['apiKey'], {}, { METAL_CONFIG: path })
+  await expect(refused).rejects.toThrow(UsageError)
+  await expect(refused).rejects.toThrow(message)
+})
+
+describe('values that are refused', () => {
+  test.each<[FlagName, string, string]>([
+    ['baseUrl', '', '--base-url "" is empty'],
+    [
+      'baseUrl',
+      'http://a b',
+      '--base-url "http://a b" contains white space, which would end the line in the iPXE script',
+    ],
+    [
+      'baseUrl',
+      'http://a/\nboot',
+      '--base-url "http://a/\\nboot" contains white space, which would end the line in the iPXE script',
+    ],
+    ['baseUrl', 'ftp://a', '--base-url "ftp://a" is not an http or https URL'],
+    ['baseUrl', 'http://', '--base-url "http://" is not an http or https URL'],
+    ['timeout', '5x', '--timeout "5x" is not a duration'],
+    ['timeout', '0s', '--timeout "0s" is not between 1ms and 24 days'],
+    ['serve', 'localhost', '--serve "localhost" is not an address to listen on'],
+    ['serve', ':65536', '--serve ":65536" has no valid port'],
+    ['sos', 'h:0', '--sos "h:0" has no valid port'],
+    ['sos', 'user@h', '--sos "user@h" is not a host'],
+    ['keep', 'yes', '--keep "yes" is neither true nor false'],
+    ['keep', '', '--keep "" is neither true nor false'],
+    ['arch', 'arm64', '--arch "arm64" is not known'],
+    [
+      'waitFor',
+      '(',
+      '--wait-for "(" is not a regular expression (Invalid regular expression: /(/m: Unterminated group)',
+    ],
+    ['hostname', 'my_host', '--hostname "my_host" is not a host name'],
+    ['hostname', '-a', '--hostname "-a" is not a host name'],
+    ['verbose', 'x', '--verbose "x" is not a level'],
+    ['apiKey', 'a\u0000b', '--api-key holds characters no token has'],
+    ['device', '../users', '--device "../users" is not an id'],
+  ])('%s %j', async (name, text, message) => {
+    await expect(resolveOptions([name], { [name]: text }, {})).rejects.toMatchObject({ name: 'UsageError', message })
+  })
+
+  test('the variable is named where the value came from it', async () => {
+    await expect(resolveOptions(['timeout'], {}, { METAL_TIMEOUT: 'soon' })).rejects.toThrow(
+      'METAL_TIMEOUT "soon" is not a duration',
+    )
+  })
+
+  test('what is required says every way to give it', () => {
+    expect(() => requireOption('apiKey', undefined)).toThrow('no api-key is given')
+    try {
+      requireOption('apiKey', '')
+    } catch (error) {
+      expect(error instanceof UsageError && error.hint).toMatch(
+        /^set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN or token in metal.yaml/,
+      )
+    }
+  })
+})
+
+test.each([
+  [['-serve', ':8080'], ['--serve=:8080']],
+  [['--serve', ':8080'], ['--serve=:8080']],
+  [['-serve=:8080'], ['--serve=:8080']],
+  [
+    ['-keep', 'demo'],
+    ['--keep=true', 'demo'],
+  ],
+  [
+    ['--console=false', 'demo'],
+    ['--console=false', 'demo'],
+  ],
+  [['-base-url', '-odd'], ['--base-url=-odd']],
+  [['-wait-for=a=b'], ['--wait-for=a=b']],
+  [
+    ['run', '-v', 'x', '-q'],
+    ['--verbose=+1', '--quiet=true', 'run', 'x'],
+  ],
+  [['-vv'], ['--verbose=2']],
+  [['--verbose=2'], ['--verbose=2']],
+  [
+    ['lab', '-machines', 'qemu', '--', 'echo', '-serve', 'x'],
+    ['lab', '--machines=qemu', '--', 'echo', '-serve', 'x'],
+  ],
+  [
+    ['-metor', 'ny'],
+    ['--metor', 'ny'],
+  ],
+  [['-help'], ['--help']],
+  [['-h'], ['-h']],
+  [['-'], ['-']],
+  [['--metro'], ['--metro']],
+])('%j is read as %j', (argv, normal) => {
+  expect(normaliseArgs(argv)).toEqual(normal)
+})
+
+test('every flag of every command is in the table, and help shows its variables and default', () => {
+  const used = new Set(commands.flatMap((command) => command.flags))
+  for (const name of Object.keys(flags)) {
+    if (name !== 'quiet' && name !== 'verbose') expect([...used], name).toContain(name)
+  }
+})
