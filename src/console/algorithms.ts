@@ -1,0 +1,32 @@
+// What is spoken with the console's server: nothing that rests on SHA-1. What ssh2 would offer besides is left out.
+import type { Algorithms, ServerHostKeyAlgorithm } from 'ssh2'
+
+/** The signatures to ask for where a key of a type is known; for RSA no longer the one the type is named after (RFC 8332). */
+const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+}
+
+/** The algorithms to offer, host keys of the known types first: a key of another type must not look like a change. */
+export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
+  const order = [...new Set([...knownTypes, ...Object.keys(signatures)])]
+  return {
+    kex: [
+      'curve25519-sha256',
+      'curve25519-sha256@libssh.org',
+      'ecdh-sha2-nistp256',
+      'ecdh-sha2-nistp384',
+      'ecdh-sha2-nistp521',
+      'diffie-hellman-group-exchange-sha256',
+      'diffie-hellman-group14-sha256',
+      'diffie-hellman-group16-sha512',
+      'diffie-hellman-group18-sha512',
+    ],
+    serverHostKey: order.flatMap((type) => (Object.hasOwn(signatures, type) ? (signatures[type] ?? []) : [])),
+    hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+    compress: ['none'],
+  }
+}

@@ -1,0 +1,57 @@
+// The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
+
+/** What the keyboard means besides bytes for the machine. */
+export type EscapeAction = 'leave' | 'help'
+
+/** What to do with a piece of typing; after 'leave' the rest of the piece is dropped. */
+export interface EscapeStep {
+  send: Buffer
+  actions: EscapeAction[]
+}
+
+/** Reads typing, in pieces cut anywhere. */
+export interface EscapeParser {
+  push(chunk: Buffer): EscapeStep
+}
+
+const tilde = 0x7e
+const keys: Partial<Record<number, EscapeAction>> = { [0x2e]: 'leave', [0x3f]: 'help' }
+
+/** What `~?` shows, a line each. */
+export const escapeHelp: readonly string[] = [
+  'Escape keys, after a new line:',
+  '  ~.  leave the console',
+  '  ~~  type a ~',
+  '  ~?  this list',
+]
+
+/** A parser that stands at the start of a line. A tilde is held back until the key after it says what it means. */
+export function createEscapeParser(): EscapeParser {
+  let atStart = true
+  let pending = false
+  return {
+    push(chunk) {
+      const send: number[] = []
+      const actions: EscapeAction[] = []
+      for (const byte of chunk) {
+        if (pending) {
+          pending = false
+          const action = keys[byte]
+          if (action !== undefined) {
+            // The line is still at its start: an escape types nothing.
+            actions.push(action)
+            if (action === 'leave') break
+            continue
+          }
+          if (byte !== tilde) send.push(tilde)
+        } else if (byte === tilde && atStart) {
+          pending = true
+          continue
+        }
+        send.push(byte)
+        atStart = byte === 0x0d || byte === 0x0a
+      }
+      return { send: Buffer.from(send), actions }
+    },
+  }
+}

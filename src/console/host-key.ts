@@ -1,0 +1,51 @@
+// A host key as it travels: the blob of RFC 4253, section 6.6, a list of strings that begins with the key's type.
+import { createHash } from 'node:crypto'
+
+/** How many fields follow the type, and the shortest that the first may be; other types are none that ssh knows. */
+const shapes: Record<string, { fields: number; shortest: number }> = {
+  'ssh-ed25519': { fields: 1, shortest: 32 },
+  'ecdsa-sha2-nistp256': { fields: 2, shortest: 8 },
+  'ecdsa-sha2-nistp384': { fields: 2, shortest: 8 },
+  'ecdsa-sha2-nistp521': { fields: 2, shortest: 8 },
+  'ssh-rsa': { fields: 2, shortest: 1 },
+  'ssh-dss': { fields: 4, shortest: 1 },
+  'sk-ssh-ed25519@openssh.com': { fields: 2, shortest: 32 },
+  'sk-ecdsa-sha2-nistp256@openssh.com': { fields: 3, shortest: 8 },
+}
+
+/** The strings a blob is made of, or undefined where their lengths do not add up. */
+function readFields(blob: Buffer): Buffer[] | undefined {
+  const fields: Buffer[] = []
+  let at = 0
+  while (at < blob.length) {
+    if (at + 4 > blob.length) return undefined
+    const end = at + 4 + blob.readUInt32BE(at)
+    if (end > blob.length) return undefined
+    fields.push(blob.subarray(at + 4, end))
+    at = end
+  }
+  return fields
+}
+
+/** The blob of a key as files write it, type and base64; undefined for what ssh would not take for a key. */
+export function decodeHostKey(type: string, base64: string): Buffer | undefined {
+  const text = base64.replace(/[\r\v\f]/g, '')
+  const blob = Buffer.from(text, 'base64')
+  const shape = Object.hasOwn(shapes, type) ? shapes[type] : undefined
+  if (shape === undefined || blob.toString('base64') !== text) return undefined
+  const fields = readFields(blob)
+  if (fields === undefined || fields.length !== shape.fields + 1 || fields[0]?.toString('latin1') !== type) {
+    return undefined
+  }
+  return (fields[1]?.length ?? 0) >= shape.shortest ? blob : undefined
+}
+
+/** The type a blob says it has: `ssh-ed25519`; '' where it says nothing. */
+export function keyTypeOf(blob: Buffer): string {
+  return readFields(blob)?.[0]?.toString('latin1') ?? ''
+}
+
+/** `SHA256:…`, as ssh prints it. */
+export function fingerprintOf(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`
+}

@@ -1,0 +1,85 @@
+// What a person would read of a terminal's bytes, as text that only ever grows: UTF-8 decoded, escape sequences gone,
+// whatever begins a row anew (carriage return, cursor placed elsewhere) a new line. Works a character at a time where it
+// must, so that it does not matter how the bytes were cut.
+
+/** Between characters of ordinary text, or in an escape sequence (ECMA-48: the names are its own). */
+type State = 'text' | 'escape' | 'control' | 'string' | 'string-escape'
+
+/** Turns bytes into text, in pieces cut anywhere. */
+export interface ScreenText {
+  push(chunk: Buffer): string
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+const special = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g
+/** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
+const longestSequence = 4096
+
+/** What a control sequence looks like to a person: a move to another row is a new line, a move to the right a gap. */
+function readControl(final: string): string {
+  if ('ABEFHdf'.includes(final)) return '\n'
+  return final === 'C' ? ' ' : ''
+}
+
+/** A decoder that stands at the beginning of an empty screen. */
+export function createScreenText(): ScreenText {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  let state: State = 'text'
+  let length = 0
+  let afterReturn = false
+
+  /** One character that is no ordinary text. */
+  function readCharacter(character: string): string {
+    if (state === 'text') {
+      if (character === '\u001b') state = 'escape'
+      else if (character === '\u009b') state = 'control'
+      else if ('\u0090\u0098\u009d\u009e\u009f'.includes(character)) state = 'string'
+      else if ('\r\n\v\f\u0085'.includes(character)) {
+        // \r\n is one end of line, whether or not both come together; so is \r\r\n.
+        const again = afterReturn && (character === '\n' || character === '\r')
+        afterReturn = character === '\r'
+        return again ? '' : '\n'
+      }
+      length = 0
+      return ''
+    }
+    if (++length > longestSequence) state = 'text'
+    else if (character === '\u001b') state = state === 'string' ? 'string-escape' : 'escape'
+    else if (state === 'string-escape') state = character === '\\' ? 'text' : 'string'
+    else if (state === 'string') {
+      if (character === '\u0007' || character === '\u009c') state = 'text'
+    } else if (character === '\u0018' || character === '\u001a') state = 'text'
+    else if (state === 'control') {
+      if (character >= '@' && character <= '~') {
+        state = 'text'
+        return readControl(character)
+      }
+    } else if (character === '[') state = 'control'
+    else if ('P]X^_'.includes(character)) state = 'string'
+    else if (character < ' ' || character > '/') state = 'text'
+    return ''
+  }
+
+  return {
+    push(chunk) {
+      const input = decoder.decode(chunk, { stream: true })
+      let output = ''
+      let at = 0
+      while (at < input.length) {
+        if (state === 'text') {
+          special.lastIndex = at
+          const next = special.exec(input)?.index ?? input.length
+          if (next > at) {
+            output += input.slice(at, next)
+            afterReturn = false
+            at = next
+            continue
+          }
+        }
+        output += readCharacter(input[at] ?? '')
+        at++
+      }
+      return output
+    },
+  }
+}

@@ -1,0 +1,109 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createMatcher } from '../../src/console/matcher.ts'
+import { createScreenText } from '../../src/console/screen-text.ts'
+
+function read(...chunks: string[]): string {
+  const screen = createScreenText()
+  return chunks.map((chunk) => screen.push(Buffer.from(chunk))).join('')
+}
+
+describe('what a person reads', () => {
+  test.each([
+    ['plain', 'hello', 'hello'],
+    ['tab', 'a\tb', 'a\tb'],
+    ['line ends', 'a\r\nb\nc\r\r\nd\r\n\r\ne', 'a\nb\nc\nd\n\ne'],
+    ['a row written anew', '10%\r20%', '10%\n20%'],
+    ['colour', '\u001b[1;31mred\u001b[0m', 'red'],
+    ['private modes and a charset', '\u001b[?25l\u001b(Bx\u001b[?2004h', 'x'],
+    ['cursor placed', 'a\u001b[2;1Hb\u001b[3;1fc\u001b[4dd', 'a\nb\nc\nd'],
+    ['a gap', 'a\u001b[5Cb', 'a b'],
+    ['title, ended by BEL', '\u001b]0;a title\u0007x', 'x'],
+    ['title, ended by ST', '\u001b]0;a title\u001b\\x', 'x'],
+    ['device control string', '\u001bPq#0\u001b\\x', 'x'],
+    ['8-bit control sequence', '\u009b1mx', 'x'],
+    ['a sequence broken off by another', '\u001b[12\u001b[0mx', 'x'],
+    ['a sequence cancelled', '\u001b[12\u0018x', 'x'],
+    ['bells and nulls', 'a\u0007\u0000b', 'ab'],
+    ['not ASCII', 'grün 機', 'grün 機'],
+    ['a string that never ends is text again after a while', `\u001b]${'y'.repeat(5000)}login:`, /^y+login:$/],
+  ])('%s', (_name, bytes, text) => {
+    if (typeof text === 'string') expect(read(bytes)).toBe(text)
+    else expect(read(bytes)).toMatch(text)
+  })
+})
+
+describe('matcher', () => {
+  test.each([
+    ['within a chunk', /login:/, ['Debian\nlogin: '], true],
+    ['across chunks', /login:/, ['log', 'in', ':'], true],
+    ['across a colour', /Welcome to Linux/, ['Welcome to \u001b[1mLin', 'ux'], true],
+    ['not there', /login:/, ['logon:'], false],
+    ['a prompt at the end', /^login: $/m, ['Debian\r\n', 'login: '], true],
+    ['a line, by its ends', /^ready$/m, ['not\r\nready\r\nyet'], true],
+    ['across lines', /a\nb/, ['a\r', '\nb'], true],
+    ['sticky', /b/y, ['abc'], true],
+    ['global', /b/g, ['aaa', 'b'], true],
+    ['ignoring case', /LOGIN/i, ['login'], true],
+  ])('%s', (_name, pattern, chunks, found) => {
+    const matcher = createMatcher(pattern)
+    expect(chunks.map((chunk) => matcher.push(Buffer.from(chunk))).at(-1)).toBe(found)
+  })
+
+  test('a pattern that was seen stays seen, and a global one is not advanced', () => {
+    const pattern = /b/g
+    const matcher = createMatcher(pattern)
+    expect(['ab', '', 'xx'].map((chunk) => matcher.push(Buffer.from(chunk)))).toEqual([true, true, true])
+    expect(pattern.lastIndex).toBe(0)
+  })
+
+  test('a cut of the window is no start of a line', () => {
+    const matcher = createMatcher(/^x+$/m)
+    for (let i = 0; i < 8; i++) expect(matcher.push(Buffer.from(`y${'x'.repeat(40_000)}`))).toBe(false)
+  })
+
+  test('a flood is searched to its end', () => {
+    const matcher = createMatcher(/marker 42/)
+    const flood = Buffer.from('an ordinary line of output\r\n'.repeat(40_000))
+    for (let i = 0; i < 8; i++) expect(matcher.push(flood)).toBe(false)
+    expect(matcher.push(Buffer.concat([flood, Buffer.from('marker 42\r\n'), flood]))).toBe(true)
+  })
+
+  test('where the bytes are cut does not matter', () => {
+    const piece = fc.constantFrom(
+      'lo',
+      'gin',
+      ': ',
+      '\r',
+      '\n',
+      '\u001b[',
+      '1;3',
+      'm',
+      '\u001b]0;',
+      '\u0007',
+      'ü',
+      '機',
+      '\u001b',
+      '\\',
+    )
+    const pattern = fc.constantFrom(/login: /, /^gin/m, /ü\s*lo/, /[^\n]機/, /1;3/)
+    const bytes = fc.oneof(
+      fc.array(piece, { maxLength: 20 }).map((parts) => Buffer.from(parts.join(''))),
+      fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array)),
+    )
+    fc.assert(
+      fc.property(bytes, fc.array(fc.nat(60)), pattern, (input, cuts, regex) => {
+        const whole = createMatcher(regex).push(input)
+        const matcher = createMatcher(regex)
+        let at = 0
+        let cut = false
+        for (const end of [...cuts.toSorted((a, b) => a - b), input.length]) {
+          cut = matcher.push(input.subarray(at, Math.max(at, end)))
+          at = Math.max(at, end)
+        }
+        expect(cut).toBe(whole)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})

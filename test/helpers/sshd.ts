@@ -1,0 +1,123 @@
+// OpenSSH for tests: keys of ssh-keygen, and Debian's sshd on a free loopback port. Each connection gets its own
+// `sshd -i`, as inetd would start it, so there is no daemon to wait for or to leave behind.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { findProgram } from './needs.ts'
+
+export type KeyKind = 'ed25519' | 'ecdsa' | 'rsa'
+
+/** A key pair on disk. */
+export interface TestKey {
+  file: string
+  /** Type and base64, as known_hosts and authorized_keys hold them. */
+  line: string
+  base64: string
+  blob: Buffer
+}
+
+/** A temporary folder that is removed when disposed of. */
+export interface TestFolder extends Disposable {
+  path: string
+  /** Writes a file into it; its path. */
+  write(name: string, text: string): string
+}
+
+export function makeFolder(): TestFolder {
+  const path = mkdtempSync(join(tmpdir(), 'metalkit-console-'))
+  return {
+    path,
+    write(name, text) {
+      writeFileSync(join(path, name), text, { mode: 0o600 })
+      return join(path, name)
+    },
+    [Symbol.dispose]() {
+      rmSync(path, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A key made by ssh-keygen. */
+export function makeKey(folder: string, name: string, kind: KeyKind, passphrase = ''): TestKey {
+  const file = join(folder, name)
+  const size = kind === 'rsa' ? ['-b', '2048'] : []
+  execFileSync('ssh-keygen', ['-q', '-t', kind, ...size, '-N', passphrase, '-C', name, '-f', file])
+  const [type, base64 = ''] = readFileSync(`${file}.pub`, 'utf8').split(' ')
+  return { file, line: `${type} ${base64}`, base64, blob: Buffer.from(base64, 'base64') }
+}
+
+export interface SshdOptions {
+  hostKeys: readonly TestKey[]
+  /** Keys that may log in. */
+  authorized?: readonly TestKey[]
+  /** What the session runs, whatever it asks for. */
+  command?: string
+  /** More lines of sshd_config. */
+  config?: readonly string[]
+}
+
+/** The configuration file of an sshd for tests; with it `sshd -i` speaks SSH on its stdin and stdout. */
+export function writeSshdConfig(folder: TestFolder, name: string, options: SshdOptions): string {
+  mkdirSync('/run/sshd', { recursive: true })
+  const authorized = (options.authorized ?? []).map(({ line }) => line).join('\n')
+  return folder.write(
+    name,
+    [
+      ...(options.config ?? []),
+      ...options.hostKeys.map(({ file }) => `HostKey ${file}`),
+      `AuthorizedKeysFile ${folder.write(`${name}.authorized`, `${authorized}\n`)}`,
+      'PidFile none',
+      'UsePAM no',
+      'StrictModes no',
+      'PermitRootLogin prohibit-password',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      ...(options.command === undefined ? [] : [`ForceCommand ${options.command}`]),
+      '',
+    ].join('\n'),
+  )
+}
+
+/** An sshd that listens. */
+export interface Sshd extends AsyncDisposable {
+  host: string
+  port: number
+  username: string
+  /** Pulls the cable of every connection. */
+  drop(): void
+}
+
+export async function startSshd(folder: TestFolder, options: SshdOptions): Promise<Sshd> {
+  const config = writeSshdConfig(folder, `sshd-${Math.random().toString(36).slice(2)}`, options)
+  const running = new Set<ChildProcess>()
+  // The socket itself becomes stdin and stdout of sshd; this process must not read from it.
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    const child = spawn(findProgram('sshd') ?? 'sshd', ['-i', '-f', config], {
+      stdio: [socket, socket, 'ignore'],
+      detached: true,
+    })
+    running.add(child)
+    child.on('exit', () => running.delete(child))
+    socket.destroy()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const drop = () => {
+    for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  }
+  return {
+    host: '127.0.0.1',
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    username: userInfo().username,
+    drop,
+    async [Symbol.asyncDispose]() {
+      drop()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
