@@ -18,7 +18,8 @@ export async function execute(
   const { report, signal } = context
   const baseUrl = requireOption('baseUrl', options.baseUrl)
   const destination = parseDestination(options.destination)
-  const image = await loadImage(options.imgName ?? args[0] ?? 'equinixmetal')
+  const prefix = options.imgName ?? args[0] ?? 'equinixmetal'
+  const image = await loadImage(prefix)
   const arch = chooseArch(image, options.arch)
   const decompress = options.decompress ?? arch === 'aarch64'
   if (image.arch === undefined) {
@@ -33,7 +34,7 @@ export async function execute(
     report.info(`${file.name}  ${describeSize(file.sizeBytes)}${file.decompressed ? ', decompressed' : ''}`)
   }
   report.info(`pushed to ${destination} for ${arch}; next: metalkit serve ${quoteArgument(destination)}`)
-  report.info(`and: metalkit run equinixmetal -base-url ${quoteArgument(baseUrl)} ${quoteArgument(image.name)}`)
+  report.info(`and: metalkit run equinixmetal -base-url ${quoteArgument(baseUrl)} ${quoteArgument(prefix)}`)
 }
 
 /** What was asked for, else what the kernel is, else what this computer is. */

@@ -52,8 +52,7 @@ interface Fed {
 
 /**
  * Feeds the reader's chunks to zlib, each when the one before is used up: what is left over when zlib has reached the
- * end of its data is then always the end of the last one. zlib answers no write that it did not want whole, so there is
- * nothing to wait for.
+ * end of its data is then always the end of the last one.
  */
 function feed(inflate: InflateRaw, reader: ByteReader): Fed {
   const fed: Fed = { last: Buffer.alloc(0), bytes: 0 }
@@ -68,7 +67,7 @@ function feed(inflate: InflateRaw, reader: ByteReader): Fed {
       fed.last = chunk
       fed.bytes += chunk.length
       inflate.write(chunk, (error) => {
-        if (!error) void next()
+        if (!error && inflate.bytesWritten === fed.bytes) void next()
       })
     } catch (error) {
       inflate.destroy(error instanceof Error ? error : new Error(String(error)))

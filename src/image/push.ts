@@ -24,8 +24,8 @@ export interface PushedFile {
 }
 
 /**
- * Writes kernel, initrd and script: all of them, or none. The script comes last, so that no machine sees one before its
- * files. A file of the image itself may stand at its destination.
+ * Writes kernel, initrd and script: none is put in its place before all are whole on the disk, and the script comes last,
+ * so that no machine sees one before its files. A file of the image itself may stand at its destination.
  * @throws ImageError when a file is damaged or cannot be written, the signal's reason when it is aborted
  */
 export async function pushImage(image: Image, options: PushOptions): Promise<PushedFile[]> {

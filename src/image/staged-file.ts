@@ -36,9 +36,12 @@ export class StagedFile implements AsyncDisposable {
     this.#handle = handle
   }
 
-  /** Writes the content. @throws ImageError when the file system refuses, the signal's reason when it is aborted */
+  /** Writes the content, down to the disk. @throws ImageError when the file system refuses, the signal's reason when it is aborted */
   async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
-    await this.#attempt(() => writeFile(this.#handle, content, { signal }), signal)
+    await this.#attempt(async () => {
+      await writeFile(this.#handle, content, { signal })
+      await this.#handle.sync()
+    }, signal)
   }
 
   /** Makes it a copy of a file, on file systems that can by sharing its blocks. The copying itself is not interrupted. */
@@ -48,13 +51,13 @@ export class StagedFile implements AsyncDisposable {
       const { mode } = await this.#handle.stat()
       await copyFile(source, this.#temporary, constants.COPYFILE_FICLONE)
       await this.#handle.chmod(mode & 0o777)
+      await this.#handle.sync()
     }, signal)
   }
 
   /** Puts the file in its place. @returns its size in bytes */
   async commit(): Promise<number> {
     return await this.#attempt(async () => {
-      await this.#handle.sync()
       const { size } = await this.#handle.stat()
       await rename(this.#temporary, this.path)
       this.#committed = true

@@ -1,0 +1,186 @@
+import { arch as nodeArch } from 'node:os'
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { makeArchive } from '../image/archives.ts'
+import { arm64Image, bzImage } from '../image/kernels.ts'
+import { runToEnd } from '../helpers/io.ts'
+
+const archive = makeArchive({ init: 'hello' })
+let folder = ''
+let out = ''
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'push-'))
+  out = join(folder, 'out')
+  await write('linuxkit', bzImage)
+  await write('arm', gzipSync(arm64Image))
+})
+
+async function write(name: string, kernel: Buffer): Promise<void> {
+  await writeFile(join(folder, `${name}-kernel`), kernel)
+  await writeFile(join(folder, `${name}-initrd.img`), gzipSync(archive))
+  await writeFile(join(folder, `${name}-cmdline`), 'console=ttyS1,115200 quiet\n')
+}
+
+const push = (name: string, ...flags: string[]) =>
+  runToEnd([
+    'push',
+    'equinixmetal',
+    '-base-url',
+    'http://boot.example.com',
+    '-destination',
+    out,
+    ...flags,
+    join(folder, name),
+  ])
+const read = (name: string) => readFile(join(out, name))
+
+describe('push', () => {
+  it('copies an x86_64 image as it is and says what to do next', async () => {
+    const { code, stdout, stderr } = await push('linuxkit')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr.split('\n')).toEqual([
+      'linuxkit-kernel  20.0 kB',
+      `linuxkit-initrd.img  ${gzipSync(archive).length} bytes`,
+      'linuxkit-equinixmetal.ipxe  219 bytes',
+      `pushed to ${out} for x86_64; next: metalkit serve ${out}`,
+      `and: metalkit run equinixmetal -base-url http://boot.example.com ${folder}/linuxkit`,
+      '',
+    ])
+    expect(await readdir(out)).toEqual(['linuxkit-equinixmetal.ipxe', 'linuxkit-initrd.img', 'linuxkit-kernel'])
+    expect(await read('linuxkit-equinixmetal.ipxe')).toEqual(
+      await readFile(new URL('../fixtures/golden/x86_64-ttyS1.ipxe', import.meta.url)),
+    )
+    expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
+  })
+
+  it('decompresses an aarch64 image unasked', async () => {
+    const { code, stderr } = await push('arm')
+    expect(code).toBe(0)
+    expect(stderr).toContain('arm-kernel  20.0 kB, decompressed\n')
+    expect((await read('arm-kernel')).equals(arm64Image)).toBe(true)
+    expect((await read('arm-initrd.img')).equals(archive)).toBe(true)
+    expect((await read('arm-equinixmetal.ipxe')).toString()).toContain(
+      'initrd --name initrd ${base-url}/arm-initrd.img',
+    )
+  })
+
+  it.each([
+    ['linuxkit', ['-decompress'], true],
+    ['linuxkit', ['--decompress=t'], true],
+    ['linuxkit', ['-decompress', '-decompress=f'], false],
+    ['arm', ['--decompress=f'], false],
+  ])('%s with %j: initrd decompressed is %s', async (name, flags, expected) => {
+    expect((await push(name, ...flags)).code).toBe(0)
+    expect((await read(`${name}-initrd.img`)).equals(archive)).toBe(expected)
+  })
+
+  it('warns of a gzip kernel that iPXE on aarch64 cannot load', async () => {
+    expect((await push('arm', '--decompress=f')).stderr).toContain(
+      `warning: "${folder}/arm-kernel" is gzip, which iPXE on aarch64 cannot load; leave out --decompress=false\n`,
+    )
+    expect((await push('arm')).stderr).not.toContain('warning')
+  })
+
+  it('warns of a kernel that is none, and goes by --arch or this computer', async () => {
+    await writeFile(join(folder, 'linuxkit-kernel'), 'kernel')
+    const host = nodeArch() === 'arm64' ? 'aarch64' : 'x86_64'
+    for (const [flags, arch] of [
+      [[], host],
+      [['-arch', 'aarch64'], 'aarch64'],
+      [['-arch', 'x86_64'], 'x86_64'],
+    ] as const) {
+      const { stderr } = await push('linuxkit', ...flags)
+      expect(stderr).toContain(
+        `warning: "${folder}/linuxkit-kernel" does not look like a kernel; the script is for ${arch}\n`,
+      )
+      expect((await read('linuxkit-equinixmetal.ipxe')).includes('root=/dev/ram0')).toBe(arch === 'aarch64')
+    }
+  })
+
+  it('takes a file: URL, and --img-name before the argument', async () => {
+    await mkdir(join(folder, 'a b'))
+    const url = pathToFileURL(join(folder, 'a b')).href
+    const { code, stderr } = await push('nothing', '-destination', url, '-img-name', join(folder, 'arm'))
+    expect(code).toBe(0)
+    expect(stderr).toContain(`next: metalkit serve '${folder}/a b'\n`)
+    expect(await readdir(join(folder, 'a b'))).toEqual(['arm-equinixmetal.ipxe', 'arm-initrd.img', 'arm-kernel'])
+  })
+
+  it('is called equinixmetal where no name is given', async () => {
+    const { code, stderr } = await runToEnd(['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out])
+    expect(code).toBe(5)
+    expect(stderr).toMatch(/^metalkit: image: kernel "equinixmetal-kernel" does not exist; /)
+  })
+
+  it('says nothing with -q', async () => {
+    expect(await push('linuxkit', '-q')).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+})
+
+describe('push refuses', () => {
+  it.each([
+    [
+      'a missing image',
+      'none',
+      [],
+      5,
+      'image: kernel "DIR/none-kernel" does not exist; found arm, linuxkit in "DIR"; or run linuxkit build --format kernel+initrd none.yml',
+    ],
+    [
+      'another architecture',
+      'arm',
+      ['-arch', 'x86_64'],
+      5,
+      'image: kernel "DIR/arm-kernel" is for aarch64, not for x86_64; leave out --arch, or push an image built for x86_64',
+    ],
+    [
+      'a base URL with white space',
+      'linuxkit',
+      ['-base-url', 'http://x/a b'],
+      2,
+      'usage: --base-url "http://x/a b" contains white space, which would end the line in the iPXE script; write it as http://host[:port]/path',
+    ],
+    [
+      'a scheme',
+      'linuxkit',
+      ['-destination', 's3://bucket'],
+      2,
+      'usage: --destination "s3://bucket" has a scheme that is not known (s3:); give a path or a file: URL (a path with a colon in its first part begins with ./)',
+    ],
+    [
+      'an architecture nobody knows',
+      'linuxkit',
+      ['-arch', 'riscv'],
+      2,
+      'usage: --arch "riscv" is not known; choose one of x86_64, aarch64',
+    ],
+  ])('%s', async (_, name, flags, code, line) => {
+    expect(await push(name, ...flags)).toEqual({
+      code,
+      stdout: '',
+      stderr: `metalkit: ${line.replaceAll('DIR', folder)}\n`,
+    })
+    expect(await readdir(folder)).not.toContain('out')
+  })
+
+  it('a damaged gzip', async () => {
+    await writeFile(join(folder, 'linuxkit-initrd.img'), gzipSync(archive).subarray(0, -3))
+    expect(await push('linuxkit', '-decompress')).toEqual({
+      code: 5,
+      stdout: '',
+      stderr: `metalkit: image: "${folder}/linuxkit-initrd.img" is truncated: the gzip data at offset 0 ends too early; build or copy it again\n`,
+    })
+    expect(await readdir(out)).toEqual([])
+  })
+
+  it('to go without a base URL', async () => {
+    const { code, stderr } = await runToEnd(['push', 'equinixmetal', join(folder, 'linuxkit')])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^metalkit: usage: no base-url is given; set --base-url or METAL_BASE_URL/)
+  })
+})

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { loadImage } from '../../src/image/image.ts'
+import { arm64Image, bzImage } from './kernels.ts'
+
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'image-'))
+})
+
+async function write(
+  name: string,
+  files: { kernel?: Buffer; initrd?: string; cmdline?: string } = {},
+): Promise<string> {
+  const prefix = join(folder, name)
+  await writeFile(`${prefix}-kernel`, files.kernel ?? bzImage)
+  await writeFile(`${prefix}-initrd.img`, files.initrd ?? 'initrd')
+  await writeFile(`${prefix}-cmdline`, files.cmdline ?? 'console=ttyS0\n')
+  return prefix
+}
+
+describe('loadImage', () => {
+  it('finds the three files by a prefix with a folder', async () => {
+    const prefix = await write('linuxkit')
+    expect(await loadImage(prefix)).toEqual({
+      name: 'linuxkit',
+      kernel: { path: `${prefix}-kernel`, size: bzImage.length },
+      initrd: { path: `${prefix}-initrd.img`, size: 6 },
+      cmdline: 'console=ttyS0',
+      arch: 'x86_64',
+      kernelGzipped: false,
+    })
+  })
+
+  it.each([
+    ['a gzip kernel for arm', { kernel: gzipSync(arm64Image) }, { arch: 'aarch64', kernelGzipped: true }],
+    ['no kernel', { kernel: Buffer.from('hello') }, { arch: undefined, kernelGzipped: false }],
+    ['an empty command line', { cmdline: '' }, { cmdline: '' }],
+  ])('%s', async (_, files, expected) => {
+    expect(await loadImage(await write('linuxkit', files))).toMatchObject(expected)
+  })
+
+  it.each(['a', 'linuxkit-6.1', 'x_y.z~1+b,c=d:e@f'])('takes the name %s', async (name) => {
+    expect(await loadImage(await write(name))).toMatchObject({ name })
+  })
+})
+
+const at = (suffix: string) => join(folder, `linuxkit${suffix}`)
+
+describe('loadImage refuses', () => {
+  const build = 'run linuxkit build --format kernel+initrd linuxkit.yml'
+
+  it.each<[string, () => Promise<unknown>, string, string]>([
+    ['a missing kernel', () => rm(at('-kernel')), 'kernel "-kernel" does not exist', `${build} first`],
+    ['a missing initrd', () => rm(at('-initrd.img')), 'initrd "-initrd.img" does not exist', `${build} first`],
+    [
+      'a missing cmdline',
+      () => rm(at('-cmdline')),
+      'cmdline "-cmdline" does not exist',
+      `found linuxkit in ".."; or ${build}`,
+    ],
+    ['an empty kernel', () => writeFile(at('-kernel'), ''), 'kernel "-kernel" is empty', 'run linuxkit build again'],
+    [
+      'an empty initrd',
+      () => writeFile(at('-initrd.img'), ''),
+      'initrd "-initrd.img" is empty',
+      'run linuxkit build again',
+    ],
+    [
+      'a folder',
+      async () => {
+        await rm(at('-initrd.img'))
+        await mkdir(at('-initrd.img'))
+      },
+      'initrd "-initrd.img" is a folder',
+      'give the prefix of the files linuxkit build wrote',
+    ],
+    [
+      'a pipe',
+      async () => {
+        await rm(at('-kernel'))
+        execFileSync('mkfifo', [at('-kernel')])
+      },
+      'kernel "-kernel" is not a regular file',
+      'give the prefix of the files linuxkit build wrote',
+    ],
+    [
+      'a link to itself',
+      async () => {
+        await rm(at('-kernel'))
+        await symlink('linuxkit-kernel', at('-kernel'))
+      },
+      'kernel "-kernel" cannot be read (ELOOP)',
+      'check the path and its permissions',
+    ],
+    [
+      'a cmdline of two lines',
+      () => writeFile(at('-cmdline'), 'a\nb\n'),
+      'cmdline "-cmdline" has a newline inside, which would end the line in the iPXE script',
+      'write it as one line',
+    ],
+  ])('%s', async (_, spoil, message, hint) => {
+    const prefix = await write('linuxkit')
+    await spoil()
+    await expect(loadImage(prefix)).rejects.toMatchObject({
+      name: 'ImageError',
+      message: message.replace('"-', `"${prefix}-`),
+      hint: hint.replace('".."', `"${folder}"`),
+    })
+  })
+
+  it('a missing image, and names those that are there', async () => {
+    for (const name of ['demo', 'alpine', 'b1', 'b2', 'b3', 'b4']) await write(name)
+    await writeFile(join(folder, 'half-kernel'), 'x')
+    await expect(loadImage(join(folder, 'linuxkit'))).rejects.toMatchObject({
+      message: `kernel "${folder}/linuxkit-kernel" does not exist`,
+      hint: `found alpine, b1, b2, b3, b4 and 1 more in "${folder}"; or ${build}`,
+    })
+  })
+
+  it('an image in a folder that is not there', async () => {
+    await expect(loadImage(join(folder, 'no/linuxkit'))).rejects.toMatchObject({
+      message: `kernel "${folder}/no/linuxkit-kernel" does not exist`,
+      hint: `${build} first`,
+    })
+  })
+
+  it.each([
+    ['./out/', 'image name "./out/" names no files'],
+    ['', 'image name "" names no files'],
+    ['a b', 'image name "a b" has a character that URLs or iPXE would not carry (" ")'],
+    ['a\nb', 'image name "a\\nb" has a character that URLs or iPXE would not carry ("\\n")'],
+    ['x/a#b', 'image name "x/a#b" has a character that URLs or iPXE would not carry ("#")'],
+    ['a?b', 'image name "a?b" has a character that URLs or iPXE would not carry ("?")'],
+    ['a%20b', 'image name "a%20b" has a character that URLs or iPXE would not carry ("%")'],
+    ['a&b', 'image name "a&b" has a character that URLs or iPXE would not carry ("&")'],
+    ['${x}', 'image name "${x}" has a character that URLs or iPXE would not carry ("$")'],
+    ['a\\b', 'image name "a\\\\b" has a character that URLs or iPXE would not carry ("\\\\")'],
+    ['zo\u00eb', 'image name "zo\u00eb" has a character that URLs or iPXE would not carry ("\u00eb")'],
+  ])('the name %j', async (prefix, message) => {
+    await expect(loadImage(prefix)).rejects.toMatchObject({ name: 'ImageError', message })
+  })
+})

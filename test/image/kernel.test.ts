@@ -1,0 +1,48 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { detectKernel, readKernelHead } from '../../src/image/kernel.ts'
+import { arm64Image, bzImage, zbootImage } from './kernels.ts'
+
+describe('detectKernel', () => {
+  it.each([
+    ['a bzImage', bzImage, 'x86_64'],
+    ['an arm64 Image', arm64Image, 'aarch64'],
+    ['a zboot kernel for arm64', zbootImage('\x64\xaa'), 'aarch64'],
+    ['a zboot kernel for RISC-V', zbootImage('\x64\x50'), undefined],
+    ['a zboot kernel whose header points outside', Buffer.concat([zbootImage('').subarray(0, 0x80)]), undefined],
+    ['a boot sector', Buffer.concat([Buffer.alloc(0x1fe), Buffer.from('\x55\xaa', 'latin1')]), undefined],
+    ['a bzImage cut off', bzImage.subarray(0, 0x204), undefined],
+    ['text', Buffer.from('kernel'), undefined],
+    ['nothing', Buffer.alloc(0), undefined],
+  ])('%s', (_, head, expected) => {
+    expect(detectKernel(head)).toBe(expected)
+  })
+})
+
+const read = async (content: Buffer) => {
+  const path = join(await mkdtemp(join(tmpdir(), 'kernel-')), 'demo-kernel')
+  await writeFile(path, content)
+  const { head, gzipped } = await readKernelHead(path)
+  return [detectKernel(head), gzipped]
+}
+
+describe('readKernelHead', () => {
+  const gzipped = gzipSync(arm64Image)
+
+  it.each([
+    ['a kernel as it is', bzImage, ['x86_64', false]],
+    ['a gzip kernel', gzipped, ['aarch64', true]],
+    [
+      'a gzip kernel that is damaged',
+      Buffer.concat([gzipped.subarray(0, 10), Buffer.alloc(500, 0xff)]),
+      [undefined, true],
+    ],
+    ['a gzip kernel that is cut off at once', gzipped.subarray(0, 8), [undefined, true]],
+    ['two bytes', Buffer.from([0x1f, 0x8b]), [undefined, true]],
+  ])('%s', async (_, content, expected) => {
+    expect(await read(content)).toEqual(expected)
+  })
+})
