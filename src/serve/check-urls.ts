@@ -101,7 +101,7 @@ async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: Chec
     const size = [headers['content-length']].flat()[0]
     if (size !== undefined && Number(size) === 0) throw fail(`it is empty${via}`)
     const ms = Math.round(performance.now() - start)
-    report.detail(`${showUrl(url)} is there, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
+    report.detail(`${shown}${via} is there, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
     return
   }
 }

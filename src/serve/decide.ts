@@ -15,6 +15,7 @@ export type Resource =
 /** The part of a request that decides. */
 export interface Asked {
   method: string
+  httpVersion: string
   headers: IncomingHttpHeaders
 }
 
@@ -43,8 +44,9 @@ export function answerStatus(status: number, headers: Answer['headers'] = {}): A
   return answerText(status, 'text/plain', `${status} ${STATUS_CODES[status] ?? ''}\n`, headers)
 }
 
-/** What is refused whatever it asks for: other methods than GET and HEAD, and expectations nobody meets. */
+/** What is refused whatever it asks for: no Host, other methods than GET and HEAD, and expectations nobody meets. */
 export function refuse(asked: Asked): Answer | undefined {
+  if (asked.httpVersion === '1.1' && asked.headers.host === undefined) return answerStatus(400, { Connection: 'close' })
   if (asked.method !== 'GET' && asked.method !== 'HEAD') return answerStatus(405, { Allow: 'GET, HEAD' })
   const { expect } = asked.headers
   return expect === undefined || expect.toLowerCase() === '100-continue' ? undefined : answerStatus(417)

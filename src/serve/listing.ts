@@ -18,13 +18,18 @@ export function encodeName(name: string): string {
   return encodeURIComponent(name)
 }
 
+/** The greatest of many numbers, more than could be spread as arguments; 0 of none. */
+function greatest(numbers: number[]): number {
+  return numbers.reduce((most, number) => Math.max(most, number), 0)
+}
+
 /** The page for a folder, its entries sorted by the bytes of their names. */
 export function renderListing(path: string, entries: readonly Entry[]): string {
   const rows = entries
     .map((entry) => ({ ...entry, bytes: Buffer.from(entry.name), shown: entry.folder ? `${entry.name}/` : entry.name }))
     .toSorted((a, b) => Buffer.compare(a.bytes, b.bytes))
-  const nameWidth = Math.min(60, Math.max(0, ...rows.map((row) => row.shown.length)))
-  const sizeWidth = Math.max(0, ...rows.map((row) => String(row.sizeBytes).length))
+  const nameWidth = Math.min(60, greatest(rows.map((row) => row.shown.length)))
+  const sizeWidth = greatest(rows.map((row) => String(row.sizeBytes).length))
   const lines = rows.map((row) => {
     const href = `${encodeName(row.name)}${row.folder ? '/' : ''}`
     const gap = ' '.repeat(Math.max(0, nameWidth - row.shown.length) + 2)

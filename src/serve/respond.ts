@@ -46,7 +46,7 @@ export async function respond(
   content: Content,
   report: Reporter,
 ): Promise<Result> {
-  const asked = { method: request.method ?? '', headers: request.headers }
+  const asked = { method: request.method ?? '', httpVersion: request.httpVersion, headers: request.headers }
   let status = 500
   let bytes = 0
   const onSent = (more: number) => {

@@ -90,7 +90,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     })
   }
 
-  const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000, keepAliveTimeout: 15_000 })
+  const server = createServer({
+    headersTimeout: 15_000,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 15_000,
+    // node:http's own answer to a request without Host has no length and is not logged; refuse() has one.
+    requireHostHeader: false,
+  })
   // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
   Object.assign(server, { httpAllowHalfOpen: true })
   server.timeout = stallTimeoutMs

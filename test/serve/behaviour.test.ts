@@ -1,0 +1,205 @@
+// What goes on while bytes flow: the log, clients that leave or stall, files that shrink, fairness, memory, closing.
+import { once } from 'node:events'
+import { open, readdir, readlink, truncate, writeFile } from 'node:fs/promises'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Served } from '../../src/serve/request-log.ts'
+import { exchange, makeFolder, parseAnswer, request, serve, until } from './help-serve.ts'
+
+let folder: Awaited<ReturnType<typeof makeFolder>>
+const bigBytes = 200 * 1024 * 1024
+
+beforeAll(async () => {
+  folder = await makeFolder()
+  await writeFile(join(folder.path, 'small'), 'small')
+  const big = await open(join(folder.path, 'big'), 'w')
+  await big.truncate(bigBytes)
+  await big.close()
+})
+
+afterAll(() => folder[Symbol.asyncDispose]())
+
+/** Asks for a file and reads nothing of the answer. */
+async function askOnly(port: number, target: string): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  socket.on('error', () => {})
+  socket.pause()
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** How often a file of the folder is open in this process. */
+async function countOpen(name: string): Promise<number> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  )
+  return links.filter((link) => link === join(folder.path, name)).length
+}
+
+describe('the log', () => {
+  test('a line for each request, the refused ones too', async () => {
+    await using server = await serve(folder.path)
+    const { port } = server.address
+    const served: Served[] = []
+    server.onServed((one) => served.push(one))
+    await request(port, '/small')
+    await request(port, '/small', {}, 'HEAD')
+    await request(port, '/small?x', { Range: 'bytes=1-2' })
+    await request(port, '/none')
+    await request(port, `/${'y'.repeat(400)}`)
+    await request(port, '/small', {}, 'POST')
+    await request(port, 'elsewhere:443', {}, 'CONNECT')
+    await exchange(port, 'rubbish\u001b\r\n\r\n')
+    await until(() => server.lines.length === 8)
+    const lines = server.lines.map((line) => line.replace(/\d+ ms$/, 'N ms').replace(/\d\d:\d\d:\d\d/, 'TIME'))
+    expect(lines).toEqual([
+      'info: TIME 127.0.0.1 GET /small 200 5 bytes N ms',
+      'info: TIME 127.0.0.1 HEAD /small 200 0 bytes N ms',
+      'info: TIME 127.0.0.1 GET /small?x 206 2 bytes N ms',
+      'info: TIME 127.0.0.1 GET /none 404 14 bytes N ms',
+      `info: TIME 127.0.0.1 GET /${'y'.repeat(299)}… 404 14 bytes N ms`,
+      'info: TIME 127.0.0.1 POST /small 405 23 bytes N ms',
+      'info: TIME 127.0.0.1 CONNECT elsewhere:443 405 23 bytes N ms',
+      'info: TIME 127.0.0.1 - - 400 16 bytes N ms',
+    ])
+    expect(served[0]).toMatchObject({ client: '127.0.0.1', method: 'GET', path: '/small', status: 200, bytes: 5 })
+    expect(served).toHaveLength(8)
+  })
+
+  test('a connection that says nothing is no line', async () => {
+    await using server = await serve(folder.path)
+    const socket = connect(server.address.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.destroy()
+    await request(server.address.port, '/small')
+    await until(() => server.lines.length > 0)
+    expect(server.lines).toEqual([expect.stringContaining('GET /small 200')])
+  })
+})
+
+describe('clients that do not take it all', () => {
+  test('one that leaves: the file is closed, the line says so', async () => {
+    await using server = await serve(folder.path)
+    const socket = await askOnly(server.address.port, '/big')
+    await until(async () => (await countOpen('big')) === 1)
+    socket.destroy()
+    await until(() => server.lines.length === 1)
+    expect(server.lines[0]).toMatch(/GET \/big 200 \d+ bytes \d+ ms \(aborted\)$/)
+    expect(await countOpen('big')).toBe(0)
+  })
+
+  test('one that stalls is dropped, one that waits between requests is not called so', async () => {
+    await using server = await serve(folder.path, { stallTimeoutMs: 150 })
+    const socket = await askOnly(server.address.port, '/big')
+    await until(() => server.lines.length === 1)
+    expect(server.lines[0]).toMatch(/\(stalled\)$/)
+    expect(await countOpen('big')).toBe(0)
+    socket.destroy()
+  })
+
+  test('one that is slow but reads is not dropped', async () => {
+    await using server = await serve(folder.path, { stallTimeoutMs: 200 })
+    const socket = await askOnly(server.address.port, '/big')
+    for (let i = 0; i < 12; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      let taken = 0
+      socket.on('data', (chunk: Buffer) => (taken += chunk.length)).resume()
+      // Enough for the window to open again.
+      await until(() => taken > 4 * 1024 * 1024)
+      socket.pause().removeAllListeners('data')
+    }
+    expect(server.lines).toEqual([])
+    socket.destroy()
+  })
+})
+
+test('a file that shrinks while it is sent cuts the connection', async () => {
+  await using server = await serve(folder.path)
+  const path = join(folder.path, 'shrinks')
+  const file = await open(path, 'w')
+  await file.truncate(bigBytes)
+  await file.close()
+  const response = await new Promise<IncomingMessage>((resolve) => httpGet(`${server.url}/shrinks`, resolve))
+  await once(response, 'readable')
+  await truncate(path, 1024)
+  response.resume()
+  await expect(once(response, 'end')).rejects.toThrow('aborted')
+  await until(() => server.lines.length === 1)
+  expect(server.lines[0]).toMatch(/\(file shrank\)$/)
+})
+
+test('small files are not kept waiting by bulk ones, and memory stays bounded', async () => {
+  await using server = await serve(folder.path)
+  const done: string[] = []
+  const rssBefore = process.memoryUsage().rss
+  let rssMost = 0
+  const bulk = Array.from({ length: 4 }, async () => {
+    let bytes = 0
+    const response = await new Promise<IncomingMessage>((resolve) => httpGet(`${server.url}/big`, resolve))
+    response.on('data', (chunk: Buffer) => (bytes += chunk.length))
+    await once(response, 'end')
+    done.push('big')
+    return bytes
+  })
+  const small = (async () => {
+    for (let i = 0; i < 20; i++) {
+      expect((await request(server.address.port, '/small')).body).toBe('small')
+      rssMost = Math.max(rssMost, process.memoryUsage().rss)
+    }
+    done.push('small')
+  })()
+  await small
+  expect(await Promise.all(bulk)).toEqual(Array.from({ length: 4 }, () => bigBytes))
+  expect(done[0]).toBe('small')
+  // Client and server both: one of the four files in memory would show.
+  expect(rssMost - rssBefore).toBeLessThan(bigBytes)
+})
+
+describe('closing', () => {
+  test('connections that are idle, or have not asked yet, do not hold it up', async () => {
+    const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
+    const idle = connect(server.address.port, '127.0.0.1')
+    idle.write('GET /small HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(idle, 'data')
+    const silent = connect(server.address.port, '127.0.0.1')
+    const half = connect(server.address.port, '127.0.0.1')
+    half.write('GET /small HTTP/1.1\r\n')
+    for (const socket of [idle, silent, half]) socket.resume().on('error', () => {})
+    await until(() => server.lines.length === 1 && half.bytesWritten > 0)
+    await server[Symbol.asyncDispose]()
+    await expect(fetch(server.url)).rejects.toThrow()
+  })
+
+  test('a response that runs may finish', async () => {
+    const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
+    const answer = await fetch(`${server.url}/big`)
+    const closing = server[Symbol.asyncDispose]()
+    expect((await answer.arrayBuffer()).byteLength).toBe(bigBytes)
+    await closing
+    expect(server.lines).toEqual([expect.stringMatching(/GET \/big 200 209715200 bytes \d+ ms$/)])
+  })
+
+  test.each([
+    ['not for ever', { closeTimeoutMs: 50 }],
+    ['and not when forced', { closeTimeoutMs: 60_000, forced: AbortSignal.timeout(50) }],
+  ])('%s', async (_, options) => {
+    const server = await serve(folder.path, options)
+    const socket = await askOnly(server.address.port, '/big')
+    await until(async () => (await countOpen('big')) === 1)
+    await server[Symbol.asyncDispose]()
+    expect(server.lines).toEqual([expect.stringMatching(/\(aborted\)$/)])
+    expect(await countOpen('big')).toBe(0)
+    socket.destroy()
+  })
+
+  test('the port is free again', async () => {
+    const first = await serve(folder.path)
+    await request(first.address.port, '/small')
+    await first[Symbol.asyncDispose]()
+    await using second = await serve(folder.path, { listen: first.address })
+    expect(parseAnswer(await exchange(second.address.port, 'GET /small HTTP/1.0\r\n\r\n')).body).toBe('small')
+  })
+})

@@ -1,0 +1,140 @@
+// URLs checked against servers that behave well and badly.
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTcpServer, type Server } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { checkUrls } from '../../src/serve/check-urls.ts'
+import { keepLines } from './help-serve.ts'
+
+/** Listens on a free port until disposed. */
+async function start(server: Server) {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  const stop = async () => {
+    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
+      server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+  return { host, [Symbol.asyncDispose]: stop }
+}
+
+const answer: RequestListener = ({ url = '', method = '', headers }, response) => {
+  const to = (location: string, status = 302) => response.writeHead(status, { location }).end()
+  const size = { 'Content-Length': 5 }
+  const pages: Record<string, () => unknown> = {
+    '/ok': () => response.writeHead(200, size).end('12345'),
+    '/empty': () => response.writeHead(200, { 'Content-Length': 0 }).end(),
+    '/unsized': () => response.writeHead(200).end('x'),
+    '/get-only': () => (method === 'GET' ? response.writeHead(200, size).end('12345') : response.writeHead(405).end()),
+    '/get-only-501': () => (method === 'GET' ? response.writeHead(404).end() : response.writeHead(501).end()),
+    '/endless': () => (method === 'GET' ? response.write('x') : response.writeHead(405).end()),
+    '/moved': () => to('ok?x', 301),
+    '/circle': () => to('/circle-2'),
+    '/circle-2': () => to('/circle'),
+    '/to-missing': () => to('/missing', 308),
+    '/to-ftp': () => to('ftp://elsewhere/x'),
+    '/to-nothing': () => to('http://'),
+    '/forbidden': () => response.writeHead(403).end(),
+    '/no-content': () => response.writeHead(204).end(),
+    '/hangs': () => undefined,
+    '/cut': () => response.destroy(),
+    '/locked': () => response.writeHead(headers.authorization === 'Basic dTpww6Q=' ? 200 : 401, size).end('12345'),
+  }
+  const page = pages[url.replace(/\?.*/, '')]
+  const chain = /^\/chain\/(\d+)$/.exec(url)?.[1]
+  if (page !== undefined) page()
+  else if (chain !== undefined) to(Number(chain) === 1 ? '/ok' : `/chain/${Number(chain) - 1}`)
+  else response.writeHead(404).end()
+}
+
+async function check(urls: string[], timeoutMs = 10_000, signal = new AbortController().signal) {
+  const { lines, report } = keepLines()
+  await checkUrls(urls, { signal, timeoutMs, report })
+  return lines
+}
+
+test.each([
+  ['/ok', ' is there, 5 bytes'],
+  ['/unsized', ' is there, of unknown size'],
+  ['/get-only', ' is there, 5 bytes'],
+  ['/endless', ' is there, of unknown size'],
+  ['/moved', ' (redirected to "http://HOST/ok?x") is there, 5 bytes'],
+  ['/chain/10', ' (redirected to "http://HOST/ok") is there, 5 bytes'],
+])('%s%s', async (path, said) => {
+  await using server = await start(createServer(answer))
+  const url = `http://${server.host}${path}`
+  expect(await check([url])).toEqual([
+    expect.stringContaining(`detail: "${url}"${said.replace('HOST', server.host)}, `),
+  ])
+})
+
+test.each([
+  ['/missing', 'the server answered 404 Not Found'],
+  ['/forbidden', 'the server answered 403 Forbidden'],
+  ['/no-content', 'the server answered 204 No Content'],
+  ['/get-only-501', 'the server answered 404 Not Found'],
+  ['/empty', 'it is empty'],
+  ['/circle', 'its redirects go in a circle, back to "http://HOST/circle"'],
+  ['/chain/11', 'it redirects more than 10 times'],
+  ['/to-missing', 'the server answered 404 Not Found (redirected to "http://HOST/missing")'],
+  ['/to-ftp', 'it redirects to "ftp://elsewhere/x", which is not http or https'],
+  ['/to-nothing', 'it redirects to "http://", which is no URL'],
+  ['/cut', 'the connection was closed without an answer'],
+])('%s: %s', async (path, why) => {
+  await using server = await start(createServer(answer))
+  const url = `http://${server.host}${path}`
+  await expect(check([url])).rejects.toMatchObject({
+    name: 'ServeError',
+    message: `"${url}" cannot be fetched: ${why.replace('HOST', server.host)}`,
+    hint: 'push the image there first, or give -serve to serve it from this computer',
+  })
+})
+
+test('the first failure in the order given counts, though a later one is found sooner', async () => {
+  await using server = await start(createServer(answer))
+  const base = `http://${server.host}`
+  await expect(check([`${base}/ok`, `${base}/hangs`, `${base}/missing`], 200)).rejects.toThrow(
+    `"${base}/hangs" cannot be fetched: no answer within 0.2 s`,
+  )
+})
+
+test('nobody there, no such host, no TLS', async () => {
+  const gone = await start(createServer(answer))
+  await gone[Symbol.asyncDispose]()
+  await expect(check([`http://${gone.host}/x`])).rejects.toThrow(
+    `"http://${gone.host}/x" cannot be fetched: nothing listens at "${gone.host}" (connection refused)`,
+  )
+  await expect(check(['http://none.invalid/x'])).rejects.toThrow(
+    '"http://none.invalid/x" cannot be fetched: the host "none.invalid" does not resolve (DNS)',
+  )
+  await using plain = await start(createTcpServer((socket) => socket.resume().end('plain text\r\n')))
+  await expect(check([`https://${plain.host}/x`])).rejects.toThrow('TLS failed: ')
+  await using tls = await start(createTlsServer(answer))
+  await expect(check([`https://${tls.host}/x`])).rejects.toThrow('TLS failed: ')
+})
+
+describe('secrets and signals', () => {
+  test('a password is sent, and not shown', async () => {
+    await using server = await start(createServer(answer))
+    expect(await check([`http://u:p%C3%A4@${server.host}/locked`])).toEqual([
+      expect.stringContaining(`"http://u:***@${server.host}/locked" is there`),
+    ])
+    const refused = check([`http://u:wrong@${server.host}/locked`])
+    await expect(refused).rejects.toThrow(
+      `"http://u:***@${server.host}/locked" cannot be fetched: the server answered 401`,
+    )
+  })
+
+  test('an abort ends the checks with its reason', async () => {
+    await using server = await start(createServer(answer))
+    const controller = new AbortController()
+    const reason = new Error('stop')
+    setTimeout(() => controller.abort(reason), 30)
+    await expect(check([`http://${server.host}/hangs`], 10_000, controller.signal)).rejects.toBe(reason)
+    await expect(check([`http://${server.host}/ok`], 10_000, controller.signal)).rejects.toBe(reason)
+  })
+})

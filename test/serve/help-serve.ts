@@ -1,0 +1,85 @@
+// A server on a free port over a folder in a temp dir, and requests written byte by byte.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Reporter } from '../../src/io.ts'
+import { type Content, type ServerOptions, startServer } from '../../src/serve/server.ts'
+
+/** A reporter that keeps what it is told, each line with its level. */
+export function keepLines(): { lines: string[]; report: Reporter } {
+  const lines: string[] = []
+  const at = (level: string) => (line: string) => void lines.push(`${level}: ${line}`)
+  const levels = { error: at('error'), warn: at('warn'), info: at('info'), detail: at('detail'), debug: at('debug') }
+  return { lines, report: { verbosity: 2, ...levels, progress: at('progress') } }
+}
+
+/** A temp folder that goes when it is disposed. */
+export async function makeFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'metalkit-serve-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Serves on loopback and keeps the log. */
+export async function serve(content: Content | string, options: Partial<ServerOptions> = {}) {
+  const { lines, report } = keepLines()
+  const server = await startServer({
+    listen: { host: '127.0.0.1', port: 0 },
+    content: typeof content === 'string' ? { kind: 'folder', path: content } : content,
+    report,
+    ...options,
+  })
+  return Object.assign(server, { lines })
+}
+
+/** An answer taken apart; header names in lower case. */
+export interface RawAnswer {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+/** Sends bytes and returns all that comes until the server closes. */
+export function exchange(port: number, bytes: string, halfClose = false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    let text = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => (text += chunk))
+    socket.on('end', () => {
+      socket.destroy()
+      resolve(text)
+    })
+    socket.on('error', reject)
+    socket.write(bytes, 'latin1')
+    if (halfClose) socket.end()
+  })
+}
+
+/** Takes the first answer in a text apart. */
+export function parseAnswer(text: string): RawAnswer {
+  const [head = '', ...rest] = text.split('\r\n\r\n')
+  const [first = '', ...lines] = head.split('\r\n')
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  )
+  return { status: Number(first.split(' ')[1]), headers, body: rest.join('\r\n\r\n') }
+}
+
+/** Sends one request, its target untouched by any URL parser. */
+export async function request(
+  port: number,
+  target: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<RawAnswer> {
+  const lines = Object.entries({ Host: 'test', Connection: 'close', ...headers }).map(
+    ([name, text]) => `${name}: ${text}\r\n`,
+  )
+  return parseAnswer(await exchange(port, `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`))
+}
+
+/** Waits until something holds, looking again as the event loop turns. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
