@@ -1,0 +1,52 @@
+// The API as one function from request to answer, made of layers.
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+import type { Cloud } from '../cloud.ts'
+import type { Device } from '../device.ts'
+import type { Lifecycle } from '../lifecycle.ts'
+import { accountRoutes } from './account-routes.ts'
+import { unauthorized } from './answer.ts'
+import type { Answer } from './answer.ts'
+import { bootRoutes } from './boot-routes.ts'
+import { apiPrefix } from './catalogue-view.ts'
+import { deviceRoutes } from './device-routes.ts'
+import { keyRoutes } from './key-routes.ts'
+import type { Handler } from './request.ts'
+import { createRouter } from './router.ts'
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** Compares in a time that does not depend on where the texts differ. */
+function isSame(given: string, expected: string): boolean {
+  return timingSafeEqual(digest(given), digest(expected))
+}
+
+/** Lets through what carries the token in X-Auth-Token, the one scheme of the specification. */
+function requireToken(token: string, next: Handler<Answer>): Handler<Answer> {
+  return (request) => {
+    const given = request.headers['x-auth-token']
+    return typeof given === 'string' && isSame(given, token) ? next(request) : unauthorized
+  }
+}
+
+/**
+ * The handler of the lab's server: the API below /metal/v1, the boot server below /boot. A layer that plays faults belongs
+ * around `api`, inside or outside `requireToken`.
+ */
+export function createHandler(
+  cloud: Cloud,
+  lifecycle: Lifecycle,
+  bootUrlOf: (device: Device) => string,
+): Handler<Answer> {
+  const api = requireToken(
+    cloud.token,
+    createRouter([...accountRoutes(cloud), ...keyRoutes(cloud), ...deviceRoutes(cloud, lifecycle)]),
+  )
+  const boot = createRouter(bootRoutes(cloud, lifecycle, bootUrlOf))
+  return (request) => {
+    if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)
+    return api({ ...request, path: request.path.slice(apiPrefix.length) })
+  }
+}

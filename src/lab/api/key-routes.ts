@@ -1,0 +1,88 @@
+// SSH keys of the user and of the project (SSHKey.yaml).
+import { z } from 'zod'
+
+import type { Cloud } from '../cloud.ts'
+import { createKeyRecord } from '../key-record.ts'
+import type { KeyRecord } from '../key-record.ts'
+import { created, noContent, notFound, ok, refuse, unprocessable } from './answer.ts'
+import type { Answer } from './answer.ts'
+import { hrefOf } from './catalogue-view.ts'
+import { checkShape } from './device-input.ts'
+import { parseJson } from './request.ts'
+import type { Route } from './router.ts'
+
+const inputSchema = z.looseObject({
+  key: z.string().nullish(),
+  label: z.string().nullish(),
+  tags: z.array(z.string()).nullish(),
+  /** Devices to give the key to; none named is all. Absent leaves devices as they are. */
+  instances_ids: z.array(z.string()).nullish(),
+})
+
+function keyView(record: KeyRecord, cloud: Cloud) {
+  return {
+    ...hrefOf(`/ssh-keys/${record.id}`),
+    id: record.id,
+    label: record.label,
+    key: record.key,
+    fingerprint: record.fingerprint,
+    tags: record.tags,
+    entity: hrefOf(record.owner === 'user' ? `/users/${cloud.userId}` : `/projects/${cloud.projectId}`),
+    created_at: record.createdAt,
+    updated_at: record.createdAt,
+  }
+}
+
+function listKeys(cloud: Cloud, owner: KeyRecord['owner'], search: string | null): Answer {
+  const found = [...cloud.keys.values()].filter(
+    (key) =>
+      key.owner === owner &&
+      (search === null || [key.label, key.key, key.fingerprint].some((text) => text.includes(search))),
+  )
+  return ok({ ssh_keys: found.map((key) => keyView(key, cloud)) })
+}
+
+/** The texts of these refusals are inferred. */
+function addKey(cloud: Cloud, owner: KeyRecord['owner'], body: Buffer): Answer {
+  const json = parseJson(body)
+  if (json === undefined) return refuse(400, 'Bad request')
+  const checked = checkShape(inputSchema, json.value)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const { key, label, tags, instances_ids: deviceIds } = checked.value
+  const blank = [...(key ? [] : ["Key can't be blank"]), ...(label ? [] : ["Label can't be blank"])]
+  if (!key || !label) return unprocessable(...blank)
+  const record = createKeyRecord(owner, key, label, tags ?? [])
+  if (record === undefined) return unprocessable('Key is invalid')
+  const twin = [...cloud.keys.values()].find((one) => one.owner === owner && one.fingerprint === record.fingerprint)
+  if (twin !== undefined) return unprocessable('Fingerprint has already been taken')
+  cloud.keys.set(record.id, record)
+  for (const device of deviceIds ? cloud.devices.values() : []) {
+    if (deviceIds?.length === 0 || deviceIds?.includes(device.id)) device.keyIds.push(record.id)
+  }
+  return created(keyView(record, cloud))
+}
+
+/** Routes of SSH keys. A key that is deleted opens no console any more. */
+export function keyRoutes(cloud: Cloud): Route[] {
+  const inProject = (id: string | undefined, answer: () => Answer) => (id === cloud.projectId ? answer() : notFound)
+  return [
+    ['GET /ssh-keys', ({ query }) => listKeys(cloud, 'user', query.get('search'))],
+    ['POST /ssh-keys', ({ body }) => addKey(cloud, 'user', body)],
+    [
+      'GET /projects/{id}/ssh-keys',
+      ({ parameters: [id], query }) => inProject(id, () => listKeys(cloud, 'project', query.get('query'))),
+    ],
+    [
+      'POST /projects/{id}/ssh-keys',
+      ({ parameters: [id], body }) => inProject(id, () => addKey(cloud, 'project', body)),
+    ],
+    [
+      'GET /ssh-keys/{id}',
+      ({ parameters: [id = ''] }) => {
+        const record = cloud.keys.get(id)
+        return record === undefined ? notFound : ok(keyView(record, cloud))
+      },
+    ],
+    ['DELETE /ssh-keys/{id}', ({ parameters: [id = ''] }) => (cloud.keys.delete(id) ? noContent : notFound)],
+  ]
+}

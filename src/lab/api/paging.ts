@@ -1,0 +1,53 @@
+// Lists in pages, as the API has them.
+
+interface Href {
+  href: string
+}
+
+/** Where a page stands in its list. */
+export interface Meta {
+  self: Href
+  first: Href
+  last: Href
+  previous: Href | null
+  next: Href | null
+  total: number
+  current_page: number
+  last_page: number
+}
+
+const defaultPerPage = 10
+const longestPage = 1000
+
+function readNumber(text: string | null, fallback: number, most: number): number {
+  const number = Number(text)
+  return text !== null && Number.isInteger(number) && number >= 1 ? Math.min(number, most) : fallback
+}
+
+/**
+ * The page of a list that the query asks for (`page` from 1, `per_page` 10 and at most 1000; values that make no sense count
+ * as absent), with links that keep the rest of the query. `path` is the one links start with.
+ */
+export function paginate<T>(items: readonly T[], path: string, query: URLSearchParams): { page: T[]; meta: Meta } {
+  const perPage = readNumber(query.get('per_page'), defaultPerPage, longestPage)
+  const current = readNumber(query.get('page'), 1, Number.MAX_SAFE_INTEGER)
+  const last = Math.max(1, Math.ceil(items.length / perPage))
+  const link = (number: number): Href => {
+    const parameters = new URLSearchParams(query)
+    parameters.set('page', String(number))
+    return { href: `${path}?${parameters.toString()}` }
+  }
+  return {
+    page: items.slice((current - 1) * perPage, current * perPage),
+    meta: {
+      self: link(current),
+      first: link(1),
+      last: link(last),
+      previous: current > 1 ? link(current - 1) : null,
+      next: current < last ? link(current + 1) : null,
+      total: items.length,
+      current_page: current,
+      last_page: last,
+    },
+  }
+}

@@ -1,0 +1,37 @@
+// From method and path to a handler.
+import type { Answer } from './answer.ts'
+import { notFound, refuse } from './answer.ts'
+import type { ApiRequest, Handler } from './request.ts'
+
+/** A request with what the braces of the route's pattern matched, in their order. */
+export interface RoutedRequest extends ApiRequest {
+  readonly parameters: readonly string[]
+}
+
+/** Methods and a path pattern, `GET /devices/{id}`, with what answers them. */
+export type Route = readonly [pattern: string, handle: (request: RoutedRequest) => Answer | Promise<Answer>]
+
+/**
+ * A handler for the routes: 404 where no pattern fits the path, 405 where one does but not with this method.
+ * HEAD is answered as GET. Several methods are written with a bar, `PUT|PATCH /devices/{id}`.
+ */
+export function createRouter(routes: readonly Route[]): Handler<Answer> {
+  const table = routes.map(([pattern, handle]) => {
+    const [methods = '', path = ''] = pattern.split(' ')
+    return {
+      methods: methods.split('|'),
+      path: new RegExp(`^${path.replaceAll(/[.]/g, '\\.').replaceAll(/\{\w+\}/g, '([^/]+)')}$`),
+      handle,
+    }
+  })
+  return (request) => {
+    const fitting = table.filter(({ path }) => path.test(request.path))
+    if (fitting.length === 0) return notFound
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    const route = fitting.find(({ methods }) => methods.includes(method))
+    if (route === undefined) {
+      return refuse(405, 'Method not allowed', { allow: fitting.flatMap(({ methods }) => methods).join(', ') })
+    }
+    return route.handle({ ...request, parameters: route.path.exec(request.path)?.slice(1) ?? [] })
+  }
+}

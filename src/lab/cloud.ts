@@ -1,0 +1,41 @@
+// What the lab knows: one user, one organization, one project, their keys and devices.
+import { randomBytes, randomUUID } from 'node:crypto'
+
+import type { Device } from './device.ts'
+import type { KeyRecord } from './key-record.ts'
+
+/** The state behind the API. Ids are UUIDs. */
+export interface Cloud {
+  /** The API token. */
+  readonly token: string
+  readonly userId: string
+  readonly organizationId: string
+  readonly projectId: string
+  /** Host name of the SOS as devices show it. */
+  readonly sosHost: string
+  /** RFC 3339. */
+  readonly createdAt: string
+  /** By id, oldest first. */
+  readonly devices: Map<string, Device>
+  /** By id, oldest first. */
+  readonly keys: Map<string, KeyRecord>
+}
+
+/** An empty cloud with a random token and random ids. */
+export function createCloud(sosHost: string): Cloud {
+  return {
+    token: randomBytes(24).toString('base64url'),
+    userId: randomUUID(),
+    organizationId: randomUUID(),
+    projectId: randomUUID(),
+    sosHost,
+    createdAt: new Date().toISOString(),
+    devices: new Map(),
+    keys: new Map(),
+  }
+}
+
+/** The authorized key lines of a device. */
+export function keyLinesOf(cloud: Cloud, device: Device): string[] {
+  return device.keyIds.flatMap((id) => cloud.keys.get(id)?.key ?? [])
+}

@@ -1,0 +1,241 @@
+// The life of devices: what their states are, when their machines are on, and which events tell of it.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { describeError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import { Chassis } from './chassis.ts'
+import type { Cloud } from './cloud.ts'
+import { connectedEvent, createEvent, provisioningEvents } from './device-events.ts'
+import type { Device, DeviceState } from './device.ts'
+import type { MachineDriver, PowerLoss } from './machines/driver.ts'
+import type { Pace } from './pace.ts'
+import type { SerialPort } from './serial-port.ts'
+
+/** What the lab has of a device beyond what the API shows. */
+interface Body {
+  readonly device: Device
+  readonly chassis: Chassis
+  /** The transitions asked for, one after the other. */
+  tail: Promise<void>
+  /** Ends the transitions that wait or run. */
+  abort: AbortController
+}
+
+/** What a lifecycle needs of the lab. */
+export interface LifecycleParts {
+  cloud: Cloud
+  driver: MachineDriver
+  pace: Pace
+  /** URL of the boot script of a device. */
+  bootUrlOf: (device: Device) => string
+  report: Reporter
+}
+
+/** Power actions of POST /devices/{id}/actions that the lab can do. */
+export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'reinstall'
+
+/** Moves devices through their states. Disposing it switches all machines off and waits for that. */
+export class Lifecycle implements AsyncDisposable {
+  readonly #parts: LifecycleParts
+  readonly #bodies = new Map<string, Body>()
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts
+  }
+
+  /** The serial line of a device that exists. */
+  findPort(id: string): SerialPort | undefined {
+    return this.#bodies.get(id)?.chassis.port
+  }
+
+  /** Takes a new device, queued, into the cloud and starts its provisioning. */
+  create(device: Device): void {
+    const body: Body = {
+      device,
+      chassis: new Chassis(),
+      tail: Promise.resolve(),
+      abort: new AbortController(),
+    }
+    this.#parts.cloud.devices.set(device.id, device)
+    this.#bodies.set(device.id, body)
+    this.#enqueue(body, async (signal) => {
+      await sleep(this.#parts.pace.queuedMs, undefined, { signal })
+      this.#setState(device, 'provisioning')
+      await this.#install(body, signal)
+    })
+  }
+
+  /** Starts a power action. The device's state shows it at once. */
+  act(device: Device, action: PowerAction): void {
+    const body = this.#bodies.get(device.id)
+    if (body === undefined) return
+    switch (action) {
+      case 'power_on':
+        if (!body.chassis.isOn || device.state !== 'active') this.#setState(device, 'powering_on')
+        return this.#enqueue(body, (signal) => this.#powerOn(body, signal))
+      case 'power_off':
+        this.#setState(device, 'powering_off')
+        return this.#enqueue(body, (signal) => this.#powerOff(body, signal))
+      case 'reboot':
+        this.#setState(device, 'powering_off')
+        return this.#enqueue(body, async (signal) => {
+          await this.#powerOff(body, signal)
+          await this.#powerOn(body, signal)
+        })
+      case 'reinstall':
+        this.#setState(device, 'reinstalling')
+        return this.#enqueue(body, async (signal) => {
+          await this.#unplug(body)
+          Object.assign(device, { provisioned: {}, percentage: 0, pxeArmed: true })
+          await this.#install(body, signal)
+        })
+      default:
+        throw new Error(`unknown action ${String(action satisfies never)}`)
+    }
+  }
+
+  /** Starts the end of a device, whatever it is doing. */
+  remove(device: Device): void {
+    const body = this.#bodies.get(device.id)
+    if (body === undefined || device.state === 'deprovisioning') return
+    body.abort.abort()
+    body.abort = new AbortController()
+    this.#setState(device, 'deprovisioning')
+    this.#enqueue(body, async (signal) => {
+      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+      await this.#unplug(body)
+      body.chassis.port.hangUp()
+      this.#bodies.delete(device.id)
+      this.#parts.cloud.devices.delete(device.id)
+      device.state = 'deleted'
+    })
+  }
+
+  /**
+   * The boot script has run on the machine. The service ends its part here, since it cannot see further, and calls the device
+   * active although its system has yet to load.
+   */
+  connected(device: Device): void {
+    this.#addEvent(device, ...connectedEvent)
+    device.pxeArmed = false
+    if (device.state !== 'provisioning' && device.state !== 'reinstalling') return
+    this.#addEvent(device, 'provisioning.110')
+    device.percentage = 100
+    this.#setState(device, 'active')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const bodies = [...this.#bodies.values()]
+    for (const body of bodies) body.abort.abort()
+    await Promise.all(
+      bodies.map(async (body) => {
+        await body.tail
+        await this.#unplug(body)
+        body.chassis.port.hangUp()
+      }),
+    )
+    this.#bodies.clear()
+  }
+
+  /** Appends a transition. One that fails makes the device `failed`; one that is aborted leaves the rest to who aborted it. */
+  #enqueue(body: Body, run: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = body.abort
+    const previous = body.tail
+    const runInTurn = async () => {
+      await previous
+      if (signal.aborted) return
+      try {
+        await run(signal)
+      } catch (error) {
+        if (!signal.aborted) this.#fail(body.device, describeError(error))
+      }
+    }
+    body.tail = runInTurn()
+  }
+
+  async #install(body: Body, signal: AbortSignal): Promise<void> {
+    const { device } = body
+    for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
+      this.#addEvent(device, type)
+      device.percentage = 20 * (index + 1)
+      if (type === 'provisioning.102') device.networked = true
+      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    }
+    if (device.operatingSystem.slug !== 'custom_ipxe') {
+      return this.#fail(device, `The lab cannot install ${device.operatingSystem.name}: it boots custom_ipxe only`)
+    }
+    await this.#plugIn(body, signal)
+  }
+
+  async #powerOn(body: Body, signal: AbortSignal): Promise<void> {
+    if (body.chassis.isOn) return this.#setState(body.device, 'active')
+    this.#setState(body.device, 'powering_on')
+    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await this.#plugIn(body, signal)
+    // Off again already: what that did to the state stands.
+    if (!body.chassis.isOn) return
+    this.#addEvent(body.device, 'instance.powered_on', 'Device powered on')
+    this.#setState(body.device, 'active')
+  }
+
+  async #powerOff(body: Body, signal: AbortSignal): Promise<void> {
+    this.#setState(body.device, 'powering_off')
+    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await this.#unplug(body)
+    this.#addEvent(body.device, 'instance.powered_off', 'Device powered off')
+    this.#setState(body.device, 'inactive')
+  }
+
+  async #plugIn(body: Body, signal: AbortSignal): Promise<void> {
+    const { device } = body
+    const spec = {
+      id: device.id,
+      hostname: device.hostname,
+      arch: device.plan.arch,
+      cpus: device.plan.cpus,
+      memoryMib: device.plan.memoryMib,
+      mac: device.macs[0],
+      bootUrl: this.#parts.bootUrlOf(device),
+    }
+    await body.chassis.plugIn(this.#parts.driver, spec, (loss) => this.#wentOff(device, loss))
+    signal.throwIfAborted()
+  }
+
+  async #unplug(body: Body): Promise<void> {
+    try {
+      await body.chassis.unplug()
+    } catch (error) {
+      this.#parts.report.error(`the machine of ${body.device.hostname} did not switch off: ${describeError(error)}`)
+    }
+  }
+
+  /** A machine went off that nobody switched off. */
+  #wentOff(device: Device, loss: PowerLoss): void {
+    if (device.state === 'deprovisioning') return
+    if (loss.reason === 'failed') return this.#fail(device, loss.detail)
+    if (device.state === 'provisioning' || device.state === 'reinstalling') {
+      return this.#fail(device, 'The machine went off before its boot script ran')
+    }
+    this.#addEvent(device, 'instance.powered_off', 'Device powered off by its operating system')
+    if (device.state !== 'powering_off') this.#setState(device, 'inactive')
+  }
+
+  #fail(device: Device, why: string): void {
+    this.#addEvent(device, 'instance.failed', why, 'failed')
+    this.#setState(device, 'failed')
+  }
+
+  #addEvent(device: Device, type: string, text?: string, state?: string): void {
+    const event = createEvent(type, text, state)
+    device.events.push(event)
+    if (type.startsWith('provisioning.')) device.provisioned[type] = event
+    this.#parts.report.detail(`lab: ${device.hostname}: ${event.body}`)
+  }
+
+  #setState(device: Device, state: DeviceState): void {
+    if (device.state === state) return
+    this.#parts.report.detail(`lab: ${device.hostname}: ${device.state} -> ${state}`)
+    device.state = state
+    device.updatedAt = new Date().toISOString()
+  }
+}

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { kvm, tcg } from '../../src/lab/machines/accelerator.ts'
+import type { MachineSpec } from '../../src/lab/machines/driver.ts'
+import { qemuArgs } from '../../src/lab/machines/qemu-args.ts'
+
+const spec: MachineSpec = {
+  id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+  hostname: 'web1',
+  arch: 'x86_64',
+  cpus: 2,
+  memoryMib: 1024,
+  mac: '0c:c4:7a:00:00:01',
+  bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
+}
+
+test('a machine is this command line', () => {
+  expect(qemuArgs(spec, tcg, '/dev/fd/3')).toEqual([
+    '-no-user-config',
+    '-nodefaults',
+    '-display',
+    'none',
+    '-monitor',
+    'none',
+    '-name',
+    'metalkit-4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+    '-uuid',
+    '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+    '-machine',
+    'q35',
+    '-accel',
+    'tcg,thread=multi',
+    '-cpu',
+    'max',
+    '-smp',
+    '2',
+    '-m',
+    '1024',
+    '-netdev',
+    'user,id=n0,hostname=web1,bootfile=http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
+    '-device',
+    'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01',
+    '-boot',
+    'n',
+    '-chardev',
+    'stdio,id=sos,signal=off',
+    '-serial',
+    'null',
+    '-serial',
+    'chardev:sos',
+    '-fw_cfg',
+    'name=etc/sercon-port,file=/dev/fd/3',
+  ])
+})
+
+test('KVM comes with the processor of the host', () => {
+  const args = qemuArgs(spec, kvm, '/dev/fd/3')
+  expect(args.slice(args.indexOf('-accel'), args.indexOf('-smp'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
+})
+
+/** QEMU's reading of `type,key=value,…`: a value ends at a comma that is not followed by another. */
+function readOptions(text: string): Record<string, string> {
+  const options: Record<string, string> = {}
+  for (const part of text.replaceAll(',,', '\0').split(',').slice(1)) {
+    const at = part.indexOf('=')
+    options[part.slice(0, at)] = part.slice(at + 1).replaceAll('\0', ',')
+  }
+  return options
+}
+
+test.each([
+  ['a,restrict=on', 'http://h/x.ipxe'],
+  ['a', 'http://h/x.ipxe,hostfwd=tcp::22-:22'],
+  ['a,', ',http://h/,,x,'],
+  ['a=b', 'http://h/?a=b&c=d,e=f'],
+  ['-a --monitor stdio', 'http://h/%2c"\'$(id)`id`;#'],
+  ['a\nb', 'http://h/é\\,smb=/'],
+])('host name %j and boot URL %j stay values', (hostname, bootUrl) => {
+  const args = qemuArgs({ ...spec, hostname, bootUrl }, tcg, '/dev/fd/3')
+  expect(args).toHaveLength(qemuArgs(spec, tcg, '/dev/fd/3').length)
+  expect(readOptions(args[args.indexOf('-netdev') + 1] ?? '')).toEqual({ id: 'n0', hostname, bootfile: bootUrl })
+})
