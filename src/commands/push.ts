@@ -31,7 +31,8 @@ export async function execute(
   const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
   const files = await pushImage(image, { destination, decompress, script, signal })
   for (const file of files) {
-    report.info(`${file.name}  ${describeSize(file.sizeBytes)}${file.decompressed ? ', decompressed' : ''}`)
+    const asItIs = decompress && file.name !== script.name ? ', as it is (not gzip)' : ''
+    report.info(`${file.name}  ${describeSize(file.sizeBytes)}${file.decompressed ? ', decompressed' : asItIs}`)
   }
   report.info(`pushed to ${destination} for ${arch}; next: metalkit serve ${quoteArgument(destination)}`)
   report.info(`and: metalkit run equinixmetal -base-url ${quoteArgument(baseUrl)} ${quoteArgument(prefix)}`)

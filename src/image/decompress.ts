@@ -20,7 +20,7 @@ const magics: readonly (readonly [magic: string, name: string])[] = [
 ]
 
 /** What bytes that are not gzip look like: `zstd`, or undefined. */
-export function nameCompression(head: Buffer): string | undefined {
+function nameCompression(head: Buffer): string | undefined {
   return magics.find(([magic]) => head.toString('latin1', 0, magic.length) === magic)?.[1]
 }
 

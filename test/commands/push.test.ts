@@ -1,11 +1,11 @@
 import { arch as nodeArch } from 'node:os'
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { makeArchive } from '../image/archives.ts'
+import { makeFolder } from '../image/folder.ts'
 import { arm64Image, bzImage } from '../image/kernels.ts'
 import { runToEnd } from '../helpers/io.ts'
 
@@ -14,7 +14,7 @@ let folder = ''
 let out = ''
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'push-'))
+  folder = await makeFolder()
   out = join(folder, 'out')
   await write('linuxkit', bzImage)
   await write('arm', gzipSync(arm64Image))
@@ -115,6 +115,13 @@ describe('push', () => {
     const { code, stderr } = await runToEnd(['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out])
     expect(code).toBe(5)
     expect(stderr).toMatch(/^metalkit: image: kernel "equinixmetal-kernel" does not exist; /)
+  })
+
+  it('says what --decompress left as it is', async () => {
+    const { stderr } = await push('linuxkit', '-decompress')
+    expect(stderr).toContain('linuxkit-kernel  20.0 kB, as it is (not gzip)\n')
+    expect(stderr).toContain(`linuxkit-initrd.img  ${archive.length} bytes, decompressed\n`)
+    expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes\n')
   })
 
   it('says nothing with -q', async () => {

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { constants, gunzipSync, gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
@@ -10,6 +9,7 @@ import { ByteReader } from '../../src/image/byte-reader.ts'
 import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeArchive, makeFancyGzip, readArchives } from './archives.ts'
+import { makeFolder } from './folder.ts'
 
 type Format = typeof decompressInitrd
 
@@ -243,7 +243,7 @@ describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
     ['pigz --independent -b 128 < i; cat u; pigz -11 -p 1 < i', 'cat i u i'],
     ['gzip < i; head -c 512 /dev/zero; gzip < u', 'cat i u'],
   ])('%s', async (command, expected) => {
-    const folder = await mkdtemp(join(tmpdir(), 'initrd-'))
+    const folder = await makeFolder()
     await writeFile(join(folder, 'microcode'), randomBytes(70_001))
     await writeFile(join(folder, 'init'), 'x'.repeat(400_000))
     const archives = 'echo microcode | cpio -o -H newc > u; echo init | cpio -o -H newc > i;'
@@ -256,7 +256,7 @@ describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
     const { content } = await decompress(decompressInitrd, inShell(command))
     expect(content.equals(inShell(expected))).toBe(true)
 
-    const unpacked = await mkdtemp(join(tmpdir(), 'unpacked-'))
+    const unpacked = await makeFolder()
     await writeFile(join(folder, 'result'), content)
     execFileSync('cpio', ['-id', '--quiet', '-F', join(folder, 'result')], { cwd: unpacked })
     const first = expected.startsWith('cat u') ? 'microcode' : 'init'

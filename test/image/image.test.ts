@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { loadImage } from '../../src/image/image.ts'
 import { arm64Image, bzImage } from './kernels.ts'
+import { makeFolder } from './folder.ts'
 
 let folder = ''
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'image-'))
+  folder = await makeFolder()
 })
 
 async function write(

@@ -1,10 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { detectKernel, readKernelHead } from '../../src/image/kernel.ts'
 import { arm64Image, bzImage, zbootImage } from './kernels.ts'
+import { makeFolder } from './folder.ts'
 
 describe('detectKernel', () => {
   it.each([
@@ -23,7 +23,7 @@ describe('detectKernel', () => {
 })
 
 const read = async (content: Buffer) => {
-  const path = join(await mkdtemp(join(tmpdir(), 'kernel-')), 'demo-kernel')
+  const path = join(await makeFolder(), 'demo-kernel')
   await writeFile(path, content)
   const { head, gzipped } = await readKernelHead(path)
   return [detectKernel(head), gzipped]

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Image, loadImage } from '../../src/image/image.ts'
 import { pushImage, type PushOptions } from '../../src/image/push.ts'
 import { makeArchive } from './archives.ts'
+import { makeFolder } from './folder.ts'
 import { arm64Image } from './kernels.ts'
 
 const archive = makeArchive({ init: randomBytes(3_000_000) })
@@ -15,7 +15,7 @@ let destination = ''
 let image: Image
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'push-'))
+  folder = await makeFolder()
   destination = join(folder, 'new/out')
   await writeFile(join(folder, 'linuxkit-kernel'), gzipSync(arm64Image))
   await writeFile(join(folder, 'linuxkit-initrd.img'), gzipSync(archive))
