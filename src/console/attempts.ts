@@ -1,0 +1,110 @@
+// Trying until the console is there: a machine that is being provisioned has none yet, and SOS lets in one at a time.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientChannel } from 'ssh2'
+import type { Output, Reporter } from '../io.ts'
+import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
+import { connect, type Connection, type ConnectOptions } from './connection.ts'
+
+const intervalMs = 2000
+/** One try; a server that accepts and then says nothing is given up for the next. */
+const attemptTimeoutMs = 20_000
+/** Keys of a machine that was just created take a moment to reach its console. */
+const propagationMs = 15_000
+
+/** How long a kind of failure is worth trying again. */
+function patienceMs(reason: FailureReason, connectTimeoutMs: number): number {
+  switch (reason) {
+    case 'refused':
+    case 'unreachable':
+    case 'timeout':
+    case 'dropped':
+    case 'busy':
+      return connectTimeoutMs
+    case 'authentication':
+      return Math.min(propagationMs, connectTimeoutMs)
+    case 'name':
+    case 'host-key':
+    case 'protocol':
+      return 0
+    default:
+      return reason satisfies never
+  }
+}
+
+/** An open serial line. */
+export interface Line {
+  connection: Connection
+  channel: ClientChannel
+}
+
+interface LineOptions extends ConnectOptions {
+  /** The terminal to have over there, or undefined for none. */
+  terminal: Output | undefined
+}
+
+/** Opens the shell that is the serial line. @throws ConnectError, reason `busy`, where the server has none to give now */
+async function openShell(connection: Connection, { address, terminal, signal, timeoutMs }: LineOptions) {
+  const place = describePlace(address)
+  const { columns: cols = 80, rows = 24 } = terminal ?? {}
+  const window = terminal === undefined ? false : { term: 'vt100', cols, rows, width: 0, height: 0, modes: {} }
+  const opened = new AbortController()
+  try {
+    return await new Promise<ClientChannel>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new ConnectError('timeout', `${place} does not open the console`))
+      }, timeoutMs)
+      opened.signal.addEventListener('abort', () => clearTimeout(timer))
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
+      connection.client.shell(window, (error, channel) => {
+        if (error === undefined) return resolve(channel)
+        const refused = new ConnectError('busy', `${place} refuses to open the console`, { cause: error })
+        return reject(connection.failure() ?? refused)
+      })
+    })
+  } finally {
+    opened.abort()
+  }
+}
+
+async function openLine(options: LineOptions): Promise<Line> {
+  const connection = await connect(options)
+  try {
+    return { connection, channel: await openShell(connection, options) }
+  } catch (error) {
+    await connection[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** How to reach the line, and for how long to try. */
+export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
+  report: Reporter
+  connectTimeoutMs: number
+}
+
+/**
+ * Opens the serial line, trying again every two seconds while that may help; says so once, and with -v each time.
+ * @throws ConnectError of the last try, or the signal's reason
+ */
+export async function reachLine(options: ReachOptions): Promise<Line> {
+  const { report, connectTimeoutMs, signal } = options
+  const started = performance.now()
+  for (let attempt = 1; ; attempt++) {
+    const left = connectTimeoutMs - (performance.now() - started)
+    try {
+      return await openLine({ ...options, timeoutMs: Math.max(1, Math.min(left, attemptTimeoutMs)) })
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error
+      const elapsed = performance.now() - started
+      if (elapsed + intervalMs >= patienceMs(error.reason, connectTimeoutMs)) throw error
+      const line = `console: ${error.message}; trying again every ${intervalMs / 1000} s`
+      if (attempt === 1) report.info(line)
+      else report.detail(line)
+    }
+    try {
+      await sleep(intervalMs, undefined, { signal })
+    } catch {
+      signal.throwIfAborted()
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// The TCP connection under SSH.
+import { connect, type Socket } from 'node:net'
+import { errorCode } from '../errors.ts'
+import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
+import type { HostPort } from './known-hosts.ts'
+
+const causes: Record<string, { reason: FailureReason; why: string }> = {
+  ECONNREFUSED: { reason: 'refused', why: 'refuses connections' },
+  ECONNRESET: { reason: 'dropped', why: 'dropped the connection' },
+  ENOTFOUND: { reason: 'name', why: 'has no address: no such name' },
+  EAI_AGAIN: { reason: 'unreachable', why: 'has no address now: the name server does not answer' },
+  ETIMEDOUT: { reason: 'timeout', why: 'does not answer' },
+}
+
+function explain(error: Error, address: HostPort): ConnectError {
+  const code = errorCode(error) ?? error.message
+  const { reason, why } = causes[code] ?? { reason: 'unreachable', why: `cannot be reached (${code})` }
+  const hint = reason === 'name' ? 'check --sos' : undefined
+  return new ConnectError(reason, `${describePlace(address)} ${why}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** Connects to a port. @throws ConnectError saying why not, or the signal's reason */
+export async function dial(
+  address: HostPort,
+  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+): Promise<Socket> {
+  signal.throwIfAborted()
+  const socket = connect({ host: address.host, port: address.port })
+  // Stays for the life of the socket: what comes later is told by ssh2, and must never be an error without a handler.
+  socket.on('error', () => {})
+  const ends = new AbortController()
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new ConnectError('timeout', `${describePlace(address)} did not answer within ${timeoutMs / 1000} s`))
+      }, timeoutMs)
+      ends.signal.addEventListener('abort', () => clearTimeout(timer))
+      socket.once('connect', resolve)
+      socket.once('error', (error) => reject(explain(error, address)))
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: ends.signal })
+    })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  } finally {
+    ends.abort()
+  }
+}

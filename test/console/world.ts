@@ -1,0 +1,56 @@
+// What the console's tests share: streams that remember, and a reporter whose lines can be read.
+import { PassThrough, Writable } from 'node:stream'
+import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
+import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
+import type { TestKey } from '../helpers/sshd.ts'
+
+/** A stdout that keeps what it is given; slow ones take a while for each piece. */
+export type Screen = Output & { text(): string; bytes(): number; resize(columns: number, rows: number): void }
+
+export function createScreen({ slowMs = 0 } = {}): Screen {
+  const chunks: Buffer[] = []
+  const stream = new Writable({
+    highWaterMark: 16_384,
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk)
+      if (slowMs > 0) setTimeout(done, slowMs)
+      else done()
+    },
+  })
+  const screen: Screen = Object.assign(stream, {
+    columns: 100,
+    rows: 40,
+    text: () => Buffer.concat(chunks).toString(),
+    bytes: () => chunks.reduce((total, chunk) => total + chunk.length, 0),
+    resize(columns: number, rows: number) {
+      Object.assign(screen, { columns, rows })
+      screen.emit('resize')
+    },
+  })
+  return screen
+}
+
+/** A keyboard at a terminal; `raw` is what setRawMode was called with, and the reads that were on by then. */
+export function createKeyboard(): Input & PassThrough & { raw: boolean[] } {
+  const raw: boolean[] = []
+  return Object.assign(new PassThrough(), { isTTY: true, raw, setRawMode: (on: boolean) => raw.push(on) })
+}
+
+export function createLog(verbosity = 1): { report: Reporter; text(): string } {
+  const screen = createScreen()
+  return { report: createReporter({ stderr: screen, verbosity }), text: () => screen.text() }
+}
+
+/** known_hosts in memory, made of lines with the place written for you. */
+export function trust(place: { host: string; port: number }, ...keys: TestKey[]): KnownHosts {
+  const lines = keys.map(({ line }) => `[${place.host}]:${place.port} ${line}\n`)
+  return new KnownHosts(['known_hosts'], parseKnownHosts(lines.join(''), 'known_hosts'))
+}
+
+/** Waits until something holds, a moment at a time. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !holds();) {
+    if (Date.now() > deadline) throw new Error(`not within 10 s: ${String(holds)}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
