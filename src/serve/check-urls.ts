@@ -10,7 +10,7 @@ export interface CheckOptions {
   signal: AbortSignal
   /** The longest wait for one URL, redirects included. */
   timeoutMs: number
-  report: Reporter
+  report: Pick<Reporter, 'detail'>
 }
 
 const mostRedirects = 10

@@ -44,7 +44,7 @@ export async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   content: Content,
-  report: Reporter,
+  report: Pick<Reporter, 'warn'>,
 ): Promise<Result> {
   const asked = { method: request.method ?? '', httpVersion: request.httpVersion, headers: request.headers }
   let status = 500

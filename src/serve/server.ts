@@ -26,7 +26,7 @@ export interface Server extends AsyncDisposable {
 export interface ServerOptions {
   listen: ListenAddress
   content: Content
-  report: Reporter
+  report: Pick<Reporter, 'info' | 'warn'>
   /** Aborted: a server that is being disposed waits for nothing more. */
   forced?: AbortSignal
   /** A connection on which nothing moves for this long during a response is cut (node:http itself would wait for ever). */

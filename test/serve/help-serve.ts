@@ -3,15 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Reporter } from '../../src/io.ts'
 import { type Content, type ServerOptions, startServer } from '../../src/serve/server.ts'
 
-/** A reporter that keeps what it is told, each line with its level. */
-export function keepLines(): { lines: string[]; report: Reporter } {
+/** The part of a reporter that serving speaks to, keeping what it is told, each line with its level. */
+export function keepLines() {
   const lines: string[] = []
   const at = (level: string) => (line: string) => void lines.push(`${level}: ${line}`)
-  const levels = { error: at('error'), warn: at('warn'), info: at('info'), detail: at('detail'), debug: at('debug') }
-  return { lines, report: { verbosity: 2, ...levels, progress: at('progress') } }
+  return { lines, report: { warn: at('warn'), info: at('info'), detail: at('detail') } }
 }
 
 /** A temp folder that goes when it is disposed. */

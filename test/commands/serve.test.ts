@@ -1,0 +1,162 @@
+// metalkit serve as users run it: the built program, real signals.
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { start as startInProcess } from '../helpers/io.ts'
+import { makeFolder, request, until } from '../serve/help-serve.ts'
+import { InterruptedError } from '../../src/errors.ts'
+
+const program = join(import.meta.dirname, '../../dist/metalkit.cjs')
+let folder: Awaited<ReturnType<typeof makeFolder>>
+
+beforeAll(async () => {
+  folder = await makeFolder()
+  await writeFile(join(folder.path, 'small'), 'small')
+})
+
+afterAll(() => folder[Symbol.asyncDispose]())
+
+/** The program, with what it has said so far and its end. */
+function start(...args: string[]) {
+  const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [program, 'serve', ...args], {
+    env: { PATH: process.env['PATH'], HOME: folder.path },
+  })
+  const said = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()))
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({ code, signal, ...said }))
+  return { child, said, ended }
+}
+
+/** Waits for the line that says where it serves. */
+async function portOf(said: { stderr: string }): Promise<number> {
+  await until(() => /^serving .*\n/.test(said.stderr))
+  return Number(/:(\d+)\/\n/.exec(said.stderr)?.[1])
+}
+
+/** Whether something listens. */
+async function isTaken(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  const [event] = await Promise.race([
+    once(socket, 'connect').then(() => [true]),
+    once(socket, 'error').catch(() => [false]),
+  ]).catch(() => [false])
+  socket.destroy()
+  return event === true
+}
+
+/** A port that nothing listens on, for a program that will not say which it took. */
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' ? (address?.port ?? 0) : 0
+}
+
+describe('served until a signal', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it well and frees the port', async (signal) => {
+    const { child, said, ended } = start('-port', '127.0.0.1:0', folder.path)
+    const port = await portOf(said)
+    expect((await request(port, '/small')).body).toBe('small')
+    // An idle connection, and one that has not asked, hold nothing up.
+    await fetch(`http://127.0.0.1:${port}/small`).then((answer) => answer.text())
+    child.kill(signal)
+    const { code, stdout, stderr } = await ended
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr.replaceAll(/\d\d:\d\d:\d\d|\d+ ms/g, 'T')).toBe(
+      `serving ${folder.path} at http://127.0.0.1:${port}/\n${'T 127.0.0.1 GET /small 200 5 bytes T\n'.repeat(2)}`,
+    )
+    expect(await isTaken(port)).toBe(false)
+  })
+
+  test('SIGHUP ends it too, as an interruption', async () => {
+    const { child, said, ended } = start('-q=false', '--port=127.0.0.1:0', '--directory', folder.path)
+    await portOf(said)
+    child.kill('SIGHUP')
+    expect((await ended).code).toBe(129)
+  })
+
+  test('-q logs nothing', async () => {
+    const port = await findFreePort()
+    const { child, said, ended } = start('-q', '-port', `127.0.0.1:${port}`, folder.path)
+    await until(() => isTaken(port))
+    await request(port, '/small')
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(said.stderr).toBe('')
+  })
+})
+
+describe('what cannot be served', () => {
+  test('a taken port', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const address = holder.address()
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+    const { ended } = start('-port', `127.0.0.1:${port}`, folder.path)
+    expect(await ended).toEqual({
+      code: 5,
+      signal: null,
+      stdout: '',
+      stderr: `metalkit: serve: cannot listen on "127.0.0.1:${port}": port ${port} is taken by another program; choose another, such as 127.0.0.1:${port + 1}, or stop that program (ss -ltnp "sport = :${port}" names it)\n`,
+    })
+    holder.close()
+  })
+
+  test('a missing folder', async () => {
+    expect(await start('/none/such').ended).toMatchObject({
+      code: 5,
+      stderr:
+        'metalkit: serve: folder "/none/such" does not exist; name a folder that does, or write an image to it with metalkit push first\n',
+    })
+  })
+})
+
+/** Runs serve in this process until it has said where it serves. */
+const serving = async (argv: string[], env: Record<string, string> = {}) => {
+  const one = startInProcess(['serve', '-port', '127.0.0.1:0', ...argv], env)
+  await Promise.race([one.code, until(() => one.texts.stderr.includes('\n'))])
+  one.interrupt(new InterruptedError('SIGINT'))
+  return { code: await one.code, said: one.texts.stderr.replace(/ at http.*\n/, '\n') }
+}
+
+describe('which folder', () => {
+  test.each([
+    [['src'], {}, 0, 'serving src\n'],
+    [['-directory', 'src'], {}, 0, 'serving src\n'],
+    [[], { METAL_DIRECTORY: 'src' }, 0, 'serving src\n'],
+    [['test'], { METAL_DIRECTORY: 'src' }, 0, 'serving test\n'],
+    [['src', '-directory', 'src'], {}, 0, 'serving src\n'],
+    [[], {}, 0, 'serving .\n'],
+    [
+      ['test', '-directory', 'src'],
+      {},
+      2,
+      'metalkit: usage: two directories are given, "test" and --directory "src"; give one of them\n',
+    ],
+  ])('%j with %j', async (argv, env, code, said) => {
+    expect(await serving(argv, env)).toEqual({ code, said })
+  })
+})
+
+test('a second signal closes at once, whoever still reads', async () => {
+  const big = join(folder.path, 'big')
+  await writeFile(big, Buffer.alloc(64 * 1024 * 1024))
+  const { child, said, ended } = start('-port', '127.0.0.1:0', folder.path)
+  const port = await portOf(said)
+  const reader = connect(port, '127.0.0.1')
+  reader.on('error', () => {})
+  reader.write('GET /big HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(reader, 'readable')
+  child.kill('SIGINT')
+  await until(async () => !(await isTaken(port)))
+  child.kill('SIGINT')
+  expect(await ended).toMatchObject({ code: 0, stderr: expect.stringContaining('(aborted)') })
+  reader.destroy()
+})
