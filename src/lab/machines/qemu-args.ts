@@ -1,0 +1,34 @@
+// A rented server as QEMU's command line: pure data in, arguments out.
+import type { Accelerator } from './accelerator.ts'
+import type { MachineSpec } from './driver.ts'
+
+/** A value inside QEMU's `key=value,key=value`: a comma is written twice, nothing else has a meaning. */
+function escapeValue(text: string): string {
+  return text.replaceAll(',', ',,')
+}
+
+/** The I/O port of the second serial port, two bytes, little endian: SeaBIOS mirrors its screen to the port that etc/sercon-port names. */
+export const serconPort: Uint8Array = Uint8Array.of(0xf8, 0x02)
+
+/** The longest boot URL that fits the file name of a DHCP answer, in bytes. */
+export const maxBootUrlBytes = 127
+
+/**
+ * QEMU's arguments for a machine. Its second serial port (ttyS1, as on the rented servers) is the process's stdin and stdout.
+ * @param serconFile path of a file that holds `serconPort`
+ */
+export function qemuArgs(spec: MachineSpec, accelerator: Accelerator, serconFile: string): string[] {
+  const settings = [
+    // Nothing but what stands here: no devices by default, no configuration of the user.
+    ['-no-user-config', '-nodefaults', '-display', 'none', '-monitor', 'none'],
+    ['-name', escapeValue(`metalkit-${spec.id}`), '-uuid', spec.id],
+    ['-machine', 'q35', ...accelerator.args],
+    ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
+    // The card brings iPXE in its ROM. IPv6 stays on: without an answer there iPXE waits 15 s for one each time it says dhcp.
+    ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`],
+    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)}`, '-boot', 'n'],
+    ['-chardev', 'stdio,id=sos,signal=off', '-serial', 'null', '-serial', 'chardev:sos'],
+    ['-fw_cfg', `name=etc/sercon-port,file=${escapeValue(serconFile)}`],
+  ]
+  return settings.flat()
+}

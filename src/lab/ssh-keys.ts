@@ -1,0 +1,118 @@
+// The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
+import { generateKeyPair, randomUUID } from 'node:crypto'
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import ssh2 from 'ssh2'
+import { errorCode, LabError } from '../errors.ts'
+
+/** Keys, and the files that let ssh and metalkit use them. */
+export interface LabKeys {
+  /** RSA, PEM. */
+  hostKey: string
+  userKeyPath: string
+  /** A line of authorized_keys. */
+  userPublicKey: string
+  knownHostsPath: string
+}
+
+/** The file's text, or undefined where there is none. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Writes a whole file beside `path`, and has `place` put it there. */
+async function writeBeside(path: string, text: string, place: (beside: string) => Promise<void>): Promise<void> {
+  const beside = `${path}.${randomUUID()}`
+  try {
+    const file = await open(beside, 'wx', 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await place(beside)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+/** The file's text, made where it is missing. Of two labs that start at once both get what the first one made. */
+async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
+  const present = await readText(path)
+  if (present !== undefined) return present
+  await writeBeside(path, await make(), async (beside) => {
+    try {
+      await link(beside, path)
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+    }
+  })
+  return await readFile(path, 'utf8')
+}
+
+/** Makes the file's text be `text`. */
+async function ensureText(path: string, text: string): Promise<void> {
+  if ((await readText(path)) === text) return
+  await writeBeside(path, text, (beside) => rename(beside, path))
+}
+
+/** `ssh-rsa AAAA…`, the public half. @throws LabError where the file is no private key */
+function publicLine(path: string, privateKey: string): string {
+  const key = ssh2.utils.parseKey(privateKey)
+  if (key instanceof Error || !key.isPrivateKey()) {
+    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab makes a new one' })
+  }
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`
+}
+
+async function makeHostKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 3072 })
+  return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+}
+
+async function makeUserKey(): Promise<string> {
+  return ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' }).private
+}
+
+/** A line of known_hosts, for the hosts at every port. Hosts that another lab with this key had stay. */
+function knownHostsText(hosts: readonly string[], hostLine: string, present: string): string {
+  const [patterns = '', ...key] = present.trim().split(' ')
+  const known = key.join(' ') === hostLine ? patterns.split(',') : []
+  const wanted = ['127.0.0.1', 'localhost', ...hosts].flatMap((host) => [`[${host}]:*`, host])
+  return `${[...new Set([...wanted, ...known])].join(',')} ${hostLine}\n`
+}
+
+/**
+ * The keys in `<stateFolder>/ssh`, made where they are missing.
+ * @param sosHosts names and addresses the SOS goes by, besides 127.0.0.1 and localhost
+ * @throws LabError where a key file is damaged or the folder cannot be written
+ */
+export async function loadLabKeys(stateFolder: string, sosHosts: readonly string[]): Promise<LabKeys> {
+  const folder = join(stateFolder, 'ssh')
+  const hostKeyPath = join(folder, 'host_rsa')
+  const userKeyPath = join(folder, 'user_ed25519')
+  const knownHostsPath = join(folder, 'known_hosts')
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const hostKey = await readOrCreate(hostKeyPath, makeHostKey)
+    const userPublicKey = publicLine(userKeyPath, await readOrCreate(userKeyPath, makeUserKey))
+    await ensureText(`${userKeyPath}.pub`, `${userPublicKey} metalkit lab\n`)
+    const present = (await readText(knownHostsPath)) ?? ''
+    await ensureText(knownHostsPath, knownHostsText(sosHosts, publicLine(hostKeyPath, hostKey), present))
+    return { hostKey, userKeyPath, userPublicKey, knownHostsPath }
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new LabError(`cannot keep keys in "${folder}": ${why}`, {
+      hint: 'set XDG_STATE_HOME to a folder of yours',
+      cause,
+    })
+  }
+}

@@ -1,0 +1,34 @@
+// What a machine boots from in these tests: iPXE scripts over HTTP, and what was asked for.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A program that iPXE starts as a network boot program: switches the machine off (PM1a_CNT of QEMU's q35). */
+export const poweroffProgram = Buffer.from('ba0406b80020eff4ebfd', 'hex')
+
+/** Resets the machine (the chipset's port 0xcf9). */
+export const resetProgram = Buffer.from('baf90cb006eef4ebfd', 'hex')
+
+/** Answers every path it knows with its text; `asked` holds the paths in the order they came. */
+export async function startBootServer(
+  scripts: Record<string, string | Buffer>,
+): Promise<AsyncDisposable & { url: string; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    const path = request.url ?? ''
+    asked.push(path)
+    const script = scripts[path]
+    response.writeHead(script === undefined ? 404 : 200, { 'content-length': Buffer.byteLength(script ?? '') })
+    response.end(script)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

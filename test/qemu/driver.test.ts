@@ -1,0 +1,151 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { LabError } from '../../src/errors.ts'
+import { chooseAccelerator, tcg, tryAccelerator } from '../../src/lab/machines/accelerator.ts'
+import type { MachineSpec } from '../../src/lab/machines/driver.ts'
+import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
+import { createReporter } from '../../src/io.ts'
+import { findProgram, needs } from '../helpers/needs.ts'
+import { poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
+
+const report = createReporter({ stderr: process.stderr, verbosity: -1 })
+const spec: Omit<MachineSpec, 'bootUrl'> = {
+  id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+  hostname: 'web1',
+  arch: 'x86_64',
+  cpus: 1,
+  memoryMib: 256,
+  mac: '0c:c4:7a:00:00:01',
+}
+
+/** Collects what a serial line prints; `shows` waits for a text. */
+function watch(serial: Duplex): { text(): string; shows(text: string): Promise<void> } {
+  let seen = ''
+  serial.on('data', (bytes: Buffer) => (seen += bytes.toString('latin1')))
+  return {
+    text: () => seen,
+    async shows(text) {
+      while (!seen.includes(text)) {
+        if (serial.closed) throw new Error(`the line closed without ${JSON.stringify(text)}: ${seen}`)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, () => {
+  test('boots the URL through its iPXE, speaks and listens on ttyS1, and starts over when it is reset', async () => {
+    const path = '/a,restrict=on/x.ipxe'
+    await using server = await startBootServer({
+      [path]: '#!ipxe\necho the script of ${hostname} runs\nprompt --key 0x79 press y\necho y came\nchain /reset\n',
+      '/reset': resetProgram,
+    })
+    const driver = await createQemuDriver({ report })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: server.url + path })
+    const screen = watch(machine.serial)
+    await screen.shows('press y')
+    expect(screen.text()).toContain('SeaBIOS')
+    expect(screen.text()).toContain('the script of web1 runs')
+    expect(server.asked).toEqual([path])
+    machine.serial.write('y')
+    await screen.shows('y came')
+    while (server.asked.filter((one) => one === path).length < 2)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+  })
+
+  test('goes off when its plug is pulled, and says so', async () => {
+    const driver = await createQemuDriver({ report })
+    const machine = await driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/x.ipxe' })
+    const screen = watch(machine.serial)
+    await screen.shows('SeaBIOS')
+    await machine[Symbol.asyncDispose]()
+    expect(await machine.off).toEqual({ reason: 'switched-off' })
+    await machine[Symbol.asyncDispose]()
+  })
+
+  test('goes off by itself when its system says poweroff', async () => {
+    await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nchain /off\n', '/off': poweroffProgram })
+    const driver = await createQemuDriver({ report })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    machine.serial.resume()
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+  })
+
+  test('that cannot run says why in QEMU’s words', async () => {
+    const driver = await createQemuDriver({ report })
+    await using machine = await driver.powerOn({ ...spec, cpus: 9999, bootUrl: 'http://127.0.0.1:1/' })
+    machine.serial.resume()
+    expect(await machine.off).toEqual({ reason: 'failed', detail: expect.stringContaining('9999') })
+  })
+
+  test('whose output nobody reads runs on', async () => {
+    await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nchain /off\n', '/off': poweroffProgram })
+    const driver = await createQemuDriver({ report })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+  })
+
+  test.each([
+    ['another architecture', { arch: 'aarch64' as const }, /aarch64.*not run on QEMU yet/],
+    ['a URL DHCP cannot carry', { bootUrl: `http://127.0.0.1/${'x'.repeat(128)}` }, /longer than the 127 bytes/],
+  ])('%s is refused', async (_what, change, message) => {
+    const driver = await createQemuDriver({ report })
+    const refusal = driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/', ...change })
+    await expect(refusal).rejects.toThrow(LabError)
+    await expect(refusal).rejects.toThrow(message)
+  })
+
+  test('does not outlive a lab that is killed', needs('setpriv'), async () => {
+    // The driver is bundled, since Node 20 does not run TypeScript, and started in a process that can be killed.
+    const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
+    const script = `
+      import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu.ts'))}
+      const driver = await createQemuDriver({ report: { debug() {} } })
+      const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
+      machine.serial.once('data', () => console.log('runs'))`
+    const bundle = join(folder, 'lab.mjs')
+    const rolldown = join(process.cwd(), 'node_modules/.bin/rolldown')
+    writeFileSync(join(folder, 'lab.ts'), script)
+    execFileSync(rolldown, [join(folder, 'lab.ts'), '--platform', 'node', '--file', bundle, '--log-level', 'silent'])
+    const lab = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise((resolve) => lab.stdout.once('data', resolve))
+    const children = execFileSync('ps', ['--ppid', String(lab.pid), '-o', 'pid='], { encoding: 'utf8' })
+    const pids = children.trim().split(/\s+/).map(Number).filter(isRunning)
+    expect(pids).toHaveLength(1)
+    lab.kill('SIGKILL')
+    await expect.poll(() => pids.filter(isRunning), { timeout: 5000 }).toEqual([])
+  })
+
+  test('is translated where KVM does not really work, and a broken accelerator is noticed', async () => {
+    const qemu = findProgram('qemu-system-x86_64') ?? ''
+    expect(await tryAccelerator(qemu, tcg)).toBe(true)
+    expect(await tryAccelerator(qemu, { name: 'kvm', args: ['-accel', 'none'] })).toBe(false)
+    expect(['kvm', 'tcg']).toContain((await chooseAccelerator(qemu)).name)
+  })
+})
+
+test('a computer without QEMU is told what to install', async () => {
+  const { PATH } = process.env
+  process.env['PATH'] = '/nonexistent'
+  try {
+    await expect(createQemuDriver({ report })).rejects.toMatchObject({
+      message: '"qemu-system-x86_64" is not installed or does not start',
+      hint: expect.stringContaining('apt-get install qemu-system-x86 ipxe-qemu'),
+    })
+  } finally {
+    process.env['PATH'] = PATH
+  }
+})
