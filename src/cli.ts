@@ -3,7 +3,15 @@
 import { Command as Program, CommanderError, Option } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { type Command, commands } from './commands/index.ts'
-import { describeError, exitCodeOf, exitCodes, flattenErrors, MetalkitError, UsageError } from './errors.ts'
+import {
+  describeError,
+  errorFields,
+  exitCodeOf,
+  exitCodes,
+  flattenErrors,
+  MetalkitError,
+  UsageError,
+} from './errors.ts'
 import { createReporter, type Io } from './io.ts'
 import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions } from './options.ts'
 
@@ -86,7 +94,8 @@ function buildProgram(
       .summary(command.summary)
       .description(command.description)
     for (const argument of command.arguments) {
-      sub.argument(argument.optional ? `[${argument.name}]` : `<${argument.name}>`, argument.help, argument.fallback)
+      const name = argument.variadic ? `${argument.name}...` : argument.name
+      sub.argument(argument.optional ? `[${name}]` : `<${name}>`, argument.help, argument.fallback)
     }
     if (command.passthrough) sub.argument('[command...]', 'after --, a command to run and what to give it')
     for (const name of command.flags) sub.addOption(optionOf(name))
@@ -113,13 +122,15 @@ function usageError(error: CommanderError): UsageError {
  * @returns the exit code; never throws for what a user can do wrong
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  let report = createReporter(io.stderr, 0)
+  let report = createReporter({ stderr: io.stderr, verbosity: 0 })
   let code: number = exitCodes.success
   try {
     const program = buildProgram(io, async (command, args, texts, global) => {
       const { quiet, verbose } = await resolveOptions(['quiet', 'verbose'], global, io.env)
-      report = createReporter(io.stderr, quiet ? -1 : verbose)
+      const verbosity = quiet ? -1 : verbose
+      report = createReporter({ stderr: io.stderr, verbosity })
       const options = await resolveOptions(command.flags, texts, io.env)
+      if (options.json) report = createReporter({ stderr: io.stderr, verbosity, events: io.stdout })
       const body = await command.load()
       code = (await body.execute(args, options, { ...io, report })) ?? exitCodes.success
     })
@@ -134,6 +145,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     for (const one of flattenErrors(error)) {
       report.error(describeError(one))
+      report.event('error', errorFields(one))
       if (!(one instanceof MetalkitError) && one instanceof Error && report.verbosity > 0) report.error(one.stack ?? '')
     }
     return exitCodeOf(error)

@@ -134,6 +134,17 @@ export function describeError(error: unknown): string {
   return `internal error: ${error instanceof Error ? error.message : String(error)}`
 }
 
+/** The same for scripts. */
+export function errorFields(error: unknown): { layer: string; message: string; hint?: string; exit_code: number } {
+  const known = error instanceof MetalkitError ? error : undefined
+  return {
+    layer: known?.layer ?? 'internal',
+    message: error instanceof Error ? error.message : String(error),
+    ...(known?.hint === undefined ? {} : { hint: known.hint }),
+    exit_code: exitCodeOf(error),
+  }
+}
+
 /** The exit code of an ending: a machine left behind outweighs what led to it, otherwise the first cause counts. */
 export function exitCodeOf(error: unknown): number {
   const errors = flattenErrors(error)

@@ -1,5 +1,6 @@
 // What a command is given of the world: streams, environment, signals, and the reporter that speaks to people on stderr.
 import type { Readable, Writable } from 'node:stream'
+import { type EventFields, formatEvent } from './events.ts'
 
 /** stdin as a command sees it: a terminal has isTTY and raw mode. */
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }
@@ -24,16 +25,20 @@ export interface Io {
 /** How much is said: -1 only errors (-q), 0 the normal lines, 1 details (-v), 2 every request and packet worth a line (-vv). */
 export type Verbosity = number
 
-/** Speaks to people, a line at a time, on stderr. Never give it a secret, at any level. */
+/** Speaks to people, a line at a time, on stderr, and to scripts. Never give it a secret, at any level. */
 export interface Reporter {
   readonly verbosity: Verbosity
+  /** Whether progress is a line that is rewritten in place, so that it may change every second. */
+  readonly live: boolean
   error(line: string): void
   warn(line: string): void
   info(line: string): void
   detail(line: string): void
   debug(line: string): void
-  /** The live line about something that takes long; at a terminal it is rewritten in place, elsewhere each new text is a line. '' ends it. */
+  /** The line about something that takes long; elsewhere than at a terminal each new text is a line of its own. '' ends it. */
   progress(line: string): void
+  /** Tells scripts what happened; without --json nobody hears it. */
+  event<K extends keyof EventFields>(event: K, fields: EventFields[K]): void
 }
 
 /** What commands get. */
@@ -41,14 +46,21 @@ export interface Context extends Io {
   report: Reporter
 }
 
-/** A reporter on a stream. */
-export function createReporter(stderr: Output, verbosity: Verbosity): Reporter {
+interface ReporterOptions {
+  stderr: Output
+  verbosity: Verbosity
+  /** Where events go: stdout with --json. */
+  events?: Writable | undefined
+}
+
+/** A reporter on stderr, and on stdout for scripts. */
+export function createReporter({ stderr, verbosity, events }: ReporterOptions): Reporter {
+  const live = stderr.isTTY === true && verbosity >= 0
   let last = ''
-  let live = ''
   const clear = '\r\u001b[K'
   const fit = (line: string) => line.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))
   const say = (line: string) => {
-    stderr.write(live === '' ? `${line}\n` : `${clear}${line}\n${fit(live)}`)
+    stderr.write(live && last !== '' ? `${clear}${line}\n${fit(last)}` : `${line}\n`)
   }
   const sayAt =
     (level: number, prefix = '') =>
@@ -57,6 +69,7 @@ export function createReporter(stderr: Output, verbosity: Verbosity): Reporter {
     }
   return {
     verbosity,
+    live,
     error: sayAt(-1, 'metalkit: '),
     warn: sayAt(0, 'warning: '),
     info: sayAt(0),
@@ -65,12 +78,11 @@ export function createReporter(stderr: Output, verbosity: Verbosity): Reporter {
     progress(line) {
       if (verbosity < 0 || line === last) return
       last = line
-      if (stderr.isTTY) {
-        live = line
-        stderr.write(clear + fit(line))
-      } else if (line !== '') {
-        say(line)
-      }
+      if (live) stderr.write(clear + fit(line))
+      else if (line !== '') say(line)
+    },
+    event(event, fields) {
+      events?.write(formatEvent(event, fields, new Date()))
     },
   }
 }

@@ -84,15 +84,23 @@ function parseToken(text: string): string {
 const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** A duration as Go writes it (`90s`, `1h30m`, `500ms`), in milliseconds. */
-function parseDuration(text: string): number {
-  const refuse = () => new Refusal('is not a duration', 'write it as 90s, 10m or 1h30m')
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) throw refuse()
+function parseAge(text: string): number {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
+    throw new Refusal('is not a duration', 'write it as 90s, 10m or 1h30m')
+  }
   let total = 0
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
     total += Number(amount) * (durationUnits[unit ?? ''] ?? Number.NaN)
   }
-  if (!(total > 0 && total <= 2 ** 31 - 1))
+  return total
+}
+
+/** A duration that a timer can wait, in milliseconds. */
+function parseDuration(text: string): number {
+  const total = parseAge(text)
+  if (!(total > 0 && total <= 2 ** 31 - 1)) {
     throw new Refusal('is not between 1ms and 24 days', 'choose a duration in that range')
+  }
   return total
 }
 
@@ -273,6 +281,24 @@ export const flags = {
     },
     parseDuration,
   ),
+  ttl: value(
+    {
+      name: 'ttl',
+      placeholder: 'duration',
+      help: 'have the cloud delete the machine after this long, whatever happens here',
+    },
+    parseDuration,
+  ),
+  idFile: value(
+    { name: 'id-file', placeholder: 'path', help: 'write the device id there as soon as it is known' },
+    parseText,
+  ),
+  json: boolean({ name: 'json', fallback: 'false', help: 'one JSON object a line on stdout, for scripts' }),
+  olderThan: value(
+    { name: 'older-than', placeholder: 'duration', help: 'all that metalkit made and that are older' },
+    parseAge,
+  ),
+  yes: boolean({ name: 'yes', fallback: 'false', help: 'do it without asking' }),
   decompress: boolean({
     name: 'decompress',
     computed: 'true for aarch64',

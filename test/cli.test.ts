@@ -58,7 +58,7 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['run', 'equinixmetal', 'a', '-console=false'],
-      'metalkit: usage: the combination of keep=false and console=false makes little sense: the machine would be deleted at once; give --keep, or leave the console on\n',
+      'metalkit: usage: keep=false and console=false together make little sense: the machine would be deleted at once; give --keep, or leave the console on\n',
     ],
     [
       ['run', 'equinixmetal', 'a'],

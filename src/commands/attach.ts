@@ -12,6 +12,7 @@ import { followMachine } from '../metal/follow.ts'
 import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
 import type { Address, Options } from '../options.ts'
+import { Progress } from './progress.ts'
 
 const probeTimeoutMs = 15_000
 
@@ -129,12 +130,7 @@ export async function holdConsole(
   if (timer !== undefined) signals.push(timer)
   const signal = AbortSignal.any(signals)
 
-  let shown = false
-  const onChange = (line: string) => (shown ? report.detail(`machine: ${line}`) : report.progress(`machine: ${line}`))
-  const onOutput = () => {
-    if (!shown) report.progress('')
-    shown = true
-  }
+  using progress = new Progress(report)
   const session = attachConsole({
     address: sosAddress(device, options.sos),
     username: device.id,
@@ -144,10 +140,10 @@ export async function holdConsole(
     report,
     ...(waitFor === undefined ? {} : { waitFor }),
     connectTimeoutMs: timeoutMs,
-    onOutput,
+    onOutput: () => progress.hush(),
     signal,
   })
-  const following = followMachine({ client, id: device.id, timeoutMs, onChange, signal })
+  const following = followMachine({ client, id: device.id, timeoutMs, onLook: (look) => progress.see(look), signal })
   try {
     const ending = await Promise.race([session, following])
     if (ending === 'powered-off') report.info(`The machine ${device.id} is powered off.`)
@@ -168,6 +164,5 @@ export async function holdConsole(
   } finally {
     ends.abort()
     await Promise.allSettled([session, following])
-    report.progress('')
   }
 }

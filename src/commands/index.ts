@@ -8,6 +8,8 @@ export interface Argument {
   name: string
   help: string
   optional?: boolean
+  /** Any number of them. */
+  variadic?: boolean
   fallback?: string
 }
 
@@ -48,6 +50,9 @@ const runFlags = [
   'console',
   'waitFor',
   'timeout',
+  'ttl',
+  'idFile',
+  'json',
   'apiKey',
   'projectId',
   'apiUrl',
@@ -110,6 +115,7 @@ const serve = command({
 const attachFlags = [
   'waitFor',
   'timeout',
+  'json',
   'apiKey',
   'apiUrl',
   'sos',
@@ -133,6 +139,35 @@ const attach = command({
   load: () => import('./console.ts'),
 })
 
+const lsFlags = ['json', 'apiKey', 'projectId', 'apiUrl', 'sos'] as const satisfies readonly FlagName[]
+/** The options `ls` is given. */
+export type LsOptions = Options<(typeof lsFlags)[number]>
+
+const ls = command({
+  words: 'ls',
+  summary: 'list the machines metalkit made',
+  description:
+    'Lists the machines of the project that metalkit made (by their tag): each costs money until it is deleted.',
+  arguments: [],
+  flags: lsFlags,
+  examples: ['metalkit ls', 'metalkit ls --json'],
+  load: () => import('./ls.ts'),
+})
+
+const rmFlags = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl'] as const satisfies readonly FlagName[]
+/** The options `rm` is given. */
+export type RmOptions = Options<(typeof rmFlags)[number]>
+
+const rm = command({
+  words: 'rm',
+  summary: 'delete machines metalkit made',
+  description: 'Deletes machines that metalkit made, those named or all that are older, and sees that they are gone.',
+  arguments: [{ name: 'id', help: 'ids of machines', optional: true, variadic: true }],
+  flags: rmFlags,
+  examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
+  load: () => import('./rm.ts'),
+})
+
 const labFlags = ['machines', 'labPort', 'sosPort'] as const satisfies readonly FlagName[]
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlags)[number]>
@@ -154,4 +189,4 @@ const lab = command({
 })
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, serve, attach, lab]
+export const commands: readonly Command[] = [run, push, serve, attach, ls, rm, lab]

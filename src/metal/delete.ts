@@ -83,11 +83,6 @@ export async function deleteUntilGone(
     report.progress('')
   }
   throw new MachineLeftError(`the machine ${id} STILL RUNS AND COSTS MONEY: ${why}`, {
-    hint: deleteCommand(client, id),
+    hint: `delete it with: metalkit rm ${id}`,
   })
-}
-
-/** The command with which a person deletes a machine. */
-export function deleteCommand(client: MetalClient, id: string): string {
-  return `delete it with: curl -X DELETE -H "X-Auth-Token: $METAL_API_TOKEN" ${client.apiUrl}/devices/${id}`
 }

@@ -7,23 +7,39 @@ import type { Device, DeviceEvent } from './schema.ts'
 const pollMs = 2000
 const comingUp = new Set(['queued', 'provisioning', 'reinstalling'])
 
+/** What is seen of a machine at one look. */
+export interface Observation {
+  device: Device
+  /** Events since the last look, oldest first. */
+  news: DeviceEvent[]
+  /** The newest event of all. */
+  newest: DeviceEvent | undefined
+}
+
 interface FollowOptions {
   client: MetalClient
   id: string
   /** How long it may take to come up. */
   timeoutMs: number
-  /** Gets a line for people whenever the state, the percentage or the newest event changes. */
-  onChange: (line: string) => void
+  onLook: (observation: Observation) => void
   signal: AbortSignal
 }
 
+/** An event in words, on one line and without control characters. */
+export function describeEvent(event: DeviceEvent | undefined): string {
+  return (event?.body ?? '').replaceAll(/\p{Cc}+/gu, ' ')
+}
+
 /** `provisioning 40%: Network configured`. */
-export function describeProgress(device: Device, newest: DeviceEvent | undefined): string {
-  const percentage = device.provisioning_percentage
-  const share =
-    comingUp.has(device.state) && percentage !== undefined && percentage !== null ? ` ${Math.round(percentage)}%` : ''
-  const event = newest?.body?.replaceAll(/\p{Cc}+/gu, ' ')
-  return `${device.state}${share}${event ? `: ${event}` : ''}`
+export function describeProgress({ device, newest }: Pick<Observation, 'device' | 'newest'>): string {
+  const percentage = percentageOf(device)
+  const event = describeEvent(newest)
+  return `${device.state}${percentage === undefined ? '' : ` ${Math.round(percentage)}%`}${event === '' ? '' : `: ${event}`}`
+}
+
+/** How far a machine that comes up is, 0 to 100; undefined for one that does not come up. */
+export function percentageOf(device: Device): number | undefined {
+  return comingUp.has(device.state) ? (device.provisioning_percentage ?? undefined) : undefined
 }
 
 /**
@@ -31,28 +47,32 @@ export function describeProgress(device: Device, newest: DeviceEvent | undefined
  * @returns when the machine was powered off
  * @throws MachineError when it fails, vanishes or does not come up in time; signal.reason when aborted
  */
-export async function followMachine({
-  client,
-  id,
-  timeoutMs,
-  onChange,
-  signal,
-}: FollowOptions): Promise<'powered-off'> {
+export async function followMachine({ client, id, timeoutMs, onLook, signal }: FollowOptions): Promise<'powered-off'> {
   const deadlineMs = Date.now() + timeoutMs
-  let before = ''
+  const seen = new Set<string>()
+  let last = 'just created'
   let offBefore = false
   for (;;) {
-    const { device, newest } = await observe(client, id, before, signal)
-    const line = describeProgress(device, newest)
-    if (line !== before) onChange(line)
-    before = line
-    if (device.state === 'failed') throw new MachineError(`the machine ${id} failed (${line})`)
+    let look: Observation
+    try {
+      look = await observe(client, id, seen, signal)
+    } catch (error) {
+      if (!isGone(error)) throw error
+      throw new MachineError(`the machine ${id} is gone; it was last seen ${last}`, {
+        hint: 'the cloud takes back a machine that it fails to provision; try again, or another metro',
+        cause: error,
+      })
+    }
+    onLook(look)
+    const { device } = look
+    last = describeProgress(look)
+    if (device.state === 'failed') throw new MachineError(`the machine ${id} failed (${last})`)
     // One look can fall between the off and on of a reboot; two in a row do not.
     const off = device.state === 'inactive'
     if (off && offBefore) return 'powered-off'
     offBefore = off
     if (comingUp.has(device.state) && Date.now() > deadlineMs) {
-      throw new MachineError(`the machine ${id} did not come up in time (${line})`, {
+      throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
         hint: 'give it longer with --timeout',
       })
     }
@@ -60,19 +80,10 @@ export async function followMachine({
   }
 }
 
-async function observe(client: MetalClient, id: string, before: string, signal: AbortSignal) {
-  try {
-    const device = await client.getDevice(id, signal)
-    const [newest] = await client.listEvents(id, signal)
-    return { device, newest }
-  } catch (error) {
-    if (!isGone(error)) throw error
-    throw new MachineError(
-      `the machine ${id} is gone; it was last seen ${before === '' ? 'when it was created' : before}`,
-      {
-        hint: 'a machine that fails to be provisioned is taken back by the cloud; try again, or another metro',
-        cause: error,
-      },
-    )
-  }
+async function observe(client: MetalClient, id: string, seen: Set<string>, signal: AbortSignal): Promise<Observation> {
+  const device = await client.getDevice(id, signal)
+  const events = await client.listEvents(id, signal)
+  const news = events.filter(({ id: eventId }) => eventId && !seen.has(eventId)).toReversed()
+  for (const { id: eventId } of news) if (eventId) seen.add(eventId)
+  return { device, news, newest: events[0] }
 }

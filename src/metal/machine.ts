@@ -65,6 +65,8 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     )
   const creating = createDevice(client, options.projectId, input, runTag, report)
   const device = await orAborted(creating, forced, leaving)
+  const { hostname, plan, metro } = input
+  report.event('machine-created', { id: device.id, hostname, plan, metro })
   return {
     device,
     async [Symbol.asyncDispose]() {
@@ -72,6 +74,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       report.info(`Deleting the machine ${device.id}...`)
       await deleteUntilGone(client, device.id, report, forced)
       report.info(`The machine ${device.id} is deleted.`)
+      report.event('machine-deleted', { id: device.id })
     },
   }
 }
@@ -110,5 +113,6 @@ export async function reuseMachine({ client, device, update, report, signal }: R
   const off = device.state === 'inactive'
   report.info(off ? `${id} is off; powering it on...` : `Rebooting ${id}...`)
   await client.act(id, off ? 'power_on' : 'reboot', signal)
+  report.event('machine-rebooted', { id })
   return { device: updated, async [Symbol.asyncDispose]() {} }
 }

@@ -61,7 +61,18 @@ export function keepLines(): Reporter & { lines: string[] } {
   const say = (line: string) => {
     lines.push(line)
   }
-  return { lines, verbosity: 2, error: say, warn: say, info: say, detail: say, debug: say, progress: say }
+  return {
+    lines,
+    verbosity: 2,
+    live: false,
+    error: say,
+    warn: say,
+    info: say,
+    detail: say,
+    debug: say,
+    progress: say,
+    event() {},
+  }
 }
 
 /** A client whose waits take no time; `waits` has how long each would have been. */

@@ -1,0 +1,53 @@
+import type { Context } from '../io.ts'
+import { MetalClient } from '../metal/client.ts'
+import { machineTag } from '../metal/machine.ts'
+import { requireOption } from '../options.ts'
+import { sosAddress, sshLine } from './attach.ts'
+import type { LsOptions } from './index.ts'
+
+/** `3d4h`, `5h12m`, `7m`, `40s`: the two largest units. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ]
+  if (days > 0) return `${days}d${hours}h`
+  if (hours > 0) return `${hours}h${minutes}m`
+  return minutes > 0 ? `${minutes}m` : `${seconds}s`
+}
+
+/** `ls`: the machines that metalkit made and that still cost money. */
+export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
+  const token = requireOption('apiKey', options.apiKey)
+  const projectId = requireOption('projectId', options.projectId)
+  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report: context.report })
+  const devices = await client.listDevices(projectId, machineTag, context.signal)
+  const machines = devices.map((device) => ({
+    id: device.id,
+    hostname: device.hostname ?? '',
+    plan: device.plan?.slug ?? '',
+    metro: device.metro?.code ?? '',
+    state: device.state,
+    created_at: device.created_at ?? '',
+    age: device.created_at ? formatAge(Date.now() - Date.parse(device.created_at)) : '',
+    console: sshLine(device, sosAddress(device, options.sos)),
+  }))
+  if (options.json) {
+    for (const machine of machines) context.stdout.write(`${JSON.stringify(machine)}\n`)
+    return
+  }
+  if (machines.length === 0) return context.report.info('No machines.')
+  const rows = machines.map(({ created_at: _created, ...shown }) => Object.values(shown))
+  const header = ['ID', 'HOSTNAME', 'PLAN', 'METRO', 'STATE', 'AGE', 'CONSOLE']
+  const widths = header.map((_title, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)))
+  for (const row of [header, ...rows]) {
+    context.stdout.write(
+      `${row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd()}\n`,
+    )
+  }
+}

@@ -1,0 +1,77 @@
+import { createInterface } from 'node:readline/promises'
+import { UsageError } from '../errors.ts'
+import type { Context } from '../io.ts'
+import { MetalClient } from '../metal/client.ts'
+import { deleteUntilGone } from '../metal/delete.ts'
+import { machineTag } from '../metal/machine.ts'
+import type { Device } from '../metal/schema.ts'
+import { requireOption } from '../options.ts'
+import type { RmOptions } from './index.ts'
+
+/** Asks on the terminal; anything but yes is no. */
+async function confirm(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {
+  const lines = createInterface({ input: stdin, output: stderr })
+  try {
+    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim())
+  } finally {
+    lines.close()
+  }
+}
+
+/** The machines that are meant: those named, or those metalkit made that are older. */
+async function select(
+  ids: readonly string[],
+  options: RmOptions,
+  client: MetalClient,
+  context: Context,
+): Promise<Device[]> {
+  const { signal } = context
+  if (options.olderThan === undefined) {
+    const named = await Promise.all(ids.map((id) => client.getDevice(encodeURIComponent(id), signal)))
+    const foreign = named.find((device) => !device.tags?.includes(machineTag))
+    if (foreign !== undefined) {
+      throw new UsageError(`the machine "${foreign.id}" was not made by metalkit (it has no tag "${machineTag}")`, {
+        hint: "metalkit ls shows those that were; delete others with the cloud's own tools",
+      })
+    }
+    return named
+  }
+  const youngestMs = Date.now() - options.olderThan
+  const devices = await client.listDevices(requireOption('projectId', options.projectId), machineTag, signal)
+  return devices.filter(({ created_at: createdAt }) => createdAt && Date.parse(createdAt) <= youngestMs)
+}
+
+/** `rm`: deletes machines that a kill or a power cut left. */
+export async function execute(
+  args: readonly (string | undefined)[],
+  options: RmOptions,
+  context: Context,
+): Promise<void> {
+  const { report, stdin, forced } = context
+  const ids = args.filter((id) => id !== undefined)
+  if ((ids.length === 0) === (options.olderThan === undefined)) {
+    throw new UsageError('either ids of machines or --older-than is needed', { hint: 'metalkit ls shows the machines' })
+  }
+  const client = new MetalClient({
+    apiUrl: options.apiUrl,
+    token: requireOption('apiKey', options.apiKey),
+    env: context.env,
+    report,
+  })
+  const devices = await select(ids, options, client, context)
+  if (devices.length === 0) return report.info('No machines.')
+  if (options.olderThan !== undefined && !options.yes) {
+    const list = devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', ')
+    if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to do so without being asked' })
+    if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing is deleted.')
+  }
+  const outcomes = await Promise.allSettled(
+    devices.map(async ({ id }) => {
+      await deleteUntilGone(client, id, report, forced)
+      report.info(`The machine ${id} is deleted.`)
+    }),
+  )
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1) throw new AggregateError(failures)
+}

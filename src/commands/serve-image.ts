@@ -1,0 +1,47 @@
+// The image that `run -serve` offers to the machine: loaded, checked against the machine, and three names on a server.
+import { ImageError } from '../errors.ts'
+import { type Image, loadImage } from '../image/image.ts'
+import type { Context } from '../io.ts'
+import type { Arch } from '../ipxe/arch.ts'
+import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
+import type { Address } from '../options.ts'
+import { type Server, startServer } from '../serve/server.ts'
+
+/** Refuses an image that cannot run on the machine. */
+function checkArch(image: Image, arch: Arch, plan: string): void {
+  const { path } = image.kernel
+  if (image.arch !== arch) {
+    const is =
+      image.arch === undefined ? 'is no kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
+    throw new ImageError(`"${path}" ${is}, and the plan ${plan} boots ${arch}`, {
+      hint: `build the image for ${arch}, or choose another --machine or --arch`,
+    })
+  }
+  if (arch === 'aarch64' && image.kernelGzipped) {
+    throw new ImageError(`"${path}" is compressed, and iPXE on aarch64 boots no compressed kernel`, {
+      hint: 'write it decompressed with metalkit push -decompress, and run from there',
+    })
+  }
+}
+
+/** Serves the three names of an image, and nothing else. @throws ImageError or ServeError */
+export async function serveImage(
+  image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
+  listen: Address,
+  { report }: Context,
+): Promise<Server> {
+  const { baseUrl, arch, plan } = image
+  const loaded = await loadImage(image.prefix)
+  checkArch(loaded, arch, plan)
+  const { name, kernel, initrd, cmdline } = loaded
+  const text = bootScript({ name, baseUrl, arch, cmdline })
+  report.debug(`the iPXE script:\n${text}`)
+  const files = new Map([
+    [scriptName(name), { text }],
+    [kernelName(name), { path: kernel.path }],
+    [initrdName(name), { path: initrd.path }],
+  ])
+  const server = await startServer({ listen, content: { kind: 'files', files }, report })
+  report.info(`Serving the image ${name} at ${server.url}`)
+  return server
+}
