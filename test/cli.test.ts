@@ -1,10 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import { type Flag, flags } from '../src/options.ts'
+import { startFakeApi } from './helpers/api-fake.ts'
 import { runToEnd } from './helpers/io.ts'
 
 describe('help', () => {
@@ -83,17 +83,21 @@ describe('the program as it is run', () => {
     expect(stderr).toBe('')
   })
 
-  test('a token given as a flag is not in the process list', () => {
-    const home = mkdtempSync(join(tmpdir(), 'metalkit-cli-'))
-    const script = `node ${program} console -api-key sesame-sesame -api-url http://127.0.0.1:9/x -identity /nonexistent id & sleep 0.3; ps -o args= -p $!; tr '\\0' ' ' < /proc/$!/cmdline; kill $! 2>/dev/null; wait`
+  test('a token given as a flag is not in the process list', async () => {
+    let seen = () => {}
+    const asked = new Promise<void>((resolve) => {
+      seen = resolve
+    })
+    await using api = await startFakeApi(() => seen)
+    const args = ['ls', '-api-key', 'sesame', '-project-id', 'p', '-api-url', api.apiUrl]
+    const child = spawn(process.execPath, [program, ...args], { stdio: 'ignore' })
     try {
-      const output = execFileSync('sh', ['-c', `exec 2>&1; ${script.replace('-identity /nonexistent ', '')}`], {
-        encoding: 'utf8',
-        env: { ...process.env, HOME: home },
-      })
-      expect(output).not.toContain('sesame')
+      await asked
+      const list = execFileSync('ps', ['-o', 'args=', '-p', String(child.pid)], { encoding: 'utf8' })
+      expect(list).toContain('metalkit')
+      expect(list + readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain('sesame')
     } finally {
-      rmSync(home, { recursive: true })
+      child.kill('SIGKILL')
     }
   })
 })
