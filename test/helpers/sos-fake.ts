@@ -53,6 +53,8 @@ export async function startSosFake(hostKey: TestKey | ssh2.ParsedKey, ...behavio
   const server = createServer((socket) => {
     const behaviour = behaviours[Math.min(connections, behaviours.length - 1)] ?? 'echo'
     connections++
+    // Else the fake's own Nagle would hold back what it printed before a cut.
+    socket.setNoDelay(true)
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     if (behaviour === 'drop') return socket.destroy()
