@@ -1,0 +1,22 @@
+// Decompression of bytes in memory, read in pieces of chosen sizes.
+import { ByteReader } from '../../src/image/byte-reader.ts'
+import type { decompressInitrd } from '../../src/image/decompress.ts'
+
+type Format = typeof decompressInitrd
+
+async function* split(content: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
+  for (let at = 0, turn = 0; at < content.length; turn++) {
+    const size = sizes[turn % sizes.length] ?? 1
+    yield content.subarray(at, at + size)
+    at += size
+  }
+}
+
+/** What a format makes of the content, and whether it decompressed any of it. */
+export async function decompress(format: Format, content: Buffer, sizes: readonly number[] = [2 ** 20]) {
+  const outcome = { decompressed: false }
+  const chunks: Buffer[] = []
+  for await (const chunk of format(new ByteReader('demo-initrd.img', split(content, sizes)), outcome))
+    chunks.push(chunk)
+  return { content: Buffer.concat(chunks), ...outcome }
+}
