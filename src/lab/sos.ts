@@ -123,14 +123,17 @@ function serveClient(client: Connection, parts: SosParts): void {
 export async function startSos(parts: SosParts): Promise<Sos> {
   const { host, port } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
-  const clients = new Map<Socket, Connection>()
+  const clients = new Set<Connection>()
+  ssh.on('connection', (client) => {
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
+    serveClient(client, parts)
+  })
   // Each typed character comes back as a packet of its own; without noDelay typing lags.
+  const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
-    ssh.once('connection', (client) => {
-      clients.set(socket, client)
-      serveClient(client, parts)
-    })
-    socket.once('close', () => clients.delete(socket))
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     ssh.injectSocket(socket)
   })
   await new Promise<void>((resolve, reject) => {
@@ -151,9 +154,9 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     address: { host, port: bound.port },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const client of clients.values()) client.end()
+      for (const client of clients) client.end()
       const timer = setTimeout(() => {
-        for (const socket of clients.keys()) socket.destroy()
+        for (const socket of sockets) socket.destroy()
       }, goodbyeTimeoutMs)
       await closed
       clearTimeout(timer)

@@ -1,0 +1,209 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Duplex } from 'node:stream'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createReporter } from '../../src/io.ts'
+import { SerialPort } from '../../src/lab/serial-port.ts'
+import { type Sos, startSos } from '../../src/lab/sos.ts'
+import { type LabKeys, loadLabKeys } from '../../src/lab/ssh-keys.ts'
+import { needs } from '../helpers/needs.ts'
+
+const report = createReporter({ stderr: process.stderr, verbosity: -1 })
+const id = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
+const banner =
+  '[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n'
+
+/** A machine's serial line; `push` prints on it. */
+class Line extends Duplex {
+  typed = ''
+  override _read(): void {}
+  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
+    this.typed += bytes.toString()
+    done()
+  }
+}
+
+let folder: string
+let keys: LabKeys
+let port: SerialPort
+let line: Line
+let sos: Sos
+const children: ChildProcess[] = []
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'metalkit-sos-'))
+  keys = await loadLabKeys(folder, [])
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(async () => {
+  port = new SerialPort()
+  line = new Line()
+  port.connect(line)
+  sos = await startSos({
+    listen: { host: '127.0.0.1', port: 0 },
+    hostKey: keys.hostKey,
+    findPort: (device) => (device === id ? { port, keys: ['not a key', keys.userPublicKey] } : undefined),
+    report,
+  })
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await sos[Symbol.asyncDispose]()
+})
+
+/** OpenSSH as a client; `shows` waits for what it prints. */
+function ssh(args: readonly string[] = [], user = id, identity = keys.userKeyPath, command: readonly string[] = []) {
+  const fixed = [
+    '-F',
+    'none',
+    '-p',
+    String(sos.address.port),
+    '-i',
+    identity,
+    '-o',
+    'IdentitiesOnly=yes',
+    '-o',
+    'BatchMode=yes',
+  ]
+  const trust = ['-o', `UserKnownHostsFile=${keys.knownHostsPath}`, '-o', 'StrictHostKeyChecking=yes']
+  const child = spawn('ssh', [...fixed, ...trust, ...args, `${user}@127.0.0.1`, ...command])
+  children.push(child)
+  const seen = { out: '', err: '' }
+  child.stdout.on('data', (bytes: Buffer) => (seen.out += bytes.toString('latin1')))
+  child.stderr.on('data', (bytes: Buffer) => (seen.err += bytes.toString('latin1')))
+  child.stdin.on('error', () => {})
+  return {
+    child,
+    seen,
+    shows: (text: string) => expect.poll(() => seen.out, { timeout: 5000 }).toContain(text),
+    ended: once(child, 'close').then(([code]) => Number(code)),
+  }
+}
+
+describe('OpenSSH on the SOS', needs('ssh'), () => {
+  test('sees the banner and what the machine prints, types into it, and leaves with ~.', async () => {
+    const session = ssh(['-tt'])
+    await session.shows(banner)
+    line.push('login: ')
+    await session.shows('login: ')
+    session.child.stdin.write('root\r')
+    await expect.poll(() => line.typed).toBe('root\r')
+    session.child.stdin.write('~.')
+    await session.ended
+    line.push('nobody hears this')
+    const next = ssh()
+    await next.shows(banner)
+    expect(next.seen.out).toBe(banner)
+  })
+
+  test('keeps its session when its input ends', async () => {
+    const session = ssh()
+    session.child.stdin.end('halt\n')
+    await expect.poll(() => line.typed, { timeout: 5000 }).toBe('halt\n')
+    line.push('still here')
+    await session.shows('still here')
+  })
+
+  test('is told in one line that a machine has a session already', async () => {
+    const first = ssh()
+    await first.shows(banner)
+    const second = ssh()
+    expect(await second.ended).toBe(1)
+    expect(second.seen.out).toMatch(/^\[SOS session refused: [^\r\n]+\]\r\n$/)
+    line.push('only the first')
+    await first.shows('only the first')
+  })
+
+  test('is hung up in order when the device is deleted', async () => {
+    const session = ssh()
+    await session.shows(banner)
+    line.push('last words')
+    await expect.poll(() => session.seen.out).toContain('last words')
+    port.hangUp()
+    expect(await session.ended).toBe(0)
+  })
+
+  test('gets binary output whole', async () => {
+    const session = ssh()
+    await session.shows(banner)
+    const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 7) % 256))
+    line.push(bytes)
+    await expect.poll(() => session.seen.out.length, { timeout: 5000 }).toBe(banner.length + bytes.length)
+    expect(Buffer.from(session.seen.out.slice(banner.length), 'latin1').equals(bytes)).toBe(true)
+  })
+
+  test('that does not read holds up neither the machine nor the memory', async () => {
+    const session = ssh()
+    await session.shows(banner)
+    session.child.stdout.pause()
+    session.child.kill('SIGSTOP')
+    const chunk = Buffer.alloc(1 << 20, 'x')
+    const before = process.memoryUsage().rss
+    for (let i = 0; i < 200; i++) {
+      line.push(chunk)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await expect.poll(() => line.readableLength).toBe(0)
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20)
+    session.child.kill('SIGCONT')
+    session.child.stdout.resume()
+    await expect.poll(() => session.seen.out.length, { timeout: 5000 }).toBeGreaterThan(1 << 20)
+    line.push('and on')
+    await expect.poll(() => session.seen.out.endsWith('and on'), { timeout: 5000 }).toBe(true)
+  })
+
+  test.each([
+    ['another key', id, 'other', /Permission denied \(publickey\)/],
+    ['an unknown device', '00000000-0000-4000-8000-000000000000', 'user_ed25519', /Permission denied \(publickey\)/],
+    ['no device at all', 'root', 'user_ed25519', /Permission denied \(publickey\)/],
+  ])('is refused with %s', async (_what, user, key, message) => {
+    const other = join(folder, 'ssh', 'other')
+    if (key === 'other') execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other])
+    const session = ssh([], user, join(folder, 'ssh', key))
+    expect(await session.ended).toBe(255)
+    expect(session.seen.err).toMatch(message)
+  })
+
+  test.each([
+    ['commands', ['-T'], 'uname'],
+    ['subsystems', ['-s'], 'sftp'],
+  ])('%s are refused', async (_what, flags, word) => {
+    const session = ssh(flags, id, keys.userKeyPath, [word])
+    expect(await session.ended).not.toBe(0)
+    expect(line.typed).toBe('')
+  })
+
+  test('is refused what is too old', async () => {
+    const session = ssh(['-o', 'KexAlgorithms=diffie-hellman-group14-sha1'])
+    expect(await session.ended).toBe(255)
+    expect(session.seen.err).toMatch(/no matching key exchange method/)
+  })
+
+  test('and is let go when the SOS closes', async () => {
+    const session = ssh()
+    await session.shows(banner)
+    await sos[Symbol.asyncDispose]()
+    expect(await session.ended).toBe(255)
+  })
+})
+
+test('a client that says nothing does not keep the SOS from closing', async () => {
+  const socket = connect(sos.address.port, '127.0.0.1')
+  socket.on('error', () => {}).resume()
+  await once(socket, 'connect')
+  await sos[Symbol.asyncDispose]()
+  if (!socket.closed) await once(socket, 'close')
+})
+
+test('a taken port is an error that names it', async () => {
+  const again = startSos({ listen: sos.address, hostKey: keys.hostKey, findPort: () => undefined, report })
+  await expect(again).rejects.toMatchObject({
+    name: 'LabError',
+    message: `cannot listen on "127.0.0.1:${sos.address.port}" for the SOS: it is taken`,
+    hint: 'choose another --sos-port',
+  })
+})
