@@ -29,15 +29,14 @@ export function facilityView(code: string, metro: Metro) {
   }
 }
 
+const free = { price: { hour: 0 } }
+const allMetros = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free }))
+const allFacilities = metros.flatMap((metro) =>
+  facilityCodes(metro).map((code) => ({ ...hrefOf(`/facilities/${nameUuid(`facility ${code}`)}`), ...free })),
+)
+
 /** A plan, available everywhere; the size is the lab's machine. */
 export function planView(plan: Plan) {
-  const anywhere = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), price: { hour: 0 } }))
-  const facilities = metros.flatMap((metro) =>
-    facilityCodes(metro).map((code) => ({
-      ...hrefOf(`/facilities/${nameUuid(`facility ${code}`)}`),
-      price: { hour: 0 },
-    })),
-  )
   return {
     id: nameUuid(`plan ${plan.slug}`),
     slug: plan.slug,
@@ -56,8 +55,8 @@ export function planView(plan: Plan) {
       nics: [{ count: 2, type: '1Gbps' }],
       features: { raid: false, txt: false, uefi: plan.arch === 'aarch64' },
     },
-    available_in: facilities,
-    available_in_metros: anywhere,
+    available_in: allFacilities,
+    available_in_metros: allMetros,
     pricing: { hour: 0 },
   }
 }

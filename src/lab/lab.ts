@@ -1,0 +1,108 @@
+// The local cloud, put together: API, boot server, devices, machines and their console.
+import type { Reporter } from '../io.ts'
+import { createHandler } from './api/handler.ts'
+import { startApiServer } from './api/server.ts'
+import type { ApiServer } from './api/server.ts'
+import { createCloud, keyLinesOf } from './cloud.ts'
+import type { Device } from './device.ts'
+import { createKeyRecord } from './key-record.ts'
+import { Lifecycle } from './lifecycle.ts'
+import type { MachineDriver } from './machines/driver.ts'
+import { quickPace } from './pace.ts'
+import type { Pace } from './pace.ts'
+import { startSos } from './sos.ts'
+import { loadLabKeys } from './ssh-keys.ts'
+import { prepareStateFolder } from './state-folder.ts'
+
+/** Where to listen; host '' is every interface, port 0 any free one. */
+export interface ListenAddress {
+  host: string
+  port: number
+}
+
+/** A lab that runs. Disposing it switches all machines off and closes everything, and waits for that. */
+export interface Lab extends AsyncDisposable {
+  /** As METAL_API_URL takes it, `http://127.0.0.1:7070/metal/v1`. */
+  apiUrl: string
+  sos: ListenAddress
+  token: string
+  projectId: string
+  /** The private key that opens the consoles. */
+  userKeyPath: string
+  /** A known_hosts file that has the SOS's key. */
+  knownHostsPath: string
+  machines: MachineDriver['kind']
+}
+
+/** What a lab is made of. */
+export interface LabParts {
+  listen: ListenAddress
+  sosListen: ListenAddress
+  driver: MachineDriver
+  /** Keys are kept here; made where it is missing. */
+  stateFolder: string
+  pace?: Pace
+  report: Reporter
+}
+
+/** The host that clients on this computer use. */
+function reachableHost(host: string): string {
+  return ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
+}
+
+/**
+ * Starts a lab.
+ * @throws LabError where it cannot listen or keep its keys
+ */
+export async function startLab(parts: LabParts): Promise<Lab> {
+  const { driver, report } = parts
+  const sosHost = reachableHost(parts.sosListen.host)
+  await prepareStateFolder(parts.stateFolder)
+  const keys = await loadLabKeys(parts.stateFolder, [sosHost])
+  const cloud = createCloud(sosHost)
+  const userKey = createKeyRecord('user', keys.userPublicKey, 'metalkit lab')
+  if (userKey !== undefined) cloud.keys.set(userKey.id, userKey)
+
+  let origin = ''
+  const bootUrlOf = (device: Device) => `${origin}/boot/${device.id}`
+  const lifecycle = new Lifecycle({
+    cloud,
+    driver,
+    pace: parts.pace ?? quickPace,
+    bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
+    report,
+  })
+  const handle = createHandler(cloud, lifecycle, bootUrlOf)
+  const api: ApiServer = await startApiServer(parts.listen, handle, report)
+  const apiHost = reachableHost(parts.listen.host)
+  origin = `http://${apiHost.includes(':') ? `[${apiHost}]` : apiHost}:${String(api.port)}`
+
+  const findPort = (id: string) => {
+    const device = cloud.devices.get(id)
+    const port = lifecycle.findPort(id)
+    return device === undefined || port === undefined ? undefined : { port, keys: keyLinesOf(cloud, device) }
+  }
+  let sos: Awaited<ReturnType<typeof startSos>>
+  try {
+    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, report })
+  } catch (error) {
+    await api[Symbol.asyncDispose]()
+    throw error
+  }
+
+  return {
+    apiUrl: `${origin}/metal/v1`,
+    sos: { host: sosHost, port: sos.address.port },
+    token: cloud.token,
+    projectId: cloud.projectId,
+    userKeyPath: keys.userKeyPath,
+    knownHostsPath: keys.knownHostsPath,
+    machines: driver.kind,
+    async [Symbol.asyncDispose]() {
+      // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
+      await api[Symbol.asyncDispose]()
+      await lifecycle[Symbol.asyncDispose]()
+      await sos[Symbol.asyncDispose]()
+    },
+  }
+}

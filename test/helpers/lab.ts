@@ -1,0 +1,117 @@
+// A lab with simulated machines for tests: any free ports, keys in a folder of its own.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import type { Reporter } from '../../src/io.ts'
+import { startLab } from '../../src/lab/lab.ts'
+import type { Lab, LabParts } from '../../src/lab/lab.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { loadLabKeys } from '../../src/lab/ssh-keys.ts'
+
+/** A reporter that keeps every line, at the highest verbosity. */
+export function createRecorder(): Reporter & { lines: string[] } {
+  const lines: string[] = []
+  const say = (line: string) => {
+    lines.push(line)
+  }
+  return {
+    verbosity: 2,
+    live: false,
+    lines,
+    error: say,
+    warn: say,
+    info: say,
+    detail: say,
+    debug: say,
+    progress: say,
+    event() {},
+  }
+}
+
+/** A lab under test; `lines` is all that it said, `call` asks its API with the token. */
+export interface TestLab extends Lab {
+  lines: string[]
+  stateFolder: string
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>
+}
+
+/** An answer of the API; `json` is `{}` where there is no body. */
+export interface TestAnswer {
+  status: number
+  headers: Headers
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers; the schema tests check their shape
+  json: any
+}
+
+let keyFolder: Promise<string> | undefined
+
+/** A state folder with keys in it: making an RSA key takes longer than most tests. */
+async function makeKeys(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-lab-keys-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  await loadLabKeys(folder, [])
+  return folder
+}
+
+async function makeStateFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-'))
+  keyFolder ??= makeKeys()
+  await cp(await keyFolder, folder, { recursive: true, preserveTimestamps: true })
+  return folder
+}
+
+/** Starts a lab on loopback whose machines boot without delay. Options replace its parts. */
+export async function startTestLab(options: Partial<LabParts> = {}): Promise<TestLab> {
+  const stateFolder = options.stateFolder ?? (await makeStateFolder())
+  const recorder = createRecorder()
+  const lab = await startLab({
+    listen: { host: '127.0.0.1', port: 0 },
+    sosListen: { host: '127.0.0.1', port: 0 },
+    driver: createSimulatedDriver({ lineDelayMs: 10 }),
+    pace: { queuedMs: 30, stepMs: 20 },
+    report: recorder,
+    ...options,
+    stateFolder,
+  })
+  return {
+    ...lab,
+    lines: recorder.lines,
+    stateFolder,
+    async call(method, path, body, headers = {}) {
+      const response = await fetch(`${lab.apiUrl}${path}`, {
+        method,
+        headers: { 'x-auth-token': lab.token, 'content-type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      return { status: response.status, headers: response.headers, json: text === '' ? {} : JSON.parse(text) }
+    },
+    async [Symbol.asyncDispose]() {
+      await lab[Symbol.asyncDispose]()
+      if (options.stateFolder === undefined) await rm(stateFolder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Asks again and again until the answer passes, and returns it. @throws after five seconds, with the last answer */
+export async function waitUntil<T>(ask: () => Promise<T> | T, passes: (answer: T) => boolean): Promise<T> {
+  const endMs = performance.now() + 5000
+  for (;;) {
+    const answer = await ask()
+    if (passes(answer)) return answer
+    if (performance.now() > endMs) throw new Error(`waited in vain, last: ${JSON.stringify(answer)?.slice(0, 500)}`)
+    await sleep(5)
+  }
+}
+
+/** Waits for a device to be in a state, and returns it. */
+export async function waitForState(lab: TestLab, id: string, state: string): Promise<TestAnswer['json']> {
+  const { json } = await waitUntil(
+    () => lab.call('GET', `/devices/${id}`),
+    ({ json: device }) => device.state === state,
+  )
+  return json
+}
