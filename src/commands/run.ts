@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { archOfPlan } from '../ipxe/arch.ts'
+import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
 import { MetalClient } from '../metal/client.ts'
 import { facilities, metroOfFacility } from '../metal/locations.ts'
@@ -56,6 +57,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const token = requireOption('apiKey', options.apiKey)
   const projectId = options.device === undefined ? requireOption('projectId', options.projectId) : ''
   const metro = chooseMetro(options)
+  for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
   const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report })
   const existing = options.device === undefined ? undefined : await findMachine(client, options.device, signal)

@@ -6,6 +6,7 @@ import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
 import { deleteUntilGone } from './delete.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
+import { withSuggestions } from './suggestion.ts'
 
 /** A machine that this run boots. Disposing it gives it back, if it is the run's to give. */
 export interface Machine extends AsyncDisposable {
@@ -63,7 +64,10 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
         hint: 'look for that tag in the project and delete the machine',
       },
     )
-  const creating = createDevice(client, options.projectId, input, runTag, report)
+  const { projectId } = options
+  const creating = createDevice(client, projectId, input, runTag, report).catch(async (error: unknown) => {
+    throw await withSuggestions(client, error, { projectId, ...input })
+  })
   const device = await orAborted(creating, forced, leaving)
   const { hostname, plan, metro } = input
   report.event('machine-created', { id: device.id, hostname, plan, metro })
@@ -96,6 +100,9 @@ export async function findMachine(client: MetalClient, id: string, signal: Abort
     throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {
       hint: 'name a machine made with custom_ipxe, such as one of metalkit run -keep',
     })
+  }
+  if (device.locked) {
+    throw new MachineError(`the machine ${id} is locked`, { hint: 'unlock it first; what is locked is left alone' })
   }
   if (device.state !== 'active' && device.state !== 'inactive') {
     throw new MachineError(`the machine ${id} is ${device.state} and cannot be rebooted`, {
