@@ -45,10 +45,13 @@ interface LineOptions extends ConnectOptions {
 /** Opens the shell that is the serial line. @throws ConnectError, reason `busy`, where the server has none to give now */
 async function openShell(connection: Connection, { address, terminal, signal, timeoutMs }: LineOptions) {
   const place = describePlace(address)
-  const { columns: cols = 80, rows = 24 } = terminal ?? {}
+  // A terminal that does not know its size says 0.
+  const cols = terminal?.columns || 80
+  const rows = terminal?.rows || 24
   const window = terminal === undefined ? false : { term: 'vt100', cols, rows, width: 0, height: 0, modes: {} }
   const opened = new AbortController()
   try {
+    signal.throwIfAborted()
     return await new Promise<ClientChannel>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new ConnectError('timeout', `${place} does not open the console`))

@@ -1,7 +1,7 @@
 // Why a console could not be connected to, in words, and as a reason that decides whether it is worth another try.
 import { ConsoleError } from '../errors.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
-import type { HostPort, KnownHosts } from './known-hosts.ts'
+import { type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
 
 /** `dropped` is a connection that ended without a word, `busy` one that was refused for now. */
 export type FailureReason =
@@ -31,6 +31,11 @@ export function describePlace({ host, port }: HostPort): string {
   return port === 22 ? `"${host}"` : `"${name}:${port}"`
 }
 
+/** A file name as a shell takes it. */
+function quote(file: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
+}
+
 /** Why a host is not to be trusted with this key; undefined where it is. */
 export function explainHostKey(address: HostPort, key: Buffer, knownHosts: KnownHosts): ConnectError | undefined {
   const { host, port } = address
@@ -40,7 +45,7 @@ export function explainHostKey(address: HostPort, key: Buffer, knownHosts: Known
   if (verdict.kind === 'trusted') return undefined
   if (verdict.kind === 'unknown') {
     const file = knownHosts.files[0] ?? '~/.ssh/known_hosts'
-    const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${/\s/.test(file) ? `'${file}'` : file}`
+    const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quote(file)}`
     return new ConnectError('host-key', `${place} is not a known host; it shows the key ${shown}`, {
       hint: `if that is the fingerprint its operator names, add it with ${scan}`,
     })
@@ -54,7 +59,9 @@ export function explainHostKey(address: HostPort, key: Buffer, knownHosts: Known
   return new ConnectError(
     'host-key',
     `${place} shows the key ${shown}, not the one known from ${where}; someone may be in between`,
-    { hint: `if its operator confirms the new key, take the old one out of ${verdict.file}` },
+    {
+      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quote(verdict.file)} -R '${lookupName(address)}'`,
+    },
   )
 }
 

@@ -1,5 +1,5 @@
 // One SSH connection to a console's server: the host key judged, the keys offered one by one, and every way to fail named.
-import { Client, type AuthHandlerMiddleware, type ConnectConfig } from 'ssh2'
+import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
 import type { Socket } from 'node:net'
 import { chooseAlgorithms } from './algorithms.ts'
 import { ConnectError, describePlace, explainHostKey, explainSshError, type SshError } from './connect-error.ts'
@@ -68,7 +68,7 @@ async function open(
   const started = performance.now()
   const socket = await dial(address, { signal, timeoutMs })
   socket.setNoDelay(true)
-  const client = new Client()
+  const client = new ssh2.Client()
   const { next, tried } = createOffers(username, identities)
   let banner = ''
   let hostKeyError: ConnectError | undefined
@@ -103,9 +103,10 @@ async function open(
         reject(failure)
       })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
+      if (signal.aborted) return reject(signal.reason)
       if (milestone === 'ready') client.once('ready', () => resolve())
       else client.once('handshake', () => resolve())
-      client.connect(config)
+      return void client.connect(config)
     })
   } catch (error) {
     socket.destroy()

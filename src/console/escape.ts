@@ -1,10 +1,10 @@
 // The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
 
 /** What the keyboard means besides bytes for the machine. */
-export type EscapeAction = 'leave' | 'help'
+type EscapeAction = 'leave' | 'help'
 
 /** What to do with a piece of typing; after 'leave' the rest of the piece is dropped. */
-export interface EscapeStep {
+interface EscapeStep {
   send: Buffer
   actions: EscapeAction[]
 }

@@ -1,14 +1,14 @@
 // What to log in with: a named key alone, or the agent's keys and then the usual files. All of it is read before
 // anything is billed; only the signatures are made later.
 import { join } from 'node:path'
-import { BaseAgent, OpenSSHAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
+import ssh2, { type BaseAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { fingerprintOf } from './host-key.ts'
 import { readKeyFile } from './key-file.ts'
 
 /** A key to offer. `label` says where it is from: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
-export interface Identity {
+interface Identity {
   label: string
   type: string
   fingerprint: string
@@ -29,7 +29,7 @@ const agentTimeoutMs = 5000
 type Sign = (data: Buffer, options: SigningRequestOptions, done: SignCallback) => void
 
 /** One key as an agent, so that ssh2 offers keys one by one and it is known which was refused. */
-class OneKeyAgent extends BaseAgent<ParsedKey> {
+class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
   readonly #key: ParsedKey
   readonly #sign: Sign
 
@@ -79,7 +79,7 @@ function fileIdentity(file: string, key: ParsedKey): Identity {
 
 /** The agent's keys, or why there are none. */
 async function askAgent(socket: string): Promise<Identity[] | string> {
-  const agent = new OpenSSHAgent(socket)
+  const agent = new ssh2.OpenSSHAgent(socket)
   let timer: NodeJS.Timeout | undefined
   const keys = await new Promise<ParsedKey[] | string>((resolve) => {
     timer = setTimeout(() => resolve('does not answer'), agentTimeoutMs)

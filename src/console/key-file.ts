@@ -1,6 +1,6 @@
 // A private key on disk: usable, locked by a passphrase, or neither. Nothing of its text leaves this file.
 import { readFile } from 'node:fs/promises'
-import { type ParsedKey, utils } from 'ssh2'
+import ssh2, { type ParsedKey } from 'ssh2'
 import { errorCode } from '../errors.ts'
 
 /** What a file holds; `why` finishes the sentence `"file" …`. */
@@ -39,7 +39,7 @@ export async function readKeyFile(file: string): Promise<KeyFile> {
   }
   if (isEncrypted(text)) return { kind: 'encrypted' }
   // ssh2 answers with a list for a format that may hold several keys.
-  const [key] = [utils.parseKey(text)].flat()
+  const [key] = [ssh2.utils.parseKey(text)].flat()
   if (key === undefined || key instanceof Error) {
     return { kind: 'unusable', why: 'is no private key that can be used', hint: 'make one with ssh-keygen -t ed25519' }
   }

@@ -94,8 +94,8 @@ function matchesHash(name: string, hosts: string): boolean {
   return hosts === `|1|${saltText}|${hash}`
 }
 
-/** The name to look up: port 22 goes without saying. */
-function lookupName({ host, port }: HostPort): string {
+/** The name a place has in known_hosts: port 22 goes without saying. */
+export function lookupName({ host, port }: HostPort): string {
   return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
 }
 

@@ -8,7 +8,7 @@ export interface Matcher {
 }
 
 /** How much text is kept to match in, in characters; a match that is longer than half of it may be missed. */
-const windowLength = 65_536
+const windowLength = 32_768
 /** Bytes looked at together; a longer chunk is cut, so that what is kept never grows with it. */
 const stepBytes = 32_768
 

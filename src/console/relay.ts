@@ -69,58 +69,59 @@ function readInput(
  */
 export async function relay(line: Line, options: RelayOptions): Promise<ConsoleEnding> {
   const { channel, connection } = line
-  const { stdin, stdout, matcher, onOutput, signal } = options
+  const { stdin, stdout, report, matcher, onOutput, signal } = options
   signal.throwIfAborted()
   const over = new AbortController()
-  let stopListening: (() => void) | undefined
+  let end = (_outcome: ConsoleEnding | { error: unknown }) => {}
+  const ending = new Promise<ConsoleEnding>((resolve, reject) => {
+    end = (outcome) => (typeof outcome === 'string' ? resolve(outcome) : reject(outcome.error))
+  })
+
+  let first = true
+  const show = (chunk: Buffer) => {
+    if (over.signal.aborted) return
+    if (first) onOutput?.()
+    first = false
+    if (!stdout.write(chunk)) {
+      channel.pause()
+      channel.stderr.pause()
+      stdout.once('drain', () => {
+        channel.resume()
+        channel.stderr.resume()
+      })
+    }
+    if (matcher?.push(chunk)) end('matched')
+  }
+
+  // A channel that the server closes is ended by then; one that is still open when the connection goes was cut off.
+  let cutOff = false
+  const noteClose = () => (cutOff ||= !channel.writableEnded)
+  connection.client.once('end', noteClose).once('close', noteClose)
+  channel.once('close', () => {
+    const why = connection.failure()?.message
+    const error = () => new ConsoleError(`the session broke off${why === undefined ? '' : `: ${why}`}`)
+    end(cutOff ? { error: error() } : 'closed')
+  })
+
+  const onInput = readInput(line, options, over.signal, () => end('left'))
+  const onInputError = (error: Error) => report.detail(`console: stdin failed: ${error.message}`)
+  const onOutputError = (error: Error) =>
+    end({ error: new ConsoleError(`stdout cannot be written: ${error.message}`, { cause: error }) })
+  const onResize = () => channel.setWindow(stdout.rows || 24, stdout.columns || 80, 0, 0)
+  signal.addEventListener('abort', () => end({ error: signal.reason }), { signal: over.signal })
   const raw = enterRawMode(stdin)
   try {
-    return await new Promise<ConsoleEnding>((resolve, reject) => {
-      let first = true
-      const show = (chunk: Buffer) => {
-        if (over.signal.aborted) return
-        if (first) onOutput?.()
-        first = false
-        if (!stdout.write(chunk)) {
-          channel.pause()
-          channel.stderr.pause()
-          stdout.once('drain', () => {
-            channel.resume()
-            channel.stderr.resume()
-          })
-        }
-        if (matcher?.push(chunk)) resolve('matched')
-      }
-      channel.on('data', show)
-      channel.stderr.on('data', show)
-
-      // A channel that the server closes is ended by then; one that is still open when the connection goes was cut off.
-      let cutOff = false
-      const noteClose = () => (cutOff ||= !channel.writableEnded)
-      connection.client.once('end', noteClose)
-      connection.client.once('close', noteClose)
-      channel.once('close', () => {
-        const why = connection.failure()?.message
-        if (!cutOff) resolve('closed')
-        else reject(new ConsoleError(`the session broke off${why === undefined ? '' : `: ${why}`}`))
-      })
-
-      const onInput = readInput(line, options, over.signal, () => resolve('left'))
-      const onInputError = (error: Error) => options.report.detail(`console: stdin failed: ${error.message}`)
-      const onOutputError = (error: Error) => reject(new ConsoleError(`stdout cannot be written: ${error.message}`))
-      const onResize = () => channel.setWindow(stdout.rows ?? 24, stdout.columns ?? 80, 0, 0)
-      stdin.on('data', onInput).on('error', onInputError)
-      stdout.on('error', onOutputError).on('resize', onResize)
-      stopListening = () => {
-        stdin.off('data', onInput).off('error', onInputError).pause()
-        stdout.off('resize', onResize)
-      }
-      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
-    })
+    channel.on('data', show)
+    channel.stderr.on('data', show)
+    stdout.on('error', onOutputError).on('resize', onResize)
+    stdin.on('data', onInput).on('error', onInputError)
+    return await ending
   } finally {
     over.abort()
-    stopListening?.()
+    stdin.off('data', onInput).off('error', onInputError).pause()
+    stdout.off('resize', onResize)
     raw[Symbol.dispose]()
     await drain(stdout, signal)
+    stdout.off('error', onOutputError)
   }
 }

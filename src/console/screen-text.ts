@@ -11,7 +11,7 @@ export interface ScreenText {
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-const special = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g
+const special = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 /** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
 const longestSequence = 4096
 
@@ -34,12 +34,7 @@ export function createScreenText(): ScreenText {
       if (character === '\u001b') state = 'escape'
       else if (character === '\u009b') state = 'control'
       else if ('\u0090\u0098\u009d\u009e\u009f'.includes(character)) state = 'string'
-      else if ('\r\n\v\f\u0085'.includes(character)) {
-        // \r\n is one end of line, whether or not both come together; so is \r\r\n.
-        const again = afterReturn && (character === '\n' || character === '\r')
-        afterReturn = character === '\r'
-        return again ? '' : '\n'
-      }
+      else if ('\v\f\u0085'.includes(character)) return '\n'
       length = 0
       return ''
     }
@@ -62,7 +57,12 @@ export function createScreenText(): ScreenText {
 
   return {
     push(chunk) {
-      const input = decoder.decode(chunk, { stream: true })
+      const decoded = decoder.decode(chunk, { stream: true })
+      if (decoded === '') return ''
+      // \r\n is one end of line, and \r\r\n is, whether or not they come together; so is \r alone.
+      const begun = afterReturn ? (/^\r*\n?/.exec(decoded)?.[0].length ?? 0) : 0
+      afterReturn = decoded.endsWith('\r')
+      const input = decoded.slice(begun).replace(/\r+\n?/g, '\n')
       let output = ''
       let at = 0
       while (at < input.length) {
@@ -71,7 +71,6 @@ export function createScreenText(): ScreenText {
           const next = special.exec(input)?.index ?? input.length
           if (next > at) {
             output += input.slice(at, next)
-            afterReturn = false
             at = next
             continue
           }

@@ -60,7 +60,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   test('a changed and a revoked key: the line of the file', async () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     expect(await failureOf(sshd, trust(sshd, keys.other))).toMatch(
-      /shows the key .*, not the one known from known_hosts:1;/,
+      /shows the key .*, not the one known from known_hosts:1; .* ssh-keygen -f known_hosts -R '\[127\.0\.0\.1\]:\d+'$/,
     )
     const revoking = new KnownHosts([], parseKnownHosts(`\n@revoked * ${keys.ed25519.line}`, 'file'))
     expect(await failureOf(sshd, revoking)).toMatch(/shows the key ssh-ed25519 SHA256:\S+, which file:2 revokes;/)
