@@ -108,23 +108,28 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     await expect(refusal).rejects.toThrow(message)
   })
 
-  test('does not outlive a lab that is killed', needs('setpriv'), async () => {
+  test('does not hear Ctrl-C, and does not outlive a lab that is killed', needs('setpriv'), async () => {
     // The driver is bundled, since Node 20 does not run TypeScript, and started in a process that can be killed.
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
     const script = `
       import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu.ts'))}
       const driver = await createQemuDriver({ report: { debug() {} } })
       const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
+      process.on('SIGINT', () => console.log('interrupted'))
       machine.serial.once('data', () => console.log('runs'))`
     const bundle = join(folder, 'lab.mjs')
     const rolldown = join(process.cwd(), 'node_modules/.bin/rolldown')
     writeFileSync(join(folder, 'lab.ts'), script)
     execFileSync(rolldown, [join(folder, 'lab.ts'), '--platform', 'node', '--file', bundle, '--log-level', 'silent'])
-    const lab = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const lab = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
     await new Promise((resolve) => lab.stdout.once('data', resolve))
     const children = execFileSync('ps', ['--ppid', String(lab.pid), '-o', 'pid='], { encoding: 'utf8' })
     const pids = children.trim().split(/\s+/).map(Number).filter(isRunning)
     expect(pids).toHaveLength(1)
+    process.kill(-(lab.pid ?? Number.NaN), 'SIGINT')
+    await new Promise((resolve) => lab.stdout.once('data', resolve))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(pids.filter(isRunning)).toEqual(pids)
     lab.kill('SIGKILL')
     await expect.poll(() => pids.filter(isRunning), { timeout: 5000 }).toEqual([])
   })

@@ -90,7 +90,8 @@ async function startQemu(args: readonly string[], report: Reporter): Promise<Pow
   const [file = qemu, ...rest] = await leash([qemu, ...args], 'KILL')
   report.debug(`qemu: ${qemu} ${args.join(' ')}`)
   const sercon = await openNameless(serconPort)
-  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', sercon.fd] })
+  // In a session of its own: Ctrl-C at the lab's terminal is for the lab and its command, not for the machines.
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', sercon.fd], detached: true })
   const { stdin, stdout, stderr } = pipesOf(child)
   let pulled = false
   let lastWords = ''
