@@ -1,0 +1,174 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import { build } from 'rolldown'
+import { describe, expect, test } from 'vitest'
+
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+import { findProgram, needs } from '../helpers/needs.ts'
+import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+
+test('the environment is what metalkit reads', async () => {
+  await using lab = await startTestLab()
+  expect(labEnvironment(lab)).toEqual({
+    METAL_API_URL: lab.apiUrl,
+    METAL_API_TOKEN: lab.token,
+    METAL_PROJECT_ID: lab.projectId,
+    METAL_SOS: `127.0.0.1:${String(lab.sos.port)}`,
+    METAL_IDENTITY: lab.userKeyPath,
+    METAL_KNOWN_HOSTS: lab.knownHostsPath,
+  })
+  expect(lab.apiUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metal\/v1$/)
+  expect(lab.machines).toBe('simulated')
+  expect(lab.token.length).toBeGreaterThanOrEqual(32)
+})
+
+test('the state folder is private, and the token is in none of its files', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-state-'))
+  try {
+    const stateFolder = join(folder, 'deep', 'lab')
+    await using lab = await startTestLab({ stateFolder })
+    expect((await stat(stateFolder)).mode & 0o777).toBe(0o700)
+    const { stdout } = await promisify(execFile)('find', [folder, '-type', 'f', '-perm', '/077'])
+    expect(stdout).toBe('')
+    const found = await promisify(execFile)('grep', ['-r', lab.token, folder]).catch((error: { code: number }) => error)
+    expect(found).toMatchObject({ code: 1 })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+/** A server on a free port of loopback. */
+async function listen(): Promise<{ port: number; close: () => Promise<unknown> }> {
+  const server = createServer()
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  const close = () =>
+    new Promise((resolve) => {
+      server.close(resolve)
+    })
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, close }
+}
+
+test.each(['listen', 'sosListen'] as const)('a taken port (%s) is an error that names it', async (which) => {
+  const other = await listen()
+  const free = await listen()
+  await free.close()
+  const api = { host: '127.0.0.1', port: free.port }
+  const started = startTestLab({ listen: api, [which]: { host: '127.0.0.1', port: other.port } })
+  await expect(started).rejects.toMatchObject({
+    name: 'LabError',
+    message: expect.stringContaining(`"127.0.0.1:${String(other.port)}"`),
+  })
+  // What had started by then has ended again.
+  await expect(fetch(`http://127.0.0.1:${String(free.port)}/`)).rejects.toThrow('fetch failed')
+  await other.close()
+})
+
+describe('OpenSSH on the SOS', needs('ssh'), () => {
+  test('sees the boot, types, and is hung up on when the device is deleted', async () => {
+    await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+    files.files['x.ipxe'] = bootScriptFor(files.url)
+    await using lab = await startTestLab({ driver: createSimulatedDriver({ lineDelayMs: 20 }) })
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      plan: 'c3.small.x86',
+      metro: 'ny',
+      operating_system: 'custom_ipxe',
+      hostname: 'box',
+      ipxe_script_url: `${files.url}/x.ipxe`,
+      always_pxe: true,
+    })
+    await waitForState(lab, json.id, 'active')
+    const options = [
+      'BatchMode=yes',
+      `UserKnownHostsFile=${lab.knownHostsPath}`,
+      'StrictHostKeyChecking=yes',
+      'IdentitiesOnly=yes',
+    ]
+    const ssh = spawn(findProgram('ssh') ?? 'ssh', [
+      '-F',
+      'none',
+      '-T',
+      '-p',
+      String(lab.sos.port),
+      '-i',
+      lab.userKeyPath,
+      ...options.flatMap((option) => ['-o', option]),
+      `${String(json.id)}@${lab.sos.host}`,
+    ])
+    let screen = ''
+    ssh.stdout.on('data', (bytes: Buffer) => {
+      screen += bytes.toString()
+    })
+    ssh.stderr.on('data', (bytes: Buffer) => {
+      screen += bytes.toString()
+    })
+    const ended = new Promise((resolve) => {
+      ssh.once('close', resolve)
+    })
+    await waitUntil(
+      () => screen,
+      (shown) => shown.includes('[SOS Session Ready.'),
+    )
+    await lab.call('POST', `/devices/${String(json.id)}/actions`, { type: 'reboot' })
+    await waitUntil(
+      () => screen,
+      (shown) => shown.includes('simulated machine is up: box'),
+    )
+    ssh.stdin.write('echo over ssh\r')
+    await waitUntil(
+      () => screen,
+      (shown) => shown.includes('\nover ssh\r\n# '),
+    )
+    ssh.stdin.write('poweroff\r')
+    await waitForState(lab, json.id, 'inactive')
+    await lab.call('DELETE', `/devices/${String(json.id)}`)
+    await ended
+    expect(screen).toContain('reboot: Power down')
+  })
+})
+
+test('a process whose lab has ended, machines and all, exits by itself', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-process-'))
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const script = `
+    import { startTestLab, waitForState } from ${JSON.stringify(join(root, 'test/helpers/lab.ts'))}
+    async function main() {
+      const lab = await startTestLab()
+      const body = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\\nsleep 600' }
+      const { json } = await lab.call('POST', '/projects/' + lab.projectId + '/devices', body)
+      await waitForState(lab, json.id, 'active')
+      await lab.call('POST', '/projects/' + lab.projectId + '/devices', body)
+      await lab[Symbol.asyncDispose]()
+      console.log('ended')
+    }
+    main()
+  `
+  try {
+    await writeFile(join(folder, 'main.ts'), script)
+    const file = join(folder, 'main.cjs')
+    // Node 20 runs no TypeScript by itself.
+    await build({
+      input: join(folder, 'main.ts'),
+      platform: 'node',
+      external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+      transform: { target: 'node20.19' },
+      logLevel: 'silent',
+      output: { file, format: 'cjs' },
+    })
+    const env = { ...process.env, NODE_PATH: join(root, 'node_modules') }
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 15_000, env })
+    expect(stdout.trim()).toBe('ended')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
