@@ -5,14 +5,22 @@ import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
 import type { TestKey } from '../helpers/sshd.ts'
 
 /** A stdout that keeps what it is given; slow ones take a while for each piece. */
-export type Screen = Output & { text(): string; bytes(): number; resize(columns: number, rows: number): void }
+export type Screen = Output & {
+  text(): string
+  bytes(): number
+  /** The most that ever waited to be taken, in bytes. */
+  peak(): number
+  resize(columns: number, rows: number): void
+}
 
 export function createScreen({ slowMs = 0 } = {}): Screen {
   const chunks: Buffer[] = []
-  const stream = new Writable({
+  let peak = 0
+  const stream: Writable = new Writable({
     highWaterMark: 16_384,
     write(chunk: Buffer, _encoding, done) {
       chunks.push(chunk)
+      peak = Math.max(peak, stream.writableLength)
       if (slowMs > 0) setTimeout(done, slowMs)
       else done()
     },
@@ -22,6 +30,7 @@ export function createScreen({ slowMs = 0 } = {}): Screen {
     rows: 40,
     text: () => Buffer.concat(chunks).toString(),
     bytes: () => chunks.reduce((total, chunk) => total + chunk.length, 0),
+    peak: () => peak,
     resize(columns: number, rows: number) {
       Object.assign(screen, { columns, rows })
       screen.emit('resize')
