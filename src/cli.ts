@@ -97,7 +97,8 @@ function buildProgram(
       const name = argument.variadic ? `${argument.name}...` : argument.name
       sub.argument(argument.optional ? `[${name}]` : `<${name}>`, argument.help, argument.fallback)
     }
-    if (command.passthrough) sub.argument('[command...]', 'after --, a command to run and what to give it')
+    if (command.passthrough)
+      sub.usage(`[options] ${command.arguments.map(({ name }) => `[${name}] `).join('')}[-- COMMAND...]`)
     for (const name of command.flags) sub.addOption(optionOf(name))
     sub.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`)
     sub.action(() =>
@@ -105,6 +106,17 @@ function buildProgram(
     )
   }
   return program
+}
+
+/**
+ * The command line in two: ours, and what stands after `--` where the command runs another one. commander would not say
+ * where the `--` was, so that `lab -- env` were `lab env`.
+ */
+function splitPassthrough(args: readonly string[]): [own: readonly string[], passthrough: readonly string[]] {
+  const at = args.indexOf('--')
+  const word = args.find((arg) => !arg.startsWith('-'))
+  const takes = commands.some((command) => command.passthrough === true && command.words === word)
+  return at !== -1 && takes ? [args.slice(0, at), args.slice(at + 1)] : [args, []]
 }
 
 /** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
@@ -125,6 +137,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let report = createReporter({ stderr: io.stderr, verbosity: 0 })
   let code: number = exitCodes.success
   try {
+    const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
     const program = buildProgram(io, async (command, args, texts, global) => {
       const { quiet, verbose } = await resolveOptions(['quiet', 'verbose'], global, io.env)
       const verbosity = quiet ? -1 : verbose
@@ -132,9 +145,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       const options = await resolveOptions(command.flags, texts, io.env)
       if (options.json) report = createReporter({ stderr: io.stderr, verbosity, events: io.stdout })
       const body = await command.load()
-      code = (await body.execute(args, options, { ...io, report })) ?? exitCodes.success
+      code = (await body.execute([...args, ...passthrough], options, { ...io, report })) ?? exitCodes.success
     })
-    await program.parseAsync(argv.length === 0 ? ['--help'] : normaliseArgs(argv), { from: 'user' })
+    await program.parseAsync(argv.length === 0 ? ['--help'] : own, { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) {

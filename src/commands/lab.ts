@@ -1,10 +1,121 @@
+// metalkit lab: the local cloud, for as long as a command runs or until a signal.
+import { once } from 'node:events'
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
+import { labEnvironment } from '../lab/environment.ts'
+import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
+import { type Lab, startLab } from '../lab/lab.ts'
+import type { MachineDriver } from '../lab/machines/driver.ts'
+import { createQemuDriver } from '../lab/machines/qemu.ts'
+import { createSimulatedDriver } from '../lab/machines/simulated.ts'
+import { findRunningLab, recordLab } from '../lab/running-labs.ts'
+import type { Address } from '../options.ts'
 import type { LabOptions } from './index.ts'
 
+/** Where labs keep keys and records: $XDG_STATE_HOME/metalkit/lab, by default under ~/.local/state. A relative one does not count. */
+function stateFolderOf(env: Context['env']): string {
+  const state = env['XDG_STATE_HOME'] ?? ''
+  const home = env['HOME'] ?? ''
+  return join(isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local/state'), 'metalkit/lab')
+}
+
+/** The kind of machines asked for, and what people are told of it. */
+async function chooseDriver(
+  kind: LabOptions['machines'],
+  { report, signal }: Context,
+): Promise<{ driver: MachineDriver; note: string }> {
+  if (kind !== 'simulated') {
+    try {
+      const driver = await createQemuDriver({ report, signal })
+      const note = driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow'
+      return { driver, note }
+    } catch (error) {
+      if (kind === 'qemu' || !(error instanceof LabError)) throw error
+      report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
+    }
+  }
+  return { driver: createSimulatedDriver(), note: 'simulated' }
+}
+
+/** Where to listen: on loopback, unless a host is named. */
+function listenOn(given: Address | undefined, port: number): Address {
+  return given === undefined ? { host: '127.0.0.1', port } : { host: given.host || '127.0.0.1', port: given.port }
+}
+
+function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
+  if (/^(127\.|::1$|localhost$)/.test(host)) return
+  report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
+}
+
+async function printEnvironment(context: Context): Promise<number> {
+  const environment = await findRunningLab(stateFolderOf(context.env))
+  if (environment === undefined) throw new LabError('no lab runs', { hint: 'start one with metalkit lab' })
+  for (const [name, value] of Object.entries(environment)) {
+    context.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
+  }
+  return exitCodes.success
+}
+
+function describeLab(lab: Lab, note: string): string[] {
+  return [
+    `API       ${lab.apiUrl}`,
+    `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
+    `machines  ${note}`,
+  ]
+}
+
+/** Runs until a signal; a signal is the right end. */
+async function waitForSignal({ signal }: Context): Promise<number> {
+  if (!signal.aborted) await once(signal, 'abort')
+  if (!(signal.reason instanceof InterruptedError)) throw signal.reason
+  return exitCodes.success
+}
+
 export async function execute(
-  args: readonly (string | undefined)[],
+  [word, ...command]: readonly (string | undefined)[],
   options: LabOptions,
   context: Context,
-): Promise<void> {
-  context.report.info(`${args.join(' ')} ${JSON.stringify(options)}`)
+): Promise<number> {
+  const { report, env, signal, forced } = context
+  if (word !== undefined && (word !== 'env' || command.length > 0)) {
+    throw new UsageError(`lab does not know "${word === 'env' ? 'env --' : word}"`, {
+      hint: 'write metalkit lab, metalkit lab env, or metalkit lab -- COMMAND',
+    })
+  }
+  if (word === 'env') return await printEnvironment(context)
+  const words = command.filter((one) => one !== undefined)
+  const isForCommand = words.length > 0
+  if (isForCommand) {
+    const found = await findCommand(words[0] ?? '', env['PATH'] ?? '')
+    if ('exitCode' in found) {
+      report.error(`lab: ${found.why}`)
+      return found.exitCode
+    }
+  }
+
+  const stateFolder = stateFolderOf(env)
+  const { driver, note } = await chooseDriver(options.machines, context)
+  const listen = listenOn(options.labPort, isForCommand ? 0 : 7070)
+  const sosListen = listenOn(options.sosPort, isForCommand ? 0 : 7022)
+  warnOfNeighbours('API', listen, context)
+  warnOfNeighbours('SOS', sosListen, context)
+  await using lab = await startLab({ listen, sosListen, driver, stateFolder, report })
+  const environment = labEnvironment(lab)
+  await using _record = await recordLab(stateFolder, environment)
+
+  const lines = describeLab(lab, note)
+  if (isForCommand) {
+    for (const line of lines) report.detail(line)
+    return await runInnerCommand(words, {
+      env: { ...env, ...environment },
+      atTerminal: context.stdin.isTTY === true,
+      signal,
+      forced,
+    })
+  }
+  for (const line of lines) report.info(line)
+  report.info('In another shell: eval "$(metalkit lab env)"; Ctrl-C here ends the lab')
+  return await waitForSignal(context)
 }

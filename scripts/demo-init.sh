@@ -1,0 +1,33 @@
+#!/bin/sh
+# The demo machine's first process, run by busybox: brings up the network, says who it is, and keeps a shell on the console.
+export PATH=/bin HOME=/root TERM=vt100 ENV=/etc/shell
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts && mount -t devpts pts /dev/pts
+
+# The serial console of a Metal machine is named on the kernel's command line; the last one counts.
+console=$(sed -n 's/.*console=\([^ ,]*\).*/\1/p' /proc/cmdline)
+console=/dev/${console:-console}
+exec <"$console" >"$console" 2>&1
+
+while read -r module; do insmod "/modules/$module"; done </modules/order
+ifconfig lo up
+ifconfig eth0 up
+udhcpc -i eth0 -n -q -t 5 -T 2 -s /etc/lease >/dev/null 2>&1 || echo 'no answer to DHCP: this machine has no network'
+
+echo
+echo "  host name  $(hostname)"
+echo "  address    $(ip -4 -o addr show eth0 | awk '{print $4}')"
+echo "  kernel     $(uname -sr)"
+echo "  memory     $(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo) MiB"
+echo "  up for     $(cut -d' ' -f1 /proc/uptime) s"
+echo
+echo 'demo machine is up'
+echo 'poweroff ends it'
+
+# A session of its own makes the console a controlling terminal: Ctrl-C and job control work. A shell that ends is followed by the next.
+while :; do
+  setsid sh -c "exec sh <$console >$console 2>&1"
+done

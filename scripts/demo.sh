@@ -1,0 +1,79 @@
+#!/bin/sh
+# npm run demo: gets what is missing, makes a small bootable image, and boots it on a machine of a lab.
+set -eu
+
+project=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
+folder=$project/demo
+mkdir -p "$folder/bin" "$folder/cache"
+
+say() { echo "demo: $*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" = 0 ]; }
+
+update_packages() {
+  say 'reading the package lists (apt-get update)'
+  apt-get -qq update
+}
+
+install_qemu() {
+  have qemu-system-x86_64 && return
+  if ! have apt-get || ! is_root; then
+    say 'QEMU is not installed. On Debian and Ubuntu: apt-get install qemu-system-x86 ipxe-qemu (as root this demo does it);'
+    say 'on Fedora: dnf install qemu-system-x86 ipxe-roms-qemu; on macOS: brew install qemu. Going on with a simulated machine.'
+    return
+  fi
+  update_packages
+  say 'installing QEMU and its iPXE (apt-get install qemu-system-x86 ipxe-qemu)'
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y qemu-system-x86 ipxe-qemu >"$folder/apt.log" 2>&1 ||
+    say "that did not work, see $folder/apt.log. Going on with a simulated machine."
+}
+
+# A file that begins as a bzImage does, and goes no further. The simulated machine looks no closer; a real one would not start it.
+make_stand_in() {
+  say 'no kernel can be had (that takes apt-get on amd64): writing a stand-in that only a simulated machine boots'
+  {
+    head -c 510 /dev/zero
+    printf '\125\252\353\146HdrS\017\002'
+    head -c 4096 /dev/zero
+  } >"$folder/demo-kernel"
+  echo 'a stand-in for an initrd' | gzip -9n >"$folder/demo-initrd.img"
+  : >"$folder/demo-cmdline"
+  : >"$folder/stand-in"
+}
+
+make_image() {
+  if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
+    [ -e "$folder/demo-kernel" ] && [ ! -e "$folder/stand-in" ] && return
+    say 'making the image: a kernel and busybox, taken with apt-get download'
+    if is_root && ! apt-cache show busybox-static >/dev/null 2>&1; then update_packages || true; fi
+    if sh "$project/scripts/demo-image.sh" "$folder"; then
+      rm -f "$folder/stand-in"
+      return
+    fi
+  fi
+  make_stand_in
+}
+
+build() {
+  [ -e "$project/dist/metalkit.cjs" ] && [ -z "$(find "$project/src" -newer "$project/dist/metalkit.cjs")" ] && return
+  say 'building metalkit (npm run build)'
+  (cd "$project" && npm run --silent build)
+}
+
+install_qemu
+make_image
+build
+printf '#!/bin/sh\nexec node "%s" "$@"\n' "$project/dist/metalkit.cjs" >"$folder/bin/metalkit"
+chmod 755 "$folder/bin/metalkit"
+PATH=$folder/bin:$PATH
+cd "$folder"
+
+[ -e stand-in ] && export METAL_LAB_MACHINES=simulated
+set -- metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080
+if [ -t 0 ] && [ -t 1 ]; then
+  say "$* demo"
+  say 'you end in the shell of the machine; poweroff there ends it and gives the machine back'
+  exec "$@" demo
+fi
+say "$* -wait-for '(demo|simulated) machine is up' demo"
+exec "$@" -wait-for '(demo|simulated) machine is up' demo
