@@ -60,8 +60,12 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
   const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report })
-  const existing = options.device === undefined ? undefined : await findMachine(client, options.device, signal)
+  const existing =
+    options.device === undefined ? undefined : await findMachine(client, options.device, options.projectId, signal)
 
+  if (existing && !options.alwaysPxe) {
+    report.warn('with always-pxe=false a machine that has booted before boots from its disk, not the new image')
+  }
   const plan = existing?.plan?.slug ?? options.machine
   const arch = options.arch ?? archOfPlan(plan)
   const prefix = options.imgName ?? given

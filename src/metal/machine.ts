@@ -1,7 +1,8 @@
 // A Machine costs money from creation to deletion, so it is a resource with an owner and an end: whoever opened it
 // returns it, on every way out, by `await using`.
-import { MachineError, MachineLeftError } from '../errors.ts'
+import { ApiError, MachineError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
 import { deleteUntilGone } from './delete.ts'
@@ -92,9 +93,36 @@ interface ReuseOptions {
   signal: AbortSignal
 }
 
-/** Looks up the machine that --device names. @throws MachineError when it cannot be booted this way */
-export async function findMachine(client: MetalClient, id: string, signal: AbortSignal): Promise<Device> {
-  const device = await client.getDevice(id, signal)
+/** A 404 or 403 for a device id, with the machines there are as the hint. */
+async function unknownMachine(client: MetalClient, error: unknown, projectId: string | undefined): Promise<unknown> {
+  if (!(error instanceof ApiError) || !isGone(error) || projectId === undefined) return error
+  const devices = await client.listDevices(projectId, machineTag).catch(() => [])
+  const known = devices.map(({ id, hostname }) => `${id} (${hostname ?? ''})`)
+  const hint =
+    known.length === 0
+      ? 'metalkit ls shows the machines there are: none'
+      : `the machines there are: ${known.join(', ')}`
+  return new ApiError(error.message, {
+    ...(error.status === undefined ? {} : { status: error.status }),
+    hint,
+    cause: error,
+  })
+}
+
+/**
+ * Looks up the machine that --device names.
+ * @param projectId where to look for others when it is not there
+ * @throws ApiError when it is not there, MachineError when it cannot be booted this way
+ */
+export async function findMachine(
+  client: MetalClient,
+  id: string,
+  projectId: string | undefined,
+  signal: AbortSignal,
+): Promise<Device> {
+  const device = await client.getDevice(id, signal).catch(async (error: unknown) => {
+    throw await unknownMachine(client, error, projectId)
+  })
   const os = device.operating_system?.slug
   if (os && os !== 'custom_ipxe') {
     throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {

@@ -1,0 +1,376 @@
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { InterruptedError } from '../../src/errors.ts'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { fakeArm64Image, makeImage } from '../helpers/image.ts'
+import { start } from '../helpers/io.ts'
+import { startTestLab, type TestLab } from '../helpers/lab.ts'
+
+let lab: TestLab
+let image: Awaited<ReturnType<typeof makeImage>>
+let nextPort = 18_400
+
+beforeAll(async () => {
+  lab = await startTestLab()
+  image = await makeImage()
+})
+afterAll(async () => {
+  await image[Symbol.asyncDispose]()
+  await lab[Symbol.asyncDispose]()
+})
+
+afterEach(async () => {
+  for (const { id } of await devices()) await lab.call('DELETE', `/devices/${id}?force_delete=true`)
+  await expect.poll(async () => (await devices()).length).toBe(0)
+})
+
+/** Flags that serve the image on a port of the test's own. */
+function serving(): string[] {
+  const port = nextPort++
+  return ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
+}
+
+/** Starts `run equinixmetal` against the lab. */
+function startRun(args: readonly string[], env: Record<string, string> = {}, name = image.prefix) {
+  return start(['run', 'equinixmetal', ...args, name], { ...labEnvironment(lab), ...env })
+}
+
+async function devices(): Promise<{ id: string; state: string; tags: string[]; [field: string]: unknown }[]> {
+  const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices`)
+  return json.devices
+}
+
+/** The machines that cost money. */
+async function ids(): Promise<string[]> {
+  return (await devices()).filter(({ state }) => state !== 'deprovisioning').map(({ id }) => id)
+}
+
+/** The events of a run with --json. */
+function eventsOf(stdout: string): { event: string; [field: string]: unknown }[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+describe('a machine', () => {
+  test('is rented, boots, is seen on its console, and is given back', async () => {
+    const { code, texts } = startRun([...serving(), '-wait-for', 'simulated machine is up'])
+    expect(await code, texts.stderr).toBe(0)
+    expect(texts.stdout).toContain('[SOS Session Ready. Use ~? for help.]')
+    expect(texts.stdout).toContain('Command line: ip=dhcp nomodeset ro serial')
+    expect(texts.stderr).toMatch(/Booting [0-9a-f-]{36}\.\.\./)
+    expect(texts.stderr).toMatch(/The machine [0-9a-f-]{36} is deleted\.\n$/)
+    expect(await ids()).toEqual([])
+  })
+
+  test('tells scripts what happens, writes its id, and says nothing to people with -q', async () => {
+    const idFile = join(image.folder, 'machine.id')
+    const { code, texts } = startRun([
+      ...serving(),
+      '-json',
+      '-q',
+      '-ttl',
+      '2h',
+      '-id-file',
+      idFile,
+      '-wait-for',
+      'is up',
+    ])
+    expect(await code, texts.stderr).toBe(0)
+    const events = eventsOf(texts.stdout)
+    const names = events.map(({ event }) => event)
+    for (const name of [
+      'url-checked',
+      'machine-created',
+      'state',
+      'event',
+      'served',
+      'console-attached',
+      'console',
+      'matched',
+      'machine-deleted',
+    ]) {
+      expect(names).toContain(name)
+    }
+    expect(names.at(-1)).toBe('machine-deleted')
+    expect(events.every(({ version, time }) => version === 1 && typeof time === 'string')).toBe(true)
+    const created = events.find(({ event }) => event === 'machine-created')
+    expect(await readFile(idFile, 'utf8')).toBe(`${String(created?.['id'])}\n`)
+    expect(texts.stderr).toBe('')
+  })
+
+  test('gets what was asked for', async () => {
+    const args = ['-machine', 'c3.small.x86', '-zone', 'ny5', '-hostname', 'box-1', '-always-pxe=false', '-ttl', '2h']
+    const { code, texts, interrupt } = startRun([...serving(), ...args])
+    await expect.poll(() => texts.stderr, { timeout: 10_000 }).toContain('Booting')
+    const [device] = await devices()
+    expect(device).toMatchObject({
+      hostname: 'box-1',
+      always_pxe: false,
+      plan: { slug: 'c3.small.x86' },
+      metro: { code: 'ny' },
+    })
+    expect(device).toMatchObject({ operating_system: { slug: 'custom_ipxe' }, billing_cycle: 'hourly' })
+    expect(device?.tags).toEqual(['metalkit', expect.stringMatching(/^metalkit-run-[0-9a-f-]{36}$/)])
+    const ends = Date.parse(String(device?.['termination_time'])) - Date.now()
+    expect(ends).toBeGreaterThan(7_100_000)
+    expect(ends).toBeLessThan(7_200_001)
+    interrupt(new InterruptedError('SIGTERM'))
+    expect(await code).toBe(143)
+    expect(await ids()).toEqual([])
+  })
+
+  test('ends the run when it powers off', async () => {
+    const { code, io, texts } = startRun(serving())
+    await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
+    io.stdin.push('poweroff\r')
+    expect(await code, texts.stderr).toBe(0)
+    expect(texts.stderr).toContain('is powered off.')
+    expect(await ids()).toEqual([])
+  })
+
+  test('that powers off before it shows the pattern is a failure of the pattern', async () => {
+    const { code, io, texts } = startRun([...serving(), '-wait-for', 'never shown'])
+    await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
+    io.stdin.push('poweroff\r')
+    expect(await code).toBe(8)
+    expect(texts.stderr).toContain('console: the machine powered off before it showed /never shown/m')
+    expect(await ids()).toEqual([])
+  })
+
+  test('that does not show the pattern in time is given back too', async () => {
+    const { code, texts } = startRun([...serving(), '-wait-for', 'never shown', '-timeout', '1500ms'])
+    expect(await code).toBe(6)
+    expect(texts.stderr).toContain('machine: the console did not show /never shown/m in time')
+    expect(await ids()).toEqual([])
+  })
+
+  test('is kept with --keep, boots another script with --device, and is deleted with rm', async () => {
+    const kept = startRun([...serving(), '-keep', '-wait-for', 'is up'])
+    expect(await kept.code, kept.texts.stderr).toBe(0)
+    const [device] = await devices()
+    const id = device?.id ?? ''
+    expect(kept.texts.stderr).toContain(`Device ID: ${id}\nConsole:   ssh -p ${lab.sos.port} ${id}@127.0.0.1\n`)
+
+    await using other = await makeImage('other')
+    await writeFile(`${other.prefix}-cmdline`, 'console=ttyS1 second=boot\n')
+    const again = startRun(
+      [...serving(), '-device', id, '-hostname', 'renamed', '-wait-for', 'is up: renamed'],
+      {},
+      other.prefix,
+    )
+    expect(await again.code, again.texts.stderr).toBe(0)
+    expect(again.texts.stdout).toContain('second=boot')
+    const [after] = await devices()
+    expect(after).toMatchObject({ id, hostname: 'renamed', always_pxe: true, tags: device?.tags, locked: false })
+
+    const listed = start(['ls', '--json'], labEnvironment(lab))
+    expect(await listed.code, listed.texts.stderr).toBe(0)
+    expect(JSON.parse(listed.texts.stdout)).toMatchObject({ id, hostname: 'renamed', plan: 't1.small.x86' })
+    const refused = start(['rm', '--older-than', '0s'], labEnvironment(lab))
+    expect(await refused.code).toBe(2)
+    expect(refused.texts.stderr).toContain(`usage: would delete ${id} (renamed); add --yes`)
+    const removed = start(['rm', id], labEnvironment(lab))
+    expect(await removed.code, removed.texts.stderr).toBe(0)
+    expect(await ids()).toEqual([])
+  })
+
+  test('without its console is served until Ctrl-C, and kept', async () => {
+    const { code, texts, interrupt } = startRun([...serving(), '-keep', '-console=false'], {
+      METAL_IDENTITY: '/nonexistent',
+    })
+    await expect.poll(() => texts.stderr, { timeout: 10_000 }).toMatch(/GET \/demo-initrd.img 200 10000 bytes/)
+    interrupt(new InterruptedError('SIGINT'))
+    expect(await code).toBe(0)
+    const [device] = await devices()
+    expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} ${device?.id}@127.0.0.1\n`)
+    await lab.call('DELETE', `/devices/${device?.id}`)
+  })
+})
+
+describe('nothing is created where', () => {
+  const missing = join('/nonexistent', 'image')
+  const one: [string, string[], Record<string, string>, number, RegExp, string?][] = [
+    [
+      'there is no token',
+      serving(),
+      { METAL_API_TOKEN: '' },
+      2,
+      /^metalkit: usage: no api-key is given; set --api-key or METAL_API_TOKEN/,
+    ],
+    [
+      'the token is wrong',
+      ['-device', 'd-1', ...serving()],
+      { METAL_API_TOKEN: 'wrong' },
+      3,
+      /^metalkit: metal: .*401 "Invalid authentication token".*; check --api-key/,
+    ],
+    ['there is no project', serving(), { METAL_PROJECT_ID: '' }, 2, /^metalkit: usage: no project-id is given/],
+    ['there is no base URL', [], {}, 2, /^metalkit: usage: no base-url is given/],
+    [
+      'the host name has an underscore',
+      ['-hostname', 'a_b', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: --hostname "a_b" is not a host name; .*no underscore\n$/,
+    ],
+    [
+      'the facility is not known',
+      ['-zone', 'xx1', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: the facility "xx1" is not known; give a --metro, or one of dc13/,
+    ],
+    [
+      'the facility is in another metro',
+      ['-zone', 'ny5', '-metro', 'am', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: the facility "ny5" is in metro ny, not in "am"/,
+    ],
+    [
+      'the id file cannot be written',
+      ['-id-file', '/nonexistent/id', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: the id file "\/nonexistent\/id" cannot be written \(ENOENT\)/,
+    ],
+    [
+      'the image is not there',
+      serving(),
+      {},
+      5,
+      /^metalkit: image: kernel "\/nonexistent\/image-kernel" does not exist; /,
+      missing,
+    ],
+    [
+      'the image is for another machine',
+      ['-machine', 'c3.large.arm64', ...serving()],
+      {},
+      5,
+      /^metalkit: image: ".*demo-kernel" is an x86_64 kernel, and the plan c3.large.arm64 boots aarch64; /,
+    ],
+    [
+      'the serving address is taken',
+      ['-base-url', 'http://127.0.0.1:1'],
+      { METAL_SERVE: 'API' },
+      5,
+      /^metalkit: serve: cannot listen on "127.0.0.1:\d+": port \d+ is taken by another program; /,
+    ],
+    [
+      'the base URL does not answer',
+      ['-base-url', 'http://127.0.0.1:1'],
+      {},
+      5,
+      /^metalkit: serve: "http:\/\/127.0.0.1:1\/demo-equinixmetal.ipxe" /,
+    ],
+    [
+      'the SOS host is not known',
+      serving(),
+      { METAL_KNOWN_HOSTS: '/nonexistent' },
+      7,
+      /^metalkit: console: .*SHA256:/m,
+    ],
+    ['there is no key', serving(), { METAL_IDENTITY: '/nonexistent' }, 7, /^metalkit: console: .*"\/nonexistent"/m],
+    [
+      'SOS does not answer',
+      serving(),
+      { METAL_SOS: '127.0.0.1:1' },
+      7,
+      /^metalkit: console: "127.0.0.1:1" refuses connections/m,
+    ],
+    [
+      'the plan is unknown',
+      ['-machine', 'c3.smal.x86', ...serving()],
+      {},
+      4,
+      /^metalkit: metal: .*422 "c3.smal.x86 is not a valid plan".*; plans like "c3.smal.x86" are c3.small.x86, /m,
+    ],
+    [
+      'the metro is unknown',
+      ['-metro', 'ams', ...serving()],
+      {},
+      4,
+      /^metalkit: metal: .*422 ".*".*; metros like "ams" are am, /m,
+    ],
+    [
+      'the device is unknown',
+      ['-device', 'd-1', ...serving()],
+      {},
+      4,
+      /^metalkit: metal: looking up the machine "d-1": the API answered 404 "Not found".*; metalkit ls shows/,
+    ],
+  ]
+
+  test.each(one)('%s', async (_, args, env, expected, line, name) => {
+    const port = new URL(lab.apiUrl).port
+    const { code, texts } = startRun(
+      args,
+      env['METAL_SERVE'] === 'API' ? { METAL_SERVE: `127.0.0.1:${port}` } : env,
+      name,
+    )
+    expect(await code, texts.stderr).toBe(expected)
+    expect(texts.stderr).toMatch(line)
+    expect(texts.stdout).toBe('')
+    expect(await ids()).toEqual([])
+    expect(texts.stderr.match(/^metalkit: /gm)).toHaveLength(1)
+    expect(texts.stderr).not.toContain('    at ')
+  })
+
+  test('a compressed kernel is for arm64', async () => {
+    const { gzipSync } = await import('node:zlib')
+    await using arm = await makeImage('arm', gzipSync(fakeArm64Image()))
+    const { code, texts } = startRun(['-machine', 'c3.large.arm64', ...serving()], {}, arm.prefix)
+    expect(await code).toBe(5)
+    expect(texts.stderr).toMatch(
+      /^metalkit: image: ".*arm-kernel" is compressed, .*; write it decompressed with metalkit push -decompress/,
+    )
+  })
+
+  test.each([
+    ['no custom_ipxe', { operating_system: 'ubuntu_22_04' }, /has the operating system "ubuntu_22_04"/],
+    ['locked', { locked: true }, /is locked; unlock it/],
+  ])('the device is %s', async (_, more, line) => {
+    const input = {
+      plan: 'c3.small.x86',
+      metro: 'am',
+      operating_system: 'custom_ipxe',
+      ipxe_script_url: 'http://127.0.0.1:1/x',
+      ...more,
+    }
+    if (input.operating_system !== 'custom_ipxe') Reflect.deleteProperty(input, 'ipxe_script_url')
+    const { json, status } = await lab.call('POST', `/projects/${lab.projectId}/devices`, input)
+    expect(status).toBe(201)
+    const { code, texts } = startRun(['-device', json.id, ...serving()])
+    expect(await code).toBe(6)
+    expect(texts.stderr).toMatch(line)
+    await lab.call('PUT', `/devices/${json.id}`, { locked: false })
+    await expect.poll(async () => (await lab.call('DELETE', `/devices/${json.id}`)).status, { timeout: 5000 }).toBe(204)
+    await expect.poll(ids, { timeout: 5000 }).toEqual([])
+  })
+})
+
+test('a base URL that machines may fail on is warned of', async () => {
+  const server = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    const { code, texts } = startRun(
+      ['-base-url', 'https://10.1.2.3', '-api-url', 'https://api.equinix.com/metal/v1'],
+      {},
+    )
+    const { code: local, texts: said } = startRun(['-base-url', 'https://127.0.0.1:1'])
+    expect(await local).toBe(5)
+    expect(said.stderr).toMatch(/^warning: machines often fail to fetch from https URLs/)
+    expect(said.stderr).not.toContain('private address')
+    void code
+    await expect
+      .poll(() => texts.stderr)
+      .toContain('warning: no machine in a cloud can reach "10.1.2.3", which is a private address')
+  } finally {
+    server.close()
+  }
+})
