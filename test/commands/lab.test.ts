@@ -1,0 +1,201 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { needs } from '../helpers/needs.ts'
+
+const program = join(import.meta.dirname, '../../dist/metalkit.cjs')
+const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
+const running = join(state, 'metalkit/lab/running')
+const children: ChildProcess[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+afterAll(() => rmSync(state, { recursive: true, force: true }))
+
+const env = { ...process.env, XDG_STATE_HOME: state, METAL_LAB_MACHINES: 'simulated' }
+
+/** The built program. */
+function metalkit(args: readonly string[], more: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...more } })
+  return watch(child)
+}
+
+function watch(child: ReturnType<typeof spawn>) {
+  children.push(child)
+  const seen = { out: '', err: '' }
+  child.stdout?.on('data', (bytes: Buffer) => (seen.out += bytes.toString()))
+  child.stderr?.on('data', (bytes: Buffer) => (seen.err += bytes.toString()))
+  return {
+    child,
+    seen,
+    shows: (text: string) => expect.poll(() => seen.out + seen.err, { timeout: 10_000 }).toContain(text),
+    code: once(child, 'close').then(([code]) => Number(code)),
+  }
+}
+
+/** A command that says each signal it gets, and ends with 7 a while after the first. */
+const listener = [
+  'sh',
+  '-c',
+  'trap "echo got INT" INT; trap "echo got TERM" TERM; trap "echo got HUP" HUP; echo ready $$; sleep 30 & wait; sleep 0.5; kill $!; exit 7',
+]
+
+describe('lab -- COMMAND', () => {
+  test.each([
+    ['its exit code', ['sh', '-c', 'exit 3'], 3],
+    ['128 and the signal that ended it', ['sh', '-c', 'kill -KILL $$'], 137],
+    ['127 where there is no such command', ['no-such-command'], 127],
+    ['127 where there is no such file', ['./no-such-file'], 127],
+    ['126 where it is a folder', ['/'], 126],
+    ['126 where it cannot be executed', [join(import.meta.dirname, 'lab.test.ts')], 126],
+    ['success', ['true'], 0],
+  ])('ends with %s', async (_what, command, code) => {
+    const lab = metalkit(['lab', '--', ...command])
+    expect(await lab.code).toBe(code)
+    expect(lab.seen.err.split('\n')).toHaveLength(code === 126 || code === 127 ? 2 : 1)
+  })
+
+  test('says which command it does not find', async () => {
+    const lab = metalkit(['lab', '--', 'no-such-command', '--flag'])
+    await lab.code
+    expect(lab.seen.err).toBe('metalkit: lab: "no-such-command" is not a command on this computer\n')
+  })
+
+  test('gives the command its words as they are, stdin, and what it needs of the lab', async () => {
+    const script =
+      'cat; printf "<%s>" "$@"; curl -sf -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL/projects/$METAL_PROJECT_ID'
+    const lab = metalkit(['lab', '--', 'sh', '-c', script, 'sh', '--', '-v', 'a b', '$HOME', ''])
+    lab.child.stdin?.end('typed\n')
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.out).toMatch(/^typed\n<--><-v><a b><\$HOME><>\{.*"id"/s)
+  })
+
+  test('takes "env" after -- for the program, not for its own word', async () => {
+    const lab = metalkit(['lab', '--', 'env'])
+    expect(await lab.code).toBe(0)
+    const names = lab.seen.out.split('\n').flatMap((line) => /^METAL_(?!LAB)\w+/.exec(line)?.[0] ?? [])
+    expect(names.toSorted()).toEqual([
+      'METAL_API_TOKEN',
+      'METAL_API_URL',
+      'METAL_IDENTITY',
+      'METAL_KNOWN_HOSTS',
+      'METAL_PROJECT_ID',
+      'METAL_SOS',
+    ])
+    expect(lab.seen.out).not.toContain('export')
+  })
+
+  test('two labs at once do not meet', async () => {
+    const labs = [1, 2].map(() => metalkit(['lab', '--', 'sh', '-c', 'echo $METAL_API_URL $METAL_SOS; sleep 0.5']))
+    expect(await Promise.all(labs.map(({ code }) => code))).toEqual([0, 0])
+    expect(new Set(labs.flatMap(({ seen }) => seen.out.trim().split(' '))).size).toBe(4)
+  })
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    'passes %s on, once, and waits for the command',
+    async (signal) => {
+      const lab = metalkit(['lab', '--', ...listener])
+      await lab.shows('ready')
+      lab.child.kill(signal)
+      expect(await lab.code).toBe(7)
+      expect(lab.seen.out.match(/got \w+/g)).toEqual([`got ${signal.slice(3)}`])
+    },
+  )
+
+  test('a command at a terminal gets Ctrl-C once', needs('script'), async () => {
+    const words = [process.execPath, program, 'lab', '--', ...listener].map((word) => `'${word}'`)
+    const lab = watch(
+      spawn('script', ['-qec', `exec ${words.join(' ')}`, '/dev/null'], { env: { ...env, SHELL: '/bin/sh' } }),
+    )
+    await lab.shows('ready')
+    lab.child.stdin?.write('\u0003')
+    expect(await lab.code).toBe(7)
+    expect(lab.seen.out.match(/got \w+/g)).toEqual(['got INT'])
+  })
+
+  test('a second signal ends a command that does not listen', async () => {
+    const lab = metalkit(['lab', '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'])
+    await lab.shows('ready')
+    lab.child.kill('SIGTERM')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    lab.child.kill('SIGTERM')
+    expect(await lab.code).toBe(137)
+  })
+
+  test('the command does not outlive a lab that is killed', needs('setpriv'), async () => {
+    const lab = metalkit(['lab', '--', ...listener])
+    await lab.shows('ready')
+    lab.child.kill('SIGKILL')
+    await lab.shows('got TERM')
+  })
+})
+
+describe('lab', () => {
+  test('runs until a signal; lab env lets a shell use it meanwhile', async () => {
+    const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await lab.shows('Ctrl-C here ends the lab')
+    expect(lab.seen.out).toBe('')
+    expect(lab.seen.err).toMatch(/^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\nSOS {7}.*\nmachines {2}simulated\n/)
+    for (const name of readdirSync(running)) expect(statSync(join(running, name)).mode & 0o777).toBe(0o600)
+    expect(statSync(running).mode & 0o777).toBe(0o700)
+    const script = `eval "$('${process.execPath}' '${program}' lab env)" && curl -sf -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL/projects`
+    expect(execFileSync('sh', ['-c', script], { env, encoding: 'utf8' })).toContain('"projects"')
+    lab.child.kill('SIGINT')
+    expect(await lab.code).toBe(0)
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test('env does not believe a lab that was killed', async () => {
+    const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await lab.shows('Ctrl-C here ends the lab')
+    lab.child.kill('SIGKILL')
+    await lab.code
+    expect(readdirSync(running)).toHaveLength(1)
+    const none = metalkit(['lab', 'env'])
+    expect(await none.code).toBe(10)
+    expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab runs; start one with metalkit lab\n' })
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test.each(['--port', '--sos-port'])('a taken %s is an error that names it', async (flag) => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const lab = metalkit(['lab', flag, address, '--', 'true'])
+    expect(await lab.code).toBe(10)
+    server.close()
+    expect(lab.seen.err).toContain(`"${address}"`)
+  })
+
+  test('warns where others can reach it', async () => {
+    const lab = metalkit(['lab', '--port', '0.0.0.0:0', '--', 'true'])
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.err).toMatch(/^warning: the API listens on 0\.0\.0\.0: [^\n]+\n$/)
+  })
+
+  test('does without QEMU where it can, and says so', async () => {
+    const without = { PATH: '/nonexistent', METAL_LAB_MACHINES: 'auto' }
+    const lab = metalkit(['lab', '--', '/bin/true'], without)
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.err).toMatch(/^warning: machines are simulated, because QEMU cannot be had: .*apt-get install/)
+    const insisting = metalkit(['lab', '--machines', 'qemu', '--', '/bin/true'], without)
+    expect(await insisting.code).toBe(10)
+    expect(insisting.seen.err).toMatch(/^metalkit: lab: "qemu-system-x86_64" is not installed/)
+  })
+
+  test.each([
+    [['lab', 'foo'], 'lab does not know "foo"'],
+    [['lab', 'env', '--', 'true'], 'lab does not know "env --"'],
+    [['lab', 'env', 'more'], 'too many arguments'],
+  ])('%j is a mistake', async (args, message) => {
+    const lab = metalkit(args)
+    expect(await lab.code).toBe(2)
+    expect(lab.seen.err).toContain(message)
+  })
+})
