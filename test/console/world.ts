@@ -45,7 +45,7 @@ export function createKeyboard(): Input & PassThrough & { raw: boolean[] } {
   return Object.assign(new PassThrough(), { isTTY: true, raw, setRawMode: (on: boolean) => raw.push(on) })
 }
 
-export function createLog(verbosity = 1): { report: Reporter; text(): string } {
+export function createLog(verbosity = 1): { report: Reporter; text: () => string } {
   const screen = createScreen()
   return { report: createReporter({ stderr: screen, verbosity }), text: () => screen.text() }
 }

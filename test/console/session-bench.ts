@@ -1,0 +1,96 @@
+// What the tests of sessions stand on: a folder of keys, a real sshd as the console's server, and sessions under way.
+import { expect } from 'vitest'
+import { type Identities, loadIdentities } from '../../src/console/identities.ts'
+import { attachConsole, type AttachConsoleOptions, type ConsoleEnding } from '../../src/console/session.ts'
+import { ConsoleError, describeError } from '../../src/errors.ts'
+import type { Input } from '../../src/io.ts'
+import {
+  type KeyKind,
+  makeFolder,
+  makeKey,
+  type Sshd,
+  startSshd,
+  type TestFolder,
+  type TestKey,
+} from '../helpers/sshd.ts'
+import { createLog, createScreen, type Screen, trust } from './world.ts'
+
+/** Keys in a folder: the host's, the user's, and one that nobody knows. */
+export interface KeyRing extends Disposable {
+  folder: TestFolder
+  hostKey: TestKey
+  user: Record<KeyKind, TestKey>
+  stranger: TestKey
+}
+
+export function createKeyRing(): KeyRing {
+  const folder = makeFolder()
+  const make = (name: string, kind: KeyKind) => makeKey(folder.path, name, kind)
+  return {
+    folder,
+    hostKey: make('host', 'ed25519'),
+    user: {
+      ed25519: make('user-ed25519', 'ed25519'),
+      ecdsa: make('user-ecdsa', 'ecdsa'),
+      rsa: make('user-rsa', 'rsa'),
+    },
+    stranger: make('stranger', 'ed25519'),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  }
+}
+
+/** Keys to offer, in this order. */
+export async function load(...keys: TestKey[]): Promise<Identities> {
+  const { report } = createLog()
+  const loaded = keys.map(({ file }) => loadIdentities({ identityFile: file, home: '/', report }))
+  return { keys: (await Promise.all(loaded)).flatMap((one) => one.keys) }
+}
+
+/** An sshd whose sessions run a command: the machine. */
+export async function startMachine({ folder, hostKey, user }: KeyRing, command: string): Promise<Sshd> {
+  return await startSshd(folder, { hostKeys: [hostKey], authorized: Object.values(user), command })
+}
+
+/** A session under way, with all that can be done to it and seen of it. */
+export interface Attached<I> {
+  ending: Promise<ConsoleEnding>
+  stdin: I
+  screen: Screen
+  log: { text: () => string }
+  abort: (reason: Error) => void
+}
+
+export function attach<I extends Input>(
+  ring: KeyRing,
+  place: { host: string; port: number; username?: string },
+  stdin: I,
+  options: Partial<AttachConsoleOptions> = {},
+): Attached<I> {
+  const screen = createScreen()
+  const log = createLog()
+  const controller = new AbortController()
+  const start = async () =>
+    await attachConsole({
+      address: place,
+      username: place.username ?? 'device',
+      knownHosts: trust(place, ring.hostKey),
+      identities: options.identities ?? (await load(ring.user.ed25519)),
+      stdin,
+      stdout: screen,
+      report: log.report,
+      connectTimeoutMs: 1000,
+      signal: controller.signal,
+      ...options,
+    })
+  const ending = start()
+  // A test looks at it when it has done its part; until then a failure must not count as unhandled.
+  ending.catch(() => {})
+  return { ending, stdin, screen, log, abort: (reason) => controller.abort(reason) }
+}
+
+/** What the user is told of a session that fails. */
+export async function messageOf(ending: Promise<unknown>): Promise<string> {
+  const error: unknown = await ending.then(String, (reason: unknown) => reason)
+  expect(error).toBeInstanceOf(ConsoleError)
+  return describeError(error)
+}
