@@ -1,0 +1,31 @@
+// npm run bench -- serve|gunzip|copy|startup: metalkit beside its peers, on the same files, in one run.
+import { describeMachine } from './frame/machine.ts'
+
+/** The benches by name; each measures one claim. */
+const benches: Record<string, () => Promise<{ bench(options: BenchOptions): Promise<void> }>> = {
+  serve: () => import('./serve.ts'),
+  gunzip: () => import('./gunzip.ts'),
+  copy: () => import('./copy.ts'),
+  startup: () => import('./startup.ts'),
+}
+
+/** What a bench is told: how many rounds, and which of its parts (none: all of them). */
+export interface BenchOptions {
+  rounds: number | undefined
+  parts: readonly string[]
+}
+
+const [name = '', ...rest] = process.argv.slice(2)
+const load = benches[name]
+const rounds = rest.find((arg) => /^--rounds=\d+$/.test(arg))?.slice('--rounds='.length)
+if (load === undefined) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [part…] [--rounds=N]`)
+  process.exitCode = 2
+} else {
+  console.log(`${describeMachine()}\n`)
+  const module = await load()
+  await module.bench({
+    rounds: rounds === undefined ? undefined : Number(rounds),
+    parts: rest.filter((arg) => !arg.startsWith('--')),
+  })
+}

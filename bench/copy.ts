@@ -1,0 +1,50 @@
+// push without --decompress beside cp: a 230 MB image to a folder of the same disk, synced.
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { compare } from './frame/compare.ts'
+import { dataFolder, makeImage } from './frame/data.ts'
+import { metalkit, runToEnd } from './frame/program.ts'
+import type { BenchOptions } from './bench.ts'
+
+/** cp of kernel and initrd to a folder, and both on the disk. */
+function copyLine(flags: string): string {
+  return `cp ${flags} "$0-kernel" "$0-initrd.img" "$1" && sync -d "$1"/*`
+}
+
+export async function bench({ rounds = 9 }: BenchOptions): Promise<void> {
+  const prefix = await makeImage()
+  const out = join(dataFolder, 'out')
+  const measure = (command: string, ...args: string[]) => ({
+    run: async () => {
+      await rm(out, { recursive: true, force: true })
+      await mkdir(out)
+      const { seconds, cpuSeconds } = await runToEnd(command, args)
+      return { seconds, cpuSeconds }
+    },
+  })
+  const push = [
+    'push',
+    'equinixmetal',
+    '-base-url',
+    'http://192.0.2.1',
+    '-destination',
+    out,
+    '-decompress=false',
+    prefix,
+  ]
+  await compare({
+    title: 'copy of an image',
+    columns: [
+      { key: 'seconds', title: 's', digits: 2 },
+      { key: 'cpuSeconds', title: 'CPU s', digits: 2 },
+    ],
+    contenders: [
+      { name: 'metalkit push', ...measure(process.execPath, metalkit, ...push) },
+      { name: 'cp', ...measure('sh', '-c', copyLine(''), prefix, out) },
+      { name: 'cp --reflink=never', ...measure('sh', '-c', copyLine('--reflink=never'), prefix, out) },
+    ],
+    reference: 'cp',
+    rounds,
+  })
+  await rm(out, { recursive: true, force: true })
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'rolldown'
+import program from '../rolldown.config.ts'
+
+if (Array.isArray(program) || Array.isArray(program.output)) throw new Error('metalkit is one build')
+
+// Node 20 runs no TypeScript, so the benchmarks are bundled too; and they measure a build of their own, so that nobody's dist/ is touched.
+const out = 'node_modules/.cache/metalkit-bench'
+
+export default defineConfig([
+  { ...program, output: { ...program.output, dir: `${out}/program` } },
+  {
+    input: { bench: 'bench/bench.ts' },
+    platform: 'node',
+    external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+    transform: { target: 'node20.19' },
+    output: { dir: `${out}/bench`, format: 'esm', chunkFileNames: '[name].js', cleanDir: true },
+  },
+])
