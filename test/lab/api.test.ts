@@ -9,7 +9,8 @@ import * as schemas from './device-schema.ts'
 
 let lab: TestLab
 beforeAll(async () => {
-  lab = await startTestLab()
+  // Slow, so that a state is still there when one asks for it on a busy computer.
+  lab = await startTestLab({ pace: { queuedMs: 100, stepMs: 2000 } })
 })
 afterAll(() => lab[Symbol.asyncDispose]())
 
@@ -258,7 +259,7 @@ describe('a device', () => {
 })
 
 test('lists have pages, links that keep the query, and filters', async () => {
-  await using own = await startTestLab()
+  await using own = await startTestLab({ pace: { queuedMs: 60_000, stepMs: 0 } })
   for (let index = 0; index < 25; index++) {
     const body = { ...good, hostname: `m${String(index)}`, tags: index % 2 === 0 ? ['even'] : [] }
     await own.call('POST', `/projects/${own.projectId}/devices`, body)

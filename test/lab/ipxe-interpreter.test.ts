@@ -16,6 +16,9 @@ beforeAll(async () => {
     gz: Buffer.from('1f8b0800', 'hex'),
     i: 'initrd',
     denied: 403,
+    unauthorized: 401,
+    gone: 410,
+    'q?a=b': 'found',
     broken: 500,
     moved: { redirect: '/k' },
     circle: { redirect: '/circle' },
@@ -52,7 +55,7 @@ async function run(script: string, arch: 'x86_64' | 'aarch64' = 'x86_64') {
 
 function summarise(outcome: BootOutcome): string {
   if (outcome.kind === 'failed') return `failed ${outcome.error}`
-  if (outcome.kind === 'exit') return 'exit'
+  if (outcome.kind !== 'boot') return outcome.kind
   const initrds = outcome.initrds.map(({ name, sizeBytes }) => `${name}:${String(sizeBytes)}`)
   return `boot ${outcome.kernel.name} [${outcome.kernel.commandLine}] ${initrds.join(' ')}`
 }
@@ -99,14 +102,14 @@ describe('a script', () => {
     [
       '403',
       '#!ipxe\nkernel URL/denied',
-      'URL/denied... Permission denied (http://ipxe.org/020c618f)\n',
-      'failed Permission denied (http://ipxe.org/020c618f)',
+      'URL/denied... Operation not permitted (http://ipxe.org/410c613c)\n',
+      'failed Operation not permitted (http://ipxe.org/410c613c)',
     ],
     [
       '500',
       '#!ipxe\nkernel URL/broken',
-      'URL/broken... Input/output error (http://ipxe.org/1d0c6139)\n',
-      'failed Input/output error (http://ipxe.org/1d0c6139)',
+      'URL/broken... HTTP 5xx Server Error (http://ipxe.org/1d0c6539)\n',
+      'failed HTTP 5xx Server Error (http://ipxe.org/1d0c6539)',
     ],
     [
       'nobody listens',
@@ -117,7 +120,7 @@ describe('a script', () => {
     [
       'https',
       '#!ipxe\nkernel https://127.0.0.1/k',
-      'https://127.0.0.1/k... Operation not supported (http://ipxe.org/3c092003)\n',
+      'Could not start download: Operation not supported (http://ipxe.org/3c092003)\n',
       'failed Operation not supported (http://ipxe.org/3c092003)',
     ],
     ['a redirect', '#!ipxe\nkernel URL/moved\nboot', 'URL/moved... ok\n', 'boot k [] '],
@@ -139,7 +142,21 @@ describe('a script', () => {
       `URL/arm... ok\nCould not select: ${execFormat}\n`,
       `failed ${execFormat}`,
     ],
-    ['boot without a kernel', '#!ipxe\nboot', '', 'failed No such file or directory (http://ipxe.org/2d03e13b)'],
+    ['boot without a kernel', '#!ipxe\nboot', 'No image selected\n', 'exit'],
+    ['a query, not shown', '#!ipxe\nimgfetch URL/q?a=b', 'URL/q... ok\n', 'exit'],
+    [
+      '401',
+      '#!ipxe\nkernel URL/unauthorized',
+      'URL/unauthorized... Permission denied (http://ipxe.org/020c613c)\n',
+      'failed Permission denied (http://ipxe.org/020c613c)',
+    ],
+    [
+      '410',
+      '#!ipxe\nkernel URL/gone',
+      'URL/gone... HTTP 4xx Client Error (http://ipxe.org/1d0c6439)\n',
+      'failed HTTP 4xx Client Error (http://ipxe.org/1d0c6439)',
+    ],
+    ['shell', '#!ipxe\nset iface eth0 || shell\nshell', 'iPXE> ', 'shell'],
     [
       'chain, relative',
       '#!ipxe\nchain --autofree URL/sub/boot.ipxe\nboot',
@@ -161,9 +178,9 @@ describe('a script', () => {
     ],
     ['imgfree', '#!ipxe\ninitrd URL/i\nimgfree\nkernel URL/k\nboot', 'URL/i... ok\nURL/k... ok\n', 'boot k [] '],
     ['exit', '#!ipxe\nexit\necho no', '', 'exit'],
-    ['a failing exit', '#!ipxe\nexit 1', '', 'failed Error'],
+    ['a failing exit', '#!ipxe\nexit 1', '', 'failed Error 0x00000001 (http://ipxe.org/00000001)'],
     ['goto', '#!ipxe\ngoto there\necho no\n:there\necho yes', 'yes\n', 'exit'],
-    ['goto nowhere', '#!ipxe\ngoto there', '', 'failed No such file or directory (http://ipxe.org/2d03e13b)'],
+    ['goto nowhere', '#!ipxe\ngoto there', '', 'failed No such file or directory (http://ipxe.org/2d02803b)'],
     ['an unknown command', '#!ipxe\nfrobnicate now', 'frobnicate: command not found\n', `failed ${execFormat}`],
     ['params', '#!ipxe\nparams\nparam type x\nisset ${mac} && echo ${mac:hexhyp}', '02:00:00:00:00:00\n', 'exit'],
     ['iseq', '#!ipxe\niseq a a && echo same\niseq a b || echo other', 'same\nother\n', 'exit'],

@@ -21,19 +21,27 @@ export interface IpxeError {
   error: string
 }
 
+// The texts of iPXE 1.0.0+git-20190125 in Debian 12, but for 404, where it is that of later builds.
 const statusErrors: Readonly<Record<number, string>> = {
-  401: 'Permission denied (http://ipxe.org/021c613c)',
-  403: 'Permission denied (http://ipxe.org/020c618f)',
+  401: 'Permission denied (http://ipxe.org/020c613c)',
+  403: 'Operation not permitted (http://ipxe.org/410c613c)',
   404: 'Not found (http://ipxe.org/2d0c618e)',
 }
 const inputOutputError = 'Input/output error (http://ipxe.org/1d0c6139)'
+
+function describeStatus(status: number): string {
+  const known = statusErrors[status]
+  if (known !== undefined) return known
+  if (status >= 500) return 'HTTP 5xx Server Error (http://ipxe.org/1d0c6539)'
+  return status >= 400 ? 'HTTP 4xx Client Error (http://ipxe.org/1d0c6439)' : inputOutputError
+}
 
 const systemErrors: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Connection reset (http://ipxe.org/0f0a6039)',
   ECONNRESET: 'Connection reset (http://ipxe.org/0f0a6039)',
   ETIMEDOUT: 'Connection timed out (http://ipxe.org/4c0a6035)',
-  ENOTFOUND: 'No such file or directory (http://ipxe.org/3e11618e)',
-  EAI_AGAIN: 'No such file or directory (http://ipxe.org/3e11618e)',
+  ENOTFOUND: 'Error 0x3e11613b (http://ipxe.org/3e11613b)',
+  EAI_AGAIN: 'Error 0x3e11613b (http://ipxe.org/3e11613b)',
 }
 
 const mostRedirects = 10
@@ -60,21 +68,29 @@ async function read(response: IncomingMessage, url: string): Promise<Download> {
   return { url, sizeBytes, head: Buffer.concat(kept) }
 }
 
+/** What iPXE says of a URL that it has no code for. */
+export const notSupported = 'Operation not supported (http://ipxe.org/3c092003)'
+
+/** HTTP alone: the iPXE of Debian's QEMU has no HTTPS. */
+export function isSupported(url: string): boolean {
+  return /^http:\/\//i.test(url) && URL.canParse(url)
+}
+
 /**
- * Reads a file whole in bounded memory. HTTPS is refused, as by the iPXE of Debian's QEMU.
+ * Reads a file whole in bounded memory. Redirects in a circle end with an error, where iPXE would go round for ever.
  * Rejects only where the signal ends it.
  */
 export async function download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
   let location = url
   try {
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-      if (!/^http:/i.test(location)) return { error: 'Operation not supported (http://ipxe.org/3c092003)' }
+      if (!isSupported(location)) return { error: notSupported }
       const response = await open(location, signal)
       const status = response.statusCode ?? 0
       if (status >= 200 && status < 300) return await read(response, location)
       response.destroy()
       if (status < 300 || status >= 400 || response.headers.location === undefined) {
-        return { error: statusErrors[status] ?? inputOutputError }
+        return { error: describeStatus(status) }
       }
       location = new URL(response.headers.location, location).href
     }

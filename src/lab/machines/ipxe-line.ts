@@ -38,3 +38,17 @@ export function expandWord(word: string, settings: ReadonlyMap<string, string>):
   }
   return text
 }
+
+/** The options before the first other word; those in `valued` take a value. */
+export function splitOptions(
+  given: readonly string[],
+  valued: readonly string[],
+): { options: Map<string, string>; rest: readonly string[] } {
+  const options = new Map<string, string>()
+  let at = 0
+  for (; at < given.length && /^--?[a-z]/.test(given[at] ?? ''); at++) {
+    const [name = '', inline] = (given[at] ?? '').split('=')
+    options.set(name, inline ?? (valued.includes(name) ? (given[++at] ?? '') : ''))
+  }
+  return { options, rest: given.slice(at) }
+}

@@ -89,10 +89,11 @@ async function runMachine(
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
     const outcome = await runIpxe(spec.bootUrl, { ...spec, print, download }, signal)
+    if (outcome.kind === 'shell') return await stay(signal)
     if (outcome.kind !== 'boot') {
       if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)
       print(
-        'No more network devices\n\nBooting from Hard Disk...\nBoot failed: not a bootable disk\n\nNo bootable device.\n',
+        'No more network devices\n\nBooting from Hard Disk...\nBoot failed: could not read the boot disk\n\nNo bootable device.\n',
       )
       return await stay(signal)
     }
