@@ -1,11 +1,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import { type Flag, flags } from '../src/options.ts'
 import { startFakeApi } from './helpers/api-fake.ts'
 import { runToEnd } from './helpers/io.ts'
+import { program } from './helpers/program.ts'
 
 describe('help', () => {
   test.each(commands.map((command) => [command.words, command] as const))(
@@ -76,8 +76,6 @@ describe('mistakes are one line and exit code 2', () => {
 })
 
 describe('the program as it is run', () => {
-  const program = join(import.meta.dirname, '..', 'dist', 'metalkit.cjs')
-
   test('a reader that goes away is no stack trace', () => {
     const { stderr } = spawnSync('sh', ['-c', `node ${program} --help | head -1`], { encoding: 'utf8' })
     expect(stderr).toBe('')

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
+import { program } from '../helpers/program.ts'
 
-const program = join(import.meta.dirname, '../../dist/metalkit.cjs')
 const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
 const running = join(state, 'metalkit/lab/running')
 const children: ChildProcess[] = []

@@ -7,10 +7,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { start as startInProcess } from '../helpers/io.ts'
+import { program } from '../helpers/program.ts'
 import { makeFolder, request, until } from '../serve/help-serve.ts'
 import { InterruptedError } from '../../src/errors.ts'
 
-const program = join(import.meta.dirname, '../../dist/metalkit.cjs')
 let folder: Awaited<ReturnType<typeof makeFolder>>
 
 beforeAll(async () => {

@@ -1,6 +1,16 @@
-// Before any test: the program as users run it, in dist/.
+// Before any test: the program as users run it, in a folder of this run alone, so that runs side by side do not meet.
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 
-export default function setup(): void {
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] })
+/** Builds, and tells the tests where; below node_modules, so that the program finds its packages. @returns what removes it */
+export default function setup(): () => void {
+  const cache = join(import.meta.dirname, '../../node_modules/.cache')
+  mkdirSync(cache, { recursive: true })
+  const folder = mkdtempSync(join(cache, 'metalkit-test-'))
+  execFileSync('npx', ['rolldown', '-c', '--log-level', 'silent', '-d', folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  process.env['METALKIT_TEST_PROGRAM'] = join(folder, 'metalkit.cjs')
+  return () => rmSync(folder, { recursive: true, force: true })
 }
