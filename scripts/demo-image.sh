@@ -14,10 +14,10 @@ mkdir -p "$work/system" "$work/root"
 # These packages are empty and depend on the kernel of the day, and on Ubuntu on its modules.
 kernels=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null || apt-cache depends linux-image-virtual)
 for package in $(echo "$kernels" | awk '/Depends: linux-(image|modules)-/ {print $2}') busybox-static; do
-  (
-    cd "$folder/cache"
-    [ -e "$(echo "$package"_*.deb)" ] || apt-get -qq -o APT::Sandbox::User= download "$package"
-  )
+  if [ ! -e "$(echo "$folder/cache/$package"_*.deb)" ]; then
+    # Not straight into the cache: what is interrupted must not stay there.
+    (cd "$work" && apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User= download "$package" && mv ./*.deb "$folder/cache")
+  fi
   dpkg-deb -x "$folder/cache/$package"_*.deb "$work/system"
 done
 busybox=$(find "$work/system" -type f -path '*/bin/busybox')

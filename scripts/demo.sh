@@ -57,7 +57,7 @@ make_image() {
 build() {
   [ -e "$project/dist/metalkit.cjs" ] && [ -z "$(find "$project/src" -newer "$project/dist/metalkit.cjs")" ] && return
   say 'building metalkit (npm run build)'
-  (cd "$project" && npm run --silent build)
+  (cd "$project" && npm run --silent build >/dev/null)
 }
 
 install_qemu
