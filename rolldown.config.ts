@@ -5,7 +5,7 @@ import { defineConfig } from 'rolldown'
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
-  external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+  external: [/^(ssh-config|ssh2|undici|zod|yaml)(\/|$)/],
   transform: { target: 'node20.19' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', cleanDir: true },
 })
