@@ -12,6 +12,7 @@ import { followMachine } from '../metal/follow.ts'
 import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
 import type { Address, Options } from '../options.ts'
+import { createEventStream } from './console-events.ts'
 import { Progress } from './progress.ts'
 
 const probeTimeoutMs = 15_000
@@ -119,10 +120,10 @@ export async function holdConsole(
   client: MetalClient,
   device: Device,
   access: ConsoleAccess,
-  options: Options<'sos' | 'waitFor' | 'timeout'>,
+  options: Options<'sos' | 'waitFor' | 'timeout' | 'json'>,
   context: Context,
 ): Promise<void> {
-  const { report, stdin, stdout } = context
+  const { report, stdin } = context
   const { waitFor, timeout: timeoutMs } = options
   const ends = new AbortController()
   const signals = [context.signal, ends.signal]
@@ -131,21 +132,24 @@ export async function holdConsole(
   const signal = AbortSignal.any(signals)
 
   using progress = new Progress(report)
+  const address = sosAddress(device, options.sos)
   const session = attachConsole({
-    address: sosAddress(device, options.sos),
+    address,
     username: device.id,
     ...access,
     stdin,
-    stdout,
+    stdout: options.json ? createEventStream(context) : context.stdout,
     report,
     ...(waitFor === undefined ? {} : { waitFor }),
     connectTimeoutMs: timeoutMs,
+    onAttached: () => report.event('console-attached', { id: device.id, ...address }),
     onOutput: () => progress.hush(),
     signal,
   })
   const following = followMachine({ client, id: device.id, timeoutMs, onLook: (look) => progress.see(look), signal })
   try {
     const ending = await Promise.race([session, following])
+    if (ending === 'matched' && waitFor !== undefined) report.event('matched', { pattern: waitFor.source })
     if (ending === 'powered-off') report.info(`The machine ${device.id} is powered off.`)
     else if (ending === 'closed') report.info('The console was closed by the other side.')
     if (waitFor !== undefined && ending !== 'matched') {

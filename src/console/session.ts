@@ -23,6 +23,8 @@ export interface AttachConsoleOptions {
   waitFor?: RegExp
   /** How long to try for while the console is not there yet. */
   connectTimeoutMs: number
+  /** Called when the serial line is open. */
+  onAttached?: () => void
   /** Called once, before the first bytes of the machine are shown. */
   onOutput?: () => void
   signal: AbortSignal
@@ -40,12 +42,13 @@ function readBanner(banner: string): string[] {
  * @throws ConsoleError where it cannot be reached or trusted or the session breaks off, or the signal's reason
  */
 export async function attachConsole(options: AttachConsoleOptions): Promise<ConsoleEnding> {
-  const { address, stdin, stdout, report, waitFor, onOutput, signal } = options
+  const { address, stdin, stdout, report, waitFor, onAttached, onOutput, signal } = options
   const atTerminal = stdin.isTTY === true
   const line = await reachLine({ ...options, terminal: atTerminal ? stdout : undefined })
   await using connection = line.connection
   for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
   report.detail(`console: attached to ${describePlace(address)}`)
+  onAttached?.()
   if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
   return await relay(line, {
     stdin,
