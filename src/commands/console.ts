@@ -11,7 +11,13 @@ export async function execute(
   context: Context,
 ): Promise<void> {
   const token = requireOption('apiKey', options.apiKey)
-  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report: context.report })
+  const client = new MetalClient({
+    apiUrl: options.apiUrl,
+    token,
+    env: context.env,
+    report: context.report,
+    clock: context.clock,
+  })
   const access = await prepareConsole(options, context)
   const device = await client.getDevice(encodeURIComponent(id), context.signal)
   context.report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)

@@ -22,7 +22,13 @@ export function formatAge(ms: number): string {
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
   const token = requireOption('apiKey', options.apiKey)
   const projectId = requireOption('projectId', options.projectId)
-  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report: context.report })
+  const client = new MetalClient({
+    apiUrl: options.apiUrl,
+    token,
+    env: context.env,
+    report: context.report,
+    clock: context.clock,
+  })
   const devices = await client.listDevices(projectId, machineTag, context.signal)
   const machines = devices.map((device) => ({
     id: device.id,

@@ -57,6 +57,7 @@ export async function execute(
     token: requireOption('apiKey', options.apiKey),
     env: context.env,
     report,
+    clock: context.clock,
   })
   const devices = await select(ids, options, client, context)
   if (devices.length === 0) return report.info('No machines.')

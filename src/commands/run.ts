@@ -59,7 +59,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const metro = chooseMetro(options)
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
-  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report })
+  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report, clock: context.clock })
   const existing =
     options.device === undefined ? undefined : await findMachine(client, options.device, options.projectId, signal)
 

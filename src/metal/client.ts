@@ -1,7 +1,6 @@
 // The Metal API as calls that either give what they say or throw an error that can be shown.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
-import type { Reporter } from '../io.ts'
+import { type Clock, type Reporter, systemClock } from '../io.ts'
 import { type Call, noAnswer, readAnswer, refusal } from './answer.ts'
 import { decideRetry } from './retry.ts'
 import {
@@ -27,32 +26,22 @@ export interface ClientOptions {
   token: string
   env: Record<string, string | undefined>
   report: Reporter
-  /** Waits; tests put their own clock here. */
-  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
-}
-
-/** Waits, ends early by throwing signal.reason. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal })
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
-  }
+  /** For waits, deadlines and time-outs; the system's where it is undefined. */
+  clock?: Clock | undefined
 }
 
 /** A client of one API with one token. */
 export class MetalClient {
   readonly apiUrl: string
-  readonly sleep: NonNullable<ClientOptions['sleep']>
+  readonly clock: Clock
   readonly #options: ClientOptions
   readonly #dispatcher: ReturnType<typeof createDispatcher>
 
   constructor(options: ClientOptions) {
     this.#options = options
     this.apiUrl = options.apiUrl
-    this.sleep = options.sleep ?? sleep
-    this.#dispatcher = createDispatcher(options.apiUrl, options.env)
+    this.clock = options.clock ?? systemClock
+    this.#dispatcher = createDispatcher(options.apiUrl, options.env, this.clock)
   }
 
   async getProject(id: string, signal?: AbortSignal) {
@@ -170,12 +159,12 @@ export class MetalClient {
         neverSent: lost && outcome.neverSent,
         headers: lost ? {} : outcome.headers,
       }
-      const delayMs = decideRetry(failure, attempt, Date.now(), Math.random())
+      const delayMs = decideRetry(failure, attempt, this.clock.now(), Math.random())
       if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
       const what = lost ? outcome.message : `the API answered ${outcome.status}`
       const line = `${call.doing}: ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`
       this.#options.report[attempt === 1 ? 'detail' : 'info'](line)
-      await this.sleep(delayMs, call.signal)
+      await this.clock.sleep(delayMs, call.signal)
     }
   }
 

@@ -11,7 +11,7 @@ const maxCreates = 3
 
 async function findByTag(client: MetalClient, projectId: string, tag: string): Promise<Device | undefined> {
   for (const delayMs of lookDelaysMs) {
-    await client.sleep(delayMs)
+    await client.clock.sleep(delayMs)
     const [device] = await client.listDevices(projectId, tag)
     if (device !== undefined) return device
   }

@@ -65,7 +65,7 @@ export async function deleteUntilGone(
   report: Reporter,
   forced: AbortSignal,
 ): Promise<void> {
-  const startedMs = Date.now()
+  const startedMs = client.clock.now()
   let why = 'the run was interrupted twice'
   try {
     for (;;) {
@@ -73,9 +73,9 @@ export async function deleteUntilGone(
       if (still === undefined) return
       why = still.why
       const patience = still.provisioning ? provisioningPatienceMs : patienceMs
-      if (still.final || Date.now() - startedMs > patience) break
+      if (still.final || client.clock.now() - startedMs > patience) break
       report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying again every ${retryDelayMs / 1000} s`)
-      await client.sleep(retryDelayMs, forced)
+      await client.clock.sleep(retryDelayMs, forced)
     }
   } catch (error) {
     if (!forced.aborted) throw error

@@ -48,7 +48,7 @@ export function percentageOf(device: Device): number | undefined {
  * @throws MachineError when it fails, vanishes or does not come up in time; signal.reason when aborted
  */
 export async function followMachine({ client, id, timeoutMs, onLook, signal }: FollowOptions): Promise<'powered-off'> {
-  const deadlineMs = Date.now() + timeoutMs
+  const deadlineMs = client.clock.now() + timeoutMs
   const seen = new Set<string>()
   let last = 'just created'
   let offBefore = false
@@ -71,12 +71,12 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     const off = device.state === 'inactive'
     if (off && offBefore) return 'powered-off'
     offBefore = off
-    if (comingUp.has(device.state) && Date.now() > deadlineMs) {
+    if (comingUp.has(device.state) && client.clock.now() > deadlineMs) {
       throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
         hint: 'give it longer with --timeout',
       })
     }
-    await client.sleep(pollMs, signal)
+    await client.clock.sleep(pollMs, signal)
   }
 }
 

@@ -1,6 +1,7 @@
 // One HTTP request to the API and its whole answer. Certificates are always checked; proxies come from the environment.
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici'
 import { errorCode } from '../errors.ts'
+import type { Clock } from '../io.ts'
 
 /** An answer, read to its end. */
 export interface Answer {
@@ -20,10 +21,17 @@ export class NoAnswerError extends Error {
   }
 }
 
-const timeouts = { connect: { timeout: 10_000 }, headersTimeout: 60_000, bodyTimeout: 30_000 }
+const connectTimeoutMs = 10_000
+const headersTimeoutMs = 60_000
+const bodyTimeoutMs = 30_000
 
 /** Connections to one API: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, except for this computer itself. */
-export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>): Dispatcher {
+export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>, clock: Clock): Dispatcher {
+  const timeouts = {
+    connect: { timeout: clock.toRealMs(connectTimeoutMs) },
+    headersTimeout: clock.toRealMs(headersTimeoutMs),
+    bodyTimeout: clock.toRealMs(bodyTimeoutMs),
+  }
   const { hostname } = new URL(apiUrl)
   if (hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')) return new Agent(timeouts)
   const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ''

@@ -1,7 +1,7 @@
 // An API that says what a test tells it to: one reply after the other, for faults the lab has no switch for.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
-import type { Reporter } from '../../src/io.ts'
+import { type Reporter, systemClock } from '../../src/io.ts'
 import { MetalClient } from '../../src/metal/client.ts'
 
 /** What the fake answers: JSON with a status, or whatever the function does. */
@@ -83,9 +83,12 @@ export function createTestClient(apiUrl: string, report = keepLines()) {
     token: 'sesame',
     env: {},
     report,
-    sleep: async (ms, signal) => {
-      waits.push(ms)
-      signal?.throwIfAborted()
+    clock: {
+      ...systemClock,
+      async sleep(ms, signal) {
+        waits.push(ms)
+        signal?.throwIfAborted()
+      },
     },
   })
   return { client, waits, report }
