@@ -67,6 +67,18 @@ export class ImageError extends MetalkitError {
   readonly layer = 'image'
 }
 
+/** Files could not be written to, or are not what they should be at, the place machines fetch them from. */
+export class PublishError extends MetalkitError {
+  readonly exitCode = exitCodes.image
+  readonly layer = 'push'
+}
+
+/** The tunnel that makes the image server public does not work. */
+export class TunnelError extends MetalkitError {
+  readonly exitCode = exitCodes.image
+  readonly layer = 'tunnel'
+}
+
 /** Serving, or a URL that machines are to fetch, does not work. */
 export class ServeError extends MetalkitError {
   readonly exitCode = exitCodes.image

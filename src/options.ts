@@ -308,6 +308,7 @@ export const flags = {
     { name: 'destination', placeholder: 'path', fallback: './out', help: 'folder, or file: URL, to write to' },
     parseText,
   ),
+  dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),
   directory: value({ name: 'directory', placeholder: 'path', fallback: '.', help: 'folder to serve' }, parseText),
   port: value(
     {

@@ -84,6 +84,7 @@ const rows: Record<FlagName, Row> = {
   yes: { flag: ['true', true], env: ['1', true], variables: ['METAL_YES'], fallback: false },
   decompress: { flag: ['t', true], env: ['f', false], variables: ['METAL_DECOMPRESS'], fallback: undefined },
   destination: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DESTINATION'], fallback: './out' },
+  dryRun: { flag: ['true', true], env: ['1', true], variables: ['METAL_DRY_RUN'], fallback: false },
   directory: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DIRECTORY'], fallback: '.' },
   port: {
     flag: ['9000', address('', 9000)],

@@ -78,7 +78,14 @@ const run = command({
   load: () => import('./run.ts'),
 })
 
-const pushFlags = ['baseUrl', 'imgName', 'arch', 'decompress', 'destination'] as const satisfies readonly FlagName[]
+const pushFlags = [
+  'baseUrl',
+  'imgName',
+  'arch',
+  'decompress',
+  'destination',
+  'dryRun',
+] as const satisfies readonly FlagName[]
 /** The options `push` is given. */
 export type PushOptions = Options<(typeof pushFlags)[number]>
 
@@ -86,7 +93,7 @@ const push = command({
   words: 'push equinixmetal',
   summary: 'write an image and its iPXE script to where machines can fetch them',
   description:
-    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all.',
+    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all, and\n<name>.json, by which what has not changed is left alone the next time.',
   arguments: [
     { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, fallback: 'equinixmetal' },
   ],
@@ -96,6 +103,20 @@ const push = command({
     'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
   ],
   load: () => import('./push.ts'),
+})
+
+const verify = command({
+  words: 'verify',
+  summary: 'check that a pushed image is at its URL, byte for byte',
+  description:
+    'Reads <name>.json, which push writes beside an image, and then each file it names, and compares their SHA-256.',
+  arguments: [
+    { name: 'place', help: 'base URL, or folder' },
+    { name: 'name', help: 'name of the image, without a folder' },
+  ],
+  flags: [],
+  examples: ['metalkit verify http://boot.example.com linuxkit', 'metalkit verify ./out linuxkit'],
+  load: () => import('./verify.ts'),
 })
 
 const serveFlags = ['directory', 'port'] as const satisfies readonly FlagName[]
@@ -189,4 +210,4 @@ const lab = command({
 })
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, serve, attach, ls, rm, lab]
+export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab]

@@ -1,13 +1,16 @@
 // metalkit push: an image and its boot script, written to where machines can fetch them.
 import { ImageError } from '../errors.ts'
-import { parseDestination } from '../image/destination.ts'
+import { contentsOf } from '../image/content.ts'
 import { type Image, loadImage } from '../image/image.ts'
-import { pushImage } from '../image/push.ts'
 import type { Context } from '../io.ts'
 import { type Arch, hostArch } from '../ipxe/arch.ts'
 import { bootScript, scriptName } from '../ipxe/script.ts'
 import { requireOption } from '../options.ts'
+import { parseDestination } from '../publish/destination.ts'
+import { publishImage, type PublishedFile } from '../publish/publish.ts'
 import type { PushOptions } from './index.ts'
+import { openStore } from './open-store.ts'
+import { describeSize, Transfer } from './transfer.ts'
 
 /** Pushes the image that the argument or --img-name names. */
 export async function execute(
@@ -16,6 +19,7 @@ export async function execute(
   context: Context,
 ): Promise<void> {
   const { report, signal } = context
+  const { dryRun } = options
   const baseUrl = requireOption('baseUrl', options.baseUrl)
   const destination = parseDestination(options.destination)
   const prefix = options.imgName ?? args[0] ?? 'equinixmetal'
@@ -29,12 +33,29 @@ export async function execute(
     report.warn(`"${image.kernel.path}" is gzip, which iPXE on aarch64 cannot load; leave out --decompress=false`)
   }
   const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
-  const files = await pushImage(image, { destination, decompress, script, signal })
-  for (const file of files) {
-    const asItIs = decompress && file.name !== script.name ? ', as it is (not gzip)' : ''
-    report.info(`${file.name}  ${describeSize(file.sizeBytes)}${file.decompressed ? ', decompressed' : asItIs}`)
+  await using store = await openStore(destination, options, context)
+  using transfer = new Transfer(report, 'pushing')
+  const files = await publishImage(store, {
+    image: { name: image.name, arch, cmdline: image.cmdline },
+    sources: contentsOf(image, { decompress }),
+    script,
+    dryRun,
+    onStart: (bytes) => transfer.start(bytes),
+    onBytes: (count) => transfer.add(count),
+    now: new Date(),
+    signal,
+  })
+  transfer[Symbol.dispose]()
+  const images = new Set([image.kernel.path, image.initrd.path].map((path) => path.slice(path.lastIndexOf('/') + 1)))
+  for (const file of files) report.info(describeFile(file, decompress && images.has(file.name), dryRun))
+  const place = destination.kind === 'folder' ? destination.path : options.destination
+  if (dryRun) {
+    report.info(`nothing was written to ${place} (--dry-run)`)
+    return
   }
-  report.info(`pushed to ${destination} for ${arch}; next: metalkit serve ${quoteArgument(destination)}`)
+  const next = destination.kind === 'folder' ? `; next: metalkit serve ${quoteArgument(place)}` : ''
+  report.info(`pushed to ${place} for ${arch}${next}`)
+  report.info(`check: metalkit verify ${quoteArgument(baseUrl)} ${quoteArgument(image.name)}`)
   report.info(`and: metalkit run equinixmetal -base-url ${quoteArgument(baseUrl)} ${quoteArgument(prefix)}`)
 }
 
@@ -48,11 +69,18 @@ function chooseArch(image: Image, asked: Arch | undefined): Arch {
   return asked ?? image.arch ?? hostArch()
 }
 
-function describeSize(sizeBytes: number): string {
-  if (sizeBytes < 1000) return `${sizeBytes} bytes`
-  const units = ['kB', 'MB', 'GB', 'TB']
-  const power = Math.min(Math.floor(Math.log10(sizeBytes) / 3), units.length)
-  return `${(sizeBytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`
+/** `linuxkit-kernel  20.0 kB, decompressed`. */
+function describeFile(
+  { name, size, unchanged, decompressed }: PublishedFile,
+  wanted: boolean,
+  dryRun: boolean,
+): string {
+  const notes = [size === undefined ? 'decompressed' : describeSize(size)]
+  if (unchanged) notes.push('unchanged')
+  else if (dryRun) notes.push('would be written')
+  else if (decompressed) notes.push('decompressed')
+  else if (wanted) notes.push('as it is (not compressed)')
+  return `${name}  ${notes.join(', ')}`
 }
 
 /** As a shell takes it. */

@@ -1,6 +1,4 @@
 // Bytes of a file in order, for formats where one part tells where the next begins.
-import { createReadStream } from 'node:fs'
-import { errorCode, ImageError } from '../errors.ts'
 
 /** Reads and writes are of this size: smaller ones cost twice the time on files of hundreds of megabytes. */
 export const chunkBytes = 2 ** 20
@@ -70,21 +68,5 @@ export class ByteReader implements AsyncDisposable {
       if (next.done === true) return undefined
       if (next.value.length > 0) return next.value
     }
-  }
-}
-
-/** A reader of a file. @throws ImageError, from its methods, when the file cannot be read */
-export function openReader(path: string): ByteReader {
-  return new ByteReader(path, readFile(path))
-}
-
-async function* readFile(path: string): AsyncGenerator<Buffer, void, undefined> {
-  try {
-    yield* createReadStream(path, { highWaterMark: chunkBytes })
-  } catch (error) {
-    throw new ImageError(`"${path}" cannot be read (${errorCode(error)})`, {
-      hint: 'look at the disk it is on',
-      cause: error,
-    })
   }
 }

@@ -46,12 +46,19 @@ describe('push', () => {
     expect(stderr.split('\n')).toEqual([
       'linuxkit-kernel  20.0 kB',
       `linuxkit-initrd.img  ${gzipSync(archive).length} bytes`,
+      expect.stringMatching(/^linuxkit\.json  \d+ bytes$/),
       'linuxkit-equinixmetal.ipxe  219 bytes',
       `pushed to ${out} for x86_64; next: metalkit serve ${out}`,
+      'check: metalkit verify http://boot.example.com linuxkit',
       `and: metalkit run equinixmetal -base-url http://boot.example.com ${folder}/linuxkit`,
       '',
     ])
-    expect(await readdir(out)).toEqual(['linuxkit-equinixmetal.ipxe', 'linuxkit-initrd.img', 'linuxkit-kernel'])
+    expect(await readdir(out)).toEqual([
+      'linuxkit-equinixmetal.ipxe',
+      'linuxkit-initrd.img',
+      'linuxkit-kernel',
+      'linuxkit.json',
+    ])
     expect(await read('linuxkit-equinixmetal.ipxe')).toEqual(
       await readFile(new URL('../fixtures/golden/x86_64-ttyS1.ipxe', import.meta.url)),
     )
@@ -108,7 +115,12 @@ describe('push', () => {
     const { code, stderr } = await push('nothing', '-destination', url, '-img-name', join(folder, 'arm'))
     expect(code).toBe(0)
     expect(stderr).toContain(`next: metalkit serve '${folder}/a b'\n`)
-    expect(await readdir(join(folder, 'a b'))).toEqual(['arm-equinixmetal.ipxe', 'arm-initrd.img', 'arm-kernel'])
+    expect(await readdir(join(folder, 'a b'))).toEqual([
+      'arm-equinixmetal.ipxe',
+      'arm-initrd.img',
+      'arm-kernel',
+      'arm.json',
+    ])
   })
 
   it('is called equinixmetal where no name is given', async () => {
@@ -119,9 +131,25 @@ describe('push', () => {
 
   it('says what --decompress left as it is', async () => {
     const { stderr } = await push('linuxkit', '-decompress')
-    expect(stderr).toContain('linuxkit-kernel  20.0 kB, as it is (not gzip)\n')
+    expect(stderr).toContain('linuxkit-kernel  20.0 kB, as it is (not compressed)\n')
     expect(stderr).toContain(`linuxkit-initrd.img  ${archive.length} bytes, decompressed\n`)
     expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes\n')
+  })
+
+  it('says what has not changed, and in a dry run what would be written', async () => {
+    await push('linuxkit')
+    const { stderr } = await push('linuxkit')
+    expect(stderr).toContain('linuxkit-kernel  20.0 kB, unchanged\n')
+    expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes, unchanged\n')
+    expect((await push('linuxkit', '-decompress', '-dry-run')).stderr.split('\n')).toEqual([
+      'linuxkit-kernel  decompressed, would be written',
+      'linuxkit-initrd.img  decompressed, would be written',
+      expect.stringMatching(/^linuxkit\.json  \d+ bytes, would be written$/),
+      'linuxkit-equinixmetal.ipxe  219 bytes, unchanged',
+      `nothing was written to ${out} (--dry-run)`,
+      '',
+    ])
+    expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
   })
 
   it('says nothing with -q', async () => {
@@ -155,9 +183,9 @@ describe('push refuses', () => {
     [
       'a scheme',
       'linuxkit',
-      ['-destination', 's3://bucket'],
+      ['-destination', 'ftp://host'],
       2,
-      'usage: --destination "s3://bucket" has a scheme that is not known (s3:); give a path or a file: URL (a path with a colon in its first part begins with ./)',
+      'usage: --destination "ftp://host" has a scheme that is not known (ftp:); give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)',
     ],
     [
       'an architecture nobody knows',

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errorCode, ImageError } from '../errors.ts'
+import { errorCode, PublishError } from '../errors.ts'
+import type { Staged } from './store.ts'
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space or choose another destination',
@@ -13,18 +14,18 @@ const hints: Readonly<Record<string, string>> = {
   EEXIST: 'a file is in the way of a folder',
 }
 
-/** An ImageError for what the file system refused; anything else as it is. */
+/** A PublishError for what the file system refused; anything else as it is. */
 export function writeError(path: string, error: unknown): unknown {
   const code = errorCode(error)
-  if (error instanceof ImageError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
-  return new ImageError(`"${path}" cannot be written (${code})`, {
+  if (error instanceof PublishError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
+  return new PublishError(`"${path}" cannot be written (${code})`, {
     hint: hints[code] ?? 'choose a destination you may write to',
     cause: error,
   })
 }
 
 /** A file on its way to `path`. Disposing it before commit removes every trace of it. */
-export class StagedFile implements AsyncDisposable {
+export class StagedFile implements Staged {
   readonly path: string
   readonly #temporary: string
   readonly #handle: FileHandle
@@ -36,7 +37,7 @@ export class StagedFile implements AsyncDisposable {
     this.#handle = handle
   }
 
-  /** Writes the content, down to the disk. @throws ImageError when the file system refuses, the signal's reason when it is aborted */
+  /** Writes the content, down to the disk. @throws PublishError when the file system refuses, the signal's reason when it is aborted */
   async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     await this.#attempt(async () => {
       await writeFile(this.#handle, content, { signal })
@@ -55,13 +56,11 @@ export class StagedFile implements AsyncDisposable {
     }, signal)
   }
 
-  /** Puts the file in its place. @returns its size in bytes */
-  async commit(): Promise<number> {
-    return await this.#attempt(async () => {
-      const { size } = await this.#handle.stat()
+  /** Puts the file in its place. */
+  async commit(): Promise<void> {
+    await this.#attempt(async () => {
       await rename(this.#temporary, this.path)
       this.#committed = true
-      return size
     })
   }
 
@@ -86,7 +85,7 @@ export class StagedFile implements AsyncDisposable {
   }
 }
 
-/** Starts a file that will stand at `path`; its folder exists. @throws ImageError when the folder takes no files */
+/** Starts a file that will stand at `path`; its folder exists. @throws PublishError when the folder takes no files */
 export async function stageFile(path: string): Promise<StagedFile> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
   try {

@@ -1,0 +1,48 @@
+// metalkit verify: whether machines get what was pushed.
+import { PublishError, UsageError } from '../errors.ts'
+import type { Context } from '../io.ts'
+import { parseDestination } from '../publish/destination.ts'
+import { FolderPlace } from '../publish/folder.ts'
+import { type Place, verifyImage } from '../publish/verify.ts'
+import { describeSize, Transfer } from './transfer.ts'
+
+/** Verifies the image of a name at a base URL or in a folder. */
+export async function execute(
+  [where = '', name = '']: readonly (string | undefined)[],
+  _options: object,
+  { report, signal }: Context,
+): Promise<void> {
+  await using place = await openPlace(where)
+  using transfer = new Transfer(report, 'verifying')
+  const { manifest, findings } = await verifyImage(place, name, {
+    onStart: (bytes) => transfer.start(bytes),
+    onBytes: (count) => transfer.add(count),
+    signal,
+  })
+  transfer[Symbol.dispose]()
+  for (const { name: file, size, problem } of findings) {
+    if (problem === undefined) report.info(`${file}  ${describeSize(size)}, as it was pushed`)
+    else report.warn(`"${place.locate(file)}" ${problem}`)
+  }
+  const wrong = findings.filter(({ problem }) => problem !== undefined).length
+  if (wrong > 0) {
+    throw new PublishError(`${wrong} of ${findings.length} files of "${name}" are not what was pushed`, {
+      hint: 'push the image again, and see that no cache in between holds older files',
+    })
+  }
+  report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are right`)
+}
+
+async function openPlace(where: string): Promise<Place> {
+  if (!/^https?:\/\//i.test(where)) {
+    const destination = parseDestination(where, 'place')
+    if (destination.kind === 'folder') return new FolderPlace(destination.path)
+    throw new UsageError(`"${where}" is neither a folder nor the URL that machines fetch from`, {
+      hint: 'give the base URL, http or https',
+    })
+  }
+  if (!URL.canParse(where))
+    throw new UsageError(`"${where}" is not a URL`, { hint: 'write it as http://host[:port]/path' })
+  const { WebPlace } = await import('../publish/web-place.ts')
+  return new WebPlace(where)
+}

@@ -1,0 +1,77 @@
+// Where an image is pushed to, as people write it.
+import { fileURLToPath } from 'node:url'
+import { UsageError } from '../errors.ts'
+
+/** A place to publish to. A path of sftp: is from the root, one that begins with `/~/` from the home folder. */
+export type Destination =
+  | { kind: 'folder'; path: string }
+  | { kind: 'sftp'; user: string | undefined; host: string; port: number | undefined; path: string }
+  | { kind: 's3'; bucket: string; prefix: string }
+
+type Refuse = (why: string, hint: string) => UsageError
+
+/**
+ * The place that a path or a URL names; `label` is what gave it, for errors.
+ * @throws UsageError for what is neither, and for file: URLs of other computers
+ */
+export function parseDestination(text: string, label = '--destination'): Destination {
+  const refuse: Refuse = (why, hint) => new UsageError(`${label} "${text}" ${why}`, { hint })
+  if (text === '') throw refuse('is empty', 'give a path, or a file:, sftp: or s3: URL')
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase()
+  switch (scheme) {
+    case undefined:
+      return { kind: 'folder', path: text }
+    case 'file:':
+      return { kind: 'folder', path: parseFileUrl(text, refuse) }
+    case 'sftp:':
+      return parseSftpUrl(text, refuse)
+    case 's3:':
+      return parseS3Url(text, refuse)
+    default: {
+      const hint = 'give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)'
+      throw refuse(`has a scheme that is not known (${scheme})`, hint)
+    }
+  }
+}
+
+/** The folder of a `file:` URL. */
+function parseFileUrl(text: string, refuse: Refuse): string {
+  const hint = 'write it as file:///path/to/folder'
+  if (!/^file:\//i.test(text) || !URL.canParse(text)) throw refuse('is not the URL of a folder', hint)
+  const url = new URL(text)
+  if (url.host !== '') throw refuse(`is on another computer ("${url.host}")`, hint)
+  if (url.search !== '' || url.hash !== '')
+    throw refuse('has a query or a fragment', `${hint}, with %3F for ? and %23 for #`)
+  try {
+    return fileURLToPath(url)
+  } catch {
+    throw refuse('is not the URL of a folder', hint)
+  }
+}
+
+function parseSftpUrl(text: string, refuse: Refuse): Destination {
+  const hint = 'write it as sftp://user@host[:port]/path, or /~/path for one in the home folder'
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') throw refuse('is not the URL of a folder', hint)
+  if (url.password !== '') throw new UsageError('--destination has a password', { hint: `${hint}; keys log in` })
+  if (url.search !== '' || url.hash !== '') throw refuse('has a query or a fragment', hint)
+  try {
+    return {
+      kind: 'sftp',
+      user: url.username === '' ? undefined : decodeURIComponent(url.username),
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: url.port === '' ? undefined : Number(url.port),
+      path: decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, '') || '/~',
+    }
+  } catch {
+    throw refuse('has a % that begins no character', hint)
+  }
+}
+
+function parseS3Url(text: string, refuse: Refuse): Destination {
+  const hint = 'write it as s3://bucket/prefix'
+  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^?#]*))?$/i.exec(text)
+  if (match === null) throw refuse('does not name a bucket', hint)
+  const [, bucket = '', prefix = ''] = match
+  return { kind: 's3', bucket, prefix: prefix.replaceAll(/^\/+|\/+$/g, '') }
+}

@@ -1,0 +1,122 @@
+// Publishes an image: kernel and initrd side by side, then the manifest and, last, the script; all of it or nothing.
+import { digestText } from './digest.ts'
+import {
+  formatManifest,
+  type Manifest,
+  type ManifestFile,
+  manifestName,
+  parseManifest,
+  sameDigest,
+} from './manifest.ts'
+import { runAll } from './run-all.ts'
+import { findUnchanged, sourceKey, type Source, writeSource } from './source.ts'
+import type { Staged, Store } from './store.ts'
+
+/** What is published, and how. */
+export interface PublishOptions {
+  image: { name: string; arch: string; cmdline: string }
+  sources: readonly Source[]
+  script: { name: string; text: string }
+  /** Says what would be done and does nothing. */
+  dryRun: boolean
+  /** Called before anything is written, with the number of bytes that will be read. */
+  onStart?: (bytes: number) => void
+  /** Called with counts of bytes that were read to be written. */
+  onBytes?: (count: number) => void
+  now: Date
+  signal: AbortSignal
+}
+
+/** What became of a file, or in a dry run would. */
+export interface PublishedFile {
+  name: string
+  /** In bytes; undefined in a dry run where it would have to be decompressed to know. */
+  size: number | undefined
+  unchanged: boolean
+  /** It was compressed, or had compressed parts, and no longer has. */
+  decompressed: boolean
+}
+
+/** Files on their way, given up together. */
+class StagedFiles implements AsyncDisposable {
+  readonly #files: Staged[] = []
+
+  async stage(store: Store, name: string, key: string | undefined, signal: AbortSignal): Promise<Staged> {
+    const file = await store.stage(name, { key, signal })
+    this.#files.push(file)
+    return file
+  }
+
+  /** In the order in which they were staged. */
+  async commit(): Promise<void> {
+    for (const file of this.#files) await file.commit()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#files.map((file) => file[Symbol.asyncDispose]()))
+  }
+}
+
+/**
+ * Writes what has changed of an image. Nothing is put in its place before everything is whole where it goes, and the script
+ * comes last, so that no machine sees one before its files. A file of the image itself may stand at its destination.
+ * @throws ImageError or PublishError when a file is damaged or cannot be written, the signal's reason when it is aborted
+ */
+export async function publishImage(store: Store, options: PublishOptions): Promise<PublishedFile[]> {
+  const { image, sources, script, dryRun, onBytes = () => {}, signal } = options
+  const known = parseManifest((await store.readText(manifestName(image.name), signal)) ?? '')
+  const entryOf = (name: string) => known?.files.find((file) => file.name === name)
+  const planned = await runAll(
+    sources.map((source) => async (either) => ({
+      source,
+      before: await findUnchanged(store, source, entryOf(source.name), either),
+    })),
+    signal,
+  )
+  const scriptEntry = { name: script.name, ...digestText(script.text) }
+  const scriptBefore = entryOf(script.name)
+  const scriptStands =
+    scriptBefore !== undefined &&
+    sameDigest(scriptBefore, scriptEntry) &&
+    (await store.holds(script.name, scriptEntry, signal))
+
+  await using staged = new StagedFiles()
+  const fill = planned.map(({ source, before }) => async (either: AbortSignal) => {
+    if (before !== undefined) return { entry: before, decompressed: false }
+    if (dryRun) return { entry: { name: source.name, size: source.size, sha256: '' }, decompressed: false }
+    const key = store.resumes ? await sourceKey(source, either) : undefined
+    const file = await staged.stage(store, source.name, key, either)
+    return await writeSource(file, source, onBytes, either)
+  })
+  const changed = planned.filter(({ before }) => before === undefined)
+  if (!dryRun) options.onStart?.(changed.reduce((sum, { source }) => sum + source.size, 0))
+  const written = await runAll<{ entry: ManifestFile; decompressed: boolean }>(fill, signal)
+
+  const header = { version: 1 as const, ...image, made_at: options.now.toISOString() }
+  const manifest: Manifest = { ...header, files: [...written.map(({ entry }) => entry), scriptEntry] }
+  const manifestText = formatManifest(manifest)
+  const same = changed.length === 0 && scriptStands && known?.arch === image.arch && known.cmdline === image.cmdline
+  const texts = [
+    { name: manifestName(image.name), text: manifestText, unchanged: same },
+    { name: script.name, text: script.text, unchanged: scriptStands },
+  ]
+  if (!dryRun) {
+    for (const { name, text, unchanged } of texts) {
+      if (!unchanged) await (await staged.stage(store, name, undefined, signal)).write(text, signal)
+    }
+    await staged.commit()
+  }
+  return [
+    ...written.map(({ entry, decompressed }, index) => {
+      const unchanged = planned[index]?.before !== undefined
+      const unknown = dryRun && !unchanged && planned[index]?.source.convert !== undefined
+      return { name: entry.name, size: unknown ? undefined : entry.size, unchanged, decompressed }
+    }),
+    ...texts.map(({ name, text, unchanged }) => ({
+      name,
+      size: Buffer.byteLength(text),
+      unchanged,
+      decompressed: false,
+    })),
+  ]
+}

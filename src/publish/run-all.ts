@@ -1,0 +1,22 @@
+// Tasks side by side that end together.
+
+/** Runs tasks side by side. When one fails the others are aborted, and all have ended before its error is thrown. */
+export async function runAll<T>(
+  tasks: readonly ((signal: AbortSignal) => Promise<T>)[],
+  signal: AbortSignal,
+): Promise<T[]> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const settled = await Promise.allSettled(
+    tasks.map(async (task) => {
+      try {
+        return await task(either)
+      } catch (error) {
+        failed.abort(error)
+        throw error
+      }
+    }),
+  )
+  either.throwIfAborted()
+  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}

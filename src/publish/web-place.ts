@@ -1,0 +1,74 @@
+// A base URL as a place to read back from: what is asked is what iPXE asks, and the bytes are taken as they come.
+import { STATUS_CODES } from 'node:http'
+import { Agent, type Dispatcher, interceptors } from 'undici'
+import { errorCode, PublishError } from '../errors.ts'
+import type { Place } from './verify.ts'
+
+const mostRedirects = 10
+/** The longest wait for a connection, an answer, or the next bytes of one. */
+const silenceMs = 30_000
+
+const hint = 'check the URL, and that the server runs'
+
+/** The folder of a base URL. */
+export class WebPlace implements Place {
+  readonly #base: string
+  readonly #headers: Record<string, string>
+  readonly #agent = new Agent({ connect: { timeout: silenceMs }, headersTimeout: silenceMs, bodyTimeout: silenceMs })
+  readonly #dispatcher = this.#agent.compose(interceptors.redirect({ maxRedirections: mostRedirects }))
+
+  constructor(baseUrl: string) {
+    const url = new URL(baseUrl)
+    const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+    this.#headers = url.username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
+    url.username = ''
+    url.password = ''
+    this.#base = url.href.replace(/\/$/, '')
+  }
+
+  locate(name: string): string {
+    return `${this.#base}/${name}`
+  }
+
+  async open(name: string, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined> {
+    const url = this.locate(name)
+    let answer: Dispatcher.ResponseData
+    try {
+      answer = await this.#dispatcher.request({ ...split(url), method: 'GET', headers: this.#headers, signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw fetchError(url, error)
+    }
+    const { statusCode, body } = answer
+    if (statusCode === 200) return readBody(body, url, signal)
+    await body.dump()
+    if (statusCode === 404 || statusCode === 410) return undefined
+    throw new PublishError(
+      `"${url}" cannot be fetched: the server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd(),
+      { hint },
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+function split(url: string): { origin: string; path: string } {
+  const { origin, pathname, search } = new URL(url)
+  return { origin, path: pathname + search }
+}
+
+async function* readBody(body: AsyncIterable<Buffer>, url: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* body
+  } catch (error) {
+    signal.throwIfAborted()
+    throw fetchError(url, error)
+  }
+}
+
+function fetchError(url: string, error: unknown): PublishError {
+  const why = errorCode(error) ?? (error instanceof Error ? error.message : String(error))
+  return new PublishError(`"${url}" cannot be fetched (${why})`, { hint, cause: error })
+}

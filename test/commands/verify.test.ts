@@ -1,0 +1,154 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { makeImage } from '../helpers/image.ts'
+import { runToEnd } from '../helpers/io.ts'
+import { makeFolder } from '../image/folder.ts'
+
+let out = ''
+
+beforeEach(async () => {
+  out = await makeFolder()
+  await using image = await makeImage()
+  const pushed = ['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out, image.prefix]
+  expect((await runToEnd(pushed)).code).toBe(0)
+})
+
+async function listen(handler: RequestListener): Promise<string> {
+  const server = createServer(handler).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await new Promise((resolve) => server.once('listening', resolve))
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Any static server: a file's bytes or 404. */
+const serveFolder: RequestListener = (request, response) => {
+  void readFile(join(out, request.url ?? '')).then(
+    (bytes) => response.end(bytes),
+    () => response.writeHead(404).end('not here'),
+  )
+}
+
+const spoil = async (name: string, change: (bytes: Buffer) => Buffer) => {
+  const path = join(out, name)
+  await writeFile(path, change(await readFile(path)))
+}
+
+describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
+  const verify = async () => await runToEnd(['verify', kind === 'folder' ? out : await listen(serveFolder), 'demo'])
+
+  it('finds what was pushed', async () => {
+    const { code, stdout, stderr } = await verify()
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr.split('\n')).toEqual([
+      'demo-kernel  4.1 kB, as it was pushed',
+      'demo-initrd.img  10.0 kB, as it was pushed',
+      expect.stringMatching(/^demo-equinixmetal\.ipxe  \d+ bytes, as it was pushed$/),
+      expect.stringMatching(/^demo for x86_64, pushed \S+Z: all 3 files are right$/),
+      '',
+    ])
+  })
+
+  it.each<[string, () => Promise<void>, RegExp]>([
+    [
+      'a byte',
+      () => spoil('demo-initrd.img', (b) => Buffer.from(b.fill(8, 5000, 5001))),
+      /demo-initrd.img" has other content than was pushed/,
+    ],
+    [
+      'an end that is missing',
+      () => spoil('demo-kernel', (b) => b.subarray(0, -1)),
+      /demo-kernel" has 4095 bytes, not 4096/,
+    ],
+    ['a file that is missing', () => rm(join(out, 'demo-equinixmetal.ipxe')), /demo-equinixmetal.ipxe" does not exist/],
+  ])('finds %s', async (_, change, expected) => {
+    await change()
+    const { code, stderr } = await verify()
+    expect(code).toBe(5)
+    expect(stderr).toMatch(expected)
+    expect(stderr).toMatch(/metalkit: push: 1 of 3 files of "demo" are not what was pushed; /)
+  })
+
+  it.each<[string, () => Promise<void>, RegExp]>([
+    ['no manifest', () => rm(join(out, 'demo.json')), /demo.json" does not exist; push the image there/],
+    [
+      'something else',
+      () => writeFile(join(out, 'demo.json'), '{"version":2}'),
+      /demo.json" is not the manifest of an image/,
+    ],
+    [
+      'a way out',
+      () => spoil('demo.json', (b) => Buffer.from(b.toString().replace('demo-kernel', '../demo-kernel'))),
+      /demo.json" is not the manifest/,
+    ],
+  ])('refuses %s', async (_, change, expected) => {
+    await change()
+    const { code, stderr } = await verify()
+    expect(code).toBe(5)
+    expect(stderr).toMatch(expected)
+  })
+})
+
+describe('verify over HTTP', () => {
+  it('follows redirects and logs in, and takes the bytes as they are', async () => {
+    const asked: (string | undefined)[] = []
+    const url = await listen((request, response) => {
+      asked.push(request.headers.authorization)
+      if (request.url?.startsWith('/old/')) {
+        response.writeHead(302, { location: request.url.slice(4) }).end()
+        return
+      }
+      response.setHeader('content-encoding', 'gzip')
+      serveFolder(request, response)
+    })
+    const { code } = await runToEnd(['verify', `${url.replace('//', '//me:a%20b@')}/old/`, 'demo'])
+    expect(code).toBe(0)
+    expect(asked[0]).toBe(`Basic ${Buffer.from('me:a b').toString('base64')}`)
+  })
+
+  it.each<[string, RequestListener, RegExp]>([
+    [
+      'an answer that is no file',
+      (_, response) => response.writeHead(503).end(),
+      /demo.json" cannot be fetched: the server answered 503 Service Unavailable/,
+    ],
+    [
+      'a connection that breaks',
+      (request) => request.socket.destroy(),
+      /demo.json" cannot be fetched \(UND_ERR_SOCKET\)/,
+    ],
+  ])('says what is wrong: %s', async (_, handler, expected) => {
+    const { code, stderr } = await runToEnd(['verify', await listen(handler), 'demo'])
+    expect(code).toBe(5)
+    expect(stderr).toMatch(expected)
+  })
+
+  it('notices a body that ends too early', async () => {
+    const url = await listen((request, response) => {
+      if (request.url === '/demo.json') serveFolder(request, response)
+      else response.writeHead(200, { 'content-length': 4096 }).write('short', () => response.destroy())
+    })
+    const { code, stderr } = await runToEnd(['verify', url, 'demo'])
+    expect(code).toBe(5)
+    expect(stderr).toMatch(/demo-kernel" cannot be fetched/)
+  })
+})
+
+it('says nothing to script that reads stdout, and touches nothing', async () => {
+  const before = await readdir(out)
+  expect((await runToEnd(['verify', out, 'demo', '-q'])).stderr).toBe('')
+  expect(await readdir(out)).toEqual(before)
+})
+
+it.each([
+  [
+    'sftp://host/srv',
+    'usage: "sftp://host/srv" is neither a folder nor the URL that machines fetch from; give the base URL, http or https',
+  ],
+  ['http://', 'usage: "http://" is not a URL; write it as http://host[:port]/path'],
+])('refuses %s', async (place, line) => {
+  expect(await runToEnd(['verify', place, 'demo'])).toEqual({ code: 2, stdout: '', stderr: `metalkit: ${line}\n` })
+})

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { parseDestination } from '../../src/publish/destination.ts'
+
+const sftp = { kind: 'sftp', user: undefined, host: 'host', port: undefined, path: '/srv' }
+
+describe('parseDestination', () => {
+  it.each([
+    ['./out', './out'],
+    ['/srv/www', '/srv/www'],
+    ['a b?c#d%20', 'a b?c#d%20'],
+    ['./a:b', './a:b'],
+    ['file:///srv/www', '/srv/www'],
+    ['FILE:///srv/a%20b', '/srv/a b'],
+    ['file:/srv', '/srv'],
+    ['file://localhost/srv', '/srv'],
+  ])('%s is the folder %s', (text, path) => {
+    expect(parseDestination(text)).toEqual({ kind: 'folder', path })
+  })
+
+  it.each([
+    ['sftp://host/srv', sftp],
+    ['sftp://host/srv/', sftp],
+    ['SFTP://me@host:2222/~/a%20b', { ...sftp, user: 'me', port: 2222, path: '/~/a b' }],
+    ['sftp://[::1]:22/srv', { ...sftp, host: '::1', port: 22 }],
+    ['sftp://host', { ...sftp, path: '/~' }],
+    ['sftp://host/', { ...sftp, path: '/' }],
+    ['s3://bucket', { kind: 's3', bucket: 'bucket', prefix: '' }],
+    ['S3://bucket/a/b/', { kind: 's3', bucket: 'bucket', prefix: 'a/b' }],
+  ])('%s', (text, expected) => {
+    expect(parseDestination(text)).toEqual(expected)
+  })
+
+  it.each([
+    ['', '--destination "" is empty'],
+    ['ftp://host/srv', '--destination "ftp://host/srv" has a scheme that is not known (ftp:)'],
+    ['sftp:srv', '--destination "sftp:srv" is not the URL of a folder'],
+    ['sftp://me:secret@host/srv', '--destination has a password'],
+    ['sftp://host/a?b', '--destination "sftp://host/a?b" has a query or a fragment'],
+    ['sftp://host/%zz', '--destination "sftp://host/%zz" has a % that begins no character'],
+    ['s3://', '--destination "s3://" does not name a bucket'],
+    ['s3://bucket/a?b', '--destination "s3://bucket/a?b" does not name a bucket'],
+    ['file://host/srv', '--destination "file://host/srv" is on another computer ("host")'],
+    ['file:out', '--destination "file:out" is not the URL of a folder'],
+    ['file:///a%2Fb', '--destination "file:///a%2Fb" is not the URL of a folder'],
+    ['file://[/srv', '--destination "file://[/srv" is not the URL of a folder'],
+    ['file:///srv?x', '--destination "file:///srv?x" has a query or a fragment'],
+  ])('refuses %j', (text, message) => {
+    expect(() => parseDestination(text)).toThrow(expect.objectContaining({ name: 'UsageError', message }))
+  })
+})
