@@ -13,9 +13,7 @@ import {
   UsageError,
 } from './errors.ts'
 import { createReporter, type Io } from './io.ts'
-import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions } from './options.ts'
-
-type Texts = Partial<Record<FlagName, string>>
+import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions, type Texts } from './options.ts'
 
 /** What help says of a flag: text, variables, key in metal.yaml, default. */
 function describeFlag(flag: Flag): string {
@@ -34,6 +32,12 @@ function optionOf(name: FlagName): Option {
     `${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name} <${flag.placeholder ?? 'bool'}>`,
     describeFlag(flag),
   )
+  if (flag.kind === 'list') {
+    return option.argParser((text: string, before: unknown) => [
+      ...(Array.isArray(before) ? before.map(String) : []),
+      text,
+    ])
+  }
   return flag.kind === 'count'
     ? option.argParser((text: string, before: string | undefined) =>
         text === '+1' ? String(Number(before ?? 0) + 1) : text,
@@ -47,6 +51,7 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
   for (const name of names) {
     const text: unknown = program.getOptionValue(optionOf(name).attributeName())
     if (typeof text === 'string') texts[name] = text
+    else if (Array.isArray(text)) texts[name] = text.map(String)
   }
   return texts
 }

@@ -9,7 +9,8 @@ export interface Flag<T = unknown> {
   short?: string
   /** What the value is called in help; absent for a boolean or a counter. */
   placeholder?: string
-  kind: 'value' | 'boolean' | 'count'
+  /** Of a 'value' the last one given counts, of a 'list' all; a variable gives one element. */
+  kind: 'value' | 'list' | 'boolean' | 'count'
   /** Environment variables, the first set one counts. An empty one is as good as unset. */
   env: readonly string[]
   /** Key in metal.yaml. */
@@ -21,7 +22,7 @@ export interface Flag<T = unknown> {
   /** A secret is never quoted. */
   secret?: boolean
   help: string
-  /** Parses the text or throws a Refusal. */
+  /** Parses the text or throws a Refusal; of a list, one element's text into a list of one. */
   parse: (text: string) => T
 }
 
@@ -46,6 +47,10 @@ function value<T>(spec: Spec<T> & { fallback: string; placeholder: string }, par
 function value<T>(spec: Spec<T> & { placeholder: string }, parse: (text: string) => T): Flag<T | undefined>
 function value<T>(spec: Spec<T>, parse: (text: string) => T): Flag<T | undefined> {
   return { ...spec, kind: 'value', env: envOf(spec), parse }
+}
+
+function list<T>(spec: Spec<T[]> & { placeholder: string }, parse: (text: string) => T): Flag<T[]> {
+  return { ...spec, kind: 'list', env: envOf(spec), parse: (text) => [parse(text)] }
 }
 
 function boolean(spec: Spec<boolean> & { fallback: 'true' | 'false' }): Flag<boolean>
@@ -159,6 +164,24 @@ function parsePattern(text: string): RegExp {
   }
 }
 
+/** Text to type: `\r` is the return key, and the other escapes of JavaScript's strings mean what they mean there. */
+function parseKeys(text: string): string {
+  const named: Record<string, string> = { r: '\r', n: '\n', t: '\t', b: '\b', e: '\u001b', '\\': '\\' }
+  return text.replaceAll(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|$)/gs, (_, code: string) => {
+    const character = code.length > 1 ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : named[code]
+    if (character === undefined) throw new Refusal(`holds "\\${code}", which is no key`, 'write a backslash as \\\\')
+    return character
+  })
+}
+
+/** A fingerprint as ssh-keygen -l prints it. */
+function parseFingerprint(text: string): string {
+  if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text)) {
+    throw new Refusal('is not a fingerprint', 'write it as ssh-keygen -l prints it: SHA256: and 43 characters')
+  }
+  return text.slice(0, 50)
+}
+
 function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
   return (text) => {
     const found = choices.find((choice) => choice === text)
@@ -260,18 +283,67 @@ export const flags = {
     { name: 'sos', placeholder: 'host[:port]', computed: "the device's", help: 'Serial-over-SSH host of the console' },
     parseHost(22),
   ),
-  identity: value(
-    { name: 'identity', placeholder: 'file', computed: 'agent, then ~/.ssh', help: 'private key for the console' },
+  identity: list(
+    {
+      name: 'identity',
+      placeholder: 'file',
+      computed: "agent, then ssh's files",
+      help: 'private key for the console; repeatable',
+    },
     parseText,
   ),
   knownHosts: value(
     { name: 'known-hosts', placeholder: 'file', computed: '~/.ssh/known_hosts', help: 'host keys the console trusts' },
     parseText,
   ),
-  waitFor: value(
-    { name: 'wait-for', placeholder: 'regex', help: 'end with success when the console shows it' },
+  hostKeyPolicy: value(
+    {
+      name: 'host-key-policy',
+      placeholder: 'policy',
+      fallback: 'ask',
+      help: 'an unknown console host: ask (without a terminal refuse), or accept-new',
+    },
+    oneOf('ask', 'accept-new'),
+  ),
+  hostKey: list(
+    {
+      name: 'host-key',
+      placeholder: 'SHA256:…',
+      help: "fingerprint of the console host's key, trusted without known_hosts; repeatable",
+    },
+    parseFingerprint,
+  ),
+  waitFor: list(
+    {
+      name: 'wait-for',
+      placeholder: 'regex',
+      help: 'end with success when the console shows it; repeated: all of them, in this order',
+    },
     parsePattern,
   ),
+  failOn: list(
+    {
+      name: 'fail-on',
+      placeholder: 'regex',
+      help: 'end with exit code 8 when the console shows it; repeatable',
+    },
+    parsePattern,
+  ),
+  noDefaultFailures: boolean({
+    name: 'no-default-failures',
+    fallback: 'false',
+    help: 'without a terminal or with --wait-for, do not end on a kernel panic or a failed boot',
+  }),
+  on: list(
+    { name: 'on', placeholder: 'regex', help: 'when the console shows it, type the --send after it; repeatable' },
+    parsePattern,
+  ),
+  send: list(
+    { name: 'send', placeholder: 'text', help: 'what to type after the --on before it; \\r is the return key' },
+    parseKeys,
+  ),
+  log: value({ name: 'log', placeholder: 'file', help: "keep the console's raw bytes there" }, parseText),
+  record: value({ name: 'record', placeholder: 'file', help: 'record the console there, for asciinema' }, parseText),
   timeout: value(
     {
       name: 'timeout',
@@ -390,16 +462,20 @@ export function normaliseArgs(argv: readonly string[]): string[] {
       rest.push(name.length > 1 ? `-${arg.replace(/^-+/, '-')}` : arg)
     } else {
       const next = argv[i + 1]
+      const takesText = flag.kind === 'value' || flag.kind === 'list'
       const text = repeated
         ? String(name.length)
-        : (inline ?? (flag.kind === 'value' ? next : flag.kind === 'count' ? '+1' : 'true'))
-      if (inline === undefined && flag.kind === 'value') i++
+        : (inline ?? (takesText ? next : flag.kind === 'count' ? '+1' : 'true'))
+      if (inline === undefined && takesText) i++
       const target = globals.has(flag) ? front : rest
       target.push(text === undefined ? `--${flag.name}` : `--${flag.name}=${text}`)
     }
   }
   return [...front, ...rest, ...argv.slice(i)]
 }
+
+/** What stood on the command line, by flag name in code; of a list all elements. */
+export type Texts = Partial<Record<FlagName, string | readonly string[]>>
 
 /** Where the text of a value came from, as errors name it. */
 type Source = { label: string; text: string }
@@ -430,13 +506,21 @@ function parseSource(flag: Flag, source: Source): unknown {
  */
 export async function resolveOptions<N extends FlagName>(
   names: readonly N[],
-  given: Partial<Record<FlagName, string>>,
+  given: Texts,
   env: Record<string, string | undefined>,
 ): Promise<Options<N>> {
   const values: Partial<Record<FlagName, unknown>> = {}
   for (const name of names) {
     const flag: Flag = flags[name]
-    let source = find(flag, given[name], env)
+    const texts = given[name]
+    if (flag.kind === 'list') {
+      const elements = [texts ?? find(flag, undefined, env) ?? []].flat()
+      values[name] = elements.flatMap((one) =>
+        parseSource(flag, typeof one === 'string' ? { label: `--${flag.name}`, text: one } : one),
+      )
+      continue
+    }
+    let source = find(flag, typeof texts === 'string' ? texts : texts?.at(-1), env)
     if (source === undefined && flag.config !== undefined) {
       const { readConfig } = await import('./config.ts')
       const { path, values: config } = await readConfig(env)

@@ -73,9 +73,32 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_SOS'],
     fallback: undefined,
   },
-  identity: { flag: ['k1', 'k1'], env: ['k2', 'k2'], variables: ['METAL_IDENTITY'], fallback: undefined },
+  identity: { flag: ['k1', ['k1']], env: ['k2', ['k2']], variables: ['METAL_IDENTITY'], fallback: [] },
   knownHosts: { flag: ['f1', 'f1'], env: ['f2', 'f2'], variables: ['METAL_KNOWN_HOSTS'], fallback: undefined },
-  waitFor: { flag: ['log.n', /log.n/m], env: ['up', /up/m], variables: ['METAL_WAIT_FOR'], fallback: undefined },
+  hostKeyPolicy: {
+    flag: ['accept-new', 'accept-new'],
+    env: ['accept-new', 'accept-new'],
+    variables: ['METAL_HOST_KEY_POLICY'],
+    fallback: 'ask',
+  },
+  hostKey: {
+    flag: [`SHA256:${'a'.repeat(43)}`, [`SHA256:${'a'.repeat(43)}`]],
+    env: [`SHA256:${'b'.repeat(43)}=`, [`SHA256:${'b'.repeat(43)}`]],
+    variables: ['METAL_HOST_KEY'],
+    fallback: [],
+  },
+  waitFor: { flag: ['log.n', [/log.n/m]], env: ['up', [/up/m]], variables: ['METAL_WAIT_FOR'], fallback: [] },
+  failOn: { flag: ['pan.c', [/pan.c/m]], env: ['no', [/no/m]], variables: ['METAL_FAIL_ON'], fallback: [] },
+  noDefaultFailures: {
+    flag: ['true', true],
+    env: ['1', true],
+    variables: ['METAL_NO_DEFAULT_FAILURES'],
+    fallback: false,
+  },
+  on: { flag: ['in:', [/in:/m]], env: ['as:', [/as:/m]], variables: ['METAL_ON'], fallback: [] },
+  send: { flag: ['root\\r', ['root\r']], env: ['\\x03\\\\', ['\u0003\\']], variables: ['METAL_SEND'], fallback: [] },
+  log: { flag: ['a.log', 'a.log'], env: ['b.log', 'b.log'], variables: ['METAL_LOG'], fallback: undefined },
+  record: { flag: ['a.cast', 'a.cast'], env: ['b.cast', 'b.cast'], variables: ['METAL_RECORD'], fallback: undefined },
   timeout: { flag: ['1h30m', 5_400_000], env: ['90s', 90_000], variables: ['METAL_TIMEOUT'], fallback: 1_800_000 },
   ttl: { flag: ['2h', 7_200_000], env: ['90s', 90_000], variables: ['METAL_TTL'], fallback: undefined },
   idFile: { flag: ['a.id', 'a.id'], env: ['b.id', 'b.id'], variables: ['METAL_ID_FILE'], fallback: undefined },
@@ -196,6 +219,10 @@ describe('values that are refused', () => {
       '(',
       '--wait-for "(" is not a regular expression (Invalid regular expression: /(/m: Unterminated group)',
     ],
+    ['send', 'a\\q', '--send "a\\\\q" holds "\\q", which is no key'],
+    ['send', 'a\\', '--send "a\\\\" holds "\\", which is no key'],
+    ['hostKey', 'MD5:00', '--host-key "MD5:00" is not a fingerprint'],
+    ['hostKeyPolicy', 'no', '--host-key-policy "no" is not known'],
     ['hostname', 'my_host', '--hostname "my_host" is not a host name'],
     ['hostname', '-a', '--hostname "-a" is not a host name'],
     ['verbose', 'x', '--verbose "x" is not a level'],
@@ -203,6 +230,12 @@ describe('values that are refused', () => {
     ['device', '../users', '--device "../users" is not an id'],
   ])('%s %j', async (name, text, message) => {
     await expect(resolveOptions([name], { [name]: text }, {})).rejects.toMatchObject({ name: 'UsageError', message })
+  })
+
+  test('of a list every element counts, in its order, and before the variable', async () => {
+    const env = { METAL_ON: 'z' }
+    expect(await resolveOptions(['on'], { on: ['a', 'b'] }, env)).toEqual({ on: [/a/m, /b/m] })
+    await expect(resolveOptions(['on'], { on: ['a', '('] }, {})).rejects.toThrow('--on "(" is not a regular expression')
   })
 
   test('the variable is named where the value came from it', async () => {
@@ -240,6 +273,10 @@ test.each([
   [
     ['run', '-v', 'x', '-q'],
     ['--verbose=+1', '--quiet=true', 'run', 'x'],
+  ],
+  [
+    ['-on', 'a', '-send=b', '--no-default-failures'],
+    ['--on=a', '--send=b', '--no-default-failures=true'],
   ],
   [['-vv'], ['--verbose=2']],
   [['--verbose=2'], ['--verbose=2']],

@@ -44,7 +44,7 @@ export async function prepareConsole(
     loadIdentities({
       home,
       report: context.report,
-      ...(options.identity === undefined ? {} : { identityFile: options.identity }),
+      ...(options.identity[0] === undefined ? {} : { identityFile: options.identity[0] }),
       ...(agentSocket ? { agentSocket } : {}),
     }),
   ])
@@ -124,7 +124,10 @@ export async function holdConsole(
   context: Context,
 ): Promise<void> {
   const { report, stdin } = context
-  const { waitFor, timeout: timeoutMs } = options
+  const {
+    waitFor: [waitFor],
+    timeout: timeoutMs,
+  } = options
   const ends = new AbortController()
   const signals = [context.signal, ends.signal]
   const timer = waitFor === undefined ? undefined : AbortSignal.timeout(timeoutMs)

@@ -2,12 +2,12 @@ import type { Context } from '../io.ts'
 import { MetalClient } from '../metal/client.ts'
 import { requireOption } from '../options.ts'
 import { holdConsole, prepareConsole, sosAddress } from './attach.ts'
-import type { AttachOptions } from './index.ts'
+import type { ConsoleOptions } from './index.ts'
 
 /** `console <device id>`: the console of a machine that already runs. */
 export async function execute(
   [id = '']: readonly (string | undefined)[],
-  options: AttachOptions,
+  options: ConsoleOptions,
   context: Context,
 ): Promise<void> {
   const token = requireOption('apiKey', options.apiKey)

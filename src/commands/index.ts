@@ -35,6 +35,28 @@ function command<const N extends FlagName>(declaration: Command<N>): Command<N> 
   return declaration
 }
 
+/** The flags of every command that holds a console. */
+const consoleFlags = [
+  'waitFor',
+  'failOn',
+  'noDefaultFailures',
+  'on',
+  'send',
+  'timeout',
+  'log',
+  'record',
+  'json',
+  'apiKey',
+  'apiUrl',
+  'sos',
+  'identity',
+  'knownHosts',
+  'hostKeyPolicy',
+  'hostKey',
+] as const satisfies readonly FlagName[]
+/** The options of every command that holds a console. */
+export type ConsoleOptions = Options<(typeof consoleFlags)[number]>
+
 const runFlags = [
   'baseUrl',
   'serve',
@@ -48,17 +70,10 @@ const runFlags = [
   'device',
   'keep',
   'console',
-  'waitFor',
-  'timeout',
   'ttl',
   'idFile',
-  'json',
-  'apiKey',
   'projectId',
-  'apiUrl',
-  'sos',
-  'identity',
-  'knownHosts',
+  ...consoleFlags,
 ] as const satisfies readonly FlagName[]
 /** The options `run` is given. */
 export type RunOptions = Options<(typeof runFlags)[number]>
@@ -133,29 +148,17 @@ const serve = command({
   load: () => import('./serve.ts'),
 })
 
-const attachFlags = [
-  'waitFor',
-  'timeout',
-  'json',
-  'apiKey',
-  'apiUrl',
-  'sos',
-  'identity',
-  'knownHosts',
-] as const satisfies readonly FlagName[]
-/** The options `console` is given. */
-export type AttachOptions = Options<(typeof attachFlags)[number]>
-
 const attach = command({
   words: 'console',
   summary: 'attach to the serial console of a machine that already runs',
   description:
     "Attaches to a machine's serial console over SSH (SOS). At a terminal, ~. on a new line leaves and ~? helps.",
   arguments: [{ name: 'device', help: 'id of the machine' }],
-  flags: attachFlags,
+  flags: consoleFlags,
   examples: [
     'metalkit console 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
-    "metalkit console -wait-for 'login:' 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
+    "metalkit console -wait-for 'login:' -log boot.log 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
+    "metalkit console -on 'login:' -send 'root\\r' -wait-for '# $' 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
   ],
   load: () => import('./console.ts'),
 })
