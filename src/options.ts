@@ -401,6 +401,16 @@ export const flags = {
     },
     oneOf('auto', 'qemu', 'simulated'),
   ),
+  fault: value(
+    {
+      name: 'fault',
+      placeholder: 'faults',
+      env: ['METAL_LAB_FAULT'],
+      fallback: '',
+      help: 'what is to go wrong, such as "create:drop-after, get:429 retry-after=1 x3"',
+    },
+    parseText,
+  ),
   labPort: value(
     {
       name: 'port',

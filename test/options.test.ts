@@ -121,6 +121,12 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_LAB_MACHINES'],
     fallback: 'auto',
   },
+  fault: {
+    flag: ['get:500 x1', 'get:500 x1'],
+    env: ['create:429', 'create:429'],
+    variables: ['METAL_LAB_FAULT'],
+    fallback: '',
+  },
   labPort: {
     flag: [':1', address('', 1)],
     env: [':2', address('', 2)],

@@ -192,7 +192,7 @@ const rm = command({
   load: () => import('./rm.ts'),
 })
 
-const labFlags = ['machines', 'labPort', 'sosPort'] as const satisfies readonly FlagName[]
+const labFlags = ['machines', 'fault', 'labPort', 'sosPort'] as const satisfies readonly FlagName[]
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlags)[number]>
 

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path'
 import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { labEnvironment } from '../lab/environment.ts'
+import { parseFaults } from '../lab/faults.ts'
 import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
 import { type Lab, startLab } from '../lab/lab.ts'
 import type { MachineDriver } from '../lab/machines/driver.ts'
@@ -85,6 +86,8 @@ export async function execute(
     })
   }
   if (word === 'env') return await printEnvironment(context)
+  const faults = parseFaults(options.fault)
+  for (const { text } of faults) report.info(`fault     ${text}`)
   const words = command.filter((one) => one !== undefined)
   const isForCommand = words.length > 0
   if (isForCommand) {
@@ -101,7 +104,7 @@ export async function execute(
   const sosListen = listenOn(options.sosPort, isForCommand ? 0 : 7022)
   warnOfNeighbours('API', listen, context)
   warnOfNeighbours('SOS', sosListen, context)
-  await using lab = await startLab({ listen, sosListen, driver, stateFolder, report })
+  await using lab = await startLab({ listen, sosListen, driver, stateFolder, faults, report })
   const environment = labEnvironment(lab)
   await using _record = await recordLab(stateFolder, environment)
 

@@ -5,6 +5,7 @@ import { startApiServer } from './api/server.ts'
 import type { ApiServer } from './api/server.ts'
 import { createCloud, keyLinesOf } from './cloud.ts'
 import type { Device } from './device.ts'
+import { type Fault, FaultPlan } from './faults.ts'
 import { createKeyRecord } from './key-record.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { MachineDriver } from './machines/driver.ts'
@@ -32,6 +33,8 @@ export interface Lab extends AsyncDisposable {
   /** A known_hosts file that has the SOS's key. */
   knownHostsPath: string
   machines: MachineDriver['kind']
+  /** What goes wrong in it. */
+  faults: FaultPlan
 }
 
 /** What a lab is made of. */
@@ -42,6 +45,8 @@ export interface LabParts {
   /** Keys are kept here; made where it is missing. */
   stateFolder: string
   pace?: Pace
+  /** What is to go wrong from the start. */
+  faults?: readonly Fault[] | undefined
   report: Reporter
 }
 
@@ -72,7 +77,8 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
     report,
   })
-  const handle = createHandler(cloud, lifecycle, bootUrlOf)
+  const faults = new FaultPlan(parts.faults)
+  const handle = createHandler(cloud, lifecycle, bootUrlOf, faults)
   const api: ApiServer = await startApiServer(parts.listen, handle, report)
   const apiHost = reachableHost(parts.listen.host)
   origin = `http://${apiHost.includes(':') ? `[${apiHost}]` : apiHost}:${String(api.port)}`
@@ -84,7 +90,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   }
   let sos: Awaited<ReturnType<typeof startSos>>
   try {
-    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, report })
+    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report })
   } catch (error) {
     await api[Symbol.asyncDispose]()
     throw error
@@ -98,6 +104,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     userKeyPath: keys.userKeyPath,
     knownHostsPath: keys.knownHostsPath,
     machines: driver.kind,
+    faults,
     async [Symbol.asyncDispose]() {
       // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
       await api[Symbol.asyncDispose]()

@@ -4,7 +4,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import { errorCode, LabError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import type { FaultPlan } from './faults.ts'
 import type { SerialPort } from './serial-port.ts'
+import { playSosFault } from './sos-faults.ts'
 
 /** What the SOS needs to know of a device. */
 export interface SosPort {
@@ -20,6 +22,8 @@ export interface SosParts {
   /** Private key in PEM or OpenSSH format. */
   hostKey: string
   findPort: (deviceId: string) => SosPort | undefined
+  /** What is to go wrong with connections. */
+  faults?: FaultPlan
   report: Reporter
 }
 
@@ -124,17 +128,20 @@ export async function startSos(parts: SosParts): Promise<Sos> {
   const { host, port } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
-  ssh.on('connection', (client) => {
+  const serve = (client: Connection) => {
     clients.add(client)
     client.on('close', () => clients.delete(client))
     serveClient(client, parts)
-  })
+  }
+  ssh.on('connection', serve)
   // Each typed character comes back as a packet of its own; without noDelay typing lags.
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    ssh.injectSocket(socket)
+    const fault = parts.faults?.takeSos()
+    if (fault === undefined) ssh.injectSocket(socket)
+    else void playSosFault(fault, socket, { hostKey: parts.hostKey, algorithms, serve })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: Error) => {

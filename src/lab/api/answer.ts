@@ -1,11 +1,15 @@
 // What the server says, as data; the API's own error shapes: `error` for one reason, `errors` for a refused body.
 
+import type { Mishap } from '../fault-kinds.ts'
+
 /** An answer before it is sent: JSON, plain text, or nothing. */
 export interface Answer {
   status: number
   json?: unknown
   text?: string
   headers?: Record<string, string>
+  /** What is to happen to it on its way; without lastsMs the slow ones last until the client goes. */
+  mishap?: { kind: Mishap; lastsMs?: number | undefined }
 }
 
 /** 200 with JSON. */

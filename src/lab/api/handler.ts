@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 
 import type { Cloud } from '../cloud.ts'
 import type { Device } from '../device.ts'
+import type { FaultPlan } from '../faults.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { accountRoutes } from './account-routes.ts'
 import { unauthorized } from './answer.ts'
@@ -10,6 +11,7 @@ import type { Answer } from './answer.ts'
 import { bootRoutes } from './boot-routes.ts'
 import { apiPrefix } from './catalogue-view.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { faultRoutes, playFaults } from './fault-layer.ts'
 import { keyRoutes } from './key-routes.ts'
 import type { Handler } from './request.ts'
 import { createRouter } from './router.ts'
@@ -32,20 +34,22 @@ function requireToken(token: string, next: Handler<Answer>): Handler<Answer> {
 }
 
 /**
- * The handler of the lab's server: the API below /metal/v1, the boot server below /boot. A layer that plays faults belongs
- * around `api`, inside or outside `requireToken`.
+ * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
  */
 export function createHandler(
   cloud: Cloud,
   lifecycle: Lifecycle,
   bootUrlOf: (device: Device) => string,
+  faults: FaultPlan,
 ): Handler<Answer> {
   const api = requireToken(
     cloud.token,
-    createRouter([...accountRoutes(cloud), ...keyRoutes(cloud), ...deviceRoutes(cloud, lifecycle)]),
+    playFaults(faults, createRouter([...accountRoutes(cloud), ...keyRoutes(cloud), ...deviceRoutes(cloud, lifecycle)])),
   )
+  const control = requireToken(cloud.token, createRouter(faultRoutes(faults)))
   const boot = createRouter(bootRoutes(cloud, lifecycle, bootUrlOf))
   return (request) => {
+    if (request.path.startsWith('/lab/')) return control(request)
     if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)
     return api({ ...request, path: request.path.slice(apiPrefix.length) })
   }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { errorCode, LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
@@ -13,6 +14,35 @@ import type { Handler } from './request.ts'
 /** A server that listens. Disposing it ends the connections too. */
 export interface ApiServer extends AsyncDisposable {
   port: number
+}
+
+/** Ends the wait for a slow answer when its time is over or the client goes. */
+async function waitOut(response: ServerResponse, lastsMs: number | undefined): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  await sleep(lastsMs ?? 2 ** 31 - 1, undefined, { signal: gone.signal }).catch(() => {})
+}
+
+/** Sends an answer as its mishap has it. */
+async function sendBadly(response: ServerResponse, answer: Answer): Promise<void> {
+  const { mishap, ...well } = answer
+  if (mishap === undefined) return send(response, well)
+  const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
+  const half = text.slice(0, text.length / 2)
+  const isSlow = mishap.kind === 'late' || (mishap.kind === 'halting' && text === '')
+  if (mishap.kind === 'dropped' || (mishap.kind === 'cut' && text === '')) response.destroy()
+  else if (mishap.kind === 'truncated') {
+    send(response, { status: answer.status, text: half, headers: { 'content-type': 'application/json' } })
+  } else if (isSlow) {
+    await waitOut(response, mishap.lastsMs)
+    if (!response.destroyed) send(response, well)
+  } else {
+    response.writeHead(answer.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+    await new Promise((resolve) => response.write(half, resolve))
+    if (mishap.kind === 'cut') return void response.destroy()
+    await waitOut(response, mishap.lastsMs)
+    response.end(text.slice(half.length))
+  }
 }
 
 /** Sends an answer whole, with its length. */
@@ -47,8 +77,10 @@ async function respond(
     report.warn(`lab: ${line} failed: ${error instanceof Error ? error.message : String(error)}`)
     answer = refuse(500, 'Oh snap, something went wrong!')
   }
-  send(response, answer)
-  report.debug(`lab: ${line} ${String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`)
+  report.debug(
+    `lab: ${line} ${answer.mishap?.kind ?? String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`,
+  )
+  await sendBadly(response, answer)
 }
 
 /**

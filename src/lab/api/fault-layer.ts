@@ -1,0 +1,61 @@
+// A layer around the API that plays faults, and the routes by which they are switched while the lab runs.
+import { describeError, UsageError } from '../../errors.ts'
+import { apiFaults, type Step } from '../fault-kinds.ts'
+import { type FaultPlan, parseFaults } from '../faults.ts'
+import { type Answer, noContent, ok, refuse } from './answer.ts'
+import type { ApiRequest, Handler } from './request.ts'
+import type { Route } from './router.ts'
+
+const stepPatterns: readonly (readonly [RegExp, Step])[] = [
+  [/^POST \/projects\/[^/]+\/devices$/, 'create'],
+  [/^GET \/projects\/[^/]+\/devices$/, 'list'],
+  [/^GET \/devices\/[^/]+$/, 'get'],
+  [/^GET \/devices\/[^/]+\/events$/, 'events'],
+  [/^(PUT|PATCH) \/devices\/[^/]+$/, 'update'],
+  [/^POST \/devices\/[^/]+\/actions$/, 'action'],
+  [/^DELETE \/devices\/[^/]+$/, 'delete'],
+]
+
+/** The step that a request is; undefined for one that no fault spoils. */
+export function stepOf({ method, path }: Pick<ApiRequest, 'method' | 'path'>): Step | undefined {
+  const line = `${method} ${path}`
+  return stepPatterns.find(([pattern]) => pattern.test(line))?.[1]
+}
+
+/** Plays the faults that are due, and hands on every other request. */
+export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answer> {
+  return async (request) => {
+    const step = stepOf(request)
+    const fault = step === undefined ? undefined : plan.take(step)
+    const kind = apiFaults.get(fault?.kind ?? '')
+    if (fault === undefined || kind === undefined) return await next(request)
+    if ('mishap' in kind) {
+      return { ...(await next(request)), mishap: { kind: kind.mishap, lastsMs: fault.lastsMs } }
+    }
+    const { retryAfterSeconds: seconds } = fault
+    if (seconds === undefined) return kind.instead
+    return { ...kind.instead, headers: { ...kind.instead.headers, 'retry-after': String(seconds) } }
+  }
+}
+
+/** `PUT /lab/faults` with the text of faults, `GET` and `DELETE`. */
+export function faultRoutes(plan: FaultPlan): Route[] {
+  const set = (text: string): Answer => {
+    try {
+      plan.set(parseFaults(text))
+      return ok({ faults: plan.list() })
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      return refuse(422, describeError(error))
+    }
+  }
+  const clear = (): Answer => {
+    plan.set([])
+    return noContent
+  }
+  return [
+    ['PUT /lab/faults', ({ body }) => set(body.toString('utf8'))],
+    ['GET /lab/faults', () => ok({ faults: plan.list() })],
+    ['DELETE /lab/faults', clear],
+  ]
+}
