@@ -19,6 +19,8 @@ export interface Cloud {
   readonly devices: Map<string, Device>
   /** By id, oldest first. */
   readonly keys: Map<string, KeyRecord>
+  /** Ids of failed devices that the cloud took back, with the time from which they are not even forbidden, in ms since 1970. */
+  readonly vanished: Map<string, number>
 }
 
 /** An empty cloud with a random token and random ids. */
@@ -32,6 +34,7 @@ export function createCloud(sosHost: string): Cloud {
     createdAt: new Date().toISOString(),
     devices: new Map(),
     keys: new Map(),
+    vanished: new Map(),
   }
 }
 

@@ -42,6 +42,8 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   state: DeviceState
   /** 0 to 100. */
   percentage: number
+  /** When it failed, RFC 3339; null where it has not. */
+  failedAt: string | null
   /** Whether its addresses have been given out. */
   networked: boolean
   /** Whether the next boot goes over iPXE even without always_pxe. */
@@ -75,6 +77,7 @@ export function createDevice(projectId: string, request: DeviceRequest): Device 
     hostname: request.hostname ?? `${shortId}.packethost.net`,
     state: 'queued',
     percentage: 0,
+    failedAt: null,
     networked: false,
     pxeArmed: true,
     events: [],

@@ -14,6 +14,7 @@ import type { Pace } from './pace.ts'
 import { startSos } from './sos.ts'
 import { loadLabKeys } from './ssh-keys.ts'
 import { prepareStateFolder } from './state-folder.ts'
+import { startUpkeep } from './upkeep.ts'
 
 /** Where to listen; host '' is every interface, port 0 any free one. */
 export interface ListenAddress {
@@ -68,12 +69,13 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const userKey = createKeyRecord('user', keys.userPublicKey, 'metalkit lab')
   if (userKey !== undefined) cloud.keys.set(userKey.id, userKey)
 
+  const pace = parts.pace ?? quickPace
   let origin = ''
   const bootUrlOf = (device: Device) => `${origin}/boot/${device.id}`
   const lifecycle = new Lifecycle({
     cloud,
     driver,
-    pace: parts.pace ?? quickPace,
+    pace,
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
     report,
   })
@@ -88,10 +90,12 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     const port = lifecycle.findPort(id)
     return device === undefined || port === undefined ? undefined : { port, keys: keyLinesOf(cloud, device) }
   }
+  const upkeep = startUpkeep({ cloud, lifecycle, pace, report })
   let sos: Awaited<ReturnType<typeof startSos>>
   try {
-    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report })
+    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, report })
   } catch (error) {
+    upkeep[Symbol.dispose]()
     await api[Symbol.asyncDispose]()
     throw error
   }
@@ -104,9 +108,9 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     userKeyPath: keys.userKeyPath,
     knownHostsPath: keys.knownHostsPath,
     machines: driver.kind,
-    faults,
     async [Symbol.asyncDispose]() {
       // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
+      upkeep[Symbol.dispose]()
       await api[Symbol.asyncDispose]()
       await lifecycle[Symbol.asyncDispose]()
       await sos[Symbol.asyncDispose]()

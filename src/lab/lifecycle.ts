@@ -10,15 +10,13 @@ import type { Device, DeviceState } from './device.ts'
 import type { MachineDriver, PowerLoss } from './machines/driver.ts'
 import type { Pace } from './pace.ts'
 import type { SerialPort } from './serial-port.ts'
+import { Transitions } from './transitions.ts'
 
 /** What the lab has of a device beyond what the API shows. */
 interface Body {
   readonly device: Device
   readonly chassis: Chassis
-  /** The transitions asked for, one after the other. */
-  tail: Promise<void>
-  /** Ends the transitions that wait or run. */
-  abort: AbortController
+  readonly transitions: Transitions
 }
 
 /** What a lifecycle needs of the lab. */
@@ -50,14 +48,7 @@ export class Lifecycle implements AsyncDisposable {
 
   /** Takes a new device, queued, into the cloud and starts its provisioning. */
   create(device: Device): void {
-    const body: Body = {
-      device,
-      chassis: new Chassis(),
-      tail: Promise.resolve(),
-      abort: new AbortController(),
-    }
-    this.#parts.cloud.devices.set(device.id, device)
-    this.#bodies.set(device.id, body)
+    const body = this.#adopt(device)
     this.#enqueue(body, async (signal) => {
       await sleep(this.#parts.pace.queuedMs, undefined, { signal })
       this.#setState(device, 'provisioning')
@@ -98,8 +89,7 @@ export class Lifecycle implements AsyncDisposable {
   remove(device: Device): void {
     const body = this.#bodies.get(device.id)
     if (body === undefined || device.state === 'deprovisioning') return
-    body.abort.abort()
-    body.abort = new AbortController()
+    body.transitions.abort()
     this.#setState(device, 'deprovisioning')
     this.#enqueue(body, async (signal) => {
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
@@ -126,10 +116,10 @@ export class Lifecycle implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const bodies = [...this.#bodies.values()]
-    for (const body of bodies) body.abort.abort()
+    for (const body of bodies) body.transitions.abort()
     await Promise.all(
       bodies.map(async (body) => {
-        await body.tail
+        await body.transitions.settled
         await this.#unplug(body)
         body.chassis.port.hangUp()
       }),
@@ -137,20 +127,16 @@ export class Lifecycle implements AsyncDisposable {
     this.#bodies.clear()
   }
 
-  /** Appends a transition. One that fails makes the device `failed`; one that is aborted leaves the rest to who aborted it. */
-  #enqueue(body: Body, run: (signal: AbortSignal) => Promise<void>): void {
-    const { signal } = body.abort
-    const previous = body.tail
-    const runInTurn = async () => {
-      await previous
-      if (signal.aborted) return
-      try {
-        await run(signal)
-      } catch (error) {
-        if (!signal.aborted) this.#fail(body.device, describeError(error))
-      }
-    }
-    body.tail = runInTurn()
+  #adopt(device: Device): Body {
+    const body: Body = { device, chassis: new Chassis(), transitions: new Transitions() }
+    this.#parts.cloud.devices.set(device.id, device)
+    this.#bodies.set(device.id, body)
+    return body
+  }
+
+  /** Appends a transition. One that fails makes the device `failed`. */
+  #enqueue({ device, transitions }: Body, run: (signal: AbortSignal) => Promise<void>): void {
+    transitions.enqueue(run, (error) => this.#fail(device, describeError(error)))
   }
 
   async #install(body: Body, signal: AbortSignal): Promise<void> {
@@ -223,6 +209,7 @@ export class Lifecycle implements AsyncDisposable {
   #fail(device: Device, why: string): void {
     this.#addEvent(device, 'instance.failed', why, 'failed')
     this.#setState(device, 'failed')
+    device.failedAt = device.updatedAt
   }
 
   #addEvent(device: Device, type: string, text?: string, state?: string): void {
@@ -236,6 +223,7 @@ export class Lifecycle implements AsyncDisposable {
     if (device.state === state) return
     this.#parts.report.detail(`lab: ${device.hostname}: ${device.state} -> ${state}`)
     device.state = state
+    device.failedAt = null
     device.updatedAt = new Date().toISOString()
   }
 }

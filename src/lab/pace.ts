@@ -6,7 +6,28 @@ export interface Pace {
   queuedMs: number
   /** Between two provisioning events, and before a power action or a deletion takes effect. */
   stepMs: number
+  /** How long a failed device is shown before the cloud takes it back. */
+  failedMs: number
+  /** How long such a device is forbidden (403) before it is not found (404). */
+  forbiddenMs: number
+  /** How often the cloud looks for devices whose time has come. */
+  upkeepMs: number
 }
 
-/** Fast enough for tests, slow enough that every state can be seen by polling. */
-export const quickPace: Pace = { queuedMs: 150, stepMs: 100 }
+/** Fast enough for tests, slow enough that every state can be seen by polling. A failure can be looked at for a minute. */
+export const quickPace: Pace = {
+  queuedMs: 150,
+  stepMs: 100,
+  failedMs: 60_000,
+  forbiddenMs: 60_000,
+  upkeepMs: 250,
+}
+
+/** As the cloud was: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
+export const realPace: Pace = {
+  queuedMs: 30_000,
+  stepMs: 75_000,
+  failedMs: 120_000,
+  forbiddenMs: 600_000,
+  upkeepMs: 5000,
+}

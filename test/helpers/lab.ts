@@ -9,6 +9,8 @@ import type { Reporter } from '../../src/io.ts'
 import { startLab } from '../../src/lab/lab.ts'
 import type { Lab, LabParts } from '../../src/lab/lab.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { quickPace } from '../../src/lab/pace.ts'
+import type { Pace } from '../../src/lab/pace.ts'
 import { loadLabKeys } from '../../src/lab/ssh-keys.ts'
 
 /** A reporter that keeps every line, at the highest verbosity. */
@@ -63,15 +65,18 @@ async function makeStateFolder(): Promise<string> {
   return folder
 }
 
+/** A lab's parts, some of them; what is not said of the pace is fast. */
+export type TestLabOptions = Partial<Omit<LabParts, 'pace'>> & { pace?: Partial<Pace> }
+
 /** Starts a lab on loopback whose machines boot without delay. Options replace its parts. */
-export async function startTestLab(options: Partial<LabParts> = {}): Promise<TestLab> {
+export async function startTestLab({ pace, ...options }: TestLabOptions = {}): Promise<TestLab> {
   const stateFolder = options.stateFolder ?? (await makeStateFolder())
   const recorder = createRecorder()
   const lab = await startLab({
     listen: { host: '127.0.0.1', port: 0 },
     sosListen: { host: '127.0.0.1', port: 0 },
     driver: createSimulatedDriver({ lineDelayMs: 10 }),
-    pace: { queuedMs: 30, stepMs: 20 },
+    pace: { ...quickPace, queuedMs: 30, stepMs: 20, upkeepMs: 20, ...pace },
     report: recorder,
     ...options,
     stateFolder,

@@ -41,6 +41,9 @@ export function refuse(status: number, error: string, headers: Record<string, st
 /** 404 as the API words it. */
 export const notFound = refuse(404, 'Not found')
 
+/** 403 for a device that failed and was taken back, as the API words it. */
+export const forbiddenDevice: Answer = { status: 403, json: { errors: ['You are not authorized to view this device'] } }
+
 /** 401 as the API words it. */
 export const unauthorized = refuse(401, 'Invalid authentication token')
 

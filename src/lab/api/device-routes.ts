@@ -11,6 +11,7 @@ import { deviceView, eventView } from './device-view.ts'
 import { paginate } from './paging.ts'
 import { parseJson } from './request.ts'
 import type { Route, RoutedRequest } from './router.ts'
+import { visibleDevices, withDevice } from './with-device.ts'
 
 /** The filters of the list: `hostname` is a part of it, `tag` and `metro` are whole, `search` looks at what identifies a device. */
 function matches(device: Device, query: URLSearchParams): boolean {
@@ -56,10 +57,8 @@ function refuseDelete(device: Device, forced: boolean): string | undefined {
 
 /** Routes of devices. */
 export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
-  const withDevice = ({ parameters: [id = ''] }: RoutedRequest, answer: (device: Device) => Answer): Answer => {
-    const device = cloud.devices.get(id)
-    return device === undefined ? notFound : answer(device)
-  }
+  const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
+    withDevice(cloud, id, answer)
 
   const create = (request: RoutedRequest): Answer => {
     if (request.parameters[0] !== cloud.projectId) return notFound
@@ -76,13 +75,15 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   /** Newest first; the order is inferred. */
   const list = ({ parameters: [projectId = ''], query }: RoutedRequest): Answer => {
     if (projectId !== cloud.projectId) return notFound
-    const found = [...cloud.devices.values()].filter((device) => matches(device, query)).toReversed()
+    const found = visibleDevices(cloud)
+      .filter((device) => matches(device, query))
+      .toReversed()
     const { page, meta } = paginate(found, `${apiPrefix}/projects/${projectId}/devices`, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 
   const update = (request: RoutedRequest): Answer =>
-    withDevice(request, (device) =>
+    forDevice(request, (device) =>
       withJson(request, (json) => {
         const checked = checkUpdate(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
@@ -92,7 +93,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
     )
 
   const remove = (request: RoutedRequest): Answer =>
-    withDevice(request, (device) =>
+    forDevice(request, (device) =>
       withJson(request, (json) => {
         const why = refuseDelete(device, isForced(request.query, json))
         if (why !== undefined) return unprocessable(why)
@@ -103,7 +104,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   /** What is on its way to being something else takes no action; that it is refused with 422 is inferred. */
   const act = (request: RoutedRequest): Answer =>
-    withDevice(request, (device) =>
+    forDevice(request, (device) =>
       withJson(request, (json) => {
         const checked = checkAction(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
@@ -119,7 +120,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
     )
 
   const listEvents = (request: RoutedRequest): Answer =>
-    withDevice(request, (device) => {
+    forDevice(request, (device) => {
       const path = `${apiPrefix}/devices/${device.id}/events`
       const { page, meta } = paginate(device.events.toReversed(), path, request.query)
       return ok({ events: page.map((event) => eventView(event, device)), meta })
@@ -128,7 +129,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   return [
     ['POST /projects/{id}/devices', create],
     ['GET /projects/{id}/devices', list],
-    ['GET /devices/{id}', (request) => withDevice(request, (device) => ok(deviceView(device, cloud)))],
+    ['GET /devices/{id}', (request) => forDevice(request, (device) => ok(deviceView(device, cloud)))],
     ['PUT|PATCH /devices/{id}', update],
     ['DELETE /devices/{id}', remove],
     ['POST /devices/{id}/actions', act],
