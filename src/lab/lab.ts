@@ -93,7 +93,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const upkeep = startUpkeep({ cloud, lifecycle, pace, report })
   let sos: Awaited<ReturnType<typeof startSos>>
   try {
-    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, report })
+    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report })
   } catch (error) {
     upkeep[Symbol.dispose]()
     await api[Symbol.asyncDispose]()
@@ -108,6 +108,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     userKeyPath: keys.userKeyPath,
     knownHostsPath: keys.knownHostsPath,
     machines: driver.kind,
+    faults,
     async [Symbol.asyncDispose]() {
       // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
       upkeep[Symbol.dispose]()
