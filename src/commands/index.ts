@@ -100,6 +100,8 @@ const pushFlags = [
   'decompress',
   'destination',
   'dryRun',
+  'identity',
+  'knownHosts',
 ] as const satisfies readonly FlagName[]
 /** The options `push` is given. */
 export type PushOptions = Options<(typeof pushFlags)[number]>

@@ -6,8 +6,20 @@ import { FolderStore } from '../publish/folder.ts'
 import type { Store } from '../publish/store.ts'
 import type { PushOptions } from './index.ts'
 
-/** Opens a place to publish to. @throws PublishError where it cannot be reached */
-export async function openStore(destination: Destination, _options: PushOptions, _context: Context): Promise<Store> {
-  if (destination.kind === 'folder') return new FolderStore(destination.path)
-  throw new UsageError(`${destination.kind}: is not a destination yet`)
+/** Opens a place to publish to. @throws PublishError or ConsoleError where it cannot be reached */
+export async function openStore(destination: Destination, options: PushOptions, context: Context): Promise<Store> {
+  switch (destination.kind) {
+    case 'folder':
+      return new FolderStore(destination.path)
+    case 'sftp': {
+      const { openSftpStore } = await import('../publish/sftp.ts')
+      const { connectSsh, describeTarget } = await import('./ssh.ts')
+      const label = describeTarget('sftp', destination)
+      return await openSftpStore({ label, path: destination.path }, () => connectSsh(destination, options, context))
+    }
+    case 's3':
+      throw new UsageError(`${destination.kind}: is not a destination yet`)
+    default:
+      return destination satisfies never
+  }
 }
