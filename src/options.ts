@@ -269,6 +269,14 @@ export const flags = {
     { name: 'serve', placeholder: 'address', help: 'serve the image from this computer, e.g. :8080' },
     parseListen,
   ),
+  tunnel: value(
+    {
+      name: 'tunnel',
+      placeholder: 'url',
+      help: 'public URL for --serve: ssh://user@host[:port][?bind=[host:]port], or ngrok; --base-url follows from it',
+    },
+    parseText,
+  ),
   console: boolean({ name: 'console', fallback: 'true', help: 'attach to the serial console' }),
   keep: boolean({ name: 'keep', fallback: 'false', help: 'keep the machine at the end; it costs money until deleted' }),
   arch: value(

@@ -58,6 +58,7 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_SERVE'],
     fallback: undefined,
   },
+  tunnel: { flag: ['ngrok', 'ngrok'], env: ['ssh://h', 'ssh://h'], variables: ['METAL_TUNNEL'], fallback: undefined },
   console: { flag: ['F', false], env: ['FALSE', false], variables: ['METAL_CONSOLE'], fallback: true },
   keep: { flag: ['T', true], env: ['1', true], variables: ['METAL_KEEP'], fallback: false },
   arch: { flag: ['aarch64', 'aarch64'], env: ['x86_64', 'x86_64'], variables: ['METAL_ARCH'], fallback: undefined },

@@ -60,6 +60,7 @@ export type ConsoleOptions = Options<(typeof consoleFlags)[number]>
 const runFlags = [
   'baseUrl',
   'serve',
+  'tunnel',
   'metro',
   'zone',
   'machine',

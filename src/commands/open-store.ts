@@ -1,12 +1,12 @@
 // The place that --destination names, opened: what rooms know of connections, keys and credentials comes together here.
-import { UsageError } from '../errors.ts'
+import { PublishError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import type { Destination } from '../publish/destination.ts'
 import { FolderStore } from '../publish/folder.ts'
 import type { Store } from '../publish/store.ts'
 import type { PushOptions } from './index.ts'
 
-/** Opens a place to publish to. @throws PublishError or ConsoleError where it cannot be reached */
+/** Opens a place to publish to. @throws PublishError where it cannot be reached */
 export async function openStore(destination: Destination, options: PushOptions, context: Context): Promise<Store> {
   switch (destination.kind) {
     case 'folder':
@@ -15,7 +15,9 @@ export async function openStore(destination: Destination, options: PushOptions, 
       const { openSftpStore } = await import('../publish/sftp.ts')
       const { connectSsh, describeTarget } = await import('./ssh.ts')
       const label = describeTarget('sftp', destination)
-      return await openSftpStore({ label, path: destination.path }, () => connectSsh(destination, options, context))
+      return await openSftpStore({ label, path: destination.path }, () =>
+        connectSsh(destination, options, context, PublishError),
+      )
     }
     case 's3':
       throw new UsageError(`${destination.kind}: is not a destination yet`)

@@ -17,6 +17,7 @@ import { checkConsole, holdConsole, prepareConsole, sosAddress, sshLine } from '
 import { checkIdFile, writeIdFile } from './id-file.ts'
 import type { RunOptions } from './index.ts'
 import { serveImage } from './serve-image.ts'
+import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
 const defaultMetro = 'am'
@@ -53,10 +54,12 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
       },
     )
   }
-  const baseUrl = requireOption('baseUrl', options.baseUrl)
+  requireOption('baseUrl', options.baseUrl ?? options.tunnel)
   const token = requireOption('apiKey', options.apiKey)
   const projectId = options.device === undefined ? requireOption('projectId', options.projectId) : ''
   const metro = chooseMetro(options)
+  await using tunnel = await openTunnel(options, context)
+  const baseUrl = requireOption('baseUrl', options.baseUrl ?? tunnel?.url)
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
   const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report, clock: context.clock })

@@ -1,11 +1,19 @@
 // SSH to a server of the user's own, with the host keys and the keys that the console goes by.
 import { userInfo } from 'node:os'
 import { connect, type Connection } from '../console/connection.ts'
+import { ConnectError, type FailureReason } from '../console/connect-error.ts'
+import { ConsoleError, type PublishError, type TunnelError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import type { Options } from '../options.ts'
 import { prepareConsole } from './attach.ts'
 
 const connectTimeoutMs = 30_000
+
+/** What differs from what a console would have people do. */
+const hints: Partial<Record<FailureReason, string>> = {
+  name: 'check the host name',
+  authentication: 'add one of them to ~/.ssh/authorized_keys there, or name another with --identity',
+}
 
 /** Where to log in; what is absent is what ssh would take. */
 export interface SshTarget {
@@ -20,20 +28,22 @@ export function describeTarget(scheme: string, { user, host, port }: SshTarget):
   return `${scheme}://${user === undefined ? '' : `${user}@`}${place}${port === undefined ? '' : `:${port}`}`
 }
 
-/** Logs in. @throws ConsoleError saying why not, or the signal's reason */
+/** Logs in. @throws an error of the kind given, saying why not, or the signal's reason */
 export async function connectSsh(
   { user, host, port }: SshTarget,
   options: Options<'identity' | 'knownHosts'>,
   context: Context,
+  Failure: typeof PublishError | typeof TunnelError,
 ): Promise<Connection> {
-  const access = await prepareConsole(options, context)
-  const username = user ?? userInfo().username
   const { signal } = context
-  return await connect({
-    ...access,
-    address: { host, port: port ?? 22 },
-    username,
-    signal,
-    timeoutMs: connectTimeoutMs,
-  })
+  try {
+    const access = await prepareConsole(options, context)
+    const address = { host, port: port ?? 22 }
+    const username = user ?? userInfo().username
+    return await connect({ ...access, address, username, signal, timeoutMs: connectTimeoutMs })
+  } catch (error) {
+    if (!(error instanceof ConsoleError)) throw error
+    const hint = (error instanceof ConnectError ? hints[error.reason] : undefined) ?? error.hint
+    throw new Failure(error.message, { cause: error, ...(hint === undefined ? {} : { hint }) })
+  }
 }

@@ -1,0 +1,41 @@
+// Whether a public port leads here, tried from outside in.
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { errorCode, TunnelError } from '../errors.ts'
+import type { Address, Forward } from './forward.ts'
+
+const checkTimeoutMs = 15_000
+
+/** Connects to an address and waits for a text. */
+async function readGreeting(address: Address, signal: AbortSignal): Promise<string> {
+  const socket = connect({ ...address, signal })
+  let text = ''
+  socket.setEncoding('utf8')
+  socket.on('data', (chunk: string) => (text += chunk))
+  try {
+    await once(socket, 'end', { signal })
+  } finally {
+    socket.destroy()
+  }
+  return text
+}
+
+/** Connects to the public address and sees that it is this tunnel that answers. @throws TunnelError, or the signal's reason */
+export async function checkFromOutside(forward: Forward, outside: Address, signal: AbortSignal): Promise<void> {
+  const greeting = randomUUID()
+  using _ = forward.answerWith(greeting)
+  const either = AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)])
+  let why: string
+  try {
+    if ((await readGreeting(outside, either)) === greeting) return
+    why = 'something else answers there'
+  } catch (error) {
+    signal.throwIfAborted()
+    why = either.aborted ? 'no answer' : (errorCode(error) ?? String(error))
+  }
+  const place = `${outside.host.includes(':') ? `[${outside.host}]` : outside.host}:${outside.port}`
+  throw new TunnelError(`"${place}" does not lead here (${why})`, {
+    hint: 'its sshd needs "GatewayPorts clientspecified" to listen for others, and its firewall to let the port through',
+  })
+}

@@ -1,0 +1,112 @@
+// A public URL through the ngrok agent that runs on this computer (ngrok.com/docs/agent/api).
+import { randomBytes } from 'node:crypto'
+import { request } from 'undici'
+import * as z from 'zod'
+import { errorCode, TunnelError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import type { Tunnel } from './ssh-tunnel.ts'
+
+const tunnelSchema = z.object({
+  name: z.string(),
+  public_url: z.string(),
+  config: z.object({ addr: z.string() }),
+})
+const listSchema = z.object({ tunnels: z.array(tunnelSchema) })
+const errorSchema = z.object({ msg: z.string(), details: z.object({ err: z.string().optional() }).optional() })
+type NgrokTunnel = z.infer<typeof tunnelSchema>
+
+const timeoutMs = 30_000
+
+/** How a tunnel of ngrok's is found or opened. */
+export interface NgrokOptions {
+  /** Port of the agent's API on this computer. */
+  apiPort: number
+  /** Port that the tunnel is to lead to. */
+  localPort: number
+  report: Pick<Reporter, 'warn' | 'detail'>
+  signal: AbortSignal
+}
+
+/** The agent's API. */
+class Agent {
+  readonly #url: string
+
+  constructor(port: number) {
+    this.#url = `http://127.0.0.1:${port}/api/tunnels`
+  }
+
+  async list(signal: AbortSignal): Promise<NgrokTunnel[]> {
+    return (await this.#ask('GET', '', undefined, listSchema, signal)).tunnels
+  }
+
+  async open(name: string, port: number, signal: AbortSignal): Promise<NgrokTunnel> {
+    // http, because iPXE often fails over https.
+    const body = { name, proto: 'http', addr: String(port), schemes: ['http'] }
+    return await this.#ask('POST', '', body, tunnelSchema, signal)
+  }
+
+  async close(name: string): Promise<void> {
+    await request(`${this.#url}/${encodeURIComponent(name)}`, { method: 'DELETE', headersTimeout: timeoutMs })
+  }
+
+  async #ask<T>(method: 'GET' | 'POST', path: string, body: unknown, schema: z.ZodType<T>, signal: AbortSignal) {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const headers = { 'content-type': 'application/json' }
+    let text: string
+    let status: number
+    try {
+      const content = body === undefined ? {} : { headers, body: JSON.stringify(body) }
+      const answer = await request(this.#url + path, { method, signal: either, ...content })
+      status = answer.statusCode
+      text = await answer.body.text()
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new TunnelError(`no ngrok agent answers at "${this.#url}" (${errorCode(error) ?? String(error)})`, {
+        hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
+        cause: error,
+      })
+    }
+    const json = parseJson(text)
+    const answer = schema.safeParse(json)
+    if (status < 300 && answer.success) return answer.data
+    const said = errorSchema.safeParse(json).data
+    const why = said === undefined ? `it answered ${status}` : (said.details?.err ?? said.msg)
+    throw new TunnelError(`ngrok opens no tunnel: ${why.split('\n')[0]}`, { hint: "look at the agent's own messages" })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a tunnel leads to a port of this computer: the agent writes `8080`, `localhost:8080` or `http://localhost:8080`. */
+function leadsTo({ config }: NgrokTunnel, port: number): boolean {
+  const match = /^(?:http:\/\/)?(?:(?:localhost|127\.0\.0\.1|\[::1\]):)?(\d+)\/?$/.exec(config.addr)
+  return Number(match?.[1]) === port
+}
+
+/** Takes a tunnel that leads to the port, or opens one and closes it at the end. @throws TunnelError, or the signal's reason */
+export async function openNgrokTunnel({ apiPort, localPort, report, signal }: NgrokOptions): Promise<Tunnel> {
+  const agent = new Agent(apiPort)
+  const found = (await agent.list(signal)).filter(
+    (tunnel) => leadsTo(tunnel, localPort) && /^https?:/.test(tunnel.public_url),
+  )
+  const ready = found.find(({ public_url }) => public_url.startsWith('http:')) ?? found[0]
+  const tunnel = ready ?? (await agent.open(`metalkit-${randomBytes(4).toString('hex')}`, localPort, signal))
+  if (tunnel.public_url.startsWith('https:')) {
+    report.warn(`ngrok's URL "${tunnel.public_url}" is https, over which iPXE often cannot fetch`)
+  }
+  return {
+    url: tunnel.public_url.replace(/\/+$/, ''),
+    async [Symbol.asyncDispose]() {
+      if (ready !== undefined) return
+      await agent.close(tunnel.name).catch((error: unknown) => {
+        report.warn(`the ngrok tunnel "${tunnel.name}" could not be closed (${errorCode(error) ?? String(error)})`)
+      })
+    },
+  }
+}

@@ -1,0 +1,100 @@
+// A public URL through an SSH server: opened, checked, and opened again when the connection breaks, until it is disposed of.
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Reporter } from '../io.ts'
+import { checkFromOutside } from './check.ts'
+import { type Address, forwardPort, type SshConnection } from './forward.ts'
+
+/** A URL at which others reach this computer, for as long as it is not disposed of. */
+export interface Tunnel extends AsyncDisposable {
+  /** Without a slash at its end. */
+  url: string
+}
+
+/** How a tunnel through an SSH server is made. */
+export interface SshTunnelOptions {
+  /** The server's name, which becomes that of the URL. */
+  host: string
+  /** Where the server is to listen. */
+  bind: Address
+  /** What it leads to. */
+  local: Address
+  connect: (signal: AbortSignal) => Promise<SshConnection>
+  report: Pick<Reporter, 'info' | 'warn' | 'detail'>
+  signal: AbortSignal
+  /** The waits between attempts to connect again; the last one repeats. */
+  retryMs?: readonly number[]
+}
+
+const defaultRetryMs = [1000, 2000, 5000, 10_000, 30_000]
+const everywhere = new Set(['', '*', '0.0.0.0', '::'])
+
+/** Opens a tunnel and sees that it can be used. @throws TunnelError, what `connect` throws, or the signal's reason */
+export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> {
+  const { host, bind, local, connect, signal } = options
+  let connection = await connect(signal)
+  const ends = new AbortController()
+  let port: number
+  try {
+    const forward = await forwardPort(connection, { bind, local, server: host })
+    ;({ port } = forward)
+    const name = everywhere.has(bind.host) ? host : bind.host
+    await checkFromOutside(forward, { host: name, port }, signal)
+  } catch (error) {
+    await connection[Symbol.asyncDispose]()
+    throw error
+  }
+  const keeping = keepOpen(connection, { ...options, bind: { ...bind, port } }, ends.signal, (next) => {
+    connection = next
+  })
+  const name = everywhere.has(bind.host) ? host : bind.host
+  return {
+    url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`,
+    async [Symbol.asyncDispose]() {
+      ends.abort()
+      await keeping
+      await connection[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Waits for connections to break, and opens the next on the same port, until it is told to end. */
+async function keepOpen(
+  first: SshConnection,
+  { host, bind, local, connect, report, retryMs = defaultRetryMs }: SshTunnelOptions,
+  end: AbortSignal,
+  onOpen: (connection: SshConnection) => void,
+): Promise<void> {
+  let connection = first
+  try {
+    for (;;) {
+      if (connection.failure() === undefined) await once(connection.client, 'close', { signal: end })
+      report.warn(`the tunnel through "${host}" broke: ${connection.failure()?.message ?? 'closed'}; connecting again`)
+      for (let attempt = 0; ; attempt++) {
+        await sleep(retryMs[Math.min(attempt, retryMs.length - 1)], undefined, { signal: end })
+        const next = await reopen()
+        if (next === undefined) continue
+        connection = next
+        onOpen(next)
+        report.info(`the tunnel through "${host}" is back`)
+        break
+      }
+    }
+  } catch (error) {
+    if (!end.aborted) throw error
+  }
+
+  async function reopen(): Promise<SshConnection | undefined> {
+    let next: SshConnection | undefined
+    try {
+      next = await connect(end)
+      await forwardPort(next, { bind, local, server: host })
+      return next
+    } catch (error) {
+      await next?.[Symbol.asyncDispose]()
+      end.throwIfAborted()
+      report.detail(`the tunnel is not back: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// What --tunnel names: a server of the user's own, or the ngrok agent that runs on this computer.
+import { UsageError } from '../errors.ts'
+
+/** A way to be reached from outside. Port 0 of a bind is any free one; its host '' is every interface. */
+export type TunnelTarget =
+  | {
+      kind: 'ssh'
+      user: string | undefined
+      host: string
+      port: number | undefined
+      bind: { host: string; port: number }
+    }
+  | { kind: 'ngrok'; apiPort: number }
+
+const ngrokPort = 4040
+
+/** Reads `ssh://user@host[:port][?bind=[host:]port]`, `ngrok` or `ngrok:port`. @throws UsageError */
+export function parseTunnel(text: string): TunnelTarget {
+  const hint =
+    'write it as ssh://user@host[:port], with ?bind=[host:]port at its end to choose where it listens, or ngrok'
+  const refuse = (why: string) => new UsageError(`--tunnel "${text}" ${why}`, { hint })
+  const ngrok = /^ngrok(?::(\d{1,5}))?$/.exec(text)
+  if (ngrok !== null) return { kind: 'ngrok', apiPort: checkPort(Number(ngrok[1] ?? ngrokPort), refuse) }
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'ssh:' || url.hostname === '') throw refuse('is not a tunnel that is known')
+  if (url.password !== '') throw new UsageError('--tunnel has a password', { hint: `${hint}; keys log in` })
+  if (!['', '/'].includes(url.pathname) || url.hash !== '') throw refuse('has a path')
+  const unknown = [...url.searchParams.keys()].find((key) => key !== 'bind')
+  if (unknown !== undefined) throw refuse(`has a setting that is not known (${unknown})`)
+  const bind = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d{1,5})$/.exec(url.searchParams.get('bind') ?? '0')
+  if (bind === null) throw refuse('has a bind that is no port')
+  return {
+    kind: 'ssh',
+    user: url.username === '' ? undefined : decodeURIComponent(url.username),
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? undefined : Number(url.port),
+    bind: { host: bind[1] ?? bind[2] ?? '', port: checkPort(Number(bind[3]), refuse) },
+  }
+}
+
+function checkPort(port: number, refuse: (why: string) => UsageError): number {
+  if (port > 65_535) throw refuse('has no valid port')
+  return port
+}
