@@ -9,9 +9,9 @@ const out = 'node_modules/.cache/metalkit-bench'
 export default defineConfig([
   { ...program, output: { ...program.output, dir: `${out}/program` } },
   {
-    input: { bench: 'bench/bench.ts' },
+    input: { bench: 'bench/bench.ts', load: 'bench/serve/load.ts' },
     platform: 'node',
-    external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+    external: [/^(ssh-config|ssh2|undici|zod|yaml)(\/|$)/],
     transform: { target: 'node20.19' },
     output: { dir: `${out}/bench`, format: 'esm', chunkFileNames: '[name].js', cleanDir: true },
   },

@@ -4,7 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -16,7 +16,7 @@ export const dataFolder = join(tmpdir(), 'metalkit-bench')
 export async function makeRandomFile(name: string, sizeBytes: number): Promise<string> {
   const path = join(dataFolder, name)
   if (existsSync(path) && (await stat(path)).size === sizeBytes) return path
-  await mkdir(dataFolder, { recursive: true })
+  await mkdir(dirname(path), { recursive: true })
   const file = await open(`${path}.new`, 'w')
   const block = Buffer.alloc(1024 * 1024)
   for (let at = 0; at < sizeBytes; at += block.length) {

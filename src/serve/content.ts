@@ -1,11 +1,12 @@
 // What is served, and finding in it what a request asks for.
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
+import { realpathSync, statSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
+import { type OpenFile, openFile } from './open-file.ts'
 import type { Target } from './resolve-path.ts'
 
 /** A file that is served under a name of its own, or a text. */
@@ -17,7 +18,7 @@ export type Content = { kind: 'folder'; path: string } | { kind: 'files'; files:
 /** What a request found, and where its bytes are. An open file is the caller's to close. */
 export interface Found {
   resource: Resource
-  source?: FileHandle | Buffer
+  source?: OpenFile | Buffer
 }
 
 function nothing(status: Extract<Resource, { kind: 'nothing' }>['status']): Found {
@@ -36,28 +37,16 @@ const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
   ENFILE: 503,
 }
 
-/** Opens what was a plain file when it was looked at; should it have become a pipe since, that does not block. */
-async function openFile(path: string, name: string): Promise<Found> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    // The opened file is asked, so that what is said and what is sent are of one file.
-    const stats = await handle.stat({ bigint: true })
-    if (stats.isFile()) {
-      const etag = `"${[stats.ino, stats.size, stats.mtimeNs].map((part) => part.toString(36)).join('-')}"`
-      const modifiedMs = Number(stats.mtimeNs / 1_000_000n)
-      return { resource: { kind: 'file', name, sizeBytes: Number(stats.size), etag, modifiedMs }, source: handle }
-    }
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
-  await handle.close()
-  return nothing(404)
+/** An open file as an answer; what is none, a pipe say, is not there. */
+function found(path: string, name: string): Found {
+  const file = openFile(path)
+  if (file === undefined) return nothing(404)
+  return { resource: { kind: 'file', name, sizeBytes: file.sizeBytes, ...file.validators }, source: file }
 }
 
 /** The real path of a name in a folder; undefined where links lead out of `root`. */
-async function realInside(root: string, path: string): Promise<string | undefined> {
-  const real = await realpath(path)
+function realInside(root: string, path: string): string | undefined {
+  const real = realpathSync.native(path)
   return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep) ? real : undefined
 }
 
@@ -66,7 +55,7 @@ async function listEntries(root: string, folder: string): Promise<Entry[]> {
   const entries = await Promise.all(
     (await readdir(folder)).map(async (name): Promise<Entry | undefined> => {
       try {
-        const real = await realInside(root, join(folder, name))
+        const real = realInside(root, join(folder, name))
         const stats = real === undefined ? undefined : await stat(real)
         if (stats?.isDirectory()) return { name, folder: true, sizeBytes: 0 }
         return stats?.isFile() ? { name, folder: false, sizeBytes: stats.size } : undefined
@@ -80,10 +69,10 @@ async function listEntries(root: string, folder: string): Promise<Entry[]> {
 }
 
 /** The page a folder has of its own. */
-async function findIndex(root: string, folder: string): Promise<string | undefined> {
+function findIndex(root: string, folder: string): string | undefined {
   try {
-    const real = await realInside(root, join(folder, 'index.html'))
-    return real !== undefined && (await stat(real)).isFile() ? real : undefined
+    const real = realInside(root, join(folder, 'index.html'))
+    return real !== undefined && statSync(real).isFile() ? real : undefined
   } catch (error) {
     if (statusOf[errorCode(error) ?? ''] === 404) return undefined
     throw error
@@ -92,31 +81,31 @@ async function findIndex(root: string, folder: string): Promise<string | undefin
 
 async function findInFolder(path: string, { names, trailingSlashes, query }: Target): Promise<Found> {
   // Asked each time, since the folder may be a link that is switched to another release.
-  const root = await realpath(path)
-  const real = await realInside(root, join(root, ...names))
+  const root = realpathSync.native(path)
+  const real = realInside(root, join(root, ...names))
   if (real === undefined) return nothing(404)
   const name = names.at(-1) ?? ''
   const moved = (location: string): Found => ({ resource: { kind: 'moved', location: location + query } })
-  const stats = await stat(real)
+  const stats = statSync(real)
   if (stats.isFile()) {
     if (trailingSlashes > 0) return moved(`${'../'.repeat(trailingSlashes)}${encodeName(name)}`)
-    return name === 'index.html' ? moved('./') : openFile(real, name)
+    return name === 'index.html' ? moved('./') : found(real, name)
   }
   // Pipes, devices and sockets are not there, and are not touched.
   if (!stats.isDirectory()) return nothing(404)
   if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
-  const index = await findIndex(root, real)
-  if (index !== undefined) return openFile(index, 'index.html')
+  const index = findIndex(root, real)
+  if (index !== undefined) return found(index, 'index.html')
   return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, real) } }
 }
 
 const startedMs = Date.now()
 
-async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<Found> {
+function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Found {
   const name = target.names.join('/')
   const source = target.trailingSlashes > 0 ? undefined : files.get(name)
   if (source === undefined) return nothing(404)
-  if ('path' in source) return (await stat(source.path)).isFile() ? openFile(source.path, name) : nothing(404)
+  if ('path' in source) return statSync(source.path).isFile() ? found(source.path, name) : nothing(404)
   const bytes = Buffer.from(source.text)
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
   const resource: Resource = { kind: 'file', name, sizeBytes: bytes.length, etag, modifiedMs: startedMs }
@@ -126,7 +115,7 @@ async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target)
 /** Finds what a target names. What the file system refuses is an answer too; only a defect or a failing disk throws. */
 export async function findResource(content: Content, target: Target): Promise<Found> {
   try {
-    return await (content.kind === 'folder' ? findInFolder(content.path, target) : findNamed(content.files, target))
+    return content.kind === 'folder' ? await findInFolder(content.path, target) : findNamed(content.files, target)
   } catch (error) {
     const status = statusOf[errorCode(error) ?? '']
     if (status === undefined) throw error

@@ -13,7 +13,7 @@ export interface Served {
   bytes: number
   ms: number
   /** Why the client did not get all of it. */
-  cut?: 'aborted' | 'stalled' | 'file shrank' | 'failed'
+  cut?: 'aborted' | 'stalled' | 'file shrank' | 'file changed' | 'failed'
 }
 
 const longestPath = 300

@@ -12,7 +12,7 @@ import { sendFile, type SendOutcome, writeChunk } from './send-file.ts'
 /** What came of a request. */
 export type Result = Pick<Served, 'status' | 'bytes' | 'cut'>
 
-const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank' } as const
+const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank', changed: 'file changed' } as const
 
 async function find(target: string, content: Content): Promise<Found> {
   const read = readTarget(target)
@@ -70,7 +70,7 @@ export async function respond(
     else await send(response, answerStatus(500), undefined, onSent)
     return { status, bytes, cut: 'failed' }
   } finally {
-    if (found?.source !== undefined && !Buffer.isBuffer(found.source)) await found.source.close()
+    if (found?.source !== undefined && !Buffer.isBuffer(found.source)) found.source.close()
   }
 }
 

@@ -1,15 +1,11 @@
-// Sends bytes of an open file. Each response has one buffer of 256 KiB and waits for it to be written, so memory does not grow
-// with the file or with a reader's slowness, and as every read goes by the thread pool, small answers get their turn between.
-import type { FileHandle } from 'node:fs/promises'
+// Sends bytes of an open file, a piece at a time, waiting for each to be written: memory does not grow with a reader's slowness.
 import type { ServerResponse } from 'node:http'
+import { chunkBytes, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
+import type { OpenFile } from './open-file.ts'
 import type { ByteRange } from './range.ts'
 
-/** How sending ended: all of it, the client left, or the file has become shorter than was promised. */
-export type SendOutcome = 'sent' | 'aborted' | 'shrunk'
-
-const bufferBytes = 256 * 1024
-const spareBuffers: Buffer[] = []
-const mostSpare = 64
+/** How sending ended: all of it, the client left, or the file is no longer what was promised. */
+export type SendOutcome = 'sent' | 'aborted' | 'shrunk' | 'changed'
 
 /** Writes a chunk, or ends with it (or with nothing); fulfilled with false if the connection goes before the system has taken it. */
 export function writeChunk(response: ServerResponse, chunk: Buffer | undefined, last: boolean): Promise<boolean> {
@@ -30,40 +26,47 @@ export function writeChunk(response: ServerResponse, chunk: Buffer | undefined, 
   })
 }
 
-/** Reads until the buffer is full or the file ends. */
-async function fill(file: FileHandle, buffer: Buffer, position: number): Promise<number> {
-  let filled = 0
-  while (filled < buffer.length) {
-    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return filled
+/** Lets everything else that waits have its turn. A write the system takes at once would otherwise go on to the next for ever. */
+function yieldTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 /**
  * Sends a range of a file and ends the response. `onSent` is told of the bytes the system has taken.
- * If the file has shrunk the connection is cut: a Content-Length has been promised, and padding would be a lie.
+ * If the file has shrunk or was written to, the connection is cut: a Content-Length and a version have been promised.
  */
 export async function sendFile(
   response: ServerResponse,
-  file: FileHandle,
+  file: OpenFile,
   range: ByteRange,
   onSent: (bytes: number) => void,
 ): Promise<SendOutcome> {
-  const buffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes)
+  let ahead: Promise<void> | undefined
   for (let position = range.start; position < range.end;) {
-    const chunk = buffer.subarray(0, Math.min(bufferBytes, range.end - position))
-    const filled = await fill(file, chunk, position)
-    if (filled < chunk.length) {
-      response.destroy()
-      return 'shrunk'
+    const index = Math.floor(position / chunkBytes)
+    const end = Math.min(range.end, (index + 1) * chunkBytes)
+    const chunk = takeChunk(file, index)
+    try {
+      if (chunk.ready !== undefined) await chunk.ready
+      const bytes = chunk.bytes?.subarray(position - index * chunkBytes, end - index * chunkBytes)
+      if (bytes === undefined || bytes.length < end - position) {
+        response.destroy()
+        return bytes === undefined ? 'changed' : 'shrunk'
+      }
+      if (end < range.end) ahead = prefetchChunk(file, index + 1)
+      if (!(await writeChunk(response, bytes, end === range.end))) {
+        chunk.broken = true
+        return 'aborted'
+      }
+      onSent(bytes.length)
+    } finally {
+      releaseChunk(chunk)
+      await ahead
     }
-    position += filled
-    // After a broken write the buffer is not used again: the connection may still refer to it.
-    if (!(await writeChunk(response, chunk, position === range.end))) return 'aborted'
-    onSent(filled)
+    position = end
+    if (position < range.end) await yieldTurn()
   }
-  if (spareBuffers.length < mostSpare) spareBuffers.push(buffer)
   return 'sent'
 }

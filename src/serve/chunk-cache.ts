@@ -1,0 +1,85 @@
+// Pieces of files in memory, shared by all who send them: a rack that boots asks for the same initrd at the same time, and each
+// piece is then read once. What is held is bounded whatever the files' sizes: 32 MiB, or what is being written right now.
+import type { OpenFile } from './open-file.ts'
+
+/** The size of a piece; the last of a file is shorter. */
+export const chunkBytes = 256 * 1024
+const mostBytes = 32 * 1024 * 1024
+
+/** A piece of a file, in use from `take` to `release`. */
+export interface Chunk {
+  /** Its bytes; fewer than there should be if the file has shrunk, undefined if it has changed since it was opened. */
+  bytes: Buffer | undefined
+  /** Settled once `bytes` is there. */
+  ready: Promise<void> | undefined
+  readonly key: string
+  readonly buffer: Buffer
+  users: number
+  /** A write of it failed: the connection may still refer to the bytes, so they are not written over. */
+  broken: boolean
+}
+
+/** The pieces in memory, those used longest ago first. */
+const chunks = new Map<string, Chunk>()
+const spare: Buffer[] = []
+let heldBytes = 0
+
+function drop(chunk: Chunk): void {
+  if (chunks.get(chunk.key) === chunk) chunks.delete(chunk.key)
+  heldBytes -= chunk.buffer.length
+  if (chunk.buffer.length === chunkBytes && !chunk.broken && spare.length < 16) spare.push(chunk.buffer)
+}
+
+/** Drops what was used longest ago and is not in use, until there is room. */
+function makeRoom(bytes: number): void {
+  for (const chunk of chunks.values()) {
+    if (heldBytes + bytes <= mostBytes) return
+    if (chunk.users === 0) drop(chunk)
+  }
+}
+
+async function load(chunk: Chunk, file: OpenFile, position: number): Promise<void> {
+  try {
+    const filled = await file.read(chunk.buffer, position)
+    // Looked at after the bytes were read: they are of the version that was opened, or they are not sent.
+    if (file.isUnchanged() || filled < chunk.buffer.length) chunk.bytes = chunk.buffer.subarray(0, filled)
+  } finally {
+    chunk.ready = undefined
+    if (chunk.bytes?.length !== chunk.buffer.length) chunks.delete(chunk.key)
+  }
+}
+
+/** The piece with that index; wait for `ready` if there is one. It stays as it is until it is released. */
+export function takeChunk(file: OpenFile, index: number): Chunk {
+  const key = `${file.version}:${index}`
+  const known = chunks.get(key)
+  if (known !== undefined) {
+    known.users++
+    chunks.delete(key)
+    chunks.set(key, known)
+    return known
+  }
+  const length = Math.min(chunkBytes, file.sizeBytes - index * chunkBytes)
+  makeRoom(length)
+  const buffer = (length === chunkBytes ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(length)
+  heldBytes += length
+  const chunk: Chunk = { bytes: undefined, ready: undefined, key, buffer, users: 1, broken: false }
+  chunks.set(key, chunk)
+  chunk.ready = load(chunk, file, index * chunkBytes)
+  return chunk
+}
+
+/** Ends a use. */
+export function releaseChunk(chunk: Chunk): void {
+  chunk.users--
+  const stays = chunks.get(chunk.key) === chunk
+  if (chunk.users === 0 && (!stays || heldBytes > mostBytes)) drop(chunk)
+}
+
+/** Reads a piece that will soon be asked for, if there is room. Its errors are for who takes it. The file stays open until then. */
+export async function prefetchChunk(file: OpenFile, index: number): Promise<void> {
+  if (heldBytes > mostBytes) return
+  const chunk = takeChunk(file, index)
+  await chunk.ready?.catch(() => {})
+  releaseChunk(chunk)
+}
