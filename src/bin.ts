@@ -8,19 +8,29 @@ const second = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => (first.signal.aborted ? second : first).abort(new InterruptedError(signal)))
 }
-// A reader that went away (`| head`, a closed terminal) is no reason to lose a machine: the run is told to end, and cleans up.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', () => first.abort(new InterruptedError('SIGHUP')))
-// A defect in a callback must not lose one either.
+// A defect in a callback must not lose a machine: the run is told to end, and cleans up.
 process.on('uncaughtException', (error) => first.abort(error))
+
+/** A reader that went away (`| head`, a closed terminal) must not lose one either. */
+function guard<S extends NodeJS.WriteStream>(stream: S): S {
+  if (stream.listenerCount('error') === 0) stream.on('error', () => first.abort(new InterruptedError('SIGHUP')))
+  return stream
+}
 
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
 void run(argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
+  // Each stream is made when it is first asked for: --help needs one of the three.
+  get stdin() {
+    return process.stdin
+  },
+  get stdout() {
+    return guard(process.stdout)
+  },
+  get stderr() {
+    return guard(process.stderr)
+  },
   env: process.env,
   signal: first.signal,
   forced: second.signal,

@@ -12,7 +12,7 @@ import {
   MetalkitError,
   UsageError,
 } from './errors.ts'
-import { createReporter, type Io } from './io.ts'
+import { type Context, createReporter, type Io, type Reporter } from './io.ts'
 import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions, type Texts } from './options.ts'
 
 /** What help says of a flag: text, variables, key in metal.yaml, default. */
@@ -59,6 +59,7 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
 /** Builds the commander program; `start` is called with the command that was asked for. */
 function buildProgram(
   io: Io,
+  asked: string,
   start: (command: Command, args: (string | undefined)[], texts: Texts, global: Texts) => Promise<void>,
 ): Program {
   const globalNames = ['quiet', 'verbose'] as const
@@ -104,6 +105,8 @@ function buildProgram(
     }
     if (command.passthrough)
       sub.usage(`[options] ${command.arguments.map(({ name }) => `[${name}] `).join('')}[-- COMMAND...]`)
+    // The flags of a command that is not asked for are of no use to this start, and would cost it time.
+    if (!asked.startsWith(command.words)) continue
     for (const name of command.flags) sub.addOption(optionOf(name))
     sub.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`)
     sub.action(() =>
@@ -122,6 +125,12 @@ function splitPassthrough(args: readonly string[]): [own: readonly string[], pas
   const word = args.find((arg) => !arg.startsWith('-'))
   const takes = commands.some((command) => command.passthrough === true && command.words === word)
   return at !== -1 && takes ? [args.slice(0, at), args.slice(at + 1)] : [args, []]
+}
+
+/** The world with a reporter. What is costly to make (stdin) is made when a command asks for it. */
+function contextOf(io: Io, report: Reporter): Context {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that an Io has, and the reporter
+  return Object.defineProperties({ report }, Object.getOwnPropertyDescriptors(io)) as Context
 }
 
 /** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
@@ -143,14 +152,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let code: number = exitCodes.success
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
-    const program = buildProgram(io, async (command, args, texts, global) => {
+    const asked = own.filter((arg) => !arg.startsWith('-')).join(' ')
+    const program = buildProgram(io, asked, async (command, args, texts, global) => {
       const { quiet, verbose } = await resolveOptions(['quiet', 'verbose'], global, io.env)
       const verbosity = quiet ? -1 : verbose
       report = createReporter({ stderr: io.stderr, verbosity })
       const options = await resolveOptions(command.flags, texts, io.env)
       if (options.json) report = createReporter({ stderr: io.stderr, verbosity, events: io.stdout })
       const body = await command.load()
-      code = (await body.execute([...args, ...passthrough], options, { ...io, report })) ?? exitCodes.success
+      code = (await body.execute([...args, ...passthrough], options, contextOf(io, report))) ?? exitCodes.success
     })
     await program.parseAsync(argv.length === 0 ? ['--help'] : own, { from: 'user' })
     return code
