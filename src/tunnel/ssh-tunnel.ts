@@ -1,5 +1,4 @@
 // A public URL through an SSH server: opened, checked, and opened again when the connection breaks, until it is disposed of.
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reporter } from '../io.ts'
 import { checkFromOutside } from './check.ts'
@@ -34,11 +33,11 @@ export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> 
   const { host, bind, local, connect, signal } = options
   let connection = await connect(signal)
   const ends = new AbortController()
+  const name = everywhere.has(bind.host) ? host : bind.host
   let port: number
   try {
     const forward = await forwardPort(connection, { bind, local, server: host })
     ;({ port } = forward)
-    const name = everywhere.has(bind.host) ? host : bind.host
     await checkFromOutside(forward, { host: name, port }, signal)
   } catch (error) {
     await connection[Symbol.asyncDispose]()
@@ -47,7 +46,6 @@ export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> 
   const keeping = keepOpen(connection, { ...options, bind: { ...bind, port } }, ends.signal, (next) => {
     connection = next
   })
-  const name = everywhere.has(bind.host) ? host : bind.host
   return {
     url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`,
     async [Symbol.asyncDispose]() {
@@ -68,7 +66,7 @@ async function keepOpen(
   let connection = first
   try {
     for (;;) {
-      if (connection.failure() === undefined) await once(connection.client, 'close', { signal: end })
+      await waitForClose(connection, end)
       report.warn(`the tunnel through "${host}" broke: ${connection.failure()?.message ?? 'closed'}; connecting again`)
       for (let attempt = 0; ; attempt++) {
         await sleep(retryMs[Math.min(attempt, retryMs.length - 1)], undefined, { signal: end })
@@ -97,4 +95,13 @@ async function keepOpen(
       return undefined
     }
   }
+}
+
+/** Waits for the end of a connection; an error is only the reason for it. @throws the signal's reason */
+async function waitForClose(connection: SshConnection, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    connection.client.once('close', () => resolve())
+    if (connection.failure() !== undefined) resolve()
+  })
 }

@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, connect as connectSocket, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import ssh2 from 'ssh2'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { SshConnection } from '../../src/tunnel/forward.ts'
+import { openSshTunnel, type SshTunnelOptions } from '../../src/tunnel/ssh-tunnel.ts'
+import { runToEnd } from '../helpers/io.ts'
+import { makeImage } from '../helpers/image.ts'
+import { needs } from '../helpers/needs.ts'
+import { startSshHome } from '../publish/ssh-home.ts'
+
+const body = randomBytes(3_000_000)
+const open = ['GatewayPorts clientspecified']
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
+  return (server.address() as AddressInfo).port
+}
+
+/** An sshd, a web server to lead to, and a way to open a tunnel between them. */
+async function makeWorld(config: readonly string[]) {
+  const { sshd, folder } = await startSshHome(config)
+  const privateKey = readFileSync(join(folder.path, '.ssh/id_ed25519'))
+  const port = await listen(createHttpServer((_, response) => response.end(body)))
+  const said: string[] = []
+  const say = (line: string) => void said.push(line)
+  const connect = async (signal: AbortSignal): Promise<SshConnection> => {
+    const client = new ssh2.Client()
+    let failure: Error | undefined
+    client.on('error', (error) => (failure ??= error))
+    client.on('close', () => (failure ??= new Error('closed')))
+    client.connect({ host: sshd.host, port: sshd.port, username: sshd.username, privateKey })
+    await once(client, 'ready', { signal })
+    return {
+      client,
+      failure: () => failure,
+      async [Symbol.asyncDispose]() {
+        if (failure !== undefined) return
+        client.end()
+        await once(client, 'close')
+      },
+    }
+  }
+  const tunnel = async (options: Partial<SshTunnelOptions> = {}) => {
+    const opened = await openSshTunnel({
+      host: sshd.host,
+      bind: { host: '127.0.0.2', port: 0 },
+      local: { host: '127.0.0.1', port },
+      connect,
+      report: { info: say, warn: say, detail: say },
+      signal: new AbortController().signal,
+      retryMs: [10],
+      ...options,
+    })
+    onTestFinished(() => opened[Symbol.asyncDispose]())
+    return opened
+  }
+  return { sshd, tunnel, said, port }
+}
+
+const fetchBody = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer())
+const refused = (url: string) => {
+  const { hostname, port } = new URL(url)
+  const socket = connectSocket({ host: hostname, port: Number(port) })
+  return once(socket, 'connect').then(
+    () => false,
+    () => true,
+  )
+}
+
+describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
+  it('leads here from outside, many at once, until it is closed', async () => {
+    const { tunnel } = await makeWorld(open)
+    const opened = await tunnel()
+    expect(opened.url).toMatch(/^http:\/\/127\.0\.0\.2:\d+$/)
+    const bodies = await Promise.all(Array.from({ length: 8 }, () => fetchBody(opened.url)))
+    expect(bodies.every((one) => one.equals(body))).toBe(true)
+    await opened[Symbol.asyncDispose]()
+    await vi.waitFor(async () => expect(await refused(opened.url)).toBe(true))
+  })
+
+  it('has the name of the server where it listens for everyone', async () => {
+    const { tunnel, sshd } = await makeWorld(open)
+    const { url } = await tunnel({ bind: { host: '', port: 0 } })
+    expect(new URL(url).hostname).toBe(sshd.host)
+    expect((await fetchBody(url)).equals(body)).toBe(true)
+  })
+
+  it.each<[string, string[], Partial<SshTunnelOptions>, RegExp]>([
+    ['GatewayPorts no', ['GatewayPorts no'], {}, /^"127\.0\.0\.2:\d+" does not lead here \(ECONNREFUSED\)$/],
+    [
+      'AllowTcpForwarding no',
+      [...open, 'AllowTcpForwarding no'],
+      {},
+      /^"127\.0\.0\.1" does not allow to listen on its ports$/,
+    ],
+    [
+      'AllowTcpForwarding no, a port',
+      [...open, 'AllowTcpForwarding no'],
+      { bind: { host: '', port: 2 } },
+      /does not allow/,
+    ],
+  ])('says what sshd_config has against it: %s', async (_, config, options, message) => {
+    const { tunnel } = await makeWorld(config)
+    await expect(tunnel(options)).rejects.toMatchObject({
+      name: 'TunnelError',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it('says that a port is taken', async () => {
+    const { tunnel, port } = await makeWorld(open)
+    await expect(tunnel({ bind: { host: '127.0.0.1', port } })).rejects.toMatchObject({
+      name: 'TunnelError',
+      message: `"127.0.0.1" cannot listen on port ${port}: it is taken there`,
+    })
+  })
+
+  it('notices that something else answers', async () => {
+    const { tunnel } = await makeWorld(open)
+    const other = createServer((socket) => socket.end('hello'))
+    const port = await listen(other)
+    // On the port of the wildcard address, a more specific listener gets the connections.
+    await expect(tunnel({ bind: { host: '0.0.0.0', port } })).rejects.toMatchObject({
+      message: expect.stringMatching(/does not lead here \(something else answers there\)|is taken there/),
+    })
+  })
+
+  it('comes back on the same port when the connection breaks', async () => {
+    const { tunnel, sshd, said } = await makeWorld(open)
+    const { url } = await tunnel()
+    for (const round of [1, 2]) {
+      sshd.drop()
+      await vi.waitFor(() => expect(said.filter((line) => line.endsWith('is back'))).toHaveLength(round), {
+        timeout: 10_000,
+      })
+      expect((await fetchBody(url)).equals(body)).toBe(true)
+    }
+    expect(said[0]).toMatch(/^the tunnel through "127\.0\.0\.1" broke: .*; connecting again$/)
+  })
+
+  it('can be closed while it is away', async () => {
+    const { tunnel, sshd, said } = await makeWorld(open)
+    const opened = await tunnel({ retryMs: [60_000] })
+    sshd.drop()
+    await vi.waitFor(() => expect(said).toHaveLength(1))
+    await opened[Symbol.asyncDispose]()
+    expect(said).toHaveLength(1)
+  })
+
+  it('outlives a server that is not there', async () => {
+    const { tunnel, port } = await makeWorld(open)
+    const local = { host: '127.0.0.1', port: 1 }
+    const { url } = await tunnel({ local })
+    await expect(fetchBody(url)).rejects.toThrow('fetch failed')
+    local.port = port
+    expect((await fetchBody(url)).equals(body)).toBe(true)
+  })
+
+  it('is not opened for what was interrupted', async () => {
+    const { tunnel } = await makeWorld(open)
+    const reason = new Error('stop')
+    await expect(tunnel({ signal: AbortSignal.abort(reason) })).rejects.toThrow()
+  })
+})
+
+describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
+  it('serves at a URL of its own, checks it, and closes it', async () => {
+    const { sshd, env } = await startSshHome(open)
+    await using image = await makeImage()
+    const api = await listen(
+      createHttpServer((_, response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{}')),
+    )
+    const free = createServer()
+    const port = await listen(free)
+    free.close()
+    await once(free, 'close')
+    const target = `ssh://${sshd.host}:${sshd.port}?bind=127.0.0.2:0`
+    const flags = [
+      '-serve',
+      `127.0.0.1:${port}`,
+      '-tunnel',
+      target,
+      '-api-url',
+      `http://127.0.0.1:${api}`,
+      '-api-key',
+      'x',
+    ]
+    const { code, stderr } = await runToEnd(
+      ['run', 'equinixmetal', ...flags, '-project-id', 'p', '-keep', '-console=false', '-v', image.prefix],
+      env,
+    )
+    const url = /Machines reach this computer at (http:\/\/127\.0\.0\.2:\d+)\n/.exec(stderr)?.[1] ?? ''
+    expect(stderr).toMatch(new RegExp(`"${url}/demo-kernel" is there, 4096 bytes`))
+    expect(code).toBe(3)
+    await vi.waitFor(async () => expect(await refused(url)).toBe(true))
+  })
+
+  it.each([
+    [['-tunnel', 'ngrok'], /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /],
+    [
+      ['-tunnel', 'ngrok', '-serve', ':0'],
+      /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /,
+    ],
+    [['-tunnel', 'x', '-serve', ':1'], /^metalkit: usage: --tunnel "x" is not a tunnel that is known; /],
+    [['-serve', ':1'], /^metalkit: usage: no base-url is given; /],
+  ])('refuses %j', async (flags, expected) => {
+    const { code, stderr } = await runToEnd([
+      'run',
+      'equinixmetal',
+      '-api-key',
+      'x',
+      '-project-id',
+      'p',
+      ...flags,
+      'demo',
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(expected)
+  })
+})
