@@ -86,7 +86,7 @@ describe('the program as it is run', () => {
     const args = ['ls', '-api-key', 'sesame', '-project-id', 'p', '-api-url', api.apiUrl]
     const child = spawn(process.execPath, [program, ...args], { stdio: 'ignore' })
     try {
-      await expect.poll(() => api.all.length).toBe(1)
+      await expect.poll(() => api.all.length, { timeout: 10_000 }).toBe(1)
       const list = execFileSync('ps', ['-o', 'args=', '-p', String(child.pid)], { encoding: 'utf8' })
       expect(list).toContain('metalkit')
       expect(list + readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain('sesame')
