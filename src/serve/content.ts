@@ -7,7 +7,7 @@ import { errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
 import { type OpenFile, openFile } from './open-file.ts'
-import type { Target } from './resolve-path.ts'
+import { readTarget, type Target } from './resolve-path.ts'
 
 /** A file that is served under a name of its own, or a text. */
 export type FileSource = { path: string } | { text: string }
@@ -38,7 +38,7 @@ const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
 }
 
 /** An open file as an answer; what is none, a pipe say, is not there. */
-function found(path: string, name: string): Found {
+function foundFile(path: string, name: string): Found {
   const file = openFile(path)
   if (file === undefined) return nothing(404)
   return { resource: { kind: 'file', name, sizeBytes: file.sizeBytes, ...file.validators }, source: file }
@@ -89,13 +89,13 @@ async function findInFolder(path: string, { names, trailingSlashes, query }: Tar
   const stats = statSync(real)
   if (stats.isFile()) {
     if (trailingSlashes > 0) return moved(`${'../'.repeat(trailingSlashes)}${encodeName(name)}`)
-    return name === 'index.html' ? moved('./') : found(real, name)
+    return name === 'index.html' ? moved('./') : foundFile(real, name)
   }
   // Pipes, devices and sockets are not there, and are not touched.
   if (!stats.isDirectory()) return nothing(404)
   if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
   const index = findIndex(root, real)
-  if (index !== undefined) return found(index, 'index.html')
+  if (index !== undefined) return foundFile(index, 'index.html')
   return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, real) } }
 }
 
@@ -105,21 +105,53 @@ function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Foun
   const name = target.names.join('/')
   const source = target.trailingSlashes > 0 ? undefined : files.get(name)
   if (source === undefined) return nothing(404)
-  if ('path' in source) return statSync(source.path).isFile() ? found(source.path, name) : nothing(404)
+  if ('path' in source) return statSync(source.path).isFile() ? foundFile(source.path, name) : nothing(404)
   const bytes = Buffer.from(source.text)
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
   const resource: Resource = { kind: 'file', name, sizeBytes: bytes.length, etag, modifiedMs: startedMs }
   return { resource, source: bytes }
 }
 
-/** Finds what a target names. What the file system refuses is an answer too; only a defect or a failing disk throws. */
-export async function findResource(content: Content, target: Target): Promise<Found> {
+/** What the file system refuses is an answer too; only a defect or a failing disk throws. */
+async function findTarget(content: Content, target: Target): Promise<Found> {
   try {
     return content.kind === 'folder' ? await findInFolder(content.path, target) : findNamed(content.files, target)
   } catch (error) {
     const status = statusOf[errorCode(error) ?? '']
     if (status === undefined) throw error
     return nothing(status)
+  }
+}
+
+/** Finds what a request target, as it was sent, names. */
+export type Finder = (text: string) => Promise<Found>
+
+/**
+ * Makes a finder. Requests that are handled in the same turn of the event loop share what the first of them found: machines
+ * that boot together ask alike, and looking up a name costs more than all else in a small answer.
+ */
+export function createFinder(content: Content): Finder {
+  const files = new Map<string, { found: Found; file: OpenFile }>()
+  const forget = () => {
+    for (const { file } of files.values()) file.close()
+    files.clear()
+  }
+  return async (text) => {
+    const known = files.get(text)
+    if (known !== undefined) {
+      known.file.share()
+      return known.found
+    }
+    const target = readTarget(text)
+    if ('status' in target) return nothing(target.status)
+    const found = await findTarget(content, target)
+    const file = found.source
+    if (file !== undefined && !Buffer.isBuffer(file) && !files.has(text)) {
+      if (files.size === 0) setImmediate(forget)
+      file.share()
+      files.set(text, { found, file })
+    }
+    return found
   }
 }
 

@@ -52,11 +52,19 @@ export function refuse(asked: Asked): Answer | undefined {
   return expect === undefined || expect.toLowerCase() === '100-continue' ? undefined : answerStatus(417)
 }
 
+let written = { modifiedMs: Number.NaN, date: '' }
+
+/** An HTTP date. The last one is kept: many ask for the same file, and writing a date takes as long as looking the file up. */
+function writeHttpDate(modifiedMs: number): string {
+  if (written.modifiedMs !== modifiedMs) written = { modifiedMs, date: new Date(modifiedMs).toUTCString() }
+  return written.date
+}
+
 function answerFile(asked: Asked, file: Extract<Resource, { kind: 'file' }>): Answer {
   const common = {
     'Accept-Ranges': 'bytes',
     ETag: file.etag,
-    'Last-Modified': new Date(file.modifiedMs).toUTCString(),
+    'Last-Modified': writeHttpDate(file.modifiedMs),
     'X-Content-Type-Options': 'nosniff',
   }
   const ended = checkConditions(asked.headers, file)

@@ -14,6 +14,7 @@ export class OpenFile {
   readonly version: string
   readonly #fd: number
   readonly #modifiedNs: bigint
+  #users = 1
 
   constructor(fd: number, stats: BigIntStats) {
     const { dev, ino, size, mtimeNs } = stats
@@ -43,9 +44,16 @@ export class OpenFile {
     return mtimeNs === this.#modifiedNs && Number(size) === this.sizeBytes
   }
 
-  /** Gives the descriptor back; the last close of a deleted file may take long, so nobody waits. */
+  /** One more user; each closes it. */
+  share(): void {
+    this.#users++
+  }
+
+  /** Gives the descriptor back with the last user. The last close of a large file that was deleted may take long, so nobody waits for that. */
   close(): void {
-    close(this.#fd)
+    if (--this.#users > 0) return
+    if (this.sizeBytes > 2 ** 20) close(this.#fd)
+    else closeSync(this.#fd)
   }
 
   #readOnce(buffer: Buffer, offset: number, position: number): Promise<number> {

@@ -3,21 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { type Content, type Found, findResource } from './content.ts'
+import type { Finder, Found } from './content.ts'
 import { type Answer, answerStatus, decide, refuse } from './decide.ts'
 import type { Served } from './request-log.ts'
-import { readTarget } from './resolve-path.ts'
 import { sendFile, type SendOutcome, writeChunk } from './send-file.ts'
 
 /** What came of a request. */
 export type Result = Pick<Served, 'status' | 'bytes' | 'cut'>
 
 const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank', changed: 'file changed' } as const
-
-async function find(target: string, content: Content): Promise<Found> {
-  const read = readTarget(target)
-  return 'status' in read ? { resource: { kind: 'nothing', status: read.status } } : await findResource(content, read)
-}
 
 /** Performs an answer. A HEAD gets its headers only. */
 async function send(
@@ -43,7 +37,7 @@ async function send(
 export async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  content: Content,
+  find: Finder,
   report: Pick<Reporter, 'warn'>,
 ): Promise<Result> {
   const asked = { method: request.method ?? '', httpVersion: request.httpVersion, headers: request.headers }
@@ -56,7 +50,7 @@ export async function respond(
   try {
     let answer = refuse(asked)
     if (answer === undefined) {
-      found = await find(request.url ?? '', content)
+      found = await find(request.url ?? '')
       answer = decide(asked, found.resource)
     }
     status = answer.status

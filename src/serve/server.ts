@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { checkContent, type Content } from './content.ts'
+import { checkContent, type Content, createFinder } from './content.ts'
 import { type Answer, answerStatus } from './decide.ts'
 import { listen, type ListenAddress, localUrl } from './listen.ts'
 import { formatServed, type Served } from './request-log.ts'
@@ -46,6 +46,7 @@ function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { content, report, forced, stallTimeoutMs = 60_000, closeTimeoutMs = 2000 } = options
   await checkContent(content)
+  const find = createFinder(content)
   const listeners: ((served: Served) => void)[] = [(served) => report.info(formatServed(served))]
   const running = new Map<Socket, Promise<void>>()
   const stalled = new WeakSet<Socket>()
@@ -58,7 +59,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const handle = async (request: IncomingMessage, response: ServerResponse, client: string | undefined) => {
     const startedMs = performance.now()
-    const result = await respond(request, response, content, report)
+    const result = await respond(request, response, find, report)
     log(client, request, startedMs, stalled.has(request.socket) ? { ...result, cut: 'stalled' } : result)
   }
 
