@@ -39,9 +39,14 @@ export const plans: readonly Plan[] = [
   plan('x.large.arm', 'aarch64', 2),
 ]
 
-/** The plan of a slug or alias. */
-export function findPlan(slug: string): Plan | undefined {
-  return plans.find((one) => one.slug === slug || one.aliases.includes(slug))
+/** The id of a plan. */
+export function planId({ slug }: Plan): string {
+  return nameUuid(`plan ${slug}`)
+}
+
+/** The plan of a slug, alias or id. */
+export function findPlan(name: string): Plan | undefined {
+  return plans.find((one) => one.slug === name || one.aliases.includes(name) || planId(one) === name)
 }
 
 /** An operating system that can be asked for. */
@@ -61,9 +66,14 @@ export const operatingSystems: readonly OperatingSystem[] = [
   { slug: 'ubuntu_22_04', name: 'Ubuntu 22.04 LTS', distro: 'ubuntu', version: '22.04' },
 ]
 
-/** The operating system of a slug. */
-export function findOperatingSystem(slug: string): OperatingSystem | undefined {
-  return operatingSystems.find((one) => one.slug === slug)
+/** The id of an operating system. */
+export function operatingSystemId({ slug }: OperatingSystem): string {
+  return nameUuid(`operating system ${slug}`)
+}
+
+/** The operating system of a slug or id. */
+export function findOperatingSystem(name: string): OperatingSystem | undefined {
+  return operatingSystems.find((one) => one.slug === name || operatingSystemId(one) === name)
 }
 
 /** A metro; `id` is a UUID. */
@@ -110,4 +120,25 @@ export function findMetro(metro: string): Metro | undefined {
 export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
   const [first = `${metro.code}1`, ...others] = facilitiesOfMetro(metro.code)
   return [first, ...others]
+}
+
+/** A facility and the metro it is in. */
+export interface Facility {
+  code: string
+  metro: Metro
+}
+
+/** All facilities. */
+export const facilities: readonly Facility[] = metros.flatMap((metro) =>
+  facilityCodes(metro).map((code) => ({ code, metro })),
+)
+
+/** The id of a facility. */
+export function facilityId({ code }: Pick<Facility, 'code'>): string {
+  return nameUuid(`facility ${code}`)
+}
+
+/** The facility of a code or id. */
+export function findFacility(name: string): Facility | undefined {
+  return facilities.find((one) => one.code === name || facilityId(one) === name)
 }

@@ -4,6 +4,22 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Device } from './device.ts'
 import type { KeyRecord } from './key-record.ts'
 
+/** What a lab's cloud offers. */
+export interface CloudSettings {
+  /** Whether devices can be asked for by facility, as until 2023; else that is refused. */
+  facilities: boolean
+  /** Memory that all its machines may have together, in MiB. */
+  capacityMib: number
+}
+
+/** A device's batch: devices of one call. */
+export interface Batch {
+  readonly id: string
+  readonly deviceIds: readonly string[]
+  /** RFC 3339. */
+  readonly createdAt: string
+}
+
 /** The state behind the API. Ids are UUIDs. */
 export interface Cloud {
   /** The API token. */
@@ -15,16 +31,19 @@ export interface Cloud {
   readonly sosHost: string
   /** RFC 3339. */
   readonly createdAt: string
+  readonly settings: CloudSettings
   /** By id, oldest first. */
   readonly devices: Map<string, Device>
   /** By id, oldest first. */
   readonly keys: Map<string, KeyRecord>
+  /** By id, oldest first. */
+  readonly batches: Map<string, Batch>
   /** Ids of failed devices that the cloud took back, with the time from which they are not even forbidden, in ms since 1970. */
   readonly vanished: Map<string, number>
 }
 
 /** An empty cloud with a random token and random ids. */
-export function createCloud(sosHost: string): Cloud {
+export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
   return {
     token: randomBytes(24).toString('base64url'),
     userId: randomUUID(),
@@ -33,7 +52,9 @@ export function createCloud(sosHost: string): Cloud {
     sosHost,
     createdAt: new Date().toISOString(),
     devices: new Map(),
+    settings,
     keys: new Map(),
+    batches: new Map(),
     vanished: new Map(),
   }
 }

@@ -28,8 +28,9 @@ export const provisioningEvents: readonly (readonly [type: string, body: string]
 /** What the boot script reports when iPXE has an address; every custom iPXE boot adds one. */
 export const connectedEvent = ['provisioning.104.01', 'Device connected to DHCP system'] as const
 
-/** An event that happens now. The text of a provisioning event is known by its type. */
+/** An event that happens now. The text of a provisioning event is known by its type; control characters in one become spaces. */
 export function createEvent(type: string, body?: string, state = 'success'): DeviceEvent {
-  const text = body ?? provisioningEvents.find(([known]) => known === type)?.[1] ?? type
+  const known = provisioningEvents.find(([one]) => one === type)?.[1]
+  const text = (body ?? known ?? type).replaceAll(/\p{Cc}+/gu, ' ').trim()
   return { id: randomUUID(), type, body: text, state, createdAt: new Date().toISOString() }
 }

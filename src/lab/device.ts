@@ -12,6 +12,8 @@ export type DeviceState = (typeof deviceStates)[number]
 export interface DeviceRequest {
   plan: Plan
   metro: Metro
+  /** The facility of the metro where it stands. */
+  facilityCode: string
   operatingSystem: OperatingSystem
   /** undefined is the default, `<short_id>.packethost.net`. */
   hostname: string | undefined

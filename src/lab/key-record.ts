@@ -11,9 +11,10 @@ export interface KeyRecord {
   readonly key: string
   /** MD5 in colons, as the API shows it. */
   readonly fingerprint: string
-  readonly tags: readonly string[]
+  tags: readonly string[]
   /** RFC 3339. */
   readonly createdAt: string
+  updatedAt: string
 }
 
 const keyLine = /^(ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp(?:256|384|521)|sk-[\w@.-]+) ([A-Za-z0-9+/]+={0,2})(?: .*)?$/
@@ -35,5 +36,6 @@ export function createKeyRecord(
     .update(blob)
     .digest('hex')
     .replaceAll(/(..)(?=.)/g, '$1:')
-  return { id: randomUUID(), owner, label, key, fingerprint, tags, createdAt: new Date().toISOString() }
+  const now = new Date().toISOString()
+  return { id: randomUUID(), owner, label, key, fingerprint, tags, createdAt: now, updatedAt: now }
 }

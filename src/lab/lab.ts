@@ -1,6 +1,10 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
+import { totalmem } from 'node:os'
+
 import type { Reporter } from '../io.ts'
 import { createHandler } from './api/handler.ts'
+import { generousLimit } from './api/rate-limit.ts'
+import type { RateLimit } from './api/rate-limit.ts'
 import { startApiServer } from './api/server.ts'
 import type { ApiServer } from './api/server.ts'
 import { createCloud, keyLinesOf } from './cloud.ts'
@@ -46,9 +50,22 @@ export interface LabParts {
   /** Keys are kept here; made where it is missing. */
   stateFolder: string
   pace?: Pace
+  /** Whether devices can be asked for by facility; by default that is refused, as it was in the end. */
+  facilities?: boolean
+  /** Memory that all machines may have together, in MiB; by default most of this computer's, or plenty for simulated ones. */
+  capacityMib?: number
+  rateLimit?: RateLimit
   /** What is to go wrong from the start. */
   faults?: readonly Fault[] | undefined
   report: Reporter
+}
+
+/** This computer's loopback as QEMU's user network shows it to machines. */
+const qemuHost = '10.0.2.2'
+
+/** Four fifths of the memory for machines that use it; simulated ones need next to none. */
+function capacityOf(kind: MachineDriver['kind']): number {
+  return kind === 'qemu' ? Math.floor((totalmem() / 1024 ** 2) * 0.8) : 1024 ** 2
 }
 
 /** The host that clients on this computer use. */
@@ -65,13 +82,17 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const sosHost = reachableHost(parts.sosListen.host)
   await prepareStateFolder(parts.stateFolder)
   const keys = await loadLabKeys(parts.stateFolder, [sosHost])
-  const cloud = createCloud(sosHost)
+  const cloud = createCloud(sosHost, {
+    facilities: parts.facilities ?? false,
+    capacityMib: parts.capacityMib ?? capacityOf(driver.kind),
+  })
   const userKey = createKeyRecord('user', keys.userPublicKey, 'metalkit lab')
   if (userKey !== undefined) cloud.keys.set(userKey.id, userKey)
 
   const pace = parts.pace ?? quickPace
   let origin = ''
-  const bootUrlOf = (device: Device) => `${origin}/boot/${device.id}`
+  let machineOrigin = ''
+  const bootUrlOf = (device: Device) => `${machineOrigin}/boot/${device.id}`
   const lifecycle = new Lifecycle({
     cloud,
     driver,
@@ -80,15 +101,20 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     report,
   })
   const faults = new FaultPlan(parts.faults)
-  const handle = createHandler(cloud, lifecycle, bootUrlOf, faults)
+  const rateLimit = parts.rateLimit ?? generousLimit
+  const handle = createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit })
   const api: ApiServer = await startApiServer(parts.listen, handle, report)
   const apiHost = reachableHost(parts.listen.host)
-  origin = `http://${apiHost.includes(':') ? `[${apiHost}]` : apiHost}:${String(api.port)}`
+  const originAt = (host: string) => `http://${host.includes(':') ? `[${host}]` : host}:${String(api.port)}`
+  origin = originAt(apiHost)
+  machineOrigin = driver.kind === 'qemu' && apiHost.startsWith('127.') ? originAt(qemuHost) : origin
 
   const findPort = (id: string) => {
     const device = cloud.devices.get(id)
     const port = lifecycle.findPort(id)
-    return device === undefined || port === undefined ? undefined : { port, keys: keyLinesOf(cloud, device) }
+    if (device === undefined || port === undefined) return undefined
+    const isReadOnly = () => ['queued', 'provisioning', 'reinstalling'].includes(device.state)
+    return { port, keys: keyLinesOf(cloud, device), isReadOnly }
   }
   const upkeep = startUpkeep({ cloud, lifecycle, pace, report })
   let sos: Awaited<ReturnType<typeof startSos>>

@@ -12,6 +12,9 @@ import type { Pace } from './pace.ts'
 import type { SerialPort } from './serial-port.ts'
 import { Transitions } from './transitions.ts'
 
+/** Events that are kept of a device; machines can add to them without end. */
+const mostEvents = 1000
+
 /** What the lab has of a device beyond what the API shows. */
 interface Body {
   readonly device: Device
@@ -112,6 +115,11 @@ export class Lifecycle implements AsyncDisposable {
     this.#addEvent(device, 'provisioning.110')
     device.percentage = 100
     this.#setState(device, 'active')
+  }
+
+  /** The machine, or what it runs, has something to say. */
+  tell(device: Device, type: string, text?: string, state?: string): void {
+    this.#addEvent(device, type, text, state)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -215,6 +223,7 @@ export class Lifecycle implements AsyncDisposable {
   #addEvent(device: Device, type: string, text?: string, state?: string): void {
     const event = createEvent(type, text, state)
     device.events.push(event)
+    if (device.events.length > mostEvents) device.events.shift()
     if (type.startsWith('provisioning.')) device.provisioned[type] = event
     this.#parts.report.detail(`lab: ${device.hostname}: ${event.body}`)
   }

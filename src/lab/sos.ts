@@ -13,6 +13,8 @@ export interface SosPort {
   port: SerialPort
   /** Public keys that open it, as lines of authorized_keys. */
   keys: readonly string[]
+  /** Whether what is typed goes nowhere, as while a device is provisioned. */
+  isReadOnly: () => boolean
 }
 
 /** What an SOS is made of. */
@@ -78,7 +80,7 @@ function endChannel(channel: ServerChannel, status: number, lastLine = ''): void
 }
 
 /** Joins a channel and a serial port, until the client leaves or the device is deleted. */
-function attach(client: Connection, channel: ServerChannel, port: SerialPort): void {
+function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }: SosPort): void {
   channel.on('error', () => {})
   const session = port.attach(
     (bytes) => {
@@ -91,7 +93,9 @@ function attach(client: Connection, channel: ServerChannel, port: SerialPort): v
   channel.on('close', detach)
   client.on('close', detach)
   channel.write(banner)
-  channel.on('data', (bytes: Buffer) => port.type(bytes))
+  channel.on('data', (bytes: Buffer) => {
+    if (!isReadOnly()) port.type(bytes)
+  })
 }
 
 function serveSession(client: Connection, session: Session, deviceId: string, parts: SosParts): void {
@@ -102,7 +106,7 @@ function serveSession(client: Connection, session: Session, deviceId: string, pa
     const found = parts.findPort(deviceId)
     if (found === undefined) return reject()
     parts.report.debug(`sos: a session opens the console of ${deviceId}`)
-    attach(client, accept(), found.port)
+    attach(client, accept(), found)
   })
 }
 

@@ -11,6 +11,7 @@ import type { Lab, LabParts } from '../../src/lab/lab.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
 import { quickPace } from '../../src/lab/pace.ts'
 import type { Pace } from '../../src/lab/pace.ts'
+import { checkAnswer } from '../lab/answer-schemas.ts'
 import { loadLabKeys } from '../../src/lab/ssh-keys.ts'
 
 /** A reporter that keeps every line, at the highest verbosity. */
@@ -33,7 +34,7 @@ export function createRecorder(): Reporter & { lines: string[] } {
   }
 }
 
-/** A lab under test; `lines` is all that it said, `call` asks its API with the token. */
+/** A lab under test; `lines` is all that it said, `call` asks its API with the token and checks each answer's schema. */
 export interface TestLab extends Lab {
   lines: string[]
   stateFolder: string
@@ -92,7 +93,9 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       })
       const text = await response.text()
-      return { status: response.status, headers: response.headers, json: text === '' ? {} : JSON.parse(text) }
+      const json: unknown = text === '' ? {} : JSON.parse(text)
+      checkAnswer(method, path, response.status, text === '' ? undefined : json)
+      return { status: response.status, headers: response.headers, json }
     },
     async [Symbol.asyncDispose]() {
       await lab[Symbol.asyncDispose]()

@@ -14,6 +14,7 @@ function deviceWith(change: Partial<Device>): Device {
   const device = createDevice('project', {
     plan,
     metro,
+    facilityCode: 'dc13',
     operatingSystem,
     hostname: 'box',
     description: null,
@@ -35,6 +36,7 @@ const head = `#!ipxe
 
 set iface eth0 || shell
 set tinkerbell http://lab/boot/ID
+set metadata_url http://lab/boot/ID
 set syslog_host 127.0.0.1
 set ipxe_cloud_config packet
 echo Lab of metalkit - iPXE boot of box

@@ -2,8 +2,8 @@
 // nothing unknown, nothing missing of what the lab promises. Null stands only where real answers were seen to have it.
 import { z } from 'zod'
 
-const href = z.strictObject({ href: z.string().startsWith('/metal/v1/') })
-const time = z.iso.datetime()
+export const href = z.strictObject({ href: z.string().startsWith('/metal/v1/') })
+export const time = z.iso.datetime()
 
 export const metro = z.strictObject({ id: z.uuid(), code: z.string().length(2), name: z.string(), country: z.string() })
 
@@ -99,7 +99,9 @@ const ethernetPort = z.strictObject({
 
 const block = { network: z.string(), netmask: z.string(), cidr: z.int(), href: z.string() }
 
-const address = z.strictObject({
+export const port = z.union([bondPort, ethernetPort])
+
+export const address = z.strictObject({
   ...block,
   id: z.uuid(),
   address: z.union([z.ipv4(), z.ipv6()]),

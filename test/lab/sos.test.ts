@@ -32,6 +32,7 @@ let keys: LabKeys
 let port: SerialPort
 let line: Line
 let sos: Sos
+let readOnly: boolean
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
@@ -40,13 +41,15 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 beforeEach(async () => {
+  readOnly = false
   port = new SerialPort()
   line = new Line()
   port.connect(line)
   sos = await startSos({
     listen: { host: '127.0.0.1', port: 0 },
     hostKey: keys.hostKey,
-    findPort: (device) => (device === id ? { port, keys: ['not a key', keys.userPublicKey] } : undefined),
+    findPort: (device) =>
+      device === id ? { port, keys: ['not a key', keys.userPublicKey], isReadOnly: () => readOnly } : undefined,
     report,
   })
 })

@@ -1,78 +1,37 @@
-// Who one is and what there is to rent.
-import { facilityCodes, metros, operatingSystems, plans } from '../catalogue.ts'
+// The user, the project and the organization.
 import type { Cloud } from '../cloud.ts'
+import { organizationView, projectView, userView } from './account-view.ts'
 import { notFound, ok } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { apiPrefix, facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue-view.ts'
+import { apiPrefix } from './catalogue-view.ts'
 import { paginate } from './paging.ts'
 import type { Route } from './router.ts'
 
-function userView(cloud: Cloud) {
-  return {
-    ...hrefOf(`/users/${cloud.userId}`),
-    id: cloud.userId,
-    short_id: cloud.userId.slice(0, 8),
-    first_name: 'Lab',
-    last_name: 'User',
-    full_name: 'Lab User',
-    email: 'user@lab.invalid',
-    timezone: 'Etc/UTC',
-    two_factor_auth: '',
-    default_organization_id: cloud.organizationId,
-    default_project_id: cloud.projectId,
-    max_projects: 1,
-    created_at: cloud.createdAt,
-    updated_at: cloud.createdAt,
-  }
+/** A list of one, in pages; `name` is a part of the name it is asked for by. */
+function listOne(key: string, view: { name: string }, path: string, query: URLSearchParams): Answer {
+  const { page, meta } = paginate(view.name.includes(query.get('name') ?? '') ? [view] : [], path, query)
+  return ok({ [key]: page, meta })
 }
 
-function projectView(cloud: Cloud) {
-  return {
-    ...hrefOf(`/projects/${cloud.projectId}`),
-    id: cloud.projectId,
-    name: 'lab',
-    type: 'default',
-    customdata: {},
-    tags: [],
-    backend_transfer_enabled: false,
-    devices: [...cloud.devices.keys()].map((id) => hrefOf(`/devices/${id}`)),
-    members: [hrefOf(`/users/${cloud.userId}`)],
-    ssh_keys: [...cloud.keys.values()]
-      .filter((key) => key.owner === 'project')
-      .map((key) => hrefOf(`/ssh-keys/${key.id}`)),
-    organization: { ...hrefOf(`/organizations/${cloud.organizationId}`), id: cloud.organizationId, name: 'lab' },
-    created_at: cloud.createdAt,
-    updated_at: cloud.createdAt,
-  }
-}
-
-// Always the same in every lab.
-const planList = ok({ plans: plans.map(planView) })
-const metroList = ok({ metros: metros.map(metroView) })
-const facilityList = ok({
-  facilities: metros.flatMap((metro) => facilityCodes(metro).map((code) => facilityView(code, metro))),
-})
-const systemList = ok({ operating_systems: operatingSystems.map((system) => operatingSystemView(system, plans)) })
-
-/** Routes of the user, the project and the catalogue. */
+/** Routes of the account. There is one of each. */
 export function accountRoutes(cloud: Cloud): Route[] {
-  const inProject = (id: string | undefined, answer: () => Answer) => (id === cloud.projectId ? answer() : notFound)
+  const projects = (path: string, query: URLSearchParams) => listOne('projects', projectView(cloud), path, query)
+  const organizations = `${apiPrefix}/organizations`
   return [
     ['GET /user', () => ok(userView(cloud))],
+    ['GET /users/{id}', ({ parameters: [id] }) => (id === cloud.userId ? ok(userView(cloud)) : notFound)],
+    ['GET /projects', ({ query }) => projects(`${apiPrefix}/projects`, query)],
+    ['GET /projects/{id}', ({ parameters: [id] }) => (id === cloud.projectId ? ok(projectView(cloud)) : notFound)],
+    ['GET /projects/{id}/customdata', ({ parameters: [id] }) => (id === cloud.projectId ? ok({}) : notFound)],
+    ['GET /organizations', ({ query }) => listOne('organizations', organizationView(cloud), organizations, query)],
     [
-      'GET /projects',
-      ({ query }) => {
-        const { page, meta } = paginate([projectView(cloud)], `${apiPrefix}/projects`, query)
-        return ok({ projects: page, meta })
-      },
+      'GET /organizations/{id}',
+      ({ parameters: [id] }) => (id === cloud.organizationId ? ok(organizationView(cloud)) : notFound),
     ],
-    ['GET /projects/{id}', ({ parameters: [id] }) => inProject(id, () => ok(projectView(cloud)))],
-    ['GET /projects/{id}/plans', ({ parameters: [id] }) => inProject(id, () => planList)],
-    ['GET /projects/{id}/facilities', ({ parameters: [id] }) => inProject(id, () => facilityList)],
-    ['GET /plans', () => planList],
-    ['GET /metros', () => metroList],
-    ['GET /locations/metros', () => metroList],
-    ['GET /facilities', () => facilityList],
-    ['GET /operating-systems', () => systemList],
+    [
+      'GET /organizations/{id}/projects',
+      ({ parameters: [id], path, query }) =>
+        id === cloud.organizationId ? projects(`${apiPrefix}${path}`, query) : notFound,
+    ],
   ]
 }

@@ -1,7 +1,6 @@
 // Plans, operating systems and places on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
-import { facilityCodes, metros } from '../catalogue.ts'
+import { facilities, facilityId, metros, operatingSystemId, planId } from '../catalogue.ts'
 import type { Metro, OperatingSystem, Plan } from '../catalogue.ts'
-import { nameUuid } from '../name-uuid.ts'
 
 /** Where all hrefs start. */
 export const apiPrefix = '/metal/v1'
@@ -19,7 +18,7 @@ export function metroView(metro: Metro) {
 /** A facility of a metro. */
 export function facilityView(code: string, metro: Metro) {
   return {
-    id: nameUuid(`facility ${code}`),
+    id: facilityId({ code }),
     name: `${metro.name} ${code.slice(metro.code.length)}`,
     code,
     features: ['baremetal', 'ibx'],
@@ -31,14 +30,12 @@ export function facilityView(code: string, metro: Metro) {
 
 const free = { price: { hour: 0 } }
 const allMetros = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free }))
-const allFacilities = metros.flatMap((metro) =>
-  facilityCodes(metro).map((code) => ({ ...hrefOf(`/facilities/${nameUuid(`facility ${code}`)}`), ...free })),
-)
+const allFacilities = facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free }))
 
 /** A plan, available everywhere; the size is the lab's machine. */
 export function planView(plan: Plan) {
   return {
-    id: nameUuid(`plan ${plan.slug}`),
+    id: planId(plan),
     slug: plan.slug,
     name: plan.slug,
     description: `${plan.slug}, played by the lab`,
@@ -64,7 +61,7 @@ export function planView(plan: Plan) {
 /** An operating system. `provisionable_on` names all plans, as the API would take it anywhere. */
 export function operatingSystemView(system: OperatingSystem, plans: readonly Plan[]) {
   return {
-    id: nameUuid(`operating system ${system.slug}`),
+    id: operatingSystemId(system),
     slug: system.slug,
     name: system.name,
     distro: system.distro,

@@ -1,45 +1,18 @@
-// Devices: create, list, get, change, delete, act, events. `include` and `exclude` are accepted and change nothing.
+// Devices: create, list, get, change, delete, act.
 import type { Cloud } from '../cloud.ts'
-import { createDevice } from '../device.ts'
 import type { Device } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
-import { accepted, created, noContent, notFound, ok, refuse, unprocessable } from './answer.ts'
+import { accepted, created, noContent, notFound, ok, unprocessable } from './answer.ts'
 import type { Answer } from './answer.ts'
 import { apiPrefix } from './catalogue-view.ts'
-import { checkAction, checkCreate, checkUpdate } from './device-input.ts'
-import { deviceView, eventView } from './device-view.ts'
+import { checkAction, checkUpdate } from './device-change.ts'
+import { createDevices } from './device-create.ts'
+import { matchesQuery } from './device-query.ts'
+import { deviceView } from './device-view.ts'
 import { paginate } from './paging.ts'
-import { parseJson } from './request.ts'
+import { withJson } from './request.ts'
 import type { Route, RoutedRequest } from './router.ts'
 import { visibleDevices, withDevice } from './with-device.ts'
-
-/** The filters of the list: `hostname` is a part of it, `tag` and `metro` are whole, `search` looks at what identifies a device. */
-function matches(device: Device, query: URLSearchParams): boolean {
-  const [hostname, tag, metro, mac] = ['hostname', 'tag', 'metro', 'mac_address'].map((name) => query.get(name))
-  const search = query.get('search')?.toLowerCase()
-  const searched = [
-    device.hostname,
-    device.description ?? '',
-    device.shortId,
-    ...device.tags,
-    device.plan.slug,
-    device.operatingSystem.slug,
-    device.operatingSystem.name,
-  ]
-  return (
-    (!hostname || device.hostname.includes(hostname)) &&
-    (!tag || device.tags.includes(tag)) &&
-    (!metro || device.metro.code === metro) &&
-    (!mac || device.macs.includes(mac)) &&
-    (!search || searched.some((text) => text.toLowerCase().includes(search)))
-  )
-}
-
-/** The body's JSON to what answers it, malformed JSON to 400. */
-function withJson({ body }: RoutedRequest, answer: (value: unknown) => Answer): Answer {
-  const json = parseJson(body)
-  return json === undefined ? refuse(400, 'Bad request') : answer(json.value)
-}
 
 /** `force_delete` comes in the query by the specification, and in a JSON body from packngo. */
 function isForced(query: URLSearchParams, body: unknown): boolean {
@@ -62,29 +35,24 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   const create = (request: RoutedRequest): Answer => {
     if (request.parameters[0] !== cloud.projectId) return notFound
-    return withJson(request, (json) => {
-      const checked = checkCreate(json, cloud)
-      if ('errors' in checked) return unprocessable(...checked.errors)
-      for (const key of checked.value.addedKeys) cloud.keys.set(key.id, key)
-      const device = createDevice(cloud.projectId, checked.value.request)
-      lifecycle.create(device)
-      return created(deviceView(device, cloud))
+    return withJson(request.body, (json) => {
+      const devices = createDevices([json], cloud, lifecycle)
+      if ('errors' in devices) return unprocessable(...devices.errors)
+      const [device] = devices.value
+      return device === undefined ? notFound : created(deviceView(device, cloud))
     })
   }
 
   /** Newest first; the order is inferred. */
-  const list = ({ parameters: [projectId = ''], query }: RoutedRequest): Answer => {
-    if (projectId !== cloud.projectId) return notFound
-    const found = visibleDevices(cloud)
-      .filter((device) => matches(device, query))
-      .toReversed()
-    const { page, meta } = paginate(found, `${apiPrefix}/projects/${projectId}/devices`, query)
+  const list = ({ path, query }: RoutedRequest): Answer => {
+    const found = visibleDevices(cloud).filter((device) => matchesQuery(device, query))
+    const { page, meta } = paginate(found.toReversed(), `${apiPrefix}${path}`, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 
   const update = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request, (json) => {
+      withJson(request.body, (json) => {
         const checked = checkUpdate(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
         Object.assign(device, checked.value, { updatedAt: new Date().toISOString() })
@@ -94,7 +62,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   const remove = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request, (json) => {
+      withJson(request.body, (json) => {
         const why = refuseDelete(device, isForced(request.query, json))
         if (why !== undefined) return unprocessable(why)
         lifecycle.remove(device)
@@ -105,7 +73,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   /** What is on its way to being something else takes no action; that it is refused with 422 is inferred. */
   const act = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request, (json) => {
+      withJson(request.body, (json) => {
         const checked = checkAction(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
@@ -119,20 +87,16 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
       }),
     )
 
-  const listEvents = (request: RoutedRequest): Answer =>
-    forDevice(request, (device) => {
-      const path = `${apiPrefix}/devices/${device.id}/events`
-      const { page, meta } = paginate(device.events.toReversed(), path, request.query)
-      return ok({ events: page.map((event) => eventView(event, device)), meta })
-    })
-
   return [
     ['POST /projects/{id}/devices', create],
-    ['GET /projects/{id}/devices', list],
+    ['GET /projects/{id}/devices', (request) => (request.parameters[0] === cloud.projectId ? list(request) : notFound)],
+    [
+      'GET /organizations/{id}/devices',
+      (request) => (request.parameters[0] === cloud.organizationId ? list(request) : notFound),
+    ],
     ['GET /devices/{id}', (request) => forDevice(request, (device) => ok(deviceView(device, cloud)))],
     ['PUT|PATCH /devices/{id}', update],
     ['DELETE /devices/{id}', remove],
     ['POST /devices/{id}/actions', act],
-    ['GET /devices/{id}/events', listEvents],
   ]
 }

@@ -8,13 +8,23 @@ import type { Lifecycle } from '../lifecycle.ts'
 import { accountRoutes } from './account-routes.ts'
 import { unauthorized } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { bootRoutes } from './boot-routes.ts'
+import { batchRoutes } from './batch-routes.ts'
+import { capacityRoutes } from './capacity-routes.ts'
+import { catalogueRoutes } from './catalogue-routes.ts'
 import { apiPrefix } from './catalogue-view.ts'
+import { detailRoutes } from './detail-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { eventRoutes } from './event-routes.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
+import { findRelation } from './find-relation.ts'
 import { keyRoutes } from './key-routes.ts'
+import { machineRoutes } from './machine-routes.ts'
+import { limitRate } from './rate-limit.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { withRelations } from './relations.ts'
 import type { Handler } from './request.ts'
 import { createRouter } from './router.ts'
+import { unimplementedRoutes } from './unimplemented.ts'
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
@@ -33,21 +43,35 @@ function requireToken(token: string, next: Handler<Answer>): Handler<Answer> {
   }
 }
 
+/** What the handler is made of. */
+export interface HandlerParts {
+  cloud: Cloud
+  lifecycle: Lifecycle
+  /** URL of what a device's machine asks for, as the machine reaches it. */
+  bootUrlOf: (device: Device) => string
+  faults: FaultPlan
+  rateLimit: RateLimit
+}
+
 /**
  * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
  */
-export function createHandler(
-  cloud: Cloud,
-  lifecycle: Lifecycle,
-  bootUrlOf: (device: Device) => string,
-  faults: FaultPlan,
-): Handler<Answer> {
-  const api = requireToken(
-    cloud.token,
-    playFaults(faults, createRouter([...accountRoutes(cloud), ...keyRoutes(cloud), ...deviceRoutes(cloud, lifecycle)])),
-  )
+export function createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }: HandlerParts): Handler<Answer> {
+  const routes = [
+    ...accountRoutes(cloud),
+    ...catalogueRoutes(cloud),
+    ...capacityRoutes(cloud),
+    ...keyRoutes(cloud),
+    ...deviceRoutes(cloud, lifecycle),
+    ...batchRoutes(cloud, lifecycle),
+    ...detailRoutes(cloud),
+    ...eventRoutes(cloud),
+    ...unimplementedRoutes,
+  ]
+  const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
+  const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud.token, createRouter(faultRoutes(faults)))
-  const boot = createRouter(bootRoutes(cloud, lifecycle, bootUrlOf))
+  const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
     if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)

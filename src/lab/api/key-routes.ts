@@ -4,11 +4,11 @@ import { z } from 'zod'
 import type { Cloud } from '../cloud.ts'
 import { createKeyRecord } from '../key-record.ts'
 import type { KeyRecord } from '../key-record.ts'
-import { created, noContent, notFound, ok, refuse, unprocessable } from './answer.ts'
+import { created, noContent, notFound, ok, unprocessable } from './answer.ts'
 import type { Answer } from './answer.ts'
 import { hrefOf } from './catalogue-view.ts'
-import { checkShape } from './device-input.ts'
-import { parseJson } from './request.ts'
+import { checkShape } from './check.ts'
+import { withJson } from './request.ts'
 import type { Route } from './router.ts'
 
 const inputSchema = z.looseObject({
@@ -19,7 +19,8 @@ const inputSchema = z.looseObject({
   instances_ids: z.array(z.string()).nullish(),
 })
 
-function keyView(record: KeyRecord, cloud: Cloud) {
+/** A key. */
+export function keyView(record: KeyRecord, cloud: Cloud) {
   return {
     ...hrefOf(`/ssh-keys/${record.id}`),
     id: record.id,
@@ -29,7 +30,7 @@ function keyView(record: KeyRecord, cloud: Cloud) {
     tags: record.tags,
     entity: hrefOf(record.owner === 'user' ? `/users/${cloud.userId}` : `/projects/${cloud.projectId}`),
     created_at: record.createdAt,
-    updated_at: record.createdAt,
+    updated_at: record.updatedAt,
   }
 }
 
@@ -43,10 +44,8 @@ function listKeys(cloud: Cloud, owner: KeyRecord['owner'], search: string | null
 }
 
 /** The texts of these refusals are inferred. */
-function addKey(cloud: Cloud, owner: KeyRecord['owner'], body: Buffer): Answer {
-  const json = parseJson(body)
-  if (json === undefined) return refuse(400, 'Bad request')
-  const checked = checkShape(inputSchema, json.value)
+function addKey(cloud: Cloud, owner: KeyRecord['owner'], json: unknown): Answer {
+  const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { key, label, tags, instances_ids: deviceIds } = checked.value
   const blank = [...(key ? [] : ["Key can't be blank"]), ...(label ? [] : ["Label can't be blank"])]
@@ -62,26 +61,43 @@ function addKey(cloud: Cloud, owner: KeyRecord['owner'], body: Buffer): Answer {
   return created(keyView(record, cloud))
 }
 
+/** Label and tags change; the key itself does not, although the specification has it in the body (inferred: it is refused). */
+function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
+  const checked = checkShape(inputSchema, json)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const { key, label, tags } = checked.value
+  if (key !== undefined && key !== null && key.trim() !== record.key) return unprocessable('Key cannot be changed')
+  if (label === '') return unprocessable("Label can't be blank")
+  Object.assign(record, {
+    label: label ?? record.label,
+    tags: tags ?? record.tags,
+    updatedAt: new Date().toISOString(),
+  })
+  return ok(keyView(record, cloud))
+}
+
 /** Routes of SSH keys. A key that is deleted opens no console any more. */
 export function keyRoutes(cloud: Cloud): Route[] {
   const inProject = (id: string | undefined, answer: () => Answer) => (id === cloud.projectId ? answer() : notFound)
+  const withKey = (id: string | undefined, answer: (record: KeyRecord) => Answer) => {
+    const record = cloud.keys.get(id ?? '')
+    return record === undefined ? notFound : answer(record)
+  }
   return [
     ['GET /ssh-keys', ({ query }) => listKeys(cloud, 'user', query.get('search'))],
-    ['POST /ssh-keys', ({ body }) => addKey(cloud, 'user', body)],
+    ['POST /ssh-keys', ({ body }) => withJson(body, (json) => addKey(cloud, 'user', json))],
     [
       'GET /projects/{id}/ssh-keys',
       ({ parameters: [id], query }) => inProject(id, () => listKeys(cloud, 'project', query.get('query'))),
     ],
     [
       'POST /projects/{id}/ssh-keys',
-      ({ parameters: [id], body }) => inProject(id, () => addKey(cloud, 'project', body)),
+      ({ parameters: [id], body }) => inProject(id, () => withJson(body, (json) => addKey(cloud, 'project', json))),
     ],
+    ['GET /ssh-keys/{id}', ({ parameters: [id] }) => withKey(id, (record) => ok(keyView(record, cloud)))],
     [
-      'GET /ssh-keys/{id}',
-      ({ parameters: [id = ''] }) => {
-        const record = cloud.keys.get(id)
-        return record === undefined ? notFound : ok(keyView(record, cloud))
-      },
+      'PUT|PATCH /ssh-keys/{id}',
+      ({ parameters: [id], body }) => withKey(id, (record) => withJson(body, (json) => changeKey(cloud, record, json))),
     ],
     ['DELETE /ssh-keys/{id}', ({ parameters: [id = ''] }) => (cloud.keys.delete(id) ? noContent : notFound)],
   ]

@@ -1,6 +1,9 @@
 // A request as handlers see it.
 import type { IncomingMessage } from 'node:http'
 
+import { refuse } from './answer.ts'
+import type { Answer } from './answer.ts'
+
 /** Method, path and query decoded; the body whole. */
 export interface ApiRequest {
   method: string
@@ -56,4 +59,10 @@ export function parseJson(body: Buffer): { value: unknown } | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What answers the JSON of a body; 400 where it is not JSON. */
+export function withJson(body: Buffer, answer: (value: unknown) => Answer): Answer {
+  const json = parseJson(body)
+  return json === undefined ? refuse(400, 'Bad request') : answer(json.value)
 }

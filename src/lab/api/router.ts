@@ -13,14 +13,19 @@ export type Route = readonly [pattern: string, handle: (request: RoutedRequest) 
 
 /**
  * A handler for the routes: 404 where no pattern fits the path, 405 where one does but not with this method.
- * HEAD is answered as GET. Several methods are written with a bar, `PUT|PATCH /devices/{id}`.
+ * `/{rest*}` at the end is any number of levels, none too. HEAD is answered as GET. Several methods are written with a bar, `PUT|PATCH /devices/{id}`.
  */
 export function createRouter(routes: readonly Route[]): Handler<Answer> {
   const table = routes.map(([pattern, handle]) => {
     const [methods = '', path = ''] = pattern.split(' ')
     return {
       methods: methods.split('|'),
-      path: new RegExp(`^${path.replaceAll(/[.]/g, '\\.').replaceAll(/\{\w+\}/g, '([^/]+)')}$`),
+      path: new RegExp(
+        `^${path
+          .replaceAll(/[.]/g, '\\.')
+          .replaceAll(/\/\{\w+\*\}/g, '(?:/(.*))?')
+          .replaceAll(/\{\w+\}/g, '([^/]+)')}$`,
+      ),
       handle,
     }
   })

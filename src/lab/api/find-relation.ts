@@ -1,0 +1,44 @@
+// From an href to what is there.
+import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../catalogue.ts'
+import type { Cloud } from '../cloud.ts'
+import { organizationView, projectView, userView } from './account-view.ts'
+import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './catalogue-view.ts'
+import { deviceView } from './device-view.ts'
+import { keyView } from './key-routes.ts'
+
+/** Views by the folder of their href; undefined where nothing has the id. */
+const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | undefined>> = {
+  devices(id, cloud) {
+    const device = cloud.vanished.has(id) ? undefined : cloud.devices.get(id)
+    return device && deviceView(device, cloud)
+  },
+  'ssh-keys'(id, cloud) {
+    const key = cloud.keys.get(id)
+    return key && keyView(key, cloud)
+  },
+  projects: (id, cloud) => (id === cloud.projectId ? projectView(cloud) : undefined),
+  users: (id, cloud) => (id === cloud.userId ? userView(cloud) : undefined),
+  organizations: (id, cloud) => (id === cloud.organizationId ? organizationView(cloud) : undefined),
+  plans(id) {
+    const plan = findPlan(id)
+    return plan && planView(plan)
+  },
+  'operating-systems'(id) {
+    const system = findOperatingSystem(id)
+    return system && operatingSystemView(system, plans)
+  },
+  facilities(id) {
+    const facility = findFacility(id)
+    return facility && facilityView(facility.code, facility.metro)
+  },
+  'locations/metros'(id) {
+    const metro = findMetro(id)
+    return metro && metroView(metro)
+  },
+}
+
+/** What an href of the API leads to, as far as relations go there. */
+export function findRelation(href: string, cloud: Cloud): object | undefined {
+  const [, folder = '', id = ''] = /^\/(.+)\/([^/]+)$/.exec(href.slice(apiPrefix.length)) ?? []
+  return Object.hasOwn(views, folder) ? views[folder]?.(id, cloud) : undefined
+}

@@ -1,0 +1,39 @@
+// How many requests a client may make, and the headers that say so.
+import { refuse } from './answer.ts'
+import type { Answer } from './answer.ts'
+import type { Handler } from './request.ts'
+
+/** So many requests in each window of time. */
+export interface RateLimit {
+  requests: number
+  windowMs: number
+}
+
+/** More than any client needs; the service's own number is not known. */
+export const generousLimit: RateLimit = { requests: 30_000, windowMs: 60_000 }
+
+/** A layer that counts requests, says how many are left, and answers 429 beyond that (its text is inferred). */
+export function limitRate(limit: RateLimit, next: Handler<Answer>): Handler<Answer> {
+  let endMs = 0
+  let left = 0
+  return async (request) => {
+    const nowMs = Date.now()
+    if (nowMs >= endMs) {
+      endMs = nowMs + limit.windowMs
+      left = limit.requests
+    }
+    const isOver = left === 0
+    left = Math.max(0, left - 1)
+    const headers = {
+      'x-ratelimit-limit': String(limit.requests),
+      'x-ratelimit-remaining': String(left),
+      'x-ratelimit-reset': String(Math.ceil(endMs / 1000)),
+    }
+    if (isOver) {
+      const retryAfter = String(Math.ceil((endMs - nowMs) / 1000))
+      return refuse(429, 'Too many requests', { ...headers, 'retry-after': retryAfter })
+    }
+    const answer = await next(request)
+    return { ...answer, headers: { ...headers, ...answer.headers } }
+  }
+}

@@ -1,0 +1,102 @@
+// `include` and `exclude`: which relations of an answer are whole, and which are only `{href}`.
+import { hrefOf } from './catalogue-view.ts'
+import type { Answer } from './answer.ts'
+import type { Handler } from './request.ts'
+
+type Json = Record<string, unknown>
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Levels of a dotted path that count (specification: up to 3). */
+const deepest = 3
+
+/** The paths of a parameter: a list with commas, given once or several times, with or without brackets. */
+export function parsePaths(query: URLSearchParams, name: string): string[][] {
+  return [...query.getAll(name), ...query.getAll(`${name}[]`)]
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+    .map((text) => text.split('.').slice(0, deepest))
+}
+
+/** Where things are that are whole by default and so carry no href of their own. */
+const homes: Readonly<Record<string, string>> = {
+  plan: '/plans',
+  operating_system: '/operating-systems',
+  facility: '/facilities',
+  metro: '/locations/metros',
+}
+
+/** Paths that begin alike, joined. */
+interface PathTree {
+  [key: string]: PathTree
+}
+
+function reduceToHref(key: string, value: Json, rest: PathTree): Json {
+  if (Object.keys(rest).length > 0) return value
+  if (typeof value['href'] === 'string') return { href: value['href'] }
+  const home = homes[key]
+  return home === undefined || typeof value['id'] !== 'string' ? value : hrefOf(`${home}/${value['id']}`)
+}
+
+function joinPaths(paths: readonly string[][]): PathTree {
+  const root: PathTree = Object.create(null)
+  for (const path of paths) {
+    let node = root
+    for (const key of path) node = node[key] ??= Object.create(null)
+  }
+  return root
+}
+
+/** Applies `change` to each object that a path of the tree leads to, from the outside in, through lists. */
+function changeAlong(
+  value: unknown,
+  tree: PathTree,
+  change: (key: string, found: Json, rest: PathTree) => Json,
+): unknown {
+  if (Array.isArray(value)) return value.map((one) => changeAlong(one, tree, change))
+  if (!isObject(value)) return value
+  const changed = { ...value }
+  for (const [key, rest] of Object.entries(tree)) {
+    const changeOne = (one: unknown) => (isObject(one) ? changeAlong(change(key, one, rest), rest, change) : one)
+    const found = Object.hasOwn(value, key) ? value[key] : undefined
+    if (found !== undefined) changed[key] = Array.isArray(found) ? found.map(changeOne) : changeOne(found)
+  }
+  return changed
+}
+
+/** The lists of the API are objects with one list in them, and perhaps `meta`. */
+function listKeyOf(json: Json): string | undefined {
+  const [key, ...others] = Object.keys(json).filter((one) => one !== 'meta')
+  return key !== undefined && others.length === 0 && Array.isArray(json[key]) ? key : undefined
+}
+
+/**
+ * Puts what `find` has for their href in place of the relations that `include` names, on each level of the path, and leaves of
+ * what `exclude` names only its href. What has no href stays.
+ */
+export function shapeRelations(json: unknown, query: URLSearchParams, find: (href: string) => unknown): unknown {
+  if (!isObject(json)) return json
+  const expand = (_key: string, found: Json): Json => {
+    const whole = typeof found['href'] === 'string' ? find(found['href']) : undefined
+    return isObject(whole) ? whole : found
+  }
+  const shape = (root: unknown): unknown => {
+    const included = changeAlong(root, joinPaths(parsePaths(query, 'include')), expand)
+    return changeAlong(included, joinPaths(parsePaths(query, 'exclude')), reduceToHref)
+  }
+  const list = listKeyOf(json)
+  return list === undefined ? shape(json) : { ...json, [list]: shape(json[list]) }
+}
+
+/** A layer that shapes the relations of answers that went well. */
+export function withRelations(find: (href: string) => unknown, next: Handler<Answer>): Handler<Answer> {
+  return async (request) => {
+    const answer = await next(request)
+    const asks = ['include', 'exclude', 'include[]', 'exclude[]'].some((name) => request.query.has(name))
+    if (!asks || answer.status >= 300) return answer
+    return { ...answer, json: shapeRelations(answer.json, request.query, find) }
+  }
+}

@@ -1,0 +1,122 @@
+// What the specification has and the lab has not: networks beyond addresses, billing, people, the market.
+import { refuse } from './answer.ts'
+import type { Route } from './router.ts'
+
+const patterns = `
+  DELETE /api-keys/{id}
+  DELETE|GET /bgp-dynamic-neighbors/{id}
+  DELETE|GET|PUT /bgp/sessions/{id}
+  GET /connections/metros
+  GET /connections/prices
+  DELETE|GET|PUT /connections/{id}
+  GET /connections/{id}/events
+  GET /connections/{id}/ports
+  GET /connections/{id}/ports/{id}
+  GET /connections/{id}/ports/{id}/events
+  GET|POST /connections/{id}/ports/{id}/virtual-circuits
+  GET /connections/{id}/virtual-circuits
+  GET /devices/{id}/bandwidth
+  GET /devices/{id}/bgp/neighbors
+  GET|POST /devices/{id}/bgp/sessions
+  GET /devices/{id}/firmware-sets
+  POST /devices/{id}/ips
+  GET /devices/{id}/ips/{id}/customdata
+  GET /devices/{id}/traffic
+  GET /devices/{id}/usages
+  POST /emails
+  DELETE|GET|PUT /emails/{id}
+  GET /hardware-reservations/{id}
+  POST /hardware-reservations/{id}/activate
+  POST /hardware-reservations/{id}/move
+  GET /incidents
+  GET /invitations
+  DELETE|GET|PUT /invitations/{id}
+  GET /invoices/{id}
+  DELETE|PATCH /ips/{id}
+  GET /ips/{id}/available
+  GET /ips/{id}/customdata
+  DELETE|GET|PUT /licenses/{id}
+  GET /market/spot/prices
+  GET /market/spot/prices/history
+  GET /market/spot/prices/metros
+  DELETE|GET|PUT /memberships/{id}
+  DELETE|GET /metal-gateways/{id}
+  POST|GET /metal-gateways/{id}/bgp-dynamic-neighbors
+  POST|GET /metal-gateways/{id}/ips
+  GET /operating-system-versions
+  POST /organizations
+  DELETE|PUT /organizations/{id}
+  GET|POST /organizations/{id}/connections
+  GET /organizations/{id}/customdata
+  GET /organizations/{id}/firmware-sets
+  GET|POST /organizations/{id}/invitations
+  GET /organizations/{id}/invoices
+  GET|POST /organizations/{id}/payment-methods
+  POST /organizations/{id}/projects
+  GET /organizations/{id}/transfers
+  DELETE|GET|PUT /payment-methods/{id}
+  POST /ports/{id}/assign
+  POST /ports/{id}/bond
+  POST /ports/{id}/convert/layer-2
+  POST /ports/{id}/convert/layer-3
+  POST /ports/{id}/disbond
+  DELETE|POST /ports/{id}/native-vlan
+  POST /ports/{id}/unassign
+  GET /ports/{id}/vlan-assignments
+  GET|POST /ports/{id}/vlan-assignments/batches
+  GET /ports/{id}/vlan-assignments/batches/{id}
+  GET /ports/{id}/vlan-assignments/{id}
+  POST /projects
+  DELETE|PUT /projects/{id}
+  GET|POST /projects/{id}/api-keys
+  GET /projects/{id}/bgp-config
+  POST /projects/{id}/bgp-configs
+  GET /projects/{id}/bgp/sessions
+  GET|POST /projects/{id}/connections
+  GET /projects/{id}/firmware-sets
+  GET /projects/{id}/global-bgp-ranges
+  GET /projects/{id}/hardware-reservations
+  GET|POST /projects/{id}/invitations
+  POST /projects/{id}/ips
+  GET /projects/{id}/ips/{id}/customdata
+  GET|POST /projects/{id}/licenses
+  GET /projects/{id}/memberships
+  GET|POST /projects/{id}/metal-gateways
+  GET|POST /projects/{id}/self-service/reservations
+  GET /projects/{id}/self-service/reservations/{id}
+  GET|POST /projects/{id}/spot-market-requests
+  POST /projects/{id}/transfers
+  GET /projects/{id}/usages
+  GET|POST /projects/{id}/virtual-networks
+  GET|POST /projects/{id}/vrfs
+  DELETE|POST /reset-password
+  DELETE|GET|PUT /routes/{id}
+  GET /routes/{id}/events
+  DELETE|GET /spot-market-requests/{id}
+  POST /support-requests
+  DELETE|GET|PUT /transfers/{id}
+  PUT /user
+  POST|GET /user/api-keys
+  DELETE /user/api-keys/{id}
+  DELETE|POST /user/otp/app
+  GET|POST /users
+  GET /users/{id}/customdata
+  POST|PUT /verify-email
+  DELETE|GET|PUT /virtual-circuits/{id}
+  GET /virtual-circuits/{id}/events
+  DELETE|GET|PUT /virtual-networks/{id}
+  DELETE|GET|PUT /vrfs/{id}
+  GET /vrfs/{id}/bgp-neighbors
+  GET /vrfs/{id}/ips
+  GET /vrfs/{id}/ips/{id}
+  GET /vrfs/{id}/learned-routes
+  POST|GET /vrfs/{id}/routes
+`
+
+const notImplemented = refuse(501, 'Not implemented by the lab')
+
+/** Routes that answer 501. They come after all others. */
+export const unimplementedRoutes: readonly Route[] = patterns
+  .trim()
+  .split('\n')
+  .map((pattern) => [pattern.trim(), () => notImplemented])
