@@ -104,7 +104,7 @@ function buildProgram(
       sub.argument(argument.optional ? `[${name}]` : `<${name}>`, argument.help, argument.fallback)
     }
     if (command.passthrough)
-      sub.usage(`[options] ${command.arguments.map(({ name }) => `[${name}] `).join('')}[-- COMMAND...]`)
+      sub.usage(`[options] ${command.arguments.map(({ name }) => `[${name}] `).join('')}[-- ${command.passthrough}]`)
     // The flags of a command that is not asked for are of no use to this start, and would cost it time.
     if (!asked.startsWith(command.words)) continue
     for (const name of command.flags) sub.addOption(optionOf(name))
@@ -123,7 +123,7 @@ function buildProgram(
 function splitPassthrough(args: readonly string[]): [own: readonly string[], passthrough: readonly string[]] {
   const at = args.indexOf('--')
   const word = args.find((arg) => !arg.startsWith('-'))
-  const takes = commands.some((command) => command.passthrough === true && command.words === word)
+  const takes = commands.some((command) => command.passthrough !== undefined && command.words === word)
   return at !== -1 && takes ? [args.slice(0, at), args.slice(at + 1)] : [args, []]
 }
 

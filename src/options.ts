@@ -19,6 +19,8 @@ export interface Flag<T = unknown> {
   fallback?: string
   /** What help says of a default that is worked out later. */
   computed?: string
+  /** The texts that are taken, where there are few. */
+  choices?: readonly string[]
   /** A secret is never quoted. */
   secret?: boolean
   help: string
@@ -280,7 +282,13 @@ export const flags = {
   console: boolean({ name: 'console', fallback: 'true', help: 'attach to the serial console' }),
   keep: boolean({ name: 'keep', fallback: 'false', help: 'keep the machine at the end; it costs money until deleted' }),
   arch: value(
-    { name: 'arch', placeholder: 'arch', computed: 'worked out', help: 'architecture of the image: x86_64 or aarch64' },
+    {
+      name: 'arch',
+      placeholder: 'arch',
+      choices: ['x86_64', 'aarch64'],
+      computed: 'worked out',
+      help: 'architecture of the image: x86_64 or aarch64',
+    },
     oneOf('x86_64', 'aarch64'),
   ),
   apiUrl: value(
@@ -308,6 +316,7 @@ export const flags = {
     {
       name: 'host-key-policy',
       placeholder: 'policy',
+      choices: ['ask', 'accept-new'],
       fallback: 'ask',
       help: 'an unknown console host: ask (without a terminal refuse), or accept-new',
     },
@@ -399,10 +408,16 @@ export const flags = {
     },
     parseListen,
   ),
+  tlsCert: value(
+    { name: 'tls-cert', placeholder: 'file', help: 'serve https with this certificate and its chain (PEM)' },
+    parseText,
+  ),
+  tlsKey: value({ name: 'tls-key', placeholder: 'file', help: "the certificate's private key (PEM)" }, parseText),
   machines: value(
     {
       name: 'machines',
       placeholder: 'kind',
+      choices: ['auto', 'qemu', 'simulated'],
       env: ['METAL_LAB_MACHINES'],
       fallback: 'auto',
       help: 'what machines are: auto, qemu or simulated',

@@ -11,6 +11,8 @@ export interface Argument {
   /** Any number of them. */
   variadic?: boolean
   fallback?: string
+  /** The words that are taken, where there are few. */
+  choices?: readonly string[]
 }
 
 /** A command: the words that call it, its flags, and where its body is. */
@@ -19,8 +21,8 @@ export interface Command<N extends FlagName = FlagName> {
   summary: string
   description: string
   arguments: readonly Argument[]
-  /** Takes `-- COMMAND…` after its own arguments. */
-  passthrough?: boolean
+  /** What it takes after `--`, as help names it. */
+  passthrough?: string
   flags: readonly N[]
   examples: readonly string[]
   load: () => Promise<Body<N>>
@@ -137,7 +139,7 @@ const verify = command({
   load: () => import('./verify.ts'),
 })
 
-const serveFlags = ['directory', 'port'] as const satisfies readonly FlagName[]
+const serveFlags = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as const satisfies readonly FlagName[]
 /** The options `serve` is given. */
 export type ServeOptions = Options<(typeof serveFlags)[number]>
 
@@ -204,8 +206,8 @@ const lab = command({
   summary: 'a Metal API, an SOS console and machines on this computer',
   description:
     'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.',
-  arguments: [{ name: 'env', help: 'print export lines for the running lab', optional: true }],
-  passthrough: true,
+  arguments: [{ name: 'env', help: 'print export lines for the running lab', optional: true, choices: ['env'] }],
+  passthrough: 'COMMAND...',
   flags: labFlags,
   examples: [
     'metalkit lab',
@@ -215,5 +217,17 @@ const lab = command({
   load: () => import('./lab.ts'),
 })
 
+const completion = command({
+  words: 'completion',
+  summary: 'print what makes a shell complete metalkit command lines',
+  description:
+    'Prints a script for bash, zsh or fish. It asks "metalkit completion -- WORD..." what may follow the words typed so far.',
+  arguments: [{ name: 'shell', help: 'bash, zsh or fish', optional: true, choices: ['bash', 'zsh', 'fish'] }],
+  passthrough: 'WORD...',
+  flags: [],
+  examples: ['eval "$(metalkit completion bash)"', 'metalkit completion fish | source'],
+  load: () => import('./completion.ts'),
+})
+
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab]
+export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, completion]

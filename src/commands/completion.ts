@@ -1,0 +1,81 @@
+// metalkit completion: the script for a shell, and the answers to what it asks.
+import { homedir } from 'node:os'
+import { UsageError } from '../errors.ts'
+import { findImages } from '../help/lookup.ts'
+import { shells } from '../help/shells.ts'
+import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
+import { type Context, createReporter } from '../io.ts'
+import { facilities, metros } from '../metal/locations.ts'
+import { resolveOptions } from '../options.ts'
+import { commands } from './index.ts'
+
+/** Nobody waits longer for a key press. */
+const apiPatienceMs = 1500
+
+/** The machines that metalkit made, where a token and a project are set; none where anything is in the way. */
+async function findDevices(context: Context): Promise<Choice[]> {
+  try {
+    const options = await resolveOptions(['apiKey', 'projectId', 'apiUrl'], {}, context.env)
+    if (options.apiKey === undefined || options.projectId === undefined) return []
+    const { MetalClient } = await import('../metal/client.ts')
+    const { machineTag } = await import('../metal/machine.ts')
+    const { env, stderr, clock } = context
+    const report = createReporter({ stderr, verbosity: -1 })
+    const client = new MetalClient({ apiUrl: options.apiUrl, token: options.apiKey, env, report, clock })
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(apiPatienceMs)])
+    const devices = await client.listDevices(options.projectId, machineTag, signal)
+    return devices.map(({ id, hostname, plan, state }) => ({
+      text: id,
+      help: [hostname, plan?.slug, state].filter((one) => one).join(', '),
+    }))
+  } catch {
+    return []
+  }
+}
+
+async function lookUp({ kind, typed, choices }: Suggestion, context: Context): Promise<readonly Choice[]> {
+  switch (kind) {
+    case 'image':
+      return await findImages(typed, context.env['HOME'] ?? homedir())
+    case 'device':
+      return await findDevices(context)
+    case 'metro':
+      return metros.map((text) => ({ text, help: '' }))
+    case 'facility':
+      return Object.entries(facilities).map(([text, metro]) => ({ text, help: `metro ${metro}` }))
+    case 'files':
+    case 'folders':
+    case 'words':
+      return choices
+    default:
+      return kind satisfies never
+  }
+}
+
+/** Prints a shell's script, or what may stand in place of the last of the words. */
+export async function execute(
+  [shell, ...words]: readonly (string | undefined)[],
+  _options: object,
+  context: Context,
+): Promise<void> {
+  const { stdout } = context
+  if (shell !== undefined || words.length === 0) {
+    const script = shells[shell ?? '']
+    if (script === undefined || words.length > 0) {
+      throw new UsageError(`"${[shell, ...words].join(' ')}" is not a shell that can be completed for`, {
+        hint: `write metalkit completion ${Object.keys(shells).join(', metalkit completion ')}`,
+      })
+    }
+    stdout.write(script)
+    return
+  }
+  const found = suggest(
+    commands,
+    words.map((word) => word ?? ''),
+  )
+  const { kind, before, typed } = found
+  const choices = (await lookUp(found, context)).filter(({ text }) => text.startsWith(typed))
+  const isOpen = choices.length > 0 && choices.every(({ text }) => text.endsWith('/'))
+  stdout.write(`${kind === 'files' || kind === 'folders' ? kind : isOpen ? 'open' : 'words'}\n`)
+  for (const { text, help } of choices) stdout.write(`${before}${text}\t${help}\n`)
+}

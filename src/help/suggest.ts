@@ -1,0 +1,132 @@
+// What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
+import type { Argument, Command } from '../commands/index.ts'
+import { type Flag, flags } from '../options.ts'
+
+/** Something that can be typed next, and what help says of it. */
+export interface Choice {
+  text: string
+  help: string
+}
+
+/** Names that only a look at the disk or the API tells. */
+export type Lookup = 'image' | 'device' | 'metro' | 'facility'
+
+/** What can be typed next: words of the tables, files that a shell finds by itself, or names that have to be looked up. */
+export interface Suggestion {
+  kind: 'words' | 'files' | 'folders' | Lookup
+  choices: readonly Choice[]
+  /** What stands before the value in the word that is completed, such as `--metro=`. */
+  before: string
+  /** The value as far as it is typed. */
+  typed: string
+}
+
+/** By what help calls a value or an argument. What is not here nobody but the user knows. */
+const kindsByName: Record<string, Suggestion['kind']> = {
+  prefix: 'image',
+  name: 'image',
+  id: 'device',
+  device: 'device',
+  code: 'metro',
+  facility: 'facility',
+  file: 'files',
+  path: 'files',
+  directory: 'folders',
+  place: 'folders',
+}
+
+const trueOrFalse = ['true', 'false']
+
+/** The values of a flag or an argument. */
+function valuesOf(name: string, choices: readonly string[] | undefined, before: string, typed: string): Suggestion {
+  if (choices === undefined) return { kind: kindsByName[name] ?? 'words', choices: [], before, typed }
+  return { kind: 'words', choices: choices.map((text) => ({ text, help: '' })), before, typed }
+}
+
+function valuesOfFlag(flag: Flag, before: string, typed: string): Suggestion {
+  if (flag.kind === 'boolean') return valuesOf('', trueOrFalse, before, typed)
+  // A host name is a name too, but not that of an image.
+  const name = flag.name === 'hostname' ? '' : flag.placeholder
+  return valuesOf(name ?? '', flag.choices, before, typed)
+}
+
+function valuesOfArgument(argument: Argument | undefined, typed: string): Suggestion {
+  return valuesOf(argument?.name ?? '', argument?.choices, '', typed)
+}
+
+/** A word as a flag: its name, and its value where an equals sign gives one. */
+function readFlag(word: string): { dashes: string; name: string; value: string | undefined } | undefined {
+  const match = /^(--?)([^-=][^=]*)?(?:=(.*))?$/s.exec(word)
+  return match === null ? undefined : { dashes: match[1] ?? '', name: match[2] ?? '', value: match[3] }
+}
+
+function flagOf(command: Command | undefined, name: string): Flag | undefined {
+  const known: Flag[] = [...(command?.flags ?? []).map((key) => flags[key]), flags.quiet, flags.verbose]
+  return known.find((flag) => flag.name === name || flag.short === name)
+}
+
+function takesText(flag: Flag | undefined): boolean {
+  return flag?.kind === 'value' || flag?.kind === 'list'
+}
+
+/** All flags of a command, with as many dashes as were typed. */
+function flagChoices(command: Command | undefined, typed: string): Suggestion {
+  const dashes = typed.startsWith('-') && !typed.startsWith('--') && typed.length > 1 ? '-' : '--'
+  const named: Flag[] = [...(command?.flags ?? []).map((key) => flags[key]), flags.quiet, flags.verbose]
+  const choices = named.map(({ name, help }) => ({ text: `${dashes}${name}`, help }))
+  choices.push({ text: `${dashes}help`, help: 'print this help' })
+  if (command === undefined) choices.push({ text: `${dashes}version`, help: 'print the version' })
+  return { kind: 'words', choices, before: '', typed }
+}
+
+/** The words that lead on to a command. */
+function commandChoices(commands: readonly Command[], words: readonly string[], typed: string): Suggestion {
+  const choices = new Map<string, Choice>()
+  for (const command of commands) {
+    const parts = command.words.split(' ')
+    const next = parts[words.length]
+    if (next === undefined || !words.every((word, at) => word === parts[at])) continue
+    choices.set(next, { text: next, help: command.summary })
+  }
+  return { kind: 'words', choices: [...choices.values()], before: '', typed }
+}
+
+/**
+ * What may stand in place of the last of these words.
+ * @param typedWords the words after the program's name up to the cursor; the last may be empty
+ */
+export function suggest(commands: readonly Command[], typedWords: readonly string[]): Suggestion {
+  const words = typedWords.slice(0, -1)
+  const typed = typedWords.at(-1) ?? ''
+  const plain: string[] = []
+  let command: Command | undefined
+  let awaiting: Flag | undefined
+  for (const word of words) {
+    if (awaiting !== undefined) {
+      awaiting = undefined
+      continue
+    }
+    // Behind it stands somebody else's command line.
+    if (word === '--') return { kind: 'files', choices: [], before: '', typed }
+    const given = readFlag(word)
+    if (given === undefined) {
+      plain.push(word)
+      command ??= commands.find((one) => one.words === plain.join(' '))
+    } else {
+      const flag = flagOf(command, given.name)
+      if (takesText(flag) && given.value === undefined) awaiting = flag
+    }
+  }
+  if (awaiting !== undefined) return valuesOfFlag(awaiting, '', typed)
+  const given = readFlag(typed)
+  if (given?.value !== undefined) {
+    const flag = flagOf(command, given.name)
+    const before = typed.slice(0, typed.length - given.value.length)
+    return flag === undefined ? valuesOf('', undefined, before, given.value) : valuesOfFlag(flag, before, given.value)
+  }
+  if (typed.startsWith('-')) return flagChoices(command, typed)
+  if (command === undefined) return commandChoices(commands, plain, typed)
+  const at = plain.length - command.words.split(' ').length
+  const last = command.arguments.at(-1)
+  return valuesOfArgument(command.arguments[at] ?? (last?.variadic === true ? last : undefined), typed)
+}
