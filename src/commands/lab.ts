@@ -25,11 +25,12 @@ function stateFolderOf(env: Context['env']): string {
 /** The kind of machines asked for, and what people are told of it. */
 async function chooseDriver(
   kind: LabOptions['machines'],
+  stateFolder: string,
   { report, signal }: Context,
 ): Promise<{ driver: MachineDriver; note: string }> {
   if (kind !== 'simulated') {
     try {
-      const driver = await createQemuDriver({ report, signal })
+      const driver = await createQemuDriver({ diskFolder: join(stateFolder, 'disks'), report, signal })
       const note = driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow'
       return { driver, note }
     } catch (error) {
@@ -99,7 +100,7 @@ export async function execute(
   }
 
   const stateFolder = stateFolderOf(env)
-  const { driver, note } = await chooseDriver(options.machines, context)
+  const { driver, note } = await chooseDriver(options.machines, stateFolder, context)
   const listen = listenOn(options.labPort, isForCommand ? 0 : 7070)
   const sosListen = listenOn(options.sosPort, isForCommand ? 0 : 7022)
   warnOfNeighbours('API', listen, context)

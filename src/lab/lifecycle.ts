@@ -80,6 +80,7 @@ export class Lifecycle implements AsyncDisposable {
         this.#setState(device, 'reinstalling')
         return this.#enqueue(body, async (signal) => {
           await this.#unplug(body)
+          await this.#parts.driver.discard?.(device.id)
           Object.assign(device, { provisioned: {}, percentage: 0, pxeArmed: true })
           await this.#install(body, signal)
         })
@@ -97,6 +98,7 @@ export class Lifecycle implements AsyncDisposable {
     this.#enqueue(body, async (signal) => {
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
       await this.#unplug(body)
+      await this.#parts.driver.discard?.(device.id)
       body.chassis.port.hangUp()
       this.#bodies.delete(device.id)
       this.#parts.cloud.devices.delete(device.id)
@@ -129,6 +131,7 @@ export class Lifecycle implements AsyncDisposable {
       bodies.map(async (body) => {
         await body.transitions.settled
         await this.#unplug(body)
+        await this.#parts.driver.discard?.(body.device.id)
         body.chassis.port.hangUp()
       }),
     )

@@ -13,8 +13,10 @@ const spec: MachineSpec = {
   bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
 }
 
+const files = { sercon: '/dev/fd/3', disk: '/state/disks/4eb1.raw' }
+
 test('a machine is this command line', () => {
-  expect(qemuArgs(spec, tcg, '/dev/fd/3')).toEqual([
+  expect(qemuArgs(spec, tcg, files)).toEqual([
     '-no-user-config',
     '-nodefaults',
     '-display',
@@ -38,9 +40,13 @@ test('a machine is this command line', () => {
     '-netdev',
     'user,id=n0,hostname=web1,bootfile=http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
     '-device',
-    'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01',
-    '-boot',
-    'n',
+    'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,bootindex=0',
+    '-drive',
+    'if=none,id=d0,format=raw,discard=unmap,file=/state/disks/4eb1.raw',
+    '-device',
+    'virtio-scsi-pci,id=scsi0',
+    '-device',
+    'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1',
     '-chardev',
     'stdio,id=sos,signal=off',
     '-serial',
@@ -53,7 +59,7 @@ test('a machine is this command line', () => {
 })
 
 test('KVM comes with the processor of the host', () => {
-  const args = qemuArgs(spec, kvm, '/dev/fd/3')
+  const args = qemuArgs(spec, kvm, files)
   expect(args.slice(args.indexOf('-accel'), args.indexOf('-smp'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
 })
 
@@ -75,7 +81,7 @@ test.each([
   ['-a --monitor stdio', 'http://h/%2c"\'$(id)`id`;#'],
   ['a\nb', 'http://h/é\\,smb=/'],
 ])('host name %j and boot URL %j stay values', (hostname, bootUrl) => {
-  const args = qemuArgs({ ...spec, hostname, bootUrl }, tcg, '/dev/fd/3')
-  expect(args).toHaveLength(qemuArgs(spec, tcg, '/dev/fd/3').length)
+  const args = qemuArgs({ ...spec, hostname, bootUrl }, tcg, files)
+  expect(args).toHaveLength(qemuArgs(spec, tcg, files).length)
   expect(readOptions(args[args.indexOf('-netdev') + 1] ?? '')).toEqual({ id: 'n0', hostname, bootfile: bootUrl })
 })

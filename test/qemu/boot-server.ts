@@ -8,6 +8,18 @@ export const poweroffProgram = Buffer.from('ba0406b80020eff4ebfd', 'hex')
 /** Resets the machine (the chipset's port 0xcf9). */
 export const resetProgram = Buffer.from('baf90cb006eef4ebfd', 'hex')
 
+/** A boot sector that says `booted from the disk` and switches the machine off. */
+const bootSector = Buffer.alloc(512)
+bootSector.write('31c08ed8be1c7cb40eac84c07404cd10ebf7ba0406b80020eff4ebfd', 'hex')
+bootSector.write('booted from the disk\r\n', 28, 'latin1')
+bootSector.writeUInt16LE(0xaa55, 510)
+
+/** Writes that sector to the first disk (int 13h, AH=3, from 512 bytes behind its own start), and resets the machine. */
+export const installerProgram = Buffer.concat([
+  Buffer.from('31c08ec0bb007eb90100ba8000b80103cd13baf90cb006eef4ebfd'.padEnd(1024, '0'), 'hex'),
+  bootSector,
+])
+
 /** Answers every path it knows with its text; `asked` holds the paths in the order they came. */
 export async function startBootServer(
   scripts: Record<string, string | Buffer>,

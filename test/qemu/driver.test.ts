@@ -1,16 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { LabError } from '../../src/errors.ts'
 import { chooseAccelerator, tcg, tryAccelerator } from '../../src/lab/machines/accelerator.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { createReporter } from '../../src/io.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
-import { poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
+import { installerProgram, poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
 
 const report = createReporter({ stderr: process.stderr, verbosity: -1 })
 const spec: Omit<MachineSpec, 'bootUrl'> = {
@@ -21,6 +21,9 @@ const spec: Omit<MachineSpec, 'bootUrl'> = {
   memoryMib: 256,
   mac: '0c:c4:7a:00:00:01',
 }
+
+const diskFolder = join(mkdtempSync(join(tmpdir(), 'metalkit-disks-')), 'disks')
+afterAll(() => rmSync(diskFolder, { recursive: true, force: true }))
 
 /** Collects what a serial line prints; `shows` waits for a text. */
 function watch(serial: Duplex): { text(): string; shows(text: string): Promise<void> } {
@@ -53,7 +56,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
       [path]: '#!ipxe\necho the script of ${hostname} runs\nprompt --key 0x79 press y\necho y came\nchain /reset\n',
       '/reset': resetProgram,
     })
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, bootUrl: server.url + path })
     const screen = watch(machine.serial)
     await screen.shows('press y')
@@ -67,7 +70,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
   })
 
   test('goes off when its plug is pulled, and says so', async () => {
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     const machine = await driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/x.ipxe' })
     const screen = watch(machine.serial)
     await screen.shows('SeaBIOS')
@@ -76,16 +79,37 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     await machine[Symbol.asyncDispose]()
   })
 
+  test('keeps its disk when it is reset or switched off, and boots from it when the script says exit', async () => {
+    const scripts: Record<string, string | Buffer> = { '/x.ipxe': '#!ipxe\nchain /installer\n' }
+    await using server = await startBootServer({ ...scripts, '/installer': installerProgram })
+    const driver = await createQemuDriver({ diskFolder, report })
+    {
+      await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+      machine.serial.resume()
+      // The second time it asks for the script it has been reset, so that the sector is written.
+      await expect.poll(() => server.asked, { timeout: 30_000 }).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
+    }
+    expect(statSync(join(diskFolder, `${spec.id}.raw`))).toMatchObject({ size: 8 * 1024 ** 3, mode: 0o100600 })
+    expect(statSync(join(diskFolder, `${spec.id}.raw`)).blocks).toBeLessThan(1000)
+    await using exits = await startBootServer({ '/x.ipxe': '#!ipxe\n\nexit\n' })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: `${exits.url}/x.ipxe` })
+    const screen = watch(machine.serial)
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+    expect(screen.text()).toContain('booted from the dis')
+    await driver.discard?.(spec.id)
+    expect(readdirSync(diskFolder)).toEqual([])
+  })
+
   test('goes off by itself when its system says poweroff', async () => {
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nchain /off\n', '/off': poweroffProgram })
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
     machine.serial.resume()
     expect(await machine.off).toEqual({ reason: 'poweroff' })
   })
 
   test('that cannot run says why in QEMU’s words', async () => {
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, cpus: 9999, bootUrl: 'http://127.0.0.1:1/' })
     machine.serial.resume()
     expect(await machine.off).toEqual({ reason: 'failed', detail: expect.stringContaining('9999') })
@@ -93,7 +117,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
 
   test('whose output nobody reads runs on', async () => {
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nchain /off\n', '/off': poweroffProgram })
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
     expect(await machine.off).toEqual({ reason: 'poweroff' })
   })
@@ -102,7 +126,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     ['another architecture', { arch: 'aarch64' as const }, /aarch64.*not run on QEMU yet/],
     ['a URL DHCP cannot carry', { bootUrl: `http://127.0.0.1/${'x'.repeat(128)}` }, /longer than the 127 bytes/],
   ])('%s is refused', async (_what, change, message) => {
-    const driver = await createQemuDriver({ report })
+    const driver = await createQemuDriver({ diskFolder, report })
     const refusal = driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/', ...change })
     await expect(refusal).rejects.toThrow(LabError)
     await expect(refusal).rejects.toThrow(message)
@@ -113,7 +137,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
     const script = `
       import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu.ts'))}
-      const driver = await createQemuDriver({ report: { debug() {} } })
+      const driver = await createQemuDriver({ diskFolder: ${JSON.stringify(diskFolder)}, report: { debug() {} } })
       const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
       process.on('SIGINT', () => console.log('interrupted'))
       machine.serial.once('data', () => console.log('runs'))`
@@ -146,7 +170,7 @@ test('a computer without QEMU is told what to install', async () => {
   const { PATH } = process.env
   process.env['PATH'] = '/nonexistent'
   try {
-    await expect(createQemuDriver({ report })).rejects.toMatchObject({
+    await expect(createQemuDriver({ diskFolder, report })).rejects.toMatchObject({
       message: '"qemu-system-x86_64" is not installed or does not start',
       hint: expect.stringContaining('apt-get install qemu-system-x86 ipxe-qemu'),
     })

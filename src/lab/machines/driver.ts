@@ -30,4 +30,6 @@ export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
   /** Switches a machine on. @throws LabError when it cannot be */
   powerOn(spec: MachineSpec): Promise<PoweredMachine>
+  /** Forgets what a machine that is off has kept, its disk. */
+  discard?(id: string): Promise<void>
 }

@@ -12,6 +12,7 @@ import type { Reporter } from '../../io.ts'
 import { leash } from '../leash.ts'
 import { type Accelerator, chooseAccelerator } from './accelerator.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
+import { prepareDisk, removeDisk } from './qemu-disk.ts'
 import { maxBootUrlBytes, qemuArgs, serconPort } from './qemu-args.ts'
 
 const qemu = 'qemu-system-x86_64'
@@ -129,17 +130,25 @@ export interface QemuDriver extends MachineDriver {
   readonly accelerator: Accelerator['name']
 }
 
+/** What a driver needs. Disks are kept in diskFolder, which is made where it is missing. */
+export interface QemuDriverOptions {
+  diskFolder: string
+  report: Reporter
+  signal?: AbortSignal
+}
+
 /**
  * Looks for QEMU, and for what runs its machines fastest here.
  * @throws LabError naming what is missing and how to install it
  */
-export async function createQemuDriver(options: { report: Reporter; signal?: AbortSignal }): Promise<QemuDriver> {
-  const { report, signal } = options
+export async function createQemuDriver(options: QemuDriverOptions): Promise<QemuDriver> {
+  const { diskFolder, report, signal } = options
   await findQemu(signal)
   const accelerator = await chooseAccelerator(qemu, signal)
   signal?.throwIfAborted()
   return {
     kind: 'qemu',
+    discard: (id) => removeDisk(diskFolder, id),
     accelerator: accelerator.name,
     async powerOn(spec: MachineSpec) {
       if (spec.arch !== 'x86_64') {
@@ -152,7 +161,8 @@ export async function createQemuDriver(options: { report: Reporter; signal?: Abo
           `boot URL ${JSON.stringify(spec.bootUrl)} is longer than the ${maxBootUrlBytes} bytes DHCP carries`,
         )
       }
-      return await startQemu(qemuArgs(spec, accelerator, '/dev/fd/3'), report)
+      const disk = await prepareDisk(diskFolder, spec.id)
+      return await startQemu(qemuArgs(spec, accelerator, { sercon: '/dev/fd/3', disk }), report)
     },
   }
 }

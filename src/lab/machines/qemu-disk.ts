@@ -1,0 +1,49 @@
+// The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { errorCode, LabError } from '../../errors.ts'
+
+/** What a machine sees, in bytes: enough to install a system on. */
+export const diskBytes = 8 * 1024 ** 3
+
+/** Path of a machine's disk. */
+export function diskPath(folder: string, id: string): string {
+  return join(folder, `${id}.raw`)
+}
+
+/**
+ * Makes the disk of a machine where there is none yet: empty, its owner's only.
+ * @returns its path
+ * @throws LabError where that does not work
+ */
+export async function prepareDisk(folder: string, id: string): Promise<string> {
+  const path = diskPath(folder, id)
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const isThere = await stat(path).then(
+      () => true,
+      (error: unknown) => {
+        if (errorCode(error) !== 'ENOENT') throw error
+        return false
+      },
+    )
+    if (isThere) return path
+    const file = await open(`${path}.new`, 'w', 0o600)
+    try {
+      await file.truncate(diskBytes)
+    } finally {
+      await file.close()
+    }
+    await rename(`${path}.new`, path)
+    return path
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new LabError(`cannot make the disk "${path}": ${why}`, { cause })
+  }
+}
+
+/** Deletes the disk of a machine; nothing happens where there is none. */
+export async function removeDisk(folder: string, id: string): Promise<void> {
+  await rm(diskPath(folder, id), { force: true })
+}
