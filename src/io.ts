@@ -55,14 +55,14 @@ export type Verbosity = number
 /** Speaks to people, a line at a time, on stderr, and to scripts. Never give it a secret, at any level. */
 export interface Reporter {
   readonly verbosity: Verbosity
-  /** Whether progress is a line that is rewritten in place, so that it may change every second. */
+  /** Whether progress is rewritten in place, so that it may change every second. */
   readonly live: boolean
   error(line: string): void
   warn(line: string): void
   info(line: string): void
   detail(line: string): void
   debug(line: string): void
-  /** The line about something that takes long; elsewhere than at a terminal each new text is a line of its own. '' ends it. */
+  /** The line or lines about something that takes long; elsewhere than at a terminal each new text is said once. '' ends it. */
   progress(line: string): void
   /** Tells scripts what happened; without --json nobody hears it. */
   event<K extends keyof EventFields>(event: K, fields: EventFields[K]): void
@@ -84,10 +84,18 @@ interface ReporterOptions {
 export function createReporter({ stderr, verbosity, events }: ReporterOptions): Reporter {
   const live = stderr.isTTY === true && verbosity >= 0
   let last = ''
-  const clear = '\r\u001b[K'
-  const fit = (line: string) => line.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))
+  // Cut to the terminal's width, so that there are as many rows as lines.
+  const fit = (text: string) =>
+    text
+      .split('\n')
+      .map((line) => line.slice(0, Math.max(20, (stderr.columns ?? 80) - 1)))
+      .join('\n')
+  const clear = () => {
+    const up = last.split('\n').length - 1
+    return up === 0 ? '\r\u001b[K' : `\r\u001b[${up}A\u001b[J`
+  }
   const say = (line: string) => {
-    stderr.write(live && last !== '' ? `${clear}${line}\n${fit(last)}` : `${line}\n`)
+    stderr.write(live && last !== '' ? `${clear()}${line}\n${fit(last)}` : `${line}\n`)
   }
   const sayAt =
     (level: number, prefix = '') =>
@@ -104,8 +112,9 @@ export function createReporter({ stderr, verbosity, events }: ReporterOptions): 
     debug: sayAt(2),
     progress(line) {
       if (verbosity < 0 || line === last) return
+      const before = clear()
       last = line
-      if (live) stderr.write(clear + fit(line))
+      if (live) stderr.write(before + fit(line))
       else if (line !== '') say(line)
     },
     event(event, fields) {

@@ -116,6 +116,8 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_PORT'],
     fallback: address('', 8080),
   },
+  tlsCert: { flag: ['c1', 'c1'], env: ['c2', 'c2'], variables: ['METAL_TLS_CERT'], fallback: undefined },
+  tlsKey: { flag: ['k1', 'k1'], env: ['k2', 'k2'], variables: ['METAL_TLS_KEY'], fallback: undefined },
   machines: {
     flag: ['qemu', 'qemu'],
     env: ['simulated', 'simulated'],

@@ -6,6 +6,7 @@ import type { Arch } from '../ipxe/arch.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
 import type { Address } from '../options.ts'
 import { type Server, startServer } from '../serve/server.ts'
+import { reportServed } from './served.ts'
 
 /** Refuses an image that cannot run on the machine. */
 function checkArch(image: Image, arch: Arch, plan: string): void {
@@ -28,7 +29,7 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
 export async function serveImage(
   image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
   listen: Address,
-  { report }: Context,
+  { report, forced }: Context,
 ): Promise<Server> {
   const { baseUrl, arch, plan } = image
   const loaded = await loadImage(image.prefix)
@@ -41,7 +42,8 @@ export async function serveImage(
     [kernelName(name), { path: kernel.path }],
     [initrdName(name), { path: initrd.path }],
   ])
-  const server = await startServer({ listen, content: { kind: 'files', files }, report })
+  const server = await startServer({ listen, content: { kind: 'files', files }, report, forced })
+  reportServed(server, report)
   report.info(`Serving the image ${name} at ${server.url}`)
   return server
 }

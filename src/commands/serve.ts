@@ -5,6 +5,8 @@ import type { Context } from '../io.ts'
 import { flags } from '../options.ts'
 import { outsideUrls } from '../serve/listen.ts'
 import { startServer } from '../serve/server.ts'
+import { loadTls, type Tls } from '../serve/tls.ts'
+import { reportServed, showBoots } from './served.ts'
 import type { ServeOptions } from './index.ts'
 
 /** The folder to serve: the argument is the flag in another place, so both may not say different things; a variable gives way. */
@@ -20,6 +22,14 @@ function chooseDirectory(given: string | undefined, option: string, context: Con
   return given
 }
 
+/** The certificate to serve with; --tls-cert and --tls-key go together. */
+async function chooseTls({ tlsCert, tlsKey }: ServeOptions): Promise<Tls | undefined> {
+  if (tlsCert !== undefined && tlsKey !== undefined) return await loadTls(tlsCert, tlsKey)
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  const [given, missing] = tlsCert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
+  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'give both, or none for plain HTTP' })
+}
+
 export async function execute(
   args: readonly (string | undefined)[],
   options: ServeOptions,
@@ -28,9 +38,13 @@ export async function execute(
   const { report, signal, forced } = context
   const path = chooseDirectory(args[0], options.directory, context)
   signal.throwIfAborted()
-  await using server = await startServer({ listen: options.port, content: { kind: 'folder', path }, report, forced })
+  const tls = await chooseTls(options)
+  const content = { kind: 'folder', path } as const
+  await using server = await startServer({ listen: options.port, content, tls, report, forced })
+  reportServed(server, report)
+  using _table = showBoots(server, context)
   report.info(`serving ${path} at ${server.url}/`)
-  for (const url of outsideUrls(server.address)) report.info(`also at ${url}/`)
+  for (const url of outsideUrls(server.address, tls !== undefined)) report.info(`also at ${url}/`)
   if (!signal.aborted) await once(signal, 'abort')
   // Being told to stop is how serving ends well; a lost terminal or a defect is not.
   const { reason } = signal

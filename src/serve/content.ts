@@ -57,8 +57,9 @@ async function listEntries(root: string, folder: string): Promise<Entry[]> {
       try {
         const real = realInside(root, join(folder, name))
         const stats = real === undefined ? undefined : await stat(real)
-        if (stats?.isDirectory()) return { name, folder: true, sizeBytes: 0 }
-        return stats?.isFile() ? { name, folder: false, sizeBytes: stats.size } : undefined
+        const isFolder = stats?.isDirectory() === true
+        if (stats === undefined || !(isFolder || stats.isFile())) return undefined
+        return { name, folder: isFolder, sizeBytes: isFolder ? 0 : stats.size, modifiedMs: stats.mtimeMs }
       } catch (error) {
         if (errorCode(error) === undefined) throw error
         return undefined

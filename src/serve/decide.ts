@@ -1,8 +1,10 @@
 // What is answered to a request, as data: from the method, the headers and what was found, and from nothing else.
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
+import type { Boot } from './boots.ts'
 import { checkConditions, rangeCounts, type Validators } from './conditional.ts'
 import { type Entry, renderListing } from './listing.ts'
 import { mediaType } from './media-type.ts'
+import { isBrowser, renderPage } from './page.ts'
 import { type ByteRange, readRange } from './range.ts'
 
 /** What a request found. */
@@ -17,13 +19,15 @@ export interface Asked {
   method: string
   httpVersion: string
   headers: IncomingHttpHeaders
+  /** Names and values in turn, as they were sent: what came twice is only seen here. */
+  rawHeaders?: readonly string[]
 }
 
-/** An answer to send. A body of bytes is that part of the file that was found. */
+/** An answer to send. A body of bytes is that part of the file that was found; one of boots tells of them for as long as the client listens. */
 export interface Answer {
   status: number
   headers: Record<string, string | number>
-  body: { kind: 'none' } | { kind: 'text'; text: string } | ({ kind: 'bytes' } & ByteRange)
+  body: { kind: 'none' } | { kind: 'text'; text: string } | { kind: 'boots' } | ({ kind: 'bytes' } & ByteRange)
 }
 
 function answerText(status: number, type: string, text: string, headers: Answer['headers'] = {}): Answer {
@@ -44,12 +48,27 @@ export function answerStatus(status: number, headers: Answer['headers'] = {}): A
   return answerText(status, 'text/plain', `${status} ${STATUS_CODES[status] ?? ''}\n`, headers)
 }
 
-/** What is refused whatever it asks for: no Host, other methods than GET and HEAD, and expectations nobody meets. */
+/** Whether a Host header is one: a name or an address, and a port (RFC 3986, section 3.2). It may be empty. */
+function isHost(text: string): boolean {
+  return /^(\[[0-9a-f:.%]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?$/i.test(text)
+}
+
+/**
+ * What is refused whatever it asks for: no Host or two, other versions than HTTP/1.0 and 1.1, chunks before there were any
+ * (RFC 9112, sections 2.3, 3.2 and 6.1), other methods than GET and HEAD, and expectations nobody meets.
+ */
 export function refuse(asked: Asked): Answer | undefined {
-  if (asked.httpVersion === '1.1' && asked.headers.host === undefined) return answerStatus(400, { Connection: 'close' })
-  if (asked.method !== 'GET' && asked.method !== 'HEAD') return answerStatus(405, { Allow: 'GET, HEAD' })
-  const { expect } = asked.headers
-  return expect === undefined || expect.toLowerCase() === '100-continue' ? undefined : answerStatus(417)
+  const { httpVersion, headers, rawHeaders = [] } = asked
+  const close = { Connection: 'close' }
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return answerStatus(505, close)
+  const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length
+  if (hosts > 1 || !isHost(headers.host ?? '')) return answerStatus(400, close)
+  if (httpVersion === '1.1' && headers.host === undefined) return answerStatus(400, close)
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return answerStatus(400, close)
+  // Whoever sends a body to be stored is not read out: the connection ends with the answer.
+  if (asked.method !== 'GET' && asked.method !== 'HEAD') return answerStatus(405, { Allow: 'GET, HEAD', ...close })
+  const { expect } = headers
+  return expect === undefined || expect.toLowerCase() === '100-continue' ? undefined : answerStatus(417, close)
 }
 
 let written = { modifiedMs: Number.NaN, date: '' }
@@ -87,9 +106,20 @@ function answerFile(asked: Asked, file: Extract<Resource, { kind: 'file' }>): An
   }
 }
 
+/** A folder: to machines a plain listing, to browsers a page, and to the page's script what it keeps up to date. */
+function answerFolder({ headers }: Asked, folder: Extract<Resource, { kind: 'folder' }>, boots: () => Boot[]): Answer {
+  const common = { 'Cache-Control': 'no-store', Vary: 'Accept, User-Agent' }
+  if (headers.accept === 'text/event-stream') {
+    return { status: 200, headers: { ...common, 'Content-Type': 'text/event-stream' }, body: { kind: 'boots' } }
+  }
+  const { path, entries } = folder
+  const text = isBrowser(headers) ? renderPage(path, entries, boots()) : renderListing(path, entries)
+  return answerText(200, 'text/html', text, common)
+}
+
 /** The answer to a GET or HEAD for what was found; HEAD has the headers of GET and no body. */
-export function decide(asked: Asked, found: Resource): Answer {
+export function decide(asked: Asked, found: Resource, boots: () => Boot[] = () => []): Answer {
   if (found.kind === 'file') return answerFile(asked, found)
-  if (found.kind === 'folder') return answerText(200, 'text/html', renderListing(found.path, found.entries))
+  if (found.kind === 'folder') return answerFolder(asked, found, boots)
   return found.kind === 'moved' ? answerStatus(301, { Location: found.location }) : answerStatus(found.status)
 }

@@ -68,15 +68,15 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
 }
 
 /** The URL at which a client on this computer reaches the address. */
-export function localUrl({ host, port }: ListenAddress): string {
-  return `http://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port })}`
+export function localUrl({ host, port }: ListenAddress, tls = false): string {
+  return `${tls ? 'https' : 'http'}://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port })}`
 }
 
 /** The URLs at which other computers may reach it: one for each address of this one where all are listened on. */
-export function outsideUrls({ host, port }: ListenAddress, interfaces = networkInterfaces()): string[] {
+export function outsideUrls({ host, port }: ListenAddress, tls = false, interfaces = networkInterfaces()): string[] {
   if (host !== '0.0.0.0' && host !== '::') return []
   const addresses = Object.values(interfaces).flatMap((list) => list ?? [])
   return addresses
     .filter(({ internal, family, scopeid }) => !internal && (family === 'IPv4' || (host === '::' && scopeid === 0)))
-    .map(({ address }) => `http://${formatAddress({ host: address, port })}`)
+    .map(({ address }) => `${tls ? 'https' : 'http'}://${formatAddress({ host: address, port })}`)
 }

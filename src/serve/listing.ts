@@ -1,15 +1,17 @@
-// A folder as a page: names as links, folders with a slash, sizes. Plain enough for curl and wget -r.
+// A folder as a page: names as links, folders with a slash, dates and sizes. Plain enough for curl and wget -r.
 
 /** An entry of a folder; a folder has no size. */
 export interface Entry {
   name: string
   folder: boolean
   sizeBytes: number
+  modifiedMs: number
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' }
 
-function escapeHtml(text: string): string {
+/** Text as HTML shows it, in an attribute too. */
+export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (char) => escapes[char] ?? char)
 }
 
@@ -23,20 +25,35 @@ function greatest(numbers: number[]): number {
   return numbers.reduce((most, number) => Math.max(most, number), 0)
 }
 
-/** The page for a folder, its entries sorted by the bytes of their names. */
-export function renderListing(path: string, entries: readonly Entry[]): string {
-  const rows = entries
-    .map((entry) => ({ ...entry, bytes: Buffer.from(entry.name), shown: entry.folder ? `${entry.name}/` : entry.name }))
+/** A name as it is shown: a control character, a line end above all, would break the table. */
+export function showName(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, '\u{fffd}')
+}
+
+/** `2026-03-01 12:00`, in UTC. */
+export function formatDate(ms: number): string {
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime()) ? '' : date.toISOString().slice(0, 16).replace('T', ' ')
+}
+
+/** Entries in the order of the bytes of their names. */
+export function sortEntries(entries: readonly Entry[]): Entry[] {
+  return entries
+    .map((entry) => ({ entry, bytes: Buffer.from(entry.name) }))
     .toSorted((a, b) => Buffer.compare(a.bytes, b.bytes))
+    .map(({ entry }) => entry)
+}
+
+/** The listing of a folder for machines and for people with curl. */
+export function renderListing(path: string, entries: readonly Entry[]): string {
+  const rows = sortEntries(entries).map((entry) => ({ ...entry, shown: `${entry.name}${entry.folder ? '/' : ''}` }))
   const nameWidth = Math.min(60, greatest(rows.map((row) => row.shown.length)))
-  const sizeWidth = greatest(rows.map((row) => String(row.sizeBytes).length))
+  const sizeWidth = greatest(rows.map((row) => (row.folder ? 0 : String(row.sizeBytes).length)))
   const lines = rows.map((row) => {
     const href = `${encodeName(row.name)}${row.folder ? '/' : ''}`
     const gap = ' '.repeat(Math.max(0, nameWidth - row.shown.length) + 2)
-    const size = row.folder ? '' : `${gap}${String(row.sizeBytes).padStart(sizeWidth)}`
-    // A control character, a line end above all, would break the table.
-    const shown = escapeHtml(row.shown.replaceAll(/\p{Cc}/gu, '\u{fffd}'))
-    return `<a href="${href}">${shown}</a>${size}\n`
+    const size = row.folder ? '' : `  ${String(row.sizeBytes).padStart(sizeWidth)}`
+    return `<a href="${href}">${escapeHtml(showName(row.shown))}</a>${gap}${formatDate(row.modifiedMs)}${size}\n`
   })
   return `<!doctype html>
 <meta charset="utf-8">

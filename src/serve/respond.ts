@@ -3,66 +3,77 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import type { Boots } from './boots.ts'
 import type { Finder, Found } from './content.ts'
 import { type Answer, answerStatus, decide, refuse } from './decide.ts'
-import type { Served } from './request-log.ts'
+import { sendBoots } from './send-boots.ts'
 import { sendFile, type SendOutcome, writeChunk } from './send-file.ts'
+import type { Transfer } from './transfer.ts'
 
-/** What came of a request. */
-export type Result = Pick<Served, 'status' | 'bytes' | 'cut'>
+/** What answers are made from. */
+export interface Sources {
+  find: Finder
+  boots: Boots
+  report: Pick<Reporter, 'warn'>
+  /** Aborted when the server closes: what would go on for ever ends. */
+  closing: AbortSignal
+}
 
 const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank', changed: 'file changed' } as const
 
-/** Performs an answer. A HEAD gets its headers only. */
+/** Performs an answer, and keeps account of it. A HEAD gets its headers only. */
 async function send(
   response: ServerResponse,
   answer: Answer,
   source: Found['source'],
-  onSent: (bytes: number) => void,
+  transfer: Transfer,
+  { boots, closing }: Pick<Sources, 'boots' | 'closing'>,
 ): Promise<SendOutcome> {
   const body = response.req.method === 'HEAD' ? { kind: 'none' as const } : answer.body
+  const onSent = (bytes: number) => {
+    transfer.bytes += bytes
+  }
+  transfer.status = answer.status
   response.writeHead(answer.status, answer.headers)
+  transfer.watches = body.kind === 'boots'
+  if (body.kind === 'boots') return sendBoots(response, boots, onSent, closing)
   let bytes: Buffer | undefined
   if (body.kind === 'text') bytes = Buffer.from(body.text)
   else if (body.kind === 'bytes' && body.end > body.start) {
+    transfer.promisedBytes = body.end - body.start
     if (source !== undefined && !Buffer.isBuffer(source)) return sendFile(response, source, body, onSent)
     bytes = source?.subarray(body.start, body.end)
   }
+  transfer.promisedBytes = bytes?.length ?? 0
   if (!(await writeChunk(response, bytes, true))) return 'aborted'
-  onSent(bytes?.length ?? 0)
+  onSent(transfer.promisedBytes)
   return 'sent'
 }
 
-/** Answers a request, and is fulfilled when the answer has been sent or cannot be. Never rejected. */
+/** Answers a request, and is fulfilled when the answer has been sent or cannot be; `transfer` then tells. Never rejected. */
 export async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  find: Finder,
-  report: Pick<Reporter, 'warn'>,
-): Promise<Result> {
-  const asked = { method: request.method ?? '', httpVersion: request.httpVersion, headers: request.headers }
-  let status = 500
-  let bytes = 0
-  const onSent = (more: number) => {
-    bytes += more
-  }
+  transfer: Transfer,
+  sources: Sources,
+  refusal?: Answer,
+): Promise<void> {
+  const { headers, rawHeaders, httpVersion } = request
+  const asked = { method: transfer.method, httpVersion, headers, rawHeaders }
   let found: Found | undefined
   try {
-    let answer = refuse(asked)
+    let answer = refusal ?? refuse(asked)
     if (answer === undefined) {
-      found = await find(request.url ?? '')
-      answer = decide(asked, found.resource)
+      found = await sources.find(transfer.path)
+      answer = decide(asked, found.resource, () => sources.boots.list())
     }
-    status = answer.status
-    const cut = cuts[await send(response, answer, found?.source, onSent)]
-    return cut === undefined ? { status, bytes } : { status, bytes, cut }
+    transfer.cut = cuts[await send(response, answer, found?.source, transfer, sources)]
   } catch (error) {
-    report.warn(
-      `a file could not be read: ${errorCode(error) ?? (error instanceof Error ? error.message : String(error))}`,
-    )
+    const why = errorCode(error) ?? (error instanceof Error ? error.message : String(error))
+    sources.report.warn(`a file could not be read: ${why}`)
     if (response.headersSent) response.destroy()
-    else await send(response, answerStatus(500), undefined, onSent)
-    return { status, bytes, cut: 'failed' }
+    else await send(response, answerStatus(500), undefined, transfer, sources)
+    transfer.cut = 'failed'
   } finally {
     if (found?.source !== undefined && !Buffer.isBuffer(found.source)) found.source.close()
   }

@@ -1,14 +1,24 @@
 // The HTTP server: takes requests, has them answered, logs them, and closes in order.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerOptions as HttpOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
 import { type Answer, answerStatus } from './decide.ts'
 import { listen, type ListenAddress, localUrl } from './listen.ts'
-import { formatServed, type Served } from './request-log.ts'
-import { endSocket, respond, type Result } from './respond.ts'
+import { formatTransfer } from './request-log.ts'
+import { endSocket, respond } from './respond.ts'
+import type { Tls } from './tls.ts'
+import { startTransfer, type Transfer } from './transfer.ts'
 
 export type { Content, FileSource } from './content.ts'
 
@@ -18,8 +28,10 @@ export interface Server extends AsyncDisposable {
   address: ListenAddress
   /** `http://host:port`, as a client on this computer reaches it. */
   url: string
+  /** The machines that boot from it. */
+  boots: Boots
   /** Calls the listener at the end of each request. */
-  onServed(listener: (served: Served) => void): void
+  onServed(listener: (transfer: Transfer) => void): void
 }
 
 /** What a server needs, and the patience it has. */
@@ -27,13 +39,22 @@ export interface ServerOptions {
   listen: ListenAddress
   content: Content
   report: Pick<Reporter, 'info' | 'warn'>
+  /** Serves https with it. */
+  tls?: Tls | undefined
   /** Aborted: a server that is being disposed waits for nothing more. */
   forced?: AbortSignal
   /** A connection on which nothing moves for this long during a response is cut (node:http itself would wait for ever). */
   stallTimeoutMs?: number
+  /** How long a client may take to say what it wants. */
+  headersTimeoutMs?: number
   /** How long running responses may go on when the server is disposed. */
   closeTimeoutMs?: number
+  /** Answers sent at the same time; who asks beyond that is told to come back (503). Each may hold 256 KiB. */
+  mostResponses?: number
 }
+
+/** Connections, whatever they do; beyond it they are closed unheard. */
+const mostConnections = 4096
 
 /** What is answered where node:http found no request; undefined where there is nobody to tell. */
 function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
@@ -42,34 +63,57 @@ function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
   return answerStatus(code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
 }
 
+/** node:http's server with our patience, over TLS if asked. */
+function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallTimeoutMs: number) {
+  const options: HttpOptions = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 15_000,
+    // How often the above are looked at.
+    connectionsCheckingInterval: Math.min(1000, headersTimeoutMs),
+    // node:http's own answer to a request without Host has no length and is not logged; refuse() has one.
+    requireHostHeader: false,
+  }
+  const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
+  // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  server.timeout = stallTimeoutMs
+  server.maxConnections = mostConnections
+  return server
+}
+
 /** Starts to serve. @throws ServeError for a folder that cannot be served or an address that cannot be listened on */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { content, report, forced, stallTimeoutMs = 60_000, closeTimeoutMs = 2000 } = options
+  const { content, report, tls, forced, stallTimeoutMs = 60_000, headersTimeoutMs = 15_000 } = options
+  const { closeTimeoutMs = 2000, mostResponses = 512 } = options
   await checkContent(content)
-  const find = createFinder(content)
-  const listeners: ((served: Served) => void)[] = [(served) => report.info(formatServed(served))]
+  const boots = new Boots()
+  const closing = new AbortController()
+  const sources = { find: createFinder(content), boots, report, closing: closing.signal }
+  const listeners: ((transfer: Transfer) => void)[] = [(transfer) => report.info(formatTransfer(transfer))]
   const running = new Map<Socket, Promise<void>>()
   const stalled = new WeakSet<Socket>()
 
-  const log = (client: string | undefined, request: IncomingMessage | undefined, startedMs: number, result: Result) => {
-    const ms = performance.now() - startedMs
-    const asked = { method: request?.method ?? '-', path: request?.url ?? '-' }
-    for (const listener of listeners) listener({ at: new Date(), client: client ?? '', ...asked, ms, ...result })
+  const end = (transfer: Transfer) => {
+    transfer.endedMs = performance.now()
+    if (!transfer.watches) for (const listener of listeners) listener(transfer)
   }
 
-  const handle = async (request: IncomingMessage, response: ServerResponse, client: string | undefined) => {
-    const startedMs = performance.now()
-    const result = await respond(request, response, find, report)
-    log(client, request, startedMs, stalled.has(request.socket) ? { ...result, cut: 'stalled' } : result)
+  const handle = async (request: IncomingMessage, response: ServerResponse, transfer: Transfer, refusal?: Answer) => {
+    boots.see(transfer)
+    await respond(request, response, transfer, sources, refusal)
+    if (stalled.has(request.socket)) transfer.cut = 'stalled'
+    end(transfer)
   }
 
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+  const onRequest: RequestListener = (request, response) => {
     const { socket } = request
-    // Kept now: a socket that was closed no longer knows.
-    const client = socket.remoteAddress
-    // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one buffer.
+    const transfer = startTransfer(request, socket.remoteAddress)
+    const busy = !running.has(socket) && running.size >= mostResponses
+    const refusal = busy ? answerStatus(503, { 'Retry-After': 5, Connection: 'close' }) : undefined
+    // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one piece.
     const before = running.get(socket) ?? Promise.resolve()
-    const turn = before.then(() => handle(request, response, client))
+    const turn = before.then(() => handle(request, response, transfer, refusal))
     running.set(socket, turn)
     void turn.finally(() => {
       if (running.get(socket) === turn) running.delete(socket)
@@ -83,24 +127,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       socket.destroy()
       return
     }
-    const { remoteAddress } = socket
+    const bytes = Number(answer.headers['Content-Length'])
+    const transfer = { ...startTransfer(request, socket.remoteAddress), status: answer.status, bytes }
     endSocket(socket, answer)
-    log(remoteAddress, request, performance.now(), {
-      status: answer.status,
-      bytes: Number(answer.headers['Content-Length']),
-    })
+    end(transfer)
   }
 
-  const server = createServer({
-    headersTimeout: 15_000,
-    requestTimeout: 60_000,
-    keepAliveTimeout: 15_000,
-    // node:http's own answer to a request without Host has no length and is not logged; refuse() has one.
-    requireHostHeader: false,
-  })
-  // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
-  Object.assign(server, { httpAllowHalfOpen: true })
-  server.timeout = stallTimeoutMs
+  const server = createHttpServer(tls, headersTimeoutMs, stallTimeoutMs)
   server.on('timeout', (socket) => {
     if (running.has(socket)) stalled.add(socket)
     socket.destroy()
@@ -120,9 +153,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   return {
     address,
-    url: localUrl(address),
+    url: localUrl(address, tls !== undefined),
+    boots,
     onServed: (listener) => void listeners.push(listener),
     async [Symbol.asyncDispose]() {
+      closing.abort()
       server.close()
       const patience = new AbortController()
       const enough = AbortSignal.any([patience.signal, ...(forced === undefined ? [] : [forced])])

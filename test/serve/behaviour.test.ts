@@ -5,7 +5,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Served } from '../../src/serve/request-log.ts'
+import type { Transfer } from '../../src/serve/transfer.ts'
 import { exchange, makeFolder, parseAnswer, request, serve, until } from './help-serve.ts'
 
 let folder: Awaited<ReturnType<typeof makeFolder>>
@@ -43,7 +43,7 @@ describe('the log', () => {
   test('a line for each request, the refused ones too', async () => {
     await using server = await serve(folder.path)
     const { port } = server.address
-    const served: Served[] = []
+    const served: Transfer[] = []
     server.onServed((one) => served.push(one))
     await request(port, '/small')
     await request(port, '/small', {}, 'HEAD')

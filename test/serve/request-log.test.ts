@@ -1,13 +1,23 @@
 import { expect, test } from 'vitest'
-import { escapeText, formatServed } from '../../src/serve/request-log.ts'
+import { escapeText, formatTransfer } from '../../src/serve/request-log.ts'
+import { startTransfer } from '../../src/serve/transfer.ts'
 
 test('a line, whole', () => {
-  const served = { at: new Date(2026, 0, 2, 3, 4, 5), method: 'GET', path: '/a', status: 200, bytes: 10, ms: 1.6 }
-  expect(formatServed({ ...served, client: '::ffff:192.0.2.7' })).toBe('03:04:05 192.0.2.7 GET /a 200 10 bytes 2 ms')
-  expect(formatServed({ ...served, client: '2001:db8::1', cut: 'aborted' })).toBe(
+  const transfer = {
+    ...startTransfer(undefined, '::ffff:192.0.2.7'),
+    at: new Date(2026, 0, 2, 3, 4, 5),
+    method: 'GET',
+    path: '/a',
+    status: 200,
+    bytes: 10,
+    startedMs: 100,
+    endedMs: 101.6,
+  }
+  expect(formatTransfer(transfer)).toBe('03:04:05 192.0.2.7 GET /a 200 10 bytes 2 ms')
+  expect(formatTransfer({ ...transfer, client: '2001:db8::1', cut: 'aborted' })).toBe(
     '03:04:05 2001:db8::1 GET /a 200 10 bytes 2 ms (aborted)',
   )
-  expect(formatServed({ ...served, client: '' })).toBe('03:04:05 - GET /a 200 10 bytes 2 ms')
+  expect(formatTransfer({ ...transfer, client: '' })).toBe('03:04:05 - GET /a 200 10 bytes 2 ms')
 })
 
 test.each([
