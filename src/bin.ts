@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The only file that knows `process`: signals, streams, the environment and the exit code.
+import { once } from 'node:events'
 import { run } from './cli.ts'
 import { InterruptedError } from './errors.ts'
 
@@ -17,12 +18,25 @@ function guard<S extends NodeJS.WriteStream>(stream: S): S {
   return stream
 }
 
+/** The terminal as the shell had it, whatever ends the program. */
+function restoreTerminal(): void {
+  if (process.stdin.isRaw) process.stdin.setRawMode(false)
+}
+
+/** Stops the whole job, as the terminal does on Ctrl-Z: a wrapper such as npx would go on else. */
+async function suspend(): Promise<void> {
+  const resumed = once(process, 'SIGCONT')
+  process.kill(0, 'SIGTSTP')
+  await resumed
+}
+
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
 void run(argv.slice(2), {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
+    if (process.listenerCount('exit') === 0) process.once('exit', restoreTerminal)
     return process.stdin
   },
   get stdout() {
@@ -34,4 +48,5 @@ void run(argv.slice(2), {
   env: process.env,
   signal: first.signal,
   forced: second.signal,
+  ...(process.platform === 'win32' ? {} : { suspend }),
 }).then((code) => process.exit(code))

@@ -17,6 +17,8 @@ export interface EventFields {
   /** A request to the image server ended; `complete` is false where the client left early. */
   served: { client: string; method: string; path: string; status: number; bytes: number; ms: number; complete: boolean }
   'console-attached': { id: string; host: string; port: number }
+  /** The console was lost; it is attached to anew. */
+  'console-dropped': { id: string; why: string }
   /** What the console printed, decoded as UTF-8; borders between events mean nothing. */
   console: { text: string }
   /** The console showed a --wait-for pattern. */

@@ -45,6 +45,8 @@ export interface Io {
   signal: AbortSignal
   /** Aborted by the second such signal: stop cleaning up, say what stays behind. */
   forced: AbortSignal
+  /** Stops the program as Ctrl-Z does, and resolves when it goes on; absent where there is no job control. */
+  suspend?: () => Promise<void>
   /** The system's where it is absent. */
   clock?: Clock
 }

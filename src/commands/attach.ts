@@ -1,54 +1,78 @@
-// What `run` and `console` share: getting ready for a console before anything is billed, and holding it while the machine runs.
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { probeHost } from '../console/connection.ts'
-import { loadIdentities, type Identities } from '../console/identities.ts'
-import { type KnownHosts, loadKnownHosts } from '../console/known-hosts.ts'
-import { attachConsole } from '../console/session.ts'
-import { ConsoleError, MachineError, PatternError } from '../errors.ts'
+// What `run` and `console` share before anything is billed: how the console will be reached, and that it can be.
+import { homedir, userInfo } from 'node:os'
+import { type AccessFinder, createAccessFinder } from '../console/access.ts'
+import { type Capture, openLog, openRecording } from '../console/capture.ts'
+import { type HostAccess, probeHost } from '../console/connection.ts'
+import { defaultFailures } from '../console/failures.ts'
+import { createPrompter } from '../console/prompter.ts'
+import type { WatchRules } from '../console/watch.ts'
+import { ConsoleError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import type { MetalClient } from '../metal/client.ts'
-import { followMachine } from '../metal/follow.ts'
 import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
 import type { Address, Options } from '../options.ts'
-import { createEventStream } from './console-events.ts'
-import { Progress } from './progress.ts'
+import type { ConsoleOptions } from './index.ts'
+import { requireKnownKey } from './known-keys.ts'
 
 const probeTimeoutMs = 15_000
 
 /** What a console needs, found before a machine is rented. */
-export interface ConsoleAccess {
-  knownHosts: KnownHosts
-  identities: Identities
+export interface ConsoleAccess extends AccessFinder {
+  /** Public keys that the console will take, where that is known. */
+  wanted: ReadonlySet<string> | undefined
+  rules: WatchRules
+  captures: readonly Capture[]
 }
 
-/** The keys to show and the host keys to trust. @throws ConsoleError where there are no keys */
-export async function prepareConsole(
-  options: Options<'identity' | 'knownHosts'>,
-  context: Context,
-): Promise<ConsoleAccess> {
-  const home = context.env['HOME'] || homedir()
-  const files =
-    options.knownHosts === undefined
-      ? [
-          join(home, '.ssh', 'known_hosts'),
-          join(home, '.ssh', 'known_hosts2'),
-          '/etc/ssh/ssh_known_hosts',
-          '/etc/ssh/ssh_known_hosts2',
-        ]
-      : [options.knownHosts]
-  const agentSocket = context.env['SSH_AUTH_SOCK']
-  const [knownHosts, identities] = await Promise.all([
-    loadKnownHosts(files),
-    loadIdentities({
-      home,
-      report: context.report,
-      ...(options.identity[0] === undefined ? {} : { identityFile: options.identity[0] }),
-      ...(agentSocket ? { agentSocket } : {}),
-    }),
-  ])
-  return { knownHosts, identities }
+type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
+
+/** How hosts are reached with SSH: by the command line, and else as the user's ssh would. */
+export function prepareAccess(options: AccessOptions, context: Context, wanted?: ReadonlySet<string>): AccessFinder {
+  const { env, report } = context
+  return createAccessFinder({
+    home: env['HOME'] || homedir(),
+    localUser: userInfo().username,
+    env,
+    identityFiles: options.identity,
+    knownHostsFile: options.knownHosts,
+    pins: options.hostKey ?? [],
+    acceptNew: options.hostKeyPolicy === 'accept-new',
+    wanted,
+    prompter: createPrompter(context),
+    report,
+  })
+}
+
+/** What the console is watched for. @throws UsageError where --on and --send are no pairs */
+function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
+  const { waitFor, failOn, on, send, noDefaultFailures } = options
+  if (on.length !== send.length) {
+    throw new UsageError(`there are ${on.length} --on and ${send.length} --send`, {
+      hint: "give them in pairs: --on 'login:' --send 'root\\r'",
+    })
+  }
+  // A person who looks at a panic may want to type at it.
+  const watched = waitFor.length > 0 || failOn.length > 0 || stdin.isTTY !== true
+  return {
+    waitFor,
+    failOn: watched && !noDefaultFailures ? [...failOn, ...defaultFailures] : failOn,
+    replies: on.map((pattern, index) => ({ on: pattern, send: send[index] ?? '' })),
+  }
+}
+
+/** All that can be found out without a machine. @throws UsageError */
+export function prepareConsole(options: ConsoleOptions, context: Context, wanted?: ReadonlySet<string>): ConsoleAccess {
+  const { log, record } = options
+  const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
+  return {
+    ...prepareAccess(options, context, wanted),
+    wanted,
+    rules: chooseRules(options, context),
+    captures: [
+      ...(log === undefined ? [] : [openLog(log)]),
+      ...(record === undefined ? [] : [openRecording(record, screen)]),
+    ],
+  }
 }
 
 /** The SOS host of a facility (there is one per facility, never per metro). */
@@ -69,107 +93,57 @@ export function sosAddress(device: Device, sos: Address | undefined): Address {
   return { host, port: 22 }
 }
 
+/** Probes hosts; one that answers as it should is enough. Those about which somebody may be asked go one by one. */
+async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Promise<void> {
+  const errors: unknown[] = []
+  let reached = 0
+  for (const host of hosts) {
+    try {
+      await probeHost(host, { signal, timeoutMs: probeTimeoutMs })
+      reached++
+    } catch (error) {
+      signal.throwIfAborted()
+      errors.push(error)
+    }
+  }
+  if (reached === 0) throw errors[0]
+}
+
 /**
- * Checks, before anything is billed, that the console can be reached and is the one that is known.
- * Where the machine will stand is not known yet, so without --sos all of the metro's SOS hosts are candidates.
+ * Checks, before anything is billed, that the console can be reached and is the one that is known, and that it will know a
+ * key of ours. Where the machine will stand is not known yet, so without --sos all of the metro's SOS hosts are candidates.
  */
 export async function checkConsole(
   target: Address | { metro: string },
-  { knownHosts }: ConsoleAccess,
+  access: ConsoleAccess,
   context: Context,
 ): Promise<void> {
-  const { signal, report } = context
-  if ('host' in target) {
-    await probeHost(target, { knownHosts, signal, timeoutMs: probeTimeoutMs })
-    return
-  }
-  const candidates = facilitiesOfMetro(target.metro).map((facility) => ({ host: sosHostOf(facility), port: 22 }))
-  if (candidates.length === 0) {
-    report.warn(
+  const addresses =
+    'host' in target ? [target] : facilitiesOfMetro(target.metro).map((code) => ({ host: sosHostOf(code), port: 22 }))
+  const hosts: HostAccess[] = []
+  for (const address of addresses) hosts.push(await access.find(address, ''))
+  const [first] = hosts
+  if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities)
+  if ('host' in target) return await probeAny(hosts, context)
+  if (first === undefined) {
+    return context.report.warn(
       `the SOS hosts of metro ${target.metro} are not known; the console's host key is checked once the machine exists`,
     )
+  }
+  const known = hosts.filter(({ trust, place }) => trust.knows(place))
+  if (known.length > 0) {
+    const probes = known.map((host) => probeAny([host], context))
+    await Promise.any(probes).catch(async () => await probes[0])
     return
   }
-  const known = candidates.filter(({ host, port }) => knownHosts.knows({ host, port }))
-  if (known.length === 0) {
-    const names = candidates.map(({ host }) => host)
-    throw new ConsoleError(
-      `no SOS host of metro "${target.metro}" is in known_hosts (looked for ${names.join(', ')})`,
-      {
-        hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, or name the host with --sos`,
-      },
-    )
-  }
-  const outcomes = await Promise.allSettled(
-    known.map((address) => probeHost(address, { knownHosts, signal, timeoutMs: probeTimeoutMs })),
-  )
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failed !== undefined && outcomes.every((outcome) => outcome.status === 'rejected')) throw failed.reason
+  if (first.trust.open) return await probeAny(hosts, context)
+  const names = addresses.map(({ host }) => host)
+  throw new ConsoleError(`no SOS host of metro "${target.metro}" is in known_hosts (looked for ${names.join(', ')})`, {
+    hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, name one with --host-key, or name the host with --sos`,
+  })
 }
 
 /** The line with which a person reaches the console without metalkit. */
 export function sshLine(device: Device, { host, port }: Address): string {
   return `ssh ${port === 22 ? '' : `-p ${port} `}${device.id}@${host}`
-}
-
-/**
- * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the pattern shows,
- * the machine goes off. @throws PatternError, MachineError or ConsoleError for every other end
- */
-export async function holdConsole(
-  client: MetalClient,
-  device: Device,
-  access: ConsoleAccess,
-  options: Options<'sos' | 'waitFor' | 'timeout' | 'json'>,
-  context: Context,
-): Promise<void> {
-  const { report, stdin } = context
-  const {
-    waitFor: [waitFor],
-    timeout: timeoutMs,
-  } = options
-  const ends = new AbortController()
-  const signals = [context.signal, ends.signal]
-  const timer = waitFor === undefined ? undefined : AbortSignal.timeout(timeoutMs)
-  if (timer !== undefined) signals.push(timer)
-  const signal = AbortSignal.any(signals)
-
-  using progress = new Progress(report)
-  const address = sosAddress(device, options.sos)
-  const session = attachConsole({
-    address,
-    username: device.id,
-    ...access,
-    stdin,
-    stdout: options.json ? createEventStream(context) : context.stdout,
-    report,
-    ...(waitFor === undefined ? {} : { waitFor }),
-    connectTimeoutMs: timeoutMs,
-    onAttached: () => report.event('console-attached', { id: device.id, ...address }),
-    onOutput: () => progress.hush(),
-    signal,
-  })
-  const following = followMachine({ client, id: device.id, timeoutMs, onLook: (look) => progress.see(look), signal })
-  try {
-    const ending = await Promise.race([session, following])
-    if (ending === 'matched' && waitFor !== undefined) report.event('matched', { pattern: waitFor.source })
-    if (ending === 'powered-off') report.info(`The machine ${device.id} is powered off.`)
-    else if (ending === 'closed') report.info('The console was closed by the other side.')
-    if (waitFor !== undefined && ending !== 'matched') {
-      const why = {
-        'powered-off': 'the machine powered off',
-        closed: 'the console closed',
-        left: 'the console was left',
-      }[ending]
-      throw new PatternError(`${why} before it showed ${waitFor}`)
-    }
-  } catch (error) {
-    if (timer?.aborted && error === timer.reason) {
-      throw new MachineError(`the console did not show ${waitFor} in time`, { hint: 'give it longer with --timeout' })
-    }
-    throw error
-  } finally {
-    ends.abort()
-    await Promise.allSettled([session, following])
-  }
 }

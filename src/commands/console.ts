@@ -1,7 +1,8 @@
 import type { Context } from '../io.ts'
 import { MetalClient } from '../metal/client.ts'
 import { requireOption } from '../options.ts'
-import { holdConsole, prepareConsole, sosAddress } from './attach.ts'
+import { prepareConsole, sosAddress } from './attach.ts'
+import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from './index.ts'
 
 /** `console <device id>`: the console of a machine that already runs. */
@@ -18,7 +19,7 @@ export async function execute(
     report: context.report,
     clock: context.clock,
   })
-  const access = await prepareConsole(options, context)
+  const access = prepareConsole(options, context)
   const device = await client.getDevice(encodeURIComponent(id), context.signal)
   context.report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
   await holdConsole(client, device, access, options, context)

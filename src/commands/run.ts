@@ -13,9 +13,11 @@ import { findMachine, rentMachine, reuseMachine } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { requireOption } from '../options.ts'
 import { checkUrls } from '../serve/check-urls.ts'
-import { checkConsole, holdConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
+import { checkConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
+import { holdConsole } from './hold-console.ts'
 import { checkIdFile, writeIdFile } from './id-file.ts'
 import type { RunOptions } from './index.ts'
+import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
 import { openTunnel } from './tunnel.ts'
 
@@ -78,7 +80,8 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, report })
   const [scriptUrl = ''] = urlsOf
 
-  const access = options.console ? await prepareConsole(options, context) : undefined
+  const known = options.console && !existing ? await listKnownKeys(client, projectId, context) : undefined
+  const access = options.console ? prepareConsole(options, context, known) : undefined
   if (access)
     await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)
 

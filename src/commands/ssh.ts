@@ -1,11 +1,10 @@
 // SSH to a server of the user's own, with the host keys and the keys that the console goes by.
-import { userInfo } from 'node:os'
 import { connect, type Connection } from '../console/connection.ts'
 import { ConnectError, type FailureReason } from '../console/connect-error.ts'
 import { ConsoleError, type PublishError, type TunnelError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import type { Options } from '../options.ts'
-import { prepareConsole } from './attach.ts'
+import { prepareAccess } from './attach.ts'
 
 const connectTimeoutMs = 30_000
 
@@ -37,10 +36,8 @@ export async function connectSsh(
 ): Promise<Connection> {
   const { signal } = context
   try {
-    const access = await prepareConsole(options, context)
-    const address = { host, port: port ?? 22 }
-    const username = user ?? userInfo().username
-    return await connect({ ...access, address, username, signal, timeoutMs: connectTimeoutMs })
+    const access = await prepareAccess(options, context).find({ host, port: port ?? 22 }, user ?? '')
+    return await connect({ ...access, signal, timeoutMs: connectTimeoutMs })
   } catch (error) {
     if (!(error instanceof ConsoleError)) throw error
     const hint = (error instanceof ConnectError ? hints[error.reason] : undefined) ?? error.hint

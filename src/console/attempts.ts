@@ -1,7 +1,7 @@
 // Trying until the console is there: a machine that is being provisioned has none yet, and SOS lets in one at a time.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientChannel } from 'ssh2'
-import type { Output, Reporter } from '../io.ts'
+import type { Clock, Output, Reporter } from '../io.ts'
+import type { Notices } from './notices.ts'
 import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
 import { connect, type Connection, type ConnectOptions } from './connection.ts'
 
@@ -82,32 +82,32 @@ async function openLine(options: LineOptions): Promise<Line> {
 /** How to reach the line, and for how long to try. */
 export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
   report: Reporter
+  notices: Notices
   connectTimeoutMs: number
+  clock: Clock
 }
 
 /**
- * Opens the serial line, trying again every two seconds while that may help; says so once, and with -v each time.
+ * Opens the serial line, trying again every two seconds while that may help; says so, and when the reason changes, with -v each time.
  * @throws ConnectError of the last try, or the signal's reason
  */
 export async function reachLine(options: ReachOptions): Promise<Line> {
-  const { report, connectTimeoutMs, signal } = options
-  const started = performance.now()
-  for (let attempt = 1; ; attempt++) {
-    const left = connectTimeoutMs - (performance.now() - started)
+  const { report, notices, connectTimeoutMs, signal, clock } = options
+  const started = clock.now()
+  let said = ''
+  for (;;) {
+    const left = connectTimeoutMs - (clock.now() - started)
     try {
       return await openLine({ ...options, timeoutMs: Math.max(1, Math.min(left, attemptTimeoutMs)) })
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
-      const elapsed = performance.now() - started
+      const elapsed = clock.now() - started
       if (elapsed + intervalMs >= patienceMs(error.reason, connectTimeoutMs)) throw error
       const line = `console: ${error.message}; trying again every ${intervalMs / 1000} s`
-      if (attempt === 1) report.info(line)
-      else report.detail(line)
+      if (line === said) report.detail(line)
+      else notices.say(line)
+      said = line
     }
-    try {
-      await sleep(intervalMs, undefined, { signal })
-    } catch {
-      signal.throwIfAborted()
-    }
+    await clock.sleep(intervalMs, signal)
   }
 }

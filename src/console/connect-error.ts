@@ -18,10 +18,17 @@ export type FailureReason =
 /** A console that could not be connected to. */
 export class ConnectError extends ConsoleError {
   readonly reason: FailureReason
+  /** The key of a host of which nothing is known: it may be accepted, and then this error is none. */
+  readonly unknownKey: Buffer | undefined
 
-  constructor(reason: FailureReason, message: string, options?: ConstructorParameters<typeof ConsoleError>[1]) {
+  constructor(
+    reason: FailureReason,
+    message: string,
+    options: ConstructorParameters<typeof ConsoleError>[1] & { unknownKey?: Buffer } = {},
+  ) {
     super(message, options)
     this.reason = reason
+    this.unknownKey = options.unknownKey
   }
 }
 
@@ -36,10 +43,15 @@ function quote(file: string): string {
   return /^[\w@%+=:,./~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
 }
 
-/** Why a host is not to be trusted with this key; undefined where it is. */
-export function explainHostKey(address: HostPort, key: Buffer, knownHosts: KnownHosts): ConnectError | undefined {
+/** Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it. */
+export function explainHostKey(
+  address: HostPort,
+  known: HostPort,
+  key: Buffer,
+  knownHosts: KnownHosts,
+): ConnectError | undefined {
   const { host, port } = address
-  const verdict = knownHosts.judge(address, key)
+  const verdict = knownHosts.judge(known, key)
   const place = describePlace(address)
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
   if (verdict.kind === 'trusted') return undefined
@@ -47,7 +59,8 @@ export function explainHostKey(address: HostPort, key: Buffer, knownHosts: Known
     const file = knownHosts.files[0] ?? '~/.ssh/known_hosts'
     const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quote(file)}`
     return new ConnectError('host-key', `${place} is not a known host; it shows the key ${shown}`, {
-      hint: `if that is the fingerprint its operator names, add it with ${scan}`,
+      hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
+      unknownKey: key,
     })
   }
   const where = `${verdict.file}:${verdict.line}`
@@ -60,9 +73,16 @@ export function explainHostKey(address: HostPort, key: Buffer, knownHosts: Known
     'host-key',
     `${place} shows the key ${shown}, not the one known from ${where}; someone may be in between`,
     {
-      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quote(verdict.file)} -R '${lookupName(address)}'`,
+      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quote(verdict.file)} -R '${lookupName(known)}'`,
     },
   )
+}
+
+/** A host that shows another key than those named for it. */
+export function refusePinned(address: HostPort, key: Buffer, pins: readonly string[]): ConnectError {
+  const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
+  const message = `${describePlace(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
+  return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
 }
 
 /** An error as ssh2 emits it: `level` says which part of it, a number for a code is the server's reason to disconnect. */

@@ -1,28 +1,32 @@
 // One SSH connection to a console's server: the host key judged, the keys offered one by one, and every way to fail named.
+import type { Duplex } from 'node:stream'
 import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
-import type { Socket } from 'node:net'
 import { chooseAlgorithms } from './algorithms.ts'
-import { ConnectError, describePlace, explainHostKey, explainSshError, type SshError } from './connect-error.ts'
+import { ConnectError, describePlace, explainSshError, type SshError } from './connect-error.ts'
 import { dial } from './dial.ts'
 import type { Identities } from './identities.ts'
-import type { HostPort, KnownHosts } from './known-hosts.ts'
+import type { HostTrust, JudgedHost } from './trust.ts'
 
 const keepaliveIntervalMs = 15_000
 /** How long the other side gets to close after a goodbye. */
 const goodbyeMs = 1000
 
-interface ProbeOptions {
-  knownHosts: KnownHosts
+/** A host that can be reached: where, which keys it may show, which to show it, and the hosts to go through, nearest first. */
+export interface HostAccess extends JudgedHost {
+  trust: HostTrust
+  identities: Identities
+  via: readonly (HostAccess & { username: string })[]
+}
+
+interface Limits {
   signal: AbortSignal
   /** For all of it: name, connection, key exchange, and where that is asked for authentication. */
   timeoutMs: number
 }
 
 /** How to connect, and as whom. */
-export interface ConnectOptions extends ProbeOptions {
-  address: HostPort
+export interface ConnectOptions extends HostAccess, Limits {
   username: string
-  identities: Identities
 }
 
 /** A connection on which the user is logged in. Disposing says goodbye and closes it. */
@@ -47,7 +51,7 @@ function createOffers(username: string, identities: Identities): { next: AuthHan
   return { next, tried }
 }
 
-async function sayGoodbye(client: Client, socket: Socket): Promise<void> {
+async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {
   if (socket.destroyed) return
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, goodbyeMs)
@@ -60,25 +64,49 @@ async function sayGoodbye(client: Client, socket: Socket): Promise<void> {
   socket.destroy()
 }
 
+/** The bytes to a host: a TCP connection, or a channel through the last of the hosts before it. */
+async function openStream(options: ConnectOptions): Promise<{ stream: Duplex; hop: Connection | undefined }> {
+  const { address, via, signal, timeoutMs } = options
+  const last = via.at(-1)
+  if (last === undefined) {
+    const socket = await dial(address, { signal, timeoutMs })
+    socket.setNoDelay(true)
+    return { stream: socket, hop: undefined }
+  }
+  const hop = await connect({ ...last, via: via.slice(0, -1), signal, timeoutMs })
+  try {
+    const stream = await new Promise<Duplex>((resolve, reject) => {
+      hop.client.forwardOut('127.0.0.1', 0, address.host, address.port, (error, channel) => {
+        if (error === undefined) return resolve(channel)
+        const what = `${describePlace(last.address)} cannot reach ${describePlace(address)}: ${error.message}`
+        return reject(hop.failure() ?? new ConnectError('unreachable', what, { cause: error }))
+      })
+    })
+    // Stays for the life of the channel, as the one on a socket does.
+    stream.on('error', () => {})
+    return { stream, hop }
+  } catch (error) {
+    await hop[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
 /** Connects up to a milestone: 'handshake' is before any authentication, 'ready' after it. */
-async function open(
-  milestone: 'handshake' | 'ready',
-  { address, username, identities, knownHosts, signal, timeoutMs }: ConnectOptions,
-): Promise<Connection> {
+async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
+  const { address, place, username, identities, trust, signal, timeoutMs } = options
   const started = performance.now()
-  const socket = await dial(address, { signal, timeoutMs })
-  socket.setNoDelay(true)
+  const { stream, hop } = await openStream(options)
   const client = new ssh2.Client()
   const { next, tried } = createOffers(username, identities)
   let banner = ''
   let hostKeyError: ConnectError | undefined
   let failure: Error | undefined
   const config: ConnectConfig = {
-    sock: socket,
+    sock: stream,
     username,
-    algorithms: chooseAlgorithms(knownHosts.keyTypesFor(address)),
+    algorithms: chooseAlgorithms(trust.knownHosts.keyTypesFor(place)),
     hostVerifier: (key: Buffer) => {
-      hostKeyError = explainHostKey(address, key, knownHosts)
+      hostKeyError = trust.judge({ address, place }, key)
       return hostKeyError === undefined
     },
     authHandler: next,
@@ -87,7 +115,7 @@ async function open(
   }
   let ended = false
   const opened = new AbortController()
-  socket.once('end', () => (ended = true))
+  stream.once('end', () => (ended = true))
   client.on('banner', (message) => (banner += message))
   try {
     await new Promise<void>((resolve, reject) => {
@@ -109,7 +137,8 @@ async function open(
       return void client.connect(config)
     })
   } catch (error) {
-    socket.destroy()
+    stream.destroy()
+    await hop?.[Symbol.asyncDispose]()
     throw error
   } finally {
     opened.abort()
@@ -119,21 +148,35 @@ async function open(
     banner,
     failure: () => failure,
     async [Symbol.asyncDispose]() {
-      await sayGoodbye(client, socket)
+      await sayGoodbye(client, stream)
+      await hop?.[Symbol.asyncDispose]()
     },
+  }
+}
+
+/** The same, and once more where a host that was not known is accepted. */
+async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
+  try {
+    return await open(milestone, options)
+  } catch (error) {
+    const key = error instanceof ConnectError ? error.unknownKey : undefined
+    // A hop's own unknown key has been decided about where the hop was opened.
+    if (key === undefined || options.trust.judge(options, key) === undefined) throw error
+    if (!(await options.trust.consider(options, key))) throw error
+    return await open(milestone, options)
   }
 }
 
 /** Connects and logs in. @throws ConnectError saying why not, or the signal's reason */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  return await open('ready', options)
+  return await openTrusted('ready', options)
 }
 
 /**
- * Checks that a console's server can be reached and shows a key that is trusted, and that it has that key; nobody logs in.
- * @throws ConnectError saying why not, or the signal's reason
+ * Checks that a console's server can be reached and shows a key that is trusted, and that it has that key; nobody logs in
+ * there. @throws ConnectError saying why not, or the signal's reason
  */
-export async function probeHost(address: HostPort, options: ProbeOptions): Promise<void> {
-  const connection = await open('handshake', { ...options, address, username: '', identities: { keys: [] } })
+export async function probeHost(access: HostAccess, limits: Limits): Promise<void> {
+  const connection = await openTrusted('handshake', { ...access, ...limits, username: '', identities: { keys: [] } })
   await connection[Symbol.asyncDispose]()
 }

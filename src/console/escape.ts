@@ -1,7 +1,7 @@
 // The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
 
 /** What the keyboard means besides bytes for the machine. */
-type EscapeAction = 'leave' | 'help'
+export type EscapeAction = 'leave' | 'help' | 'break' | 'suspend' | 'reboot' | 'power-cycle'
 
 /** What to do with a piece of typing; after 'leave' the rest of the piece is dropped. */
 interface EscapeStep {
@@ -15,14 +15,25 @@ export interface EscapeParser {
 }
 
 const tilde = 0x7e
-const keys: Partial<Record<number, EscapeAction>> = { [0x2e]: 'leave', [0x3f]: 'help' }
+const keys: Partial<Record<number, EscapeAction>> = {
+  [0x2e]: 'leave',
+  [0x3f]: 'help',
+  [0x42]: 'break',
+  [0x50]: 'power-cycle',
+  [0x52]: 'reboot',
+  [0x1a]: 'suspend',
+}
 
 /** What `~?` shows, a line each. */
 export const escapeHelp: readonly string[] = [
   'Escape keys, after a new line:',
-  '  ~.  leave the console',
-  '  ~~  type a ~',
-  '  ~?  this list',
+  '  ~.   leave the console',
+  '  ~B   serial break, for SysRq',
+  '  ~R   reboot the machine',
+  '  ~P   switch the machine off and on',
+  '  ~^Z  suspend metalkit',
+  '  ~~   type a ~ (~~? asks the console server for its own keys)',
+  '  ~?   this list',
 ]
 
 /** A parser that stands at the start of a line. A tilde is held back until the key after it says what it means. */

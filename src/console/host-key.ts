@@ -49,3 +49,15 @@ export function keyTypeOf(blob: Buffer): string {
 export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`
 }
+
+/** How many bits a key has; 0 where the blob does not say. */
+export function keySizeOf(blob: Buffer): number {
+  const [type, first, second] = readFields(blob)?.map((field) => field) ?? []
+  const name = type?.toString('latin1') ?? ''
+  const curve = /nistp(\d+)/.exec(name)?.[1]
+  if (curve !== undefined) return Number(curve)
+  if (name.includes('ed25519')) return 256
+  const modulus = name === 'ssh-dss' ? first : second
+  if (modulus === undefined) return 0
+  return BigInt(`0x${modulus.toString('hex') || '0'}`).toString(2).length
+}

@@ -1,22 +1,11 @@
-// What to log in with: a named key alone, or the agent's keys and then the usual files. All of it is read before
-// anything is billed; only the signatures are made later.
+// What to log in with: the named keys alone, or the agent's keys and then ssh's files. All of it is read, and unlocked,
+// before anything is billed; only the signatures are made later.
 import { join } from 'node:path'
-import ssh2, { type BaseAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { fingerprintOf } from './host-key.ts'
-import { readKeyFile } from './key-file.ts'
-
-/** A key to offer. `label` says where it is from: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
-interface Identity {
-  label: string
-  type: string
-  fingerprint: string
-  /** Type and base64, as the API lists the project's keys. */
-  publicKey: string
-  /** Makes the signatures: to ssh2 an agent that has one key. */
-  signer: BaseAgent<ParsedKey>
-}
+import { type KeyFile, readKeyFile, readPublicKey } from './key-file.ts'
+import { askAgent, fileIdentity, type Identity, publicLineOf } from './one-key-agent.ts'
+import type { Prompter } from './prompter.ts'
 
 /** The keys to offer, in order; never empty. */
 export interface Identities {
@@ -24,145 +13,138 @@ export interface Identities {
 }
 
 const defaultNames = ['id_ed25519', 'id_ecdsa', 'id_rsa']
-const agentTimeoutMs = 5000
+const passphraseTries = 3
 
-type Sign = (data: Buffer, options: SigningRequestOptions, done: SignCallback) => void
-
-/** One key as an agent, so that ssh2 offers keys one by one and it is known which was refused. */
-class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
-  readonly #key: ParsedKey
-  readonly #sign: Sign
-
-  constructor(key: ParsedKey, sign: Sign) {
-    super()
-    this.#key = key
-    this.#sign = sign
-  }
-
-  override getIdentities(done: (error?: Error | null, keys?: ParsedKey[]) => void): void {
-    done(null, [this.#key])
-  }
-
-  override sign(
-    _key: ParsedKey,
-    data: Buffer,
-    options: SigningRequestOptions | SignCallback,
-    done?: SignCallback,
-  ): void {
-    const answer = typeof options === 'function' ? options : done
-    const asked = typeof options === 'function' ? {} : options
-    if (answer === undefined) return
-    // To a server that does not name newer signatures ssh2 would make this one with an RSA key.
-    if (asked.hash === 'sha1') answer(new Error('the server takes RSA keys with SHA-1 only'))
-    else this.#sign(data, asked, answer)
-  }
+/** What is known before anyone logs in: where keys may be. */
+export interface IdentitySources {
+  /** The keys asked for; nothing else is offered then. */
+  named: readonly string[]
+  /** IdentityFile of ssh's configuration, in place of the usual files. */
+  configured: readonly string[]
+  /** IdentitiesOnly: of the agent's keys only those that are configured. */
+  configuredOnly: boolean
+  /** The agent's socket; undefined is none. */
+  agentSocket: string | undefined
+  home: string
+  /** Public keys that the console takes, where that is known: only for those is a passphrase asked. */
+  wanted: ReadonlySet<string> | undefined
+  prompter: Prompter | undefined
+  report: Reporter
 }
 
-function createIdentity(label: string, key: ParsedKey, sign: Sign): Identity {
-  const blob = key.getPublicSSH()
-  return {
-    label,
-    type: key.type,
-    fingerprint: fingerprintOf(blob),
-    publicKey: `${key.type} ${blob.toString('base64')}`,
-    signer: new OneKeyAgent(key, sign),
+/** Asks for the passphrase of a file until it fits; undefined where it never does, or nobody can be asked. */
+async function unlock(file: string, { prompter, report }: IdentitySources): Promise<Identity | undefined> {
+  if (prompter === undefined) return undefined
+  for (let attempt = 1; attempt <= passphraseTries; attempt++) {
+    const passphrase = await prompter.askSecret(`Passphrase of ${file}: `)
+    if (passphrase === '') return undefined
+    const found = await readKeyFile(file, passphrase)
+    if (found.kind === 'key') return fileIdentity(file, found.key)
+    report.warn(`that is not the passphrase of "${file}"`)
   }
+  return undefined
 }
 
-function fileIdentity(file: string, key: ParsedKey): Identity {
-  return createIdentity(file, key, (data, { hash }, done) => {
-    const signature: Buffer | Error = key.sign(data, hash)
-    if (signature instanceof Error) done(signature)
-    else done(null, signature)
-  })
-}
-
-/** The agent's keys, or why there are none. */
-async function askAgent(socket: string): Promise<Identity[] | string> {
-  const agent = new ssh2.OpenSSHAgent(socket)
-  let timer: NodeJS.Timeout | undefined
-  const keys = await new Promise<ParsedKey[] | string>((resolve) => {
-    timer = setTimeout(() => resolve('does not answer'), agentTimeoutMs)
-    agent.getIdentities((error, entries = []) => {
-      if (error) resolve('cannot be reached')
-      else resolve(entries.filter((entry) => 'getPublicSSH' in entry))
-    })
-  })
-  clearTimeout(timer)
-  if (typeof keys === 'string') return keys
-  if (keys.length === 0) return 'holds no keys that can be used'
-  return keys.map((key) =>
-    createIdentity(`agent: ${key.comment || key.type}`, key, (data, options, done) => {
-      agent.sign(key, data, options, done)
-    }),
-  )
-}
-
-/** The one key that was asked for. @throws ConsoleError where it cannot be used */
-async function loadNamed(file: string): Promise<Identity> {
-  const found = await readKeyFile(file)
-  if (found.kind === 'key') return fileIdentity(file, found.key)
+/** The words for a named key that cannot be used. */
+function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): never {
+  const locked = { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and leave --identity out` }
   const { why, hint } = {
     missing: { why: 'does not exist', hint: 'name another with --identity, or make one with ssh-keygen -t ed25519' },
-    encrypted: { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and leave --identity out` },
+    encrypted: locked,
+    'wrong-passphrase': locked,
     unusable: found.kind === 'unusable' ? found : { why: '', hint: '' },
   }[found.kind]
   throw new ConsoleError(`private key "${file}" ${why}`, { hint })
 }
 
-/** What is known before anyone logs in: where keys may be. */
-export interface IdentitySources {
-  /** The key asked for; nothing else is offered then. */
-  identityFile?: string
-  /** SSH_AUTH_SOCK. */
-  agentSocket?: string
-  home: string
-  report: Reporter
+/** The keys that were asked for. @throws ConsoleError where one cannot be used */
+async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
+  const keys: Identity[] = []
+  for (const name of sources.named) {
+    const file = name.replace(/^~(?=\/)/, sources.home)
+    const found = await readKeyFile(file)
+    const key = found.kind === 'key' ? fileIdentity(file, found.key) : undefined
+    const unlocked = found.kind === 'encrypted' ? await unlock(file, sources) : undefined
+    if (found.kind !== 'key' && unlocked === undefined) refuseNamed(file, found)
+    for (const one of [key, unlocked]) if (one !== undefined) keys.push(one)
+  }
+  return keys
+}
+
+/** The agent's keys, as far as they may be offered; why there are none goes to `looked`. */
+async function loadFromAgent(
+  sources: IdentitySources,
+  files: readonly string[],
+  looked: string[],
+): Promise<Identity[]> {
+  const { agentSocket, configured, configuredOnly, report } = sources
+  const answer = agentSocket === undefined ? 'is not set (SSH_AUTH_SOCK)' : await askAgent(agentSocket)
+  if (typeof answer === 'string') {
+    looked.push(`the SSH agent ${answer}`)
+    if (agentSocket !== undefined) report.detail(`the SSH agent at "${agentSocket}" ${answer}`)
+    return []
+  }
+  if (configured.length === 0 && !configuredOnly) return answer
+  const halves = await Promise.all(files.map((file) => readPublicKey(file)))
+  const lines = halves.flatMap((half) => (half === undefined ? [] : [publicLineOf(half)]))
+  // The configured ones first, as ssh offers them.
+  const first = answer.filter(({ publicKey }) => lines.includes(publicKey))
+  return configuredOnly ? first : [...first, ...answer.filter((key) => !first.includes(key))]
 }
 
 /**
- * The keys to offer, found and read: the named one, or the agent's and then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.
+ * The keys to offer, found and read: the named ones; or the agent's, and then those of ssh's configuration or
+ * ~/.ssh/id_ed25519, id_ecdsa, id_rsa. At a terminal the passphrase of a locked file is asked where no other key will do.
  * @throws ConsoleError where there is none, saying where was looked
  */
 export async function loadIdentities(sources: IdentitySources): Promise<Identities> {
-  const { identityFile, agentSocket, home, report } = sources
-  if (identityFile !== undefined) {
-    return { keys: [await loadNamed(identityFile.replace(/^~(?=\/)/, home))] }
-  }
+  const { named, configured, home, wanted, report } = sources
+  if (named.length > 0) return { keys: await loadNamed(sources) }
   const keys = new Map<string, Identity>()
   const looked: string[] = []
   const add = (identity: Identity) => {
     if (!keys.has(identity.publicKey)) keys.set(identity.publicKey, identity)
   }
-  const answer = agentSocket === undefined ? 'is not set (SSH_AUTH_SOCK)' : await askAgent(agentSocket)
-  if (typeof answer === 'string') looked.push(`the SSH agent ${answer}`)
-  else answer.forEach(add)
-  if (agentSocket !== undefined && typeof answer === 'string')
-    report.detail(`the SSH agent at "${agentSocket}" ${answer}`)
+  const files = configured.length > 0 ? configured : defaultNames.map((name) => join(home, '.ssh', name))
+  const fromAgent = await loadFromAgent(sources, files, looked)
+  fromAgent.forEach(add)
 
-  const locked: string[] = []
-  for (const name of defaultNames) {
-    const file = join(home, '.ssh', name)
+  const locked: { file: string; line: string | undefined }[] = []
+  for (const file of files) {
     const found = await readKeyFile(file)
     if (found.kind === 'key') add(fileIdentity(file, found.key))
     else if (found.kind === 'missing') looked.push(`${file} does not exist`)
     else if (found.kind === 'unusable') {
+      // A public key in the configuration names one that the agent has.
+      if (configured.length > 0 && (await readPublicKey(file)) !== undefined) continue
       looked.push(`${file} ${found.why}`)
       report.warn(`private key "${file}" ${found.why}`)
     } else {
       looked.push(`${file} is locked by a passphrase`)
-      locked.push(file)
+      const half = found.kind === 'encrypted' ? found.publicKey : undefined
+      locked.push({ file, line: half === undefined ? undefined : publicLineOf(half) })
     }
   }
-  // Which keys the agent holds cannot be told of a locked file; where it holds any, a locked file is most likely one.
-  if (keys.size === 0 || !Array.isArray(answer)) {
-    for (const file of locked) report.warn(`private key "${file}" is locked by a passphrase; run ssh-add ${file}`)
+
+  const will = () => [...keys.keys()].some((line) => wanted?.has(line) ?? true)
+  const closed: string[] = []
+  for (const { file, line } of locked) {
+    if (line !== undefined && keys.has(line)) continue
+    const useful = line === undefined || wanted === undefined || wanted.has(line)
+    const unlocked = useful && !will() ? await unlock(file, sources) : undefined
+    if (unlocked !== undefined) add(unlocked)
+    else if (line !== undefined || fromAgent.length === 0) closed.push(file)
+  }
+  for (const file of closed) {
+    const line = `private key "${file}" is locked by a passphrase; run ssh-add ${file}`
+    if (wanted === undefined ? fromAgent.length > 0 : will()) report.debug(line)
+    else report.warn(line)
   }
   if (keys.size > 0) return { keys: [...keys.values()] }
   throw new ConsoleError(`there is no SSH key to log in with: ${looked.join(', ')}`, {
     hint:
-      locked.length > 0
-        ? `run ssh-add ${locked[0]}, or name another key with --identity`
+      closed.length > 0
+        ? `run ssh-add ${closed[0]}, or name another key with --identity`
         : 'make one with ssh-keygen -t ed25519 and add it to the project, or name one with --identity',
   })
 }

@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ConsoleError, errorCode } from '../errors.ts'
-import { decodeHostKey } from './host-key.ts'
+import { decodeHostKey, keyTypeOf } from './host-key.ts'
 
 /** A line that holds a key. `hosts` is its first field as written: patterns, or one hashed name. */
 export interface HostKeyEntry {
@@ -52,7 +52,7 @@ export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
 }
 
 /** `*` is any text, `?` any character. Linear: a pattern made to be slow is not. */
-function matchesPattern(name: string, pattern: string): boolean {
+export function matchesPattern(name: string, pattern: string): boolean {
   let at = 0
   let star = -1
   let resume = 0
@@ -94,6 +94,11 @@ function matchesHash(name: string, hosts: string): boolean {
   return hosts === `|1|${saltText}|${hash}`
 }
 
+/** A name as `ssh-keygen -H` writes it; the salt is 20 bytes. */
+export function hashName(name: string, salt: Buffer): string {
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
+}
+
 /** The name a place has in known_hosts: port 22 goes without saying. */
 export function lookupName({ host, port }: HostPort): string {
   return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
@@ -103,11 +108,18 @@ export function lookupName({ host, port }: HostPort): string {
 export class KnownHosts {
   /** The files that were asked for, also those that do not exist; a new key belongs in the first. */
   readonly files: readonly string[]
-  readonly #entries: readonly HostKeyEntry[]
+  readonly #entries: HostKeyEntry[]
 
   constructor(files: readonly string[], entries: readonly HostKeyEntry[]) {
     this.files = files
-    this.#entries = entries
+    this.#entries = [...entries]
+  }
+
+  /** Trusts a key from now on; the files stay as they are. */
+  learn(place: HostPort, key: Buffer): void {
+    const [file = ''] = this.files
+    const [hosts, type] = [lookupName(place), keyTypeOf(key)]
+    this.#entries.push({ file, line: 0, marker: 'none', hosts, type, key })
   }
 
   /** The lines about a place, markers included; for a port other than 22 only those that name it. */

@@ -2,23 +2,36 @@
 import { ConsoleError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import type { Line } from './attempts.ts'
-import { createEscapeParser, escapeHelp } from './escape.ts'
-import type { Matcher } from './matcher.ts'
+import type { Capture } from './capture.ts'
+import { createKeyboard, type MachineActions } from './keyboard.ts'
+import type { Notices } from './notices.ts'
 import { enterRawMode } from './terminal.ts'
+import type { Watch } from './watch.ts'
 
-/** Why a session ended: the user left, the pattern showed, or the server ended it. */
-export type ConsoleEnding = 'left' | 'matched' | 'closed'
+/** Why a session ended: the user left, what was waited for showed, what must not show did, or the line is gone. */
+export type RelayEnding =
+  | { kind: 'left' }
+  | { kind: 'matched' }
+  | { kind: 'failed'; pattern: RegExp; line: string }
+  | { kind: 'dropped'; why: string }
 
 /** A reader that takes nothing any more is not waited for longer than this once the run is told to stop. */
 const abortedDrainMs = 500
+/** What a failure prints after its first words still belongs to it. */
+const aftermathMs = 300
 
 export interface RelayOptions {
   stdin: Input
   stdout: Output
   report: Reporter
-  matcher: Matcher | undefined
-  /** Called once, before the first bytes are shown. */
-  onOutput: (() => void) | undefined
+  notices: Notices
+  watch: Watch | undefined
+  captures: readonly Capture[]
+  actions: MachineActions
+  /** A pattern of --wait-for showed. */
+  onMatch: (pattern: RegExp) => void
+  /** Called before bytes are shown. */
+  onOutput: () => void
   signal: AbortSignal
 }
 
@@ -36,52 +49,14 @@ async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** What the keyboard, or whatever stdin is, does: types, and at a terminal leaves or asks for help. */
-function readInput(
-  { channel }: Line,
-  { stdin, report }: RelayOptions,
-  over: AbortSignal,
-  leave: () => void,
-): (chunk: Buffer) => void {
-  if (stdin.isTTY !== true) {
-    return (chunk) => {
-      if (channel.write(chunk)) return
-      stdin.pause()
-      channel.once('drain', () => {
-        if (!over.aborted) stdin.resume()
-      })
-    }
-  }
-  // A keyboard is read on whatever the line does: `~.` must work when nothing else does any more.
-  const escapes = createEscapeParser()
+/** What happens to the machine's bytes: shown, kept, and watched. */
+function readOutput(line: Line, options: RelayOptions, end: (ending: RelayEnding) => void): (chunk: Buffer) => void {
+  const { channel } = line
+  const { stdout, notices, watch, captures, onMatch, onOutput } = options
   return (chunk) => {
-    const { send, actions } = escapes.push(chunk)
-    if (send.length > 0) channel.write(send)
-    if (actions.includes('help')) for (const line of escapeHelp) report.info(line)
-    if (actions.includes('leave')) leave()
-  }
-}
-
-/**
- * Carries the session until it ends. What the machine printed is written out before this returns.
- * The terminal is raw only in between. The end of stdin is not the end of the session.
- * @throws ConsoleError where the connection breaks, or the signal's reason
- */
-export async function relay(line: Line, options: RelayOptions): Promise<ConsoleEnding> {
-  const { channel, connection } = line
-  const { stdin, stdout, report, matcher, onOutput, signal } = options
-  signal.throwIfAborted()
-  const over = new AbortController()
-  let end = (_outcome: ConsoleEnding | { error: unknown }) => {}
-  const ending = new Promise<ConsoleEnding>((resolve, reject) => {
-    end = (outcome) => (typeof outcome === 'string' ? resolve(outcome) : reject(outcome.error))
-  })
-
-  let first = true
-  const show = (chunk: Buffer) => {
-    if (over.signal.aborted) return
-    if (first) onOutput?.()
-    first = false
+    onOutput()
+    for (const capture of captures) capture.write(chunk)
+    notices.saw(chunk)
     if (!stdout.write(chunk)) {
       channel.pause()
       channel.stderr.pause()
@@ -90,7 +65,40 @@ export async function relay(line: Line, options: RelayOptions): Promise<ConsoleE
         channel.stderr.resume()
       })
     }
-    if (matcher?.push(chunk)) end('matched')
+    for (const sighting of watch?.push(chunk) ?? []) {
+      if (sighting.kind === 'reply') channel.write(sighting.send)
+      else if (sighting.kind === 'failed') setTimeout(() => end(sighting), aftermathMs)
+      else {
+        onMatch(sighting.pattern)
+        if (sighting.last) end({ kind: 'matched' })
+      }
+    }
+  }
+}
+
+/**
+ * Carries the session until it ends. What the machine printed is written out before this returns.
+ * The terminal is raw only in between. The end of stdin is not the end of the session.
+ * @throws ConsoleError where stdout or a capture cannot be written, or the signal's reason
+ */
+export async function relay(line: Line, options: RelayOptions): Promise<RelayEnding> {
+  const { channel, connection } = line
+  const { stdin, stdout, report, captures, signal } = options
+  signal.throwIfAborted()
+  const over = new AbortController()
+  let end = (_outcome: RelayEnding | { error: unknown }) => {}
+  const ending = new Promise<RelayEnding>((resolve, reject) => {
+    end = (outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
+  })
+
+  const output = readOutput(line, options, end)
+  const show = (chunk: Buffer) => {
+    if (over.signal.aborted) return
+    try {
+      output(chunk)
+    } catch (error) {
+      end({ error })
+    }
   }
 
   // A channel that the server closes is ended by then; one that is still open when the connection goes was cut off.
@@ -98,28 +106,39 @@ export async function relay(line: Line, options: RelayOptions): Promise<ConsoleE
   const noteClose = () => (cutOff ||= !channel.writableEnded)
   connection.client.once('end', noteClose).once('close', noteClose)
   channel.once('close', () => {
-    const why = connection.failure()?.message
-    const error = () => new ConsoleError(`the session broke off${why === undefined ? '' : `: ${why}`}`)
-    end(cutOff ? { error: error() } : 'closed')
+    const why = cutOff ? (connection.failure()?.message ?? 'the connection broke') : 'the server closed the session'
+    end({ kind: 'dropped', why })
   })
 
-  const onInput = readInput(line, options, over.signal, () => end('left'))
   const onInputError = (error: Error) => report.detail(`console: stdin failed: ${error.message}`)
   const onOutputError = (error: Error) =>
     end({ error: new ConsoleError(`stdout cannot be written: ${error.message}`, { cause: error }) })
-  const onResize = () => channel.setWindow(stdout.rows || 24, stdout.columns || 80, 0, 0)
+  const resize = () => {
+    const [rows, columns] = [stdout.rows || 24, stdout.columns || 80]
+    channel.setWindow(rows, columns, 0, 0)
+    for (const capture of captures) capture.resize(columns, rows)
+  }
   signal.addEventListener('abort', () => end({ error: signal.reason }), { signal: over.signal })
-  const raw = enterRawMode(stdin)
+  let raw = enterRawMode(stdin)
+  const keyboard = createKeyboard(line, options, over.signal, {
+    leave: () => end({ kind: 'left' }),
+    release: () => raw[Symbol.dispose](),
+    seize: () => {
+      raw = enterRawMode(stdin)
+      resize()
+    },
+  })
   try {
     channel.on('data', show)
     channel.stderr.on('data', show)
-    stdout.on('error', onOutputError).on('resize', onResize)
-    stdin.on('data', onInput).on('error', onInputError)
+    stdout.on('error', onOutputError).on('resize', resize)
+    // A stream that was paused, by a session before, does not flow by itself.
+    stdin.on('data', keyboard).on('error', onInputError).resume()
     return await ending
   } finally {
     over.abort()
-    stdin.off('data', onInput).off('error', onInputError).pause()
-    stdout.off('resize', onResize)
+    stdin.off('data', keyboard).off('error', onInputError).pause()
+    stdout.off('resize', resize)
     raw[Symbol.dispose]()
     await drain(stdout, signal)
     stdout.off('error', onOutputError)

@@ -1,34 +1,46 @@
-// Attaching to a machine's serial console.
-import type { Input, Output, Reporter } from '../io.ts'
-import { reachLine } from './attempts.ts'
+// Attaching to a machine's serial console, and staying with it.
+import { type Clock, type Input, type Output, type Reporter, systemClock } from '../io.ts'
+import { type Line, reachLine } from './attempts.ts'
+import type { Capture } from './capture.ts'
 import { describePlace } from './connect-error.ts'
-import type { Identities } from './identities.ts'
-import type { HostPort, KnownHosts } from './known-hosts.ts'
-import { createMatcher } from './matcher.ts'
-import { type ConsoleEnding, relay } from './relay.ts'
+import type { HostAccess } from './connection.ts'
+import type { MachineActions } from './keyboard.ts'
+import { createNotices } from './notices.ts'
+import { relay, type RelayEnding } from './relay.ts'
+import type { Watch } from './watch.ts'
 
-export type { ConsoleEnding } from './relay.ts'
+/** Why a console was left: by the user, because all that was waited for showed, or because what must not show did. */
+export type ConsoleEnding = Exclude<RelayEnding, { kind: 'dropped' }>
 
 /** Which console, as whom, and between which streams. */
-export interface AttachConsoleOptions {
-  address: HostPort
+export interface AttachConsoleOptions extends HostAccess {
   /** To SOS the device's id is the user. */
   username: string
-  knownHosts: KnownHosts
-  identities: Identities
   stdin: Input
   stdout: Output
   report: Reporter
-  /** Ends the session with 'matched' once what a person would read shows it. */
-  waitFor?: RegExp
-  /** How long to try for while the console is not there yet. */
+  /** Ends the session with what it sees, and answers. */
+  watch?: Watch
+  /** Each is given all that the machine prints. */
+  captures?: readonly Capture[]
+  actions?: MachineActions
+  /** How long to try for while the console is not there yet, or not there any more. */
   connectTimeoutMs: number
-  /** Called when the serial line is open. */
+  /** Called each time the serial line is open. */
   onAttached?: () => void
+  /** Called each time it is lost; then it is opened anew. */
+  onDropped?: (why: string) => void
+  onMatch?: (pattern: RegExp) => void
   /** Called once, before the first bytes of the machine are shown. */
   onOutput?: () => void
   signal: AbortSignal
+  clock?: Clock
 }
+
+/** A session that was shorter than this was no session: the server needs a pause. */
+const shortSessionMs = 10_000
+const firstPauseMs = 2000
+const longestPauseMs = 30_000
 
 /** Without the control characters a server may have put into it. */
 function readBanner(banner: string): string[] {
@@ -37,25 +49,56 @@ function readBanner(banner: string): string[] {
 }
 
 /**
- * Attaches to a console, as soon as it lets us, until the user leaves, the pattern shows or the server ends the session.
+ * Attaches to a console, as soon as it lets us, and stays: a session that drops is opened anew until the signal aborts.
  * At a terminal it is raw meanwhile and `~.` leaves; elsewhere stdin is typed into the machine and its end ends nothing.
- * @throws ConsoleError where it cannot be reached or trusted or the session breaks off, or the signal's reason
+ * @throws ConsoleError where it cannot be reached or trusted, or the signal's reason
  */
 export async function attachConsole(options: AttachConsoleOptions): Promise<ConsoleEnding> {
-  const { address, stdin, stdout, report, waitFor, onAttached, onOutput, signal } = options
+  const { address, stdin, stdout, report, watch, captures = [], actions = {}, signal } = options
+  const { clock = systemClock, onAttached, onDropped, onMatch = () => {} } = options
   const atTerminal = stdin.isTTY === true
-  const line = await reachLine({ ...options, terminal: atTerminal ? stdout : undefined })
-  await using connection = line.connection
-  for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
-  report.detail(`console: attached to ${describePlace(address)}`)
-  onAttached?.()
-  if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
-  return await relay(line, {
-    stdin,
-    stdout,
-    report,
-    matcher: waitFor === undefined ? undefined : createMatcher(waitFor),
-    onOutput,
-    signal,
-  })
+  const notices = createNotices(report)
+  let { onOutput } = options
+
+  let attachedMs = 0
+
+  /** One session, from its line to its end. */
+  async function holdSession(first: boolean): Promise<RelayEnding> {
+    const line: Line = await reachLine({ ...options, clock, notices, terminal: atTerminal ? stdout : undefined })
+    await using connection = line.connection
+    if (first) for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
+    report.detail(`console: attached to ${describePlace(address)}`)
+    attachedMs = clock.now()
+    onAttached?.()
+    if (!first) notices.say('console: attached again')
+    else if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
+    return await relay(line, {
+      stdin,
+      stdout,
+      report,
+      notices,
+      watch,
+      captures,
+      actions,
+      onMatch,
+      onOutput: () => {
+        onOutput?.()
+        onOutput = undefined
+      },
+      signal,
+    })
+  }
+
+  let pauseMs = firstPauseMs
+  for (let session = 1; ; session++) {
+    const ending = await holdSession(session === 1)
+    if (ending.kind !== 'dropped') return ending
+    onDropped?.(ending.why)
+    signal.throwIfAborted()
+    if (clock.now() - attachedMs > shortSessionMs) pauseMs = firstPauseMs
+    const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
+    notices.say(`console: the session ended: ${ending.why}; attaching again${leave}…`)
+    await clock.sleep(pauseMs, signal)
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs)
+  }
 }

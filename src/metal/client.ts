@@ -75,6 +75,15 @@ export class MetalClient {
     return keys
   }
 
+  /** The SSH keys of the token's user. @throws ApiError for a token that has none */
+  async listOwnSshKeys(signal?: AbortSignal) {
+    const { ssh_keys: keys } = await this.#read(
+      { method: 'GET', path: '/ssh-keys', doing: 'listing your SSH keys', signal },
+      sshKeyListSchema,
+    )
+    return keys
+  }
+
   /** Creates a machine. @throws UncertainError when it is not known whether it exists now */
   async createDevice(projectId: string, input: DeviceCreateInput, signal?: AbortSignal): Promise<Device> {
     return this.#read(

@@ -7,8 +7,10 @@ import { loadIdentities } from '../../src/console/identities.ts'
 import { needs } from '../helpers/needs.ts'
 import { type SosBehaviour, startSosFake } from '../helpers/sos-fake.ts'
 import { type KeyKind, startSshd } from '../helpers/sshd.ts'
-import { attach, createKeyRing, type KeyRing, load, messageOf, startMachine } from './session-bench.ts'
-import { createKeyboard, createLog, until } from './world.ts'
+import { attach, createKeyRing, type KeyRing, load, messageOf, nowhere, startMachine } from './session-bench.ts'
+import { createJumpingClock, createKeyboard, createLog, until } from './world.ts'
+
+const closed = { kind: 'dropped', why: 'the server closed the session' }
 
 describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
   let ring: KeyRing
@@ -24,7 +26,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
       const { ending, screen } = attach(ring, sshd, new PassThrough(), {
         identities: await load(ring.stranger, ring.user[kind]),
       })
-      expect(await ending).toBe('closed')
+      expect(await ending).toEqual(closed)
       expect(screen.text()).toBe('in\n')
     },
   )
@@ -40,9 +42,9 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
       for (const key of Object.values(ring.user)) {
         execFileSync('ssh-add', ['-q', '-D'], { env, stdio: 'ignore' })
         for (const { file } of [ring.stranger, key]) execFileSync('ssh-add', ['-q', file], { env, stdio: 'ignore' })
-        const fromAgent = await loadIdentities({ agentSocket, home: ring.folder.path, report })
+        const fromAgent = await loadIdentities({ ...nowhere, agentSocket, home: ring.folder.path, report })
         expect(fromAgent.keys).toHaveLength(2)
-        expect(await attach(ring, sshd, new PassThrough(), { identities: fromAgent }).ending).toBe('closed')
+        expect(await attach(ring, sshd, new PassThrough(), { identities: fromAgent }).ending).toEqual(closed)
       }
     } finally {
       agent.kill()
@@ -76,13 +78,16 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     ['is busy', ['refuse-shell', 'echo']],
   ])('a server that %s is tried again, told once', async (_name, behaviours) => {
     await using sos = await startSosFake(ring.hostKey, ...behaviours)
-    const { ending, stdin, screen, log } = attach(ring, sos, createKeyboard(), { connectTimeoutMs: 20_000 })
+    const { ending, stdin, screen, log } = attach(ring, sos, createKeyboard(), {
+      connectTimeoutMs: 20_000,
+      clock: createJumpingClock(),
+    })
     await until(() => log.text().includes('trying again'))
     expect(stdin.raw).toEqual([])
     await until(() => screen.text().includes('hello'))
     expect(stdin.raw).toEqual([true])
     stdin.write('~.')
-    expect(await ending).toBe('left')
+    expect(await ending).toEqual({ kind: 'left' })
     expect(sos.connections()).toBe(2)
     expect(log.text().match(/trying again every 2 s/g)).toHaveLength(1)
     expect(stdin.raw).toEqual([true, false])
@@ -90,7 +95,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
 
   test.concurrent('tried until the time is up, and then the last reason', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop')
-    const { ending } = attach(ring, sos, new PassThrough(), { connectTimeoutMs: 3000 })
+    const { ending } = attach(ring, sos, new PassThrough(), { connectTimeoutMs: 3000, clock: createJumpingClock() })
     expect(await messageOf(ending)).toMatch(/(closed|dropped) the connection/)
     expect(sos.connections()).toBe(2)
   })

@@ -10,7 +10,7 @@ import { ConsoleError, describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { type KeyKind, makeFolder, makeKey, startSshd, type TestFolder, type TestKey } from '../helpers/sshd.ts'
 import { startSosFake } from '../helpers/sos-fake.ts'
-import { trust } from './world.ts'
+import { accessTo, trust } from './world.ts'
 
 describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   let folder: TestFolder
@@ -29,7 +29,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   afterAll(() => folder[Symbol.dispose]())
 
   async function failureOf(place: { host: string; port: number }, knownHosts: KnownHosts, timeoutMs = 5000) {
-    const error: unknown = await probeHost(place, { knownHosts, signal, timeoutMs }).then(
+    const error: unknown = await probeHost(accessTo(place, knownHosts), { signal, timeoutMs }).then(
       () => undefined,
       (reason: unknown) => reason,
     )
@@ -39,12 +39,12 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
 
   test.each<KeyKind>(['ed25519', 'ecdsa', 'rsa'])('a known %s key is accepted', async (kind) => {
     await using sshd = await startSshd(folder, { hostKeys: [keys[kind]] })
-    await probeHost(sshd, { knownHosts: trust(sshd, keys[kind]), signal, timeoutMs: 5000 })
+    await probeHost(accessTo(sshd, trust(sshd, keys[kind])), { signal, timeoutMs: 5000 })
   })
 
   test.each<KeyKind>(['ed25519', 'ecdsa', 'rsa'])('of several keys the known one, %s, is asked for', async (kind) => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519, keys.ecdsa, keys.rsa] })
-    await probeHost(sshd, { knownHosts: trust(sshd, keys[kind]), signal, timeoutMs: 5000 })
+    await probeHost(accessTo(sshd, trust(sshd, keys[kind])), { signal, timeoutMs: 5000 })
   })
 
   test('an unknown host: its fingerprint, and the command that adds it', async () => {
@@ -53,7 +53,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     expect(await failureOf(sshd, knownHosts)).toBe(
       `console: "127.0.0.1:${sshd.port}" is not a known host; it shows the key ssh-ed25519 ${fingerprintOf(keys.ed25519.blob)}; ` +
         'if that is the fingerprint its operator names, add it with ' +
-        `ssh-keyscan -p ${sshd.port} 127.0.0.1 >> /home/me/.ssh/known_hosts`,
+        `ssh-keyscan -p ${sshd.port} 127.0.0.1 >> /home/me/.ssh/known_hosts or --host-key ${fingerprintOf(keys.ed25519.blob)}`,
     )
   })
 
@@ -76,7 +76,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
 
   test('nobody logs in', async () => {
     await using sos = await startSosFake(keys.ed25519, 'refuse-keys')
-    await probeHost(sos, { knownHosts: trust(sos, keys.ed25519), signal, timeoutMs: 5000 })
+    await probeHost(accessTo(sos, trust(sos, keys.ed25519)), { signal, timeoutMs: 5000 })
   })
 
   test('a host that knows SHA-1 only is refused', async () => {
@@ -112,11 +112,11 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   test('ends with the reason of its signal', async () => {
     await using silent = await startSosFake(keys.ed25519, 'silent')
     const controller = new AbortController()
-    const probe = probeHost(silent, { knownHosts: new KnownHosts([], []), signal: controller.signal, timeoutMs: 5000 })
+    const probe = probeHost(accessTo(silent, new KnownHosts([], [])), { signal: controller.signal, timeoutMs: 5000 })
     setTimeout(() => controller.abort(new Error('enough')), 50)
     await expect(probe).rejects.toThrow('enough')
     await expect(
-      probeHost(silent, { knownHosts: new KnownHosts([], []), signal: controller.signal, timeoutMs: 5000 }),
+      probeHost(accessTo(silent, new KnownHosts([], [])), { signal: controller.signal, timeoutMs: 5000 }),
     ).rejects.toThrow('enough')
   })
 })

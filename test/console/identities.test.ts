@@ -2,10 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { loadIdentities } from '../../src/console/identities.ts'
+import { type IdentitySources, loadIdentities } from '../../src/console/identities.ts'
 import { describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey, type TestFolder, type TestKey } from '../helpers/sshd.ts'
+import { nowhere } from './session-bench.ts'
 import { createLog, until } from './world.ts'
 
 const lines = (...keys: TestKey[]) => keys.map(({ line }) => line)
@@ -46,12 +47,12 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     copyFileSync(key.file, join(home.path, '.ssh', name))
   }
 
-  async function load(sources: { identityFile?: string; agentSocket?: string }) {
+  async function load(sources: Partial<IdentitySources>) {
     const log = createLog()
-    const { keys } = await loadIdentities({ ...sources, home: home.path, report: log.report })
+    const { keys } = await loadIdentities({ ...nowhere, home: home.path, report: log.report, ...sources })
     return { keys: keys.map(({ publicKey }) => publicKey), labels: keys.map(({ label }) => label), said: log.text() }
   }
-  async function failureOf(sources: { identityFile?: string; agentSocket?: string }) {
+  async function failureOf(sources: Partial<IdentitySources>) {
     return describeError(await load(sources).then(String, (error: unknown) => error))
   }
 
@@ -75,8 +76,8 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
   test('--identity alone, nothing else', async () => {
     sshAdd(rsa.file)
     install(ecdsa, 'id_ecdsa')
-    expect((await load({ agentSocket, identityFile: ed25519.file })).keys).toEqual(lines(ed25519))
-    expect((await load({ identityFile: '~/.ssh/id_ecdsa' })).keys).toEqual(lines(ecdsa))
+    expect((await load({ agentSocket, named: [ed25519.file] })).keys).toEqual(lines(ed25519))
+    expect((await load({ named: ['~/.ssh/id_ecdsa'] })).keys).toEqual(lines(ecdsa))
   })
 
   test('a locked file is skipped with a warning, unless the agent has keys', async () => {
@@ -95,7 +96,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     ['no key at all', () => '/etc/passwd', /is no private key that can be used; make one with ssh-keygen/],
     ['a folder', () => '/etc', /"\/etc" cannot be read \(EISDIR\)/],
   ])('--identity that is %s', async (_name, file, message) => {
-    expect(await failureOf({ identityFile: file(ed25519) })).toMatch(message)
+    expect(await failureOf({ named: [file(ed25519)] })).toMatch(message)
   })
 
   test.each([
@@ -105,7 +106,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
   ])('--identity that is locked, format %s', async (name, format) => {
     const file = join(folder.path, `locked-${name}`)
     execFileSync('ssh-keygen', ['-q', '-t', 'ecdsa', ...format, '-N', 'a passphrase', '-f', file])
-    expect(await failureOf({ identityFile: file })).toBe(
+    expect(await failureOf({ named: [file] })).toBe(
       `console: private key "${file}" is locked by a passphrase; run ssh-add ${file} and leave --identity out`,
     )
   })
@@ -123,7 +124,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
 
   test('no key signs with SHA-1', async () => {
     const { report } = createLog()
-    const { keys } = await loadIdentities({ identityFile: rsa.file, home: home.path, report })
+    const { keys } = await loadIdentities({ ...nowhere, named: [rsa.file], report })
     const signer = keys[0]?.signer
     const sign = (hash: 'sha1' | 'sha512') =>
       new Promise((resolve) => {

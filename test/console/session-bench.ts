@@ -2,6 +2,8 @@
 import { expect } from 'vitest'
 import { type Identities, loadIdentities } from '../../src/console/identities.ts'
 import { attachConsole, type AttachConsoleOptions, type ConsoleEnding } from '../../src/console/session.ts'
+import type { KnownHosts } from '../../src/console/known-hosts.ts'
+import { createWatch, type Watch, type WatchRules } from '../../src/console/watch.ts'
 import { ConsoleError, describeError } from '../../src/errors.ts'
 import type { Input } from '../../src/io.ts'
 import {
@@ -13,7 +15,7 @@ import {
   type TestFolder,
   type TestKey,
 } from '../helpers/sshd.ts'
-import { createLog, createScreen, type Screen, trust } from './world.ts'
+import { accessTo, createLog, createScreen, type Screen, trust } from './world.ts'
 
 /** Keys in a folder: the host's, the user's, and one that nobody knows. */
 export interface KeyRing extends Disposable {
@@ -39,11 +41,21 @@ export function createKeyRing(): KeyRing {
   }
 }
 
+/** Where no key is. */
+export const nowhere = {
+  named: [],
+  configured: [],
+  configuredOnly: false,
+  agentSocket: undefined,
+  home: '/nonexistent',
+  wanted: undefined,
+  prompter: undefined,
+}
+
 /** Keys to offer, in this order. */
 export async function load(...keys: TestKey[]): Promise<Identities> {
   const { report } = createLog()
-  const loaded = keys.map(({ file }) => loadIdentities({ identityFile: file, home: '/', report }))
-  return { keys: (await Promise.all(loaded)).flatMap((one) => one.keys) }
+  return await loadIdentities({ ...nowhere, named: keys.map(({ file }) => file), report })
 }
 
 /** An sshd whose sessions run a command: the machine. */
@@ -51,41 +63,55 @@ export async function startMachine({ folder, hostKey, user }: KeyRing, command: 
   return await startSshd(folder, { hostKeys: [hostKey], authorized: Object.values(user), command })
 }
 
+/** How a session ended, also by being dropped where the test does not have it attach again. */
+type Ending = ConsoleEnding | { kind: 'dropped'; why: string }
+
 /** A session under way, with all that can be done to it and seen of it. */
 export interface Attached<I> {
-  ending: Promise<ConsoleEnding>
+  ending: Promise<Ending>
   stdin: I
   screen: Screen
   log: { text: () => string }
   abort: (reason: Error) => void
 }
 
+class Dropped extends Error {}
+
+/** Attaches; a session that drops is its end unless `onDropped` is given. */
 export function attach<I extends Input>(
   ring: KeyRing,
   place: { host: string; port: number; username?: string },
   stdin: I,
-  options: Partial<AttachConsoleOptions> = {},
+  options: Partial<AttachConsoleOptions> & { knownHosts?: KnownHosts } = {},
 ): Attached<I> {
   const screen = createScreen()
   const log = createLog()
   const controller = new AbortController()
   const start = async () =>
     await attachConsole({
-      address: place,
+      ...accessTo(place, options.knownHosts ?? trust(place, ring.hostKey)),
       username: place.username ?? 'device',
-      knownHosts: trust(place, ring.hostKey),
       identities: options.identities ?? (await load(ring.user.ed25519)),
       stdin,
       stdout: screen,
       report: log.report,
       connectTimeoutMs: 1000,
+      onDropped: (why) => controller.abort(new Dropped(why)),
       signal: controller.signal,
       ...options,
     })
-  const ending = start()
+  const ending = start().catch((error: unknown): Ending => {
+    if (error instanceof Dropped) return { kind: 'dropped', why: error.message }
+    throw error
+  })
   // A test looks at it when it has done its part; until then a failure must not count as unhandled.
   ending.catch(() => {})
   return { ending, stdin, screen, log, abort: (reason) => controller.abort(reason) }
+}
+
+/** What to watch for, of which only this is of interest. */
+export function watchFor(rules: Partial<WatchRules>): Watch {
+  return createWatch({ waitFor: [], failOn: [], replies: [], ...rules })
 }
 
 /** What the user is told of a session that fails. */

@@ -2,8 +2,10 @@ import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { type SosBehaviour, startSosFake } from '../helpers/sos-fake.ts'
-import { attach, createKeyRing, type KeyRing, messageOf, startMachine } from './session-bench.ts'
-import { createKeyboard, createScreen, trust, until } from './world.ts'
+import { attach, createKeyRing, type KeyRing, messageOf, startMachine, watchFor } from './session-bench.ts'
+import { createJumpingClock, createKeyboard, createScreen, trust, until } from './world.ts'
+
+const closed = { kind: 'dropped', why: 'the server closed the session' }
 
 describe('console session', needs('sshd', 'ssh-keygen'), () => {
   let ring: KeyRing
@@ -27,7 +29,10 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
 
   test('stdin is not read before the line is open, and not any more after', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop', 'echo')
-    const { ending, stdin, screen, abort } = attach(ring, sos, new PassThrough(), { connectTimeoutMs: 10_000 })
+    const { ending, stdin, screen, abort } = attach(ring, sos, new PassThrough(), {
+      connectTimeoutMs: 10_000,
+      clock: createJumpingClock(),
+    })
     stdin.write('typed early')
     await until(() => sos.connections() === 1)
     expect(stdin.readableLength).toBe(11)
@@ -54,7 +59,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(screen.text()).toContain('50 132')
     expect(log.text()).toContain('leave the console')
     stdin.write('~.')
-    expect(await ending).toBe('left')
+    expect(await ending).toEqual({ kind: 'left' })
     expect(stdin.raw).toEqual([true, false])
     expect(stdin.isPaused()).toBe(true)
   })
@@ -66,7 +71,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     stdin.write('\u0003')
     await until(() => screen.text().includes('interrupted'))
     stdin.write('\r~.')
-    expect(await ending).toBe('left')
+    expect(await ending).toEqual({ kind: 'left' })
   })
 
   test('keys do not wait for Nagle', async () => {
@@ -87,21 +92,21 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     // Nagle and a delayed acknowledgement cost 40 ms, once the kernel has stopped to acknowledge at once.
     expect(times.slice(20).toSorted((one, other) => one - other)[10]).toBeLessThan(20)
     stdin.write('\r~.')
-    expect(await ending).toBe('left')
+    expect(await ending).toEqual({ kind: 'left' })
   })
 
   test('ends when the pattern shows, all of its output written', async () => {
     await using sshd = await startMachine(ring, `printf "boot\\r\\nlog"; sleep 0.1; printf "\\033[1min: "; cat`)
-    const { ending, screen } = attach(ring, sshd, new PassThrough(), { waitFor: /^login: $/m })
-    expect(await ending).toBe('matched')
+    const { ending, screen } = attach(ring, sshd, new PassThrough(), { watch: watchFor({ waitFor: [/^login: $/m] }) })
+    expect(await ending).toEqual({ kind: 'matched' })
     expect(screen.text()).toBe('boot\r\nlog\u001b[1min: ')
   })
 
   test('what a slow reader has not taken yet is waited for', async () => {
     await using sshd = await startMachine(ring, 'echo a; sleep 0.02; echo b; sleep 0.02; echo done; cat')
     const screen = createScreen({ slowMs: 100 })
-    const { ending } = attach(ring, sshd, new PassThrough(), { stdout: screen, waitFor: /done/ })
-    expect(await ending).toBe('matched')
+    const { ending } = attach(ring, sshd, new PassThrough(), { stdout: screen, watch: watchFor({ waitFor: [/done/] }) })
+    expect(await ending).toEqual({ kind: 'matched' })
     expect(screen.text()).toBe('a\nb\ndone\n')
   })
 
@@ -110,7 +115,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     const screen = createScreen({ slowMs: 1 })
     let outputs = 0
     const { ending } = attach(ring, sshd, new PassThrough(), { stdout: screen, onOutput: () => outputs++ })
-    expect(await ending).toBe('closed')
+    expect(await ending).toEqual(closed)
     expect(screen.bytes()).toBe(5_000_004)
     expect(screen.text().endsWith('xbye\n')).toBe(true)
     expect(outputs).toBe(1)
@@ -121,27 +126,76 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   test('a session closed without an exit status is a normal end', async () => {
     await using sos = await startSosFake(ring.hostKey, 'close-session')
     const { ending, screen } = attach(ring, sos, new PassThrough())
-    expect(await ending).toBe('closed')
+    expect(await ending).toEqual(closed)
     expect(screen.text()).toBe('hello\r\n')
   })
 
   test.each<[SosBehaviour, RegExp]>([
-    ['cut-session', /^console: the session broke off: "127.0.0.1:\d+" (dropped|closed) the connection/],
-    ['disconnect-session', /^console: the session broke off: "127.0.0.1:\d+" closed the connection/],
-  ])('a connection that breaks is an error, the terminal restored: %s', async (behaviour, message) => {
+    ['cut-session', /^"127.0.0.1:\d+" (dropped|closed) the connection/],
+    ['disconnect-session', /^"127.0.0.1:\d+" closed the connection/],
+  ])('a connection that breaks is told, the terminal restored: %s', async (behaviour, message) => {
     await using sos = await startSosFake(ring.hostKey, behaviour)
     const { ending, stdin, screen } = attach(ring, sos, createKeyboard())
-    expect(await messageOf(ending)).toMatch(message)
+    expect(await ending).toEqual({ kind: 'dropped', why: expect.stringMatching(message) })
     expect(screen.text()).toBe('hello\r\n')
     expect(stdin.raw).toEqual([true, false])
   })
+
+  test.each<SosBehaviour>(['cut-session', 'disconnect-session', 'close-session'])(
+    'a session that drops is opened anew, and told: %s',
+    async (behaviour) => {
+      await using sos = await startSosFake(ring.hostKey, behaviour, 'drop', behaviour, 'echo')
+      const dropped: string[] = []
+      let attached = 0
+      const { ending, stdin, screen, log } = attach(ring, sos, createKeyboard(), {
+        connectTimeoutMs: 20_000,
+        clock: createJumpingClock(),
+        onDropped: (why) => dropped.push(why),
+        onAttached: () => attached++,
+      })
+      await until(() => attached === 3 && screen.text() === 'hello\r\n'.repeat(3))
+      stdin.write('typed')
+      await until(() => screen.text().endsWith('typed'))
+      stdin.write('\r~.')
+      expect(await ending).toEqual({ kind: 'left' })
+      expect(dropped).toHaveLength(2)
+      expect(log.text().match(/the session ended: .*; attaching again \(Ctrl-C leaves\)…/g)).toHaveLength(2)
+      expect(log.text().match(/console: attached again/g)).toHaveLength(2)
+      // Nobody reads the keyboard between the sessions, so that Ctrl-C is the terminal's.
+      expect(stdin.raw).toEqual([true, false, true, false, true, false])
+    },
+  )
 
   test('sshd that is killed is a break too', async () => {
     await using sshd = await startMachine(ring, 'echo up; cat')
     const { ending, screen } = attach(ring, sshd, new PassThrough())
     await until(() => screen.text() === 'up\n')
     sshd.drop()
-    expect(await messageOf(ending)).toMatch(/^console: the session broke off/)
+    expect(await ending).toMatchObject({ kind: 'dropped' })
+  })
+
+  test('what is seen decides and answers, whatever the session', async () => {
+    await using sshd = await startMachine(
+      ring,
+      'printf "login: "; read name; printf "Password: "; read word; echo "hello $name $word"; echo Kernel panic - not syncing: yes; sleep 0.05; echo rip; cat',
+    )
+    const matches: string[] = []
+    const { ending, screen } = attach(ring, sshd, new PassThrough(), {
+      onMatch: ({ source }) => matches.push(source),
+      watch: watchFor({
+        waitFor: [/hello/, /never/],
+        failOn: [/panic/],
+        replies: [
+          { on: /login: $/, send: 'root\n' },
+          { on: /word: $/, send: 'sesame\n' },
+        ],
+      }),
+    })
+    expect(await ending).toMatchObject({ kind: 'failed', pattern: /panic/, line: 'Kernel panic - not syncing: yes' })
+    expect(screen.text()).toContain('hello root sesame')
+    // What came right behind the failure belongs to it.
+    expect(screen.text()).toContain('rip')
+    expect(matches).toEqual(['hello'])
   })
 
   test('an abort restores the terminal; a host that is not trusted never made it raw', async () => {

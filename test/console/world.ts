@@ -1,7 +1,9 @@
 // What the console's tests share: streams that remember, and a reporter whose lines can be read.
 import { PassThrough, Writable } from 'node:stream'
-import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
+import { type Clock, createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
+import type { HostAccess } from '../../src/console/connection.ts'
 import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
+import { HostTrust } from '../../src/console/trust.ts'
 import type { TestKey } from '../helpers/sshd.ts'
 
 /** A stdout that keeps what it is given; slow ones take a while for each piece. */
@@ -50,10 +52,32 @@ export function createLog(verbosity = 1): { report: Reporter; text: () => string
   return { report: createReporter({ stderr: screen, verbosity }), text: () => screen.text() }
 }
 
+/** What tests know of a host: its keys, no keys of ours, nobody to ask. */
+export function accessTo({ host, port }: { host: string; port: number }, knownHosts: KnownHosts): HostAccess {
+  const { report } = createLog()
+  const keys = new HostTrust({ knownHosts, pins: [], acceptNew: false, prompter: undefined, hash: false, report })
+  return { address: { host, port }, place: { host, port }, trust: keys, identities: { keys: [] }, via: [] }
+}
+
 /** known_hosts in memory, made of lines with the place written for you. */
 export function trust(place: { host: string; port: number }, ...keys: TestKey[]): KnownHosts {
   const lines = keys.map(({ line }) => `[${place.host}]:${place.port} ${line}\n`)
   return new KnownHosts(['known_hosts'], parseKnownHosts(lines.join(''), 'known_hosts'))
+}
+
+/** A clock that does not wait: time jumps instead. */
+export function createJumpingClock(): Clock {
+  let skippedMs = 0
+  return {
+    now: () => performance.now() + skippedMs,
+    async sleep(ms, signal) {
+      signal?.throwIfAborted()
+      skippedMs += ms
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      signal?.throwIfAborted()
+    },
+    toRealMs: (ms) => ms,
+  }
 }
 
 /** Waits until something holds, a moment at a time. */

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createMatcher } from '../../src/console/matcher.ts'
+
+import { defaultFailures } from '../../src/console/failures.ts'
 import { createScreenText } from '../../src/console/screen-text.ts'
+import { createWatch, type Sighting, type WatchRules } from '../../src/console/watch.ts'
 
 function read(...chunks: string[]): string {
   const screen = createScreenText()
@@ -33,7 +35,14 @@ describe('what a person reads', () => {
   })
 })
 
-describe('matcher', () => {
+/** Whether a pattern has shown, now or before. */
+function createMatcher(pattern: RegExp) {
+  const watch = createWatch({ waitFor: [pattern], failOn: [], replies: [] })
+  let seen = false
+  return { push: (chunk: Buffer) => (seen = watch.push(chunk).length > 0 || seen) }
+}
+
+describe('one pattern', () => {
   test.each([
     ['within a chunk', /login:/, ['Debian\nlogin: '], true],
     ['across chunks', /login:/, ['log', 'in', ':'], true],
@@ -105,5 +114,84 @@ describe('matcher', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+})
+
+function describeSighting(sighting: Sighting): string {
+  if (sighting.kind === 'reply') return `reply ${sighting.send}`
+  if (sighting.kind === 'failed') return `failed ${sighting.pattern.source}: ${sighting.line}`
+  return `matched ${sighting.pattern.source}${sighting.last ? ', the last' : ''}`
+}
+
+/** What is seen, in words. */
+function see(rules: Partial<WatchRules>, ...chunks: string[]): string[] {
+  const watch = createWatch({ waitFor: [], failOn: [], replies: [], ...rules })
+  return chunks.flatMap((chunk) => watch.push(Buffer.from(chunk)).map(describeSighting))
+}
+
+describe('several patterns', () => {
+  const waitFor = [/one/, /two/]
+  const failOn = [/panic/]
+  const replies = [
+    { on: /login:/, send: 'root' },
+    { on: /login:/, send: 'again' },
+  ]
+  test.each<[string, Partial<WatchRules>, string[], string[]]>([
+    ['all, in order', { waitFor }, ['two one ', 'two'], ['matched one', 'matched two, the last']],
+    ['in one piece', { waitFor }, ['one two'], ['matched one', 'matched two, the last']],
+    ['not the other way round', { waitFor }, ['two one'], ['matched one']],
+    ['a failure says its line', { failOn }, ['a\r\n[ 1.0] Kernel panic!\r\nb'], ['failed panic: [ 1.0] Kernel panic!']],
+    [
+      'nothing after a failure',
+      { waitFor, failOn },
+      ['one panic two', 'two'],
+      ['matched one', 'failed panic: one panic two'],
+    ],
+    [
+      'nothing after the last',
+      { waitFor, failOn },
+      ['one two panic', 'panic'],
+      ['matched one', 'matched two, the last'],
+    ],
+    ['a dialogue: each once, in order', { replies }, ['login:', 'x', 'login: login:'], ['reply root', 'reply again']],
+    ['a question is not answered twice', { replies }, ['login:', ' '], ['reply root']],
+  ])('%s', (_name, rules, chunks, seen) => {
+    expect(see(rules, ...chunks)).toEqual(seen)
+  })
+
+  test('the order holds across a long text', () => {
+    const flood = 'x\n'.repeat(100_000)
+    expect(see({ waitFor }, `${flood}one`, flood, flood, 'two')).toEqual(['matched one', 'matched two, the last'])
+    expect(see({ waitFor: [/^x$/m, /^x$/m, /y/] }, flood, 'y')).toHaveLength(3)
+  })
+
+  test('the last lines, as a person would read them', () => {
+    const watch = createWatch({ waitFor: [], failOn: [], replies: [] })
+    watch.push(Buffer.from(`${'old\r\n'.repeat(20_000)}\u001b[31mred\u001b[0m\r\n\r\nlast`))
+    expect(watch.lastLines(2)).toEqual(['red', 'last'])
+  })
+
+  test.each([
+    ['a kernel panic', '[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n'],
+    ['iPXE', 'Could not boot: Exec format error (https://ipxe.org/2e008081)\r\n'],
+    ['iPXE, an image', 'Could not boot image: Error 0x2e008081 (http://ipxe.org/2e008081)\r\n'],
+    ['iPXE, a kernel of another architecture', 'Could not select: Exec format error (http://ipxe.org/2e008081)\r\n'],
+    ['SeaBIOS', 'Booting from Hard Disk...\r\nNo bootable device.\r\n'],
+    ['edk2', 'BdsDxe: No bootable option or device was found.\r\n'],
+    ['a BIOS', '\u001b[2;1HOperating System not found'],
+  ])('a failure that is known: %s', (_name, text) => {
+    expect(see({ failOn: defaultFailures }, text)).toHaveLength(1)
+  })
+
+  test.each([
+    [
+      'a port without a cable',
+      'Configuring (net0 52:54:00:12:34:56)... No configuration methods succeeded (https://ipxe.org/040ee186)\r\n',
+    ],
+    ['an oops', 'Oops: general protection fault\r\n'],
+    ['a boot', 'iPXE 1.21.1 -- Open Source Network Boot Firmware -- https://ipxe.org\r\nhttp://a/kernel... ok\r\n'],
+    ['a shell', './x: cannot execute binary file: Exec format error\r\n'],
+  ])('no failure: %s', (_name, text) => {
+    expect(see({ failOn: defaultFailures }, text)).toEqual([])
   })
 })

@@ -1,0 +1,122 @@
+// Holding a machine's console while the machine runs, and what its end means.
+import { attachConsole, type ConsoleEnding } from '../console/session.ts'
+import { createWatch } from '../console/watch.ts'
+import { MachineError, PatternError } from '../errors.ts'
+import { type Context, systemClock } from '../io.ts'
+import type { MetalClient } from '../metal/client.ts'
+import { followMachine, type Observation } from '../metal/follow.ts'
+import type { Device } from '../metal/schema.ts'
+import { createActionsLog } from './actions-log.ts'
+import { type ConsoleAccess, sosAddress } from './attach.ts'
+import { createEventStream } from './console-events.ts'
+import type { ConsoleOptions } from './index.ts'
+import { createMachineSwitch, type MachineSwitch } from './machine-actions.ts'
+import { Progress } from './progress.ts'
+
+const annotatedLines = 10
+
+type Ending = ConsoleEnding | { kind: 'powered-off' }
+
+/** Says why it ended, or throws where that is a failure; `pending` is what was waited for and did not show. */
+function conclude(ending: Ending, pending: RegExp | undefined, { report }: Context, id: string): void {
+  if (ending.kind === 'failed') {
+    throw new PatternError(`the console showed "${ending.line}"`, {
+      hint: `${ending.pattern} counts as a failure`,
+    })
+  }
+  if (ending.kind === 'powered-off') report.info(`The machine ${id} is powered off.`)
+  if (ending.kind === 'left') report.info('The console was left.')
+  if (ending.kind === 'matched') report.info('The console showed what was waited for.')
+  if (pending === undefined || ending.kind === 'matched') return
+  const why = { 'powered-off': 'the machine powered off', left: 'the console was left' }[ending.kind]
+  throw new PatternError(`${why} before it showed ${pending}`)
+}
+
+/** Follows the machine to its end; off is no end while it is being switched off and on. */
+async function followToEnd(following: Parameters<typeof followMachine>[0], machine: MachineSwitch): Promise<Ending> {
+  for (;;) {
+    await followMachine(following)
+    if (!machine.cycling) return { kind: 'powered-off' }
+  }
+}
+
+/**
+ * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the patterns show, the
+ * machine goes off. @throws PatternError, MachineError or ConsoleError for every other end
+ */
+export async function holdConsole(
+  client: MetalClient,
+  device: Device,
+  access: ConsoleAccess,
+  options: ConsoleOptions,
+  context: Context,
+): Promise<void> {
+  const { report, stdin, stdout, stderr, env, suspend, clock = systemClock } = context
+  const { timeout: timeoutMs, json } = options
+  const { rules, captures } = access
+  const { id } = device
+  const ends = new AbortController()
+  const timer = rules.waitFor.length === 0 ? undefined : AbortSignal.timeout(clock.toRealMs(timeoutMs))
+  const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
+
+  using progress = new Progress(report)
+  using actionsLog = createActionsLog(env, { log: json ? stderr : stdout, fold: !json }, `console of ${id}`)
+  const watch = createWatch(rules)
+  const watched = rules.waitFor.length + rules.failOn.length + rules.replies.length > 0 || actionsLog !== undefined
+  const machine = createMachineSwitch(client, id, signal)
+  let matches = 0
+  const following = followToEnd(
+    { client, id, timeoutMs, onLook: (look: Observation) => progress.see(look), signal },
+    machine,
+  )
+  const attach = async () => {
+    const address = sosAddress(device, options.sos)
+    const host = await access.find(address, id)
+    return await attachConsole({
+      ...host,
+      username: id,
+      stdin,
+      stdout: json ? createEventStream(context) : stdout,
+      report,
+      ...(watched ? { watch } : {}),
+      captures,
+      actions: {
+        reboot: () => machine.reboot(),
+        powerCycle: () => machine.powerCycle(),
+        ...(suspend === undefined ? {} : { suspend }),
+      },
+      connectTimeoutMs: timeoutMs,
+      onAttached: () => report.event('console-attached', { id, ...address }),
+      onDropped: (why) => report.event('console-dropped', { id, why }),
+      onMatch(pattern) {
+        matches++
+        report.event('matched', { pattern: pattern.source })
+      },
+      onOutput() {
+        progress.hush()
+        actionsLog?.begin()
+      },
+      signal,
+      clock,
+    })
+  }
+  const session = attach()
+  try {
+    conclude(await Promise.race([session, following]), rules.waitFor[matches], context, id)
+  } catch (thrown) {
+    const late = timer?.aborted === true && thrown === timer.reason
+    const error = late
+      ? new MachineError(`the console did not show ${rules.waitFor[matches]} in time`, {
+          hint: 'give it longer with --timeout',
+        })
+      : thrown
+    ends.abort()
+    await Promise.allSettled([session, following])
+    actionsLog?.fail(error, watch.lastLines(annotatedLines))
+    throw error
+  } finally {
+    ends.abort()
+    await Promise.allSettled([session, following])
+    for (const capture of captures) capture[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,93 @@
+// One key as an agent, so that ssh2 offers keys one by one and it is known which was refused.
+import ssh2, { type BaseAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
+import { fingerprintOf } from './host-key.ts'
+
+/** A key to offer. `label` says where it is from: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
+export interface Identity {
+  label: string
+  type: string
+  fingerprint: string
+  /** Type and base64, as the API lists the project's keys. */
+  publicKey: string
+  /** Makes the signatures: to ssh2 an agent that has one key. */
+  signer: BaseAgent<ParsedKey>
+}
+
+type Sign = (data: Buffer, options: SigningRequestOptions, done: SignCallback) => void
+
+class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
+  readonly #key: ParsedKey
+  readonly #sign: Sign
+
+  constructor(key: ParsedKey, sign: Sign) {
+    super()
+    this.#key = key
+    this.#sign = sign
+  }
+
+  override getIdentities(done: (error?: Error | null, keys?: ParsedKey[]) => void): void {
+    done(null, [this.#key])
+  }
+
+  override sign(
+    _key: ParsedKey,
+    data: Buffer,
+    options: SigningRequestOptions | SignCallback,
+    done?: SignCallback,
+  ): void {
+    const answer = typeof options === 'function' ? options : done
+    const asked = typeof options === 'function' ? {} : options
+    if (answer === undefined) return
+    // To a server that does not name newer signatures ssh2 would make this one with an RSA key.
+    if (asked.hash === 'sha1') answer(new Error('the server takes RSA keys with SHA-1 only'))
+    else this.#sign(data, asked, answer)
+  }
+}
+
+/** Type and base64 of a key's public half. */
+export function publicLineOf(key: ParsedKey): string {
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`
+}
+
+/** A key that something else signs with. */
+export function createIdentity(label: string, key: ParsedKey, sign: Sign): Identity {
+  return {
+    label,
+    type: key.type,
+    fingerprint: fingerprintOf(key.getPublicSSH()),
+    publicKey: publicLineOf(key),
+    signer: new OneKeyAgent(key, sign),
+  }
+}
+
+/** A private key from a file. */
+export function fileIdentity(file: string, key: ParsedKey): Identity {
+  return createIdentity(file, key, (data, { hash }, done) => {
+    const signature: Buffer | Error = key.sign(data, hash)
+    if (signature instanceof Error) done(signature)
+    else done(null, signature)
+  })
+}
+
+const agentTimeoutMs = 5000
+
+/** The keys of the agent at a socket, or why there are none. */
+export async function askAgent(socket: string): Promise<Identity[] | string> {
+  const agent = new ssh2.OpenSSHAgent(socket)
+  let timer: NodeJS.Timeout | undefined
+  const keys = await new Promise<ParsedKey[] | string>((resolve) => {
+    timer = setTimeout(() => resolve('does not answer'), agentTimeoutMs)
+    agent.getIdentities((error, entries = []) => {
+      if (error) resolve('cannot be reached')
+      else resolve(entries.filter((entry) => 'getPublicSSH' in entry))
+    })
+  })
+  clearTimeout(timer)
+  if (typeof keys === 'string') return keys
+  if (keys.length === 0) return 'holds no keys that can be used'
+  return keys.map((key) =>
+    createIdentity(`agent: ${key.comment || key.type}`, key, (data, options, done) => {
+      agent.sign(key, data, options, done)
+    }),
+  )
+}

@@ -1,0 +1,111 @@
+// Which host keys are accepted: those of known_hosts, those named on the command line, and new ones as the user decides.
+import { randomBytes } from 'node:crypto'
+import { mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ConsoleError, errorCode } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import { type ConnectError, describePlace, explainHostKey, refusePinned } from './connect-error.ts'
+import { fingerprintOf, keyTypeOf } from './host-key.ts'
+import { hashName, type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
+import type { Prompter } from './prompter.ts'
+import { drawRandomart } from './randomart.ts'
+
+interface TrustOptions {
+  knownHosts: KnownHosts
+  /** Fingerprints that are trusted, and then no others. */
+  pins: readonly string[]
+  acceptNew: boolean
+  /** Absent without a terminal: then nobody is asked. */
+  prompter: Prompter | undefined
+  /** Write names hashed. */
+  hash: boolean
+  report: Reporter
+}
+
+/** A host whose key is judged: where it is, and where known_hosts has it. */
+export interface JudgedHost {
+  address: HostPort
+  /** The place as known_hosts has it, which HostKeyAlias may have changed. */
+  place: HostPort
+}
+
+/** Adds a line to a known_hosts file, which is made where it is missing. @throws ConsoleError where that fails */
+async function appendLine(file: string, line: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await using handle = await open(file, 'a+', 0o600)
+    const { size } = await handle.stat()
+    const last = Buffer.alloc(1)
+    if (size > 0) await handle.read(last, 0, 1, size - 1)
+    // A last line without an end is not to be continued.
+    await handle.appendFile(`${size > 0 && last.toString() !== '\n' ? '\n' : ''}${line}\n`)
+    await handle.sync()
+  } catch (cause) {
+    throw new ConsoleError(`the host key cannot be added to "${file}" (${errorCode(cause) ?? String(cause)})`, {
+      hint: 'make it writable, or name another file with --known-hosts',
+      cause,
+    })
+  }
+}
+
+/** Judges host keys for a run. */
+export class HostTrust {
+  readonly knownHosts: KnownHosts
+  readonly #options: TrustOptions
+
+  constructor(options: TrustOptions) {
+    this.#options = options
+    this.knownHosts = options.knownHosts
+  }
+
+  /** Whether a key for the place is known before anyone is asked. */
+  knows(place: HostPort): boolean {
+    return this.#options.pins.length > 0 || this.knownHosts.knows(place)
+  }
+
+  /** Whether an unknown host may still be accepted. */
+  get open(): boolean {
+    const { acceptNew, prompter, pins } = this.#options
+    return acceptNew || prompter !== undefined || pins.length > 0
+  }
+
+  /** Why a host is not to be trusted with this key; undefined where it is. */
+  judge({ address, place }: JudgedHost, key: Buffer): ConnectError | undefined {
+    const { pins } = this.#options
+    if (pins.length === 0) return explainHostKey(address, place, key, this.knownHosts)
+    if (this.knownHosts.judge(place, key).kind === 'revoked') {
+      return explainHostKey(address, place, key, this.knownHosts)
+    }
+    return pins.includes(fingerprintOf(key)) ? undefined : refusePinned(address, key, pins)
+  }
+
+  /** Decides about the key of a host that is not known. @returns whether it is now */
+  async consider(host: JudgedHost, key: Buffer): Promise<boolean> {
+    const { acceptNew, prompter, report } = this.#options
+    if (!acceptNew && (prompter === undefined || !(await this.#ask(host, key, prompter)))) return false
+    const [file] = this.knownHosts.files
+    this.knownHosts.learn(host.place, key)
+    if (file === undefined) return true
+    const name = lookupName(host.place)
+    const written = this.#options.hash ? hashName(name, randomBytes(20)) : name
+    await appendLine(file, `${written} ${keyTypeOf(key)} ${key.toString('base64')}`)
+    report.info(`The ${keyTypeOf(key)} key of ${describePlace(host.address)} is now in ${file}.`)
+    return true
+  }
+
+  async #ask({ address }: JudgedHost, key: Buffer, prompter: Prompter): Promise<boolean> {
+    const { report } = this.#options
+    const fingerprint = fingerprintOf(key)
+    const picture = report.verbosity > 0 ? `${drawRandomart(key).join('\n')}\n` : ''
+    report.progress('')
+    let question =
+      `${describePlace(address)} is not a known host. Its ${keyTypeOf(key)} key has the fingerprint\n  ${fingerprint}\n` +
+      `${picture}Connect, and remember it? Answer yes, no, or with the fingerprint its operator names: `
+    for (;;) {
+      const answer = (await prompter.ask(question)).trim()
+      if (/^yes$/i.test(answer) || answer === fingerprint) return true
+      if (/^no?$/i.test(answer) || answer === '') return false
+      question = 'Answer yes, no, or with the very fingerprint: '
+    }
+  }
+}
