@@ -12,31 +12,31 @@ export interface Plan {
   memoryMib: number
 }
 
-function plan(slug: string, arch: Plan['arch'], cpus: number, ...aliases: string[]): Plan {
-  return { slug, aliases, arch, cpus, memoryMib: 1024 }
+function plan(slug: string, arch: Plan['arch'], cpus: number, memoryGib: number, ...aliases: string[]): Plan {
+  return { slug, aliases, arch, cpus, memoryMib: memoryGib * 1024 }
 }
 
 /** Slugs and aliases as in the service's legacy documentation; x1.small.x86 for baremetal_1e is inferred. */
 export const plans: readonly Plan[] = [
-  plan('t1.small.x86', 'x86_64', 1, 'baremetal_0'),
-  plan('c1.small.x86', 'x86_64', 1, 'baremetal_1'),
-  plan('x1.small.x86', 'x86_64', 1, 'baremetal_1e'),
-  plan('m1.xlarge.x86', 'x86_64', 2, 'baremetal_2'),
-  plan('c1.xlarge.x86', 'x86_64', 2, 'baremetal_3'),
-  plan('s1.large.x86', 'x86_64', 2, 'baremetal_s'),
-  plan('c2.medium.x86', 'x86_64', 2),
-  plan('c3.small.x86', 'x86_64', 1),
-  plan('c3.medium.x86', 'x86_64', 2),
-  plan('m3.small.x86', 'x86_64', 1),
-  plan('m3.large.x86', 'x86_64', 2),
-  plan('s3.xlarge.x86', 'x86_64', 2),
-  plan('c1.large.arm', 'aarch64', 2, 'baremetal_2a'),
-  plan('c1.large.arm.xda', 'aarch64', 2, 'baremetal_2a2'),
-  plan('c2.large.arm', 'aarch64', 2, 'baremetal_2a4', 'baremetal_2a5', 'baremetal_hua'),
-  plan('c2.large.anbox', 'aarch64', 2),
-  plan('c3.large.arm', 'aarch64', 2),
-  plan('c3.large.arm64', 'aarch64', 2),
-  plan('x.large.arm', 'aarch64', 2),
+  plan('t1.small.x86', 'x86_64', 1, 1, 'baremetal_0'),
+  plan('c1.small.x86', 'x86_64', 1, 1, 'baremetal_1'),
+  plan('x1.small.x86', 'x86_64', 1, 1, 'baremetal_1e'),
+  plan('m1.xlarge.x86', 'x86_64', 2, 4, 'baremetal_2'),
+  plan('c1.xlarge.x86', 'x86_64', 2, 2, 'baremetal_3'),
+  plan('s1.large.x86', 'x86_64', 2, 2, 'baremetal_s'),
+  plan('c2.medium.x86', 'x86_64', 2, 2),
+  plan('c3.small.x86', 'x86_64', 1, 1),
+  plan('c3.medium.x86', 'x86_64', 2, 2),
+  plan('m3.small.x86', 'x86_64', 1, 2),
+  plan('m3.large.x86', 'x86_64', 2, 4),
+  plan('s3.xlarge.x86', 'x86_64', 2, 4),
+  plan('c1.large.arm', 'aarch64', 2, 1, 'baremetal_2a'),
+  plan('c1.large.arm.xda', 'aarch64', 2, 2, 'baremetal_2a2'),
+  plan('c2.large.arm', 'aarch64', 2, 2, 'baremetal_2a4', 'baremetal_2a5', 'baremetal_hua'),
+  plan('c2.large.anbox', 'aarch64', 2, 2),
+  plan('c3.large.arm', 'aarch64', 2, 2),
+  plan('c3.large.arm64', 'aarch64', 2, 2),
+  plan('x.large.arm', 'aarch64', 2, 2),
 ]
 
 /** The id of a plan. */

@@ -1,6 +1,7 @@
 // What the lab knows: one user, one organization, one project, their keys and devices.
 import { randomBytes, randomUUID } from 'node:crypto'
 
+import type { Capacity } from './capacity.ts'
 import type { Device } from './device.ts'
 import type { KeyRecord } from './key-record.ts'
 
@@ -8,8 +9,8 @@ import type { KeyRecord } from './key-record.ts'
 export interface CloudSettings {
   /** Whether devices can be asked for by facility, as until 2023; else that is refused. */
   facilities: boolean
-  /** Memory that all its machines may have together, in MiB. */
-  capacityMib: number
+  /** What its machines may have. */
+  capacity: Capacity
 }
 
 /** A device's batch: devices of one call. */

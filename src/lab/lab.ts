@@ -1,12 +1,11 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
-import { totalmem } from 'node:os'
-
 import type { Reporter } from '../io.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
 import { startApiServer } from './api/server.ts'
 import type { ApiServer } from './api/server.ts'
+import { type Capacity, measureComputer, plenty } from './capacity.ts'
 import { createCloud, keyLinesOf } from './cloud.ts'
 import type { Device } from './device.ts'
 import { type Fault, FaultPlan } from './faults.ts'
@@ -52,8 +51,8 @@ export interface LabParts {
   pace?: Pace
   /** Whether devices can be asked for by facility; by default that is refused, as it was in the end. */
   facilities?: boolean
-  /** Memory that all machines may have together, in MiB; by default most of this computer's, or plenty for simulated ones. */
-  capacityMib?: number
+  /** What machines may have; by default most of this computer, or plenty for simulated ones. */
+  capacity?: Capacity
   rateLimit?: RateLimit
   /** What is to go wrong from the start. */
   faults?: readonly Fault[] | undefined
@@ -62,11 +61,6 @@ export interface LabParts {
 
 /** This computer's loopback as QEMU's user network shows it to machines. */
 const qemuHost = '10.0.2.2'
-
-/** Four fifths of the memory for machines that use it; simulated ones need next to none. */
-function capacityOf(kind: MachineDriver['kind']): number {
-  return kind === 'qemu' ? Math.floor((totalmem() / 1024 ** 2) * 0.8) : 1024 ** 2
-}
 
 /** The host that clients on this computer use. */
 function reachableHost(host: string): string {
@@ -84,7 +78,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const keys = await loadLabKeys(parts.stateFolder, [sosHost])
   const cloud = createCloud(sosHost, {
     facilities: parts.facilities ?? false,
-    capacityMib: parts.capacityMib ?? capacityOf(driver.kind),
+    capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
   })
   const userKey = createKeyRecord('user', keys.userPublicKey, 'metalkit lab')
   if (userKey !== undefined) cloud.keys.set(userKey.id, userKey)

@@ -291,7 +291,7 @@ describe('facilities, where they are switched on', () => {
 
 describe('capacity', () => {
   test('is used up by devices, in every metro, and told beforehand', async () => {
-    await using own = await start({ capacityMib: 3 * 1024 })
+    await using own = await start({ capacity: { memoryMib: 3 * 1024, cpus: 2 } })
     const check = async (quantity: unknown, metro = 'am') =>
       (await own.lab.call('POST', '/capacity/metros', { servers: [{ metro, plan: good.plan, quantity }] })).json
         .servers[0]
@@ -317,6 +317,16 @@ describe('capacity', () => {
     expect(byFacility.json).toEqual({ servers: [{ ...servers[0], available: true }] })
     expect((await own.lab.call('GET', '/capacity')).json.capacity.am6[good.plan]).toEqual({ level: 'limited' })
     expect((await own.lab.call('POST', '/capacity', { servers: 'all' })).status).toBe(422)
+  })
+
+  test('a machine has no more processors than the computer has', async () => {
+    await using own = await start({ capacity: { memoryMib: 64 * 1024, cpus: 1 } })
+    const large = await own.lab.call('POST', own.devices, { ...good, plan: 'm3.large.x86' })
+    expect([large.status, large.json]).toEqual([422, { errors: ["There aren't available servers in that metro"] }])
+    const { json } = await own.lab.call('GET', '/capacity/metros')
+    expect(json.capacity.da['m3.large.x86']).toEqual({ level: 'unavailable', available_servers: 0 })
+    expect(json.capacity.da['t1.small.x86']).toEqual({ level: 'normal', available_servers: 64 })
+    await own.create({ plan: 't1.small.x86' })
   })
 })
 

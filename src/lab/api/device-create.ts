@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 
-import { freeMemoryMib } from '../capacity.ts'
+import { hasRoom } from '../capacity.ts'
 import type { Batch, Cloud } from '../cloud.ts'
 import { createDevice } from '../device.ts'
 import type { Device } from '../device.ts'
@@ -17,8 +17,8 @@ export function createDevices(bodies: readonly unknown[], cloud: Cloud, lifecycl
   const errors = new Set(checked.flatMap(errorsOf))
   if (errors.size > 0) return { errors: [...errors] }
   const wanted = checked.flatMap((one) => ('value' in one ? one.value : []))
-  const neededMib = wanted.reduce((total, { request }) => total + request.plan.memoryMib, 0)
-  if (neededMib > freeMemoryMib(cloud)) return { errors: ["There aren't available servers in that metro"] }
+  const wantedPlans = wanted.map(({ request }) => request.plan)
+  if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
   const devices = wanted.map(({ request, addedKeys }) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
     const device = createDevice(cloud.projectId, request)
