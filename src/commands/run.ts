@@ -77,7 +77,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
 
   const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)
-  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, report })
+  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, report })
   const [scriptUrl = ''] = urlsOf
 
   const known = options.console && !existing ? await listKnownKeys(client, projectId, context) : undefined

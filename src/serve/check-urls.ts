@@ -1,6 +1,6 @@
 // Whether machines will find what they are told to fetch, asked before anything costs money.
 import { STATUS_CODES } from 'node:http'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { errorCode, ServeError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 
@@ -10,8 +10,13 @@ export interface CheckOptions {
   signal: AbortSignal
   /** The longest wait for one URL, redirects included. */
   timeoutMs: number
-  report: Pick<Reporter, 'detail'>
+  /** Where `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are looked up, in small letters first. */
+  env?: Record<string, string | undefined>
+  report: Pick<Reporter, 'detail' | 'event'>
 }
+
+/** How a URL is reached: directly where it is on this computer, else by what the environment says of proxies. */
+type Route = (url: URL) => Dispatcher
 
 const mostRedirects = 10
 const hint = 'push the image there first, or give -serve to serve it from this computer'
@@ -52,8 +57,12 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
   }
 }
 
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
+
 /** One request; the body is not wanted. */
-async function ask(agent: Agent, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
+async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
   const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
   const answer: Dispatcher.ResponseData = await agent.request({
     origin: url.origin,
@@ -68,7 +77,7 @@ async function ask(agent: Agent, method: 'HEAD' | 'GET', url: URL, signal: Abort
 }
 
 /** Follows a URL to its answer. @throws ServeError saying what is wrong with it */
-async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: CheckOptions, signal: AbortSignal) {
+async function checkUrl(route: Route, first: string, { timeoutMs, report }: CheckOptions, signal: AbortSignal) {
   const start = performance.now()
   let url = new URL(first)
   const shown = `"${showUrl(url)}"`
@@ -78,8 +87,8 @@ async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: Chec
     const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
     let answer
     try {
-      answer = await ask(agent, 'HEAD', url, signal)
-      if (answer.statusCode === 405 || answer.statusCode === 501) answer = await ask(agent, 'GET', url, signal)
+      answer = await ask(route(url), 'HEAD', url, signal)
+      if (answer.statusCode === 405 || answer.statusCode === 501) answer = await ask(route(url), 'GET', url, signal)
     } catch (error) {
       throw fail(`${describeCause(error, url, timeoutMs)}${via}`, error)
     }
@@ -102,6 +111,8 @@ async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: Chec
     if (size !== undefined && Number(size) === 0) throw fail(`it is empty${via}`)
     const ms = Math.round(performance.now() - start)
     report.detail(`${shown}${via} is there, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
+    const bytes = size === undefined ? {} : { bytes: Number(size) }
+    report.event('url-checked', { url: showUrl(new URL(first)), status: statusCode, ...bytes })
     return
   }
 }
@@ -113,14 +124,25 @@ async function checkUrl(agent: Agent, first: string, { timeoutMs, report }: Chec
 export async function checkUrls(urls: readonly string[], options: CheckOptions): Promise<void> {
   const { signal, timeoutMs } = options
   signal.throwIfAborted()
-  const agent = new Agent({ connect: { timeout: timeoutMs } })
+  const read = (name: string) => options.env?.[name.toLowerCase()] ?? options.env?.[name] ?? ''
+  const settings = { connect: { timeout: timeoutMs } }
+  const direct = new Agent(settings)
+  const proxied = new EnvHttpProxyAgent({
+    ...settings,
+    httpProxy: read('HTTP_PROXY'),
+    httpsProxy: read('HTTPS_PROXY'),
+    noProxy: read('NO_PROXY'),
+    // Plain requests go to the proxy as such: many refuse CONNECT to other ports than 443.
+    proxyTunnel: false,
+  })
+  const route: Route = (url) => (isLoopback(url) ? direct : proxied)
   try {
     const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    const results = await Promise.allSettled(urls.map((url) => checkUrl(agent, url, options, either)))
+    const results = await Promise.allSettled(urls.map((url) => checkUrl(route, url, options, either)))
     signal.throwIfAborted()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   } finally {
-    await agent.destroy()
+    await Promise.all([direct.destroy(), proxied.destroy()])
   }
 }

@@ -138,3 +138,42 @@ describe('secrets and signals', () => {
     await expect(check([`http://${server.host}/ok`], 10_000, controller.signal)).rejects.toBe(reason)
   })
 })
+
+test('scripts hear of each URL that is there', async () => {
+  await using server = await start(createServer(answer))
+  const { events, report } = keepLines()
+  const urls = ['ok', 'unsized', 'moved'].map((name) => `http://${server.host}/${name}`)
+  await checkUrls(urls, { signal: new AbortController().signal, timeoutMs: 10_000, report })
+  expect(events).toHaveLength(3)
+  expect(events).toEqual(
+    expect.arrayContaining([
+      ['url-checked', { url: urls[0], status: 200, bytes: 5 }],
+      ['url-checked', { url: urls[1], status: 200 }],
+      ['url-checked', { url: urls[2], status: 200, bytes: 5 }],
+    ]),
+  )
+})
+
+describe('proxies', () => {
+  test.each([
+    ['http://192.0.2.1/ok', {}, ['http://192.0.2.1/ok']],
+    ['http://192.0.2.1/ok', { no_proxy: 'example.com' }, ['http://192.0.2.1/ok']],
+    ['http://127.0.0.1:1/ok', {}, []],
+    ['http://localhost:1/ok', {}, []],
+    ['http://[::1]:1/ok', {}, []],
+    ['http://none.invalid/ok', { NO_PROXY: '.invalid' }, []],
+  ])('%s with %j', async (url, env, expected) => {
+    const asked: string[] = []
+    await using proxy = await start(
+      createServer((request, response) => {
+        asked.push(request.url ?? '')
+        response.writeHead(200, { 'Content-Length': 5 }).end('12345')
+      }),
+    )
+    const { report } = keepLines()
+    const options = { signal: new AbortController().signal, timeoutMs: 5000, report }
+    const checked = checkUrls([url], { ...options, env: { http_proxy: `http://${proxy.host}`, ...env } })
+    await (expected.length === 0 ? expect(checked).rejects.toThrow('cannot be fetched') : checked)
+    expect(asked).toEqual(expected)
+  })
+})

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Content, type ServerOptions, startServer } from '../../src/serve/server.ts'
 
-/** The part of a reporter that serving speaks to, keeping what it is told, each line with its level. */
+/** The part of a reporter that serving speaks to, keeping what it is told: lines with their level, and events. */
 export function keepLines() {
   const lines: string[] = []
+  const events: [string, unknown][] = []
+  const event = (name: string, fields: unknown) => void events.push([name, fields])
   const at = (level: string) => (line: string) => void lines.push(`${level}: ${line}`)
-  return { lines, report: { warn: at('warn'), info: at('info'), detail: at('detail') } }
+  return { lines, events, report: { warn: at('warn'), info: at('info'), detail: at('detail'), event } }
 }
 
 /** A temp folder that goes when it is disposed. */
