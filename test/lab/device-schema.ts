@@ -173,12 +173,15 @@ export const device = z.strictObject({
   sos: z.string().min(1),
 })
 
+/** Within the API: packngo appends it to its base URL. */
+const pageLink = z.strictObject({ href: z.string().regex(/^\/(?!metal)/) })
+
 export const meta = z.strictObject({
-  self: href,
-  first: href,
-  last: href,
-  previous: href.nullable(),
-  next: href.nullable(),
+  self: pageLink,
+  first: pageLink,
+  last: pageLink,
+  previous: pageLink.nullable(),
+  next: pageLink.nullable(),
   total: z.int(),
   current_page: z.int().min(1),
   last_page: z.int().min(1),

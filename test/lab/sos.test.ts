@@ -103,6 +103,20 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     expect(next.seen.out).toBe(banner)
   })
 
+  test('only reads while the device is provisioned', async () => {
+    readOnly = true
+    const session = ssh()
+    await session.shows(banner)
+    session.child.stdin.write('too early\r')
+    line.push('booting')
+    await session.shows('booting')
+    // What was typed has gone its way by now: it came before on the same connection.
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    readOnly = false
+    session.child.stdin.write('now\r')
+    await expect.poll(() => line.typed, { timeout: 5000 }).toBe('now\r')
+  })
+
   test('keeps its session when its input ends', async () => {
     const session = ssh()
     session.child.stdin.end('halt\n')

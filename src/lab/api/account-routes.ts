@@ -3,7 +3,6 @@ import type { Cloud } from '../cloud.ts'
 import { organizationView, projectView, userView } from './account-view.ts'
 import { notFound, ok } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { apiPrefix } from './catalogue-view.ts'
 import { paginate } from './paging.ts'
 import type { Route } from './router.ts'
 
@@ -16,22 +15,20 @@ function listOne(key: string, view: { name: string }, path: string, query: URLSe
 /** Routes of the account. There is one of each. */
 export function accountRoutes(cloud: Cloud): Route[] {
   const projects = (path: string, query: URLSearchParams) => listOne('projects', projectView(cloud), path, query)
-  const organizations = `${apiPrefix}/organizations`
   return [
     ['GET /user', () => ok(userView(cloud))],
     ['GET /users/{id}', ({ parameters: [id] }) => (id === cloud.userId ? ok(userView(cloud)) : notFound)],
-    ['GET /projects', ({ query }) => projects(`${apiPrefix}/projects`, query)],
+    ['GET /projects', ({ query }) => projects('/projects', query)],
     ['GET /projects/{id}', ({ parameters: [id] }) => (id === cloud.projectId ? ok(projectView(cloud)) : notFound)],
     ['GET /projects/{id}/customdata', ({ parameters: [id] }) => (id === cloud.projectId ? ok({}) : notFound)],
-    ['GET /organizations', ({ query }) => listOne('organizations', organizationView(cloud), organizations, query)],
+    ['GET /organizations', ({ query }) => listOne('organizations', organizationView(cloud), '/organizations', query)],
     [
       'GET /organizations/{id}',
       ({ parameters: [id] }) => (id === cloud.organizationId ? ok(organizationView(cloud)) : notFound),
     ],
     [
       'GET /organizations/{id}/projects',
-      ({ parameters: [id], path, query }) =>
-        id === cloud.organizationId ? projects(`${apiPrefix}${path}`, query) : notFound,
+      ({ parameters: [id], path, query }) => (id === cloud.organizationId ? projects(path, query) : notFound),
     ],
   ]
 }

@@ -4,7 +4,6 @@ import type { Device } from '../device.ts'
 import { describeMetadata } from '../metadata.ts'
 import { noContent, notFound, ok, refuse, unprocessable } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { apiPrefix } from './catalogue-view.ts'
 import { keyView } from './key-routes.ts'
 import { addressViews, portViews, reservationViews } from './network-view.ts'
 import { paginate } from './paging.ts'
@@ -55,7 +54,7 @@ export function detailRoutes(cloud: Cloud): Route[] {
     ],
     [
       'GET /projects/{id}/ips',
-      ({ parameters: [id = ''], query }) => {
+      ({ parameters: [id], path, query }) => {
         if (id !== cloud.projectId) return notFound
         const types = query.get('types')?.split(',')
         const all = visibleDevices(cloud)
@@ -63,7 +62,7 @@ export function detailRoutes(cloud: Cloud): Route[] {
           .filter(({ type }) => types === undefined || types.includes(type))
         // The one list whose pages are longer by default.
         if (!query.has('per_page')) query.set('per_page', '250')
-        const { page, meta } = paginate(all, `${apiPrefix}/projects/${id}/ips`, query)
+        const { page, meta } = paginate(all, path, query)
         return ok({ ip_addresses: page, meta })
       },
     ],

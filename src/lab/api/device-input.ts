@@ -43,7 +43,9 @@ function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metr
 
 /** Checks the body of a create. All reasons are given at once, but for a facility, which is refused first, even when empty. */
 export function checkCreate(body: unknown, cloud: Cloud): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[] }> {
-  if (!cloud.settings.facilities && typeof body === 'object' && body !== null && 'facility' in body) {
+  // Null is what the official Go client writes for a facility that is not given.
+  const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
+  if (isNamed && !cloud.settings.facilities) {
     return {
       errors: [
         `The 'facility' parameter is not supported for organization ${cloud.organizationId}. For more details, see https://feedback.equinixmetal.com/changelog/bye-facilities-hello-again-metros`,

@@ -4,7 +4,6 @@ import type { Device } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { accepted, created, noContent, notFound, ok, unprocessable } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { apiPrefix } from './catalogue-view.ts'
 import { checkAction, checkUpdate } from './device-change.ts'
 import { createDevices } from './device-create.ts'
 import { matchesQuery } from './device-query.ts'
@@ -46,7 +45,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   /** Newest first; the order is inferred. */
   const list = ({ path, query }: RoutedRequest): Answer => {
     const found = visibleDevices(cloud).filter((device) => matchesQuery(device, query))
-    const { page, meta } = paginate(found.toReversed(), `${apiPrefix}${path}`, query)
+    const { page, meta } = paginate(found.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 

@@ -4,7 +4,6 @@ import type { DeviceEvent } from '../device-events.ts'
 import type { Device } from '../device.ts'
 import { notFound, ok } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { apiPrefix } from './catalogue-view.ts'
 import { eventView } from './device-view.ts'
 import { paginate } from './paging.ts'
 import type { Route } from './router.ts'
@@ -20,7 +19,7 @@ function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Dev
 }
 
 function listEvents(devices: readonly Device[], path: string, query: URLSearchParams): Answer {
-  const { page, meta } = paginate(eventsOf(devices), `${apiPrefix}${path}`, query)
+  const { page, meta } = paginate(eventsOf(devices), path, query)
   return ok({ events: page.map(({ event, device }) => eventView(event, device)), meta })
 }
 

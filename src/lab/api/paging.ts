@@ -26,7 +26,8 @@ function readNumber(text: string | null, fallback: number, most: number): number
 
 /**
  * The page of a list that the query asks for (`page` from 1, `per_page` 10 and at most 1000; values that make no sense count
- * as absent), with links that keep the rest of the query. `path` is the one links start with.
+ * as absent), with links that keep the rest of the query. `path` is the one links start with: within the API, without /metal/v1,
+ * since packngo appends them to its base URL (inferred from that; other hrefs have it).
  */
 export function paginate<T>(items: readonly T[], path: string, query: URLSearchParams): { page: T[]; meta: Meta } {
   const perPage = readNumber(query.get('per_page'), defaultPerPage, longestPage)
