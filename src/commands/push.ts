@@ -29,8 +29,10 @@ export async function execute(
   if (image.arch === undefined) {
     report.warn(`"${image.kernel.path}" does not look like a kernel; the script is for ${arch}`)
   }
-  if (!decompress && arch === 'aarch64' && image.kernelGzipped) {
-    report.warn(`"${image.kernel.path}" is gzip, which iPXE on aarch64 cannot load; leave out --decompress=false`)
+  if (!decompress && arch === 'aarch64' && image.kernelCompression !== undefined) {
+    report.warn(
+      `"${image.kernel.path}" is ${image.kernelCompression}, which iPXE on aarch64 cannot load; leave out --decompress=false`,
+    )
   }
   const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
   await using store = await openStore(destination, options, context)

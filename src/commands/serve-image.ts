@@ -18,7 +18,7 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
       hint: `build the image for ${arch}, or choose another --machine or --arch`,
     })
   }
-  if (arch === 'aarch64' && image.kernelGzipped) {
+  if (arch === 'aarch64' && image.kernelCompression !== undefined) {
     throw new ImageError(`"${path}" is compressed, and iPXE on aarch64 boots no compressed kernel`, {
       hint: 'write it decompressed with metalkit push -decompress, and run from there',
     })

@@ -3,46 +3,51 @@ import { ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { countZeros, CpioWalker, isCpio, paddingOf } from './cpio.ts'
 import { gunzipMember, isGzip } from './gzip.ts'
+import { unpackerOf, unpackRest } from './unpack.ts'
 
 /** What became of a file; complete once its content has been read to the end. */
 export interface Outcome {
-  /** Something in it was gzip and no longer is. */
+  /** Something in it was compressed and no longer is. */
   decompressed: boolean
 }
 
 const magics: readonly (readonly [magic: string, name: string])[] = [
-  ['\x28\xb5\x2f\xfd', 'zstd'],
-  ['\xfd7zXZ\0', 'xz'],
   ['\x02\x21\x4c\x18', 'lz4'],
   ['\x5d\0\0', 'lzma'],
   ['\x89LZO', 'lzo'],
   ['BZh', 'bzip2'],
 ]
 
-/** What bytes that are not gzip look like: `zstd`, or undefined. */
+/** What bytes look like that nothing here decompresses: `lz4`, or undefined. */
 function nameCompression(head: Buffer): string | undefined {
   return magics.find(([magic]) => head.toString('latin1', 0, magic.length) === magic)?.[1]
 }
 
 /**
- * A kernel: gzip is decompressed, every member of it, anything else comes as it is.
- * @throws ImageError when the gzip is damaged, or followed by something that would be lost
+ * A kernel: gzip is decompressed, every member of it, zstd and xz are, and anything else comes as it is.
+ * @throws ImageError when it is damaged, or followed by something that would be lost
  */
 export async function* decompressKernel(reader: ByteReader, outcome: Outcome): AsyncGenerator<Buffer> {
-  if (!isGzip(await reader.peek(2))) {
+  const head = await reader.peek(6)
+  const unpacker = unpackerOf(head)
+  if (!isGzip(head) && unpacker === undefined) {
     yield* copyRest(reader)
     return
   }
   outcome.decompressed = true
+  if (unpacker !== undefined) {
+    yield* unpackRest(unpacker, reader)
+    return
+  }
   while (isGzip(await reader.peek(2))) yield* gunzipMember(reader)
   await skipZeros(reader)
-  const head = await reader.peek(6)
-  if (head.length > 0) throw unknownPart(reader, head)
+  const behind = await reader.peek(6)
+  if (behind.length > 0) throw unknownPart(reader, behind)
 }
 
 /**
  * An initrd: what the kernel's init/initramfs.c makes of it. It is a sequence, in any order, of cpio archives, of gzip
- * members that hold archives, and of zeros between them. Archives come verbatim, members decompressed, and each begins at a multiple of
+ * members that hold archives, and of zeros between them; the last part may be zstd or xz. Archives come verbatim, members decompressed, and each begins at a multiple of
  * four, where the kernel looks for it. A file that begins as none of these comes as it is.
  * @throws ImageError when a part is damaged, or when behind a good part something unknown begins
  */
@@ -54,6 +59,7 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
   for (;;) {
     const head = await reader.peek(6)
     if (head.length === 0) return
+    const unpacker = unpackerOf(head)
     let part: AsyncIterable<Buffer>
     let begins = false
     if (isGzip(head)) {
@@ -62,6 +68,10 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
       // What one member leaves unfinished goes on in the next, as zcat would join them; only a new archive is aligned.
       begins = walker.state === 'rest'
       part = follow(walker, gunzipMember(reader, memberSize))
+    } else if (unpacker !== undefined) {
+      outcome.decompressed = true
+      begins = walker.state === 'rest'
+      part = follow(walker, unpackRest(unpacker, reader))
     } else if (isCpio(head)) {
       known = true
       if (walker.state === 'inside') throw unfinished(reader, 'ends too early')

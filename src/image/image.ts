@@ -3,7 +3,7 @@ import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { errorCode, ImageError } from '../errors.ts'
 import { readCmdline } from './cmdline.ts'
-import { detectKernel, readKernelHead } from './kernel.ts'
+import { type Compression, detectKernel, readKernelHead } from './kernel.ts'
 
 /** A file of an image; size in bytes. */
 export interface ImageFile {
@@ -20,7 +20,8 @@ export interface Image {
   cmdline: string
   /** What the kernel says it is for; undefined where it is no kernel that is known. */
   arch: 'x86_64' | 'aarch64' | undefined
-  kernelGzipped: boolean
+  /** How the kernel is compressed, for which some boot loaders have no use. */
+  kernelCompression: Compression | undefined
 }
 
 const suffixes = { kernel: '-kernel', initrd: '-initrd.img', cmdline: '-cmdline' } as const
@@ -36,10 +37,10 @@ export async function loadImage(prefix: string): Promise<Image> {
   const initrd = await findFile(prefix, 'initrd')
   const { path } = await findFile(prefix, 'cmdline')
   const cmdline = readCmdline(await readFile(path).catch((error: unknown) => refuseFile('cmdline', path, error)), path)
-  const { head, gzipped } = await readKernelHead(kernel.path).catch((error: unknown) =>
+  const { head, compression } = await readKernelHead(kernel.path).catch((error: unknown) =>
     refuseFile('kernel', kernel.path, error),
   )
-  return { name, kernel, initrd, cmdline, arch: detectKernel(head), kernelGzipped: gzipped }
+  return { name, kernel, initrd, cmdline, arch: detectKernel(head), kernelCompression: compression }
 }
 
 function checkName(prefix: string): string {

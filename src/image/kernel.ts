@@ -1,7 +1,9 @@
 // What a kernel file is: the magic numbers that firmware and boot loaders go by.
-import { createReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
+import { ByteReader } from './byte-reader.ts'
 import { isGzip } from './gzip.ts'
+import { unpackerOf, unpackRest, type Unpacker } from './unpack.ts'
 
 /** Enough of a kernel for detectKernel; the headers of kernels end well before. */
 const headBytes = 4096
@@ -25,20 +27,28 @@ function holds(head: Buffer, offset: number, magic: string): boolean {
   return head.toString('latin1', offset, offset + magic.length) === magic
 }
 
-/** The first bytes of a kernel file, looked at through gzip; fewer where the gzip is damaged early. */
-export async function readKernelHead(path: string): Promise<{ head: Buffer; gzipped: boolean }> {
+/** How a kernel file is compressed. */
+export type Compression = 'gzip' | Unpacker
+
+/** The first bytes of a kernel file, looked at through its compression; none where that cannot be undone. */
+export async function readKernelHead(path: string): Promise<{ head: Buffer; compression: Compression | undefined }> {
   const raw = await readUpTo(createReadStream(path, { end: 2 ** 16 - 1 }), headBytes)
-  if (!isGzip(raw)) return { head: raw, gzipped: false }
+  const compression = isGzip(raw) ? 'gzip' : unpackerOf(raw)
+  if (compression === undefined) return { head: raw, compression }
   const file = createReadStream(path)
-  const gunzip = createGunzip()
-  file.on('error', (error) => gunzip.destroy(error))
   try {
-    // A damaged gzip has no head to speak of: that is reported where the whole file is read, not here.
-    const head = await readUpTo(file.pipe(gunzip), headBytes).catch(() => Buffer.alloc(0))
-    return { head, gzipped: true }
+    const unpacked = compression === 'gzip' ? gunzip(file) : unpackRest(compression, new ByteReader(path, file))
+    // What is damaged has no head to speak of: that is reported where the whole file is read, not here.
+    return { head: await readUpTo(unpacked, headBytes).catch(() => Buffer.alloc(0)), compression }
   } finally {
     file.destroy()
   }
+}
+
+function gunzip(file: ReadStream): AsyncIterable<Buffer> {
+  const unzip = createGunzip()
+  file.on('error', (error) => unzip.destroy(error))
+  return file.pipe(unzip)
 }
 
 async function readUpTo(stream: AsyncIterable<Buffer>, size: number): Promise<Buffer> {

@@ -1,15 +1,8 @@
 // Publishes an image: kernel and initrd side by side, then the manifest and, last, the script; all of it or nothing.
 import { digestText } from './digest.ts'
-import {
-  formatManifest,
-  type Manifest,
-  type ManifestFile,
-  manifestName,
-  parseManifest,
-  sameDigest,
-} from './manifest.ts'
+import { formatManifest, type Manifest, manifestName, parseManifest, sameDigest } from './manifest.ts'
 import { runAll } from './run-all.ts'
-import { findUnchanged, sourceKey, type Source, writeSource } from './source.ts'
+import { findUnchanged, sourceKey, type Source, type Written, writeSource } from './source.ts'
 import type { Staged, Store } from './store.ts'
 
 /** What is published, and how. */
@@ -47,7 +40,7 @@ class StagedFiles implements AsyncDisposable {
     return file
   }
 
-  /** In the order in which they were staged. */
+  /** One after the other, in the order in which they were staged. */
   async commit(): Promise<void> {
     for (const file of this.#files) await file.commit()
   }
@@ -81,16 +74,21 @@ export async function publishImage(store: Store, options: PublishOptions): Promi
     (await store.holds(script.name, scriptEntry, signal))
 
   await using staged = new StagedFiles()
-  const fill = planned.map(({ source, before }) => async (either: AbortSignal) => {
-    if (before !== undefined) return { entry: before, decompressed: false }
-    if (dryRun) return { entry: { name: source.name, size: source.size, sha256: '' }, decompressed: false }
-    const key = store.resumes ? await sourceKey(source, either) : undefined
-    const file = await staged.stage(store, source.name, key, either)
-    return await writeSource(file, source, onBytes, either)
-  })
+  const fill: ((either: AbortSignal) => Promise<Written>)[] = []
+  for (const { source, before } of planned) {
+    const { name, size } = source
+    if (before !== undefined || dryRun) {
+      const entry = before ?? { name, size, sha256: '' }
+      fill.push(() => Promise.resolve({ entry, decompressed: false }))
+      continue
+    }
+    const key = store.resumes ? await sourceKey(source, signal) : undefined
+    const file = await staged.stage(store, name, key, signal)
+    fill.push((either) => writeSource(file, source, onBytes, either))
+  }
   const changed = planned.filter(({ before }) => before === undefined)
   if (!dryRun) options.onStart?.(changed.reduce((sum, { source }) => sum + source.size, 0))
-  const written = await runAll<{ entry: ManifestFile; decompressed: boolean }>(fill, signal)
+  const written = await runAll(fill, signal)
 
   const header = { version: 1 as const, ...image, made_at: options.now.toISOString() }
   const manifest: Manifest = { ...header, files: [...written.map(({ entry }) => entry), scriptEntry] }

@@ -40,13 +40,19 @@ export async function sourceKey(source: Source, signal: AbortSignal): Promise<st
   return `${sha256.slice(0, 16)}${source.convert === undefined ? '' : '-decompressed'}`
 }
 
-/** Writes a file. @returns its entry for the manifest, and whether anything in it was decompressed */
+/** A file that was written: its entry for the manifest, and whether anything in it was decompressed. */
+export interface Written {
+  entry: ManifestFile
+  decompressed: boolean
+}
+
+/** Writes a file, all but putting it in its place. */
 export async function writeSource(
   staged: Staged,
   { name, path, convert }: Source,
   onBytes: (count: number) => void,
   signal: AbortSignal,
-): Promise<{ entry: ManifestFile; decompressed: boolean }> {
+): Promise<Written> {
   const read = new Digester()
   const bytes = read.tap(readSource(path, onBytes))
   if (convert === undefined) {

@@ -32,13 +32,13 @@ describe('loadImage', () => {
       initrd: { path: `${prefix}-initrd.img`, size: 6 },
       cmdline: 'console=ttyS0',
       arch: 'x86_64',
-      kernelGzipped: false,
+      kernelCompression: undefined,
     })
   })
 
   it.each([
-    ['a gzip kernel for arm', { kernel: gzipSync(arm64Image) }, { arch: 'aarch64', kernelGzipped: true }],
-    ['no kernel', { kernel: Buffer.from('hello') }, { arch: undefined, kernelGzipped: false }],
+    ['a gzip kernel for arm', { kernel: gzipSync(arm64Image) }, { arch: 'aarch64', kernelCompression: 'gzip' }],
+    ['no kernel', { kernel: Buffer.from('hello') }, { arch: undefined, kernelCompression: undefined }],
     ['an empty command line', { cmdline: '' }, { cmdline: '' }],
   ])('%s', async (_, files, expected) => {
     expect(await loadImage(await write('linuxkit', files))).toMatchObject(expected)

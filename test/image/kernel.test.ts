@@ -25,23 +25,23 @@ describe('detectKernel', () => {
 const read = async (content: Buffer) => {
   const path = join(await makeFolder(), 'demo-kernel')
   await writeFile(path, content)
-  const { head, gzipped } = await readKernelHead(path)
-  return [detectKernel(head), gzipped]
+  const { head, compression } = await readKernelHead(path)
+  return [detectKernel(head), compression]
 }
 
 describe('readKernelHead', () => {
   const gzipped = gzipSync(arm64Image)
 
   it.each([
-    ['a kernel as it is', bzImage, ['x86_64', false]],
-    ['a gzip kernel', gzipped, ['aarch64', true]],
+    ['a kernel as it is', bzImage, ['x86_64', undefined]],
+    ['a gzip kernel', gzipped, ['aarch64', 'gzip']],
     [
       'a gzip kernel that is damaged',
       Buffer.concat([gzipped.subarray(0, 10), Buffer.alloc(500, 0xff)]),
-      [undefined, true],
+      [undefined, 'gzip'],
     ],
-    ['a gzip kernel that is cut off at once', gzipped.subarray(0, 8), [undefined, true]],
-    ['two bytes', Buffer.from([0x1f, 0x8b]), [undefined, true]],
+    ['a gzip kernel that is cut off at once', gzipped.subarray(0, 8), [undefined, 'gzip']],
+    ['two bytes', Buffer.from([0x1f, 0x8b]), [undefined, 'gzip']],
   ])('%s', async (_, content, expected) => {
     expect(await read(content)).toEqual(expected)
   })

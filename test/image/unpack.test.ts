@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, describe, expect, it } from 'vitest'
+import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
+import { detectKernel, readKernelHead } from '../../src/image/kernel.ts'
+import { needs } from '../helpers/needs.ts'
+import { makeArchive } from './archives.ts'
+import { makeFolder } from './folder.ts'
+import { arm64Image } from './kernels.ts'
+import { decompress } from './reading.ts'
+
+const zeros = (size: number) => Buffer.alloc(size)
+const microcode = makeArchive({ microcode: randomBytes(3001) })
+const files = makeArchive({ init: Buffer.concat([randomBytes(2_000_000), zeros(3_000_000)]) })
+
+describe.each([
+  ['zstd', ['-q', '-c']],
+  ['xz', ['-0', '-c', '--check=crc32']],
+])('%s', (program, args) => {
+  const pack = (input: Buffer) => execFileSync(program, args, { input, maxBuffer: 2 ** 26 })
+
+  describe('is decompressed', needs(program), () => {
+    it.each<[string, (packed: Buffer) => Buffer, Buffer]>([
+      ['alone', (packed) => packed, files],
+      [
+        'behind microcode',
+        (packed) => Buffer.concat([microcode, zeros(4), packed]),
+        Buffer.concat([microcode, zeros(4), files]),
+      ],
+      ['behind gzip', (packed) => Buffer.concat([gzipSync(microcode), packed]), Buffer.concat([microcode, files])],
+      ['twice', (packed) => Buffer.concat([packed, packed]), Buffer.concat([files, files])],
+    ])('in an initrd, %s', async (_, build, expected) => {
+      for (const sizes of [[2 ** 20], [70_001, 3]]) {
+        const { content, decompressed } = await decompress(decompressInitrd, build(pack(files)), sizes)
+        expect([content.equals(expected), decompressed]).toEqual([true, true])
+      }
+    })
+
+    it('in a kernel, which is known through it', async () => {
+      const { content, decompressed } = await decompress(decompressKernel, pack(arm64Image))
+      expect([content.equals(arm64Image), decompressed]).toEqual([true, true])
+      const path = join(await makeFolder(), 'demo-kernel')
+      await writeFile(path, pack(arm64Image))
+      const { head, compression } = await readKernelHead(path)
+      expect([detectKernel(head), compression]).toEqual(['aarch64', program])
+    })
+
+    it.each<[string, (packed: Buffer) => Buffer]>([
+      ['cut off', (packed) => packed.subarray(0, -20)],
+      ['spoilt', (packed) => Buffer.from(packed).fill(1, 1_000_000, 1_000_100)],
+      ['followed by something', (packed) => Buffer.concat([packed, Buffer.from('something')])],
+    ])('and refused where it is %s', async (_, spoil) => {
+      await expect(decompress(decompressInitrd, spoil(pack(files)))).rejects.toMatchObject({
+        name: 'ImageError',
+        message: expect.stringMatching(
+          new RegExp(
+            `^"demo-initrd\\.img" is damaged: the ${program} data at offset 0 cannot be unpacked \\(\\S.*\\)$`,
+          ),
+        ),
+      })
+    })
+  })
+
+  describe('without the program', () => {
+    const { PATH } = process.env
+    afterEach(() => void (process.env['PATH'] = PATH))
+
+    it('says what to install', async () => {
+      process.env['PATH'] = '/nowhere'
+      const magic = Buffer.from({ zstd: '\x28\xb5\x2f\xfd', xz: '\xfd7zXZ\0' }[program] ?? '', 'latin1')
+      await expect(decompress(decompressInitrd, Buffer.concat([magic, zeros(300_000)]))).rejects.toMatchObject({
+        name: 'ImageError',
+        message: `"demo-initrd.img" is ${program}, and the program "${program}" is not installed`,
+        hint: `install ${program}, or push with --decompress=false`,
+      })
+    })
+  })
+})
