@@ -12,17 +12,19 @@ import {
   MetalkitError,
   UsageError,
 } from './errors.ts'
+import { groupOf, inGroups, layout, notesOf, widthOf } from './help/layout.ts'
 import { type Context, createReporter, type Io, type Reporter } from './io.ts'
 import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions, type Texts } from './options.ts'
 
-/** What help says of a flag: text, variables, key in metal.yaml, default. */
-function describeFlag(flag: Flag): string {
-  const notes = [
-    flag.env.length > 0 ? `env ${flag.env.join(', ')}` : '',
-    flag.config === undefined ? '' : `metal.yaml ${flag.config}`,
-    (flag.computed ?? flag.fallback) ? `default ${flag.computed ?? flag.fallback}` : '',
-  ].filter((note) => note !== '')
-  return `${flag.help} (${notes.join('; ')})`
+const rules =
+  'A flag counts before its environment variable, that before metal.yaml, that before the default.\n' +
+  'Flags are written with one dash or two, values with a space or an equals sign: -serve :8080, --serve=:8080.'
+
+const rootExamples = ['metalkit lab -- metalkit ls', 'metalkit run equinixmetal --help']
+
+/** The last part of a page of help; command lines are not broken, so that they can be copied. */
+function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }
 
 /** A commander option for a flag. Booleans take a value too: normaliseArgs always gives one. */
@@ -30,7 +32,7 @@ function optionOf(name: FlagName): Option {
   const flag: Flag = flags[name]
   const option = new Option(
     `${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name} <${flag.placeholder ?? 'bool'}>`,
-    describeFlag(flag),
+    `${flag.help} (${notesOf(name)})`,
   )
   if (flag.kind === 'list') {
     return option.argParser((text: string, before: unknown) => [
@@ -72,22 +74,19 @@ function buildProgram(
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: () => {},
-      getOutHelpWidth: () => io.stdout.columns ?? 100,
-      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHelpWidth: () => widthOf(io.stdout.columns, io.env),
+      getErrHelpWidth: () => widthOf(io.stderr.columns, io.env),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .configureHelp({
-      showGlobalOptions: true,
-      optionTerm: (option) => option.flags.replace(' <bool>', '').replace(/^--/, '    --'),
-    })
+    .configureHelp(layout)
     .version(manifest.version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    .addHelpText(
-      'after',
-      '\nA flag counts before its environment variable, that before metal.yaml, that before the default.\nFlags are written with one dash or two, values with a space or an equals sign: -serve :8080, --serve=:8080.',
-    )
+    .addHelpText('after', ({ command, error }) => {
+      const columns = (error ? io.stderr : io.stdout).columns
+      return `\n${command.createHelp().boxWrap(rules, widthOf(columns, io.env))}\n${examples(rootExamples)}`
+    })
   for (const name of globalNames) program.addOption(optionOf(name))
   for (const command of commands) {
     let parent = program
@@ -98,7 +97,7 @@ function buildProgram(
     const sub = parent
       .command(words.at(-1) ?? '')
       .summary(command.summary)
-      .description(command.description)
+      .description(command.description.replaceAll('\n', ' '))
     for (const argument of command.arguments) {
       const name = argument.variadic ? `${argument.name}...` : argument.name
       sub.argument(argument.optional ? `[${name}]` : `<${name}>`, argument.help, argument.fallback)
@@ -107,8 +106,8 @@ function buildProgram(
       sub.usage(`[options] ${command.arguments.map(({ name }) => `[${name}] `).join('')}[-- ${command.passthrough}]`)
     // The flags of a command that is not asked for are of no use to this start, and would cost it time.
     if (!asked.startsWith(command.words)) continue
-    for (const name of command.flags) sub.addOption(optionOf(name))
-    sub.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`)
+    for (const name of inGroups(command.flags)) sub.addOption(optionOf(name).helpGroup(groupOf(name)))
+    sub.addHelpText('after', examples(command.examples))
     sub.action(() =>
       start(command, sub.processedArgs.flat(), textsOf(sub, command.flags), textsOf(program, globalNames)),
     )
@@ -148,7 +147,8 @@ function usageError(error: CommanderError): UsageError {
  * @returns the exit code; never throws for what a user can do wrong
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  let report = createReporter({ stderr: io.stderr, verbosity: 0 })
+  const plain = io.env['TERM'] === 'dumb' || (io.env['CI'] ?? '') !== ''
+  let report = createReporter({ stderr: io.stderr, verbosity: 0, plain })
   let code: number = exitCodes.success
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
@@ -156,9 +156,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const program = buildProgram(io, asked, async (command, args, texts, global) => {
       const { quiet, verbose } = await resolveOptions(['quiet', 'verbose'], global, io.env)
       const verbosity = quiet ? -1 : verbose
-      report = createReporter({ stderr: io.stderr, verbosity })
+      report = createReporter({ stderr: io.stderr, verbosity, plain })
       const options = await resolveOptions(command.flags, texts, io.env)
-      if (options.json) report = createReporter({ stderr: io.stderr, verbosity, events: io.stdout })
+      if (options.json) report = createReporter({ stderr: io.stderr, verbosity, plain, events: io.stdout })
       const body = await command.load()
       code = (await body.execute([...args, ...passthrough], options, contextOf(io, report))) ?? exitCodes.success
     })

@@ -35,7 +35,7 @@ export async function readConfig(
     document = parse(text)
   } catch {
     throw new UsageError(`the configuration file "${path}" is not YAML`, {
-      hint: 'it holds lines such as "token: …" and "project-id: …"',
+      hint: 'it holds lines such as "token: ..." and "project-id: ..."',
     })
   }
   const result = schema.safeParse(document)

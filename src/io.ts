@@ -78,13 +78,15 @@ export interface Context extends Io {
 interface ReporterOptions {
   stderr: Output
   verbosity: Verbosity
+  /** A terminal that cannot rewrite a line, or that keeps all that was ever on it, as CI does. */
+  plain?: boolean
   /** Where events go: stdout with --json. */
   events?: Writable | undefined
 }
 
 /** A reporter on stderr, and on stdout for scripts. */
-export function createReporter({ stderr, verbosity, events }: ReporterOptions): Reporter {
-  const live = stderr.isTTY === true && verbosity >= 0
+export function createReporter({ stderr, verbosity, plain, events }: ReporterOptions): Reporter {
+  const live = stderr.isTTY === true && verbosity >= 0 && plain !== true
   let last = ''
   // Cut to the terminal's width, so that there are as many rows as lines.
   const fit = (text: string) =>

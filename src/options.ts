@@ -325,7 +325,7 @@ export const flags = {
   hostKey: list(
     {
       name: 'host-key',
-      placeholder: 'SHA256:…',
+      placeholder: 'fingerprint',
       help: "fingerprint of the console host's key, trusted without known_hosts; repeatable",
     },
     parseFingerprint,

@@ -221,7 +221,7 @@ const completion = command({
   words: 'completion',
   summary: 'print what makes a shell complete metalkit command lines',
   description:
-    'Prints a script for bash, zsh or fish. It asks "metalkit completion -- WORD..." what may follow the words typed so far.',
+    'Prints a script for bash, zsh or fish. It asks\n"metalkit completion -- WORD..." what may follow the words typed so far.',
   arguments: [{ name: 'shell', help: 'bash, zsh or fish', optional: true, choices: ['bash', 'zsh', 'fish'] }],
   passthrough: 'WORD...',
   flags: [],
@@ -229,5 +229,16 @@ const completion = command({
   load: () => import('./completion.ts'),
 })
 
+const man = command({
+  words: 'man',
+  summary: 'print the manual page',
+  description:
+    'Prints the manual page in roff. Where metalkit is installed with npm install -g, "man metalkit" shows it.',
+  arguments: [],
+  flags: [],
+  examples: ['metalkit man | man -l -', 'metalkit man >/usr/local/share/man/man1/metalkit.1'],
+  load: () => import('./man.ts'),
+})
+
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, completion]
+export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, completion, man]

@@ -1,0 +1,106 @@
+// The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
+import type { Command } from '../commands/index.ts'
+import { type Flag, type FlagName, flags } from '../options.ts'
+import { exitStatus } from './exit-codes.ts'
+import { groups, notesOf, termOf } from './layout.ts'
+
+/** What roff would take for its own: backslashes, hyphens that are minus signs, a dot or quote at the start of a line. */
+export function escapeRoff(text: string): string {
+  return text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replaceAll('\u2026', '...')
+    .replaceAll(/^(?=[.'])/gm, '\\&')
+}
+
+function paragraph(tag: string, text: string): string {
+  return `.TP\n.B ${escapeRoff(tag)}\n${escapeRoff(text.replaceAll(/\s+/g, ' '))}\n`
+}
+
+function synopsisOf(command: Command): string {
+  const given = command.arguments.map(({ name, optional, variadic }) => {
+    const shown = variadic ? `${name}...` : name
+    return optional ? `[${shown}]` : `<${shown}>`
+  })
+  const behind = command.passthrough === undefined ? [] : [`[-- ${command.passthrough}]`]
+  return ['metalkit', command.words, command.flags.length > 0 ? '[options]' : '', ...given, ...behind]
+    .filter((word) => word !== '')
+    .join(' ')
+}
+
+function commandSection(command: Command): string {
+  const argumentsOf = command.arguments.map(({ name, help, fallback }) =>
+    paragraph(name, fallback === undefined ? help : `${help} (default ${fallback})`),
+  )
+  const names = command.flags.map((key) => `--${flags[key].name}`).join(', ')
+  const examples = command.examples.map((example) => `.IP\n.EX\n${escapeRoff(example)}\n.EE\n`)
+  return [
+    `.SS "${escapeRoff(synopsisOf(command))}"\n${escapeRoff(command.description.replaceAll(/\s+/g, ' '))}\n`,
+    ...argumentsOf,
+    names === '' ? '' : `.PP\nOptions: ${escapeRoff(names)}.\n`,
+    ...examples,
+  ].join('')
+}
+
+function flagParagraph(key: FlagName, commands: readonly Command[]): string {
+  const of = commands.filter((command) => command.flags.includes(key)).map((command) => command.words)
+  const where = of.length === 0 ? 'all commands' : of.join(', ')
+  return paragraph(termOf(key), `${flags[key].help} (${notesOf(key)}; ${where})`)
+}
+
+function optionSections(commands: readonly Command[]): string {
+  const keys = new Set<FlagName>([...commands.flatMap((command) => command.flags), 'quiet', 'verbose'])
+  const grouped = new Set(Object.values(groups).flat())
+  const rest = [...keys].filter((key) => !grouped.has(key))
+  return [...Object.entries(groups), ['Others', rest] as const]
+    .map(([title, members]) => [title, members.filter((key) => keys.has(key))] as const)
+    .filter(([, members]) => members.length > 0)
+    .map(([title, members]) => `.SS "${title}"\n${members.map((key) => flagParagraph(key, commands)).join('')}`)
+    .join('')
+}
+
+/** Variables that are no flags. */
+const otherVariables: readonly (readonly [string, string])[] = [
+  ['METAL_CONFIG', 'the configuration file, in place of ~/.config/equinix/metal.yaml'],
+  ['HTTPS_PROXY, HTTP_PROXY, NO_PROXY', 'proxies for the API'],
+  ['SSH_AUTH_SOCK', 'the SSH agent whose keys open consoles'],
+  ['XDG_STATE_HOME', 'where labs keep keys and records, in place of ~/.local/state'],
+]
+
+const files: readonly (readonly [string, string])[] = [
+  ['~/.config/equinix/metal.yaml', 'token and project-id, as metal-cli keeps them'],
+  ['~/.ssh/known_hosts', 'host keys of consoles'],
+  ['<name>-kernel, <name>-initrd.img, <name>-cmdline', 'an image, as linuxkit build writes it'],
+  ['<name>-equinixmetal.ipxe, <name>.json', 'its boot script and its digests, as push writes them'],
+]
+
+function environmentOf(commands: readonly Command[]): string {
+  const keys = [...new Set(commands.flatMap((command) => command.flags))]
+  const ofFlags = keys.flatMap((key) => {
+    const flag: Flag = flags[key]
+    return flag.env.length > 0 ? [[flag.env.join(', '), `the same as --${flag.name}`] as const] : []
+  })
+  return [...ofFlags, ...otherVariables].map(([name, text]) => paragraph(name, text)).join('')
+}
+
+/** The page, in roff. `date` is what its foot shows, such as 2026-01-31. */
+export function manPage(
+  commands: readonly Command[],
+  about: { version: string; date: string; summary: string },
+): string {
+  const { version, date, summary } = about
+  return [
+    `.TH METALKIT 1 "${date}" "metalkit ${version}" "User Commands"\n`,
+    `.SH NAME\nmetalkit \\- boot your own operating system on rented bare metal\n`,
+    `.SH SYNOPSIS\n${commands.map((command) => `.B ${escapeRoff(synopsisOf(command))}\n`).join('.br\n')}`,
+    `.SH DESCRIPTION\n${escapeRoff(summary)}\n`,
+    '.PP\nA flag counts before its environment variable, that before metal.yaml, that before the default.\n',
+    `Flags are written with one dash or two, values with a space or an equals sign: ${escapeRoff('-serve :8080, --serve=:8080')}.\n`,
+    `.SH COMMANDS\n${commands.map(commandSection).join('')}`,
+    `.SH OPTIONS\n${optionSections(commands)}`,
+    `.SH ENVIRONMENT\n${environmentOf(commands)}`,
+    `.SH FILES\n${files.map(([name, text]) => paragraph(name, text)).join('')}`,
+    `.SH EXIT STATUS\n${exitStatus.map(([code, text]) => paragraph(code, text)).join('')}`,
+    `.SH SEE ALSO\n.BR ssh (1),\n.BR known_hosts (5),\n.BR qemu (1)\n`,
+  ].join('')
+}

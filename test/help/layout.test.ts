@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { run } from '../../src/cli.ts'
+import { commands } from '../../src/commands/index.ts'
+import { exitStatus } from '../../src/help/exit-codes.ts'
+import { groupOf, groups, termOf } from '../../src/help/layout.ts'
+import { createReporter, type Output } from '../../src/io.ts'
+import { type FlagName, flags } from '../../src/options.ts'
+import { runToEnd, start } from '../helpers/io.ts'
+import { needs } from '../helpers/needs.ts'
+import { program } from '../helpers/program.ts'
+
+const names = Object.keys(flags).filter((name): name is FlagName => name in flags)
+const pages = ['', ...commands.map(({ words }) => words)]
+
+test('each flag stands in one group', () => {
+  const grouped = Object.values(groups).flat()
+  expect(grouped.toSorted()).toEqual(names.toSorted())
+  expect(groupOf('ttl')).toBe('Machine:')
+})
+
+test('each command has two examples at least, which begin with what a shell runs', () => {
+  for (const { words, examples } of commands) {
+    expect([words, examples.length >= 2]).toEqual([words, true])
+    for (const example of examples) expect(example).toMatch(/(^|"\$\()metalkit /)
+  }
+})
+
+describe.each(pages)('the help of "%s"', (words) => {
+  const argv = [...words.split(' ').filter((word) => word !== ''), '--help']
+
+  test.each([40, 80, 120])('fits %i columns, except for what is to be copied whole', async (columns) => {
+    const { stdout } = await runToEnd(argv, { COLUMNS: String(columns) })
+    const tooLong = stdout.split('\n').filter((line) => line.length > columns && !/^ {2}\$|^ *\S+$|^Usage:/.test(line))
+    expect(tooLong).toEqual([])
+  })
+
+  test('is ASCII, without colours, in any locale', async () => {
+    const { stdout } = await runToEnd(argv, { FORCE_COLOR: '1', LC_ALL: 'tr_TR.UTF-8' })
+    expect(stdout).toMatch(/^[\n\x20-\x7e]*$/)
+    expect((await runToEnd(argv, { NO_COLOR: '1', TERM: 'dumb' })).stdout).toBe(stdout)
+  })
+})
+
+test('a terminal gets help as wide as it is', async () => {
+  let seen = ''
+  const stdout: Output = Object.assign(new PassThrough(), { isTTY: true, columns: 50 })
+  stdout.on('data', (chunk) => (seen += String(chunk)))
+  await run(['serve', '--help'], { ...start(['--version']).io, stdout })
+  await expect.poll(() => seen).toContain('Examples:')
+  const lines = seen.split('\n').filter((line) => !line.startsWith('  $'))
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(50)
+})
+
+test.each([
+  [false, '\r\u001b[Kbooting\r\u001b[Kdone\nbooting'],
+  [true, 'booting\ndone\n'],
+])('progress where lines cannot be rewritten (%s) is lines', (plain, text) => {
+  let seen = ''
+  const stderr: Output = Object.assign(new PassThrough(), { isTTY: true })
+  stderr.on('data', (chunk) => (seen += String(chunk)))
+  const report = createReporter({ stderr, verbosity: 0, plain })
+  report.progress('booting')
+  report.info('done')
+  stderr.end()
+  return new Promise<void>((resolve) => stderr.once('end', resolve)).then(() => expect(seen).toBe(text))
+})
+
+describe('the manual page', () => {
+  test('has every command, flag, variable and exit code', async () => {
+    const { code, stdout } = await runToEnd(['man'], { SOURCE_DATE_EPOCH: '86400' })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^\.TH METALKIT 1 "1970-01-02" "metalkit \d/)
+    const text = stdout.replaceAll('\\-', '-').replaceAll('\\e', '\\')
+    for (const name of names) {
+      expect(text).toContain(`\n.B ${termOf(name)}\n`)
+      for (const variable of flags[name].env) expect(text).toContain(variable)
+    }
+    for (const { words, examples } of commands) {
+      expect(text).toContain(`.SS "metalkit ${words}`)
+      for (const example of examples) expect(text).toContain(`\n${example}\n`)
+    }
+    for (const [number, meaning] of exitStatus) expect(text).toContain(`\n.B ${number}\n${meaning}\n`)
+  })
+
+  test.each([
+    ['mandoc', ['-Tlint', '-W', 'warning']],
+    ['groff', ['-man', '-ww', '-Tutf8']],
+  ])('%s finds nothing to say', needs('mandoc', 'groff'), (judge, args) => {
+    const page = spawnSync(process.execPath, [program, 'man'], { encoding: 'utf8' }).stdout
+    const { status, stdout, stderr } = spawnSync(judge, args, { input: page, encoding: 'utf8' })
+    expect([status, stderr, judge === 'mandoc' ? stdout : '']).toEqual([0, '', ''])
+  })
+})
+
+test('docs/exit-codes.md has the same table', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/exit-codes.md'), 'utf8').replaceAll(/[*`]/g, '')
+  for (const [code, meaning] of exitStatus) expect(text).toContain(`| ${code} | ${meaning} |`)
+})
