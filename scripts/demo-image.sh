@@ -47,6 +47,8 @@ ifconfig "$interface" "$ip" netmask "$subnet"
 [ -z "${router:-}" ] || route add default gw "${router%% *}"
 [ -z "${hostname:-}" ] || hostname "$hostname"
 for server in ${dns:-}; do echo "nameserver $server"; done >/etc/resolv.conf
+# A lab's metadata service is where its boot script is, the one file that DHCP names.
+case ${boot_file:-} in http://*/auto.ipxe) echo "${boot_file%/*}" >/etc/metadata ;; esac
 END
 cat >etc/shell <<'END'
 # There is no init to ask: switch off at once.

@@ -17,15 +17,30 @@ ifconfig lo up
 ifconfig eth0 up
 udhcpc -i eth0 -n -q -t 5 -T 2 -s /etc/lease >/dev/null 2>&1 || echo 'no answer to DHCP: this machine has no network'
 
+# Who it is, who may log in, and where to say how it goes. Without a metadata service it stays with what DHCP said.
+get() { timeout 5 wget -q -O - "$(cat /etc/metadata)/$1"; }
+if [ -e /etc/metadata ]; then
+  name=$(get 2009-04-04/meta-data/hostname)
+  [ -z "$name" ] || hostname "$name"
+  mkdir -p -m 700 /root/.ssh
+  get 2009-04-04/meta-data/public-keys >/root/.ssh/authorized_keys
+  state_url=$(get metadata | sed -n 's/.*"user_state_url":"\([^"]*\)".*/\1/p')
+fi
+
 echo
 echo "  host name  $(hostname)"
 echo "  address    $(ip -4 -o addr show eth0 | awk '{print $4}')"
 echo "  kernel     $(uname -sr)"
 echo "  memory     $(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo) MiB"
+if [ -e /etc/metadata ]; then echo "  keys       $(grep -c . /root/.ssh/authorized_keys), from the metadata service"; fi
 echo "  up for     $(cut -d' ' -f1 /proc/uptime) s"
 echo
 echo 'demo machine is up'
 echo 'poweroff ends it'
+if [ -n "${state_url:-}" ]; then
+  timeout 5 wget -q -O /dev/null --header 'Content-Type: application/json' \
+    --post-data '{"state":"succeeded","code":1000,"message":"demo machine is up"}' "$state_url"
+fi
 
 # A session of its own makes the console a controlling terminal: Ctrl-C and job control work. A shell that ends is followed by the next.
 while :; do

@@ -43,7 +43,9 @@ make_stand_in() {
 
 make_image() {
   if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
-    [ -e "$folder/demo-kernel" ] && [ ! -e "$folder/stand-in" ] && return
+    # The scripts are newer than the image where they have changed since.
+    changed=$(find "$project/scripts" -name 'demo-i*.sh' -newer "$folder/demo-cmdline" 2>/dev/null || true)
+    [ -e "$folder/demo-kernel" ] && [ ! -e "$folder/stand-in" ] && [ -z "$changed" ] && return
     say 'making the image: a kernel and busybox, taken with apt-get download'
     if is_root && ! apt-cache show busybox-static >/dev/null 2>&1; then update_packages || true; fi
     if sh "$project/scripts/demo-image.sh" "$folder"; then

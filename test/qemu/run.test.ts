@@ -53,6 +53,7 @@ describe('run in a lab with QEMU', () => {
       expect(stdout).toMatch(/iPXE 1\.0\.0\S* -- Open Source Network Boot Firmware/)
       expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:8080\/demo-kernel\.\.\. ok/)
       expect(stdout).toContain('demo machine is up')
+      expect(stdout).toMatch(/keys +1, from the metadata service/)
       expect(stderr).toMatch(/The machine \S+ is deleted\./)
     },
   )
