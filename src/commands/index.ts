@@ -217,6 +217,38 @@ const lab = command({
   load: () => import('./lab.ts'),
 })
 
+const doctorFlags = [
+  'baseUrl',
+  'serve',
+  'imgName',
+  'metro',
+  'sos',
+  'identity',
+  'knownHosts',
+  'hostKeyPolicy',
+  'hostKey',
+  'apiKey',
+  'projectId',
+  'apiUrl',
+  'json',
+] as const satisfies readonly FlagName[]
+/** The options `doctor` is given. */
+export type DoctorOptions = Options<(typeof doctorFlags)[number]>
+
+const doctor = command({
+  words: 'doctor',
+  summary: 'look at everything a run needs, and say what to do about what is missing',
+  description:
+    'Tries what run and lab need, without renting or changing anything: the token, the project, SSH keys, the\nconsole, the clock, the image, the base URL, QEMU and ports. Give it the flags that run is to have.',
+  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true }],
+  flags: doctorFlags,
+  examples: [
+    'metalkit doctor -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    'metalkit lab -- metalkit doctor --json',
+  ],
+  load: () => import('./doctor.ts'),
+})
+
 const completion = command({
   words: 'completion',
   summary: 'print what makes a shell complete metalkit command lines',
@@ -241,4 +273,4 @@ const man = command({
 })
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, completion, man]
+export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, doctor, completion, man]

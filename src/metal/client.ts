@@ -67,6 +67,18 @@ export class MetalClient {
     return metros
   }
 
+  /** The API's own time, in ms since 1970, to the second (RFC 9110, section 6.6.1); undefined where it does not say. */
+  async readTime(signal?: AbortSignal): Promise<number | undefined> {
+    const { headers } = await this.#call({
+      method: 'GET',
+      path: '/locations/metros',
+      doing: 'asking for the time',
+      signal,
+    })
+    const timeMs = Date.parse(headers['date'] ?? '')
+    return Number.isNaN(timeMs) ? undefined : timeMs
+  }
+
   async listSshKeys(projectId: string, signal?: AbortSignal) {
     const { ssh_keys: keys } = await this.#read(
       { method: 'GET', path: `/projects/${projectId}/ssh-keys`, doing: "listing the project's SSH keys", signal },

@@ -1,0 +1,214 @@
+// What doctor looks at. Each check ends with what it found, or throws what run or lab would have thrown.
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { basename } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { ApiError } from '../errors.ts'
+import type { Context } from '../io.ts'
+import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
+import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
+import { MetalClient } from '../metal/client.ts'
+import { type Address, requireOption } from '../options.ts'
+import { checkConsole, prepareConsole } from './attach.ts'
+import type { DoctorOptions } from './index.ts'
+import { listKnownKeys, requireKnownKey } from './known-keys.ts'
+
+/** What was found; a hint makes it a warning. */
+export interface Finding {
+  detail: string
+  hint?: string
+}
+
+/** Something to look at; what is optional hinders some runs only. */
+export interface Check {
+  name: string
+  optional?: boolean
+  look: (context: Context) => Promise<Finding>
+}
+
+/** Why a thing was not looked at. */
+export class Skip extends Error {}
+
+const urlTimeoutMs = 10_000
+const clockToleranceMs = 30_000
+const defaultMetro = 'am'
+
+/** The console's ways without its rules, and nobody is asked anything. */
+function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
+  const quiet = { waitFor: [], failOn: [], on: [], send: [], noDefaultFailures: true, timeout: 0 }
+  const files = { log: undefined, record: undefined }
+  return prepareConsole(
+    { ...options, hostKeyPolicy: 'ask', ...quiet, ...files },
+    { ...context, stdin: new PassThrough() },
+    wanted,
+  )
+}
+
+/** Listens there for a moment. @throws ServeError where that cannot be */
+async function tryPort(address: Address): Promise<void> {
+  const { listen } = await import('../serve/listen.ts')
+  const server = createServer()
+  await listen(server, address)
+  await new Promise((resolve) => server.close(resolve))
+}
+
+/** What later checks need to know of earlier ones. */
+interface Seen {
+  tokenWorks: boolean
+  hasKeys: boolean
+}
+
+/** What run asks of the API. */
+function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
+  const { apiUrl, projectId } = options
+  const clientOf = ({ env, report, clock }: Context) => {
+    const token = requireOption('apiKey', options.apiKey)
+    return new MetalClient({ apiUrl, token, env, report, clock })
+  }
+  const needToken = () => {
+    if (!seen.tokenWorks) throw new Skip('not looked at: the token does not work')
+  }
+  return [
+    {
+      name: 'token',
+      async look(context) {
+        await clientOf(context).listMetros(context.signal)
+        seen.tokenWorks = true
+        return { detail: `accepted by ${apiUrl}` }
+      },
+    },
+    {
+      name: 'project',
+      async look(context) {
+        const id = requireOption('projectId', projectId)
+        needToken()
+        const { name } = await clientOf(context).getProject(id, context.signal)
+        return { detail: `${id}${name ? ` (${name})` : ''} is visible` }
+      },
+    },
+    {
+      name: 'clock',
+      async look(context) {
+        needToken()
+        const timeMs = await clientOf(context).readTime(context.signal)
+        if (timeMs === undefined) throw new Skip('the API does not say its time')
+        const offMs = Math.abs(Date.now() - timeMs)
+        if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
+        const detail = `${Math.round(offMs / 1000)} s away from the API's, so --ttl and certificates go wrong`
+        return { detail, hint: 'set it, for example with timedatectl set-ntp true' }
+      },
+    },
+    {
+      name: 'keys',
+      async look(context) {
+        const found = await accessOf(options, context).find(options.sos ?? { host: 'localhost', port: 22 }, '')
+        seen.hasKeys = true
+        const labels = found.identities.keys.map(({ label }) => label).join(', ')
+        if (!seen.tokenWorks || projectId === undefined)
+          return { detail: `${labels}; whether the project knows one is not looked at` }
+        const known = await listKnownKeys(clientOf(context), projectId, context)
+        if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
+        requireKnownKey(known, found.identities)
+        return { detail: `the project knows one of ${labels}` }
+      },
+    },
+  ]
+}
+
+function consoleCheck(options: DoctorOptions, seen: Seen): Check {
+  const metro = options.metro ?? defaultMetro
+  return {
+    name: 'console',
+    async look(context) {
+      if (!seen.hasKeys) throw new Skip('not looked at: there is no SSH key')
+      const { sos } = options
+      const warnings: string[] = []
+      const report = { ...context.report, warn: (line: string) => warnings.push(line) }
+      await checkConsole(sos ?? { metro }, accessOf(options, context), { ...context, report })
+      const [warning] = warnings
+      if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
+      const where = sos === undefined ? `an SOS host of metro ${metro}` : `${sos.host}:${sos.port}`
+      return { detail: `${where} answers, and its host key is the known one` }
+    },
+  }
+}
+
+/** The image, and the way to it. */
+function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
+  const { serve, baseUrl } = options
+  const image: Check = {
+    name: 'image',
+    async look() {
+      if (prefix === undefined) throw new Skip('not looked at: give its name')
+      if (serve === undefined) throw new Skip('not looked at: it is served elsewhere (there is no --serve)')
+      const { loadImage } = await import('../image/image.ts')
+      const { name, arch } = await loadImage(prefix)
+      const detail = `${name} for ${arch ?? 'an unknown architecture'}`
+      return arch === undefined ? { detail, hint: 'see that <name>-kernel is a kernel' } : { detail }
+    },
+  }
+  const url: Check = {
+    name: 'base-url',
+    async look(context) {
+      if (baseUrl === undefined) throw new Skip('not looked at: there is no --base-url')
+      const { report, signal, env } = context
+      const { checkUrls } = await import('../serve/check-urls.ts')
+      const [doubt] = doubtsAboutBaseUrl(baseUrl, options.apiUrl)
+      const check = (names: readonly string[]) =>
+        checkUrls(
+          names.map((name) => `${baseUrl}/${name}`),
+          { signal, timeoutMs: urlTimeoutMs, env, report },
+        )
+      if (serve !== undefined) {
+        const { startServer } = await import('../serve/server.ts')
+        const name = `metalkit-doctor-${randomUUID()}`
+        const files = new Map([[name, { text: 'here' }]])
+        await using _server = await startServer({ listen: serve, content: { kind: 'files', files }, report })
+        await check([name])
+      } else if (prefix === undefined) {
+        throw new Skip('not looked at: give the name of the image that should be there')
+      } else {
+        await check([scriptName, kernelName, initrdName].map((nameOf) => nameOf(basename(prefix))))
+      }
+      const what = serve === undefined ? 'has the image' : 'leads to --serve'
+      const detail = `${baseUrl} ${what}, as seen from here`
+      return doubt === undefined ? { detail } : { detail, hint: doubt }
+    },
+  }
+  return [image, url]
+}
+
+/** What the lab needs, where it is asked for. */
+function labChecks(): Check[] {
+  return [
+    {
+      name: 'qemu',
+      optional: true,
+      async look({ report, signal }) {
+        const { createQemuDriver } = await import('../lab/machines/qemu.ts')
+        const { accelerator } = await createQemuDriver({ diskFolder: tmpdir(), report, signal })
+        if (accelerator === 'kvm') return { detail: 'QEMU, its iPXE and KVM are there' }
+        return {
+          detail: 'QEMU and its iPXE are there; KVM is not, so a lab is slow',
+          hint: 'let this user open /dev/kvm',
+        }
+      },
+    },
+    {
+      name: 'ports',
+      optional: true,
+      async look() {
+        const ports = [7070, 7022]
+        for (const port of ports) await tryPort({ host: '127.0.0.1', port })
+        return { detail: `${ports.join(' and ')} are free for a lab` }
+      },
+    },
+  ]
+}
+
+/** All there is to look at, in the order of a run. */
+export function listChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
+  const seen = { tokenWorks: false, hasKeys: false }
+  return [...apiChecks(options, seen), consoleCheck(options, seen), ...imageChecks(prefix, options), ...labChecks()]
+}

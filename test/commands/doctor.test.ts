@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { startFakeApi } from '../helpers/api-fake.ts'
+import { makeImage } from '../helpers/image.ts'
+import { runToEnd } from '../helpers/io.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
+import { makeFolder, makeKey } from '../helpers/sshd.ts'
+
+interface Line {
+  check: string
+  status: string
+  detail: string
+  hint?: string
+}
+
+/** Runs doctor. @returns its exit code, and what it says by check */
+async function examine(argv: readonly string[], env: Record<string, string>) {
+  const { code, stdout, stderr } = await runToEnd(['doctor', '--json', ...argv], env)
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line): Line => JSON.parse(line))
+  const by = Object.fromEntries(lines.map((line) => [line.check, line]))
+  return { code, by, stderr, statuses: Object.fromEntries(lines.map(({ check, status }) => [check, status])) }
+}
+
+/** A port that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+describe('doctor in a lab', () => {
+  test('finds all well, and leaves nothing behind', async () => {
+    await using lab = await startTestLab()
+    await using image = await makeImage()
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    const { code, statuses, by, stderr } = await examine(
+      ['-serve', `127.0.0.1:${port}`, '-base-url', url, image.prefix],
+      labEnvironment(lab),
+    )
+    expect([code, stderr]).toEqual([0, ''])
+    const { qemu: _qemu, ports: _ports, ...needed } = statuses
+    expect(needed).toEqual({
+      token: 'ok',
+      project: 'ok',
+      clock: 'ok',
+      keys: 'ok',
+      console: 'ok',
+      image: 'ok',
+      'base-url': 'ok',
+    })
+    expect(by['image']?.detail).toBe('demo for x86_64')
+    expect((await lab.call('GET', `/projects/${lab.projectId}/devices`)).json.devices).toEqual([])
+  })
+
+  test.each<[string, Record<string, string>, number, Record<string, [status: string, detail: RegExp, hint?: RegExp]>]>([
+    [
+      'a wrong token',
+      { METAL_API_TOKEN: 'wrong' },
+      3,
+      {
+        token: ['fail', /token/],
+        project: ['skip', /token does not work/],
+        clock: ['skip', /token/],
+        keys: ['ok', /not looked at/],
+      },
+    ],
+    ['no token', { METAL_API_TOKEN: '' }, 2, { token: ['fail', /^no api-key is given$/, /METAL_API_TOKEN/] }],
+    [
+      'an unknown project',
+      { METAL_PROJECT_ID: '00000000-0000-4000-8000-000000000000' },
+      4,
+      { token: ['ok', /accepted/], project: ['fail', /project/] },
+    ],
+    [
+      'an unknown console',
+      { METAL_KNOWN_HOSTS: '/nonexistent' },
+      7,
+      { console: ['fail', /is not a known host/, /ssh-keyscan/] },
+    ],
+    [
+      'no key',
+      { METAL_IDENTITY: '/nonexistent' },
+      7,
+      { keys: ['fail', /does not exist/, /ssh-keygen/], console: ['skip', /no SSH key/] },
+    ],
+    [
+      'a base URL where nothing is',
+      { METAL_BASE_URL: 'http://127.0.0.1:9', METAL_NAME: 'x' },
+      5,
+      { 'base-url': ['fail', /cannot be fetched/, /push/] },
+    ],
+    [
+      'an image that is not there',
+      { METAL_SERVE: '127.0.0.1:0', METAL_NAME: '/nonexistent/x' },
+      5,
+      { image: ['fail', /x-kernel/, /linuxkit build/] },
+    ],
+  ])('finds %s', async (_what, env, code, findings) => {
+    await using lab = await startTestLab()
+    const found = await examine([], { ...labEnvironment(lab), ...env })
+    expect(found.code).toBe(code)
+    for (const [check, [status, detail, hint]] of Object.entries(findings)) {
+      expect(found.by[check]).toMatchObject({ status, detail: expect.stringMatching(detail) })
+      if (hint !== undefined) expect(found.by[check]?.hint).toMatch(hint)
+    }
+  })
+
+  test('finds a key that the project does not have', needs('ssh-keygen'), async () => {
+    using folder = makeFolder()
+    await using lab = await startTestLab()
+    const { file } = makeKey(folder.path, 'stranger', 'ed25519')
+    const { code, by } = await examine([], { ...labEnvironment(lab), METAL_IDENTITY: file })
+    expect([code, by['keys']?.status]).toEqual([7, 'fail'])
+    expect(by['keys']?.detail).toContain('stranger')
+  })
+
+  test('finds a port that is taken', async () => {
+    await using lab = await startTestLab()
+    const taken = new URL(lab.apiUrl).host
+    const { code, by } = await examine(['-serve', taken, '-base-url', `http://${taken}`], labEnvironment(lab))
+    expect([code, by['base-url']?.status]).toEqual([5, 'fail'])
+    expect(by['base-url']?.detail).toContain('is taken by another program')
+  })
+
+  test('reads as a table for people', async () => {
+    await using lab = await startTestLab()
+    const { stdout } = await runToEnd(['doctor'], { ...labEnvironment(lab), METAL_KNOWN_HOSTS: '/nonexistent' })
+    expect(stdout).toMatch(/^ok {4}token {5}accepted by http/)
+    expect(stdout).toMatch(/\nfail {2}console {3}.*\n {16}-> if that is the fingerprint/)
+  })
+})
+
+test('a clock that is off is a warning', async () => {
+  const date = new Date(Date.now() - 3_600_000).toUTCString()
+  await using api = await startFakeApi(() => ({ status: 200, json: { metros: [] }, headers: { date } }))
+  const { by } = await examine([], { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame' })
+  expect(by['clock']).toMatchObject({ status: 'warn', detail: expect.stringMatching(/^3(599|60\d) s away/) })
+  expect(JSON.stringify(by)).not.toContain('sesame')
+})
