@@ -130,8 +130,12 @@ export class InterruptedError extends MetalkitError {
   }
 }
 
-/** The errors inside one: cleanup that fails while an error is on its way out arrives as a SuppressedError pair. First cause first. */
+/**
+ * The errors inside one: cleanup that fails while an error is on its way out arrives as a SuppressedError pair, things
+ * that fail side by side as an AggregateError. First cause first.
+ */
 export function flattenErrors(error: unknown): unknown[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(flattenErrors)
   if (error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error) {
     return [...flattenErrors(error.suppressed), ...flattenErrors(error.error)]
   }

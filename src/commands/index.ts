@@ -191,7 +191,7 @@ const rm = command({
   words: 'rm',
   summary: 'delete machines metalkit made',
   description: 'Deletes machines that metalkit made, those named or all that are older, and sees that they are gone.',
-  arguments: [{ name: 'id', help: 'ids of machines', optional: true, variadic: true }],
+  arguments: [{ name: 'id', help: 'ids of machines, or tags of runs', optional: true, variadic: true }],
   flags: rmFlags,
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
   load: () => import('./rm.ts'),

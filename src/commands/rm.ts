@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { MetalClient } from '../metal/client.ts'
 import { deleteUntilGone } from '../metal/delete.ts'
-import { machineTag } from '../metal/machine.ts'
+import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { requireOption } from '../options.ts'
 import type { RmOptions } from './index.ts'
@@ -18,6 +18,12 @@ async function confirm(question: string, { stdin, stderr, signal }: Context): Pr
   }
 }
 
+/** The machine with an id, or those with the tag of a run, as a run names what it could not see. */
+async function find(name: string, options: RmOptions, client: MetalClient, signal: AbortSignal): Promise<Device[]> {
+  if (!name.startsWith(runTagPrefix)) return [await client.getDevice(encodeURIComponent(name), signal)]
+  return await client.listDevices(requireOption('projectId', options.projectId), name, signal)
+}
+
 /** The machines that are meant: those named, or those metalkit made that are older. */
 async function select(
   ids: readonly string[],
@@ -27,7 +33,7 @@ async function select(
 ): Promise<Device[]> {
   const { signal } = context
   if (options.olderThan === undefined) {
-    const named = await Promise.all(ids.map((id) => client.getDevice(encodeURIComponent(id), signal)))
+    const named = (await Promise.all(ids.map((id) => find(id, options, client, signal)))).flat()
     const foreign = named.find((device) => !device.tags?.includes(machineTag))
     if (foreign !== undefined) {
       throw new UsageError(`the machine "${foreign.id}" was not made by metalkit (it has no tag "${machineTag}")`, {
@@ -36,9 +42,11 @@ async function select(
     }
     return named
   }
-  const youngestMs = Date.now() - options.olderThan
+  const { olderThan } = options
   const devices = await client.listDevices(requireOption('projectId', options.projectId), machineTag, signal)
-  return devices.filter(({ created_at: createdAt }) => createdAt && Date.parse(createdAt) <= youngestMs)
+  // The cloud's clock may be ahead of this computer's: nothing is younger than 0.
+  const ageOf = ({ created_at: createdAt }: Device) => (createdAt ? Math.max(0, Date.now() - Date.parse(createdAt)) : 0)
+  return devices.filter((device) => ageOf(device) >= olderThan)
 }
 
 /** `rm`: deletes machines that a kill or a power cut left. */
@@ -67,8 +75,9 @@ export async function execute(
     if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing is deleted.')
   }
   const outcomes = await Promise.allSettled(
-    devices.map(async ({ id }) => {
-      await deleteUntilGone(client, id, report, forced)
+    devices.map(async ({ id, project }) => {
+      const projectId = project?.href?.split('/').at(-1) ?? options.projectId
+      await deleteUntilGone(client, { id, projectId }, report, forced)
       report.info(`The machine ${id} is deleted.`)
     }),
   )

@@ -92,7 +92,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const input = { ...wanted, plan, metro, ...until }
   await using machine = existing
     ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
-    : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, forced })
+    : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, signal, forced })
   const { device } = machine
   report.info(`Booting ${device.id}...`)
   try {

@@ -12,6 +12,8 @@ export interface Call {
   doing: string
   body?: unknown
   signal?: AbortSignal | undefined
+  /** Aborted: the try under way goes on, and no other one is begun. */
+  lastTry?: AbortSignal | undefined
 }
 
 /** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or not to be read. */
@@ -20,6 +22,17 @@ export class UncertainError extends ApiError {}
 /** True for an answer that says a device is not there (any more): 404, or 403 for one the API has taken back. */
 export function isGone(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 403 || error.status === 404)
+}
+
+/** Whether a body is JSON to its end; no body is whole too. */
+export function isWholeJson(text: string): boolean {
+  if (text === '') return true
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function contentTypeOf(answer: Answer): string {

@@ -1,7 +1,7 @@
 // The Metal API as calls that either give what they say or throw an error that can be shown.
 import type { z } from 'zod'
 import { type Clock, type Reporter, systemClock } from '../io.ts'
-import { type Call, noAnswer, readAnswer, refusal } from './answer.ts'
+import { type Call, isWholeJson, noAnswer, readAnswer, refusal } from './answer.ts'
 import { decideRetry } from './retry.ts'
 import {
   type Device,
@@ -96,10 +96,10 @@ export class MetalClient {
     return keys
   }
 
-  /** Creates a machine. @throws UncertainError when it is not known whether it exists now */
-  async createDevice(projectId: string, input: DeviceCreateInput, signal?: AbortSignal): Promise<Device> {
+  /** Creates a machine. @throws UncertainError when it is not known whether it exists now; lastTry.reason when it does not */
+  async createDevice(projectId: string, input: DeviceCreateInput, lastTry?: AbortSignal): Promise<Device> {
     return this.#read(
-      { method: 'POST', path: `/projects/${projectId}/devices`, doing: 'creating a machine', body: input, signal },
+      { method: 'POST', path: `/projects/${projectId}/devices`, doing: 'creating a machine', body: input, lastTry },
       deviceSchema,
     )
   }
@@ -111,11 +111,11 @@ export class MetalClient {
     )
   }
 
-  /** All devices of a project that carry the tag, through every page. */
-  async listDevices(projectId: string, tag: string, signal?: AbortSignal): Promise<Device[]> {
+  /** All devices of a project, or those that carry a tag, through every page. */
+  async listDevices(projectId: string, tag: string | undefined, signal?: AbortSignal): Promise<Device[]> {
     const devices: Device[] = []
     for (let page = 1; ; page++) {
-      const query = new URLSearchParams({ tag, page: String(page), per_page: '100' })
+      const query = new URLSearchParams({ ...(tag === undefined ? {} : { tag }), page: String(page), per_page: '100' })
       const list = await this.#read(
         {
           method: 'GET',
@@ -129,7 +129,7 @@ export class MetalClient {
       if (list.devices.length === 0 || page >= (list.meta?.last_page ?? (list.meta?.next?.href ? page + 1 : page)))
         break
     }
-    return devices.filter((device) => device.tags?.includes(tag))
+    return tag === undefined ? devices : devices.filter((device) => device.tags?.includes(tag))
   }
 
   async updateDevice(id: string, input: DeviceUpdateInput, signal?: AbortSignal): Promise<Device> {
@@ -172,20 +172,25 @@ export class MetalClient {
   async #call(call: Call): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(call)
-      if (!(outcome instanceof NoAnswerError) && outcome.status >= 200 && outcome.status < 300) return outcome
       const lost = outcome instanceof NoAnswerError
+      const done = !lost && outcome.status >= 200 && outcome.status < 300
+      // Half an answer is worth another try where that is safe; the last one is shown for what it is.
+      const half = done && call.method !== 'POST' && !isWholeJson(outcome.text)
+      if (done && !half) return outcome
       const failure = {
         method: call.method,
-        status: lost ? undefined : outcome.status,
+        status: lost || half ? undefined : outcome.status,
         neverSent: lost && outcome.neverSent,
         headers: lost ? {} : outcome.headers,
       }
       const delayMs = decideRetry(failure, attempt, this.clock.now(), Math.random())
+      if (delayMs === undefined && half) return outcome
       if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
-      const what = lost ? outcome.message : `the API answered ${outcome.status}`
+      const what = lost ? outcome.message : half ? 'the answer is not whole' : `the API answered ${outcome.status}`
       const line = `${call.doing}: ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`
       this.#options.report[attempt === 1 ? 'detail' : 'info'](line)
-      await this.clock.sleep(delayMs, call.signal)
+      const { signal, lastTry } = call
+      await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((one) => one !== undefined)))
     }
   }
 

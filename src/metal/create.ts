@@ -9,19 +9,28 @@ import type { Device, DeviceCreateInput } from './schema.ts'
 const lookDelaysMs = [0, 1000, 3000, 6000]
 const maxCreates = 3
 
+/** The device with the tag, undefined where there is none. @throws ApiError when the last look does not work */
 async function findByTag(client: MetalClient, projectId: string, tag: string): Promise<Device | undefined> {
+  let failure: unknown
   for (const delayMs of lookDelaysMs) {
     await client.clock.sleep(delayMs)
-    const [device] = await client.listDevices(projectId, tag)
-    if (device !== undefined) return device
+    try {
+      const [device] = await client.listDevices(projectId, tag)
+      if (device !== undefined) return device
+      failure = undefined
+    } catch (error) {
+      failure = error
+    }
   }
+  if (failure !== undefined) throw failure
   return undefined
 }
 
 /**
- * Creates a device. It does not listen to the run's signal: an interrupt must not lose the answer.
+ * Creates a device. An interrupt does not cut off a create that is under way, which would lose its answer; it only keeps
+ * another from being begun.
  * @param runTag one of input.tags, unique to this run, by which the machine is found when the answer is lost
- * @throws ApiError when the API refuses; MachineLeftError when it cannot be told whether a machine exists
+ * @throws ApiError when the API refuses; MachineLeftError when it cannot be told whether a machine exists; signal.reason
  */
 export async function createDevice(
   client: MetalClient,
@@ -29,10 +38,12 @@ export async function createDevice(
   input: DeviceCreateInput,
   runTag: string,
   report: Reporter,
+  signal: AbortSignal,
 ): Promise<Device> {
+  signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await client.createDevice(projectId, input)
+      return await client.createDevice(projectId, input, signal)
     } catch (error) {
       if (!(error instanceof UncertainError)) throw error
       report.info(`${error.message}; looking for a machine tagged ${runTag}`)
@@ -43,7 +54,7 @@ export async function createDevice(
         throw new MachineLeftError(
           `a machine tagged "${runTag}" may exist: its create got no clear answer, and looking for it failed`,
           {
-            hint: 'delete it in the console of the cloud, or when the API answers again',
+            hint: `delete it when the API answers again, with: metalkit rm ${runTag}`,
             cause: lookError,
           },
         )
@@ -52,6 +63,7 @@ export async function createDevice(
         report.info(`found it: ${found.id}`)
         return found
       }
+      signal.throwIfAborted()
       if (attempt >= maxCreates) throw error
       report.info(`no such machine exists; creating again (attempt ${attempt + 1} of ${maxCreates})`)
     }

@@ -1,5 +1,5 @@
 // Delete until gone: a machine costs money until the API says that it is no more.
-import { ApiError, MachineLeftError, MetalkitError } from '../errors.ts'
+import { AuthenticationError, MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
@@ -10,47 +10,77 @@ const retryDelayMs = 3000
 const provisioningPatienceMs = 60 * 60_000
 /** Anything else that refuses to go away. */
 const patienceMs = 10 * 60_000
+/** A token that is refused seldom gets better. */
+const authenticationPatienceMs = 30_000
 
 const goingStates = new Set(['deprovisioning', 'deleted'])
+const comingStates = new Set(['queued', 'provisioning', 'reinstalling'])
 
-/** The device, or undefined once it is gone: 404, and 403, which is what the API says of a failed machine it has taken back. */
-async function lookUp(client: MetalClient, id: string, signal: AbortSignal): Promise<Device | undefined> {
+/** Which machine: the project is where it is looked for when the API denies knowing it. */
+export interface DeleteTarget {
+  id: string
+  /** Undefined where it is not known; then the API's word is taken. */
+  projectId: string | undefined
+}
+
+/** How a machine stands after a try to delete it: why it is not known to be gone, and for how long that is worth more tries. */
+interface Standing {
+  why: string
+  /** It was seen, so that it is certain that it is there. */
+  seen: boolean
+  patienceMs: number
+}
+
+/**
+ * The device, or undefined once it is gone: 404, and 403, which is what the API says of a failed machine it has taken
+ * back. One that nobody has deleted is not believed to be gone before the project's list lacks it as well: a 403 or 404
+ * may as well come from a token that has lost its rights, or from something in between.
+ */
+async function lookUp(
+  client: MetalClient,
+  { id, projectId }: DeleteTarget,
+  accepted: boolean,
+  signal: AbortSignal,
+): Promise<Device | undefined> {
   try {
     const device = await client.getDevice(id, signal)
     return goingStates.has(device.state) ? undefined : device
   } catch (error) {
-    if (isGone(error)) return undefined
-    throw error
+    if (!isGone(error)) throw error
   }
+  if (accepted || projectId === undefined) return undefined
+  const device = (await client.listDevices(projectId, undefined, signal)).find((one) => one.id === id)
+  return device === undefined || goingStates.has(device.state) ? undefined : device
 }
 
-/** One try. @returns why it is still there, or undefined when it is gone */
+function describeStanding(device: Device, refusal: MetalkitError | undefined): Standing {
+  if (device.locked) return { why: 'it is locked', seen: true, patienceMs: 0 }
+  const why = refusal?.message ?? `it is still ${device.state}`
+  if (refusal instanceof AuthenticationError) return { why, seen: true, patienceMs: authenticationPatienceMs }
+  return { why, seen: true, patienceMs: comingStates.has(device.state) ? provisioningPatienceMs : patienceMs }
+}
+
+/** One try. @returns undefined when it is gone */
 async function tryDelete(
   client: MetalClient,
-  id: string,
+  target: DeleteTarget,
   signal: AbortSignal,
-): Promise<{ why: string; final: boolean; provisioning: boolean } | undefined> {
+): Promise<Standing | undefined> {
   let refusal: MetalkitError | undefined
   try {
-    await client.deleteDevice(id, signal)
+    await client.deleteDevice(target.id, signal)
   } catch (error) {
-    if (isGone(error)) return undefined
     if (!(error instanceof MetalkitError)) throw error
     refusal = error
   }
-  let device: Device | undefined
   try {
-    device = await lookUp(client, id, signal)
+    const device = await lookUp(client, target, refusal === undefined, signal)
+    return device === undefined ? undefined : describeStanding(device, refusal)
   } catch (error) {
     if (!(error instanceof MetalkitError)) throw error
-    // The delete was accepted and the look did not work: that is not known to be gone.
-    return { why: (refusal ?? error).message, final: !(error instanceof ApiError), provisioning: false }
-  }
-  if (device === undefined) return undefined
-  return {
-    why: device.locked ? 'it is locked' : (refusal?.message ?? `it is still ${device.state}`),
-    final: device.locked === true,
-    provisioning: device.state === 'queued' || device.state === 'provisioning' || device.state === 'reinstalling',
+    const why = refusal?.message ?? `its deletion was accepted, but not seen to be done: ${error.message}`
+    const denied = error instanceof AuthenticationError
+    return { why, seen: false, patienceMs: denied ? authenticationPatienceMs : patienceMs }
   }
 }
 
@@ -61,19 +91,21 @@ async function tryDelete(
  */
 export async function deleteUntilGone(
   client: MetalClient,
-  id: string,
+  target: DeleteTarget,
   report: Reporter,
   forced: AbortSignal,
 ): Promise<void> {
+  const { id } = target
   const startedMs = client.clock.now()
   let why = 'the run was interrupted twice'
+  let seen = true
   try {
     for (;;) {
-      const still = await tryDelete(client, id, forced)
+      const still = await tryDelete(client, target, forced)
       if (still === undefined) return
       why = still.why
-      const patience = still.provisioning ? provisioningPatienceMs : patienceMs
-      if (still.final || client.clock.now() - startedMs > patience) break
+      seen = still.seen
+      if (client.clock.now() - startedMs >= still.patienceMs) break
       report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying again every ${retryDelayMs / 1000} s`)
       await client.clock.sleep(retryDelayMs, forced)
     }
@@ -82,7 +114,8 @@ export async function deleteUntilGone(
   } finally {
     report.progress('')
   }
-  throw new MachineLeftError(`the machine ${id} STILL RUNS AND COSTS MONEY: ${why}`, {
+  const standing = seen ? 'STILL RUNS AND COSTS MONEY' : 'MAY STILL RUN AND COST MONEY'
+  throw new MachineLeftError(`the machine ${id} ${standing}: ${why}`, {
     hint: `delete it with: metalkit rm ${id}`,
   })
 }

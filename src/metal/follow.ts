@@ -1,5 +1,5 @@
 // Follows a machine through its states and events while it comes up and runs.
-import { MachineError } from '../errors.ts'
+import { ApiError, MachineError } from '../errors.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import type { Device, DeviceEvent } from './schema.ts'
@@ -52,17 +52,25 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
   const seen = new Set<string>()
   let last = 'just created'
   let offBefore = false
+  let goneBefore = false
   for (;;) {
     let look: Observation
     try {
       look = await observe(client, id, seen, signal)
     } catch (error) {
       if (!isGone(error)) throw error
+      // One look can meet a part of the API that does not know the machine yet, or something in between; two do not.
+      if (!goneBefore) {
+        goneBefore = true
+        await client.clock.sleep(pollMs, signal)
+        continue
+      }
       throw new MachineError(`the machine ${id} is gone; it was last seen ${last}`, {
         hint: 'the cloud takes back a machine that it fails to provision; try again, or another metro',
         cause: error,
       })
     }
+    goneBefore = false
     onLook(look)
     const { device } = look
     last = describeProgress(look)
@@ -82,7 +90,11 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
 
 async function observe(client: MetalClient, id: string, seen: Set<string>, signal: AbortSignal): Promise<Observation> {
   const device = await client.getDevice(id, signal)
-  const events = await client.listEvents(id, signal)
+  // The events only say more about it: a run does not end because they cannot be had.
+  const events = await client.listEvents(id, signal).catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error
+    return []
+  })
   const news = events.filter(({ id: eventId }) => eventId && !seen.has(eventId)).toReversed()
   for (const { id: eventId } of news) if (eventId) seen.add(eventId)
   return { device, news, newest: events[0] }

@@ -24,12 +24,17 @@ interface RentOptions {
   /** Do not delete it at the end. */
   keep: boolean
   report: Reporter
+  /** The first interrupt: no machine is created after it. */
+  signal: AbortSignal
   /** The second interrupt. */
   forced: AbortSignal
 }
 
 /** The tag of every machine metalkit makes. */
 export const machineTag = 'metalkit'
+
+/** What the tag of a run begins with; each run has its own. */
+export const runTagPrefix = 'metalkit-run-'
 
 /** The promise's outcome, or the error as soon as the signal aborts. */
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
@@ -50,8 +55,8 @@ async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () 
  * @throws ApiError when the API refuses; MachineLeftError when a machine may exist that is not known
  */
 export async function rentMachine(options: RentOptions): Promise<Machine> {
-  const { client, report, forced } = options
-  const runTag = `${machineTag}-run-${options.runId}`
+  const { client, report, signal, forced } = options
+  const runTag = `${runTagPrefix}${options.runId}`
   const input: DeviceCreateInput = {
     ...options.input,
     operating_system: 'custom_ipxe',
@@ -62,11 +67,11 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     new MachineLeftError(
       `interrupted while a machine tagged "${runTag}" was being created: it MAY EXIST AND COST MONEY`,
       {
-        hint: 'look for that tag in the project and delete the machine',
+        hint: `delete it with: metalkit rm ${runTag}`,
       },
     )
   const { projectId } = options
-  const creating = createDevice(client, projectId, input, runTag, report).catch(async (error: unknown) => {
+  const creating = createDevice(client, projectId, input, runTag, report, signal).catch(async (error: unknown) => {
     throw await withSuggestions(client, error, { projectId, ...input })
   })
   const device = await orAborted(creating, forced, leaving)
@@ -77,7 +82,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     async [Symbol.asyncDispose]() {
       if (options.keep) return
       report.info(`Deleting the machine ${device.id}...`)
-      await deleteUntilGone(client, device.id, report, forced)
+      await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
       report.info(`The machine ${device.id} is deleted.`)
       report.event('machine-deleted', { id: device.id })
     },

@@ -85,6 +85,7 @@ export function createTestClient(apiUrl: string, report = keepLines()) {
     report,
     clock: {
       ...systemClock,
+      now: () => Date.now() + waits.reduce((sum, ms) => sum + ms, 0),
       async sleep(ms, signal) {
         waits.push(ms)
         signal?.throwIfAborted()

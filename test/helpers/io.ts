@@ -1,10 +1,10 @@
 // The world for a command that is run in the test's own process: streams that are read, a signal that is sent.
 import { PassThrough } from 'node:stream'
 import { run } from '../../src/cli.ts'
-import type { Io } from '../../src/io.ts'
+import type { Clock, Io } from '../../src/io.ts'
 
 /** Starts the program. `interrupt(reason)` is the first signal, `force(reason)` the second. */
-export function start(argv: readonly string[], env: Record<string, string | undefined> = {}) {
+export function start(argv: readonly string[], env: Record<string, string | undefined> = {}, clock?: Clock) {
   const first = new AbortController()
   const second = new AbortController()
   const texts = { stdout: '', stderr: '' }
@@ -22,6 +22,7 @@ export function start(argv: readonly string[], env: Record<string, string | unde
     env: { HOME: '/nonexistent', ...env },
     signal: first.signal,
     forced: second.signal,
+    ...(clock === undefined ? {} : { clock }),
   }
   const code = run(argv, io)
   return {

@@ -10,9 +10,20 @@ const gone: Reply = { status: 404, json: { error: 'Not found' } }
 const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
 const methods = (all: Seen[]) => all.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`)
 
+const target = { id: 'd-1', projectId: 'p-1' }
+
 async function rent(client: MetalClient, keep = false, forced = never) {
   const input = { plan: 'p', metro: 'am', hostname: 'h', ipxe_script_url: 'http://x/y', always_pxe: true }
-  return rentMachine({ client, projectId: 'p-1', input, runId: 'run1', keep, report: keepLines(), forced })
+  return rentMachine({
+    client,
+    projectId: 'p-1',
+    input,
+    runId: 'run1',
+    keep,
+    report: keepLines(),
+    signal: never,
+    forced,
+  })
 }
 
 describe('create exactly once', () => {
@@ -81,11 +92,20 @@ describe('create exactly once', () => {
 })
 
 describe('delete until gone', () => {
+  const denied: Reply = { status: 403, json: { errors: ['no'] } }
+  const none: Reply = { status: 200, json: { devices: [], meta: { next: null } } }
+  const listed: Reply = { status: 200, json: { devices: [{ id: 'd-1', state: 'active' }], meta: { next: null } } }
+  const twice = ['DELETE', 'GET', 'DELETE', 'GET']
+  const lookedTwice = ['DELETE', 'GET', 'GET', 'DELETE', 'GET']
+
   test.each<[string, Reply[], Reply[], string[]]>([
     ['at once', [{ status: 204 }], [gone], ['DELETE', 'GET']],
     ['being taken down counts', [{ status: 204 }], [deviceOf('deprovisioning')], ['DELETE', 'GET']],
-    ['403 counts as gone', [{ status: 403, json: { errors: ['no'] } }], [], ['DELETE']],
-    ['404 counts as gone', [gone], [], ['DELETE']],
+    ['403 counts as gone where the project has it no more', [denied], [denied, none], ['DELETE', 'GET', 'GET']],
+    ['404 counts as gone where the project has it no more', [gone], [gone, none], ['DELETE', 'GET', 'GET']],
+    ['404 does not where it is seen', [gone, { status: 204 }], [deviceOf('active'), gone], twice],
+    ['403 does not where the project has it', [denied, { status: 204 }], [denied, listed, gone], lookedTwice],
+    ['403 does not where the project is denied too', [denied, { status: 204 }], [denied, denied, gone], lookedTwice],
     [
       'refused while provisioning',
       [{ status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }, { status: 204 }],
@@ -104,9 +124,9 @@ describe('delete until gone', () => {
       ({ method }) => (method === 'DELETE' ? deletes.shift() : gets.shift()) ?? dropped,
     )
     const { client } = createTestClient(api.apiUrl)
-    await deleteUntilGone(client, 'd-1', keepLines(), never)
+    await deleteUntilGone(client, target, keepLines(), never)
     expect(api.all.map(({ method }) => method)).toEqual(expected)
-    expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toEqual(new Set(['/devices/d-1']))
+    expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toContain('/devices/d-1')
   })
 
   test('a locked machine stays, and the last word names it and how to delete it', async () => {
@@ -115,7 +135,7 @@ describe('delete until gone', () => {
         ? { status: 422, json: { errors: ['Cannot delete a locked item'] } }
         : deviceOf('active', { locked: true }),
     )
-    const error: unknown = await deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), never).catch(
+    const error: unknown = await deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), never).catch(
       (thrown: unknown) => thrown,
     )
     expect(describeError(error)).toMatch(
@@ -132,15 +152,15 @@ describe('delete until gone', () => {
         : deviceOf('provisioning')
     })
     await expect(
-      deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), force.signal),
+      deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), force.signal),
     ).rejects.toMatchObject({ exitCode: 9 })
   })
 
   test('a token that is refused at the end leaves the machine, and says so', async () => {
     await using api = await startFakeApi(() => ({ status: 401, json: { error: 'Invalid authentication token' } }))
-    await expect(deleteUntilGone(createTestClient(api.apiUrl).client, 'd-1', keepLines(), never)).rejects.toMatchObject(
-      { exitCode: 9 },
-    )
+    await expect(
+      deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), never),
+    ).rejects.toMatchObject({ exitCode: 9 })
   })
 
   test('leaving the block that rented it deletes it, also by an error', async () => {

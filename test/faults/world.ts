@@ -1,0 +1,137 @@
+// What a case of the fault tables needs, and what is asked of each: no machine lost, no secret told, every word true.
+import { readFile } from 'node:fs/promises'
+import { bootScript } from '../../src/ipxe/script.ts'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { parseFaults } from '../../src/lab/faults.ts'
+import { startServer } from '../../src/serve/server.ts'
+import { createFastClock } from '../helpers/clock.ts'
+import { makeImage } from '../helpers/image.ts'
+import { start } from '../helpers/io.ts'
+import { createRecorder, startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+
+/** How a run ended. */
+export interface Ending {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** An image that all cases share, at a base URL that answers. */
+export async function publishImage() {
+  const image = await makeImage()
+  const files = new Map(
+    ['kernel', 'initrd.img'].map((part) => [`demo-${part}`, { path: `${image.prefix}-${part}` }] as const),
+  )
+  const content = new Map<string, { path: string } | { text: string }>(files)
+  const server = await startServer({
+    listen: { host: '127.0.0.1', port: 0 },
+    content: { kind: 'files', files: content },
+    report: createRecorder(),
+  })
+  content.set('demo-equinixmetal.ipxe', {
+    text: bootScript({ name: 'demo', baseUrl: server.url, arch: 'x86_64', cmdline: 'console=ttyS1' }),
+  })
+  return {
+    baseUrl: server.url,
+    prefix: image.prefix,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await image[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The machines that cost money. */
+export async function machinesIn(lab: TestLab): Promise<{ id: string; tags: string[] }[]> {
+  const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices?per_page=100`)
+  return json.devices.filter(({ state }: { state: string }) => state !== 'deprovisioning')
+}
+
+/** A machine of the user's own, active. */
+export async function addMachine(lab: TestLab, baseUrl: string): Promise<string> {
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+    plan: 'c3.small.x86',
+    metro: 'am',
+    operating_system: 'custom_ipxe',
+    ipxe_script_url: `${baseUrl}/demo-equinixmetal.ipxe`,
+    tags: ['metalkit'],
+  })
+  await waitForState(lab, json.id, 'active')
+  return json.id
+}
+
+/** Runs the program in this process, its waits a hundred times as fast. */
+export async function runFast(
+  lab: TestLab,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ending> {
+  const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, createFastClock(100))
+  return { code: await code, ...texts }
+}
+
+/**
+ * What is wrong with an ending; nothing if it is right. Machines that are left must be named, with a command that was
+ * shown and that does remove them.
+ */
+export async function judge(lab: TestLab, ending: Ending, own: readonly string[] = []): Promise<string[]> {
+  lab.faults.set([])
+  const wrongs: string[] = []
+  const said = ending.stdout + ending.stderr
+  if (said.includes(lab.token) || lab.lines.some((line) => line.includes(lab.token))) wrongs.push('the token is told')
+  if (said.includes((await readFile(lab.userKeyPath, 'utf8')).split('\n')[2] ?? 'x')) wrongs.push('the key is told')
+  if (/internal error|^ {4}at /m.test(ending.stderr)) wrongs.push('a defect shows')
+  for (const id of own) {
+    if (!(await machinesIn(lab)).some((device) => device.id === id)) wrongs.push("the user's own machine is gone")
+  }
+  const left = (await machinesIn(lab)).filter(({ id }) => !own.includes(id))
+  if (left.length > 0) {
+    if (ending.code === 0) wrongs.push('a machine is left, and the exit code is 0')
+    const tail = ending.stderr.split('\n').filter((line) => line.startsWith('metalkit: '))
+    for (const { id, tags } of left) {
+      if (![id, ...tags.filter((tag) => tag !== 'metalkit')].some((name) => tail.some((line) => line.includes(name)))) {
+        wrongs.push(`LOST: ${id} is left, and no error names it`)
+      }
+    }
+    for (const [, args = ''] of tail.join('\n').matchAll(/metalkit (rm [\w -]+)/g)) {
+      const removal = await runFast(lab, args.trim().split(' '))
+      if (removal.code !== 0) wrongs.push(`the command shown ends with ${removal.code}: ${removal.stderr}`)
+    }
+    const still = (await machinesIn(lab)).filter(({ id }) => !own.includes(id))
+    if (still.length > 0) wrongs.push(`LOST: the command shown does not remove ${still.map(({ id }) => id).join()}`)
+  }
+  return wrongs
+}
+
+/** A lab of its own for a case, with a machine of the user's where the case boots one. */
+export async function playCase(
+  faults: string,
+  image: { baseUrl: string; prefix: string },
+  args: (device: string) => readonly string[],
+  { existing = false, queuedMs = 30 }: { existing?: boolean; queuedMs?: number } = {},
+) {
+  await using lab = await startTestLab({ pace: { queuedMs } })
+  const own = existing ? await addMachine(lab, image.baseUrl) : ''
+  lab.faults.set(parseFaults(faults))
+  const startedMs = performance.now()
+  const ending = await runFast(lab, args(own))
+  const tookMs = Math.round(performance.now() - startedMs)
+  const played = lab.faults.list().every((fault) => fault.played > 0)
+  const wrongs = await judge(lab, ending, existing && args(own)[0] !== 'rm' ? [own] : [])
+  if (!played) wrongs.push('the fault was not played')
+  await waitUntil(
+    () => machinesIn(lab),
+    (left) => left.length <= (existing ? 1 : 0),
+  )
+  return { ...ending, wrongs, tookMs }
+}
+
+/** Runs tasks, a few at a time, in their order. @returns a promise for each */
+export function runPooled<T>(tasks: readonly (() => Promise<T>)[], width: number): Promise<T>[] {
+  const lanes: Promise<unknown>[] = Array.from({ length: width }, () => Promise.resolve())
+  return tasks.map((task, index) => {
+    const result = (lanes[index % width] ?? Promise.resolve()).then(task)
+    lanes[index % width] = result.catch(() => {})
+    return result
+  })
+}
