@@ -394,7 +394,7 @@ export const flags = {
     help: 'write kernel and initrd decompressed',
   }),
   destination: value(
-    { name: 'destination', placeholder: 'path', fallback: './out', help: 'folder, or file: URL, to write to' },
+    { name: 'destination', placeholder: 'path', fallback: './out', help: 'folder, or file: or sftp: URL, to write to' },
     parseText,
   ),
   dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),

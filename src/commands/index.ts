@@ -90,6 +90,7 @@ const run = command({
   flags: runFlags,
   examples: [
     'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    'metalkit run equinixmetal -serve :8080 -tunnel ssh://me@boot.example.com linuxkit',
     'metalkit run equinixmetal -base-url http://boot.example.com -machine c3.large.arm64 -keep linuxkit',
     "metalkit run equinixmetal -base-url http://boot.example.com -wait-for 'login:' -timeout 20m linuxkit",
   ],
@@ -121,6 +122,7 @@ const push = command({
   examples: [
     'metalkit push equinixmetal -base-url http://boot.example.com linuxkit',
     'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
+    'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp://me@boot.example.com/srv/www linuxkit',
   ],
   load: () => import('./push.ts'),
 })

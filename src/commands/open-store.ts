@@ -1,5 +1,5 @@
 // The place that --destination names, opened: what rooms know of connections, keys and credentials comes together here.
-import { PublishError, UsageError } from '../errors.ts'
+import { PublishError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import type { Destination } from '../publish/destination.ts'
 import { FolderStore } from '../publish/folder.ts'
@@ -19,8 +19,6 @@ export async function openStore(destination: Destination, options: PushOptions, 
         connectSsh(destination, options, context, PublishError),
       )
     }
-    case 's3':
-      throw new UsageError(`${destination.kind}: is not a destination yet`)
     default:
       return destination satisfies never
   }

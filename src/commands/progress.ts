@@ -1,20 +1,7 @@
 // How a machine comes up, as people and scripts see it: at a terminal one line that is rewritten, elsewhere a line for each change.
 import type { Reporter } from '../io.ts'
 import { describeEvent, describeProgress, type Observation, percentageOf } from '../metal/follow.ts'
-
-const barWidth = 20
-
-/** `[########------------] 40%`. */
-export function renderBar(percentage: number): string {
-  const full = Math.round((Math.min(100, Math.max(0, percentage)) / 100) * barWidth)
-  return `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}] ${Math.round(percentage)}%`
-}
-
-/** `1m05s`. */
-export function renderElapsed(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`
-}
+import { renderBar, renderElapsed } from './bar.ts'
 
 /** The live line: `provisioning [########------------] 40% 1m05s Network configured`. */
 export function renderProgress(look: Observation, elapsedMs: number): string {

@@ -1,6 +1,6 @@
 // How far bytes are: at a terminal one line that is rewritten, elsewhere a line now and then.
 import type { Reporter } from '../io.ts'
-import { renderBar, renderElapsed } from './progress.ts'
+import { renderBar, renderElapsed } from './bar.ts'
 
 const liveMs = 200
 const plainMs = 10_000

@@ -1,7 +1,7 @@
 // Bytes of a file in order, for formats where one part tells where the next begins.
 
-/** Reads and writes are of this size: smaller ones cost twice the time on files of hundreds of megabytes. */
-export const chunkBytes = 2 ** 20
+/** Chunks are of this size: on files of hundreds of megabytes smaller ones cost time and larger ones memory. */
+export const chunkBytes = 2 ** 18
 
 /** Reads a sequence of chunks with the possibility of looking ahead and of putting back. */
 export class ByteReader implements AsyncDisposable {

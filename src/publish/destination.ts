@@ -6,7 +6,6 @@ import { UsageError } from '../errors.ts'
 export type Destination =
   | { kind: 'folder'; path: string }
   | { kind: 'sftp'; user: string | undefined; host: string; port: number | undefined; path: string }
-  | { kind: 's3'; bucket: string; prefix: string }
 
 type Refuse = (why: string, hint: string) => UsageError
 
@@ -16,7 +15,7 @@ type Refuse = (why: string, hint: string) => UsageError
  */
 export function parseDestination(text: string, label = '--destination'): Destination {
   const refuse: Refuse = (why, hint) => new UsageError(`${label} "${text}" ${why}`, { hint })
-  if (text === '') throw refuse('is empty', 'give a path, or a file:, sftp: or s3: URL')
+  if (text === '') throw refuse('is empty', 'give a path, or a file: or sftp: URL')
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase()
   switch (scheme) {
     case undefined:
@@ -25,10 +24,8 @@ export function parseDestination(text: string, label = '--destination'): Destina
       return { kind: 'folder', path: parseFileUrl(text, refuse) }
     case 'sftp:':
       return parseSftpUrl(text, refuse)
-    case 's3:':
-      return parseS3Url(text, refuse)
     default: {
-      const hint = 'give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)'
+      const hint = 'give a path, or a file: or sftp: URL (a path with a colon in its first part begins with ./)'
       throw refuse(`has a scheme that is not known (${scheme})`, hint)
     }
   }
@@ -66,12 +63,4 @@ function parseSftpUrl(text: string, refuse: Refuse): Destination {
   } catch {
     throw refuse('has a % that begins no character', hint)
   }
-}
-
-function parseS3Url(text: string, refuse: Refuse): Destination {
-  const hint = 'write it as s3://bucket/prefix'
-  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([^?#]*))?$/i.exec(text)
-  if (match === null) throw refuse('does not name a bucket', hint)
-  const [, bucket = '', prefix = ''] = match
-  return { kind: 's3', bucket, prefix: prefix.replaceAll(/^\/+|\/+$/g, '') }
 }

@@ -4,8 +4,8 @@ import { createReadStream } from 'node:fs'
 import { errorCode, ImageError } from '../errors.ts'
 import type { Digest } from './store.ts'
 
-/** Smaller reads cost twice the time on files of hundreds of megabytes. */
-const chunkBytes = 2 ** 20
+/** On files of hundreds of megabytes smaller reads cost time and larger ones memory. */
+const chunkBytes = 2 ** 18
 
 /** Digests bytes as they pass. */
 export class Digester {

@@ -1,28 +1,9 @@
 // `<name>.json`, which stands beside a pushed image and says what it is made of: push goes by it to leave alone what has
 // not changed, verify to tell whether machines will get what was pushed.
-import * as z from 'zod'
+import type * as z from 'zod'
 import { PublishError } from '../errors.ts'
+import type { manifestSchema } from './manifest-schema.ts'
 import type { Digest } from './store.ts'
-
-const digest = { size: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }
-
-const manifestSchema = z.object({
-  version: z.literal(1),
-  name: z.string(),
-  arch: z.string(),
-  cmdline: z.string(),
-  /** ISO 8601. */
-  made_at: z.string(),
-  files: z.array(
-    z.object({
-      // Names become paths and URLs again: nothing that leads elsewhere.
-      name: z.string().regex(/^(?!\.)[^/\\\0]+$/),
-      ...digest,
-      /** The file of the image it was made from, and whether what was gzip in it was to be decompressed. */
-      from: z.object({ ...digest, decompress: z.boolean() }).optional(),
-    }),
-  ),
-})
 
 /** What stands in `<name>.json`. */
 export type Manifest = z.infer<typeof manifestSchema>
@@ -41,7 +22,8 @@ export function formatManifest(manifest: Manifest): string {
 }
 
 /** The manifest that a text is, undefined where it is none. */
-export function parseManifest(text: string): Manifest | undefined {
+export async function parseManifest(text: string): Promise<Manifest | undefined> {
+  const { manifestSchema } = await import('./manifest-schema.ts')
   try {
     return manifestSchema.safeParse(JSON.parse(text)).data
   } catch {
@@ -50,8 +32,8 @@ export function parseManifest(text: string): Manifest | undefined {
 }
 
 /** The manifest that a text must be. @throws PublishError */
-export function requireManifest(text: string, place: string): Manifest {
-  const manifest = parseManifest(text)
+export async function requireManifest(text: string, place: string): Promise<Manifest> {
+  const manifest = await parseManifest(text)
   if (manifest !== undefined) return manifest
   throw new PublishError(`"${place}" is not the manifest of an image`, { hint: 'push the image again' })
 }

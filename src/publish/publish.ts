@@ -57,7 +57,8 @@ class StagedFiles implements AsyncDisposable {
  */
 export async function publishImage(store: Store, options: PublishOptions): Promise<PublishedFile[]> {
   const { image, sources, script, dryRun, onBytes = () => {}, signal } = options
-  const known = parseManifest((await store.readText(manifestName(image.name), signal)) ?? '')
+  const knownText = await store.readText(manifestName(image.name), signal)
+  const known = knownText === undefined ? undefined : await parseManifest(knownText)
   const entryOf = (name: string) => known?.files.find((file) => file.name === name)
   const planned = await runAll(
     sources.map((source) => async (either) => ({

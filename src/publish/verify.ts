@@ -43,7 +43,7 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
     if (size > mostManifestBytes) break
     chunks.push(chunk)
   }
-  return requireManifest(Buffer.concat(chunks).toString(), where)
+  return await requireManifest(Buffer.concat(chunks).toString(), where)
 }
 
 /**
