@@ -1,12 +1,16 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
 import type { Reporter } from '../io.ts'
+import type { Answer } from './api/answer.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
+import type { Handler } from './api/request.ts'
 import { startApiServer } from './api/server.ts'
 import type { ApiServer } from './api/server.ts'
 import { type Capacity, measureComputer, plenty } from './capacity.ts'
 import { createCloud, keyLinesOf } from './cloud.ts'
+import type { Cloud, CloudSettings } from './cloud.ts'
+import { CloudStore, readSavedCloud } from './cloud-store.ts'
 import type { Device } from './device.ts'
 import { type Fault, FaultPlan } from './faults.ts'
 import { createKeyRecord } from './key-record.ts'
@@ -16,6 +20,7 @@ import { quickPace } from './pace.ts'
 import type { Pace } from './pace.ts'
 import { startSos } from './sos.ts'
 import { loadLabKeys } from './ssh-keys.ts'
+import { loadCloud } from './saved-cloud.ts'
 import { prepareStateFolder } from './state-folder.ts'
 import { startUpkeep } from './upkeep.ts'
 
@@ -48,7 +53,9 @@ export interface LabParts {
   driver: MachineDriver
   /** Keys are kept here; made where it is missing. */
   stateFolder: string
-  pace?: Pace
+  /** File that keeps devices, keys and events over restarts, for one lab at a time; without one nothing is kept. */
+  cloudFile?: string | undefined
+  pace?: Pace | undefined
   /** Whether devices can be asked for by facility; by default that is refused, as it was in the end. */
   facilities?: boolean
   /** What machines may have; by default most of this computer, or plenty for simulated ones. */
@@ -61,6 +68,22 @@ export interface LabParts {
 
 /** This computer's loopback as QEMU's user network shows it to machines. */
 const qemuHost = '10.0.2.2'
+
+/** The key that opens the consoles is one of the user's. */
+function addUserKey(cloud: Cloud, line: string): void {
+  const key = createKeyRecord('user', line, 'metalkit lab')
+  const isKnown = [...cloud.keys.values()].some(({ fingerprint }) => fingerprint === key?.fingerprint)
+  if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
+}
+
+/** Answers that something has changed are given once it is on disk. */
+function savingChanges(store: CloudStore | undefined, next: Handler<Answer>): Handler<Answer> {
+  return async (request) => {
+    const answer = await next(request)
+    if (request.method !== 'GET' && request.method !== 'HEAD') await store?.save()
+    return answer
+  }
+}
 
 /** The host that clients on this computer use. */
 function reachableHost(host: string): string {
@@ -76,12 +99,15 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const sosHost = reachableHost(parts.sosListen.host)
   await prepareStateFolder(parts.stateFolder)
   const keys = await loadLabKeys(parts.stateFolder, [sosHost])
-  const cloud = createCloud(sosHost, {
+  const settings: CloudSettings = {
     facilities: parts.facilities ?? false,
     capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
-  })
-  const userKey = createKeyRecord('user', keys.userPublicKey, 'metalkit lab')
-  if (userKey !== undefined) cloud.keys.set(userKey.id, userKey)
+  }
+  const saved = parts.cloudFile === undefined ? undefined : await readSavedCloud(parts.cloudFile)
+  const { cloud, devices } =
+    saved === undefined ? { cloud: createCloud(sosHost, settings), devices: [] } : loadCloud(saved, sosHost, settings)
+  addUserKey(cloud, keys.userPublicKey)
+  const store = parts.cloudFile === undefined ? undefined : new CloudStore(parts.cloudFile, cloud, report)
 
   const pace = parts.pace ?? quickPace
   let origin = ''
@@ -93,15 +119,17 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     pace,
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
     report,
+    onChange: () => store?.touch(),
   })
   const faults = new FaultPlan(parts.faults)
   const rateLimit = parts.rateLimit ?? generousLimit
-  const handle = createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit })
+  const handle = savingChanges(store, createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }))
   const api: ApiServer = await startApiServer(parts.listen, handle, report)
   const apiHost = reachableHost(parts.listen.host)
   const originAt = (host: string) => `http://${host.includes(':') ? `[${host}]` : host}:${String(api.port)}`
   origin = originAt(apiHost)
   machineOrigin = driver.kind === 'qemu' && apiHost.startsWith('127.') ? originAt(qemuHost) : origin
+  for (const device of devices) await lifecycle.restore(device)
 
   const findPort = (id: string) => {
     const device = cloud.devices.get(id)
@@ -135,6 +163,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
       await api[Symbol.asyncDispose]()
       await lifecycle[Symbol.asyncDispose]()
       await sos[Symbol.asyncDispose]()
+      await store?.[Symbol.asyncDispose]()
     },
   }
 }

@@ -2,38 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../errors.ts'
-import type { Reporter } from '../io.ts'
 import { Chassis } from './chassis.ts'
-import type { Cloud } from './cloud.ts'
 import { connectedEvent, createEvent, provisioningEvents } from './device-events.ts'
 import type { Device, DeviceState } from './device.ts'
-import type { MachineDriver, PowerLoss } from './machines/driver.ts'
-import type { Pace } from './pace.ts'
+import type { Body, LifecycleParts, PowerAction } from './lifecycle-parts.ts'
+import type { PowerLoss } from './machines/driver.ts'
 import type { SerialPort } from './serial-port.ts'
 import { Transitions } from './transitions.ts'
 
 /** Events that are kept of a device; machines can add to them without end. */
 const mostEvents = 1000
-
-/** What the lab has of a device beyond what the API shows. */
-interface Body {
-  readonly device: Device
-  readonly chassis: Chassis
-  readonly transitions: Transitions
-}
-
-/** What a lifecycle needs of the lab. */
-export interface LifecycleParts {
-  cloud: Cloud
-  driver: MachineDriver
-  pace: Pace
-  /** URL of the boot script of a device. */
-  bootUrlOf: (device: Device) => string
-  report: Reporter
-}
-
-/** Power actions of POST /devices/{id}/actions that the lab can do. */
-export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'reinstall'
 
 /** Moves devices through their states. Disposing it switches all machines off and waits for that. */
 export class Lifecycle implements AsyncDisposable {
@@ -51,12 +29,23 @@ export class Lifecycle implements AsyncDisposable {
 
   /** Takes a new device, queued, into the cloud and starts its provisioning. */
   create(device: Device): void {
+    this.#provision(this.#adopt(device))
+  }
+
+  /**
+   * Takes a device of an earlier lab back, whose machine ended with that lab: what ran is off, what was being made is made again,
+   * and what was on its way out is gone.
+   */
+  async restore(device: Device): Promise<void> {
+    if (device.state === 'deprovisioning') return await this.#parts.driver.discard?.(device.id)
     const body = this.#adopt(device)
-    this.#enqueue(body, async (signal) => {
-      await sleep(this.#parts.pace.queuedMs, undefined, { signal })
-      this.#setState(device, 'provisioning')
-      await this.#install(body, signal)
-    })
+    if (device.state === 'queued') return this.#provision(body)
+    if (device.state === 'provisioning' || device.state === 'reinstalling') {
+      return this.#enqueue(body, (signal) => this.#reinstall(body, signal))
+    }
+    if (device.state === 'inactive' || device.state === 'failed') return
+    this.#addEvent(device, 'instance.powered_off', 'Device powered off with the lab')
+    this.#setState(device, 'inactive')
   }
 
   /** Starts a power action. The device's state shows it at once. */
@@ -78,12 +67,7 @@ export class Lifecycle implements AsyncDisposable {
         })
       case 'reinstall':
         this.#setState(device, 'reinstalling')
-        return this.#enqueue(body, async (signal) => {
-          await this.#unplug(body)
-          await this.#parts.driver.discard?.(device.id)
-          Object.assign(device, { provisioned: {}, percentage: 0, pxeArmed: true })
-          await this.#install(body, signal)
-        })
+        return this.#enqueue(body, (signal) => this.#reinstall(body, signal))
       default:
         throw new Error(`unknown action ${String(action satisfies never)}`)
     }
@@ -103,6 +87,7 @@ export class Lifecycle implements AsyncDisposable {
       this.#bodies.delete(device.id)
       this.#parts.cloud.devices.delete(device.id)
       device.state = 'deleted'
+      this.#parts.onChange?.()
     })
   }
 
@@ -148,6 +133,21 @@ export class Lifecycle implements AsyncDisposable {
   /** Appends a transition. One that fails makes the device `failed`. */
   #enqueue({ device, transitions }: Body, run: (signal: AbortSignal) => Promise<void>): void {
     transitions.enqueue(run, (error) => this.#fail(device, describeError(error)))
+  }
+
+  #provision(body: Body): void {
+    this.#enqueue(body, async (signal) => {
+      await sleep(this.#parts.pace.queuedMs, undefined, { signal })
+      this.#setState(body.device, 'provisioning')
+      await this.#install(body, signal)
+    })
+  }
+
+  async #reinstall(body: Body, signal: AbortSignal): Promise<void> {
+    await this.#unplug(body)
+    await this.#parts.driver.discard?.(body.device.id)
+    Object.assign(body.device, { provisioned: {}, percentage: 0, pxeArmed: true })
+    await this.#install(body, signal)
   }
 
   async #install(body: Body, signal: AbortSignal): Promise<void> {
@@ -229,6 +229,7 @@ export class Lifecycle implements AsyncDisposable {
     if (device.events.length > mostEvents) device.events.shift()
     if (type.startsWith('provisioning.')) device.provisioned[type] = event
     this.#parts.report.detail(`lab: ${device.hostname}: ${event.body}`)
+    this.#parts.onChange?.()
   }
 
   #setState(device: Device, state: DeviceState): void {
@@ -237,5 +238,6 @@ export class Lifecycle implements AsyncDisposable {
     device.state = state
     device.failedAt = null
     device.updatedAt = new Date().toISOString()
+    this.#parts.onChange?.()
   }
 }

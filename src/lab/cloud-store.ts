@@ -1,0 +1,95 @@
+// The file in which a cloud outlives its lab: replaced whole, so that it is never half-written.
+import { open, readFile, rename } from 'node:fs/promises'
+
+import { errorCode, LabError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import type { Cloud } from './cloud.ts'
+import { saveCloud, savedCloudSchema } from './saved-cloud.ts'
+import type { SavedCloud } from './saved-cloud.ts'
+
+/** How long changes that nobody waits for may stay in memory. */
+const delayMs = 200
+
+/** Reads the file; undefined where there is none. @throws LabError where it is damaged or cannot be read */
+export async function readSavedCloud(path: string): Promise<SavedCloud | undefined> {
+  let json: unknown
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'))
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : cause instanceof Error ? cause.message : ''
+    throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
+      hint: 'move it away to start anew',
+      cause,
+    })
+  }
+  const parsed = savedCloudSchema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const where = parsed.error.issues[0]?.path.join('.') ?? ''
+  throw new LabError(`cannot read the lab's state in "${path}": ${where || 'it'} is not as a lab writes it`, {
+    hint: 'move it away to start anew',
+    cause: parsed.error,
+  })
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+}
+
+/** Keeps a cloud in a file. Disposing it saves a last time. */
+export class CloudStore implements AsyncDisposable {
+  readonly #path: string
+  readonly #cloud: Cloud
+  readonly #report: Reporter
+  #saved = ''
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(path: string, cloud: Cloud, report: Reporter) {
+    this.#path = path
+    this.#cloud = cloud
+    this.#report = report
+  }
+
+  /** Something changed: it is saved soon. */
+  touch(): void {
+    this.#timer ??= setTimeout(() => void this.save(), delayMs)
+  }
+
+  /** Fulfilled once all that is so now is on disk. Calls at the same time share a write. A write that fails is reported. */
+  async save(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    // What runs has begun without the newest change; what waits for it has not.
+    this.#next ??= (this.#running ?? Promise.resolve()).then(() => {
+      this.#running = this.#next
+      this.#next = undefined
+      return this.#write()
+    })
+    await this.#next
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify(saveCloud(this.#cloud))
+    if (text === this.#saved) return
+    try {
+      await replaceFile(this.#path, text)
+      this.#saved = text
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.#report.warn(`lab: cannot save the state in "${this.#path}": ${why}`)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.save()
+  }
+}

@@ -1,0 +1,74 @@
+// One lab at a time for one state: a file that names the process.
+import { link, open, readFile, rename, rm } from 'node:fs/promises'
+
+import { errorCode, LabError } from '../errors.ts'
+
+/** A process as a file names it: its number, and when it started (Linux), since numbers come again. */
+async function describeProcess(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
+  // After the command, which is in parentheses and may hold anything, the 20th field is the start (proc(5), 22 in all).
+  return `${String(pid)} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`.trim()
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+/** The number of the process that a lock names, where that still runs. */
+async function findHolder(text: string): Promise<number | undefined> {
+  const pid = Number.parseInt(text)
+  return pid > 0 && isAlive(pid) && (await describeProcess(pid)) === text ? pid : undefined
+}
+
+/** Takes away a lock whose process is gone, unless another lab has replaced it in the meantime. */
+async function breakLock(path: string, own: string, stale: string): Promise<void> {
+  const aside = `${own}.stale`
+  await rename(path, aside).catch(() => {})
+  const found = await readFile(aside, 'utf8').catch(() => stale)
+  if (found !== stale) await link(aside, path).catch(() => {})
+  await rm(aside, { force: true })
+}
+
+/**
+ * Takes the lock in the file `path`; disposing it gives it back. That of a process that was killed does not count.
+ * @throws LabError naming the process that has it
+ */
+export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
+  const own = `${path}.${String(process.pid)}`
+  const file = await open(own, 'w', 0o600)
+  try {
+    await file.writeFile(await describeProcess(process.pid))
+  } finally {
+    await file.close()
+  }
+  try {
+    for (;;) {
+      try {
+        await link(own, path)
+        break
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST') throw error
+      }
+      const text = await readFile(path, 'utf8').catch(() => '')
+      const holder = await findHolder(text)
+      if (holder !== undefined) {
+        throw new LabError(`a lab named "${name}" runs already, as process ${String(holder)}`, {
+          hint: 'use it with metalkit lab env, or give this one another --name',
+        })
+      }
+      await breakLock(path, own, text)
+    }
+  } finally {
+    await rm(own, { force: true })
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      await rm(path, { force: true })
+    },
+  }
+}
