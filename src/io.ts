@@ -92,7 +92,7 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
   const fit = (text: string) =>
     text
       .split('\n')
-      .map((line) => line.slice(0, Math.max(20, (stderr.columns ?? 80) - 1)))
+      .map((line) => line.slice(0, Math.max(20, (stderr.columns || 80) - 1)))
       .join('\n')
   const clear = () => {
     const up = last.split('\n').length - 1

@@ -16,7 +16,7 @@ const periodMs = 500
 /** Shows the machines that boot at a terminal, until it is disposed; elsewhere nothing. */
 export function showBoots(server: Server, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
   if (!report.live) return { [Symbol.dispose]: () => {} }
-  const draw = () => report.progress(renderBootLines(server.boots.list(), Math.max(1, (stderr.rows ?? 24) - 4)))
+  const draw = () => report.progress(renderBootLines(server.boots.list(), Math.max(1, (stderr.rows || 24) - 4)))
   const ticker = setInterval(draw, periodMs)
   return {
     [Symbol.dispose]: () => {

@@ -11,7 +11,7 @@ function mb(bytes: number): string {
 export function describeStep(step: Step | undefined): string {
   if (step === undefined) return '-'
   const rate = `${step.rate < 10 ? step.rate.toFixed(1) : step.rate.toFixed(0)} MB/s`
-  if (step.state === 'failed') return step.bytes === 0 ? step.why : `${step.why} at ${mb(step.bytes)} MB`
+  if (step.state === 'failed') return step.totalBytes < 100_000 ? step.why : `${step.why} at ${mb(step.bytes)} MB`
   if (step.totalBytes < 100_000) return step.state === 'done' ? 'done' : 'asked'
   if (step.state === 'done') return `done ${mb(step.totalBytes)} MB ${rate}`
   return `${Math.floor((step.bytes / step.totalBytes) * 100)}% ${mb(step.bytes)}/${mb(step.totalBytes)} MB ${rate}`

@@ -22,12 +22,14 @@ export interface Chunk {
 /** The pieces in memory, those used longest ago first. */
 const chunks = new Map<string, Chunk>()
 const spare: Buffer[] = []
+/** Buffers kept for the next piece: what is let go is the garbage collector's, and it takes its time. */
+const mostSpare = 128
 let heldBytes = 0
 
 function drop(chunk: Chunk): void {
   if (chunks.get(chunk.key) === chunk) chunks.delete(chunk.key)
   heldBytes -= chunk.buffer.length
-  if (chunk.buffer.length === chunkBytes && !chunk.broken && spare.length < 16) spare.push(chunk.buffer)
+  if (chunk.buffer.length === chunkBytes && !chunk.broken && spare.length < mostSpare) spare.push(chunk.buffer)
 }
 
 /** Drops what was used longest ago and is not in use, until there is room. */
@@ -78,7 +80,8 @@ export function releaseChunk(chunk: Chunk): void {
 
 /** Reads a piece that will soon be asked for, if there is room. Its errors are for who takes it. The file stays open until then. */
 export async function prefetchChunk(file: OpenFile, index: number): Promise<void> {
-  if (heldBytes > mostBytes) return
+  makeRoom(chunkBytes)
+  if (heldBytes + chunkBytes > mostBytes) return
   const chunk = takeChunk(file, index)
   await chunk.ready?.catch(() => {})
   releaseChunk(chunk)

@@ -2,11 +2,13 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { start as startInProcess } from '../helpers/io.ts'
+import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 import { makeFolder, request, until } from '../serve/help-serve.ts'
 import { InterruptedError } from '../../src/errors.ts'
@@ -126,6 +128,49 @@ const serving = async (argv: string[], env: Record<string, string> = {}) => {
   return { code: await one.code, said: one.texts.stderr.replace(/ at http.*\n/, '\n') }
 }
 
+describe('flags', () => {
+  test('--json tells scripts of each request', async () => {
+    const { child, said, ended } = start('-port', '127.0.0.1:0', '-json', folder.path)
+    const port = await portOf(said)
+    await request(port, '/small')
+    await request(port, '/none')
+    child.kill('SIGINT')
+    const { stdout } = await ended
+    const common = { version: 1, time: expect.any(String), event: 'served', client: '127.0.0.1', method: 'GET' }
+    const events: unknown[] = stdout
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(events).toEqual([
+      { ...common, path: '/small', status: 200, bytes: 5, ms: expect.any(Number), complete: true },
+      { ...common, path: '/none', status: 404, bytes: 14, ms: expect.any(Number), complete: true },
+    ])
+  })
+
+  test('a certificate without its key is a mistake', async () => {
+    expect(await start('-tls-cert', 'x.pem', folder.path).ended).toMatchObject({
+      code: 2,
+      stderr: 'metalkit: usage: --tls-cert is given without --tls-key; give both, or none for plain HTTP\n',
+    })
+  })
+})
+
+test('at a terminal the machines that boot stand below the log, and go at the end', needs('script'), async () => {
+  const command = `${process.execPath} ${program} serve -port 127.0.0.1:0 ${folder.path}`
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'], HOME: folder.path },
+  })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  await until(() => /serving .*\r\n/.test(text))
+  await request(Number(/:(\d+)\//.exec(text)?.[1]), '/x-kernel')
+  await until(() => text.includes('machine    script  kernel  initrd\r\n127.0.0.1  -       404     -'))
+  child.stdin.write('\u0003')
+  await once(child, 'close')
+  // Up a line, and all below it gone.
+  expect(text.endsWith('\r\u001b[1A\u001b[J')).toBe(true)
+})
+
 describe('which folder', () => {
   test.each([
     [['src'], {}, 0, 'serving src\n'],
@@ -143,6 +188,31 @@ describe('which folder', () => {
   ])('%j with %j', async (argv, env, code, said) => {
     expect(await serving(argv, env)).toEqual({ code, said })
   })
+})
+
+test('three hundred who stop reading hold little memory, and a reader beside them gets all', async () => {
+  const big = join(folder.path, 'huge')
+  await writeFile(big, '')
+  await truncate(big, 1_000_000_000)
+  const { child, said, ended } = start('-port', '127.0.0.1:0', folder.path)
+  const port = await portOf(said)
+  const stopped = await Promise.all(
+    Array.from({ length: 300 }, async (_, i) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {}).pause()
+      // Each at a place of its own, so that they share nothing.
+      socket.write(`GET /huge HTTP/1.1\r\nHost: a\r\nRange: bytes=${i * 3_000_000}-\r\n\r\n`)
+      await once(socket, 'connect')
+      return socket
+    }),
+  )
+  const answer = await fetch(`http://127.0.0.1:${port}/huge`, { headers: { Range: 'bytes=0-99999999' } })
+  expect((await answer.arrayBuffer()).byteLength).toBe(100_000_000)
+  const kilobytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1])
+  expect(kilobytes / 1000).toBeLessThan(200)
+  for (const socket of stopped) socket.destroy()
+  child.kill('SIGINT')
+  await ended
 })
 
 test('a second signal closes at once, whoever still reads', async () => {

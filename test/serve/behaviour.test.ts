@@ -1,6 +1,6 @@
 // What goes on while bytes flow: the log, clients that leave or stall, files that shrink, fairness, memory, closing.
 import { once } from 'node:events'
-import { open, readdir, readlink, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readlink, rename, truncate, utimes, writeFile } from 'node:fs/promises'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -141,6 +141,66 @@ test('a file that shrinks while it is sent cuts the connection', async () => {
   await expect(once(response, 'end')).rejects.toThrow('aborted')
   await until(() => server.lines.length === 1)
   expect(server.lines[0]).toMatch(/\(file shrank\)$/)
+})
+
+/** Starts to fetch, lets `change` happen in the middle, and returns all that came, and how it ended. */
+async function fetchDuring(url: string, change: () => Promise<void>) {
+  const response = await new Promise<IncomingMessage>((resolve) => httpGet(url, resolve))
+  await once(response, 'readable')
+  await change()
+  const chunks: Buffer[] = []
+  response.on('data', (chunk: Buffer) => chunks.push(chunk))
+  const ended = await once(response, 'end').then(
+    () => 'whole',
+    () => 'cut',
+  )
+  return { bytes: Buffer.concat(chunks), ended }
+}
+
+describe('a file that changes while it is sent', () => {
+  const oldBytes = Buffer.alloc(bigBytes / 4, 'o')
+  const newBytes = Buffer.alloc(bigBytes / 4, 'n')
+
+  // Old enough for its pieces to be shared, so that a piece of the wrong version could be handed out.
+  async function makeOld(path: string) {
+    await writeFile(path, oldBytes)
+    await utimes(path, 784111777, 784111777)
+  }
+
+  test('replaced: who has begun gets the old one to its end, who comes after the new one', async () => {
+    await using server = await serve(folder.path)
+    const path = join(folder.path, 'replaced')
+    await makeOld(path)
+    await writeFile(`${path}.new`, newBytes)
+    await utimes(`${path}.new`, 784111777, 784111777)
+    const begun = await fetchDuring(`${server.url}/replaced`, () => rename(`${path}.new`, path))
+    expect([begun.ended, begun.bytes.equals(oldBytes)]).toEqual(['whole', true])
+    const after = Buffer.from(await (await fetch(`${server.url}/replaced`)).arrayBuffer())
+    expect(after.equals(newBytes)).toBe(true)
+  })
+
+  test('written over: nobody gets a mix, who has begun is cut off', async () => {
+    await using server = await serve(folder.path)
+    const path = join(folder.path, 'written')
+    await makeOld(path)
+    const begun = await fetchDuring(`${server.url}/written`, () => writeFile(path, newBytes, { flag: 'r+' }))
+    expect(begun.ended).toBe('cut')
+    expect(begun.bytes.includes('n')).toBe(false)
+    await until(() => server.lines.length === 1)
+    expect(server.lines[0]).toMatch(/\(file changed\)$/)
+    const after = Buffer.from(await (await fetch(`${server.url}/written`)).arrayBuffer())
+    expect(after.equals(newBytes)).toBe(true)
+  })
+
+  test('written twice within the clock of the file system: the second is seen', async () => {
+    await using server = await serve(folder.path)
+    const path = join(folder.path, 'quick')
+    for (let i = 0; i < 50; i++) {
+      await writeFile(path, `version ${i % 10}`)
+      const { body } = await request(server.address.port, '/quick')
+      expect(body).toBe(`version ${i % 10}`)
+    }
+  })
 })
 
 test('small files are not kept waiting by bulk ones, and memory stays bounded', async () => {

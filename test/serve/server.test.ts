@@ -349,6 +349,15 @@ describe('curl', needs('curl'), () => {
   })
 })
 
+test('wget -c goes on where it stopped', needs('wget'), async () => {
+  const part = join(folder.path, 'demo-kernel')
+  await writeFile(part, kernel.slice(0, 10))
+  // Not waited for in this thread: the server is in it.
+  const wget = execFile('wget', ['-q', '-c', '--no-proxy', '-P', folder.path, `${server.url}/demo-kernel`])
+  expect(await once(wget, 'exit')).toEqual([0, null])
+  expect(execFileSync('cat', [part], { encoding: 'utf8' })).toBe(kernel)
+})
+
 test('a file of many chunks comes whole', async () => {
   const bytes = Buffer.alloc(3 * 256 * 1024 + 17, 'metalkit')
   await writeFile(join(folder.path, 'root', 'chunks'), bytes)

@@ -1,0 +1,73 @@
+// https with real certificates.
+import { execFileSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { request as httpsRequest } from 'node:https'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadTls } from '../../src/serve/tls.ts'
+import { needs } from '../helpers/needs.ts'
+import { exchange, makeFolder, request, serve, until } from './help-serve.ts'
+
+describe('https', needs('openssl'), () => {
+  let folder: Awaited<ReturnType<typeof makeFolder>>
+  const at = (name: string) => join(folder.path, name)
+
+  beforeAll(async () => {
+    folder = await makeFolder()
+    for (const name of ['one', 'other']) {
+      const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+      execFileSync(
+        'openssl',
+        [...args, '-subj', '/CN=localhost', '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)],
+        {
+          stdio: 'ignore',
+        },
+      )
+    }
+    await writeFile(at('x-kernel'), Buffer.alloc(1_000_000, 'k'))
+    await writeFile(at('nonsense'), 'nonsense')
+  })
+  afterAll(() => folder[Symbol.asyncDispose]())
+
+  test('a file, whole', async () => {
+    const tls = await loadTls(at('one.pem'), at('one.key'))
+    await using server = await serve(folder.path, { tls })
+    expect(server.url).toBe(`https://127.0.0.1:${server.address.port}`)
+    const length = await new Promise((resolve, reject) => {
+      const asked = httpsRequest(`${server.url}/x-kernel`, { ca: tls.cert, servername: 'localhost' }, (response) => {
+        let bytes = 0
+        response.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => resolve(bytes))
+      })
+      asked.on('error', reject).end()
+    })
+    expect(length).toBe(1_000_000)
+    await until(() => server.lines.length > 0)
+    expect(server.lines).toEqual([expect.stringMatching(/ 127\.0\.0\.1 GET \/x-kernel 200 1000000 bytes/)])
+  })
+
+  test('who speaks plain HTTP gets no file and hurts nobody', async () => {
+    await using server = await serve(folder.path, { tls: await loadTls(at('one.pem'), at('one.key')) })
+    const answer = await exchange(server.address.port, 'GET /x-kernel HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => '')
+    expect(answer).not.toContain('kkk')
+  })
+
+  test.each([
+    ['missing', 'one.key', 'the certificate "AT/missing" cannot be read (ENOENT)'],
+    ['one.pem', 'missing', 'the key "AT/missing" cannot be read (ENOENT)'],
+    ['nonsense', 'one.key', 'the certificate "AT/nonsense" is not one in PEM'],
+    ['one.pem', 'nonsense', 'the key "AT/nonsense" is not the one of the certificate "AT/one.pem"'],
+    ['one.pem', 'other.key', 'the key "AT/other.key" is not the one of the certificate "AT/one.pem"'],
+  ])('%s with %s', async (cert, key, message) => {
+    await expect(loadTls(at(cert), at(key))).rejects.toMatchObject({
+      name: 'ServeError',
+      message: message.replaceAll('AT', folder.path),
+    })
+  })
+})
+
+test('without a certificate it is plain', async () => {
+  await using folder = await makeFolder()
+  await using server = await serve(folder.path)
+  expect(server.url).toMatch(/^http:/)
+  expect((await request(server.address.port, '/')).status).toBe(200)
+})
