@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { kvm, tcg } from '../../src/lab/machines/accelerator.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
-import { qemuArgs } from '../../src/lab/machines/qemu-args.ts'
+import { arm64Args, x86Args } from '../../src/lab/machines/qemu-args.ts'
 
 const spec: MachineSpec = {
   id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
@@ -13,54 +13,59 @@ const spec: MachineSpec = {
   bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
 }
 
-const files = { sercon: '/dev/fd/3', disk: '/state/disks/4eb1.raw' }
+const files = { sercon: '/dev/fd/4', disk: '/state/disks/4eb1.raw' }
 
-test('a machine is this command line', () => {
-  expect(qemuArgs(spec, tcg, files)).toEqual([
-    '-no-user-config',
-    '-nodefaults',
-    '-display',
-    'none',
-    '-monitor',
-    'none',
-    '-name',
-    'metalkit-4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
-    '-uuid',
-    '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
-    '-machine',
-    'q35',
-    '-accel',
-    'tcg,thread=multi',
-    '-cpu',
-    'max',
-    '-smp',
-    '2',
-    '-m',
-    '1024',
-    '-netdev',
-    'user,id=n0,hostname=web1,bootfile=http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
-    '-device',
-    'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,bootindex=0',
-    '-drive',
-    'if=none,id=d0,format=raw,discard=unmap,file=/state/disks/4eb1.raw',
-    '-device',
-    'virtio-scsi-pci,id=scsi0',
-    '-device',
-    'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1',
-    '-chardev',
-    'stdio,id=sos,signal=off',
-    '-serial',
-    'null',
-    '-serial',
-    'chardev:sos',
-    '-fw_cfg',
-    'name=etc/sercon-port,file=/dev/fd/3',
-  ])
+const machine = [
+  ['-no-user-config', '-nodefaults', '-display', 'none'],
+  ['-name', `metalkit-${spec.id}`, '-uuid', spec.id],
+  ['-chardev', 'socket,id=control,fd=3', '-mon', 'chardev=control,mode=control'],
+  ['-smp', '2', '-m', '1024'],
+].flat()
+const disk = [
+  ['-drive', 'if=none,id=d0,format=raw,discard=unmap,file=/state/disks/4eb1.raw'],
+  ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
+].flat()
+
+test('an x86_64 machine is this command line', () => {
+  expect(x86Args(spec, tcg, files)).toEqual(
+    [
+      machine,
+      ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+      ['-netdev', `user,id=n0,hostname=web1,bootfile=${spec.bootUrl}`],
+      ['-chardev', 'stdio,id=sos,signal=off'],
+      ['-device', 'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,bootindex=0'],
+      disk,
+      ['-serial', 'null', '-serial', 'chardev:sos'],
+      ['-fw_cfg', 'name=etc/sercon-port,file=/dev/fd/4'],
+    ].flat(),
+  )
+})
+
+test.each([
+  [
+    { kernel: '/dev/fd/4', initrd: '/dev/fd/5', commandLine: 'initrd=i console=ttyAMA0,115200' },
+    ['-kernel', '/dev/fd/4', '-append', 'initrd=i console=ttyAMA0,115200', '-initrd', '/dev/fd/5'],
+  ],
+  [{ kernel: '/dev/fd/4', initrd: undefined, commandLine: '' }, ['-kernel', '/dev/fd/4', '-append', '']],
+  [{ firmware: '/usr/share/efi.fd' }, ['-bios', '/usr/share/efi.fd']],
+])('an aarch64 machine that starts with %j', (start, args) => {
+  expect(arm64Args(spec, start, files)).toEqual(
+    [
+      machine,
+      ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57', '-no-reboot', '-S'],
+      ['-netdev', 'user,id=n0,hostname=web1'],
+      ['-chardev', 'stdio,id=sos,signal=off'],
+      ['-device', 'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,romfile='],
+      disk,
+      ['-serial', 'chardev:sos'],
+      args,
+    ].flat(),
+  )
 })
 
 test('KVM comes with the processor of the host', () => {
-  const args = qemuArgs(spec, kvm, files)
-  expect(args.slice(args.indexOf('-accel'), args.indexOf('-smp'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
+  const args = x86Args(spec, kvm, files)
+  expect(args.slice(args.indexOf('-accel'), args.indexOf('-netdev'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
 })
 
 /** QEMU's reading of `type,key=value,…`: a value ends at a comma that is not followed by another. */
@@ -81,7 +86,7 @@ test.each([
   ['-a --monitor stdio', 'http://h/%2c"\'$(id)`id`;#'],
   ['a\nb', 'http://h/é\\,smb=/'],
 ])('host name %j and boot URL %j stay values', (hostname, bootUrl) => {
-  const args = qemuArgs({ ...spec, hostname, bootUrl }, tcg, files)
-  expect(args).toHaveLength(qemuArgs(spec, tcg, files).length)
+  const args = x86Args({ ...spec, hostname, bootUrl }, tcg, files)
+  expect(args).toHaveLength(x86Args(spec, tcg, files).length)
   expect(readOptions(args[args.indexOf('-netdev') + 1] ?? '')).toEqual({ id: 'n0', hostname, bootfile: bootUrl })
 })

@@ -20,10 +20,30 @@ export const installerProgram = Buffer.concat([
   bootSector,
 ])
 
+/** An arm64 Image: its header, and a call of the firmware (PSCI by hvc) with the number given. */
+function arm64Program(call: number): Buffer {
+  const image = Buffer.alloc(80)
+  image.writeUInt32LE(0x14000010, 0) // b 64
+  image.writeBigUInt64LE(0x80000n, 8)
+  image.writeBigUInt64LE(0x1000n, 16)
+  image.write('ARM\u0064', 56, 'latin1')
+  image.writeUInt32LE(0x52800000 | (call << 5), 64) // mov w0, call
+  image.writeUInt32LE(0x72b08000, 68) // movk w0, 0x8400, lsl 16
+  image.writeUInt32LE(0xd4000002, 72) // hvc 0
+  image.writeUInt32LE(0x14000000, 76) // b .
+  return image
+}
+
+/** A kernel that switches the machine off. */
+export const arm64PoweroffProgram = arm64Program(8)
+
+/** A kernel that resets it. */
+export const arm64ResetProgram = arm64Program(9)
+
 /** Answers every path it knows with its text; `asked` holds the paths in the order they came. */
 export async function startBootServer(
   scripts: Record<string, string | Buffer>,
-): Promise<AsyncDisposable & { url: string; asked: string[] }> {
+): Promise<AsyncDisposable & { url: string; asked: string[]; scripts: Record<string, string | Buffer> }> {
   const asked: string[] = []
   const server = createServer((request, response) => {
     const path = request.url ?? ''
@@ -38,6 +58,7 @@ export async function startBootServer(
   return {
     url: `http://127.0.0.1:${port}`,
     asked,
+    scripts,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
 import { LabError } from '../../src/errors.ts'
 import { chooseAccelerator, tcg, tryAccelerator } from '../../src/lab/machines/accelerator.ts'
@@ -11,6 +10,7 @@ import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { createReporter } from '../../src/io.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { installerProgram, poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
+import { watch } from './watch.ts'
 
 const report = createReporter({ stderr: process.stderr, verbosity: -1 })
 const spec: Omit<MachineSpec, 'bootUrl'> = {
@@ -24,21 +24,6 @@ const spec: Omit<MachineSpec, 'bootUrl'> = {
 
 const diskFolder = join(mkdtempSync(join(tmpdir(), 'metalkit-disks-')), 'disks')
 afterAll(() => rmSync(diskFolder, { recursive: true, force: true }))
-
-/** Collects what a serial line prints; `shows` waits for a text. */
-function watch(serial: Duplex): { text(): string; shows(text: string): Promise<void> } {
-  let seen = ''
-  serial.on('data', (bytes: Buffer) => (seen += bytes.toString('latin1')))
-  return {
-    text: () => seen,
-    async shows(text) {
-      while (!seen.includes(text)) {
-        if (serial.closed) throw new Error(`the line closed without ${JSON.stringify(text)}: ${seen}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    },
-  }
-}
 
 function isRunning(pid: number): boolean {
   try {
@@ -122,14 +107,11 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     expect(await machine.off).toEqual({ reason: 'poweroff' })
   })
 
-  test.each([
-    ['another architecture', { arch: 'aarch64' as const }, /aarch64.*not run on QEMU yet/],
-    ['a URL DHCP cannot carry', { bootUrl: `http://127.0.0.1/${'x'.repeat(128)}` }, /longer than the 127 bytes/],
-  ])('%s is refused', async (_what, change, message) => {
+  test('a URL that DHCP cannot carry is refused', async () => {
     const driver = await createQemuDriver({ diskFolder, report })
-    const refusal = driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/', ...change })
+    const refusal = driver.powerOn({ ...spec, bootUrl: `http://127.0.0.1/${'x'.repeat(128)}` })
     await expect(refusal).rejects.toThrow(LabError)
-    await expect(refusal).rejects.toThrow(message)
+    await expect(refusal).rejects.toThrow(/longer than the 127 bytes/)
   })
 
   test('does not hear Ctrl-C, and does not outlive a lab that is killed', needs('setpriv'), async () => {
@@ -144,7 +126,17 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     const bundle = join(folder, 'lab.mjs')
     const rolldown = join(process.cwd(), 'node_modules/.bin/rolldown')
     writeFileSync(join(folder, 'lab.ts'), script)
-    execFileSync(rolldown, [join(folder, 'lab.ts'), '--platform', 'node', '--file', bundle, '--log-level', 'silent'])
+    execFileSync(rolldown, [
+      join(folder, 'lab.ts'),
+      '--platform',
+      'node',
+      '--transform.target',
+      'node20.19',
+      '--file',
+      bundle,
+      '--log-level',
+      'silent',
+    ])
     const lab = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
     await new Promise((resolve) => lab.stdout.once('data', resolve))
     const children = execFileSync('ps', ['--ppid', String(lab.pid), '-o', 'pid='], { encoding: 'utf8' })

@@ -9,37 +9,67 @@ import { describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 
-const installer = '/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64'
 const execute = promisify(execFile)
 
-/** Skips where the installer's images are not installed, but not in CI. */
-function needsInstaller(): { skip: boolean; timeout: number } {
-  const there = existsSync(join(installer, 'linux'))
-  if (!there) process.stderr.write('skipped: debian-installer-12-netboot-amd64 not installed\n')
-  return { skip: needs('qemu-system-x86_64').skip || (!there && process.env['CI'] !== 'true'), timeout: 300_000 }
+/** Where Debian's packages of the installer's images put them. */
+function installerFolder(arch: string): string {
+  return `/usr/lib/debian-installer/images/12/${arch}/text/debian-installer/${arch}`
 }
 
+/** Skips where the installer's images are not installed, but not in CI. */
+function needsInstaller(arch: string, qemu: string): { skip: boolean; timeout: number } {
+  const there = existsSync(join(installerFolder(arch), 'linux'))
+  if (!there) process.stderr.write(`skipped: debian-installer-12-netboot-${arch} not installed\n`)
+  const skip = needs('qemu-system-x86_64', qemu).skip || (!there && process.env['CI'] !== 'true')
+  return { skip, timeout: 300_000 }
+}
+
+/** Boots the installer's image on a machine of the plan until it asks for a language. */
+async function bootInstaller(arch: string, plan: string, console: string): Promise<{ stdout: string; stderr: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-installer-'))
+  try {
+    await symlink(join(installerFolder(arch), 'linux'), join(folder, 'debian-kernel'))
+    await symlink(join(installerFolder(arch), 'initrd.gz'), join(folder, 'debian-initrd.img'))
+    await writeFile(join(folder, 'debian-cmdline'), `console=${console} priority=low\n`)
+    const where = ['-serve', '127.0.0.1:18080', '-base-url', 'http://127.0.0.1:18080', '-machine', plan]
+    const run = [process.execPath, program, 'run', 'equinixmetal', ...where, '-wait-for', 'Choose language', 'debian']
+    return await execute(process.execPath, [program, 'lab', '-machines', 'qemu', '--', ...run], {
+      cwd: folder,
+      env: { ...process.env, XDG_STATE_HOME: folder },
+      maxBuffer: 2 ** 26,
+    })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const rows = [
+  {
+    arch: 'amd64',
+    plan: 'baremetal_0',
+    console: 'ttyS1,115200n8',
+    qemu: 'qemu-system-x86_64',
+    firmware: /iPXE 1\.0\.0\S* -- Open Source Network Boot Firmware/,
+  },
+  {
+    arch: 'arm64',
+    plan: 'c3.large.arm64',
+    console: 'ttyAMA0,115200',
+    qemu: 'qemu-system-aarch64',
+    firmware: /iPXE, followed by metalkit lab/,
+  },
+]
+
 describe('run in a lab with QEMU', () => {
-  test("boots the Debian installer's netboot image to its first screen", needsInstaller(), async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'metalkit-installer-'))
-    try {
-      await symlink(join(installer, 'linux'), join(folder, 'debian-kernel'))
-      await symlink(join(installer, 'initrd.gz'), join(folder, 'debian-initrd.img'))
-      await writeFile(join(folder, 'debian-cmdline'), 'console=ttyS1,115200n8 priority=low\n')
-      const run = [program, 'run', 'equinixmetal', '-serve', '127.0.0.1:18080', '-base-url', 'http://127.0.0.1:18080']
-      const { stdout, stderr } = await execute(
-        process.execPath,
-        [program, 'lab', '-machines', 'qemu', '--', process.execPath, ...run, '-wait-for', 'Choose language', 'debian'],
-        { cwd: folder, env: { ...process.env, XDG_STATE_HOME: folder }, maxBuffer: 2 ** 26 },
-      )
-      expect(stdout).toMatch(/iPXE 1\.0\.0\S* -- Open Source Network Boot Firmware/)
+  for (const { arch, plan, console, qemu, firmware } of rows) {
+    test(`boots the Debian installer's ${arch} image to its first screen`, needsInstaller(arch, qemu), async () => {
+      const { stdout, stderr } = await bootInstaller(arch, plan, console)
+      expect(stdout).toMatch(firmware)
       expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:18080\/debian-kernel\.\.\. ok/)
       expect(stderr).toMatch(/GET \/debian-initrd\.img 200 \d{8} bytes/)
       expect(stderr).toMatch(/The machine \S+ is deleted\./)
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  })
+    })
+  }
 
   test(
     'npm run demo boots its image, without a terminal, and ends by itself',

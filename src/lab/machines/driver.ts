@@ -21,6 +21,12 @@ export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'fai
 export interface PoweredMachine extends AsyncDisposable {
   /** Its serial line: what it prints is read, what is typed is written. */
   serial: Duplex
+  /**
+   * Makes a TCP port of the machine one of this computer's loopback; `hostPort` 0 is any free one.
+   * @returns the port on loopback
+   * @throws LabError where that cannot be had
+   */
+  forward?(guestPort: number, hostPort: number): Promise<number>
   /** Fulfilled once it is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
 }

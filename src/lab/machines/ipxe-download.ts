@@ -11,6 +11,8 @@ export interface Download {
   sizeBytes: number
   /** At most `keptBytes` of it. */
   head: Buffer
+  /** The descriptor of a file that has all of it, where it was stored. */
+  fd?: number
 }
 
 /** Bytes of a download that are kept: more than any script has. */
@@ -57,13 +59,17 @@ function open(url: string, signal: AbortSignal): Promise<IncomingMessage> {
   })
 }
 
-async function read(response: IncomingMessage, url: string): Promise<Download> {
+/** Takes the pieces of a file in their order. */
+export type Store = (chunk: Buffer) => Promise<void>
+
+async function read(response: IncomingMessage, url: string, store: Store | undefined): Promise<Download> {
   const kept: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of response) {
     if (!Buffer.isBuffer(chunk)) continue
     if (sizeBytes < keptBytes) kept.push(chunk.subarray(0, keptBytes - sizeBytes))
     sizeBytes += chunk.length
+    await store?.(chunk)
   }
   return { url, sizeBytes, head: Buffer.concat(kept) }
 }
@@ -80,14 +86,14 @@ export function isSupported(url: string): boolean {
  * Reads a file whole in bounded memory. Redirects in a circle end with an error, where iPXE would go round for ever.
  * Rejects only where the signal ends it.
  */
-export async function download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
+export async function download(url: string, signal: AbortSignal, store?: Store): Promise<Download | IpxeError> {
   let location = url
   try {
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
       if (!isSupported(location)) return { error: notSupported }
       const response = await open(location, signal)
       const status = response.statusCode ?? 0
-      if (status >= 200 && status < 300) return await read(response, location)
+      if (status >= 200 && status < 300) return await read(response, location, store)
       response.destroy()
       if (status < 300 || status >= 400 || response.headers.location === undefined) {
         return { error: describeStatus(status) }

@@ -13,30 +13,88 @@ export const serconPort: Uint8Array = Uint8Array.of(0xf8, 0x02)
 /** The longest boot URL that fits the file name of a DHCP answer, in bytes. */
 export const maxBootUrlBytes = 127
 
+/** The descriptor at which QEMU finds its control socket. */
+export const qmpFd = 3
+
+/** The descriptor of the first file that it is given. */
+const firstFd = 4
+
+/** The path at which QEMU finds a file that it is given, counted from 0. */
+export function pathOfFile(index: number): string {
+  return `/dev/fd/${firstFd + index}`
+}
+
+/** A machine's files, as paths. */
+export interface QemuFiles {
+  disk: string
+}
+
+/** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a disk, a serial line. */
+function commonArgs(spec: MachineSpec, netdev: string): { machine: string[]; devices: string[] } {
+  return {
+    machine: [
+      ['-no-user-config', '-nodefaults', '-display', 'none'],
+      ['-name', escapeValue(`metalkit-${spec.id}`), '-uuid', spec.id],
+      ['-chardev', `socket,id=control,fd=${qmpFd}`, '-mon', 'chardev=control,mode=control'],
+      ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
+    ].flat(),
+    devices: [
+      ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)}${netdev}`],
+      ['-chardev', 'stdio,id=sos,signal=off'],
+    ].flat(),
+  }
+}
+
+/** SCSI makes it /dev/sda. A system that frees blocks frees them on this computer too. */
+function diskArgs({ disk }: QemuFiles): string[] {
+  return [
+    ['-drive', `if=none,id=d0,format=raw,discard=unmap,file=${escapeValue(disk)}`],
+    ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
+  ].flat()
+}
+
 /**
- * QEMU's arguments for a machine. Its second serial port (ttyS1, as on the rented servers) is the process's stdin and stdout.
- * @param files paths: of a file that holds `serconPort`, and of the disk
+ * The arguments for an x86_64 machine with a BIOS. Its second serial port (ttyS1, as on the rented servers) is the process's stdin
+ * and stdout. `files.sercon` holds `serconPort`.
  */
-export function qemuArgs(
-  spec: MachineSpec,
-  accelerator: Accelerator,
-  files: { sercon: string; disk: string },
-): string[] {
-  const settings = [
-    // Nothing but what stands here: no devices by default, no configuration of the user.
-    ['-no-user-config', '-nodefaults', '-display', 'none', '-monitor', 'none'],
-    ['-name', escapeValue(`metalkit-${spec.id}`), '-uuid', spec.id],
+export function x86Args(spec: MachineSpec, accelerator: Accelerator, files: QemuFiles & { sercon: string }): string[] {
+  const { machine, devices } = commonArgs(spec, `,bootfile=${escapeValue(spec.bootUrl)}`)
+  return [
+    machine,
     ['-machine', 'q35', ...accelerator.args],
-    ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     // The card brings iPXE in its ROM. IPv6 stays on: without an answer there iPXE waits 15 s for one each time it says dhcp.
-    ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`],
+    devices,
     // First the network, as on the rented servers: a boot script that says `exit` makes the firmware go on to the disk.
     ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},bootindex=0`],
-    // SCSI makes it /dev/sda. A system that frees blocks frees them on this computer too.
-    ['-drive', `if=none,id=d0,format=raw,discard=unmap,file=${escapeValue(files.disk)}`],
-    ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
-    ['-chardev', 'stdio,id=sos,signal=off', '-serial', 'null', '-serial', 'chardev:sos'],
+    diskArgs(files),
+    ['-serial', 'null', '-serial', 'chardev:sos'],
     ['-fw_cfg', `name=etc/sercon-port,file=${escapeValue(files.sercon)}`],
-  ]
-  return settings.flat()
+  ].flat()
+}
+
+/** What an aarch64 machine starts with: a kernel that was fetched for it, or firmware that boots from the disk. */
+export type Arm64Start = { kernel: string; initrd: string | undefined; commandLine: string } | { firmware: string }
+
+/**
+ * The arguments for an aarch64 machine, whose serial port (ttyAMA0) is the process's stdin and stdout. A reset ends the process,
+ * since the next start is the boot script's to decide. It waits for `cont` before it runs.
+ */
+export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles): string[] {
+  const { machine, devices } = commonArgs(spec, '')
+  const begin =
+    'firmware' in start
+      ? ['-bios', start.firmware]
+      : [
+          ['-kernel', start.kernel, '-append', start.commandLine],
+          start.initrd === undefined ? [] : ['-initrd', start.initrd],
+        ].flat()
+  return [
+    machine,
+    ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57', '-no-reboot', '-S'],
+    devices,
+    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},romfile=`],
+    diskArgs(files),
+    ['-serial', 'chardev:sos'],
+    begin,
+  ].flat()
 }

@@ -1,55 +1,19 @@
 // Machines without QEMU: they follow the boot script as iPXE would, look at what they were given, and play a small system.
-import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { download } from './ipxe-download.ts'
 import { runIpxe } from './ipxe-interpreter.ts'
+import { SerialLine } from './serial-line.ts'
 import { bootLog, hasSerialConsole } from './simulated-linux.ts'
 import { SimulatedShell } from './simulated-shell.ts'
 import type { Departure } from './simulated-shell.ts'
-
-/** What may wait unread on a serial line; what is more is lost, as on a wire. */
-const serialBufferBytes = 1 << 20
-
-/** A serial line whose far end is functions. */
-class SimulatedSerial extends Duplex {
-  /** Gets what is typed. */
-  onType: ((bytes: Buffer) => void) | undefined
-
-  override _read(): void {}
-
-  override _write(bytes: Buffer, _encoding: string, done: () => void): void {
-    this.onType?.(bytes)
-    done()
-  }
-
-  /** Prints with the line ends of a terminal. */
-  print(text: string): void {
-    if (this.readableLength < serialBufferBytes) this.push(text.replaceAll('\n', '\r\n'))
-  }
-
-  /** The machine is off: nothing is printed or taken any more. */
-  hangUp(): void {
-    this.onType = undefined
-    this.push(null)
-    this.end()
-  }
-}
-
-/** Never fulfilled: a machine that shows an error stays on until it is switched off. */
-function stay(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const leave = () => reject(signal.reason instanceof Error ? signal.reason : new Error('switched off'))
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
-  })
-}
+import { stay } from './stay.ts'
 
 /** Plays the system that was booted until it powers off or reboots. Without a console on this line it cannot be seen or typed to. */
 async function runSystem(
   spec: MachineSpec,
-  serial: SimulatedSerial,
+  serial: SerialLine,
   boot: Parameters<typeof bootLog>[1],
   initrds: Parameters<typeof bootLog>[2],
   lineDelayMs: number,
@@ -77,7 +41,7 @@ async function runSystem(
 /** From power on to power off, through any number of reboots. Rejects where the plug is pulled. */
 async function runMachine(
   spec: MachineSpec,
-  serial: SimulatedSerial,
+  serial: SerialLine,
   lineDelayMs: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -110,7 +74,7 @@ export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver
   return {
     kind: 'simulated',
     powerOn(spec: MachineSpec): Promise<PoweredMachine> {
-      const serial = new SimulatedSerial()
+      const serial = new SerialLine()
       const plug = new AbortController()
       const off = runMachine(spec, serial, lineDelayMs, plug.signal)
         .then(

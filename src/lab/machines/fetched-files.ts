@@ -1,0 +1,52 @@
+// The files that a boot script leads to, kept whole for QEMU, without a name, until it has read them.
+import type { FileHandle } from 'node:fs/promises'
+
+import { download, type Download, type IpxeError } from './ipxe-download.ts'
+import type { BootImage } from './ipxe-interpreter.ts'
+import { openNameless } from './nameless-file.ts'
+
+/** Linux finds the next of several initrds at a multiple of four bytes. */
+const initrdAlignment = 4
+
+/** What a boot fetched. Disposing it gives the room back. */
+export class FetchedFiles implements AsyncDisposable {
+  readonly #files: FileHandle[] = []
+
+  /** Fetches a file; the machine's name for this computer, 10.0.2.2, means loopback here as it does there. */
+  async download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
+    const file = await this.#open()
+    const local = url.replace(/^(http:\/\/)10\.0\.2\.2(?=[:/]|$)/i, '$1127.0.0.1')
+    const fetched = await download(local, signal, async (chunk) => {
+      await file.writeFile(chunk)
+    })
+    return 'error' in fetched ? fetched : { ...fetched, fd: file.fd }
+  }
+
+  /** The initrds as one file, one after the other. @returns its descriptor, undefined where there is none */
+  async join(images: readonly BootImage[]): Promise<number | undefined> {
+    if (images.length < 2) return images[0]?.fd
+    const whole = await this.#open()
+    for (const { fd, sizeBytes } of images) {
+      const part = this.#files.find((file) => file.fd === fd)
+      if (part === undefined) continue
+      for (let at = 0; at < sizeBytes;) {
+        const { buffer, bytesRead } = await part.read({ position: at })
+        if (bytesRead === 0) break
+        await whole.writeFile(buffer.subarray(0, bytesRead))
+        at += bytesRead
+      }
+      await whole.writeFile(Buffer.alloc(-sizeBytes & (initrdAlignment - 1)))
+    }
+    return whole.fd
+  }
+
+  async #open(): Promise<FileHandle> {
+    const file = await openNameless()
+    this.#files.push(file)
+    return file
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#files.splice(0).map((file) => file.close()))
+  }
+}

@@ -1,0 +1,133 @@
+// An aarch64 machine of QEMU. Debian has no iPXE for it, so the lab follows the boot script itself, over HTTP, prints what iPXE would,
+// and starts QEMU with what that leads to; a script that says `exit` goes on to the disk by UEFI firmware.
+import { LabError } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
+import { FetchedFiles } from './fetched-files.ts'
+import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
+import { arm64Args, type Arm64Start, pathOfFile } from './qemu-args.ts'
+import { forwardPort } from './qemu-forward.ts'
+import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
+import { SerialLine } from './serial-line.ts'
+import { findInitrds } from './simulated-linux.ts'
+import { stay } from './stay.ts'
+
+/** QEMU for these machines. */
+export const arm64Program = 'qemu-system-aarch64'
+
+/** What such a machine needs of this computer. */
+export interface Arm64Parts {
+  disk: string
+  /** Path of UEFI firmware; without it nothing boots from the disk. */
+  firmware: string | undefined
+  hint: string
+  report: Reporter
+}
+
+/** What QEMU is to start with, and the descriptors for that; undefined where there is nothing to start. */
+async function chooseStart(
+  outcome: BootOutcome,
+  files: FetchedFiles,
+  firmware: string | undefined,
+): Promise<{ start: Arm64Start; fds: number[] } | undefined> {
+  if (outcome.kind !== 'boot') return firmware === undefined ? undefined : { start: { firmware }, fds: [] }
+  const { commandLine, fd: kernel = -1 } = outcome.kernel
+  const initrd = await files.join(findInitrds('aarch64', commandLine, outcome.initrds))
+  return {
+    start: { kernel: pathOfFile(0), initrd: initrd === undefined ? undefined : pathOfFile(1), commandLine },
+    fds: initrd === undefined ? [kernel] : [kernel, initrd],
+  }
+}
+
+/** A machine that is on, through any number of resets. */
+class Arm64Machine {
+  readonly serial = new SerialLine()
+  readonly #spec: MachineSpec
+  readonly #parts: Arm64Parts
+  readonly #forwards = new Map<number, number>()
+  #process: QemuProcess | undefined
+
+  constructor(spec: MachineSpec, parts: Arm64Parts) {
+    this.#spec = spec
+    this.#parts = parts
+  }
+
+  /** From power on to power off. Rejects where the plug is pulled. */
+  async run(signal: AbortSignal): Promise<QemuExit> {
+    signal.addEventListener('abort', () => this.#process?.kill())
+    for (;;) {
+      const exit = await this.#runOnce(signal)
+      if (exit.reason !== 'reset') return exit
+    }
+  }
+
+  async forward(guestPort: number, hostPort: number): Promise<number> {
+    if (this.#process === undefined) {
+      throw new LabError('the machine has not started a system yet', { hint: 'try again when it has' })
+    }
+    const found = await forwardPort(this.#process.qmp, guestPort, hostPort)
+    this.#forwards.set(guestPort, found)
+    return found
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<QemuExit> {
+    const { disk, firmware, hint, report } = this.#parts
+    const spec = this.#spec
+    const print = (text: string) => this.serial.print(text)
+    await using files = new FetchedFiles()
+    print(`\niPXE, followed by metalkit lab (HTTP Image Script), ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
+    print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
+    print(`Filename: ${spec.bootUrl}\n`)
+    const outcome = await runIpxe(
+      spec.bootUrl,
+      { ...spec, print, download: (...what) => files.download(...what) },
+      signal,
+    )
+    if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)
+    const chosen = outcome.kind === 'shell' ? undefined : await chooseStart(outcome, files, firmware)
+    if (outcome.kind !== 'boot' && outcome.kind !== 'shell') {
+      print('No more network devices\n\nBooting from the disk...\n')
+      if (chosen === undefined) print('No bootable device.\n')
+    }
+    if (chosen === undefined) return await stay(signal)
+    const command = { program: arm64Program, args: arm64Args(spec, chosen.start, { disk }), fds: chosen.fds, hint }
+    const qemu = await startQemu(command, this.serial, report)
+    this.#process = qemu
+    if (signal.aborted) qemu.kill()
+    // By then it has read the files, and can tell of a reset. One that ends before says why by its exit.
+    await qemu.qmp.ready.catch(() => {})
+    await files[Symbol.asyncDispose]()
+    for (const [guestPort, hostPort] of this.#forwards) {
+      await forwardPort(qemu.qmp, guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
+    }
+    await qemu.qmp.execute('cont').catch(() => {})
+    const exit = await qemu.exit
+    this.#process = undefined
+    return exit
+  }
+}
+
+/** Switches one on; what goes wrong from then on is how it went off. */
+export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachine {
+  const machine = new Arm64Machine(spec, parts)
+  const plug = new AbortController()
+  const off = machine
+    .run(plug.signal)
+    .then(lossOf, (error: unknown): PowerLoss => {
+      if (plug.signal.aborted) return { reason: 'switched-off' }
+      return { reason: 'failed', detail: error instanceof Error ? error.message : String(error) }
+    })
+    .then((loss) => {
+      machine.serial.hangUp()
+      return loss
+    })
+  return {
+    serial: machine.serial,
+    off,
+    forward: (guestPort, hostPort) => machine.forward(guestPort, hostPort),
+    async [Symbol.asyncDispose]() {
+      plug.abort()
+      await off
+    },
+  }
+}

@@ -1,0 +1,119 @@
+// A QEMU process: its serial line on its stdin and stdout, its control socket, and how it ended.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { Duplex, type Readable, type Writable } from 'node:stream'
+
+import { LabError } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import { leash } from '../leash.ts'
+import type { PowerLoss } from './driver.ts'
+import { qmpFd } from './qemu-args.ts'
+import { Qmp } from './qmp.ts'
+import { serialBufferBytes, type SerialLine } from './serial-line.ts'
+
+/** How a process ended. */
+export type QemuExit = { reason: 'poweroff' | 'reset' | 'killed' } | { reason: 'failed'; detail: string }
+
+/** How a machine went off that a process ended so. */
+export function lossOf(exit: QemuExit): PowerLoss {
+  switch (exit.reason) {
+    case 'failed':
+      return exit
+    case 'killed':
+      return { reason: 'switched-off' }
+    case 'poweroff':
+    case 'reset':
+      return { reason: 'poweroff' }
+    default:
+      return exit satisfies never
+  }
+}
+
+/** A process that runs. */
+export interface QemuProcess {
+  qmp: Qmp
+  /** Never rejected. */
+  exit: Promise<QemuExit>
+  kill(): void
+}
+
+/** What to start. */
+export interface QemuCommand {
+  program: string
+  args: readonly string[]
+  /** Descriptors that it gets, the first as 4 (3 is the control socket). */
+  fds: readonly number[]
+  /** What to install where it does not start. */
+  hint: string
+}
+
+/** A child's pipes; there are always these four, which the types of spawn cannot say when there are more descriptors. */
+function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stderr: Readable; control: Duplex } {
+  const { stdin, stdout, stderr } = child
+  const control = child.stdio[qmpFd]
+  if (stdin === null || stdout === null || stderr === null || !(control instanceof Duplex)) {
+    throw new Error('a child without pipes')
+  }
+  return { stdin, stdout, stderr, control }
+}
+
+/** Joins a line and QEMU's stdin and stdout, until stdout ends. */
+function connect(line: SerialLine, stdin: Writable, stdout: Readable): void {
+  stdin.on('error', () => {})
+  line.onType = (bytes) => {
+    if (stdin.writableLength < serialBufferBytes) stdin.write(bytes)
+  }
+  stdout.on('data', (bytes: Buffer) => line.send(bytes))
+  stdout.once('close', () => {
+    line.onType = undefined
+  })
+}
+
+/**
+ * Starts QEMU; fulfilled once the process runs.
+ * @throws LabError where it does not start
+ */
+export async function startQemu(command: QemuCommand, line: SerialLine, report: Reporter): Promise<QemuProcess> {
+  const { program, args, fds, hint } = command
+  const [file = program, ...rest] = await leash([program, ...args], 'KILL')
+  report.debug(`qemu: ${program} ${args.join(' ')}`)
+  // In a session of its own: Ctrl-C at the lab's terminal is for the lab and its command, not for the machines.
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...fds], detached: true })
+  const { stdin, stdout, stderr, control } = pipesOf(child)
+  let killed = false
+  let wasReset = false
+  let lastWords = ''
+  createInterface({ input: stderr }).on('line', (words) => {
+    // QEMU warns about every fw_cfg name outside opt/; ours has to be one.
+    if (words === '' || words.includes('fw_cfg')) return
+    lastWords = words
+    report.debug(words)
+  })
+  const qmp = new Qmp(control, (event, { reason }) => {
+    if (event === 'SHUTDOWN') wasReset = reason === 'guest-reset'
+  })
+  connect(line, stdin, stdout)
+  const exit = new Promise<QemuExit>((resolve) => {
+    child.once('close', (code, signal) => {
+      if (killed) resolve({ reason: 'killed' })
+      else if (code === 0) resolve({ reason: wasReset ? 'reset' : 'poweroff' })
+      else {
+        const how = signal === null ? `QEMU exited with ${code}` : `QEMU died of ${signal}`
+        resolve({ reason: 'failed', detail: lastWords || how })
+      }
+    })
+  })
+  try {
+    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
+  } catch (cause) {
+    throw new LabError(`${JSON.stringify(program)} does not start`, { hint, cause })
+  }
+  return {
+    qmp,
+    exit,
+    kill() {
+      killed = true
+      child.kill('SIGKILL')
+    },
+  }
+}

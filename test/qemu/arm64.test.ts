@@ -1,0 +1,75 @@
+// aarch64 machines, where the lab follows the boot script in iPXE's place.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, test } from 'vitest'
+
+import { createReporter } from '../../src/io.ts'
+import type { MachineSpec } from '../../src/lab/machines/driver.ts'
+import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
+import { needs } from '../helpers/needs.ts'
+import { fakeArm64Image } from '../lab/boot-files.ts'
+import { arm64PoweroffProgram, arm64ResetProgram, startBootServer } from './boot-server.ts'
+import { watch } from './watch.ts'
+
+const report = createReporter({ stderr: process.stderr, verbosity: -1 })
+const diskFolder = mkdtempSync(join(tmpdir(), 'metalkit-disks-'))
+afterAll(() => rmSync(diskFolder, { recursive: true, force: true }))
+const spec: Omit<MachineSpec, 'bootUrl'> = {
+  id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
+  hostname: 'arm1',
+  arch: 'aarch64',
+  cpus: 1,
+  memoryMib: 256,
+  mac: '0c:c4:7a:00:00:01',
+}
+
+describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 60_000 }, () => {
+  test('runs the kernel of its script, follows the script again after a reset, and goes off by itself', async () => {
+    await using server = await startBootServer({
+      '/x.ipxe': '#!ipxe\necho the script of ${hostname} runs\nkernel /k\nboot\n',
+      '/k': arm64ResetProgram,
+    })
+    const driver = await createQemuDriver({ diskFolder, report })
+    // By the name of this computer inside machines, as the lab's boot URL is.
+    const bootUrl = `${server.url.replace('127.0.0.1', '10.0.2.2')}/x.ipxe`
+    await using machine = await driver.powerOn({ ...spec, bootUrl })
+    const screen = watch(machine.serial)
+    await expect.poll(() => server.asked, { timeout: 20_000 }).toEqual(['/x.ipxe', '/k', '/x.ipxe', '/k'])
+    expect(screen.text()).toContain('the script of arm1 runs\r\n/k... ok\r\n')
+    server.scripts['/k'] = arm64PoweroffProgram
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+  })
+
+  test('refuses a kernel that is compressed, as iPXE for arm64 does, and stays on', async () => {
+    await using server = await startBootServer({
+      '/x.ipxe': '#!ipxe\nkernel /k\nboot\n',
+      '/k': gzipSync(fakeArm64Image()),
+    })
+    const driver = await createQemuDriver({ diskFolder, report })
+    const machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    const screen = watch(machine.serial)
+    await screen.shows('Exec format error')
+    await machine[Symbol.asyncDispose]()
+    expect(await machine.off).toEqual({ reason: 'switched-off' })
+  })
+
+  test('goes on to its disk where the script says exit', async () => {
+    await using server = await startBootServer({ '/x.ipxe': '#!ipxe\n\nexit\n' })
+    const driver = await createQemuDriver({ diskFolder, report })
+    await using machine = await driver.powerOn({ ...spec, memoryMib: 512, bootUrl: `${server.url}/x.ipxe` })
+    const screen = watch(machine.serial)
+    await screen.shows('Booting from the disk')
+    await screen.shows('UEFI')
+  })
+
+  test('whose plug is pulled while it fetches goes off at once', async () => {
+    await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nsleep 60\n' })
+    const driver = await createQemuDriver({ diskFolder, report })
+    const machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    await expect.poll(() => server.asked).toEqual(['/x.ipxe'])
+    await machine[Symbol.asyncDispose]()
+    expect(await machine.off).toEqual({ reason: 'switched-off' })
+  })
+})
