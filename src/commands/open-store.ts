@@ -13,11 +13,10 @@ export async function openStore(destination: Destination, options: PushOptions, 
       return new FolderStore(destination.path)
     case 'sftp': {
       const { openSftpStore } = await import('../publish/sftp.ts')
-      const { connectSsh, describeTarget } = await import('./ssh.ts')
+      const { describeTarget, findSsh } = await import('./ssh.ts')
       const label = describeTarget('sftp', destination)
-      return await openSftpStore({ label, path: destination.path }, () =>
-        connectSsh(destination, options, context, PublishError),
-      )
+      const { connect } = await findSsh(destination, options, context, PublishError)
+      return await openSftpStore({ label, path: destination.path }, () => connect(context.signal))
     }
     default:
       return destination satisfies never

@@ -27,20 +27,39 @@ export function describeTarget(scheme: string, { user, host, port }: SshTarget):
   return `${scheme}://${user === undefined ? '' : `${user}@`}${place}${port === undefined ? '' : `:${port}`}`
 }
 
-/** Logs in. @throws an error of the kind given, saying why not, or the signal's reason */
-export async function connectSsh(
+/** A server as ssh's configuration has it. Its keys are read, and passphrases asked for, once. */
+export interface SshHost {
+  /** Its name or address, which an alias of the configuration may stand for. */
+  host: string
+  /** Logs in. @throws an error of the kind given, saying why not, or the signal's reason */
+  connect: (signal: AbortSignal) => Promise<Connection>
+}
+
+/** Finds out how a server is reached. @throws an error of the kind given, saying why not */
+export async function findSsh(
   { user, host, port }: SshTarget,
   options: Options<'identity' | 'knownHosts'>,
   context: Context,
   Failure: typeof PublishError | typeof TunnelError,
-): Promise<Connection> {
-  const { signal } = context
+): Promise<SshHost> {
+  const explain = (error: unknown) => {
+    if (!(error instanceof ConsoleError)) return error
+    const hint = (error instanceof ConnectError ? hints[error.reason] : undefined) ?? error.hint
+    return new Failure(error.message, { cause: error, ...(hint === undefined ? {} : { hint }) })
+  }
   try {
     const access = await prepareAccess(options, context).find({ host, port: port ?? 22 }, user ?? '')
-    return await connect({ ...access, signal, timeoutMs: connectTimeoutMs })
+    return {
+      host: access.address.host,
+      async connect(signal) {
+        try {
+          return await connect({ ...access, signal, timeoutMs: connectTimeoutMs })
+        } catch (error) {
+          throw explain(error)
+        }
+      },
+    }
   } catch (error) {
-    if (!(error instanceof ConsoleError)) throw error
-    const hint = (error instanceof ConnectError ? hints[error.reason] : undefined) ?? error.hint
-    throw new Failure(error.message, { cause: error, ...(hint === undefined ? {} : { hint }) })
+    throw explain(error)
   }
 }

@@ -31,9 +31,9 @@ export async function openTunnel(
     tunnel = await openNgrokTunnel({ apiPort: target.apiPort, localPort: local.port, report, signal })
   } else {
     const { openSshTunnel } = await import('../tunnel/ssh-tunnel.ts')
-    const { connectSsh } = await import('./ssh.ts')
-    const connect = (until: AbortSignal) => connectSsh(target, options, { ...context, signal: until }, TunnelError)
-    tunnel = await openSshTunnel({ host: target.host, bind: target.bind, local, connect, report, signal })
+    const { findSsh } = await import('./ssh.ts')
+    const { host, connect } = await findSsh(target, options, context, TunnelError)
+    tunnel = await openSshTunnel({ host, bind: target.bind, local, connect, report, signal })
   }
   report.info(`Machines reach this computer at ${tunnel.url}`)
   return tunnel

@@ -132,6 +132,13 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(join(folder.path, 'dir'))).toEqual(['demo-kernel'])
   })
 
+  it('finds the server as ssh does, by its configuration', async () => {
+    const { sshd, env, folder, target, argv } = await makeWorld()
+    folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
+    const { code } = await runToEnd([...argv(), '-destination', `sftp://boot${target}`], env)
+    expect([code, await readdir(target)]).toEqual([0, all])
+  })
+
   it('names a server without SFTP, and one that is not known', async () => {
     const without = await makeWorld({ config: [] })
     expect(await without.push()).toMatchObject({

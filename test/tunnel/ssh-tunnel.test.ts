@@ -173,7 +173,8 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
 
 describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
   it('serves at a URL of its own, checks it, and closes it', async () => {
-    const { sshd, env } = await startSshHome(open)
+    const { sshd, env, folder } = await startSshHome(open)
+    folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
     await using image = await makeImage()
     const api = await listen(
       createHttpServer((_, response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{}')),
@@ -182,12 +183,11 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
     const port = await listen(free)
     free.close()
     await once(free, 'close')
-    const target = `ssh://${sshd.host}:${sshd.port}?bind=127.0.0.2:0`
     const flags = [
       '-serve',
       `127.0.0.1:${port}`,
       '-tunnel',
-      target,
+      'ssh://boot',
       '-api-url',
       `http://127.0.0.1:${api}`,
       '-api-key',
@@ -197,7 +197,7 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
       ['run', 'equinixmetal', ...flags, '-project-id', 'p', '-keep', '-console=false', '-v', image.prefix],
       env,
     )
-    const url = /Machines reach this computer at (http:\/\/127\.0\.0\.2:\d+)\n/.exec(stderr)?.[1] ?? ''
+    const url = /Machines reach this computer at (http:\/\/127\.0\.0\.1:\d+)\n/.exec(stderr)?.[1] ?? ''
     expect(stderr).toMatch(new RegExp(`"${url}/demo-kernel" is there, 4096 bytes`))
     expect(code).toBe(3)
     await vi.waitFor(async () => expect(await refused(url)).toBe(true))
