@@ -2,7 +2,7 @@
 // The only file that knows `process`: signals, streams, the environment and the exit code.
 import { once } from 'node:events'
 import { run } from './cli.ts'
-import { InterruptedError } from './errors.ts'
+import { ConsoleError, errorCode, InterruptedError } from './errors.ts'
 
 const first = new AbortController()
 const second = new AbortController()
@@ -12,9 +12,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 // A defect in a callback must not lose a machine: the run is told to end, and cleans up.
 process.on('uncaughtException', (error) => first.abort(error))
 
-/** A reader that went away (`| head`, a closed terminal) must not lose one either. */
+/** Why the run is to end when its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
+function reasonOf(error: unknown): Error {
+  const code = errorCode(error)
+  if (code === 'EPIPE') return new InterruptedError('SIGPIPE')
+  if (code === 'EIO') return new InterruptedError('SIGHUP')
+  return new ConsoleError(`the output cannot be written (${code ?? 'unknown'})`, { cause: error })
+}
+
+/** Output that cannot be written must not lose a machine either. */
 function guard<S extends NodeJS.WriteStream>(stream: S): S {
-  if (stream.listenerCount('error') === 0) stream.on('error', () => first.abort(new InterruptedError('SIGHUP')))
+  if (stream.listenerCount('error') === 0) stream.on('error', (error) => first.abort(reasonOf(error)))
   return stream
 }
 

@@ -115,16 +115,16 @@ export class LabError extends MetalkitError {
   readonly layer = 'lab'
 }
 
-const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const
 
-/** A signal ended the run; the exit code is the shell's: 128 and the signal's number. */
+/** A signal ended the run, SIGPIPE being for a reader of its output that went away; the exit code is the shell's: 128 and the signal's number. */
 export class InterruptedError extends MetalkitError {
   readonly exitCode: number
   readonly layer = 'interrupted'
   readonly signal: keyof typeof signalNumbers
 
   constructor(signal: keyof typeof signalNumbers) {
-    super(`by ${signal}`)
+    super(signal === 'SIGPIPE' ? 'whoever read the output went away' : `by ${signal}`)
     this.signal = signal
     this.exitCode = 128 + signalNumbers[signal]
   }

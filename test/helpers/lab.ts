@@ -104,9 +104,13 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
   }
 }
 
-/** Asks again and again until the answer passes, and returns it. @throws after five seconds, with the last answer */
-export async function waitUntil<T>(ask: () => Promise<T> | T, passes: (answer: T) => boolean): Promise<T> {
-  const endMs = performance.now() + 5000
+/** Asks again and again until the answer passes, and returns it. @throws after five seconds, or patienceMs, with the last answer */
+export async function waitUntil<T>(
+  ask: () => Promise<T> | T,
+  passes: (answer: T) => boolean,
+  patienceMs = 5000,
+): Promise<T> {
+  const endMs = performance.now() + patienceMs
   for (;;) {
     const answer = await ask()
     if (passes(answer)) return answer

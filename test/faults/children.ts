@@ -1,0 +1,103 @@
+// The built program as a child: at a terminal of its own, in a pipe, and what is left of it after its end.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import type { TestLab } from '../helpers/lab.ts'
+import { program } from '../helpers/program.ts'
+
+/** A word as sh takes it. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** A child that runs the program, and its traces. */
+export interface Child extends Disposable {
+  process: ChildProcess
+  folder: string
+  seen: { out: string; err: string }
+  /** The process id of the program itself, once it runs. */
+  pid(): number
+  /** The exit code of the program, NaN where nobody noted it. */
+  code: Promise<number>
+  /** What stty says before and after; both are empty without a terminal. */
+  terminal(): [before: string, after: string]
+  /** Processes of its session that still run. */
+  survivors(): string
+}
+
+function read(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
+}
+
+/**
+ * Starts the program. `shell` is how: `PROGRAM` in it stands for the program with its arguments, such as
+ * `PROGRAM | head -1`; at a terminal it gets one from script(1).
+ */
+export function startChild(
+  lab: TestLab,
+  args: readonly string[],
+  { shell = 'PROGRAM', terminal = false }: { shell?: string; terminal?: boolean } = {},
+): Child {
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-child-'))
+  mkdirSync(join(folder, 'home'))
+  const words = [process.execPath, program, ...args].map(quote).join(' ')
+  // The shell that execs is the program then, so that its number is the program's.
+  const noted = `{ sh -c ${quote(`echo $$ > ${folder}/pid; exec ${words}`)}; echo $? > ${folder}/code; }`
+  const lines = [
+    terminal ? `stty -g > ${folder}/before` : '',
+    shell.replace('PROGRAM', () => noted),
+    terminal ? `stty -g > ${folder}/after` : '',
+  ]
+  const script = lines.filter((line) => line !== '').join('\n')
+  const env = {
+    ...labEnvironment(lab),
+    PATH: process.env['PATH'] ?? '',
+    HOME: join(folder, 'home'),
+    TERM: 'xterm',
+    SHELL: '/bin/sh',
+  }
+  const child = terminal
+    ? spawn('script', ['-qec', script, '/dev/null'], { env, cwd: folder })
+    : spawn('sh', ['-c', script], { env, cwd: folder, detached: true })
+  const seen = { out: '', err: '' }
+  child.stdout.on('data', (bytes: Buffer) => (seen.out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (seen.err += bytes.toString()))
+  child.stdin.on('error', () => {})
+  const pid = () => Number(read(join(folder, 'pid')) || Number.NaN)
+  let session = Number.NaN
+  const findSession = () => {
+    if (Number.isNaN(session) && pid() > 0) session = Number(psOf(['-o', 'sid=', '-p', String(pid())]) || Number.NaN)
+  }
+  const timer = setInterval(findSession, 50)
+  const code = once(child, 'close').then(() => {
+    clearInterval(timer)
+    return Number(read(join(folder, 'code')) || Number.NaN)
+  })
+  return {
+    process: child,
+    folder,
+    seen,
+    pid,
+    code,
+    terminal: () => [read(join(folder, 'before')), read(join(folder, 'after'))],
+    survivors: () => (Number.isNaN(session) ? '' : psOf(['-o', 'pid=,args=', '-s', String(session)])),
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      child.kill('SIGKILL')
+      if (pid() > 0 && psOf(['-o', 'args=', '-p', String(pid())]).includes(program)) process.kill(pid(), 'SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What ps prints; nothing where there is no such process. */
+function psOf(args: readonly string[]): string {
+  try {
+    return execFileSync('ps', args, { encoding: 'utf8' }).trim()
+  } catch {
+    return ''
+  }
+}

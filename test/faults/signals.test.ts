@@ -1,0 +1,207 @@
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseFaults } from '../../src/lab/faults.ts'
+import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
+import { type Child, startChild } from './children.ts'
+import { judge, machinesIn, publishImage, runPooled } from './world.ts'
+
+let image: Awaited<ReturnType<typeof publishImage>>
+/** Takes connections and says nothing. */
+let mute: Server
+let muteUrl = ''
+
+beforeAll(async () => {
+  image = await publishImage()
+  mute = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  const address = mute.address()
+  muteUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+})
+afterAll(async () => {
+  mute.close()
+  await image[Symbol.asyncDispose]()
+})
+
+/** When a signal comes: how to get there, and how it is seen from outside that the run is there. */
+interface Moment {
+  faults?: string
+  pace?: { queuedMs?: number; stepMs?: number }
+  baseUrl?: () => string
+  args?: string[]
+  isThere: (lab: TestLab, child: Child) => Promise<boolean> | boolean
+  /** Exit code where it is not that of the signal: the run had done its work. */
+  code?: number
+}
+
+const said = ({ seen }: Child) => seen.out + seen.err
+const stateIs = (state: string) => async (lab: TestLab) => {
+  const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices`)
+  return json.devices.some((device: { state: string }) => device.state === state)
+}
+const waitForUp = ['-wait-for', 'is up']
+
+const moments: Record<string, Moment> = {
+  'while the URLs are checked': {
+    baseUrl: () => muteUrl,
+    isThere: async () => {
+      const count = await new Promise<number>((resolve) => mute.getConnections((_, open) => resolve(open)))
+      return count > 0
+    },
+  },
+  'while the console is probed': {
+    faults: 'sos:silent',
+    isThere: (lab) => (lab.faults.list()[0]?.played ?? 0) > 0,
+  },
+  'while the create is under way': {
+    faults: 'create:slow-headers for=1500ms',
+    isThere: (lab) => (lab.faults.list()[0]?.played ?? 0) > 0,
+  },
+  'while the machine is queued': { pace: { queuedMs: 1000 }, isThere: stateIs('queued') },
+  'while it is provisioning': { pace: { stepMs: 500 }, isThere: stateIs('provisioning') },
+  'at the console': { isThere: (_, child) => said(child).includes('is up') },
+  'while it is deleted': {
+    faults: 'delete:422-provisioning x1',
+    args: waitForUp,
+    isThere: (_, child) => said(child).includes('cannot be deleted yet'),
+    code: 0,
+  },
+}
+const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+async function runTo({ faults = '', pace = {}, baseUrl, args = [], isThere }: Moment, lab: TestLab, terminal: boolean) {
+  void pace
+  lab.faults.set(parseFaults(faults))
+  const url = baseUrl?.() ?? image.baseUrl
+  const child = startChild(
+    lab,
+    ['-vv', 'run', 'equinixmetal', '-base-url', url, '-id-file', 'machine.id', ...args, image.prefix],
+    { terminal },
+  )
+  try {
+    await waitUntil(
+      async () => child.pid() > 0 && (await isThere(lab, child)),
+      (there) => there,
+      25_000,
+    )
+    return child
+  } catch (error) {
+    const text = said(child)
+    child[Symbol.dispose]()
+    throw new Error(`never there:\n${text}`, { cause: error })
+  }
+}
+
+/** A signal at a moment, at a terminal. @returns what is wrong */
+async function playSignal(moment: Moment, signal: keyof typeof signals): Promise<string[]> {
+  await using lab = await startTestLab(moment.pace === undefined ? {} : { pace: moment.pace })
+  using child = await runTo(moment, lab, true)
+  process.kill(child.pid(), signal)
+  const code = await child.code
+  const wrongs = await judge(lab, { code, stdout: '', stderr: said(child).replaceAll('\r', '') })
+  const expected = moment.code ?? signals[signal]
+  if (code !== expected) wrongs.push(`ends with ${code}, not ${expected}:\n${said(child)}`)
+  const [before, after] = child.terminal()
+  if (before === '' || before !== after) wrongs.push(`the terminal is not restored: ${before} -> ${after}`)
+  if (child.survivors() !== '') wrongs.push(`still runs: ${child.survivors()}`)
+  if (readdirSync(child.folder).some((name) => name.endsWith('.tmp'))) wrongs.push('half a file is left')
+  return wrongs
+}
+
+const table = Object.keys(moments).flatMap((when) =>
+  (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => ({ when, signal })),
+)
+
+describe('a signal', { ...needs('script', 'ps'), timeout: 180_000 }, () => {
+  let results: Promise<string[]>[] = []
+  let losses = 0
+  beforeAll(() => {
+    results = runPooled(
+      table.map(
+        ({ when, signal }) =>
+          async () =>
+            await playSignal(moments[when] ?? { isThere: () => true }, signal),
+      ),
+      4,
+    )
+    for (const result of results) result.catch(() => {})
+  })
+  afterAll(() => {
+    process.stderr.write(`signals: ${table.length} cases, ${losses} losses\n`)
+  })
+
+  test.each(table.map(({ when, signal }, index) => [signal, when, index] as const))('%s %s', async (_s, _w, index) => {
+    losses++
+    expect(await results[index]).toEqual([])
+    losses--
+  })
+})
+
+describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s while the machine cannot be deleted says what it leaves',
+    async (signal) => {
+      await using lab = await startTestLab()
+      const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
+      using child = await runTo({ isThere: () => true, ...moment }, lab, true)
+      process.kill(child.pid(), signal)
+      await waitUntil(
+        () => said(child),
+        (text) => text.includes('cannot be deleted yet'),
+        15_000,
+      )
+      const [machine] = await machinesIn(lab)
+      process.kill(child.pid(), signal)
+      const code = await child.code
+      expect(code).toBe(9)
+      expect(said(child)).toContain(`the machine ${machine?.id} STILL RUNS AND COSTS MONEY`)
+      expect(said(child)).toContain(`delete it with: metalkit rm ${machine?.id}`)
+      const [before, after] = child.terminal()
+      expect(after).toBe(before)
+      expect(await judge(lab, { code, stdout: '', stderr: said(child).replaceAll('\r', '') })).toEqual([])
+    },
+  )
+
+  test('during the create names the tag, and what removes the machine', async () => {
+    await using lab = await startTestLab()
+    const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=5000ms' }
+    using child = await runTo({ isThere: () => true, ...moment }, lab, true)
+    process.kill(child.pid(), 'SIGINT')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    process.kill(child.pid(), 'SIGINT')
+    const code = await child.code
+    expect(code).toBe(9)
+    expect(said(child)).toMatch(/MAY EXIST AND COST MONEY; delete it with: metalkit rm metalkit-run-/)
+    expect(await judge(lab, { code, stdout: '', stderr: said(child).replaceAll('\r', '') })).toEqual([])
+  })
+})
+
+describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
+  test('a closed terminal takes the machine with it', async () => {
+    await using lab = await startTestLab()
+    using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
+    child.process.kill('SIGKILL')
+    await waitUntil(
+      () => child.survivors(),
+      (text) => text === '',
+      20_000,
+    )
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test.each([
+    ['a reader of stdout that leaves', 'PROGRAM | head -1', 141],
+    ['a reader of all that leaves', 'PROGRAM 2>&1 | head -1', 141],
+    ['a full disk', 'PROGRAM > /dev/full', 7],
+  ])('%s ends the run, and the machine', async (_, shell, code) => {
+    await using lab = await startTestLab()
+    const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
+    using child = startChild(lab, args, { shell })
+    expect(await child.code, said(child)).toBe(code)
+    expect(await judge(lab, { code, stdout: child.seen.out, stderr: child.seen.err })).toEqual([])
+    expect(await machinesIn(lab)).toEqual([])
+    expect(child.survivors()).toBe('')
+  })
+})
