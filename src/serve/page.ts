@@ -9,7 +9,7 @@ body { margin: 2rem auto; max-width: 64rem; padding: 0 1rem }
 h1 { font-size: 1.2rem } h2 { font-size: 1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; white-space: nowrap }
-td:first-child { white-space: normal; overflow-wrap: anywhere } .size { text-align: right }
+td:first-child { white-space: normal; overflow-wrap: anywhere } #boots td { white-space: nowrap } .size { text-align: right }
 .failed { color: #c33 } .done { color: #283 } progress { width: 6rem }
 @media (prefers-color-scheme: dark) { .failed { color: #f77 } .done { color: #7c8 } }
 `
@@ -40,6 +40,7 @@ export function renderPage(path: string, entries: readonly Entry[], boots: reado
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>${escapeHtml(path)}</title>
+<link rel="icon" href="data:,">
 <noscript><meta http-equiv="refresh" content="3"></noscript>
 <style>${style}</style>
 <h1>${escapeHtml(path)}</h1>
