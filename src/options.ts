@@ -133,6 +133,12 @@ export interface Address {
   port: number
 }
 
+/** A name that is also one of a file. */
+function parseLabName(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,31}$/.test(text)) return text
+  throw new Refusal('is not a name for a lab', 'use up to 32 letters a to z, digits and -')
+}
+
 /** `host[:port]`, `[v6][:port]`; the port defaults to `defaultPort`. */
 function parseHost(defaultPort: number): (text: string) => Address {
   return (text) => {
@@ -433,6 +439,33 @@ export const flags = {
       help: 'what is to go wrong, such as "create:drop-after, get:429 retry-after=1 x3"',
     },
     parseText,
+  ),
+  pace: value(
+    {
+      name: 'pace',
+      placeholder: 'pace',
+      env: ['METAL_LAB_PACE'],
+      fallback: 'quick',
+      choices: ['quick', 'real'],
+      help: 'how long machines take: quick, or minutes as in the cloud: real',
+    },
+    oneOf('quick', 'real'),
+  ),
+  facilities: boolean({
+    name: 'facilities',
+    env: ['METAL_LAB_FACILITIES'],
+    fallback: 'false',
+    help: 'take facilities too, as the API did until 2023',
+  }),
+  labName: value(
+    {
+      name: 'name',
+      placeholder: 'name',
+      env: ['METAL_LAB_NAME'],
+      computed: 'default, or none with a COMMAND',
+      help: 'name of the lab, which keeps its machines over restarts',
+    },
+    parseLabName,
   ),
   labPort: value(
     {

@@ -130,6 +130,9 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_LAB_FAULT'],
     fallback: '',
   },
+  pace: { flag: ['real', 'real'], env: ['quick', 'quick'], variables: ['METAL_LAB_PACE'], fallback: 'quick' },
+  facilities: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_FACILITIES'], fallback: false },
+  labName: { flag: ['one', 'one'], env: ['two-2', 'two-2'], variables: ['METAL_LAB_NAME'], fallback: undefined },
   labPort: {
     flag: [':1', address('', 1)],
     env: [':2', address('', 2)],

@@ -199,7 +199,15 @@ const rm = command({
   load: () => import('./rm.ts'),
 })
 
-const labFlags = ['machines', 'fault', 'labPort', 'sosPort'] as const satisfies readonly FlagName[]
+const labFlags = [
+  'machines',
+  'labName',
+  'pace',
+  'facilities',
+  'fault',
+  'labPort',
+  'sosPort',
+] as const satisfies readonly FlagName[]
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlags)[number]>
 
@@ -207,7 +215,7 @@ const lab = command({
   words: 'lab',
   summary: 'a Metal API, an SOS console and machines on this computer',
   description:
-    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.',
+    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.\nDevices, keys and events of a lab with a name are there again when it starts again.',
   arguments: [{ name: 'env', help: 'print export lines for the running lab', optional: true, choices: ['env'] }],
   passthrough: 'COMMAND...',
   flags: labFlags,

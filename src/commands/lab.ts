@@ -11,7 +11,9 @@ import { type Lab, startLab } from '../lab/lab.ts'
 import type { MachineDriver } from '../lab/machines/driver.ts'
 import { createQemuDriver } from '../lab/machines/qemu.ts'
 import { createSimulatedDriver } from '../lab/machines/simulated.ts'
+import { quickPace, realPace } from '../lab/pace.ts'
 import { findRunningLab, recordLab } from '../lab/running-labs.ts'
+import { openCloudFile } from '../lab/state-folder.ts'
 import type { Address } from '../options.ts'
 import type { LabOptions } from './index.ts'
 
@@ -21,6 +23,8 @@ function stateFolderOf(env: Context['env']): string {
   const home = env['HOME'] ?? ''
   return join(isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local/state'), 'metalkit/lab')
 }
+
+const defaultName = 'default'
 
 /** The kind of machines asked for, and what people are told of it. */
 async function chooseDriver(
@@ -51,9 +55,13 @@ function warnOfNeighbours(what: string, { host }: Address, { report }: Context):
   report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
 }
 
-async function printEnvironment(context: Context): Promise<number> {
-  const environment = await findRunningLab(stateFolderOf(context.env))
-  if (environment === undefined) throw new LabError('no lab runs', { hint: 'start one with metalkit lab' })
+async function printEnvironment(labName: string | undefined, context: Context): Promise<number> {
+  const environment = await findRunningLab(stateFolderOf(context.env), labName)
+  if (environment === undefined) {
+    throw new LabError(labName === undefined ? 'no lab runs' : `no lab named "${labName}" runs`, {
+      hint: `start one with metalkit lab${labName === undefined ? '' : ` --name ${labName}`}`,
+    })
+  }
   for (const [name, value] of Object.entries(environment)) {
     context.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
   }
@@ -86,7 +94,7 @@ export async function execute(
       hint: 'write metalkit lab, metalkit lab env, or metalkit lab -- COMMAND',
     })
   }
-  if (word === 'env') return await printEnvironment(context)
+  if (word === 'env') return await printEnvironment(options.labName, context)
   const faults = parseFaults(options.fault)
   for (const { text } of faults) report.info(`fault     ${text}`)
   const words = command.filter((one) => one !== undefined)
@@ -101,13 +109,29 @@ export async function execute(
 
   const stateFolder = stateFolderOf(env)
   const { driver, note } = await chooseDriver(options.machines, stateFolder, context)
-  const listen = listenOn(options.labPort, isForCommand ? 0 : 7070)
-  const sosListen = listenOn(options.sosPort, isForCommand ? 0 : 7022)
+  // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.
+  const name = options.labName ?? (isForCommand ? undefined : defaultName)
+  const hasOwnPorts = !isForCommand && name === defaultName
+  const listen = listenOn(options.labPort, hasOwnPorts ? 7070 : 0)
+  const sosListen = listenOn(options.sosPort, hasOwnPorts ? 7022 : 0)
   warnOfNeighbours('API', listen, context)
   warnOfNeighbours('SOS', sosListen, context)
-  await using lab = await startLab({ listen, sosListen, driver, stateFolder, faults, report })
+  await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
+  const pace = options.pace === 'real' ? realPace : quickPace
+  const { facilities } = options
+  await using lab = await startLab({
+    listen,
+    sosListen,
+    driver,
+    stateFolder,
+    pace,
+    facilities,
+    faults,
+    report,
+    cloudFile: kept?.path,
+  })
   const environment = labEnvironment(lab)
-  await using _record = await recordLab(stateFolder, environment)
+  await using _record = await recordLab(stateFolder, environment, name)
 
   const lines = describeLab(lab, note)
   if (isForCommand) {

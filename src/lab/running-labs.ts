@@ -8,6 +8,7 @@ interface LabRecord {
   startedAt: string
   /** What labEnvironment gave; the token is among it, so the file is its owner's only. */
   environment: Record<string, string>
+  name?: string | undefined
 }
 
 function folderOf(stateFolder: string): string {
@@ -15,10 +16,14 @@ function folderOf(stateFolder: string): string {
 }
 
 /** Records the lab of this process. Disposing it removes the record. @throws LabError where it cannot be written */
-export async function recordLab(stateFolder: string, environment: Record<string, string>): Promise<AsyncDisposable> {
+export async function recordLab(
+  stateFolder: string,
+  environment: Record<string, string>,
+  name?: string,
+): Promise<AsyncDisposable> {
   const folder = folderOf(stateFolder)
   const path = join(folder, `${process.pid}.json`)
-  const record: LabRecord = { startedAt: new Date().toISOString(), environment }
+  const record: LabRecord = { startedAt: new Date().toISOString(), environment, name }
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const file = await open(`${path}.new`, 'w', 0o600)
@@ -60,8 +65,14 @@ function parseRecord(text: string): LabRecord | undefined {
   }
 }
 
-/** The environment of the lab that was started last and still runs. Records of labs that were killed are removed. */
-export async function findRunningLab(stateFolder: string): Promise<Record<string, string> | undefined> {
+/**
+ * The environment of the lab that was started last and still runs, of those with the name where one is given. Records of labs
+ * that were killed are removed.
+ */
+export async function findRunningLab(
+  stateFolder: string,
+  labName?: string,
+): Promise<Record<string, string> | undefined> {
   const folder = folderOf(stateFolder)
   const names = await readdir(folder).catch(() => [])
   let newest: LabRecord | undefined
@@ -69,6 +80,7 @@ export async function findRunningLab(stateFolder: string): Promise<Record<string
     const path = join(folder, name)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
     if (record === undefined || !isRunning(Number.parseInt(name))) await rm(path, { force: true })
+    else if (labName !== undefined && record.name !== labName) continue
     else if (newest === undefined || record.startedAt > newest.startedAt) newest = record
   }
   return newest?.environment

@@ -1,7 +1,9 @@
-// Where a lab keeps its keys. Only its owner may look inside.
+// Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
 import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 
 import { LabError } from '../errors.ts'
+import { lockState } from './state-lock.ts'
 
 /** Makes the folder, and makes it private. @throws LabError where that does not work */
 export async function prepareStateFolder(folder: string): Promise<void> {
@@ -14,4 +16,16 @@ export async function prepareStateFolder(folder: string): Promise<void> {
       cause: error,
     })
   }
+}
+
+/**
+ * Takes the file that keeps the devices of the lab with this name; disposing it leaves it to the next.
+ * @throws LabError where a lab of that name runs, or the folder cannot be used
+ */
+export async function openCloudFile(folder: string, name: string): Promise<AsyncDisposable & { path: string }> {
+  const clouds = join(folder, 'clouds')
+  await prepareStateFolder(folder)
+  await prepareStateFolder(clouds)
+  const lock = await lockState(join(clouds, `${name}.lock`), name)
+  return { path: join(clouds, `${name}.json`), [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() }
 }
