@@ -47,7 +47,10 @@ const deepestInclude = 16
 /** Takes over what a piece of configuration says of the host, unless it was said before. */
 function addValues(text: string, query: SettingsQuery, values: Values): void {
   // A command of `Match exec` is not run.
-  const computed = parse(text).compute({ Host: query.host, User: query.user }, { ignoreCase: true, matchExec: false })
+  const computed = parse(text).compute(
+    query.user === '' ? { Host: query.host } : { Host: query.host, User: query.user },
+    { ignoreCase: true, matchExec: false },
+  )
   for (const [key, value] of Object.entries(computed)) {
     const words = [value].flat().map(String)
     if (cumulative.has(key)) values.set(key, [...(values.get(key) ?? []), ...words])

@@ -32,7 +32,9 @@ export interface JudgedHost {
 /** Adds a line to a known_hosts file, which is made where it is missing. @throws ConsoleError where that fails */
 async function appendLine(file: string, line: string): Promise<void> {
   try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await mkdir(dirname(file), { mode: 0o700 }).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error
+    })
     await using handle = await open(file, 'a+', 0o600)
     const { size } = await handle.stat()
     const last = Buffer.alloc(1)
