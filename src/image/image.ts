@@ -6,7 +6,7 @@ import { readCmdline } from './cmdline.ts'
 import { type Compression, detectKernel, readKernelHead } from './kernel.ts'
 
 /** A file of an image; size in bytes. */
-export interface ImageFile {
+interface ImageFile {
   path: string
   size: number
 }

@@ -5,7 +5,7 @@ import { runAll } from './run-all.ts'
 import type { Staged, Store } from './store.ts'
 
 /** Changes a file's bytes on the way; what became of them is in `outcome` once all have passed. */
-export type Convert = (bytes: AsyncIterable<Buffer>, outcome: { decompressed: boolean }) => AsyncIterable<Buffer>
+type Convert = (bytes: AsyncIterable<Buffer>, outcome: { decompressed: boolean }) => AsyncIterable<Buffer>
 
 /** A file of the image; size in bytes. */
 export interface Source {
