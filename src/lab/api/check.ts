@@ -34,7 +34,7 @@ export function choose<T>(
 
 /** A script URL must be one that a boot server could put into a line of a script [I]. */
 function isScriptUrl(url: string): boolean {
-  return /^https?:\/\/\S+$/i.test(url) && URL.canParse(url)
+  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(url) && URL.canParse(url)
 }
 
 /** The rules of custom_ipxe: the script is given one way, and a URL is a URL. An empty URL counts as given. */
