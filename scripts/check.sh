@@ -24,8 +24,8 @@ check lint npm run --silent lint
 check format npm run --silent format -- --check
 check types npm run --silent types
 check build npm run --silent build
-check package npx --no-install publint --strict
-check unused npx --no-install knip
+check package npm run --silent publint
+check unused npm run --silent knip
 
 # The tests are counted one by one; a run that ended before it could count them has failed.
 read -r tests_passed tests_failed < <(node -e '
