@@ -81,7 +81,7 @@ for (const [atS, kind, data] of events) {
 }
 
 const seconds = (time) => `${Math.max(time, 0.01).toFixed(2)}s`
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').trimEnd()
+const escape = (text) => text.trimEnd().replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(' ', '\u00A0')
 const [svgWidth, svgHeight] = [width * charWidth + 2 * padding, height * lineHeight + 2 * padding]
 const texts = rows.flatMap(({ text, atS }, index) =>
   text.trim() === ''
@@ -103,7 +103,7 @@ process.stdout
 <title>A machine boots over iPXE, seen on its serial console</title>
 <rect width="100%" height="100%" rx="8" fill="#16181d"/>
 <svg x="${padding}" y="${padding}" width="${width * charWidth}" height="${height * lineHeight}">
-<g transform="translate(0 ${-top * lineHeight})" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="13" fill="#d6dae0" style="white-space:pre">
+<g transform="translate(0 ${-top * lineHeight})" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="13" fill="#d6dae0">
 ${moves.filter((move) => move !== '').join('\n')}
 ${texts.join('\n')}
 </g>
