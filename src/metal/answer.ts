@@ -78,7 +78,10 @@ export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, sche
 /** The error for a call that was never answered. */
 export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiError {
   const message = `${call.doing}: ${lost.message} (${new URL(apiUrl).host})`
-  const options = { hint: 'check --api-url and the network', cause: lost }
+  const hint = lost.untrusted
+    ? 'if it is that of a proxy or an API of your own, name its authority with NODE_EXTRA_CA_CERTS'
+    : 'check --api-url and the network'
+  const options = { hint, cause: lost }
   return call.method === 'POST' && !lost.neverSent
     ? new UncertainError(message, options)
     : new ApiError(message, options)

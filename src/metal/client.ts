@@ -183,7 +183,8 @@ export class MetalClient {
         neverSent: lost && outcome.neverSent,
         headers: lost ? {} : outcome.headers,
       }
-      const delayMs = decideRetry(failure, attempt, this.clock.now(), Math.random())
+      const isHopeless = lost && outcome.untrusted
+      const delayMs = isHopeless ? undefined : decideRetry(failure, attempt, this.clock.now(), Math.random())
       if (delayMs === undefined && half) return outcome
       if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
       const what = lost ? outcome.message : half ? 'the answer is not whole' : `the API answered ${outcome.status}`

@@ -1,6 +1,6 @@
 // One HTTP request to the API and its whole answer. Certificates are always checked; proxies come from the environment.
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici'
-import { errorCode } from '../errors.ts'
+import { errorCode, UsageError } from '../errors.ts'
 import type { Clock } from '../io.ts'
 
 /** An answer, read to its end. */
@@ -14,16 +14,26 @@ export interface Answer {
 export class NoAnswerError extends Error {
   /** No connection was made: the API has not seen the request. */
   readonly neverSent: boolean
+  /** The certificate is not to be trusted, now or at another try. */
+  readonly untrusted: boolean
 
-  constructor(reason: string, neverSent: boolean, cause: unknown) {
+  constructor(reason: string, cause: unknown) {
     super(reason, { cause })
-    this.neverSent = neverSent
+    const code = errorCode(cause) ?? ''
+    this.untrusted = isCertificateCode(code)
+    this.neverSent = this.untrusted || unsentCodes.has(code) || cause instanceof RefusedByProxyError
   }
 }
 
 const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
 const bodyTimeoutMs = 30_000
+
+/** @throws UsageError for what is no http or https URL; it is not quoted, since it may hold a password */
+function requireProxyUrl(name: string, url: string): string {
+  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return url
+  throw new UsageError(`${name} is not an http or https URL`, { hint: 'write it as http://host:port, or unset it' })
+}
 
 /** Connections to one API: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, except for this computer itself. */
 export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>, clock: Clock): Dispatcher {
@@ -34,7 +44,10 @@ export function createDispatcher(apiUrl: string, env: Record<string, string | un
   }
   const { hostname } = new URL(apiUrl)
   if (hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')) return new Agent(timeouts)
-  const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ''
+  const read = (name: string) => {
+    const url = env[name.toLowerCase()] ?? env[name] ?? ''
+    return url === '' || name === 'NO_PROXY' ? url : requireProxyUrl(name, url)
+  }
   return new EnvHttpProxyAgent({
     ...timeouts,
     httpProxy: read('HTTP_PROXY'),
@@ -60,12 +73,22 @@ const reasons: Record<string, string> = {
   UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
 }
 
+/** The proxy would not connect to the API. */
+class RefusedByProxyError extends Error {}
+
+/** OpenSSL's and Node's names for what can be wrong with a certificate. */
+function isCertificateCode(code: string): boolean {
+  return /CERT|^UNABLE_TO_VERIFY/.test(code)
+}
+
 /** In words why there was no answer; the text of an error is never shown, it could quote what was sent. */
 function reasonOf(error: unknown): string {
+  if (error instanceof RefusedByProxyError) return 'the proxy of the environment refused to connect'
   if (error instanceof errors.ConnectTimeoutError) return 'the connection timed out'
   if (error instanceof errors.HeadersTimeoutError) return 'no answer came in time'
   if (error instanceof errors.BodyTimeoutError) return 'the answer stopped midway'
   const code = errorCode(error) ?? ''
+  if (isCertificateCode(code)) return `the certificate is not trusted (${code})`
   return reasons[code] ?? (code === '' ? 'the request failed' : `the request failed (${code})`)
 }
 
@@ -88,7 +111,7 @@ export async function send(
   },
 ): Promise<Answer> {
   try {
-    const { statusCode, headers, body } = await request(url, {
+    const sending = request(url, {
       dispatcher,
       method: options.method,
       headers: {
@@ -100,6 +123,11 @@ export async function send(
       body: options.body === undefined ? null : JSON.stringify(options.body),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
+    const { statusCode, headers, body } = await sending.catch((error: unknown) => {
+      // Nobody else aborts a request that has no answer yet: undici's proxy agent does where the tunnel is refused.
+      const isProxy = error instanceof errors.RequestAbortedError && options.signal?.aborted !== true
+      throw isProxy ? new RefusedByProxyError(error.message, { cause: error }) : error
+    })
     return {
       status: statusCode,
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, firstOf(value)])),
@@ -107,6 +135,6 @@ export async function send(
     }
   } catch (error) {
     options.signal?.throwIfAborted()
-    throw new NoAnswerError(reasonOf(error), unsentCodes.has(errorCode(error) ?? ''), error)
+    throw new NoAnswerError(reasonOf(error), error)
   }
 }

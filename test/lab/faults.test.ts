@@ -1,8 +1,13 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/errors.ts'
 import { stepOf } from '../../src/lab/api/fault-layer.ts'
 import { FaultPlan, parseFaults } from '../../src/lab/faults.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
+import { program } from '../helpers/program.ts'
 
 describe('the language', () => {
   test('has defaults', () => {
@@ -130,5 +135,36 @@ describe('in the lab', () => {
     const started = performance.now()
     expect((await lab.call('GET', list())).json).toHaveProperty('devices')
     expect(performance.now() - started).toBeGreaterThan(110)
+  })
+})
+
+describe('metalkit lab --fault', () => {
+  const lab = (fault: string, ...command: string[]) =>
+    spawnSync(process.execPath, [program, 'lab', '-machines', 'simulated', '-fault', fault, '--', ...command], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], HOME: folder },
+    })
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-fault-flag-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('plays it', () => {
+    const curl = 'curl -s -o /dev/null -w "%{http_code} " -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL'
+    const { stdout, stderr, status } = lab(
+      'list:500 x1',
+      'sh',
+      '-c',
+      `for i in 1 2; do ${curl}/projects/$METAL_PROJECT_ID/devices; done`,
+    )
+    expect(status, stderr).toBe(0)
+    expect(stdout).toBe('500 200 ')
+    expect(stderr).toBe('fault     list:500 x1\n')
+  })
+
+  test('refuses one that is not known', () => {
+    const { stderr, status } = lab('list:418', 'true')
+    expect(status).toBe(2)
+    expect(stderr).toMatch(
+      /^metalkit: usage: the fault "list:418" is of no kind that is known at list; kinds are 401, .*\n$/,
+    )
   })
 })

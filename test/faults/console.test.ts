@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { createServer, connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseFaults } from '../../src/lab/faults.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { judge, machinesIn, publishImage, runFast } from './world.ts'
+
+let image: Awaited<ReturnType<typeof publishImage>>
+beforeAll(async () => {
+  image = await publishImage()
+})
+afterAll(() => image[Symbol.asyncDispose]())
+
+/** The first connection to the SOS looks at its key before anything is rented; what comes after it meets the machine's console. */
+test.concurrent.for([
+  // Before the machine: nothing is rented.
+  ['sos:drop-before', 7, 0],
+  ['sos:silent', 7, 0],
+  ['sos:wrong-key', 7, 0],
+  // After it.
+  ['sos:drop-before after=1', 6, 1],
+  ['sos:drop-before x2 after=1', 0, 1],
+  ['sos:silent after=1', 6, 1],
+  ['sos:wrong-key after=1', 7, 1],
+  ['sos:auth-refused after=1', 7, 1],
+  ['sos:auth-refused x1 after=1', 0, 1],
+  ['sos:drop-session after=1', 6, 1],
+  ['sos:drop-session x1 after=1', 6, 1],
+] as const)('%s ends with %d', { timeout: 60_000 }, async ([faults, code, created]) => {
+  await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+  lab.faults.set(parseFaults(faults))
+  const pattern = faults.includes('drop-session') ? 'never shown' : 'is up'
+  const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', '-wait-for', pattern, image.prefix]
+  const ending = await runFast(lab, run)
+  expect(lab.faults.list().every(({ played }) => played > 0)).toBe(true)
+  expect(await judge(lab, ending)).toEqual([])
+  expect(ending.code, ending.stderr).toBe(code)
+  expect(ending.stderr.includes('Booting')).toBe(created === 1)
+  expect(ending.stderr.match(/^metalkit: /gm) ?? []).toHaveLength(code === 0 ? 0 : 1)
+  expect(await machinesIn(lab)).toEqual([])
+})
+
+/** A way to the SOS that is closed after some connections. */
+async function openGate(port: number, connections: number) {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    if (--connections <= 0) server.close()
+    const onward = connect(port, '127.0.0.1')
+    for (const end of [socket, onward]) {
+      sockets.add(end)
+      end.on('error', () => {})
+    }
+    socket.pipe(onward).pipe(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+    [Symbol.dispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
+
+test.concurrent('an SOS that refuses connections once the machine is there loses no machine', async () => {
+  await using lab = await startTestLab()
+  using gate = await openGate(lab.sos.port, 1)
+  const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', '-wait-for', 'is up']
+  const ending = await runFast(lab, [...run, '-sos', `127.0.0.1:${gate.port}`, image.prefix])
+  expect(await judge(lab, ending)).toEqual([])
+  expect([6, 7], ending.stderr).toContain(ending.code)
+  expect(ending.stderr).toContain('refuses connections')
+})
+
+test.concurrent('an SOS that is not known rents nothing', async () => {
+  await using lab = await startTestLab()
+  const empty = join(lab.stateFolder, 'nobody')
+  await writeFile(empty, '')
+  const ending = await runFast(lab, [
+    'run',
+    'equinixmetal',
+    '-base-url',
+    image.baseUrl,
+    '-known-hosts',
+    empty,
+    image.prefix,
+  ])
+  expect(ending.code, ending.stderr).toBe(7)
+  expect(ending.stderr).not.toContain('Booting')
+  expect(await judge(lab, ending)).toEqual([])
+})

@@ -1,0 +1,57 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeImage } from '../helpers/image.ts'
+import { program } from '../helpers/program.ts'
+import { quote } from './children.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'metalkit-disk-'))
+let image: Awaited<ReturnType<typeof makeImage>>
+beforeAll(async () => {
+  image = await makeImage()
+  await writeFile(`${image.prefix}-initrd.img`, Buffer.alloc(3_000_000, 7))
+})
+afterAll(async () => {
+  await image[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+/** Pushes in a shell that `before` has prepared. @returns what it says, and what the destination holds then */
+function push(name: string, before: string, [file, ...args]: readonly [string, ...string[]]) {
+  const destination = join(folder, name)
+  mkdirSync(destination)
+  const words = [process.execPath, program, 'push', 'equinixmetal', '-base-url', 'http://127.0.0.1/x']
+  const command = [...words, '-destination', destination, image.prefix].map(quote).join(' ')
+  const script = `cd ${quote(destination)} && ${before}; ${command}; code=$?; ls -A ${quote(destination)} >&1; exit $code`
+  const { status, stdout, stderr } = spawnSync(file, [...args, script], { encoding: 'utf8', timeout: 20_000 })
+  return { code: status, stderr, files: stdout.split('\n').filter((line) => line !== '' && !line.includes(' ')) }
+}
+
+function canMount(): boolean {
+  try {
+    execFileSync('unshare', ['-rm', 'sh', '-c', `mount -t tmpfs -o size=64k tmpfs ${folder}`], { stdio: 'ignore' })
+    return true
+  } catch {
+    process.stderr.write('skipped: a disk that is full, because no tmpfs can be mounted here\n')
+    return false
+  }
+}
+
+test('a file that may not grow leaves no half of it', () => {
+  // Blocks of 512 bytes.
+  const { code, stderr } = push('limit', "trap '' XFSZ; ulimit -f 2000", ['sh', '-c'])
+  expect(code, stderr).toBe(5)
+  expect(stderr).toMatch(/^metalkit: push: .*EFBIG/m)
+  expect(readdirSync(join(folder, 'limit')).filter((name) => !/^demo-kernel$/.test(name))).toEqual([])
+})
+
+test('a disk that is full leaves no half of a file', { skip: !canMount() }, () => {
+  const mount = `mount -t tmpfs -o size=64k tmpfs ${quote(join(folder, 'full'))}`
+  const { code, stderr, files } = push('full', mount, ['unshare', '-rm', 'sh', '-c'])
+  expect(code, stderr).toBe(5)
+  expect(stderr).toMatch(/^metalkit: push: .*ENOSPC/m)
+  expect(files.filter((name) => name !== 'demo-kernel')).toEqual([])
+})

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apiFaults, sosFaults } from '../../src/lab/fault-kinds.ts'
+import { parseFaults } from '../../src/lab/faults.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
+import { startChild } from './children.ts'
+import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
+
+/** `METALKIT_SOAK_SEED=1234 METALKIT_SOAK_COUNT=500 npx vitest run test/faults/soak.test.ts`: these 500 again. */
+const firstSeed = Number(process.env['METALKIT_SOAK_SEED'] ?? Date.now() % 1_000_000)
+const count = Number(process.env['METALKIT_SOAK_COUNT'] ?? 20)
+const kills = Math.max(4, Math.round(count / 5))
+
+/** Numbers from 0 to 1 that a seed fixes (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Two to six faults, each at some request for a few requests, or for good. */
+function drawFaults(random: () => number): string {
+  const draw = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)]
+  const faults = Array.from({ length: 2 + Math.floor(random() * 5) }, () => {
+    const step = draw(['create', 'get', 'events', 'delete', 'list', 'delete', 'get', 'sos'])
+    const kind = draw(step === 'sos' ? sosFaults : [...apiFaults.keys()])
+    const times = random() < 0.85 ? ` x${1 + Math.floor(random() * 4)}` : ''
+    return `${step}:${kind}${times} after=${Math.floor(random() * 4)}`
+  })
+  return faults.join(', ')
+}
+
+let image: Awaited<ReturnType<typeof publishImage>>
+beforeAll(async () => {
+  image = await publishImage()
+  process.stderr.write(`soak: seeds ${firstSeed} to ${firstSeed + count - 1}\n`)
+})
+afterAll(() => image[Symbol.asyncDispose]())
+
+describe('random faults', { timeout: 60_000 + count * 10_000 }, () => {
+  let results: ReturnType<typeof playCase>[] = []
+  let losses = 0
+  const seeds = Array.from({ length: count }, (_, index) => {
+    const random = createRandom(firstSeed + index)
+    return { seed: firstSeed + index, faults: drawFaults(random) }
+  })
+  beforeAll(() => {
+    const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', '-wait-for', 'is up']
+    results = runPooled(
+      seeds.map(
+        ({ faults }) =>
+          async () =>
+            await playCase(faults, image, () => [...run, image.prefix], { queuedMs: 300, allPlayed: false }),
+      ),
+      8,
+    )
+    for (const result of results) result.catch(() => {})
+  })
+  afterAll(() => {
+    process.stderr.write(`soak: ${count} cases, ${losses} losses\n`)
+  })
+
+  test.each(seeds.map(({ seed, faults }, index) => [seed, faults, index] as const))('%d: %s', async (_s, _f, index) => {
+    losses++
+    const result = await results[index]
+    expect(result?.wrongs, result?.stderr).toEqual([])
+    losses--
+    expect([0, 3, 4, 6, 7, 9], result?.stderr).toContain(result?.code)
+  })
+})
+
+describe('kill -9', { ...needs('ps'), timeout: 60_000 + kills * 10_000 }, () => {
+  let lost = 0
+  const seeds = Array.from({ length: kills }, (_, index) => firstSeed + index)
+  afterAll(() => {
+    process.stderr.write(`kill -9: ${kills} cases, ${lost} machines left after rm\n`)
+  })
+
+  test.concurrent.for(seeds)('at a random moment (%d), and rm --older-than 0s leaves nothing', async (seed) => {
+    const random = createRandom(seed)
+    await using lab = await startTestLab({ pace: { queuedMs: 200, stepMs: 150 } })
+    lab.faults.set(parseFaults(random() < 0.5 ? 'create:slow-headers x1 for=300ms' : ''))
+    using child = startChild(lab, ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix])
+    // A start takes about half a second, a machine one more to come up.
+    await sleep(300 + random() * 2000)
+    if (child.pid() > 0) process.kill(child.pid(), 'SIGKILL')
+    await child.code
+    const { seen } = child
+    // A request that was on its way when its sender died may still arrive.
+    await sleep(400)
+    const removal = await runFast(lab, ['rm', '--older-than', '0s', '--yes'])
+    expect(removal.code, removal.stderr).toBe(0)
+    const left = await machinesIn(lab)
+    lost += left.length
+    expect(left).toEqual([])
+    expect(await judge(lab, { code: 137, stdout: seen.out, stderr: seen.err })).toEqual([])
+  })
+})
