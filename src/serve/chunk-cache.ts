@@ -1,10 +1,10 @@
 // Pieces of files in memory, shared by all who send them: a rack that boots asks for the same initrd at the same time, and each
-// piece is then read once. What is held is bounded whatever the files' sizes: 32 MiB, or what is being written right now.
+// piece is then read once. What is held is bounded whatever the files' sizes: 96 MiB, or what is being written right now.
 import type { OpenFile } from './open-file.ts'
 
 /** The size of a piece; the last of a file is shorter. */
 export const chunkBytes = 256 * 1024
-const mostBytes = 32 * 1024 * 1024
+const mostBytes = 96 * 1024 * 1024
 
 /** A piece of a file, in use from `take` to `release`. */
 export interface Chunk {
@@ -23,7 +23,7 @@ export interface Chunk {
 const chunks = new Map<string, Chunk>()
 const spare: Buffer[] = []
 /** Buffers kept for the next piece: what is let go is the garbage collector's, and it takes its time. */
-const mostSpare = 128
+const mostSpare = 64
 let heldBytes = 0
 
 function drop(chunk: Chunk): void {
