@@ -35,10 +35,9 @@ function hold(args: readonly string[], env: Record<string, string> = {}) {
 describe('a console in CI', () => {
   test('a dialogue, several patterns, and both recordings, complete', async () => {
     const [log, cast] = [join(folder, 'a.log'), join(folder, 'a.cast')]
-    const { io, code, texts } = hold([
-      ...['-on', '# $', '-send', 'echo one\\r', '-on', 'one\\n# $', '-send', 'echo two\\r'],
-      ...['-wait-for', '^one$', '-wait-for', '^two$', '-log', log, '-record', cast, '-timeout', '20s'],
-    ])
+    const dialogue = ['-on', '# $', '-send', 'echo one\\r', '-on', 'one\\n# $', '-send', 'echo two\\r']
+    const patterns = ['-wait-for', '^one$', '-wait-for', '^two$', '-timeout', '20s']
+    const { io, code, texts } = hold([...dialogue, ...patterns, '-log', log, '-record', cast])
     io.stdin.push('\r')
     expect(await code, texts.stdout + texts.stderr).toBe(0)
     expect(texts.stdout).toMatch(/echo one\r\none\r\n# echo two\r\ntwo\r\n/)

@@ -13,6 +13,16 @@ function play(cast: string): { header: unknown; events: [number, string, string]
   return { header: JSON.parse(header), events: lines.map((line) => JSON.parse(line)) }
 }
 
+/** What the user is told where something cannot be done. */
+function failure(work: () => unknown): string {
+  try {
+    work()
+    return ''
+  } catch (error) {
+    return describeError(error)
+  }
+}
+
 describe('a recording', () => {
   test('the whole of it', () => {
     const cast = createAsciicast({ columns: 80, rows: 24 }, new Date(1_700_000_000_999))
@@ -81,14 +91,6 @@ describe('files', () => {
   })
 
   test('one that cannot be made or kept is an error', () => {
-    const failure = (work: () => unknown) => {
-      try {
-        work()
-        return ''
-      } catch (error) {
-        return describeError(error)
-      }
-    }
     expect(failure(() => openLog('/nonexistent/log'))).toBe(
       'usage: --log "/nonexistent/log" cannot be written (ENOENT); name a file in a folder that exists and is yours',
     )

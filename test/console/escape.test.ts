@@ -20,6 +20,7 @@ describe('escape keys', () => {
     ['what follows is dropped', ['~.rm -rf /\r'], '', ['leave']],
     ['not within a line', ['ls ~.'], 'ls ~.', []],
     ['help', ['~?'], '', ['help']],
+    ['the others', ['~B~R~P~\u001a'], '', ['break', 'reboot', 'power-cycle', 'suspend']],
     ['help leaves the line at its start', ['~?~.'], '', ['help', 'leave']],
     ['two tildes are one', ['~~'], '~', []],
     ['two tildes end the start of the line', ['~~.'], '~.', []],
@@ -31,7 +32,7 @@ describe('escape keys', () => {
   })
 
   test('agrees with a rewriting of the whole text, however it is cut', () => {
-    const typing = fc.array(fc.constantFrom('~', '.', '?', 'x', '\r', '\n'), { maxLength: 30 })
+    const typing = fc.array(fc.constantFrom('~', '.', '?', 'B', 'P', 'R', '\u001a', 'x', '\r', '\n'), { maxLength: 30 })
     fc.assert(
       fc.property(fc.array(typing, { maxLength: 8 }), (pieces) => {
         const whole = pieces.flat().join('')
@@ -46,7 +47,7 @@ describe('escape keys', () => {
             left = true
             break
           }
-          if (escape?.[1] === '?') {
+          if (['?', 'B', 'P', 'R', '\u001a'].includes(escape?.[1] ?? '')) {
             rest = rest.slice(2)
             continue
           }
