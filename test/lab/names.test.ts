@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { afterAll, afterEach, expect, test } from 'vitest'
 
+import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 
 const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-names-'))
@@ -82,4 +83,14 @@ test('a name that is none of a file is refused', async () => {
   const lab = metalkit('lab', '--name', '../x')
   expect(await lab.code).toBe(2)
   expect(lab.seen.text).toContain('--name "../x" is not a name for a lab')
+})
+
+test('with --pace real and --facilities a lab is slow, and takes a facility', needs('curl'), async () => {
+  const body = '{"plan":"c3.small.x86","facility":["ny5"],"operating_system":"custom_ipxe","userdata":"#!ipxe"}'
+  const curl = `curl -s -H "X-Auth-Token: $METAL_API_TOKEN" "$METAL_API_URL/projects/$METAL_PROJECT_ID/devices`
+  const script = `${curl}" -d '${body}'; sleep 1; ${curl}?exclude=plan"`
+  const lab = metalkit('lab', '--pace', 'real', '--facilities', '--', 'sh', '-c', script)
+  expect(await lab.code).toBe(0)
+  expect([...lab.seen.text.matchAll(/"state":"(\w+)","tags"/g)].map(([, found]) => found)).toEqual(['queued', 'queued'])
+  expect(lab.seen.text).toContain('"code":"ny5"')
 })
