@@ -419,6 +419,7 @@ export const flags = {
     parseText,
   ),
   tlsKey: value({ name: 'tls-key', placeholder: 'file', help: "the certificate's private key (PEM)" }, parseText),
+  detach: boolean({ name: 'detach', short: 'd', fallback: 'false', help: 'run in the background' }),
   machines: value(
     {
       name: 'machines',

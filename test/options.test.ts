@@ -106,6 +106,7 @@ const rows: Record<FlagName, Row> = {
   json: { flag: ['true', true], env: ['1', true], variables: ['METAL_JSON'], fallback: false },
   olderThan: { flag: ['0s', 0], env: ['6h', 21_600_000], variables: ['METAL_OLDER_THAN'], fallback: undefined },
   yes: { flag: ['true', true], env: ['1', true], variables: ['METAL_YES'], fallback: false },
+  detach: { flag: ['true', true], env: ['1', true], variables: ['METAL_DETACH'], fallback: false },
   decompress: { flag: ['t', true], env: ['f', false], variables: ['METAL_DECOMPRESS'], fallback: undefined },
   destination: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DESTINATION'], fallback: './out' },
   dryRun: { flag: ['true', true], env: ['1', true], variables: ['METAL_DRY_RUN'], fallback: false },

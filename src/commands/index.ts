@@ -200,6 +200,7 @@ const rm = command({
 })
 
 const labFlags = [
+  'detach',
   'machines',
   'labName',
   'pace',
@@ -216,12 +217,22 @@ const lab = command({
   summary: 'a Metal API, an SOS console and machines on this computer',
   description:
     'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.\nDevices, keys and events of a lab with a name are there again when it starts again.',
-  arguments: [{ name: 'env', help: 'print export lines for the running lab', optional: true, choices: ['env'] }],
+  arguments: [
+    {
+      name: 'word',
+      help: 'of a lab that runs: env prints export lines, status tells of it, stop ends it, logs prints what one in the\nbackground has said, forward ID PORT makes a TCP port of a machine one of this computer',
+      optional: true,
+      choices: ['env', 'status', 'stop', 'logs', 'forward'],
+    },
+    { name: 'argument', help: 'what the word takes', optional: true, variadic: true },
+  ],
   passthrough: 'COMMAND...',
   flags: labFlags,
   examples: [
     'metalkit lab',
     'eval "$(metalkit lab env)"',
+    'metalkit lab -d && metalkit lab status && metalkit lab stop',
+    'metalkit lab forward 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c 22',
     'metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080 linuxkit',
   ],
   load: () => import('./lab.ts'),

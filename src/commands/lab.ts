@@ -1,40 +1,35 @@
 // metalkit lab: the local cloud, for as long as a command runs or until a signal.
 import { once } from 'node:events'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
 import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
+import { allDisks, openDiskFolder } from '../lab/disk-folder.ts'
 import { labEnvironment } from '../lab/environment.ts'
 import { parseFaults } from '../lab/faults.ts'
 import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
 import { type Lab, startLab } from '../lab/lab.ts'
 import type { MachineDriver } from '../lab/machines/driver.ts'
 import { createQemuDriver } from '../lab/machines/qemu.ts'
+import { endOrphans } from '../lab/machines/qemu-orphans.ts'
 import { createSimulatedDriver } from '../lab/machines/simulated.ts'
 import { quickPace, realPace } from '../lab/pace.ts'
-import { findRunningLab, recordLab } from '../lab/running-labs.ts'
+import { recordLab } from '../lab/running-labs.ts'
 import { openCloudFile } from '../lab/state-folder.ts'
 import type { Address } from '../options.ts'
 import type { LabOptions } from './index.ts'
-
-/** Where labs keep keys and records: $XDG_STATE_HOME/metalkit/lab, by default under ~/.local/state. A relative one does not count. */
-function stateFolderOf(env: Context['env']): string {
-  const state = env['XDG_STATE_HOME'] ?? ''
-  const home = env['HOME'] ?? ''
-  return join(isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local/state'), 'metalkit/lab')
-}
+import { howToUse, startInBackground } from './lab-background.ts'
+import { controlLab, stateFolderOf } from './lab-control.ts'
 
 const defaultName = 'default'
 
 /** The kind of machines asked for, and what people are told of it. */
 async function chooseDriver(
   kind: LabOptions['machines'],
-  stateFolder: string,
+  diskFolder: string,
   { report, signal }: Context,
 ): Promise<{ driver: MachineDriver; note: string }> {
   if (kind !== 'simulated') {
     try {
-      const driver = await createQemuDriver({ diskFolder: join(stateFolder, 'disks'), report, signal })
+      const driver = await createQemuDriver({ diskFolder, report, signal })
       const note = driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow'
       return { driver, note }
     } catch (error) {
@@ -53,19 +48,6 @@ function listenOn(given: Address | undefined, port: number): Address {
 function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
   if (/^(127\.|::1$|localhost$)/.test(host)) return
   report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
-}
-
-async function printEnvironment(labName: string | undefined, context: Context): Promise<number> {
-  const environment = await findRunningLab(stateFolderOf(context.env), labName)
-  if (environment === undefined) {
-    throw new LabError(labName === undefined ? 'no lab runs' : `no lab named "${labName}" runs`, {
-      hint: `start one with metalkit lab${labName === undefined ? '' : ` --name ${labName}`}`,
-    })
-  }
-  for (const [name, value] of Object.entries(environment)) {
-    context.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
-  }
-  return exitCodes.success
 }
 
 function describeLab(lab: Lab, note: string): string[] {
@@ -89,15 +71,16 @@ export async function execute(
   context: Context,
 ): Promise<number> {
   const { report, env, signal, forced } = context
-  if (word !== undefined && (word !== 'env' || command.length > 0)) {
-    throw new UsageError(`lab does not know "${word === 'env' ? 'env --' : word}"`, {
-      hint: 'write metalkit lab, metalkit lab env, or metalkit lab -- COMMAND',
+  const words = command.filter((one) => one !== undefined)
+  if (word !== undefined) return await controlLab(word, { name: options.labName, words, context })
+  if (options.detach && words.length > 0) {
+    throw new UsageError('a lab for a COMMAND ends with it, so that it cannot stay in the background', {
+      hint: 'leave -d or the COMMAND out',
     })
   }
-  if (word === 'env') return await printEnvironment(options.labName, context)
+  if (options.detach) return await startInBackground(options, options.labName ?? defaultName, context)
   const faults = parseFaults(options.fault)
   for (const { text } of faults) report.info(`fault     ${text}`)
-  const words = command.filter((one) => one !== undefined)
   const isForCommand = words.length > 0
   if (isForCommand) {
     const found = await findCommand(words[0] ?? '', env['PATH'] ?? '')
@@ -108,7 +91,6 @@ export async function execute(
   }
 
   const stateFolder = stateFolderOf(env)
-  const { driver, note } = await chooseDriver(options.machines, stateFolder, context)
   // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
   const hasOwnPorts = !isForCommand && name === defaultName
@@ -116,6 +98,9 @@ export async function execute(
   const sosListen = listenOn(options.sosPort, hasOwnPorts ? 7022 : 0)
   warnOfNeighbours('API', listen, context)
   warnOfNeighbours('SOS', sosListen, context)
+  await endOrphans(allDisks(stateFolder), report)
+  await using disks = await openDiskFolder(stateFolder, name)
+  const { driver, note } = await chooseDriver(options.machines, disks.path, context)
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
   const pace = options.pace === 'real' ? realPace : quickPace
   const { facilities } = options
@@ -131,11 +116,12 @@ export async function execute(
     cloudFile: kept?.path,
   })
   const environment = labEnvironment(lab)
+  for (const line of describeLab(lab, note)) {
+    if (isForCommand) report.detail(line)
+    else report.info(line)
+  }
   await using _record = await recordLab(stateFolder, environment, name)
-
-  const lines = describeLab(lab, note)
   if (isForCommand) {
-    for (const line of lines) report.detail(line)
     return await runInnerCommand(words, {
       env: { ...env, ...environment },
       atTerminal: context.stdin.isTTY === true,
@@ -143,7 +129,6 @@ export async function execute(
       forced,
     })
   }
-  for (const line of lines) report.info(line)
-  report.info('In another shell: eval "$(metalkit lab env)"; Ctrl-C here ends the lab')
+  report.info(howToUse)
   return await waitForSignal(context)
 }

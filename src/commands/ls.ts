@@ -4,6 +4,7 @@ import { machineTag } from '../metal/machine.ts'
 import { requireOption } from '../options.ts'
 import { sosAddress, sshLine } from './attach.ts'
 import type { LsOptions } from './index.ts'
+import { formatTable } from './table.ts'
 
 /** `3d4h`, `5h12m`, `7m`, `40s`: the two largest units. */
 export function formatAge(ms: number): string {
@@ -47,13 +48,5 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
   if (machines.length === 0) return context.report.info('No machines.')
   const rows = machines.map(({ created_at: _created, ...shown }) => Object.values(shown))
   const header = ['ID', 'HOSTNAME', 'PLAN', 'METRO', 'STATE', 'AGE', 'CONSOLE']
-  const widths = header.map((_title, column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)))
-  for (const row of [header, ...rows]) {
-    context.stdout.write(
-      `${row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd()}\n`,
-    )
-  }
+  context.stdout.write(formatTable([header, ...rows]))
 }

@@ -1,10 +1,13 @@
-// Where a device's machine sits: on or off, and the serial line that stays when it is off.
+// Where a device's machine sits: on or off, and what stays when it is off: the serial line, and ports that are forwarded.
+import { LabError } from '../errors.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './machines/driver.ts'
 import { SerialPort } from './serial-port.ts'
 
-/** The power and the serial line of one device. */
+/** The power, the serial line and the forwarded ports of one device. */
 export class Chassis {
   readonly port = new SerialPort()
+  /** Ports of the machine, with those of this computer. */
+  readonly #forwards = new Map<number, number>()
   #machine: PoweredMachine | undefined
 
   get isOn(): boolean {
@@ -17,6 +20,7 @@ export class Chassis {
     this.#machine = machine
     this.port.connect(machine.serial)
     void this.#watch(machine, onLoss)
+    void this.#restoreForwards(machine)
   }
 
   async #watch(machine: PoweredMachine, onLoss: (loss: PowerLoss) => void): Promise<void> {
@@ -24,6 +28,29 @@ export class Chassis {
     if (this.#machine !== machine) return
     this.#machine = undefined
     onLoss(loss)
+  }
+
+  /** A port that another program has taken meanwhile is not forwarded any more. */
+  async #restoreForwards(machine: PoweredMachine): Promise<void> {
+    for (const [guestPort, hostPort] of this.#forwards) {
+      await machine.forward?.(guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
+    }
+  }
+
+  /**
+   * Makes a TCP port of the machine one of this computer's, now and whenever it is on; `hostPort` 0 is any free one.
+   * @returns the port on loopback; one that is forwarded already stays as it is
+   * @throws LabError where that cannot be had
+   */
+  async forward(guestPort: number, hostPort: number): Promise<number> {
+    const machine = this.#machine
+    if (machine === undefined) throw new LabError('the machine is off', { hint: 'switch it on first' })
+    if (machine.forward === undefined) {
+      throw new LabError('simulated machines have no ports', { hint: 'use --machines qemu' })
+    }
+    const found = await machine.forward(guestPort, hostPort)
+    this.#forwards.set(guestPort, found)
+    return found
   }
 
   /** Switches the machine off and waits until it is; nothing happens where there is none. */

@@ -129,6 +129,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const originAt = (host: string) => `http://${host.includes(':') ? `[${host}]` : host}:${String(api.port)}`
   origin = originAt(apiHost)
   machineOrigin = driver.kind === 'qemu' && apiHost.startsWith('127.') ? originAt(qemuHost) : origin
+  await driver.keepOnly?.(devices.map(({ id }) => id))
   for (const device of devices) await lifecycle.restore(device)
 
   const findPort = (id: string) => {

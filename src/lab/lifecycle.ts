@@ -1,7 +1,7 @@
 // The life of devices: what their states are, when their machines are on, and which events tell of it.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { describeError } from '../errors.ts'
+import { describeError, LabError } from '../errors.ts'
 import { Chassis } from './chassis.ts'
 import { connectedEvent, createEvent, provisioningEvents } from './device-events.ts'
 import type { Device, DeviceState } from './device.ts'
@@ -25,6 +25,17 @@ export class Lifecycle implements AsyncDisposable {
   /** The serial line of a device that exists. */
   findPort(id: string): SerialPort | undefined {
     return this.#bodies.get(id)?.chassis.port
+  }
+
+  /**
+   * Makes a TCP port of a device's machine one of this computer's loopback, over power cycles; `hostPort` 0 is any free one.
+   * @returns the port on loopback
+   * @throws LabError where that cannot be had
+   */
+  async forward(device: Device, guestPort: number, hostPort: number): Promise<number> {
+    const body = this.#bodies.get(device.id)
+    if (body === undefined) throw new LabError('the machine is gone')
+    return await body.chassis.forward(guestPort, hostPort)
   }
 
   /** Takes a new device, queued, into the cloud and starts its provisioning. */
@@ -116,7 +127,6 @@ export class Lifecycle implements AsyncDisposable {
       bodies.map(async (body) => {
         await body.transitions.settled
         await this.#unplug(body)
-        await this.#parts.driver.discard?.(body.device.id)
         body.chassis.port.hangUp()
       }),
     )

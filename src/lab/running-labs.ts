@@ -1,14 +1,19 @@
 // Which labs run on this computer, so that a shell beside one can use it: a file a lab, named by its process.
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode, LabError } from '../errors.ts'
+import { LabError } from '../errors.ts'
+import { findProcess, nameProcess } from './process-name.ts'
 
-interface LabRecord {
+/** A lab that runs. */
+export interface RunningLab {
+  /** Its process, as nameProcess has it. */
+  process: string
+  /** undefined for one that was started for a command. */
+  name?: string | undefined
   /** RFC 3339. */
   startedAt: string
   /** What labEnvironment gave; the token is among it, so the file is its owner's only. */
   environment: Record<string, string>
-  name?: string | undefined
 }
 
 function folderOf(stateFolder: string): string {
@@ -23,7 +28,12 @@ export async function recordLab(
 ): Promise<AsyncDisposable> {
   const folder = folderOf(stateFolder)
   const path = join(folder, `${process.pid}.json`)
-  const record: LabRecord = { startedAt: new Date().toISOString(), environment, name }
+  const record: RunningLab = {
+    process: await nameProcess(process.pid),
+    name,
+    startedAt: new Date().toISOString(),
+    environment,
+  }
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const file = await open(`${path}.new`, 'w', 0o600)
@@ -47,41 +57,32 @@ export async function recordLab(
   }
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
-  }
-}
-
-function parseRecord(text: string): LabRecord | undefined {
+function parseRecord(text: string): RunningLab | undefined {
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only recordLab writes these files, whole or not at all
-    return JSON.parse(text) as LabRecord
+    return JSON.parse(text) as RunningLab
   } catch {
     return undefined
   }
 }
 
-/**
- * The environment of the lab that was started last and still runs, of those with the name where one is given. Records of labs
- * that were killed are removed.
- */
-export async function findRunningLab(
-  stateFolder: string,
-  labName?: string,
-): Promise<Record<string, string> | undefined> {
+/** The labs that run, newest first. Records of labs that were killed are removed. */
+export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]> {
   const folder = folderOf(stateFolder)
-  const names = await readdir(folder).catch(() => [])
-  let newest: LabRecord | undefined
-  for (const name of names.filter((one) => /^\d+\.json$/.test(one))) {
-    const path = join(folder, name)
+  const files = await readdir(folder).catch(() => [])
+  const running: RunningLab[] = []
+  for (const file of files.filter((one) => /^\d+\.json$/.test(one))) {
+    const path = join(folder, file)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
-    if (record === undefined || !isRunning(Number.parseInt(name))) await rm(path, { force: true })
-    else if (labName !== undefined && record.name !== labName) continue
-    else if (newest === undefined || record.startedAt > newest.startedAt) newest = record
+    const isAlive = record !== undefined && (await findProcess(record.process)) !== undefined
+    if (isAlive) running.push(record)
+    else await rm(path, { force: true })
   }
-  return newest?.environment
+  return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
+}
+
+/** The lab that was started last and still runs, of those with the name where one is given. */
+export async function findRunningLab(stateFolder: string, name?: string): Promise<RunningLab | undefined> {
+  const running = await listRunningLabs(stateFolder)
+  return running.find((lab) => name === undefined || lab.name === name)
 }

@@ -2,28 +2,7 @@
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
 
 import { errorCode, LabError } from '../errors.ts'
-
-/** A process as a file names it: its number, and when it started (Linux), since numbers come again. */
-async function describeProcess(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
-  // After the command, which is in parentheses and may hold anything, the 20th field is the start (proc(5), 22 in all).
-  return `${String(pid)} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`.trim()
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
-  }
-}
-
-/** The number of the process that a lock names, where that still runs. */
-async function findHolder(text: string): Promise<number | undefined> {
-  const pid = Number.parseInt(text)
-  return pid > 0 && isAlive(pid) && (await describeProcess(pid)) === text ? pid : undefined
-}
+import { findProcess, nameProcess } from './process-name.ts'
 
 /** Takes away a lock whose process is gone, unless another lab has replaced it in the meantime. */
 async function breakLock(path: string, own: string, stale: string): Promise<void> {
@@ -42,7 +21,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
   const own = `${path}.${String(process.pid)}`
   const file = await open(own, 'w', 0o600)
   try {
-    await file.writeFile(await describeProcess(process.pid))
+    await file.writeFile(await nameProcess(process.pid))
   } finally {
     await file.close()
   }
@@ -55,7 +34,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
         if (errorCode(error) !== 'EEXIST') throw error
       }
       const text = await readFile(path, 'utf8').catch(() => '')
-      const holder = await findHolder(text)
+      const holder = await findProcess(text)
       if (holder !== undefined) {
         throw new LabError(`a lab named "${name}" runs already, as process ${String(holder)}`, {
           hint: 'use it with metalkit lab env, or give this one another --name',

@@ -162,6 +162,42 @@ describe('lab', () => {
     expect(readdirSync(running)).toEqual([])
   })
 
+  test('runs in the background with -d; status and logs know it, stop ends it', { timeout: 60_000 }, async () => {
+    const start = metalkit(['lab', '-d', '--name', 'back', '--port', '0', '--sos-port', '0'])
+    expect(await start.code).toBe(0)
+    expect(start.seen.err).toMatch(
+      /^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\n(.*\n)+.*metalkit lab stop ends it\n$/,
+    )
+    const log = join(state, 'metalkit/lab/logs/back.log')
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+    const again = metalkit(['lab', '-d', '--name', 'back'])
+    expect(await again.code).toBe(10)
+    expect(again.seen.err).toMatch(/a lab named "back" runs already, as process \d+/)
+    const status = metalkit(['lab', 'status'])
+    expect(await status.code).toBe(0)
+    expect(status.seen.out).toMatch(/^NAME +PROCESS +AGE +API +MACHINES\nback +\d+ +\d+s +http:\S+ +0\n$/)
+    const forward = metalkit(['lab', 'forward', '--name', 'back', 'nobody', '22'])
+    expect(await forward.code).toBe(10)
+    expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
+    const logs = metalkit(['lab', 'logs', '--name', 'back'])
+    expect(await logs.code).toBe(0)
+    expect(logs.seen.out).toContain('machines  simulated\n')
+    const stop = metalkit(['lab', 'stop', '--name', 'back'])
+    expect(await stop.code).toBe(0)
+    expect(stop.seen.err).toBe('The lab "back" has ended.\n')
+    const none = metalkit(['lab', 'status'])
+    expect(await none.code).toBe(10)
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test('in the background that cannot start says why', async () => {
+    const lab = metalkit(['lab', '-d', '--name', 'back', '--port', '203.0.113.1:1', '--sos-port', '0'])
+    expect(await lab.code).toBe(10)
+    expect(lab.seen.err).toMatch(/^metalkit: lab: cannot listen on "203\.0\.113\.1:1"/)
+    const logs = metalkit(['lab', 'logs', '--name', 'never'])
+    expect(await logs.code).toBe(10)
+  })
+
   test.each(['--port', '--sos-port'])('a taken %s is an error that names it', async (flag) => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -191,8 +227,11 @@ describe('lab', () => {
 
   test.each([
     [['lab', 'foo'], 'lab does not know "foo"'],
-    [['lab', 'env', '--', 'true'], 'lab does not know "env --"'],
-    [['lab', 'env', 'more'], 'too many arguments'],
+    [['lab', 'env', '--', 'true'], 'lab does not know "env true"'],
+    [['lab', 'env', 'more'], 'lab does not know "env more"'],
+    [['lab', 'forward', 'x'], 'lab forward needs a machine and a port'],
+    [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
+    [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],
   ])('%j is a mistake', async (args, message) => {
     const lab = metalkit(args)
     expect(await lab.code).toBe(2)

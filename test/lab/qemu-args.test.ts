@@ -13,11 +13,11 @@ const spec: MachineSpec = {
   bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
 }
 
-const files = { sercon: '/dev/fd/4', disk: '/state/disks/4eb1.raw' }
+const files = { sercon: '/dev/fd/4', disk: '/state/disks/4eb1.raw', owner: '4711 1234' }
 
 const machine = [
   ['-no-user-config', '-nodefaults', '-display', 'none'],
-  ['-name', `metalkit-${spec.id}`, '-uuid', spec.id],
+  ['-name', `metalkit-${spec.id}@4711.1234`, '-uuid', spec.id],
   ['-chardev', 'socket,id=control,fd=3', '-mon', 'chardev=control,mode=control'],
   ['-smp', '2', '-m', '1024'],
 ].flat()

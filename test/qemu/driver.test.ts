@@ -1,5 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -83,6 +85,21 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     expect(screen.text()).toContain('booted from the dis')
     await driver.discard?.(spec.id)
     expect(readdirSync(diskFolder)).toEqual([])
+  })
+
+  test('has a TCP port on loopback when asked', async () => {
+    // iPXE listens on no TCP port, so that the connection is taken by QEMU and then ends.
+    await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nsleep 60\n' })
+    const driver = await createQemuDriver({ diskFolder, report })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    machine.serial.resume()
+    const port = (await machine.forward?.(22, 0)) ?? 0
+    expect(port).toBeGreaterThan(1023)
+    expect(await machine.forward?.(22, 0)).toBe(port)
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.destroy()
+    await expect(machine.forward?.(23, port)).rejects.toThrow(`cannot listen on "127.0.0.1:${port}"`)
   })
 
   test('goes off by itself when its system says poweroff', async () => {

@@ -13,6 +13,7 @@ import { capacityRoutes } from './capacity-routes.ts'
 import { catalogueRoutes } from './catalogue-routes.ts'
 import { apiPrefix } from './catalogue-view.ts'
 import { detailRoutes } from './detail-routes.ts'
+import { controlRoutes } from './control-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
@@ -70,7 +71,7 @@ export function createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }
   ]
   const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
   const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
-  const control = requireToken(cloud.token, createRouter(faultRoutes(faults)))
+  const control = requireToken(cloud.token, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
   const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)

@@ -38,4 +38,6 @@ export interface MachineDriver {
   powerOn(spec: MachineSpec): Promise<PoweredMachine>
   /** Forgets what a machine that is off has kept, its disk. */
   discard?(id: string): Promise<void>
+  /** Forgets what all machines but these have kept. */
+  keepOnly?(ids: readonly string[]): Promise<void>
 }

@@ -3,7 +3,7 @@ import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec } from './driver.ts'
 
 /** A value inside QEMU's `key=value,key=value`: a comma is written twice, nothing else has a meaning. */
-function escapeValue(text: string): string {
+export function escapeValue(text: string): string {
   return text.replaceAll(',', ',,')
 }
 
@@ -24,17 +24,35 @@ export function pathOfFile(index: number): string {
   return `/dev/fd/${firstFd + index}`
 }
 
-/** A machine's files, as paths. */
+/** What a machine is made of besides what is asked for. */
 export interface QemuFiles {
+  /** Path of the disk. */
   disk: string
+  /** The lab's process, as nameProcess has it. */
+  owner: string
 }
 
+/** The name of a QEMU, by which a later lab knows whose it is. */
+export function markOf(id: string, owner: string): string {
+  return `metalkit-${id}@${owner.replace(' ', '.')}`
+}
+
+/** Reads a mark. */
+export function parseMark(name: string): { id: string; owner: string } | undefined {
+  const [, id, pid, start] = /^metalkit-([0-9a-f-]{36})@(\d+)(?:\.(\d+))?$/.exec(name) ?? []
+  if (id === undefined || pid === undefined) return undefined
+  return { id, owner: start === undefined ? pid : `${pid} ${start}` }
+}
+
+/** The argument that has a disk, up to its path. */
+export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
+
 /** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a disk, a serial line. */
-function commonArgs(spec: MachineSpec, netdev: string): { machine: string[]; devices: string[] } {
+function commonArgs(spec: MachineSpec, owner: string, netdev: string): { machine: string[]; devices: string[] } {
   return {
     machine: [
       ['-no-user-config', '-nodefaults', '-display', 'none'],
-      ['-name', escapeValue(`metalkit-${spec.id}`), '-uuid', spec.id],
+      ['-name', escapeValue(markOf(spec.id, owner)), '-uuid', spec.id],
       ['-chardev', `socket,id=control,fd=${qmpFd}`, '-mon', 'chardev=control,mode=control'],
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),
@@ -48,7 +66,7 @@ function commonArgs(spec: MachineSpec, netdev: string): { machine: string[]; dev
 /** SCSI makes it /dev/sda. A system that frees blocks frees them on this computer too. */
 function diskArgs({ disk }: QemuFiles): string[] {
   return [
-    ['-drive', `if=none,id=d0,format=raw,discard=unmap,file=${escapeValue(disk)}`],
+    ['-drive', diskArgument + escapeValue(disk)],
     ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
   ].flat()
 }
@@ -58,7 +76,7 @@ function diskArgs({ disk }: QemuFiles): string[] {
  * and stdout. `files.sercon` holds `serconPort`.
  */
 export function x86Args(spec: MachineSpec, accelerator: Accelerator, files: QemuFiles & { sercon: string }): string[] {
-  const { machine, devices } = commonArgs(spec, `,bootfile=${escapeValue(spec.bootUrl)}`)
+  const { machine, devices } = commonArgs(spec, files.owner, `,bootfile=${escapeValue(spec.bootUrl)}`)
   return [
     machine,
     ['-machine', 'q35', ...accelerator.args],
@@ -80,7 +98,7 @@ export type Arm64Start = { kernel: string; initrd: string | undefined; commandLi
  * since the next start is the boot script's to decide. It waits for `cont` before it runs.
  */
 export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles): string[] {
-  const { machine, devices } = commonArgs(spec, '')
+  const { machine, devices } = commonArgs(spec, files.owner, '')
   const begin =
     'firmware' in start
       ? ['-bios', start.firmware]

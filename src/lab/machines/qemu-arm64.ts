@@ -5,7 +5,7 @@ import type { Reporter } from '../../io.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { FetchedFiles } from './fetched-files.ts'
 import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
-import { arm64Args, type Arm64Start, pathOfFile } from './qemu-args.ts'
+import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
 import { SerialLine } from './serial-line.ts'
@@ -17,7 +17,7 @@ export const arm64Program = 'qemu-system-aarch64'
 
 /** What such a machine needs of this computer. */
 export interface Arm64Parts {
-  disk: string
+  files: QemuFiles
   /** Path of UEFI firmware; without it nothing boots from the disk. */
   firmware: string | undefined
   hint: string
@@ -62,16 +62,18 @@ class Arm64Machine {
   }
 
   async forward(guestPort: number, hostPort: number): Promise<number> {
-    if (this.#process === undefined) {
+    const known = this.#forwards.get(guestPort) ?? hostPort
+    if (this.#process === undefined && known === 0) {
       throw new LabError('the machine has not started a system yet', { hint: 'try again when it has' })
     }
-    const found = await forwardPort(this.#process.qmp, guestPort, hostPort)
+    // One that is known is tried when QEMU starts.
+    const found = this.#process === undefined ? known : await forwardPort(this.#process.qmp, guestPort, known)
     this.#forwards.set(guestPort, found)
     return found
   }
 
   async #runOnce(signal: AbortSignal): Promise<QemuExit> {
-    const { disk, firmware, hint, report } = this.#parts
+    const { firmware, hint, report } = this.#parts
     const spec = this.#spec
     const print = (text: string) => this.serial.print(text)
     await using files = new FetchedFiles()
@@ -90,7 +92,12 @@ class Arm64Machine {
       if (chosen === undefined) print('No bootable device.\n')
     }
     if (chosen === undefined) return await stay(signal)
-    const command = { program: arm64Program, args: arm64Args(spec, chosen.start, { disk }), fds: chosen.fds, hint }
+    const command = {
+      program: arm64Program,
+      args: arm64Args(spec, chosen.start, this.#parts.files),
+      fds: chosen.fds,
+      hint,
+    }
     const qemu = await startQemu(command, this.serial, report)
     this.#process = qemu
     if (signal.aborted) qemu.kill()

@@ -1,5 +1,5 @@
 // The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { errorCode, LabError } from '../../errors.ts'
@@ -46,4 +46,12 @@ export async function prepareDisk(folder: string, id: string): Promise<string> {
 /** Deletes the disk of a machine; nothing happens where there is none. */
 export async function removeDisk(folder: string, id: string): Promise<void> {
   await rm(diskPath(folder, id), { force: true })
+}
+
+/** Deletes all disks but those of these machines. */
+export async function keepDisks(folder: string, ids: readonly string[]): Promise<void> {
+  const kept = new Set(ids.map((id) => `${id}.raw`))
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (/\.raw(\.new)?$/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true })
+  }
 }

@@ -6,10 +6,11 @@ import { promisify } from 'node:util'
 
 import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
+import { nameProcess } from '../process-name.ts'
 import { type Accelerator, chooseAccelerator } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from './driver.ts'
 import { arm64Program, powerOnArm64 } from './qemu-arm64.ts'
-import { prepareDisk, removeDisk } from './qemu-disk.ts'
+import { keepDisks, prepareDisk, removeDisk } from './qemu-disk.ts'
 import { powerOnX86, x86Program } from './qemu-x86.ts'
 
 const bootRom = 'efi-virtio.rom'
@@ -69,17 +70,20 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   }
   const accelerator = await chooseAccelerator(x86Program, signal)
   signal?.throwIfAborted()
+  const owner = await nameProcess(process.pid)
   return {
     kind: 'qemu',
     accelerator: accelerator.name,
     discard: (id) => removeDisk(diskFolder, id),
+    keepOnly: (ids) => keepDisks(diskFolder, ids),
     async powerOn(spec: MachineSpec) {
       if (spec.arch === 'aarch64') {
         const firmware = await findArm64Firmware()
-        return powerOnArm64(spec, { firmware, disk: await prepareDisk(diskFolder, spec.id), hint: arm64Hint, report })
+        const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
+        return powerOnArm64(spec, { firmware, files, hint: arm64Hint, report })
       }
-      const disk = await prepareDisk(diskFolder, spec.id)
-      return await powerOnX86(spec, { accelerator, disk, hint: x86Hint, report })
+      const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
+      return await powerOnX86(spec, { accelerator, files, hint: x86Hint, report })
     },
   }
 }

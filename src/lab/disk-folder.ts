@@ -1,0 +1,43 @@
+// Where a lab keeps its machines' disks: those of a lab with a name stay for its next start, the others end with the lab.
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { findProcess, nameProcess } from './process-name.ts'
+
+/** The folder that all disks of the labs of a state folder are below. */
+export function allDisks(stateFolder: string): string {
+  return join(stateFolder, 'disks')
+}
+
+/** A process as the name of a folder. */
+function folderNameOf(process: string): string {
+  return `of-${process.replace(' ', '-')}`
+}
+
+/** Deletes the disks of unnamed labs that were killed. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const owner = /^of-(\d+)(?:-(\d+))?$/.exec(name)
+    if (owner === null) continue
+    const isAlive = (await findProcess(owner.slice(1).filter(Boolean).join(' '))) !== undefined
+    if (!isAlive) await rm(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+/** Takes the folder of the lab with this name, or of this process where it has none; disposing it deletes the latter. */
+export async function openDiskFolder(
+  stateFolder: string,
+  labName: string | undefined,
+): Promise<AsyncDisposable & { path: string }> {
+  const folder = allDisks(stateFolder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await sweep(folder)
+  if (labName !== undefined) return { path: join(folder, labName), async [Symbol.asyncDispose]() {} }
+  const path = join(folder, folderNameOf(await nameProcess(process.pid)))
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true })
+    },
+  }
+}
