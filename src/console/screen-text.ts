@@ -1,6 +1,7 @@
 // What a person would read of a terminal's bytes, as text that only ever grows: UTF-8 decoded, escape sequences gone,
 // whatever begins a row anew (carriage return, cursor placed elsewhere) a new line. Works a character at a time where it
 // must, so that it does not matter how the bytes were cut.
+import { isAscii } from 'node:buffer'
 
 /** Between characters of ordinary text, or in an escape sequence (ECMA-48: the names are its own). */
 type State = 'text' | 'escape' | 'control' | 'string' | 'string-escape'
@@ -12,6 +13,8 @@ export interface ScreenText {
 
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const special = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+/** What ordinary text is made of, line ends aside; the common case, told in one look. */
+const unusual = /[^\n\t\u0020-\u007e]/
 /** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
 const longestSequence = 4096
 
@@ -27,6 +30,14 @@ export function createScreenText(): ScreenText {
   let state: State = 'text'
   let length = 0
   let afterReturn = false
+  let withinCharacter = false
+
+  /** The bytes as text; plain ASCII, which nearly all is, without the cost of UTF-8. */
+  function decode(chunk: Buffer): string {
+    if (!withinCharacter && isAscii(chunk)) return chunk.toString('latin1')
+    withinCharacter = (chunk.at(-1) ?? 0) >= 0x80
+    return decoder.decode(chunk, { stream: true })
+  }
 
   /** One character that is no ordinary text. */
   function readCharacter(character: string): string {
@@ -57,12 +68,15 @@ export function createScreenText(): ScreenText {
 
   return {
     push(chunk) {
-      const decoded = decoder.decode(chunk, { stream: true })
+      const decoded = decode(chunk)
       if (decoded === '') return ''
       // \r\n is one end of line, and \r\r\n is, whether or not they come together; so is \r alone.
       const begun = afterReturn ? (/^\r*\n?/.exec(decoded)?.[0].length ?? 0) : 0
       afterReturn = decoded.endsWith('\r')
-      const input = decoded.slice(begun).replace(/\r+\n?/g, '\n')
+      const rest = begun === 0 ? decoded : decoded.slice(begun)
+      const halfway = rest.includes('\r\n') ? rest.replaceAll('\r\n', '\n') : rest
+      const input = halfway.includes('\r') ? halfway.replace(/\r+\n?/g, '\n') : halfway
+      if (state === 'text' && !unusual.test(input)) return input
       let output = ''
       let at = 0
       while (at < input.length) {

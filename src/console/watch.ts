@@ -21,8 +21,8 @@ export interface Watch {
   lastLines(count: number): string[]
 }
 
-/** How much text is kept to match in, in characters; a match that is longer than half of it may be missed. */
-const windowLength = 32_768
+/** How much text is kept to match in, in characters; a longer match may be missed where it comes in pieces. */
+const keptLength = 8192
 /** Bytes looked at together; a longer chunk is cut, so that what is kept never grows with it. */
 const stepBytes = 32_768
 
@@ -114,8 +114,8 @@ export function createWatch({ waitFor, failOn, replies }: WatchRules): Watch {
           sightings.push(sighting)
           over = sighting.kind === 'failed' || (sighting.kind === 'matched' && sighting.last)
         }
-        if (text.length > windowLength) {
-          const cut = text.length - windowLength / 2
+        if (text.length > 2 * keptLength) {
+          const cut = text.length - keptLength
           text = text.slice(cut)
           // One character before the place to search from is kept, so that `^` does not take a cut for the start of a line.
           for (const seeker of seekers) seeker.from = Math.max(1, seeker.from - cut)
