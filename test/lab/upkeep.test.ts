@@ -42,13 +42,13 @@ describe('a termination time', () => {
     const later = await create(lab, { termination_time: inMs(60_000) })
     const locked = await create(lab, { termination_time: inMs(100), locked: true })
     await new Promise((resolve) => setTimeout(resolve, 400))
-    expect((await lab.call('GET', `/devices/${locked.id}`)).json.state).toBe('active')
+    await waitForState(lab, locked.id, 'active')
     await lab.call('PUT', `/devices/${locked.id}`, { locked: false })
     await waitUntil(
       () => lab.call('GET', `/devices/${locked.id}`),
       ({ status }) => status === 404,
     )
-    expect((await lab.call('GET', `/devices/${later.id}`)).json.state).toBe('active')
+    await waitForState(lab, later.id, 'active')
   })
 })
 
