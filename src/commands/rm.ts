@@ -24,6 +24,11 @@ async function find(name: string, options: RmOptions, client: MetalClient, signa
   return await client.listDevices(requireOption('projectId', options.projectId), name, signal)
 }
 
+/** The cloud's clock may be ahead of this computer's: nothing is younger than 0. */
+function ageOf({ created_at: createdAt }: Device): number {
+  return createdAt ? Math.max(0, Date.now() - Date.parse(createdAt)) : 0
+}
+
 /** The machines that are meant: those named, or those metalkit made that are older. */
 async function select(
   ids: readonly string[],
@@ -44,8 +49,6 @@ async function select(
   }
   const { olderThan } = options
   const devices = await client.listDevices(requireOption('projectId', options.projectId), machineTag, signal)
-  // The cloud's clock may be ahead of this computer's: nothing is younger than 0.
-  const ageOf = ({ created_at: createdAt }: Device) => (createdAt ? Math.max(0, Date.now() - Date.parse(createdAt)) : 0)
   return devices.filter((device) => ageOf(device) >= olderThan)
 }
 

@@ -87,7 +87,6 @@ describe('a machine', () => {
       'url-checked',
       'machine-created',
       'state',
-      'event',
       'served',
       'console-attached',
       'console',
@@ -124,11 +123,13 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('ends the run when it powers off', async () => {
-    const { code, io, texts } = startRun(serving())
+  test('ends the run when it powers off, and what the cloud said of it is told to scripts', async () => {
+    const { code, io, texts } = startRun([...serving(), '-json'])
     await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
     io.stdin.push('poweroff\r')
     expect(await code, texts.stderr).toBe(0)
+    const types = eventsOf(texts.stdout).flatMap(({ event, type }) => (event === 'event' ? [type] : []))
+    expect(types).toEqual(expect.arrayContaining(['provisioning.101', 'provisioning.104.01', 'provisioning.110']))
     expect(texts.stderr).toContain('is powered off.')
     expect(await ids()).toEqual([])
   })
