@@ -1,0 +1,41 @@
+// The fenced blocks of a document, and what the comment before one says of it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const project = join(import.meta.dirname, '../..')
+
+/** Every document, by its path in the project. */
+export const documents: readonly string[] = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'THIRD-PARTY.md',
+  ...readdirSync(join(project, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+
+/** The text of a document. */
+export function readDocument(file: string): string {
+  return readFileSync(join(project, file), 'utf8')
+}
+
+/** A fenced block. */
+export interface Block {
+  language: string
+  text: string
+  line: number
+  /** Why it cannot be run: `<!-- not run: why -->` in the line before it. */
+  notRun: string | undefined
+}
+
+/** The fenced blocks of a text, in their order. */
+export function findBlocks(text: string): Block[] {
+  const pattern = /(?:^<!-- not run: ([^\n]+?) -->\n)?^```(\w*)\n(.*?)^```$/gms
+  return [...text.matchAll(pattern)].map(({ 1: notRun, 2: language = '', 3: body = '', index }) => ({
+    language,
+    text: body,
+    line: text.slice(0, index).split('\n').length,
+    notRun,
+  }))
+}
