@@ -8,9 +8,15 @@ export default function setup(): () => void {
   const cache = join(import.meta.dirname, '../../node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, 'metalkit-test-'))
-  execFileSync('npx', ['rolldown', '-c', '--log-level', 'silent', '-d', folder], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    execFileSync('npx', ['rolldown', '-c', '--log-level', 'silent', '-d', folder], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  } catch (error) {
+    remove()
+    throw error
+  }
   process.env['METALKIT_TEST_PROGRAM'] = join(folder, 'metalkit.cjs')
-  return () => rmSync(folder, { recursive: true, force: true })
+  return remove
 }
