@@ -1,6 +1,7 @@
 // Each command line that a document shows is run, in the order of the document.
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { needs } from '../helpers/needs.ts'
 import { findBlocks, readDocument } from './blocks.ts'
 import { startWorld } from './world.ts'
 
@@ -12,7 +13,9 @@ describe.each(here)('%s', (file) => {
   const blocks = findBlocks(readDocument(file))
   const shell = blocks.filter(({ language, notRun }) => language === 'sh' && notRun === undefined)
 
-  test('has command lines, and runs them', async () => {
+  const programs = shell.some(({ text }) => /\bjq\b/.test(text)) ? ['jq'] : []
+
+  test('has command lines, and runs them', { ...needs(...programs), timeout: 90_000 }, async () => {
     expect(shell.length).toBeGreaterThan(0)
     expect(elsewhere.has(file)).toBe(false)
     await using world = await startWorld()
@@ -23,7 +26,7 @@ describe.each(here)('%s', (file) => {
       const { code, output } = await world.run(text)
       expect([`${file}:${line}`, code, code === 0 ? '' : output]).toEqual([`${file}:${line}`, 0, ''])
     }
-  }, 90_000)
+  })
 })
 
 /** Every string in a YAML value. */
