@@ -55,7 +55,7 @@ export class Lifecycle implements AsyncDisposable {
       return this.#enqueue(body, (signal) => this.#reinstall(body, signal))
     }
     if (device.state === 'inactive' || device.state === 'failed') return
-    this.#addEvent(device, 'instance.powered_off', 'Device powered off with the lab')
+    this.tell(device, 'instance.powered_off', 'Device powered off with the lab')
     this.#setState(device, 'inactive')
   }
 
@@ -107,17 +107,12 @@ export class Lifecycle implements AsyncDisposable {
    * active although its system has yet to load.
    */
   connected(device: Device): void {
-    this.#addEvent(device, ...connectedEvent)
+    this.tell(device, ...connectedEvent)
     device.pxeArmed = false
     if (device.state !== 'provisioning' && device.state !== 'reinstalling') return
-    this.#addEvent(device, 'provisioning.110')
+    this.tell(device, 'provisioning.110')
     device.percentage = 100
     this.#setState(device, 'active')
-  }
-
-  /** The machine, or what it runs, has something to say. */
-  tell(device: Device, type: string, text?: string, state?: string): void {
-    this.#addEvent(device, type, text, state)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -163,7 +158,7 @@ export class Lifecycle implements AsyncDisposable {
   async #install(body: Body, signal: AbortSignal): Promise<void> {
     const { device } = body
     for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
-      this.#addEvent(device, type)
+      this.tell(device, type)
       device.percentage = 20 * (index + 1)
       if (type === 'provisioning.102') device.networked = true
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
@@ -181,7 +176,7 @@ export class Lifecycle implements AsyncDisposable {
     await this.#plugIn(body, signal)
     // Off again already: what that did to the state stands.
     if (!body.chassis.isOn) return
-    this.#addEvent(body.device, 'instance.powered_on', 'Device powered on')
+    this.tell(body.device, 'instance.powered_on', 'Device powered on')
     this.#setState(body.device, 'active')
   }
 
@@ -189,7 +184,7 @@ export class Lifecycle implements AsyncDisposable {
     this.#setState(body.device, 'powering_off')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#unplug(body)
-    this.#addEvent(body.device, 'instance.powered_off', 'Device powered off')
+    this.tell(body.device, 'instance.powered_off', 'Device powered off')
     this.#setState(body.device, 'inactive')
   }
 
@@ -223,17 +218,18 @@ export class Lifecycle implements AsyncDisposable {
     if (device.state === 'provisioning' || device.state === 'reinstalling') {
       return this.#fail(device, 'The machine went off before its boot script ran')
     }
-    this.#addEvent(device, 'instance.powered_off', 'Device powered off by its operating system')
+    this.tell(device, 'instance.powered_off', 'Device powered off by its operating system')
     if (device.state !== 'powering_off') this.#setState(device, 'inactive')
   }
 
   #fail(device: Device, why: string): void {
-    this.#addEvent(device, 'instance.failed', why, 'failed')
+    this.tell(device, 'instance.failed', why, 'failed')
     this.#setState(device, 'failed')
     device.failedAt = device.updatedAt
   }
 
-  #addEvent(device: Device, type: string, text?: string, state?: string): void {
+  /** Adds an event to a device's. */
+  tell(device: Device, type: string, text?: string, state?: string): void {
     const event = createEvent(type, text, state)
     device.events.push(event)
     if (device.events.length > mostEvents) device.events.shift()
