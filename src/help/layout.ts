@@ -22,7 +22,7 @@ export const groups: Readonly<Record<string, readonly FlagName[]>> = {
   Console: ['console', 'sos', 'identity', 'knownHosts', 'hostKeyPolicy', 'hostKey', 'log', 'record'],
   'What the console shows': ['waitFor', 'failOn', 'noDefaultFailures', 'on', 'send', 'timeout'],
   'API and output': ['apiKey', 'projectId', 'apiUrl', 'json', 'quiet', 'verbose'],
-  Lab: ['machines', 'fault', 'labPort', 'sosPort'],
+  Lab: ['machines', 'labName', 'pace', 'facilities', 'fault', 'labPort', 'sosPort'],
 }
 
 /** The heading a flag stands under. */
