@@ -5,7 +5,11 @@ import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import type { Device } from './schema.ts'
 
-const retryDelayMs = 3000
+const firstDelayMs = 3000
+/** Each wait is half as long again as the one before, up to this. */
+const longestDelayMs = 15_000
+/** However long they take, so many tries are made where there is any hope. */
+const fewestTries = 3
 /** A machine may be provisioning for long, and cannot be deleted then. */
 const provisioningPatienceMs = 60 * 60_000
 /** Anything else that refuses to go away. */
@@ -100,14 +104,15 @@ export async function deleteUntilGone(
   let why = 'the run was interrupted twice'
   let seen = true
   try {
-    for (;;) {
+    for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, longestDelayMs)) {
       const still = await tryDelete(client, target, forced)
       if (still === undefined) return
       why = still.why
       seen = still.seen
-      if (client.clock.now() - startedMs >= still.patienceMs) break
-      report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying again every ${retryDelayMs / 1000} s`)
-      await client.clock.sleep(retryDelayMs, forced)
+      const isHopeless = still.patienceMs === 0
+      if (isHopeless || (tries >= fewestTries && client.clock.now() - startedMs >= still.patienceMs)) break
+      report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying until it is`)
+      await client.clock.sleep(delayMs, forced)
     }
   } catch (error) {
     if (!forced.aborted) throw error

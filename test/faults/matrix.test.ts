@@ -116,7 +116,7 @@ const table = steps.flatMap((step) =>
         text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
         code: hopeless ? endless : code,
         // Where the create takes long, the machine waits with it: what it printed before the console came is not seen.
-        queuedMs: /slow|429|50/.test(kind) && (step === 'create' || step === 'list') ? 1500 : 30,
+        queuedMs: /slow|429|50/.test(kind) && (step === 'create' || step === 'list') ? 2000 : 250,
       }
     }),
   ),
@@ -143,7 +143,7 @@ beforeAll(async () => {
       ]
       return await playCase(text, image, args, { existing, queuedMs })
     }),
-    16,
+    24,
   )
   for (const result of results) result.catch(() => {})
 })

@@ -41,6 +41,8 @@ const stateIs = (state: string) => async (lab: TestLab) => {
   const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices`)
   return json.devices.some((device: { state: string }) => device.state === state)
 }
+/** A console shows nothing of what was before it: the machine starts when a busy computer has had time to attach. */
+const unhurried = { queuedMs: 1500 }
 const waitForUp = ['-wait-for', 'is up']
 
 const moments: Record<string, Moment> = {
@@ -61,9 +63,10 @@ const moments: Record<string, Moment> = {
   },
   'while the machine is queued': { pace: { queuedMs: 1000 }, isThere: stateIs('queued') },
   'while it is provisioning': { pace: { stepMs: 500 }, isThere: stateIs('provisioning') },
-  'at the console': { isThere: (_, child) => said(child).includes('is up') },
+  'at the console': { pace: unhurried, isThere: (_, child) => said(child).includes('is up') },
   'while it is deleted': {
     faults: 'delete:422-provisioning x1',
+    pace: unhurried,
     args: waitForUp,
     isThere: (_, child) => said(child).includes('cannot be deleted yet'),
     code: 0,
@@ -71,8 +74,7 @@ const moments: Record<string, Moment> = {
 }
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-async function runTo({ faults = '', pace = {}, baseUrl, args = [], isThere }: Moment, lab: TestLab, terminal: boolean) {
-  void pace
+async function runTo({ faults = '', baseUrl, args = [], isThere }: Moment, lab: TestLab, terminal: boolean) {
   lab.faults.set(parseFaults(faults))
   const url = baseUrl?.() ?? image.baseUrl
   const child = startChild(
@@ -143,7 +145,7 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
   test.each(['SIGINT', 'SIGTERM'] as const)(
     '%s while the machine cannot be deleted says what it leaves',
     async (signal) => {
-      await using lab = await startTestLab()
+      await using lab = await startTestLab({ pace: unhurried })
       const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
       using child = await runTo({ isThere: () => true, ...moment }, lab, true)
       process.kill(child.pid(), signal)
@@ -180,7 +182,7 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
 
 describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test('a closed terminal takes the machine with it', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ pace: unhurried })
     using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
     child.process.kill('SIGKILL')
     await waitUntil(

@@ -130,12 +130,19 @@ export async function playCase(
   return { ...ending, wrongs, tookMs }
 }
 
-/** Runs tasks, a few at a time, in their order. @returns a promise for each */
+/** Runs tasks, so many at a time, each begun as soon as there is room. @returns a promise for each */
 export function runPooled<T>(tasks: readonly (() => Promise<T>)[], width: number): Promise<T>[] {
-  const lanes: Promise<unknown>[] = Array.from({ length: width }, () => Promise.resolve())
-  return tasks.map((task, index) => {
-    const result = (lanes[index % width] ?? Promise.resolve()).then(task)
-    lanes[index % width] = result.catch(() => {})
-    return result
+  let running = 0
+  const waiting: (() => void)[] = []
+  return tasks.map(async (task) => {
+    if (running >= width) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running++
+    try {
+      return await task()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
+    }
   })
 }
