@@ -17,6 +17,7 @@ export const groups: Readonly<Record<string, readonly FlagName[]>> = {
     'port',
     'tlsCert',
     'tlsKey',
+    'detach',
   ],
   Machine: ['metro', 'zone', 'machine', 'hostname', 'alwaysPxe', 'device', 'keep', 'ttl', 'idFile', 'olderThan', 'yes'],
   Console: ['console', 'sos', 'identity', 'knownHosts', 'hostKeyPolicy', 'hostKey', 'log', 'record'],

@@ -125,8 +125,8 @@ describe('what completion answers', () => {
     [['-'], ['--quiet', '--verbose', '--help', '--version']],
     [['run', ''], ['equinixmetal']],
     [
-      ['serve', '-'],
-      ['--directory', '--port', '--quiet', '--verbose', '--help'],
+      ['verify', '-'],
+      ['--quiet', '--verbose', '--help'],
     ],
     [
       ['run', 'equinixmetal', '--keep='],

@@ -16,7 +16,7 @@ import { program } from '../helpers/program.ts'
 const names = Object.keys(flags).filter((name): name is FlagName => name in flags)
 const pages = ['', ...commands.map(({ words }) => words)]
 
-test('each flag stands in one group', () => {
+test('each flag stands in one group of src/help/layout.ts', () => {
   const grouped = Object.values(groups).flat()
   expect(grouped.toSorted()).toEqual(names.toSorted())
   expect(groupOf('ttl')).toBe('Machine:')
