@@ -21,13 +21,20 @@ export interface ConsoleAccess extends AccessFinder {
   /** Public keys that the console will take, where that is known. */
   wanted: ReadonlySet<string> | undefined
   rules: WatchRules
+  /** What to do before the user is asked anything: a line that rewrites itself would do so over the question. */
+  asking: { onAsk: () => void }
   captures: readonly Capture[]
 }
 
 type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
 
 /** How hosts are reached with SSH: by the command line, and else as the user's ssh would. */
-export function prepareAccess(options: AccessOptions, context: Context, wanted?: ReadonlySet<string>): AccessFinder {
+export function prepareAccess(
+  options: AccessOptions,
+  context: Context,
+  wanted?: ReadonlySet<string>,
+  onAsk?: () => void,
+): AccessFinder {
   const { env, report } = context
   return createAccessFinder({
     home: env['HOME'] || homedir(),
@@ -38,7 +45,7 @@ export function prepareAccess(options: AccessOptions, context: Context, wanted?:
     pins: options.hostKey ?? [],
     acceptNew: options.hostKeyPolicy === 'accept-new',
     wanted,
-    prompter: createPrompter(context),
+    prompter: createPrompter(context, onAsk),
     report,
   })
 }
@@ -63,9 +70,11 @@ function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
 /** All that can be found out without a machine. @throws UsageError */
 export function prepareConsole(options: ConsoleOptions, context: Context, wanted?: ReadonlySet<string>): ConsoleAccess {
   const { log, record } = options
+  const asking = { onAsk: () => {} }
   const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
   return {
-    ...prepareAccess(options, context, wanted),
+    ...prepareAccess(options, context, wanted, () => asking.onAsk()),
+    asking,
     wanted,
     rules: chooseRules(options, context),
     captures: [

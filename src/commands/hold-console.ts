@@ -60,6 +60,7 @@ export async function holdConsole(
   const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
 
   using progress = new Progress(report)
+  access.asking.onAsk = () => progress.hush()
   using actionsLog = createActionsLog(env, { log: json ? stderr : stdout, fold: !json }, `console of ${id}`)
   const watch = createWatch(rules)
   const watched = rules.waitFor.length + rules.failOn.length + rules.replies.length > 0 || actionsLog !== undefined

@@ -23,8 +23,11 @@ function edit(line: string, typed: string): { line: string; done: boolean } {
   return { line: edited, done: false }
 }
 
-/** A prompter, where there is a terminal to ask at. */
-export function createPrompter(streams: { stdin: Input; stderr: Output; signal: AbortSignal }): Prompter | undefined {
+/** A prompter, where there is a terminal to ask at; `onAsk` is called before each question. */
+export function createPrompter(
+  streams: { stdin: Input; stderr: Output; signal: AbortSignal },
+  onAsk?: () => void,
+): Prompter | undefined {
   const { stdin, stderr, signal } = streams
   if (stdin.isTTY !== true || stderr.isTTY !== true) return undefined
 
@@ -33,8 +36,10 @@ export function createPrompter(streams: { stdin: Input; stderr: Output; signal: 
     const over = new AbortController()
     const decoder = new TextDecoder()
     let line = ''
-    stderr.write(question)
+    // Raw first: what is typed as soon as the question shows must not be seen.
     using _raw = enterRawMode(stdin)
+    onAsk?.()
+    stderr.write(question)
     try {
       return await new Promise<string>((resolve, reject) => {
         const onData = (chunk: Buffer) => {

@@ -29,14 +29,16 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
 
   test('stdin is not read before the line is open, and not any more after', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop', 'echo')
-    const { ending, stdin, screen, abort } = attach(ring, sos, new PassThrough(), {
+    const stdin = new PassThrough()
+    stdin.write('typed early')
+    let waiting = -1
+    const { ending, screen, abort } = attach(ring, sos, stdin, {
       connectTimeoutMs: 10_000,
       clock: createJumpingClock(),
+      onAttached: () => (waiting = stdin.readableLength),
     })
-    stdin.write('typed early')
-    await until(() => sos.connections() === 1)
-    expect(stdin.readableLength).toBe(11)
     await until(() => screen.text().includes('typed early'))
+    expect([sos.connections(), waiting]).toEqual([2, 11])
     abort(new Error('end'))
     await expect(ending).rejects.toThrow('end')
     expect(stdin.isPaused()).toBe(true)
@@ -71,6 +73,18 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     stdin.write('\u0003')
     await until(() => screen.text().includes('interrupted'))
     stdin.write('\r~.')
+    expect(await ending).toEqual({ kind: 'left' })
+  })
+
+  test('a break is a request that sshd reads, and the session goes on', async () => {
+    await using sshd = await startMachine(ring, 'echo ready; cat')
+    const { ending, stdin, screen, log } = attach(ring, sshd, createKeyboard())
+    await until(() => screen.text().includes('ready'))
+    stdin.write('~B')
+    await until(() => log.text().includes('console: break sent'))
+    stdin.write('still here\r')
+    await until(() => screen.text().match(/still here/g)?.length === 2)
+    stdin.write('~.')
     expect(await ending).toEqual({ kind: 'left' })
   })
 

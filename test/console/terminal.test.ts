@@ -116,6 +116,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('still', 'Enter')
     await shows('got still')
     await type('~', '.')
+    await shows('The console was left.')
     await isRestored()
   })
 
@@ -161,6 +162,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('hello', 'Enter')
     await shows('got hello')
     await type('~', '.')
+    await shows('The console was left.')
     await isRestored()
   })
 })

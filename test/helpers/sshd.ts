@@ -107,7 +107,13 @@ export async function startSshd(folder: TestFolder, options: SshdOptions): Promi
   await once(server, 'listening')
   const address = server.address()
   const drop = () => {
-    for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    for (const { pid } of running) {
+      try {
+        if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+      } catch {
+        // It has just ended by itself.
+      }
+    }
   }
   return {
     host: '127.0.0.1',
