@@ -77,8 +77,12 @@ async function makeHostKey(): Promise<string> {
   return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 }
 
+/** ssh2 1.17 loses a leading zero byte, so that one key in 256 is none: such a one is thrown away. */
 async function makeUserKey(): Promise<string> {
-  return ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' }).private
+  for (;;) {
+    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' })
+    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key
+  }
 }
 
 /** A line of known_hosts, for the hosts at every port. Hosts that another lab with this key had stay. */
