@@ -14,7 +14,10 @@ import {
 } from './errors.ts'
 import { groupOf, inGroups, layout, notesOf, widthOf } from './help/layout.ts'
 import { type Context, createReporter, type Io, type Reporter } from './io.ts'
-import { type Flag, type FlagName, flags, normaliseArgs, resolveOptions, type Texts } from './options.ts'
+import { normaliseArgs } from './options/arguments.ts'
+import type { Flag } from './options/flag.ts'
+import { type FlagName, flags } from './options/flags.ts'
+import { resolveOptions, type Texts } from './options/precedence.ts'
 
 const rules =
   'A flag counts before its environment variable, that before metal.yaml, that before the default.\n' +

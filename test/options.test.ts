@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import { UsageError } from '../src/errors.ts'
-import { type Flag, type FlagName, flags, normaliseArgs, requireOption, resolveOptions } from '../src/options.ts'
+import { normaliseArgs } from '../src/options/arguments.ts'
+import type { Flag } from '../src/options/flag.ts'
+import { type FlagName, flags } from '../src/options/flags.ts'
+import { requireOption, resolveOptions } from '../src/options/precedence.ts'
 
 /** A value to type, another for the environment, a third for metal.yaml, what each parses to, and the default. */
 interface Row {

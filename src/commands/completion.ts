@@ -6,7 +6,7 @@ import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
 import { type Context, createReporter } from '../io.ts'
 import { facilities, metros } from '../metal/locations.ts'
-import { resolveOptions } from '../options.ts'
+import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
 
 /** Nobody waits longer for a key press. */

@@ -1,6 +1,5 @@
 import type { Context } from '../io.ts'
-import { MetalClient } from '../metal/client.ts'
-import { requireOption } from '../options.ts'
+import { openClient } from './api.ts'
 import { prepareConsole, sosAddress } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from './index.ts'
@@ -11,14 +10,7 @@ export async function execute(
   options: ConsoleOptions,
   context: Context,
 ): Promise<void> {
-  const token = requireOption('apiKey', options.apiKey)
-  const client = new MetalClient({
-    apiUrl: options.apiUrl,
-    token,
-    env: context.env,
-    report: context.report,
-    clock: context.clock,
-  })
+  const client = openClient(options, context)
   const access = prepareConsole(options, context)
   const device = await client.getDevice(encodeURIComponent(id), context.signal)
   context.report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)

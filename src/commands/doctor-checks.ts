@@ -8,8 +8,9 @@ import { ApiError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
-import { MetalClient } from '../metal/client.ts'
-import { type Address, requireOption } from '../options.ts'
+import { requireOption } from '../options/precedence.ts'
+import type { Address } from '../options/values.ts'
+import { openClient } from './api.ts'
 import { checkConsole, prepareConsole } from './attach.ts'
 import type { DoctorOptions } from './index.ts'
 import { listKnownKeys, requireKnownKey } from './known-keys.ts'
@@ -62,10 +63,7 @@ interface Seen {
 /** What run asks of the API. */
 function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
   const { apiUrl, projectId } = options
-  const clientOf = ({ env, report, clock }: Context) => {
-    const token = requireOption('apiKey', options.apiKey)
-    return new MetalClient({ apiUrl, token, env, report, clock })
-  }
+  const clientOf = (context: Context) => openClient(options, context)
   const needToken = () => {
     if (!seen.tokenWorks) throw new Skip('not looked at: the token does not work')
   }

@@ -1,7 +1,7 @@
 // What the program can do: the commands as help shows them. Pure data, so that --help loads nothing else; a body is
 // imported when its command runs.
 import type { Context } from '../io.ts'
-import type { FlagName, Options } from '../options.ts'
+import type { FlagName, Options } from '../options/flags.ts'
 
 /** A positional argument; the value is undefined where it is optional, has no default and is not given. */
 export interface Argument {

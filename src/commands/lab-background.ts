@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { findRunningLab } from '../lab/running-labs.ts'
-import type { Address } from '../options.ts'
+import type { Address } from '../options/values.ts'
 import type { LabOptions } from './index.ts'
 import { logPathOf, stateFolderOf } from './lab-control.ts'
 

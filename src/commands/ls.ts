@@ -1,7 +1,7 @@
 import type { Context } from '../io.ts'
-import { MetalClient } from '../metal/client.ts'
 import { machineTag } from '../metal/machine.ts'
-import { requireOption } from '../options.ts'
+import { requireOption } from '../options/precedence.ts'
+import { openClient } from './api.ts'
 import { sosAddress, sshLine } from './attach.ts'
 import type { LsOptions } from './index.ts'
 import { formatTable } from './table.ts'
@@ -21,15 +21,8 @@ export function formatAge(ms: number): string {
 
 /** `ls`: the machines that metalkit made and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
-  const token = requireOption('apiKey', options.apiKey)
+  const client = openClient(options, context)
   const projectId = requireOption('projectId', options.projectId)
-  const client = new MetalClient({
-    apiUrl: options.apiUrl,
-    token,
-    env: context.env,
-    report: context.report,
-    clock: context.clock,
-  })
   const devices = await client.listDevices(projectId, machineTag, context.signal)
   const machines = devices.map((device) => ({
     id: device.id,

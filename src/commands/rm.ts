@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import { MetalClient } from '../metal/client.ts'
+import type { MetalClient } from '../metal/client.ts'
 import { deleteUntilGone } from '../metal/delete.ts'
 import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
-import { requireOption } from '../options.ts'
+import { requireOption } from '../options/precedence.ts'
+import { openClient } from './api.ts'
 import type { RmOptions } from './index.ts'
 
 /** Asks on the terminal; anything but yes is no. */
@@ -63,13 +64,7 @@ export async function execute(
   if ((ids.length === 0) === (options.olderThan === undefined)) {
     throw new UsageError('either ids of machines or --older-than is needed', { hint: 'metalkit ls shows the machines' })
   }
-  const client = new MetalClient({
-    apiUrl: options.apiUrl,
-    token: requireOption('apiKey', options.apiKey),
-    env: context.env,
-    report,
-    clock: context.clock,
-  })
+  const client = openClient(options, context)
   const devices = await select(ids, options, client, context)
   if (devices.length === 0) return report.info('No machines.')
   if (options.olderThan !== undefined && !options.yes) {

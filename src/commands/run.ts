@@ -7,12 +7,12 @@ import type { Context } from '../io.ts'
 import { archOfPlan } from '../ipxe/arch.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
-import { MetalClient } from '../metal/client.ts'
 import { facilities, metroOfFacility } from '../metal/locations.ts'
 import { findMachine, rentMachine, reuseMachine } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
-import { requireOption } from '../options.ts'
+import { requireOption } from '../options/precedence.ts'
 import { checkUrls } from '../serve/check-urls.ts'
+import { openClient } from './api.ts'
 import { checkConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
 import { checkIdFile, writeIdFile } from './id-file.ts'
@@ -57,14 +57,13 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
     )
   }
   requireOption('baseUrl', options.baseUrl ?? options.tunnel)
-  const token = requireOption('apiKey', options.apiKey)
+  const client = openClient(options, context)
   const projectId = options.device === undefined ? requireOption('projectId', options.projectId) : ''
   const metro = chooseMetro(options)
   await using tunnel = await openTunnel(options, context)
   const baseUrl = requireOption('baseUrl', options.baseUrl ?? tunnel?.url)
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
-  const client = new MetalClient({ apiUrl: options.apiUrl, token, env: context.env, report, clock: context.clock })
   const existing =
     options.device === undefined ? undefined : await findMachine(client, options.device, options.projectId, signal)
 

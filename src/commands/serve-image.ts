@@ -4,7 +4,7 @@ import { type Image, loadImage } from '../image/image.ts'
 import type { Context } from '../io.ts'
 import type { Arch } from '../ipxe/arch.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
-import type { Address } from '../options.ts'
+import type { Address } from '../options/values.ts'
 import { type Server, startServer } from '../serve/server.ts'
 import { reportServed } from './served.ts'
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { InterruptedError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import { flags } from '../options.ts'
+import { flags } from '../options/flags.ts'
 import { outsideUrls } from '../serve/listen.ts'
 import { startServer } from '../serve/server.ts'
 import { loadTls, type Tls } from '../serve/tls.ts'

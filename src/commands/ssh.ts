@@ -3,7 +3,7 @@ import { connect, type Connection } from '../console/connection.ts'
 import { ConnectError, type FailureReason } from '../console/connect-error.ts'
 import { ConsoleError, type PublishError, type TunnelError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import type { Options } from '../options.ts'
+import type { Options } from '../options/flags.ts'
 import { prepareAccess } from './attach.ts'
 
 const connectTimeoutMs = 30_000

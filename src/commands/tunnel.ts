@@ -1,7 +1,8 @@
 // The public URL that --tunnel asks for, led to the address that -serve listens on.
 import { TunnelError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import type { Address, Options } from '../options.ts'
+import type { Options } from '../options/flags.ts'
+import type { Address } from '../options/values.ts'
 import type { Tunnel } from '../tunnel/ssh-tunnel.ts'
 import { parseTunnel } from '../tunnel/target.ts'
 

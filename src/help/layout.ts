@@ -1,6 +1,7 @@
 // How help reads: flags in groups, lines that fit the window, and the same words for --help and the manual page.
 import type { Help } from 'commander'
-import { type Flag, type FlagName, flags } from '../options.ts'
+import type { Flag } from '../options/flag.ts'
+import { type FlagName, flags } from '../options/flags.ts'
 
 /** The groups of flags, in the order of the help; a flag that is in none stands under Options. */
 export const groups: Readonly<Record<string, readonly FlagName[]>> = {

@@ -1,6 +1,7 @@
 // The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
 import type { Command } from '../commands/index.ts'
-import { type Flag, type FlagName, flags } from '../options.ts'
+import type { Flag } from '../options/flag.ts'
+import { type FlagName, flags } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
 import { groups, notesOf, termOf } from './layout.ts'
 

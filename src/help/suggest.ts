@@ -1,6 +1,7 @@
 // What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
 import type { Argument, Command } from '../commands/index.ts'
-import { type Flag, flags } from '../options.ts'
+import type { Flag } from '../options/flag.ts'
+import { flags } from '../options/flags.ts'
 
 /** Something that can be typed next, and what help says of it. */
 export interface Choice {

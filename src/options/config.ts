@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { errorCode, UsageError } from './errors.ts'
+import { errorCode, UsageError } from '../errors.ts'
 
 const schema = z
   .object({ token: z.string(), 'project-id': z.string() })

@@ -1,0 +1,73 @@
+// Where a value comes from: flag > environment > metal.yaml > default. It is decided here and nowhere else.
+import { UsageError } from '../errors.ts'
+import type { Flag } from './flag.ts'
+import { type FlagName, flags, type Options } from './flags.ts'
+import { Refusal } from './values.ts'
+
+/** What stood on the command line, by flag name in code; of a list all elements. */
+export type Texts = Partial<Record<FlagName, string | readonly string[]>>
+
+/** Where the text of a value came from, as errors name it. */
+type Source = { label: string; text: string }
+
+function find(flag: Flag, given: string | undefined, env: Record<string, string | undefined>): Source | undefined {
+  if (given !== undefined) return { label: `--${flag.name}`, text: given }
+  const variable = flag.env.find((name) => env[name] !== undefined && env[name] !== '')
+  return variable === undefined ? undefined : { label: variable, text: env[variable] ?? '' }
+}
+
+function parseSource(flag: Flag, source: Source): unknown {
+  try {
+    return flag.parse(source.text)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const shown = flag.secret ? '' : ` ${JSON.stringify(source.text)}`
+    throw new UsageError(
+      `${source.label}${shown} ${error.message}`,
+      error.hint === undefined ? {} : { hint: error.hint },
+    )
+  }
+}
+
+/**
+ * The values of the named flags. `given` holds the texts of the command line by flag name in code; the configuration
+ * file is read only when a flag that may stand in it is set nowhere else.
+ * @throws UsageError naming the flag, variable or file whose value is refused
+ */
+export async function resolveOptions<N extends FlagName>(
+  names: readonly N[],
+  given: Texts,
+  env: Record<string, string | undefined>,
+): Promise<Options<N>> {
+  const values: Partial<Record<FlagName, unknown>> = {}
+  for (const name of names) {
+    const flag: Flag = flags[name]
+    const texts = given[name]
+    if (flag.kind === 'list') {
+      const elements = [texts ?? find(flag, undefined, env) ?? []].flat()
+      values[name] = elements.flatMap((one) =>
+        parseSource(flag, typeof one === 'string' ? { label: `--${flag.name}`, text: one } : one),
+      )
+      continue
+    }
+    let source = find(flag, typeof texts === 'string' ? texts : texts?.at(-1), env)
+    if (source === undefined && flag.config !== undefined) {
+      const { readConfig } = await import('./config.ts')
+      const { path, values: config } = await readConfig(env)
+      const text = config[flag.config]
+      if (text !== undefined && text !== '') source = { label: `${flag.config} in ${path}`, text }
+    }
+    if (source === undefined && flag.fallback !== undefined) source = { label: `--${flag.name}`, text: flag.fallback }
+    values[name] = source === undefined ? undefined : parseSource(flag, source)
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop has set every name in names, each by its own flag's parser
+  return values as Options<N>
+}
+
+/** A value that the command cannot do without. @throws UsageError saying all the ways to give it */
+export function requireOption<T>(name: FlagName, given: T | undefined): NonNullable<T> {
+  if (given !== undefined && given !== null && given !== '') return given
+  const flag: Flag = flags[name]
+  const ways = [`--${flag.name}`, ...flag.env, ...(flag.config === undefined ? [] : [`${flag.config} in metal.yaml`])]
+  throw new UsageError(`no ${flag.name} is given`, { hint: `set ${ways.join(' or ')} (${flag.help})` })
+}
