@@ -1,4 +1,5 @@
-import { defineConfig, type Plugin } from 'rolldown'
+import { readFileSync } from 'node:fs'
+import { defineConfig, type Plugin, rolldown } from 'rolldown'
 
 // One CommonJS file for the program's start (CommonJS starts faster than modules do) and a chunk for each command's body.
 // commander is bundled because every start needs it; the other packages are loaded from node_modules when they are used.
@@ -10,11 +11,29 @@ const withoutChildProcess: Plugin = {
   load: (id) => (id === '\0nothing' ? 'export default {}' : null),
 }
 
+const client = 'src/lab/page/client'
+
+// The lab's page, whole in a folder: what browsers get is built apart from what Node runs.
+const labPage: Plugin = {
+  name: 'lab-page',
+  async generateBundle() {
+    const build = await rolldown({ input: `${client}/app.ts`, platform: 'browser', tsconfig: false })
+    const { output } = await build.generate({ format: 'iife', minify: true })
+    await build.close()
+    const css = ['node_modules/@xterm/xterm/css/xterm.css', `${client}/app.css`].map((path) =>
+      readFileSync(path, 'utf8'),
+    )
+    this.emitFile({ type: 'asset', fileName: 'page/app.js', source: output[0].code })
+    this.emitFile({ type: 'asset', fileName: 'page/app.css', source: css.join('\n') })
+    this.emitFile({ type: 'asset', fileName: 'page/index.html', source: readFileSync(`${client}/index.html`, 'utf8') })
+  },
+}
+
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
-  plugins: [withoutChildProcess],
-  external: [/^(ssh-config|ssh2|undici|zod|yaml)(\/|$)/],
+  plugins: [withoutChildProcess, labPage],
+  external: [/^(ssh-config|ssh2|undici|ws|yaml|zod)(\/|$)/],
   transform: { target: 'node20.19' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', cleanDir: true },
 })

@@ -220,9 +220,9 @@ const lab = command({
   arguments: [
     {
       name: 'word',
-      help: 'of a lab that runs: env prints export lines, status tells of it, stop ends it, logs prints what one in the\nbackground has said, forward ID PORT makes a TCP port of a machine one of this computer',
+      help: 'of a lab that runs: env prints export lines, page the link of its page, status tells of it, stop ends it, logs prints what one in the\nbackground has said, forward ID PORT makes a TCP port of a machine one of this computer',
       optional: true,
-      choices: ['env', 'status', 'stop', 'logs', 'forward'],
+      choices: ['env', 'page', 'status', 'stop', 'logs', 'forward'],
     },
     { name: 'argument', help: 'what the word takes', optional: true, variadic: true },
   ],

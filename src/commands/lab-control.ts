@@ -1,4 +1,4 @@
-// What is done with a lab that runs: env, status, stop, logs, forward.
+// What is done with a lab that runs: env, page, status, stop, logs, forward.
 import { createReadStream } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
@@ -47,6 +47,12 @@ async function printEnvironment(request: Request): Promise<void> {
   for (const [name, value] of Object.entries((await requireLab(request)).environment)) {
     request.context.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
   }
+}
+
+/** The token is in the part of the link that browsers keep to themselves. */
+async function printPageLink(request: Request): Promise<void> {
+  const { METAL_API_URL: apiUrl = '', METAL_API_TOKEN: token = '' } = (await requireLab(request)).environment
+  request.context.stdout.write(`${new URL('/', apiUrl).href}#token=${encodeURIComponent(token)}\n`)
 }
 
 /** `2 (1 active, 1 inactive)`, or that the lab does not answer. */
@@ -137,6 +143,7 @@ async function forward(request: Request): Promise<void> {
 /** The words, what they do, and how many more words they take. */
 const verbs: Readonly<Record<string, readonly [run: (request: Request) => Promise<void>, mostWords: number]>> = {
   env: [printEnvironment, 0],
+  page: [printPageLink, 0],
   status: [printStatus, 0],
   stop: [stop, 0],
   logs: [printLogs, 0],

@@ -1,5 +1,7 @@
 // metalkit lab: the local cloud, for as long as a command runs or until a signal.
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { allDisks, openDiskFolder } from '../lab/disk-folder.ts'
@@ -18,6 +20,9 @@ import type { Address } from '../options/values.ts'
 import type { LabOptions } from './index.ts'
 import { howToUse, startInBackground } from './lab-background.ts'
 import { controlLab, stateFolderOf } from './lab-control.ts'
+
+/** The page's files, where the build puts them beside the program. */
+const pageFolder = join(import.meta.dirname, 'page')
 
 const defaultName = 'default'
 
@@ -55,6 +60,7 @@ function describeLab(lab: Lab, note: string): string[] {
     `API       ${lab.apiUrl}`,
     `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
     `machines  ${note}`,
+    `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page prints the link that opens it)`,
   ]
 }
 
@@ -114,6 +120,7 @@ export async function execute(
     faults,
     report,
     cloudFile: kept?.path,
+    pageFolder: existsSync(pageFolder) ? pageFolder : undefined,
   })
   const environment = labEnvironment(lab)
   for (const line of describeLab(lab, note)) {

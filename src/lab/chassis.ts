@@ -1,14 +1,21 @@
 // Where a device's machine sits: on or off, and what stays when it is off: the serial line, and ports that are forwarded.
 import { LabError } from '../errors.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './machines/driver.ts'
+import { ConsoleMemory } from './page/console-memory.ts'
 import { SerialPort } from './serial-port.ts'
 
 /** The power, the serial line and the forwarded ports of one device. */
 export class Chassis {
   readonly port = new SerialPort()
+  /** What the lab's page shows of the line to those who come later. */
+  readonly memory = new ConsoleMemory()
   /** Ports of the machine, with those of this computer. */
   readonly #forwards = new Map<number, number>()
   #machine: PoweredMachine | undefined
+
+  constructor() {
+    this.port.watch((bytes) => this.memory.take(bytes, performance.now()))
+  }
 
   get isOn(): boolean {
     return this.#machine !== undefined

@@ -18,6 +18,7 @@ import { Lifecycle } from './lifecycle.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { quickPace } from './pace.ts'
 import type { Pace } from './pace.ts'
+import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos.ts'
 import { loadLabKeys } from './ssh-keys.ts'
 import { loadCloud } from './saved-cloud.ts'
@@ -63,6 +64,8 @@ export interface LabParts {
   rateLimit?: RateLimit
   /** What is to go wrong from the start. */
   faults?: readonly Fault[] | undefined
+  /** Folder of the page's files; without one there is no page. */
+  pageFolder?: string | undefined
   report: Reporter
 }
 
@@ -123,8 +126,12 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   })
   const faults = new FaultPlan(parts.faults)
   const rateLimit = parts.rateLimit ?? generousLimit
-  const handle = savingChanges(store, createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }))
-  const api: ApiServer = await startApiServer(parts.listen, handle, report)
+  const handle = savingChanges(
+    store,
+    createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit, pageFolder: parts.pageFolder }),
+  )
+  const page = parts.pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
+  const api: ApiServer = await startApiServer(parts.listen, handle, report, page?.upgrade)
   const apiHost = reachableHost(parts.listen.host)
   const originAt = (host: string) => `http://${host.includes(':') ? `[${host}]` : host}:${String(api.port)}`
   origin = originAt(apiHost)
@@ -161,6 +168,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     async [Symbol.asyncDispose]() {
       // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
       upkeep[Symbol.dispose]()
+      page?.[Symbol.dispose]()
       await api[Symbol.asyncDispose]()
       await lifecycle[Symbol.asyncDispose]()
       await sos[Symbol.asyncDispose]()

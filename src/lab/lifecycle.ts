@@ -22,6 +22,11 @@ export class Lifecycle implements AsyncDisposable {
     this.#parts = parts
   }
 
+  /** A device that exists, with where its machine sits. */
+  find(id: string): Pick<Body, 'device' | 'chassis'> | undefined {
+    return this.#bodies.get(id)
+  }
+
   /** The serial line of a device that exists. */
   findPort(id: string): SerialPort | undefined {
     return this.#bodies.get(id)?.chassis.port

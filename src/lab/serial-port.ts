@@ -7,11 +7,20 @@ export class SerialPort {
   #line: Duplex | undefined
   #listener: ((bytes: Buffer) => void) | undefined
   #onHangUp: (() => void) | undefined
+  readonly #watchers = new Set<(bytes: Buffer) => void>()
+
+  /** Whether somebody has the machine's one session. */
+  get isTaken(): boolean {
+    return this.#listener !== undefined
+  }
 
   /** Connects the line of a machine that was switched on; it disconnects itself when the machine goes off. */
   connect(line: Duplex): void {
     this.#line = line
-    line.on('data', (bytes: Buffer) => this.#listener?.(bytes))
+    line.on('data', (bytes: Buffer) => {
+      this.#listener?.(bytes)
+      for (const watcher of this.#watchers) watcher(bytes)
+    })
     line.on('error', () => {})
     line.on('close', () => {
       if (this.#line === line) this.#line = undefined
@@ -35,6 +44,12 @@ export class SerialPort {
         this.#onHangUp = undefined
       },
     }
+  }
+
+  /** Shows what the machine prints to somebody who only looks on, which takes nobody's session. */
+  watch(watcher: (bytes: Buffer) => void): Disposable {
+    this.#watchers.add(watcher)
+    return { [Symbol.dispose]: () => this.#watchers.delete(watcher) }
   }
 
   /** Types into the machine. */

@@ -1,10 +1,10 @@
 // The API as one function from request to answer, made of layers.
-import { createHash, timingSafeEqual } from 'node:crypto'
-
 import type { Cloud } from '../cloud.ts'
 import type { Device } from '../device.ts'
 import type { FaultPlan } from '../faults.ts'
 import type { Lifecycle } from '../lifecycle.ts'
+import { createPageHandler, isPagePath } from '../page/page-routes.ts'
+import { isSameSecret } from '../secret.ts'
 import { accountRoutes } from './account-routes.ts'
 import { unauthorized } from './answer.ts'
 import type { Answer } from './answer.ts'
@@ -27,20 +27,11 @@ import type { Handler } from './request.ts'
 import { createRouter } from './router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
-
-/** Compares in a time that does not depend on where the texts differ. */
-function isSame(given: string, expected: string): boolean {
-  return timingSafeEqual(digest(given), digest(expected))
-}
-
 /** Lets through what carries the token in X-Auth-Token, the one scheme of the specification. */
 function requireToken(token: string, next: Handler<Answer>): Handler<Answer> {
   return (request) => {
     const given = request.headers['x-auth-token']
-    return typeof given === 'string' && isSame(given, token) ? next(request) : unauthorized
+    return typeof given === 'string' && isSameSecret(given, token) ? next(request) : unauthorized
   }
 }
 
@@ -52,12 +43,15 @@ export interface HandlerParts {
   bootUrlOf: (device: Device) => string
   faults: FaultPlan
   rateLimit: RateLimit
+  /** Folder of the page's files, where there is a page. */
+  pageFolder?: string | undefined
 }
 
 /**
  * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
  */
-export function createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }: HandlerParts): Handler<Answer> {
+export function createHandler(parts: HandlerParts): Handler<Answer> {
+  const { cloud, lifecycle, bootUrlOf, faults, rateLimit, pageFolder } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...catalogueRoutes(cloud),
@@ -73,7 +67,9 @@ export function createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit }
   const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud.token, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
   const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf))
+  const page = pageFolder === undefined ? boot : createPageHandler(pageFolder)
   return (request) => {
+    if (isPagePath(request.path)) return page(request)
     if (request.path.startsWith('/lab/')) return control(request)
     if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)
     return api({ ...request, path: request.path.slice(apiPrefix.length) })

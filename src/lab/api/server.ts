@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { errorCode, LabError } from '../../errors.ts'
@@ -91,10 +92,12 @@ export async function startApiServer(
   listen: { host: string; port: number },
   handle: Handler<Answer>,
   report: Reporter,
+  onUpgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): Promise<ApiServer> {
   const server = createServer((message, response) => {
     void respond(message, response, handle, report)
   })
+  if (onUpgrade !== undefined) server.on('upgrade', onUpgrade)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       const where = `${listen.host}:${String(listen.port)}`

@@ -1,0 +1,37 @@
+// What the page shows of devices.
+import { bootScript } from '../boot-script.ts'
+import type { Device } from '../device.ts'
+import type { Fetched, Keyboard, MachineDetail, MachineSummary } from './messages.ts'
+
+const shownEvents = 100
+
+/** A device in the list. */
+export function summarize(device: Device, isOn: boolean): MachineSummary {
+  return {
+    id: device.id,
+    hostname: device.hostname,
+    plan: device.plan.slug,
+    metro: device.metro.code,
+    state: device.state,
+    percentage: device.percentage,
+    createdAt: device.createdAt,
+    isOn,
+  }
+}
+
+/** A device that is looked at. The script is the one of a boot over the network, also where the next boot is from the disk. */
+export function describeDetail(
+  device: Device,
+  bootUrl: string,
+  fetched: readonly Fetched[],
+  keyboard: Keyboard,
+): MachineDetail {
+  const events = device.events.slice(-shownEvents).toReversed()
+  return {
+    id: device.id,
+    events: events.map(({ id, type, body, createdAt }) => ({ id, type, body, createdAt })),
+    fetched: [...fetched],
+    script: bootScript({ ...device, pxeArmed: true }, bootUrl),
+    keyboard,
+  }
+}

@@ -1,0 +1,38 @@
+// What keeps other web pages out: no name but this computer's own leads here, no other page's script gets a connection, and
+// nothing is shown without the token.
+import { isIP } from 'node:net'
+
+/**
+ * Whether a Host header names an address or localhost. A name could be anybody's, made to point here (DNS rebinding); behind a
+ * tunnel the port is another one.
+ */
+export function isOwnHost(host: string | undefined): boolean {
+  if (host === undefined || !URL.canParse(`http://${host}/`)) return false
+  const { hostname, pathname } = new URL(`http://${host}/`)
+  return pathname === '/' && (hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
+}
+
+/** Whether a connection comes from the lab's own page: browsers say whose script asks for it. */
+export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
+  return isOwnHost(host) && origin === `http://${host}`
+}
+
+/** Headers of the page and its parts. xterm.js writes its colours into style elements. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'cache-control': 'no-store',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}

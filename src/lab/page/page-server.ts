@@ -1,0 +1,60 @@
+// The page's websocket.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+
+import { isOwnOrigin } from './guard.ts'
+import type { LabMessage } from './messages.ts'
+import { type PageParts, PageSession } from './page-session.ts'
+
+/** How often a page is told what has changed. */
+const refreshMs = 200
+/** How long a connection may take to say who it is. */
+const helloMs = 5000
+/** The longest message of a page: what is pasted comes in pieces of this. */
+const longestMessage = 64 * 1024
+/** Output that may wait for a page; what is more is lost, as on the serial line. */
+const longestQueue = 1 << 20
+
+/** A server of open pages. Disposing it ends them. */
+export interface PageServer extends Disposable {
+  upgrade: (message: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+/** Takes the connections of pages at /page/live, from the lab's own page only. */
+export function createPageServer(parts: PageParts): PageServer {
+  const server = new WebSocketServer({ noServer: true, maxPayload: longestMessage, perMessageDeflate: false })
+  server.on('connection', (socket) => {
+    const send = (message: LabMessage) => {
+      const isLate = message.type === 'console' && socket.bufferedAmount > longestQueue
+      if (socket.readyState === socket.OPEN && !isLate) socket.send(JSON.stringify(message))
+    }
+    const session = new PageSession(parts, send, () => socket.close(1008, 'denied'))
+    const hello = setTimeout(() => {
+      if (!session.isKnown) socket.terminate()
+    }, helloMs)
+    const timer = setInterval(() => session.refresh(), refreshMs)
+    socket.on('message', (data, isBinary) => {
+      if (isBinary || !Buffer.isBuffer(data)) socket.close(1003)
+      else session.take(data.toString('utf8'))
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      clearTimeout(hello)
+      clearInterval(timer)
+      session[Symbol.dispose]()
+    })
+  })
+  return {
+    upgrade(message, socket, head) {
+      const { origin, host } = message.headers
+      const isPage = message.url === '/page/live' && isOwnOrigin(origin, host)
+      if (isPage) server.handleUpgrade(message, socket, head, (client) => server.emit('connection', client, message))
+      else socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    },
+    [Symbol.dispose]() {
+      for (const client of server.clients) client.terminate()
+      server.close()
+    },
+  }
+}

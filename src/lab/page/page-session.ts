@@ -1,0 +1,135 @@
+// One open page: it looks at the list, at one machine and its console, and types there when nobody else does.
+import { z } from 'zod'
+
+import type { Cloud } from '../cloud.ts'
+import type { Device } from '../device.ts'
+import type { Lifecycle } from '../lifecycle.ts'
+import { isSameSecret } from '../secret.ts'
+import { describeDetail, summarize } from './describe.ts'
+import type { Keyboard, LabMessage } from './messages.ts'
+
+/** What a session shows. */
+export interface PageParts {
+  cloud: Cloud
+  lifecycle: Lifecycle
+  /** URL of what a device's machine asks for. */
+  bootUrlOf: (device: Device) => string
+}
+
+const messageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), token: z.string() }),
+  z.object({ type: z.literal('look'), id: z.string() }),
+  z.object({ type: z.literal('take') }),
+  z.object({ type: z.literal('release') }),
+  z.object({ type: z.literal('keys'), data: z.base64() }),
+])
+
+function parseMessage(text: string): z.infer<typeof messageSchema> | undefined {
+  try {
+    return messageSchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** A page's connection, apart from its wire. Disposing it lets go of the console. */
+export class PageSession implements Disposable {
+  readonly #parts: PageParts
+  readonly #send: (message: LabMessage) => void
+  readonly #deny: () => void
+  #isKnown = false
+  #lookingAt: string | undefined
+  #watch: Disposable | undefined
+  #keyboard: Disposable | undefined
+  /** What was sent last, so that only changes are sent. */
+  readonly #sent = new Map<LabMessage['type'], string>()
+
+  /** `deny` ends the connection of one that does not know the token. */
+  constructor(parts: PageParts, send: (message: LabMessage) => void, deny: () => void) {
+    this.#parts = parts
+    this.#send = send
+    this.#deny = deny
+  }
+
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
+  /** Takes a message of the page. */
+  take(text: string): void {
+    const message = parseMessage(text)
+    if (message?.type === 'hello' && isSameSecret(message.token, this.#parts.cloud.token)) this.#isKnown = true
+    else if (!this.#isKnown || message === undefined) {
+      this.#send({ type: 'denied' })
+      return this.#deny()
+    }
+    if (message.type === 'look') this.#look(message.id)
+    if (message.type === 'take') this.#takeKeyboard()
+    if (message.type === 'release') this.#release()
+    if (message.type === 'keys' && this.#keyboard !== undefined) {
+      this.#body?.chassis.port.type(Buffer.from(message.data, 'base64'))
+    }
+    this.refresh()
+  }
+
+  /** Sends what has changed since the last time. */
+  refresh(): void {
+    if (!this.#isKnown) return
+    const { cloud, lifecycle } = this.#parts
+    const devices = [...cloud.devices.values()].filter(({ id }) => !cloud.vanished.has(id))
+    const machines = devices.map((device) => summarize(device, lifecycle.find(device.id)?.chassis.isOn === true))
+    this.#sendChange({ type: 'machines', machines: machines.toReversed() })
+    const body = this.#body
+    if (body === undefined) return
+    const { device, chassis } = body
+    const bootUrl = this.#parts.bootUrlOf(device)
+    const detail = describeDetail(device, bootUrl, chassis.memory.fetched, this.#describeKeyboard())
+    this.#sendChange({ type: 'detail', detail })
+  }
+
+  [Symbol.dispose](): void {
+    this.#release()
+    this.#watch?.[Symbol.dispose]()
+  }
+
+  get #body() {
+    return this.#lookingAt === undefined ? undefined : this.#parts.lifecycle.find(this.#lookingAt)
+  }
+
+  #describeKeyboard(): Keyboard {
+    if (this.#keyboard !== undefined) return 'yours'
+    return this.#body?.chassis.port.isTaken === true ? 'taken' : 'free'
+  }
+
+  #sendChange(message: LabMessage): void {
+    const text = JSON.stringify(message)
+    if (this.#sent.get(message.type) === text) return
+    this.#sent.set(message.type, text)
+    this.#send(message)
+  }
+
+  #look(id: string): void {
+    this[Symbol.dispose]()
+    this.#watch = undefined
+    this.#lookingAt = id
+    const chassis = this.#body?.chassis
+    if (chassis === undefined) return
+    const show = (bytes: Buffer, isStart: boolean) =>
+      this.#send({ type: 'console', id, data: bytes.toString('base64'), isStart })
+    show(chassis.memory.recent, true)
+    this.#watch = chassis.port.watch((bytes) => show(bytes, false))
+  }
+
+  /** The page then has the machine's one session, as a client of the SOS would. */
+  #takeKeyboard(): void {
+    this.#keyboard ??= this.#body?.chassis.port.attach(
+      () => {},
+      () => this.#release(),
+    )
+  }
+
+  #release(): void {
+    this.#keyboard?.[Symbol.dispose]()
+    this.#keyboard = undefined
+  }
+}

@@ -1,0 +1,11 @@
+// Comparing secrets.
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** Compares in a time that does not depend on where the texts differ. */
+export function isSameSecret(given: string, expected: string): boolean {
+  return timingSafeEqual(digest(given), digest(expected))
+}

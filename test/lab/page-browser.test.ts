@@ -1,0 +1,132 @@
+// The lab's page in a real browser: a machine is created by the API, watched, typed to, and switched off.
+import { dirname, join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { program } from '../helpers/program.ts'
+import { findProgram, needs } from '../helpers/needs.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import type { TestLab } from '../helpers/lab.ts'
+import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+
+const pageFolder = join(dirname(program), 'page')
+const quiet = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+async function shows(page: Page, selector: string, expected: string): Promise<void> {
+  await expect.poll(() => page.textContent(selector), { timeout: 15_000 }).toContain(expected)
+}
+
+/** Of a colour as browsers write it, `rgb(1, 2, 3)`. */
+function brightness(color: string): number {
+  return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number))
+}
+
+describe('the page in Chromium', { ...needs('chromium'), timeout: 60_000 }, () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: findProgram('chromium') ?? '', args: ['--no-sandbox', ...quiet] })
+  })
+  afterAll(() => browser.close())
+
+  /** Opens the page with a token; `complaints` are what the browser had to say, a breach of the policy among it. */
+  async function open(lab: TestLab, token: string, options: Parameters<Browser['newPage']>[0] = {}) {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options })
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(message.text()))
+    page.on('pageerror', (error) => complaints.push(error.message))
+    await page.goto(`${new URL('/', lab.apiUrl).href}#token=${token}`)
+    return { page, complaints, [Symbol.asyncDispose]: () => page.close() }
+  }
+
+  test('shows a machine boot, takes keys for its console, and switches it off and on', async () => {
+    await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+    files.files['x'] = bootScriptFor(files.url)
+    await using lab = await startTestLab({ pageFolder })
+    await using opened = await open(lab, lab.token)
+    const { page, complaints } = opened
+    await shows(page, '#none', 'None yet')
+    expect(page.url()).not.toContain(lab.token)
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
+    await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, ipxe_script_url: `${files.url}/x` })
+    await shows(page, '#state', 'active')
+    await shows(page, '#events', 'Device phoned home and is ready to go')
+    await shows(page, '#fetched', `${files.url}/i`)
+    await shows(page, '#script', 'chain --autofree')
+    await shows(page, '.xterm-rows', 'machine is up')
+    // By keyboard alone: the button, the console, and out of it again.
+    await page.focus('#hand')
+    await page.keyboard.press('Enter')
+    await shows(page, '#keyboard', 'yours')
+    await page.keyboard.type('uname -a\n')
+    await shows(page, '.xterm-rows', 'Linux web1')
+    await page.keyboard.press('F6')
+    expect(await page.evaluate('document.activeElement.id')).toBe('hand')
+    await page.click('[data-action=power_off]')
+    await shows(page, '#state', 'inactive')
+    expect(await page.isDisabled('[data-action=power_off]')).toBe(true)
+    await page.click('[data-action=power_on]')
+    await shows(page, '#state', 'active')
+    await page.click('[data-action=delete]')
+    await shows(page, '#status', '0 machines')
+    expect(complaints).toEqual([])
+  })
+
+  test('asks for the token where it has none or a wrong one', async () => {
+    await using lab = await startTestLab({ pageFolder })
+    await using opened = await open(lab, 'wrong')
+    const { page } = opened
+    await page.waitForSelector('#login:not([hidden])')
+    expect(await page.isHidden('#lab')).toBe(true)
+    await page.fill('#token', lab.token)
+    await page.keyboard.press('Enter')
+    await shows(page, '#status', '0 machines')
+  })
+
+  test.each(['light', 'dark'] as const)('fits a phone, and is readable in the %s', async (colorScheme) => {
+    await using lab = await startTestLab({ pageFolder })
+    const hostname = `a-rather-long-host-name.${'x'.repeat(60)}.example.com`
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname }
+    await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
+    await using opened = await open(lab, lab.token, { viewport: { width: 360, height: 740 }, colorScheme })
+    const { page } = opened
+    await shows(page, '.xterm-rows', 'iPXE>')
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+    const [ground, ink] = await page.evaluate<[string, string]>(
+      'const { backgroundColor, color } = getComputedStyle(document.body); [backgroundColor, color]',
+    )
+    const difference = brightness(ground) - brightness(ink)
+    expect(colorScheme === 'light' ? difference : -difference).toBeGreaterThan(150)
+  })
+
+  test('of another site gets nothing: neither the page, nor the API, nor the connection', async () => {
+    await using lab = await startTestLab({ pageFolder })
+    await using evil = await serveFiles({ '': 'evil' })
+    const page = await browser.newPage()
+    // Another origin on this computer; the token is known, which is the worst case.
+    await page.goto(`${evil.url}/`)
+    const { host, origin } = new URL(lab.apiUrl)
+    const tried = await page.evaluate(`(async () => {
+      const read = (url, options) => fetch(url, options).then((response) => response.text()).catch(() => 'refused')
+      const headers = { 'x-auth-token': ${JSON.stringify(lab.token)} }
+      const connect = () => new Promise((resolve) => {
+        const socket = new WebSocket('ws://${host}/page/live')
+        socket.onopen = () => resolve('open')
+        socket.onerror = () => resolve('refused')
+      })
+      const frame = document.createElement('iframe')
+      frame.src = '${origin}/'
+      document.body.append(frame)
+      await new Promise((resolve) => (frame.onload = resolve))
+      return [await read('${origin}/'), await read('${lab.apiUrl}/user', { headers }), await connect(), frame.contentDocument === null]
+    })()`)
+    expect(tried).toEqual(['refused', 'refused', 'refused', true])
+    await page.close()
+  })
+})
