@@ -88,7 +88,8 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('Enter', `stty -g > ${ring.folder.path}/after; echo back`, 'Enter')
     await shows(/^back$/m)
     const read = (name: string) => readFileSync(join(ring.folder.path, name), 'utf8')
-    expect(read('after')).toBe(read('before'))
+    // The screen may show the command's own words before the shell has run it.
+    await expect.poll(() => read('after'), { timeout: 10_000 }).toBe(read('before'))
   }
   test('typing, size, Ctrl-C for the machine, help, and ~.', async () => {
     await start()

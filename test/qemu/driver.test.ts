@@ -74,7 +74,8 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
       await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
       machine.serial.resume()
       // The second time it asks for the script it has been reset, so that the sector is written.
-      await expect.poll(() => server.asked, { timeout: 30_000 }).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
+      const first = () => server.asked.slice(0, 3)
+      await expect.poll(first, { timeout: 30_000 }).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
     }
     expect(statSync(join(diskFolder, `${spec.id}.raw`))).toMatchObject({ size: 8 * 1024 ** 3, mode: 0o100600 })
     expect(statSync(join(diskFolder, `${spec.id}.raw`)).blocks).toBeLessThan(1000)
