@@ -202,6 +202,7 @@ const rm = command({
 const labFlags = [
   'detach',
   'machines',
+  'firmware',
   'labName',
   'pace',
   'facilities',

@@ -25,6 +25,7 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
     '--detach=false',
     `--name=${name}`,
     `--machines=${options.machines}`,
+    `--firmware=${options.firmware}`,
     `--pace=${options.pace}`,
     `--facilities=${options.facilities}`,
     `--fault=${options.fault}`,

@@ -28,13 +28,13 @@ const defaultName = 'default'
 
 /** The kind of machines asked for, and what people are told of it. */
 async function chooseDriver(
-  kind: LabOptions['machines'],
+  { machines: kind, firmware }: LabOptions,
   diskFolder: string,
   { report, signal }: Context,
 ): Promise<{ driver: MachineDriver; note: string }> {
   if (kind !== 'simulated') {
     try {
-      const driver = await createQemuDriver({ diskFolder, report, signal })
+      const driver = await createQemuDriver({ diskFolder, firmware, report, signal })
       const note = driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow'
       return { driver, note }
     } catch (error) {
@@ -106,7 +106,7 @@ export async function execute(
   warnOfNeighbours('SOS', sosListen, context)
   await endOrphans(allDisks(stateFolder), report)
   await using disks = await openDiskFolder(stateFolder, name)
-  const { driver, note } = await chooseDriver(options.machines, disks.path, context)
+  const { driver, note } = await chooseDriver(options, disks.path, context)
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
   const pace = options.pace === 'real' ? realPace : quickPace
   const { facilities } = options

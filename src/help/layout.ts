@@ -18,13 +18,12 @@ export const groups: Readonly<Record<string, readonly FlagName[]>> = {
     'port',
     'tlsCert',
     'tlsKey',
-    'detach',
   ],
   Machine: ['metro', 'zone', 'machine', 'hostname', 'alwaysPxe', 'device', 'keep', 'ttl', 'idFile', 'olderThan', 'yes'],
   Console: ['console', 'sos', 'identity', 'knownHosts', 'hostKeyPolicy', 'hostKey', 'log', 'record'],
   'What the console shows': ['waitFor', 'failOn', 'noDefaultFailures', 'on', 'send', 'timeout'],
   'API and output': ['apiKey', 'projectId', 'apiUrl', 'json', 'quiet', 'verbose'],
-  Lab: ['machines', 'labName', 'pace', 'facilities', 'fault', 'labPort', 'sosPort'],
+  Lab: ['detach', 'machines', 'firmware', 'labName', 'pace', 'facilities', 'fault', 'labPort', 'sosPort'],
 }
 
 /** The heading a flag stands under. */

@@ -237,6 +237,17 @@ export const flags = {
     },
     oneOf('auto', 'qemu', 'simulated'),
   ),
+  firmware: value(
+    {
+      name: 'firmware',
+      placeholder: 'kind',
+      choices: ['bios', 'uefi'],
+      env: ['METAL_LAB_FIRMWARE'],
+      fallback: 'bios',
+      help: "what QEMU's x86_64 machines start with: bios or uefi",
+    },
+    oneOf('bios', 'uefi'),
+  ),
   fault: value(
     {
       name: 'fault',

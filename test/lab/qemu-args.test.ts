@@ -13,7 +13,8 @@ const spec: MachineSpec = {
   bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
 }
 
-const files = { sercon: '/dev/fd/4', disk: '/state/disks/4eb1.raw', owner: '4711 1234' }
+const sercon = { sercon: '/dev/fd/4' }
+const files = { disk: '/state/disks/4eb1.raw', owner: '4711 1234' }
 
 const machine = [
   ['-no-user-config', '-nodefaults', '-display', 'none'],
@@ -27,7 +28,7 @@ const disk = [
 ].flat()
 
 test('an x86_64 machine is this command line', () => {
-  expect(x86Args(spec, tcg, files)).toEqual(
+  expect(x86Args(spec, tcg, files, sercon)).toEqual(
     [
       machine,
       ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
@@ -63,8 +64,24 @@ test.each([
   )
 })
 
+test('UEFI takes the place of what the BIOS needs', () => {
+  const bios = x86Args(spec, tcg, files, sercon)
+  const uefi = x86Args(spec, tcg, files, { code: '/c,1.fd', variables: '/v.fd' })
+  expect(uefi.slice(0, bios.length - 2)).toEqual(bios.slice(0, -2))
+  expect(uefi.slice(bios.length - 2)).toEqual([
+    '-drive',
+    'if=pflash,format=raw,readonly=on,file=/c,,1.fd',
+    '-drive',
+    'if=pflash,format=raw,snapshot=on,file=/v.fd',
+    '-fw_cfg',
+    'name=opt/org.tianocore/IPv4PXESupport,string=n',
+    '-fw_cfg',
+    'name=opt/org.tianocore/IPv6PXESupport,string=n',
+  ])
+})
+
 test('KVM comes with the processor of the host', () => {
-  const args = x86Args(spec, kvm, files)
+  const args = x86Args(spec, kvm, files, sercon)
   expect(args.slice(args.indexOf('-accel'), args.indexOf('-netdev'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
 })
 
@@ -86,7 +103,7 @@ test.each([
   ['-a --monitor stdio', 'http://h/%2c"\'$(id)`id`;#'],
   ['a\nb', 'http://h/é\\,smb=/'],
 ])('host name %j and boot URL %j stay values', (hostname, bootUrl) => {
-  const args = x86Args({ ...spec, hostname, bootUrl }, tcg, files)
-  expect(args).toHaveLength(x86Args(spec, tcg, files).length)
+  const args = x86Args({ ...spec, hostname, bootUrl }, tcg, files, sercon)
+  expect(args).toHaveLength(x86Args(spec, tcg, files, sercon).length)
   expect(readOptions(args[args.indexOf('-netdev') + 1] ?? '')).toEqual({ id: 'n0', hostname, bootfile: bootUrl })
 })

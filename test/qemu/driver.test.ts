@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +34,13 @@ function isRunning(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** Skips where there is no UEFI firmware, but not in CI. */
+function needsOvmf(): { skip: boolean; timeout: number } {
+  const there = existsSync('/usr/share/OVMF/OVMF_CODE_4M.fd')
+  if (!there) process.stderr.write('skipped: ovmf not installed\n')
+  return { skip: !there && process.env['CI'] !== 'true', timeout: 120_000 }
 }
 
 describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, () => {
@@ -86,6 +93,16 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     expect(screen.text()).toContain('booted from the dis')
     await driver.discard?.(spec.id)
     expect(readdirSync(diskFolder)).toEqual([])
+  })
+
+  test('with UEFI runs the script by iPXE too, and goes on to the disk when it says exit', needsOvmf(), async () => {
+    const path = '/x.ipxe'
+    await using server = await startBootServer({ [path]: '#!ipxe\necho script for ${hostname} on ${platform}\nexit\n' })
+    const driver = await createQemuDriver({ diskFolder, firmware: 'uefi', report })
+    await using machine = await driver.powerOn({ ...spec, memoryMib: 512, bootUrl: server.url + path })
+    const screen = watch(machine.serial)
+    await screen.shows('script for web1 on efi')
+    await screen.shows('UEFI QEMU QEMU HARDDISK')
   })
 
   test('has a TCP port on loopback when asked', async () => {

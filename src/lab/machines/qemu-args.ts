@@ -71,11 +71,35 @@ function diskArgs({ disk }: QemuFiles): string[] {
   ].flat()
 }
 
+/** What an x86_64 machine starts with: SeaBIOS and a file that holds `serconPort`, or UEFI's code and empty variables. */
+export type X86Firmware = { sercon: string } | Uefi
+
+/** The two files of UEFI firmware, as paths. */
+export interface Uefi {
+  code: string
+  variables: string
+}
+
+function firmwareArgs(firmware: X86Firmware): string[] {
+  if ('sercon' in firmware) return ['-fw_cfg', `name=etc/sercon-port,file=${escapeValue(firmware.sercon)}`]
+  // What it writes to its variables goes nowhere. Its own network boot, after iPXE's, would only take time.
+  return [
+    ['-drive', `if=pflash,format=raw,readonly=on,file=${escapeValue(firmware.code)}`],
+    ['-drive', `if=pflash,format=raw,snapshot=on,file=${escapeValue(firmware.variables)}`],
+    ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n'],
+    ['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'],
+  ].flat()
+}
+
 /**
- * The arguments for an x86_64 machine with a BIOS. Its second serial port (ttyS1, as on the rented servers) is the process's stdin
- * and stdout. `files.sercon` holds `serconPort`.
+ * The arguments for an x86_64 machine. Its second serial port (ttyS1, as on the rented servers) is the process's stdin and stdout.
  */
-export function x86Args(spec: MachineSpec, accelerator: Accelerator, files: QemuFiles & { sercon: string }): string[] {
+export function x86Args(
+  spec: MachineSpec,
+  accelerator: Accelerator,
+  files: QemuFiles,
+  firmware: X86Firmware,
+): string[] {
   const { machine, devices } = commonArgs(spec, files.owner, `,bootfile=${escapeValue(spec.bootUrl)}`)
   return [
     machine,
@@ -86,7 +110,7 @@ export function x86Args(spec: MachineSpec, accelerator: Accelerator, files: Qemu
     ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},bootindex=0`],
     diskArgs(files),
     ['-serial', 'null', '-serial', 'chardev:sos'],
-    ['-fw_cfg', `name=etc/sercon-port,file=${escapeValue(files.sercon)}`],
+    firmwareArgs(firmware),
   ].flat()
 }
 

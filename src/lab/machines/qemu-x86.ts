@@ -1,10 +1,10 @@
-// An x86_64 machine of QEMU: BIOS, the iPXE of its network card, and what that boots.
+// An x86_64 machine of QEMU: BIOS or UEFI, the iPXE of its network card, and what that boots.
 import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec, PoweredMachine } from './driver.ts'
 import { openNameless } from './nameless-file.ts'
-import { maxBootUrlBytes, pathOfFile, type QemuFiles, serconPort, x86Args } from './qemu-args.ts'
+import { maxBootUrlBytes, pathOfFile, type QemuFiles, serconPort, type Uefi, x86Args } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { lossOf, startQemu } from './qemu-process.ts'
 import { SerialLine } from './serial-line.ts'
@@ -15,9 +15,9 @@ export const x86Program = 'qemu-system-x86_64'
 /** Switches one on. @throws LabError where it cannot be */
 export async function powerOnX86(
   spec: MachineSpec,
-  parts: { accelerator: Accelerator; files: QemuFiles; hint: string; report: Reporter },
+  parts: { accelerator: Accelerator; files: QemuFiles; uefi: Uefi | undefined; hint: string; report: Reporter },
 ): Promise<PoweredMachine> {
-  const { accelerator, files, hint, report } = parts
+  const { accelerator, files, uefi, hint, report } = parts
   if (Buffer.byteLength(spec.bootUrl) > maxBootUrlBytes) {
     throw new LabError(
       `boot URL ${JSON.stringify(spec.bootUrl)} is longer than the ${maxBootUrlBytes} bytes DHCP carries`,
@@ -26,7 +26,7 @@ export async function powerOnX86(
   const serial = new SerialLine()
   await using sercon = await openNameless()
   await sercon.writeFile(serconPort)
-  const args = x86Args(spec, accelerator, { ...files, sercon: pathOfFile(0) })
+  const args = x86Args(spec, accelerator, files, uefi ?? { sercon: pathOfFile(0) })
   const qemu = await startQemu({ program: x86Program, args, fds: [sercon.fd], hint }, serial, report)
   const off = qemu.exit.then((exit) => {
     serial.hangUp()

@@ -11,6 +11,7 @@ import { type Accelerator, chooseAccelerator } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from './driver.ts'
 import { arm64Program, powerOnArm64 } from './qemu-arm64.ts'
 import { keepDisks, prepareDisk, removeDisk } from './qemu-disk.ts'
+import type { Uefi } from './qemu-args.ts'
 import { powerOnX86, x86Program } from './qemu-x86.ts'
 
 const bootRom = 'efi-virtio.rom'
@@ -23,6 +24,25 @@ const arm64Firmwares = [
   '/usr/share/edk2/aarch64/QEMU_EFI.fd',
   '/usr/share/edk2-armvirt/aarch64/QEMU_EFI.fd',
 ]
+
+/** UEFI for x86_64, where distributions put its code and its variables, and under QEMU's own names. */
+const x86Firmwares = [
+  ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
+  ['/usr/share/edk2/ovmf/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_VARS.fd'],
+  ['/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2/x64/OVMF_VARS.4m.fd'],
+] as const
+
+/** @throws LabError where there is none */
+function findUefi(folders: readonly string[]): Uefi {
+  const own = folders.map((folder) => [join(folder, 'edk2-x86_64-code.fd'), join(folder, 'edk2-i386-vars.fd')] as const)
+  const found = [...x86Firmwares, ...own].find((paths) => paths.every((path) => existsSync(path)))
+  if (found === undefined) {
+    throw new LabError('UEFI firmware for QEMU is not installed', {
+      hint: 'install it (on Debian: apt-get install ovmf) or leave --firmware out',
+    })
+  }
+  return { code: found[0], variables: found[1] }
+}
 
 /** The folders in which a QEMU looks for its firmware. @throws LabError where it is missing */
 async function findFolders(program: string, hint: string, signal?: AbortSignal): Promise<string[]> {
@@ -52,6 +72,8 @@ export interface QemuDriver extends MachineDriver {
 /** What a driver needs. Disks are kept in diskFolder, which is made where it is missing. */
 export interface QemuDriverOptions {
   diskFolder: string
+  /** What x86_64 machines start with; BIOS where it is absent. */
+  firmware?: 'bios' | 'uefi'
   report: Reporter
   signal?: AbortSignal
 }
@@ -68,6 +90,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
       hint: x86Hint,
     })
   }
+  const uefi = options.firmware === 'uefi' ? findUefi(folders) : undefined
   const accelerator = await chooseAccelerator(x86Program, signal)
   signal?.throwIfAborted()
   const owner = await nameProcess(process.pid)
@@ -83,7 +106,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
         return powerOnArm64(spec, { firmware, files, hint: arm64Hint, report })
       }
       const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
-      return await powerOnX86(spec, { accelerator, files, hint: x86Hint, report })
+      return await powerOnX86(spec, { accelerator, files, uefi, hint: x86Hint, report })
     },
   }
 }
