@@ -58,14 +58,18 @@ async function startBoth(folder: TestFolder, hostKey: TestKey, userKey: TestKey,
   }
 }
 
-/** Reads a program's output to its end. */
-async function drainAll(child: ChildProcess): Promise<Record<string, number>> {
+/** Reads a program's output to its end, or until that many bytes have come. */
+async function drainAll(child: ChildProcess, enough = Infinity): Promise<Record<string, number>> {
   const startMs = performance.now()
   let [bytes, cpu, memory] = [0, 0, 0]
-  let firstMs = Number.NaN
+  let [firstMs, lastMs] = [Number.NaN, Number.NaN]
   child.stdout?.on('data', (chunk: Buffer) => {
     if (bytes === 0) firstMs = performance.now()
     bytes += chunk.length
+    if (bytes >= enough && Number.isNaN(lastMs)) {
+      lastMs = performance.now()
+      void stop(child)
+    }
   })
   const look = setInterval(() => {
     const { pid } = child
@@ -79,7 +83,7 @@ async function drainAll(child: ChildProcess): Promise<Record<string, number>> {
   }, 10)
   await once(child, 'close')
   clearInterval(look)
-  const seconds = (performance.now() - firstMs) / 1000
+  const seconds = ((Number.isNaN(lastMs) ? performance.now() : lastMs) - firstMs) / 1000
   return { rate: bytes / 1e6 / seconds, cpu, memory, connect: firstMs - startMs }
 }
 
@@ -116,6 +120,7 @@ export async function bench({ rounds = 5, parts }: BenchOptions): Promise<void> 
     await using both = await startBoth(folder, hostKey, userKey, flood)
     const contenders: Contender[] = [
       { name: 'ssh', run: () => drainAll(both.ssh()) },
+      { name: 'metalkit', run: () => drainAll(both.metalkit('--no-default-failures'), floodBytes) },
       { name: 'metalkit --wait-for at the end', run: () => drainAll(both.metalkit('--wait-for', 'THE-END')) },
     ]
     const columns = [
