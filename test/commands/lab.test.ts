@@ -42,7 +42,8 @@ function watch(child: ReturnType<typeof spawn>) {
 const listener = [
   'sh',
   '-c',
-  'trap "echo got INT" INT; trap "echo got TERM" TERM; trap "echo got HUP" HUP; echo ready $$; sleep 30 & wait; sleep 0.5; kill $!; exit 7',
+  // It looks again and again instead of waiting once: a signal could come just before the wait.
+  'for s in INT TERM HUP; do trap "echo got $s; got=1" $s; done; echo ready $$; while [ -z "$got" ]; do sleep 0.1; done; sleep 0.5; exit 7',
 ]
 
 describe('lab -- COMMAND', () => {
