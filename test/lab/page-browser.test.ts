@@ -96,7 +96,8 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 60_000 }, () =
     await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
     await using opened = await open(lab, lab.token, { viewport: { width: 360, height: 740 }, colorScheme })
     const { page } = opened
-    await shows(page, '.xterm-rows', 'iPXE>')
+    await shows(page, '#state', 'active')
+    await page.waitForSelector('.xterm-rows', { state: 'attached' })
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
     const [ground, ink] = await page.evaluate<[string, string]>(
       'const { backgroundColor, color } = getComputedStyle(document.body); [backgroundColor, color]',
