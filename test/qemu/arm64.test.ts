@@ -36,7 +36,8 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
     const bootUrl = `${server.url.replace('127.0.0.1', '10.0.2.2')}/x.ipxe`
     await using machine = await driver.powerOn({ ...spec, bootUrl })
     const screen = watch(machine.serial)
-    await expect.poll(() => server.asked, { timeout: 20_000 }).toEqual(['/x.ipxe', '/k', '/x.ipxe', '/k'])
+    // It resets again and again until the other program is there: only how its rounds begin is certain.
+    await expect.poll(() => server.asked.slice(0, 4), { timeout: 20_000 }).toEqual(['/x.ipxe', '/k', '/x.ipxe', '/k'])
     expect(screen.text()).toContain('the script of arm1 runs\r\n/k... ok\r\n')
     server.scripts['/k'] = arm64PoweroffProgram
     expect(await machine.off).toEqual({ reason: 'poweroff' })
