@@ -23,6 +23,19 @@ async function shows(page: Page, selector: string, expected: string): Promise<vo
   await expect.poll(() => page.textContent(selector), { timeout: 15_000 }).toContain(expected)
 }
 
+/** Waits until the console's last line is on the screen, whole: iPXE's prompt. */
+async function showsNewest(page: Page): Promise<void> {
+  const prompt = page.locator('.xterm-rows > div', { hasText: 'iPXE>' })
+  // Only the console is scrolled to: scrolling to the line would put right what is to be seen.
+  await page.locator('#terminal').scrollIntoViewIfNeeded({ timeout: 15_000 })
+  await prompt.waitFor({ state: 'attached', timeout: 15_000 })
+  const isWhole = async () => {
+    const [row, box] = [await prompt.boundingBox(), await page.locator('#terminal').boundingBox()]
+    return row !== null && box !== null && row.y >= box.y && row.y + row.height <= box.y + box.height
+  }
+  await expect.poll(isWhole, { timeout: 15_000 }).toBe(true)
+}
+
 /** Of a colour as browsers write it, `rgb(1, 2, 3)`. */
 function brightness(color: string): number {
   return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number))
@@ -60,7 +73,12 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 60_000 }, () =
     await shows(page, '#fetched', `${files.url}/i`)
     await shows(page, '#script', 'chain --autofree')
     await shows(page, '.xterm-rows', 'machine is up')
-    // By keyboard alone: the button, the console, and out of it again.
+    // By keyboard alone: through the console, into it, and out of it again.
+    await page.focus('#hand')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.className')).toContain('xterm')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.id')).toBe('script')
     await page.focus('#hand')
     await page.keyboard.press('Enter')
     await shows(page, '#keyboard', 'yours')
@@ -97,7 +115,12 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 60_000 }, () =
     await using opened = await open(lab, lab.token, { viewport: { width: 360, height: 740 }, colorScheme })
     const { page } = opened
     await shows(page, '#state', 'active')
-    await page.waitForSelector('.xterm-rows', { state: 'attached' })
+    await showsNewest(page)
+    // Turned on its side the console is below what can be seen, and turned back it is as it was.
+    await page.setViewportSize({ width: 740, height: 360 })
+    await page.evaluate('scrollTo(0, 0)')
+    await page.setViewportSize({ width: 360, height: 740 })
+    await showsNewest(page)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
     const [ground, ink] = await page.evaluate<[string, string]>(
       'const { backgroundColor, color } = getComputedStyle(document.body); [backgroundColor, color]',

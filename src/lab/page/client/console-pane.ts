@@ -46,6 +46,8 @@ export class ConsolePane {
     this.#terminal.loadAddon(this.#fit)
     this.#terminal.open(element('terminal'))
     this.#terminal.attachCustomKeyEventHandler((event) => {
+      // Who only goes through the page by Tab gets on; once the keyboard is taken, Tab is the machine's.
+      if (event.key === 'Tab') return this.#keyboard === 'yours'
       if (event.key !== 'F6') return true
       if (event.type === 'keydown') element('hand').focus()
       return false
@@ -59,11 +61,17 @@ export class ConsolePane {
       onTake()
       this.#terminal.focus()
     })
-    new ResizeObserver(() => {
-      this.#fit.fit()
-      // What was printed while the page had no room yet is above the window otherwise.
-      this.#terminal.scrollToBottom()
+    // xterm.js loses its place in the text when it is resized while it cannot be seen (its issue 6117). This observer is made
+    // after its own, so that it is told later that the terminal is in view.
+    let isInView = false
+    const fit = () => {
+      if (isInView) this.#fit.fit()
+    }
+    new IntersectionObserver((entries) => {
+      isInView = entries.at(-1)?.isIntersecting === true
+      fit()
     }).observe(element('terminal'))
+    new ResizeObserver(fit).observe(element('terminal'))
   }
 
   /** Shows what a machine printed; from the start where another machine was shown before. */
