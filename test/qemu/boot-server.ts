@@ -20,18 +20,45 @@ export const installerProgram = Buffer.concat([
   bootSector,
 ])
 
-/** An arm64 Image: its header, and a call of the firmware (PSCI by hvc) with the number given. */
-function arm64Program(call: number): Buffer {
-  const image = Buffer.alloc(80)
+/** A network boot program that says a text on the screen, which the firmware has on the serial line too, and stays. */
+export function sayProgram(text: string): Buffer {
+  return Buffer.concat([Buffer.from('31c08ed8be157cb40eac84c07404cd10ebf7f4ebfd', 'hex'), Buffer.from(`${text}\r\n\0`)])
+}
+
+/** An arm64 Image: its header, and the instructions given. */
+function arm64Image(...instructions: number[]): Buffer {
+  const image = Buffer.alloc(64 + 4 * instructions.length)
   image.writeUInt32LE(0x14000010, 0) // b 64
   image.writeBigUInt64LE(0x80000n, 8)
   image.writeBigUInt64LE(0x1000n, 16)
   image.write('ARM\u0064', 56, 'latin1')
-  image.writeUInt32LE(0x52800000 | (call << 5), 64) // mov w0, call
-  image.writeUInt32LE(0x72b08000, 68) // movk w0, 0x8400, lsl 16
-  image.writeUInt32LE(0xd4000002, 72) // hvc 0
-  image.writeUInt32LE(0x14000000, 76) // b .
+  for (const [index, instruction] of instructions.entries()) image.writeUInt32LE(instruction, 64 + 4 * index)
   return image
+}
+
+/** A kernel that calls the firmware (PSCI by hvc) with the number given. */
+function arm64Program(call: number): Buffer {
+  return arm64Image(
+    0x52800000 | (call << 5), // mov w0, call
+    0x72b08000, // movk w0, 0x8400, lsl 16
+    0xd4000002, // hvc 0
+    0x14000000, // b .
+  )
+}
+
+/** A kernel that says a text on ttyAMA0, and stays. */
+export function arm64SayProgram(text: string): Buffer {
+  const program = arm64Image(
+    0xd2a12002, // mov x2, 0x9000000, the PL011 of QEMU's virt
+    0x100000e1, // adr x1, the text, 28 bytes on
+    0x38401420, // ldrb w0, [x1], 1
+    0x34000060, // cbz w0, 3 on
+    0xb9000040, // str w0, [x2]
+    0x17fffffd, // b 3 back
+    0xd503207f, // wfi
+    0x17ffffff, // b 1 back
+  )
+  return Buffer.concat([program, Buffer.from(`${text}\r\n\0`)])
 }
 
 /** A kernel that switches the machine off. */
