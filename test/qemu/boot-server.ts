@@ -20,9 +20,30 @@ export const installerProgram = Buffer.concat([
   bootSector,
 ])
 
-/** A network boot program that says a text on the screen, which the firmware has on the serial line too, and stays. */
+/**
+ * A network boot program that says a text on the screen, and stays. The firmware has the screen on the serial line too, the last
+ * characters by its timer, so that interrupts are on.
+ */
 export function sayProgram(text: string): Buffer {
-  return Buffer.concat([Buffer.from('31c08ed8be157cb40eac84c07404cd10ebf7f4ebfd', 'hex'), Buffer.from(`${text}\r\n\0`)])
+  return Buffer.concat([
+    Buffer.from('31c08ed8be167cb40eac84c07404cd10ebf7fbf4ebfc', 'hex'),
+    Buffer.from(`${text}\r\n\0`),
+  ])
+}
+
+/** A bzImage (Documentation/arch/x86/boot.rst) that says a text on the screen with its real-mode part, and stays. */
+export function sayBzImage(text: string): Buffer {
+  const kernel = Buffer.alloc(2048)
+  kernel.writeUInt8(1, 0x1f1) // sectors of the real-mode part, but for the first
+  kernel.writeUInt32LE(64, 0x1f4) // size of the rest, in 16 bytes
+  kernel.writeUInt16LE(0xaa55, 0x1fe)
+  kernel.writeUInt16LE(0x7eeb, 0x200) // jmp 0x280
+  kernel.write('HdrS', 0x202, 'latin1')
+  kernel.writeUInt16LE(0x0200, 0x206)
+  kernel.writeUInt8(1, 0x211) // the rest is loaded high
+  kernel.write('beb002b40eac84c07404cd10ebf7fbf4ebfc', 0x280, 'hex')
+  kernel.write(`${text}\r\n\0`, 0x2b0, 'latin1')
+  return kernel
 }
 
 /** An arm64 Image: its header, and the instructions given. */

@@ -1,6 +1,5 @@
 // Images nobody here made, and the demo's, on real machines: QEMU, the iPXE ROM, and the program as it is built.
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,21 +7,9 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
+import { installerFolder, needsInstaller } from './installer.ts'
 
 const execute = promisify(execFile)
-
-/** Where Debian's packages of the installer's images put them. */
-function installerFolder(arch: string): string {
-  return `/usr/lib/debian-installer/images/12/${arch}/text/debian-installer/${arch}`
-}
-
-/** Skips where the installer's images are not installed, but not in CI. */
-function needsInstaller(arch: string, qemu: string): { skip: boolean; timeout: number } {
-  const there = existsSync(join(installerFolder(arch), 'linux'))
-  if (!there) process.stderr.write(`skipped: debian-installer-12-netboot-${arch} not installed\n`)
-  const skip = needs('qemu-system-x86_64', qemu).skip || (!there && process.env['CI'] !== 'true')
-  return { skip, timeout: 300_000 }
-}
 
 /** Boots the installer's image on a machine of the plan until it asks for a language. */
 async function bootInstaller(arch: string, plan: string, console: string): Promise<{ stdout: string; stderr: string }> {
