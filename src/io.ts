@@ -88,18 +88,28 @@ interface ReporterOptions {
 export function createReporter({ stderr, verbosity, plain, events }: ReporterOptions): Reporter {
   const live = stderr.isTTY === true && verbosity >= 0 && plain !== true
   let last = ''
+  let shown = ''
+  const columns = () => stderr.columns || 80
   // Cut to the terminal's width, so that there are as many rows as lines.
   const fit = (text: string) =>
     text
       .split('\n')
-      .map((line) => line.slice(0, Math.max(20, (stderr.columns || 80) - 1)))
+      .map((line) => line.slice(0, Math.max(20, columns() - 1)))
       .join('\n')
+  // A terminal that has become narrower since has broken the lines.
   const clear = () => {
-    const up = last.split('\n').length - 1
+    const rows = shown.split('\n').map((line) => Math.max(1, Math.ceil(line.length / columns())))
+    const up = rows.reduce((sum, count) => sum + count, -1)
     return up === 0 ? '\r\u001b[K' : `\r\u001b[${up}A\u001b[J`
   }
+  const draw = (above: string) => {
+    const before = clear()
+    shown = fit(last)
+    stderr.write(before + above + shown)
+  }
   const say = (line: string) => {
-    stderr.write(live && last !== '' ? `${clear()}${line}\n${fit(last)}` : `${line}\n`)
+    if (live && last !== '') draw(`${line}\n`)
+    else stderr.write(`${line}\n`)
   }
   const sayAt =
     (level: number, prefix = '') =>
@@ -115,10 +125,9 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
     detail: sayAt(1),
     debug: sayAt(2),
     progress(line) {
-      if (verbosity < 0 || line === last) return
-      const before = clear()
+      if (verbosity < 0 || (line === last && (!live || fit(line) === shown))) return
       last = line
-      if (live) stderr.write(before + fit(line))
+      if (live) draw('')
       else if (line !== '') say(line)
     },
     event(event, fields) {

@@ -20,6 +20,7 @@ import type { Address } from '../options/values.ts'
 import type { LabOptions } from './index.ts'
 import { howToUse, startInBackground } from './lab-background.ts'
 import { controlLab, stateFolderOf } from './lab-control.ts'
+import { showMachines } from './lab-table.ts'
 
 /** The page's files, where the build puts them beside the program. */
 const pageFolder = join(import.meta.dirname, 'page')
@@ -137,5 +138,6 @@ export async function execute(
     })
   }
   report.info(howToUse)
+  using _table = showMachines(lab, context)
   return await waitForSignal(context)
 }

@@ -64,3 +64,8 @@ export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
 export function keyLinesOf(cloud: Cloud, device: Device): string[] {
   return device.keyIds.flatMap((id) => cloud.keys.get(id)?.key ?? [])
 }
+
+/** The devices there are, oldest first, without failed ones that were taken back. */
+export function listDevices(cloud: Cloud): Device[] {
+  return [...cloud.devices.values()].filter(({ id }) => !cloud.vanished.has(id))
+}

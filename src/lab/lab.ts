@@ -8,7 +8,7 @@ import type { Handler } from './api/request.ts'
 import { startApiServer } from './api/server.ts'
 import type { ApiServer } from './api/server.ts'
 import { type Capacity, measureComputer, plenty } from './capacity.ts'
-import { createCloud, keyLinesOf } from './cloud.ts'
+import { createCloud, keyLinesOf, listDevices } from './cloud.ts'
 import type { Cloud, CloudSettings } from './cloud.ts'
 import { CloudStore, readSavedCloud } from './cloud-store.ts'
 import type { Device } from './device.ts'
@@ -45,6 +45,8 @@ export interface Lab extends AsyncDisposable {
   machines: MachineDriver['kind']
   /** What goes wrong in it. */
   faults: FaultPlan
+  /** Its devices, oldest first. */
+  devices(): readonly Device[]
 }
 
 /** What a lab is made of. */
@@ -165,6 +167,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     knownHostsPath: keys.knownHostsPath,
     machines: driver.kind,
     faults,
+    devices: () => listDevices(cloud),
     async [Symbol.asyncDispose]() {
       // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
       upkeep[Symbol.dispose]()

@@ -1,7 +1,7 @@
 // One open page: it looks at the list, at one machine and its console, and types there when nobody else does.
 import { z } from 'zod'
 
-import type { Cloud } from '../cloud.ts'
+import { type Cloud, listDevices } from '../cloud.ts'
 import type { Device } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { isSameSecret } from '../secret.ts'
@@ -76,8 +76,9 @@ export class PageSession implements Disposable {
   refresh(): void {
     if (!this.#isKnown) return
     const { cloud, lifecycle } = this.#parts
-    const devices = [...cloud.devices.values()].filter(({ id }) => !cloud.vanished.has(id))
-    const machines = devices.map((device) => summarize(device, lifecycle.find(device.id)?.chassis.isOn === true))
+    const machines = listDevices(cloud).map((device) =>
+      summarize(device, lifecycle.find(device.id)?.chassis.isOn === true),
+    )
     this.#sendChange({ type: 'machines', machines: machines.toReversed() })
     const body = this.#body
     if (body === undefined) return
