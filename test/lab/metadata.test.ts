@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
-import { startTestLab, waitForState } from '../helpers/lab.ts'
+import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { machineMetadata } from './answer-schemas.ts'
+import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
 
 const url = '#!ipxe\nsleep 600'
 
@@ -138,4 +139,20 @@ describe('what a machine says of itself', () => {
     await own.post('/phone-home', 'body=Device connected&type=provisioning.104.01')
     expect((await own.newestEvent()).type).toBe('provisioning.104.01')
   })
+})
+
+test('a simulated machine says each time it boots that it is up', async () => {
+  await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+  files.files['x'] = bootScriptFor(files.url)
+  await using own = await start({ userdata: '', ipxe_script_url: `${files.url}/x`, always_pxe: true })
+  const countUps = async () => {
+    const { json } = await own.lab.call('GET', `/devices/${own.id}/events?per_page=1000`)
+    return json.events.filter(
+      ({ type, state, body }: Record<string, string>) =>
+        type === 'user.1000' && state === 'succeeded' && body === 'simulated machine is up',
+    ).length
+  }
+  await waitUntil(countUps, (count) => count === 1)
+  await own.lab.call('POST', `/devices/${own.id}/actions`, { type: 'reboot' })
+  await waitUntil(countUps, (count) => count === 2)
 })

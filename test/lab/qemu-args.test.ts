@@ -54,7 +54,7 @@ test.each([
     [
       machine,
       ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57', '-no-reboot', '-S'],
-      ['-netdev', 'user,id=n0,hostname=web1'],
+      ['-netdev', `user,id=n0,hostname=web1,bootfile=${spec.bootUrl}`],
       ['-chardev', 'stdio,id=sos,signal=off'],
       ['-device', 'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,romfile='],
       disk,

@@ -53,6 +53,14 @@ describe('a machine', () => {
     expect(machine.screen().endsWith('reboot: Power down\r\n')).toBe(true)
   })
 
+  test('is called what the metadata service calls it', async () => {
+    await using machine = await powerOn({ '2009-04-04/meta-data/hostname': 'renamed' })
+    await machine.shows('\r\nsimulated machine is up: renamed\r\n# ')
+    machine.serial.write('hostname\r')
+    await machine.shows('hostname\r\nrenamed\r\n# ')
+    expect(machine.server.requests.map(({ path }) => path)).toContain('events')
+  })
+
   test('without a console on this line boots, unseen and deaf', async () => {
     await using machine = await powerOn({})
     machine.server.files['auto.ipxe'] = bootScriptFor(machine.server.url, 'console=ttyS0 console=tty0')

@@ -1,5 +1,5 @@
 // aarch64 machines, where the lab follows the boot script in iPXE's place.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -11,7 +11,11 @@ import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { needs } from '../helpers/needs.ts'
 import { fakeArm64Image } from '../lab/boot-files.ts'
 import { arm64PoweroffProgram, arm64ResetProgram, startBootServer } from './boot-server.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { installerFolder, needsInstaller } from './installer.ts'
 import { watch } from './watch.ts'
+
+const arm64 = 'qemu-system-aarch64'
 
 const report = createReporter({ stderr: process.stderr, verbosity: -1 })
 const diskFolder = mkdtempSync(join(tmpdir(), 'metalkit-disks-'))
@@ -42,6 +46,37 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
     server.scripts['/k'] = arm64PoweroffProgram
     expect(await machine.off).toEqual({ reason: 'poweroff' })
   })
+
+  test(
+    'is told the URL of its metadata service, to pass on to its kernel',
+    needsInstaller('arm64', arm64),
+    async () => {
+      await using server = await startBootServer({
+        '/x': '#!ipxe\nkernel /k console=ttyAMA0 metadata=${metadata_url}\nboot\n',
+        '/k': readFileSync(join(installerFolder('arm64'), 'linux')),
+      })
+      const driver = await createQemuDriver({ diskFolder, report })
+      const screens: ReturnType<typeof watch>[] = []
+      await using lab = await startTestLab({
+        driver: {
+          ...driver,
+          async powerOn(one) {
+            const machine = await driver.powerOn(one)
+            screens.push(watch(machine.serial))
+            return machine
+          },
+        },
+        capacity: { memoryMib: 2 ** 20, cpus: 64 },
+      })
+      const body = { plan: 'c3.large.arm64', metro: 'ny', operating_system: 'custom_ipxe' }
+      const path = `/projects/${lab.projectId}/devices`
+      const { json } = await lab.call('POST', path, { ...body, ipxe_script_url: `${server.url}/x` })
+      const port = new URL(lab.apiUrl).port
+      await expect
+        .poll(() => screens[0]?.text(), { timeout: 120_000 })
+        .toContain(`Kernel command line: console=ttyAMA0 metadata=http://10.0.2.2:${port}/boot/${json.id}`)
+    },
+  )
 
   test('refuses a kernel that is compressed, as iPXE for arm64 does, and stays on', async () => {
     await using server = await startBootServer({

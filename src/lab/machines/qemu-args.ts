@@ -47,8 +47,8 @@ export function parseMark(name: string): { id: string; owner: string } | undefin
 /** The argument that has a disk, up to its path. */
 export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
 
-/** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a disk, a serial line. */
-function commonArgs(spec: MachineSpec, owner: string, netdev: string): { machine: string[]; devices: string[] } {
+/** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a serial line. DHCP names the boot script. */
+function commonArgs(spec: MachineSpec, owner: string): { machine: string[]; devices: string[] } {
   return {
     machine: [
       ['-no-user-config', '-nodefaults', '-display', 'none'],
@@ -57,7 +57,7 @@ function commonArgs(spec: MachineSpec, owner: string, netdev: string): { machine
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),
     devices: [
-      ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)}${netdev}`],
+      ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`],
       ['-chardev', 'stdio,id=sos,signal=off'],
     ].flat(),
   }
@@ -100,7 +100,7 @@ export function x86Args(
   files: QemuFiles,
   firmware: X86Firmware,
 ): string[] {
-  const { machine, devices } = commonArgs(spec, files.owner, `,bootfile=${escapeValue(spec.bootUrl)}`)
+  const { machine, devices } = commonArgs(spec, files.owner)
   return [
     machine,
     ['-machine', 'q35', ...accelerator.args],
@@ -122,7 +122,7 @@ export type Arm64Start = { kernel: string; initrd: string | undefined; commandLi
  * since the next start is the boot script's to decide. It waits for `cont` before it runs.
  */
 export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles): string[] {
-  const { machine, devices } = commonArgs(spec, files.owner, '')
+  const { machine, devices } = commonArgs(spec, files.owner)
   const begin =
     'firmware' in start
       ? ['-bios', start.firmware]

@@ -1,10 +1,9 @@
 // An x86_64 machine of QEMU: BIOS or UEFI, the iPXE of its network card, and what that boots.
-import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec, PoweredMachine } from './driver.ts'
 import { openNameless } from './nameless-file.ts'
-import { maxBootUrlBytes, pathOfFile, type QemuFiles, serconPort, type Uefi, x86Args } from './qemu-args.ts'
+import { pathOfFile, type QemuFiles, serconPort, type Uefi, x86Args } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { lossOf, startQemu } from './qemu-process.ts'
 import { SerialLine } from './serial-line.ts'
@@ -12,17 +11,12 @@ import { SerialLine } from './serial-line.ts'
 /** QEMU for these machines. */
 export const x86Program = 'qemu-system-x86_64'
 
-/** Switches one on. @throws LabError where it cannot be */
+/** Switches one on. @throws LabError where QEMU cannot be started */
 export async function powerOnX86(
   spec: MachineSpec,
   parts: { accelerator: Accelerator; files: QemuFiles; uefi: Uefi | undefined; hint: string; report: Reporter },
 ): Promise<PoweredMachine> {
   const { accelerator, files, uefi, hint, report } = parts
-  if (Buffer.byteLength(spec.bootUrl) > maxBootUrlBytes) {
-    throw new LabError(
-      `boot URL ${JSON.stringify(spec.bootUrl)} is longer than the ${maxBootUrlBytes} bytes DHCP carries`,
-    )
-  }
   const serial = new SerialLine()
   await using sercon = await openNameless()
   await sercon.writeFile(serconPort)

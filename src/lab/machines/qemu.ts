@@ -11,7 +11,7 @@ import { type Accelerator, chooseAccelerator } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from './driver.ts'
 import { arm64Program, powerOnArm64 } from './qemu-arm64.ts'
 import { keepDisks, prepareDisk, removeDisk } from './qemu-disk.ts'
-import type { Uefi } from './qemu-args.ts'
+import { maxBootUrlBytes, type Uefi } from './qemu-args.ts'
 import { powerOnX86, x86Program } from './qemu-x86.ts'
 
 const bootRom = 'efi-virtio.rom'
@@ -63,6 +63,12 @@ async function findArm64Firmware(): Promise<string | undefined> {
   )
 }
 
+/** @throws LabError for a boot URL that DHCP cannot carry to the machine */
+function checkBootUrl({ bootUrl }: MachineSpec): void {
+  if (Buffer.byteLength(bootUrl) <= maxBootUrlBytes) return
+  throw new LabError(`boot URL ${JSON.stringify(bootUrl)} is longer than the ${maxBootUrlBytes} bytes DHCP carries`)
+}
+
 /** A driver that says how its machines' processors are run. */
 export interface QemuDriver extends MachineDriver {
   readonly kind: 'qemu'
@@ -100,6 +106,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     discard: (id) => removeDisk(diskFolder, id),
     keepOnly: (ids) => keepDisks(diskFolder, ids),
     async powerOn(spec: MachineSpec) {
+      checkBootUrl(spec)
       if (spec.arch === 'aarch64') {
         const firmware = await findArm64Firmware()
         const files = { disk: await prepareDisk(diskFolder, spec.id), owner }

@@ -6,6 +6,7 @@ import { download } from './ipxe-download.ts'
 import { runIpxe } from './ipxe-interpreter.ts'
 import { SerialLine } from './serial-line.ts'
 import { bootLog, hasSerialConsole } from './simulated-linux.ts'
+import { askHostname, sayUp } from './simulated-metadata.ts'
 import { SimulatedShell } from './simulated-shell.ts'
 import type { Departure } from './simulated-shell.ts'
 import { stay } from './stay.ts'
@@ -27,9 +28,15 @@ async function runSystem(
   }
   if (panics) return await stay(signal)
   await sleep(lineDelayMs, undefined, { signal })
-  serial.print(`\nsimulated machine is up: ${spec.hostname}\n`)
+  const hostname = (await askHostname(spec.bootUrl, signal)) ?? spec.hostname
+  await sayUp(spec.bootUrl, 'simulated machine is up', signal)
+  serial.print(`\nsimulated machine is up: ${hostname}\n`)
   const departed = new Promise<Departure>((resolve) => {
-    const shell = new SimulatedShell({ ...spec, commandLine: boot.commandLine }, (text) => serial.print(text), resolve)
+    const shell = new SimulatedShell(
+      { ...spec, hostname, commandLine: boot.commandLine },
+      (text) => serial.print(text),
+      resolve,
+    )
     serial.onType = (bytes) => shell.type(bytes)
   })
   const departure = await Promise.race([departed, stay(signal)])
