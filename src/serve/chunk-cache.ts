@@ -78,11 +78,14 @@ export function releaseChunk(chunk: Chunk): void {
   if (chunk.users === 0 && (!stays || heldBytes > mostBytes)) drop(chunk)
 }
 
-/** Reads a piece that will soon be asked for, if there is room. Its errors are for who takes it. The file stays open until then. */
-export async function prefetchChunk(file: OpenFile, index: number): Promise<void> {
+/**
+ * Reads a piece that will soon be asked for, unless it is there or there is no room. Its errors are for who takes it. The file
+ * must stay open until it is fulfilled.
+ */
+export function prefetchChunk(file: OpenFile, index: number): Promise<void> | undefined {
+  if (chunks.has(`${file.version}:${index}`)) return undefined
   makeRoom(chunkBytes)
-  if (heldBytes + chunkBytes > mostBytes) return
+  if (heldBytes + chunkBytes > mostBytes) return undefined
   const chunk = takeChunk(file, index)
-  await chunk.ready?.catch(() => {})
-  releaseChunk(chunk)
+  return chunk.ready?.catch(() => {}).then(() => releaseChunk(chunk))
 }

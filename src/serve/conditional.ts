@@ -13,7 +13,8 @@ const rfc850 = /^[A-Z][a-z]+day, (\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d:\d\d:\d\d) 
 const asctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
 
 /** An HTTP date in any of its three forms, in whole seconds since 1970; undefined for anything else. */
-export function readHttpDate(text: string): number | undefined {
+export function readHttpDate(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
   const old = rfc850.exec(text)
   const year = Number(old?.[3]) + (Number(old?.[3]) < 70 ? 2000 : 1900)
   const modern = old === null ? text : `${old[1]} ${old[2]} ${year} ${old[4]} GMT`
@@ -36,7 +37,7 @@ function listsEtag(list: string, etag: string, weak: boolean): boolean {
 /** The status that ends a conditional GET or HEAD, 412 or 304, or undefined where the file is to be sent. */
 export function checkConditions(headers: IncomingHttpHeaders, validators: Validators): 304 | 412 | undefined {
   const ifMatch = headers['if-match']
-  const ifUnmodified = readHttpDate(headers['if-unmodified-since'] ?? '')
+  const ifUnmodified = readHttpDate(headers['if-unmodified-since'])
   if (ifMatch !== undefined) {
     if (!listsEtag(ifMatch, validators.etag, false)) return 412
   } else if (ifUnmodified !== undefined && seconds(validators) > ifUnmodified) {
@@ -44,7 +45,7 @@ export function checkConditions(headers: IncomingHttpHeaders, validators: Valida
   }
   const ifNoneMatch = headers['if-none-match']
   if (ifNoneMatch !== undefined) return listsEtag(ifNoneMatch, validators.etag, true) ? 304 : undefined
-  const ifModified = readHttpDate(headers['if-modified-since'] ?? '')
+  const ifModified = readHttpDate(headers['if-modified-since'])
   return ifModified !== undefined && seconds(validators) <= ifModified ? 304 : undefined
 }
 

@@ -61,7 +61,8 @@ export function refuse(asked: Asked): Answer | undefined {
   const { httpVersion, headers, rawHeaders = [] } = asked
   const close = { Connection: 'close' }
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return answerStatus(505, close)
-  const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i] ?? '')) hosts++
   if (hosts > 1 || !isHost(headers.host ?? '')) return answerStatus(400, close)
   if (httpVersion === '1.1' && headers.host === undefined) return answerStatus(400, close)
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return answerStatus(400, close)
@@ -94,16 +95,11 @@ function answerFile(asked: Asked, file: Extract<Resource, { kind: 'file' }>): An
   const range = readRange(wanted, file.sizeBytes)
   if (range === 'unsatisfiable') return answerStatus(416, { ...common, 'Content-Range': `bytes */${file.sizeBytes}` })
   const { start, end } = range === 'whole' ? { start: 0, end: file.sizeBytes } : range
-  return {
-    status: range === 'whole' ? 200 : 206,
-    headers: {
-      ...common,
-      'Content-Type': mediaType(file.name),
-      'Content-Length': end - start,
-      ...(range === 'whole' ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${file.sizeBytes}` }),
-    },
-    body: { kind: 'bytes', start, end },
-  }
+  const headers: Answer['headers'] = common
+  headers['Content-Type'] = mediaType(file.name)
+  headers['Content-Length'] = end - start
+  if (range !== 'whole') headers['Content-Range'] = `bytes ${start}-${end - 1}/${file.sizeBytes}`
+  return { status: range === 'whole' ? 200 : 206, headers, body: { kind: 'bytes', start, end } }
 }
 
 /** A folder: to machines a plain listing, to browsers a page, and to the page's script what it keeps up to date. */

@@ -12,8 +12,9 @@ export interface ByteRange {
  * empty (some clients ask for a range always). 'unsatisfiable' is a 416.
  */
 export function readRange(header: string | undefined, size: number): ByteRange | 'whole' | 'unsatisfiable' {
-  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '')
-  if (match === null || size === 0) return 'whole'
+  if (header === undefined || size === 0) return 'whole'
+  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header)
+  if (match === null) return 'whole'
   const [, first = '', last = ''] = match
   if (first === '') {
     if (last === '') return 'whole'

@@ -18,6 +18,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** One name, percent-decoded; node:http hands raw bytes over as latin1. Undefined for what is not UTF-8 (overlong forms too). */
 function decodeName(text: string): string | undefined {
+  if (/^[\w.~-]*$/.test(text)) return text
   const bytes = text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
   try {
     return utf8.decode(Buffer.from(bytes, 'latin1'))

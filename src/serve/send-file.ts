@@ -63,7 +63,7 @@ export async function sendFile(
       onSent(bytes.length)
     } finally {
       releaseChunk(chunk)
-      await ahead
+      if (ahead !== undefined) await ahead
     }
     position = end
     if (position < range.end) await yieldTurn()
