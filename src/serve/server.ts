@@ -121,10 +121,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const refusal = busy ? answerStatus(503, { 'Retry-After': 5, Connection: 'close' }) : undefined
     // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one piece.
     const before = running.get(socket)
-    const answer = () => handle(request, response, transfer, refusal)
-    const turn = (before === undefined ? answer() : before.then(answer)).then(() => {
+    const takeTurn = async () => {
+      if (before !== undefined) await before
+      await handle(request, response, transfer, refusal)
       if (running.get(socket) === turn) running.delete(socket)
-    })
+    }
+    const turn = takeTurn()
     running.set(socket, turn)
   }
 
