@@ -7,6 +7,7 @@ import { createKeyboard, type MachineActions } from './keyboard.ts'
 import type { Notices } from './notices.ts'
 import { enterRawMode } from './terminal.ts'
 import type { Watch } from './watch.ts'
+import { startWatching } from './watching.ts'
 
 /** Why a session ended: the user left, what was waited for showed, what must not show did, or the line is gone. */
 export type RelayEnding =
@@ -17,8 +18,6 @@ export type RelayEnding =
 
 /** A reader that takes nothing any more is not waited for longer than this once the run is told to stop. */
 const abortedDrainMs = 500
-/** What a failure prints after its first words still belongs to it. */
-const aftermathMs = 300
 
 export interface RelayOptions {
   stdin: Input
@@ -50,9 +49,11 @@ async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
 }
 
 /** What happens to the machine's bytes: shown, kept, and watched. */
-function readOutput(line: Line, options: RelayOptions, end: (ending: RelayEnding) => void): (chunk: Buffer) => void {
-  const { channel } = line
-  const { stdout, notices, watch, captures, onMatch, onOutput } = options
+function readOutput(
+  { channel }: Line,
+  { stdout, notices, captures, onOutput }: RelayOptions,
+  watch: (chunk: Buffer) => void,
+): (chunk: Buffer) => void {
   return (chunk) => {
     onOutput()
     for (const capture of captures) capture.write(chunk)
@@ -65,14 +66,7 @@ function readOutput(line: Line, options: RelayOptions, end: (ending: RelayEnding
         channel.stderr.resume()
       })
     }
-    for (const sighting of watch?.push(chunk) ?? []) {
-      if (sighting.kind === 'reply') channel.write(sighting.send)
-      else if (sighting.kind === 'failed') setTimeout(() => end(sighting), aftermathMs)
-      else {
-        onMatch(sighting.pattern)
-        if (sighting.last) end({ kind: 'matched' })
-      }
-    }
+    watch(chunk)
   }
 }
 
@@ -91,7 +85,8 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
     end = (outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
   })
 
-  const output = readOutput(line, options, end)
+  using watching = options.watch && startWatching(options.watch, line.channel, { end, onMatch: options.onMatch })
+  const output = readOutput(line, options, (chunk) => watching?.push(chunk))
   const show = (chunk: Buffer) => {
     if (over.signal.aborted) return
     try {
@@ -106,6 +101,7 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
   const noteClose = () => (cutOff ||= !channel.writableEnded)
   connection.client.once('end', noteClose).once('close', noteClose)
   channel.once('close', () => {
+    watching?.finish()
     const why = cutOff ? (connection.failure()?.message ?? 'the connection broke') : 'the server closed the session'
     end({ kind: 'dropped', why })
   })

@@ -13,8 +13,10 @@ export interface ScreenText {
 
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const special = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-/** What ordinary text is made of, line ends aside; the common case, told in one look. */
-const unusual = /[^\n\t\u0020-\u007e]/
+/** The control characters that ASCII has of them. Looking for them one by one takes a sixth of the time of looking for all. */
+const asciiControls = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter(
+  (character) => character.search(special) === 0,
+)
 /** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
 const longestSequence = 4096
 
@@ -31,10 +33,13 @@ export function createScreenText(): ScreenText {
   let length = 0
   let afterReturn = false
   let withinCharacter = false
+  /** What was decoded last is ASCII. */
+  let plain = false
 
   /** The bytes as text; plain ASCII, which nearly all is, without the cost of UTF-8. */
   function decode(chunk: Buffer): string {
-    if (!withinCharacter && isAscii(chunk)) return chunk.toString('latin1')
+    plain = !withinCharacter && isAscii(chunk)
+    if (plain) return chunk.toString('latin1')
     withinCharacter = (chunk.at(-1) ?? 0) >= 0x80
     return decoder.decode(chunk, { stream: true })
   }
@@ -74,9 +79,9 @@ export function createScreenText(): ScreenText {
       const begun = afterReturn ? (/^\r*\n?/.exec(decoded)?.[0].length ?? 0) : 0
       afterReturn = decoded.endsWith('\r')
       const rest = begun === 0 ? decoded : decoded.slice(begun)
-      const halfway = rest.includes('\r\n') ? rest.replaceAll('\r\n', '\n') : rest
+      const halfway = rest.includes('\r') ? rest.replace(/\r\n/g, '\n') : rest
       const input = halfway.includes('\r') ? halfway.replace(/\r+\n?/g, '\n') : halfway
-      if (state === 'text' && !unusual.test(input)) return input
+      if (state === 'text' && plain && !asciiControls.some((control) => input.includes(control))) return input
       let output = ''
       let at = 0
       while (at < input.length) {

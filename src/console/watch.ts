@@ -1,4 +1,5 @@
 // What the console is watched for: patterns that end it well, patterns that end it badly, and questions that are answered.
+import { createLineSearch, type Found, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
 
 /** What to look for. All of `waitFor` must show, in this order; `replies` are a dialogue: in this order, each once. */
@@ -16,115 +17,144 @@ export type Sighting =
 
 /** Watches what the console prints, in pieces cut anywhere. */
 export interface Watch {
+  /** Looks at the lines that are finished by now. */
   push(chunk: Buffer): Sighting[]
+  /** Looks at the line that is not finished, such as a prompt: when nothing more has come for a moment. */
+  settle(): Sighting[]
   /** The last lines, as a person would read them; at most `count`. */
   lastLines(count: number): string[]
 }
 
-/** How much text is kept to match in, in characters; a longer match may be missed where it comes in pieces. */
-const keptLength = 8192
+/** Characters that are looked at together; a longer line is looked at in pieces that overlap by half. */
+const longestLook = 16_384
+/** The longest match that is found wherever it stands, in characters. */
+export const longestMatch = longestLook / 2
 /** Bytes looked at together; a longer chunk is cut, so that what is kept never grows with it. */
 const stepBytes = 32_768
+/** How much text is kept for `lastLines`. */
+const keptLength = 8192
 
 /** Looks for one pattern after the other, each behind the end of the one before. */
 interface Seeker {
-  patterns: readonly RegExp[]
+  searches: readonly LineSearch[]
   next: number
   /** Where in the text to go on. */
   from: number
-  see: (pattern: RegExp, index: number, match: RegExpExecArray) => Sighting
+  see: (index: number, found: Found, text: string) => Sighting
 }
 
-/** The line of the text that holds a place. */
-function lineAt(text: string, at: number): string {
-  const start = text.lastIndexOf('\n', at - 1) + 1
-  const end = text.indexOf('\n', at)
-  return text.slice(start, end === -1 ? undefined : end).trim()
-}
-
-/** A copy that remembers nothing of the caller's; `g` is for lastIndex. */
-function searchable(pattern: RegExp): RegExp {
-  return new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, '')}g`)
+function createSeekers({ waitFor, failOn, replies }: WatchRules): Seeker[] {
+  const seek = (patterns: readonly RegExp[], see: Seeker['see']): Seeker => ({
+    searches: patterns.map(createLineSearch),
+    next: 0,
+    from: 0,
+    see,
+  })
+  return [
+    ...failOn.map((pattern) =>
+      seek([pattern], (_index, { lineStart, lineEnd }, text) => ({
+        kind: 'failed',
+        pattern,
+        line: text.slice(lineStart, lineEnd).trim(),
+      })),
+    ),
+    ...waitFor.slice(0, 1).map((first) =>
+      seek(waitFor, (index) => ({
+        kind: 'matched',
+        pattern: waitFor[index] ?? first,
+        last: index === waitFor.length - 1,
+      })),
+    ),
+    seek(
+      replies.map(({ on }) => on),
+      (index) => ({ kind: 'reply', send: replies[index]?.send ?? '' }),
+    ),
+  ]
 }
 
 /**
- * A watch over what a person would read. Each piece that arrives is looked at together with what came before it, so a
- * pattern that looks at the end (`$`, `\b`, a lookahead) is judged by how the screen stands then: `login: $` sees a prompt.
- * Of several things in one piece the one that ends first counts first.
+ * A watch over what a person would read. Patterns are looked for in each line, as grep does, once it is finished, so that it
+ * does not matter how the bytes were cut; in a line that is not, when it has been still for a moment (`settle`).
+ * Of several things in a line the one that ends first counts first.
  */
-export function createWatch({ waitFor, failOn, replies }: WatchRules): Watch {
+export function createWatch(rules: WatchRules): Watch {
   const screen = createScreenText()
-  const seekers: Seeker[] = [
-    ...failOn.map((given) => ({
-      patterns: [searchable(given)],
-      next: 0,
-      from: 0,
-      see: (_: RegExp, _index: number, match: RegExpExecArray): Sighting => ({
-        kind: 'failed',
-        pattern: given,
-        line: lineAt(text, match.index),
-      }),
-    })),
-    {
-      patterns: waitFor.map(searchable),
-      next: 0,
-      from: 0,
-      see: (pattern, index) => ({
-        kind: 'matched',
-        pattern: waitFor[index] ?? pattern,
-        last: index === waitFor.length - 1,
-      }),
-    },
-    {
-      patterns: replies.map(({ on }) => searchable(on)),
-      next: 0,
-      from: 0,
-      see: (_, index) => ({ kind: 'reply', send: replies[index]?.send ?? '' }),
-    },
-  ]
-  let text = ''
+  const seekers = createSeekers(rules)
+  /** The line that is not finished, or as much of a long one as may still be needed. */
+  let pending = ''
+  let recent = ''
   let over = false
 
-  /** The first thing there is to see. */
-  function seeNext(): Sighting | undefined {
-    let first: { seeker: Seeker; pattern: RegExp; match: RegExpExecArray; end: number } | undefined
-    for (const seeker of seekers) {
-      const pattern = seeker.patterns[seeker.next]
-      if (pattern === undefined) continue
-      pattern.lastIndex = seeker.from
-      const match = pattern.exec(text)
-      if (match === null) continue
-      const end = match.index + match[0].length
-      if (first === undefined || end < first.end) first = { seeker, pattern, match, end }
+  /** Sees what there is to see in a text, thing by thing. */
+  function look(text: string): Sighting[] {
+    const sightings: Sighting[] = []
+    while (!over) {
+      let first: { seeker: Seeker; found: Found } | undefined
+      for (const seeker of seekers) {
+        const found = seeker.searches[seeker.next]?.(text, seeker.from)
+        if (found !== undefined && (first === undefined || found.end < first.found.end)) first = { seeker, found }
+      }
+      if (first === undefined) break
+      const { seeker, found } = first
+      seeker.from = found.end
+      const sighting = seeker.see(seeker.next++, found, text)
+      sightings.push(sighting)
+      over = sighting.kind === 'failed' || (sighting.kind === 'matched' && sighting.last)
     }
-    if (first === undefined) return undefined
-    const { seeker, pattern, match, end } = first
-    seeker.from = end
-    return seeker.see(pattern, seeker.next++, match)
+    return sightings
+  }
+
+  /** Looks at lines that are finished; what comes next begins a line. */
+  function lookAtLines(lines: string): Sighting[] {
+    const sightings = look(lines.slice(0, -1))
+    for (const seeker of seekers) seeker.from = 0
+    recent = lines.length < keptLength ? (recent + lines).slice(-2 * keptLength) : lines
+    pending = ''
+    return sightings
+  }
+
+  /** Looks at a line that is too long to be kept, and forgets the first half of it. */
+  function lookAtPiece(piece: string): Sighting[] {
+    const sightings = look(piece)
+    // One character before the place to search from is kept, so that `^` does not take it for the start of a line.
+    const cut = piece.length - longestMatch - 1
+    for (const seeker of seekers) seeker.from = Math.max(1, seeker.from - cut)
+    pending = piece.slice(cut)
+    return sightings
+  }
+
+  /** Takes in text: the line that was begun, then whole lines together, then the line that begins. */
+  function take(text: string): Sighting[] {
+    const sightings: Sighting[] = []
+    for (let at = 0; at < text.length;) {
+      const room = longestLook - pending.length
+      const newline = pending === '' ? text.lastIndexOf('\n', at + room - 1) : text.indexOf('\n', at)
+      if (newline >= at && newline < at + room) {
+        const lines = text.slice(at, newline + 1)
+        sightings.push(...lookAtLines(pending + lines))
+        at = newline + 1
+      } else if (text.length - at > room) {
+        sightings.push(...lookAtPiece(pending + text.slice(at, at + room)))
+        at += room
+      } else {
+        pending += text.slice(at)
+        at = text.length
+      }
+    }
+    return sightings
   }
 
   return {
     push(chunk) {
       const sightings: Sighting[] = []
       for (let at = 0; at < chunk.length; at += stepBytes) {
-        text += screen.push(chunk.subarray(at, at + stepBytes))
-        while (!over) {
-          const sighting = seeNext()
-          if (sighting === undefined) break
-          sightings.push(sighting)
-          over = sighting.kind === 'failed' || (sighting.kind === 'matched' && sighting.last)
-        }
-        if (text.length > 2 * keptLength) {
-          const cut = text.length - keptLength
-          text = text.slice(cut)
-          // One character before the place to search from is kept, so that `^` does not take a cut for the start of a line.
-          for (const seeker of seekers) seeker.from = Math.max(1, seeker.from - cut)
-        }
+        sightings.push(...take(screen.push(chunk.subarray(at, at + stepBytes))))
       }
       return sightings
     },
+    settle: () => (pending === '' ? [] : look(pending)),
     lastLines(count) {
-      const lines = text.split('\n').map((line) => line.trimEnd())
+      const lines = `${recent}${pending}`.split('\n').map((line) => line.trimEnd())
       return lines.filter((line) => line !== '').slice(-count)
     },
   }

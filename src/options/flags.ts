@@ -146,7 +146,7 @@ export const flags = {
     {
       name: 'wait-for',
       placeholder: 'regex',
-      help: 'end with success when the console shows it; repeated: all of them, in this order',
+      help: 'end with success when a line of the console shows it; repeated: all of them, in this order',
     },
     parsePattern,
   ),
@@ -154,7 +154,7 @@ export const flags = {
     {
       name: 'fail-on',
       placeholder: 'regex',
-      help: 'end with exit code 8 when the console shows it; repeatable',
+      help: 'end with exit code 8 when a line of the console shows it; repeatable',
     },
     parsePattern,
   ),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { defaultFailures } from '../../src/console/failures.ts'
 import { createScreenText } from '../../src/console/screen-text.ts'
-import { createWatch, type Sighting, type WatchRules } from '../../src/console/watch.ts'
+import { createWatch, longestMatch, type Sighting, type Watch, type WatchRules } from '../../src/console/watch.ts'
 
 function read(...chunks: string[]): string {
   const screen = createScreenText()
@@ -35,11 +35,11 @@ describe('what a person reads', () => {
   })
 })
 
-/** Whether a pattern has shown, now or before. */
+/** Whether a pattern has shown, now or before; the line that is not finished is still after each chunk. */
 function createMatcher(pattern: RegExp) {
   const watch = createWatch({ waitFor: [pattern], failOn: [], replies: [] })
   let seen = false
-  return { push: (chunk: Buffer) => (seen = watch.push(chunk).length > 0 || seen) }
+  return { push: (chunk: Buffer) => (seen = watch.push(chunk).length + watch.settle().length > 0 || seen) }
 }
 
 describe('one pattern', () => {
@@ -50,7 +50,15 @@ describe('one pattern', () => {
     ['not there', /login:/, ['logon:'], false],
     ['a prompt at the end', /^login: $/m, ['Debian\r\n', 'login: '], true],
     ['a line, by its ends', /^ready$/m, ['not\r\nready\r\nyet'], true],
-    ['across lines', /a\nb/, ['a\r', '\nb'], true],
+    ['a prompt, without a flag', /^login: $/, ['Debian\r\n', 'login: '], true],
+    ['not across lines', /a\s*b/, ['a\r', '\nb'], false],
+    ['not across lines, by a range', /a[\t-z]*b$/, ['a\nb\n'], false],
+    ['in a line behind one that only seems to match', /a[\t-z]*b/, ['a\nc\nab\n'], true],
+    ['a lookahead sees its line alone', /a(?!b)/, ['ab\r\nb\r\n'], false],
+    ['an empty line', /^$/, ['a\n\nb'], true],
+    ['no empty line behind the last', /^$/, ['a\n', 'b\n'], false],
+    ['an alternative', /abc|x/, ['x'], true],
+    ['an optional end', /abc?$/, ['ab'], true],
     ['sticky', /b/y, ['abc'], true],
     ['global', /b/g, ['aaa', 'b'], true],
     ['ignoring case', /LOGIN/i, ['login'], true],
@@ -78,42 +86,12 @@ describe('one pattern', () => {
     expect(matcher.push(Buffer.concat([flood, Buffer.from('marker 42\r\n'), flood]))).toBe(true)
   })
 
-  test('where the bytes are cut does not matter', () => {
-    const piece = fc.constantFrom(
-      'lo',
-      'gin',
-      ': ',
-      '\r',
-      '\n',
-      '\u001b[',
-      '1;3',
-      'm',
-      '\u001b]0;',
-      '\u0007',
-      'ü',
-      '機',
-      '\u001b',
-      '\\',
-    )
-    const pattern = fc.constantFrom(/login: /, /^gin/m, /ü\s*lo/, /[^\n]機/, /1;3/)
-    const bytes = fc.oneof(
-      fc.array(piece, { maxLength: 20 }).map((parts) => Buffer.from(parts.join(''))),
-      fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array)),
-    )
-    fc.assert(
-      fc.property(bytes, fc.array(fc.nat(60)), pattern, (input, cuts, regex) => {
-        const whole = createMatcher(regex).push(input)
-        const matcher = createMatcher(regex)
-        let at = 0
-        let cut = false
-        for (const end of [...cuts.toSorted((a, b) => a - b), input.length]) {
-          cut = matcher.push(input.subarray(at, Math.max(at, end)))
-          at = Math.max(at, end)
-        }
-        expect(cut).toBe(whole)
-      }),
-      { numRuns: 1000 },
-    )
+  test('a match as long as promised is found in a line however long', () => {
+    const pattern = new RegExp(`<.{${longestMatch - 2}}>`)
+    for (const before of [0, 1000, 10_000, 16_000, 50_000]) {
+      const line = `${'-'.repeat(before)}<${'x'.repeat(longestMatch - 2)}>${'-'.repeat(before)}\n`
+      expect(createMatcher(pattern).push(Buffer.from(line)), String(before)).toBe(true)
+    }
   })
 })
 
@@ -123,11 +101,77 @@ function describeSighting(sighting: Sighting): string {
   return `matched ${sighting.pattern.source}${sighting.last ? ', the last' : ''}`
 }
 
-/** What is seen, in words. */
+/** What is seen, in words; each chunk is followed by stillness. */
 function see(rules: Partial<WatchRules>, ...chunks: string[]): string[] {
   const watch = createWatch({ waitFor: [], failOn: [], replies: [], ...rules })
-  return chunks.flatMap((chunk) => watch.push(Buffer.from(chunk)).map(describeSighting))
+  return chunks.flatMap((chunk) => [...watch.push(Buffer.from(chunk)), ...watch.settle()].map(describeSighting))
 }
+
+function joinPieces(pieces: (string | number)[] | Uint8Array): Buffer {
+  if (pieces instanceof Uint8Array) return Buffer.from(pieces)
+  return Buffer.from(pieces.map((piece) => (typeof piece === 'number' ? '-'.repeat(piece) : piece)).join(''))
+}
+
+/** In words that are short enough to be compared by eye. */
+function tell(sightings: Sighting[]): string[] {
+  return sightings.map((sighting) => describeSighting(sighting).slice(0, 200))
+}
+
+function endOf(watch: Watch): string {
+  return watch.lastLines(1).join('').slice(-200)
+}
+
+describe('where the bytes are cut does not matter', () => {
+  const words = ['lo', 'gin', ': ', '\r', '\n', '\u001b[', '1;3', 'm', '\u001b]0;', '\u0007', 'ü', '機', '\u001b', '\\']
+  const piece = fc.constantFrom(...words)
+  const plain = [/login: /, /^gin/, /ü\s*lo/, /[^\n]機/, /1;3/, /l?o+|n: /, /-{100}lo/, /lo.*gin/, /o[\t-z]*n/]
+  const atTheEnd = [/login: $/, /gin\b/, /lo(?!gin)/, /(?<=lo)gin$/, /^$/, /(?:lo)+/, /[^x]gin/, /lo\s*$/, /.*/]
+  const pattern = fc.constantFrom(...plain, ...atTheEnd)
+  // A number is a stretch of so many dashes: long lines, and counterexamples that can be read.
+  const stretches = fc.oneof(
+    fc.array(piece, { maxLength: 20 }),
+    fc.array(fc.oneof(piece, fc.nat(20_000)), { maxLength: 8 }),
+    fc.uint8Array({ maxLength: 40 }),
+  )
+  const rules = fc.record({
+    waitFor: fc.array(pattern, { maxLength: 3 }),
+    failOn: fc.array(pattern, { maxLength: 2 }),
+    replies: fc.array(fc.record({ on: pattern, send: fc.constant('x') }), { maxLength: 3 }),
+  })
+
+  test('the same is seen, in the same order', () => {
+    fc.assert(
+      fc.property(stretches, fc.array(fc.nat(1000)), rules, (pieces, cuts, given) => {
+        const input = joinPieces(pieces)
+        const whole = createWatch(given)
+        const cut = createWatch(given)
+        const seen: Sighting[] = []
+        let at = 0
+        for (const share of [...cuts.toSorted((a, b) => a - b), 1000]) {
+          const end = Math.round((input.length * share) / 1000)
+          seen.push(...cut.push(input.subarray(at, end)))
+          at = end
+        }
+        seen.push(...cut.settle())
+        expect(tell(seen)).toEqual(tell([...whole.push(input), ...whole.settle()]))
+        expect(endOf(cut)).toBe(endOf(whole))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('what a line shows is what its text alone shows', () => {
+    const line = fc.array(fc.constantFrom('lo', 'gin', ': ', 'ü', 'x'), { maxLength: 6 }).map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 6 }), pattern, (lines, regex) => {
+        const seen = see({ failOn: [regex] }, lines.map((text) => `${text}\n`).join(''))
+        const first = lines.find((text) => regex.test(text))
+        expect(seen).toEqual(first === undefined ? [] : [`failed ${regex.source}: ${first.trim()}`])
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
 
 describe('several patterns', () => {
   const waitFor = [/one/, /two/]
