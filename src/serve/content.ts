@@ -102,7 +102,21 @@ async function findInFolder(path: string, { names, trailingSlashes, query }: Tar
 
 const startedMs = Date.now()
 
+/** The named files as the entries of a folder; those that are there. */
+function listNamed(files: ReadonlyMap<string, FileSource>): Entry[] {
+  return [...files].flatMap(([name, source]) => {
+    if ('text' in source) {
+      return [{ name, folder: false, sizeBytes: Buffer.byteLength(source.text), modifiedMs: startedMs }]
+    }
+    const stats = statSync(source.path, { throwIfNoEntry: false })
+    return stats?.isFile() === true ? [{ name, folder: false, sizeBytes: stats.size, modifiedMs: stats.mtimeMs }] : []
+  })
+}
+
 function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Found {
+  if (target.names.length === 0) {
+    return { resource: { kind: 'folder', path: '/', entries: listNamed(files) } }
+  }
   const name = target.names.join('/')
   const source = target.trailingSlashes > 0 ? undefined : files.get(name)
   if (source === undefined) return nothing(404)

@@ -274,7 +274,6 @@ describe('the named files alone', () => {
     ['/demo.ipxe', 200, '#!ipxe\nécho'],
     ['/gone', 404, '404 Not Found\n'],
     ['/folder', 404, '404 Not Found\n'],
-    ['/', 404, '404 Not Found\n'],
     ['/demo-kernel/', 404, '404 Not Found\n'],
     ['/sub', 404, '404 Not Found\n'],
     ['/toString', 404, '404 Not Found\n'],
@@ -294,6 +293,21 @@ describe('the named files alone', () => {
     expect((await request(named.address.port, target, again)).status).toBe(304)
     const part = await request(named.address.port, target, { Range: 'bytes=1-3' })
     expect([part.status, part.body]).toEqual([206, body.slice(1, 4)])
+  })
+
+  test('/ lists those that are there', async () => {
+    const files = new Map<string, FileSource>([
+      ['demo-kernel', sourceOf('demo-kernel')],
+      ['gone', sourceOf('gone')],
+      ['folder', sourceOf('sub')],
+      ['demo.ipxe', { text: '#!ipxe\n' }],
+    ])
+    await using named = await serve({ kind: 'files', files })
+    const { status, body } = await request(named.address.port, '/')
+    expect(status).toBe(200)
+    expect(body.match(/href="[^"]*"/g)).toEqual(['href="demo-kernel"', 'href="demo.ipxe"'])
+    const page = await request(named.address.port, '/', { Accept: 'text/html', 'User-Agent': 'Mozilla/5.0' })
+    expect(page.body).toContain('Machines that boot')
   })
 })
 
