@@ -4,8 +4,10 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/build.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A busy computer is slow, and that is no failure: tests wait for conditions, and these are for what hangs.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     coverage: { include: ['src/**'] },
   },
 })

@@ -103,8 +103,11 @@ async function stop(request: Request): Promise<void> {
   context.report.info(`The lab ${lab.name === undefined ? '' : `"${lab.name}" `}has ended.`)
 }
 
-async function printLogs({ name = 'default', context }: Request): Promise<void> {
-  const path = logPathOf(stateFolderOf(context.env), name)
+async function printLogs({ name: asked, context }: Request): Promise<void> {
+  const stateFolder = stateFolderOf(context.env)
+  // Without a name the one that runs is meant, as for the other words, and else the unnamed one that ran.
+  const name = asked ?? (await findRunningLab(stateFolder))?.name ?? 'default'
+  const path = logPathOf(stateFolder, name)
   try {
     await pipeline(createReadStream(path), context.stdout, { end: false })
   } catch (cause) {

@@ -73,14 +73,14 @@ test('what is rewritten in place takes the rows along into which a narrower term
   expect(written()).toBe('\r\u001b[1A\u001b[J')
 })
 
-describe('lab at a terminal', { ...needs('tmux'), timeout: 120_000 }, () => {
+describe('lab at a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
   let folder = ''
   let env: NodeJS.ProcessEnv = {}
   const tmux = (...args: string[]) =>
     execFileSync('tmux', ['-f', '/dev/null', '-L', 'lab', ...args], { env, encoding: 'utf8' })
   /** All that was ever on the screen and is still there. */
   const screen = () => tmux('capture-pane', '-p', '-S', '-1000').trimEnd().split('\n')
-  const shows = (pattern: RegExp) => expect.poll(() => screen().join('\n'), { timeout: 30_000 }).toMatch(pattern)
+  const shows = (pattern: RegExp) => expect.poll(() => screen().join('\n')).toMatch(pattern)
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'metalkit-lab-table-'))
     // What CI's log cannot show is not rewritten there; tmux can.
@@ -126,7 +126,7 @@ describe('lab at a terminal', { ...needs('tmux'), timeout: 120_000 }, () => {
       .poll(() => [count(/^HOSTNAME/), count(/^(first|second|third) /), count(/^lab: .*: provisioning -> active$/)])
       .toEqual([1, 3, 3])
     tmux('send-keys', 'C-c')
-    await expect.poll(() => count(/^HOSTNAME/), { timeout: 30_000 }).toBe(0)
+    await expect.poll(() => count(/^HOSTNAME/)).toBe(0)
     expect(screen()).toContain('lab: third: provisioning -> active')
   })
 })

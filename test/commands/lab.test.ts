@@ -33,7 +33,7 @@ function watch(child: ReturnType<typeof spawn>) {
   return {
     child,
     seen,
-    shows: (text: string) => expect.poll(() => seen.out + seen.err, { timeout: 10_000 }).toContain(text),
+    shows: (text: string) => expect.poll(() => seen.out + seen.err).toContain(text),
     code: once(child, 'close').then(([code]) => Number(code)),
   }
 }
@@ -163,7 +163,7 @@ describe('lab', () => {
     expect(readdirSync(running)).toEqual([])
   })
 
-  test('runs in the background with -d; status and logs know it, stop ends it', { timeout: 60_000 }, async () => {
+  test('runs in the background with -d; status and logs know it, stop ends it', { timeout: 240_000 }, async () => {
     const start = metalkit(['lab', '-d', '--name', 'back', '--port', '0', '--sos-port', '0'])
     expect(await start.code).toBe(0)
     expect(start.seen.err).toMatch(

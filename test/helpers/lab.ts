@@ -104,11 +104,11 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
   }
 }
 
-/** Asks again and again until the answer passes, and returns it. @throws after fifteen seconds, or patienceMs, with the last answer */
+/** Asks again and again until the answer passes, and returns it. @throws after a minute, or patienceMs, with the last answer */
 export async function waitUntil<T>(
   ask: () => Promise<T> | T,
   passes: (answer: T) => boolean,
-  patienceMs = 15_000,
+  patienceMs = 60_000,
 ): Promise<T> {
   const endMs = performance.now() + patienceMs
   for (;;) {

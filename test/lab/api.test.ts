@@ -10,7 +10,7 @@ import * as schemas from './device-schema.ts'
 let lab: TestLab
 beforeAll(async () => {
   // Slow, so that a state is still there when one asks for it on a busy computer.
-  lab = await startTestLab({ pace: { queuedMs: 100, stepMs: 2000 } })
+  lab = await startTestLab({ pace: { queuedMs: 1000, stepMs: 2000 } })
 })
 afterAll(() => lab[Symbol.asyncDispose]())
 

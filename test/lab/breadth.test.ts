@@ -331,7 +331,7 @@ describe('capacity', () => {
 })
 
 test('requests are counted, and those beyond the limit are refused until its time is over', async () => {
-  await using own = await start({ rateLimit: { requests: 3, windowMs: 700 } })
+  await using own = await start({ rateLimit: { requests: 3, windowMs: 4000 } })
   const ask = async () => {
     const { status, headers } = await own.lab.call('GET', '/user')
     return [status, headers.get('x-ratelimit-limit'), headers.get('x-ratelimit-remaining')]
@@ -344,8 +344,10 @@ test('requests are counted, and those beyond the limit are refused until its tim
   ])
   const { headers, json } = await own.lab.call('GET', '/user')
   expect(json).toEqual({ error: 'Too many requests' })
-  expect(Number(headers.get('retry-after'))).toBe(1)
-  expect(Math.abs(Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000)).toBeLessThan(3)
+  const wait = Number(headers.get('retry-after'))
+  expect(wait).toBeGreaterThanOrEqual(1)
+  expect(wait).toBeLessThanOrEqual(4)
+  expect(Math.abs(Number(headers.get('x-ratelimit-reset')) - Date.now() / 1000)).toBeLessThan(30)
   await waitUntil(ask, ([status]) => status === 200)
 })
 

@@ -166,7 +166,7 @@ test('a process whose lab has ended, machines and all, exits by itself', async (
       output: { file, format: 'cjs' },
     })
     const env = { ...process.env, NODE_PATH: join(root, 'node_modules') }
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 15_000, env })
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 60_000, env })
     expect(stdout.trim()).toBe('ended')
   } finally {
     await rm(folder, { recursive: true, force: true })

@@ -30,7 +30,7 @@ function createWatchedDriver(driver: MachineDriver = createSimulatedDriver({ lin
 }
 
 /** Slow enough that a state is still there when one asks for it on a busy computer. */
-const pace = { queuedMs: 200, stepMs: 200 }
+const pace = { queuedMs: 600, stepMs: 600 }
 
 async function start(body: object = {}) {
   const files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })

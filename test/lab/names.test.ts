@@ -26,7 +26,7 @@ function metalkit(...args: string[]) {
   return {
     child,
     seen,
-    shows: (text: string) => expect.poll(() => seen.text, { timeout: 15_000 }).toContain(text),
+    shows: (text: string) => expect.poll(() => seen.text).toContain(text),
     code: once(child, 'close').then(([code]) => Number(code)),
   }
 }
@@ -77,7 +77,7 @@ test('labs with names run side by side, one of each name, and are themselves aga
   const none = metalkit('lab', 'env', '--name', 'one')
   expect(await none.code).toBe(10)
   expect(none.seen.text).toBe('metalkit: lab: no lab named "one" runs; start one with metalkit lab --name one\n')
-}, 60_000)
+}, 240_000)
 
 test('a name that is none of a file is refused', async () => {
   const lab = metalkit('lab', '--name', '../x')

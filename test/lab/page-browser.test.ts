@@ -20,20 +20,20 @@ const quiet = [
 ]
 
 async function shows(page: Page, selector: string, expected: string): Promise<void> {
-  await expect.poll(() => page.textContent(selector), { timeout: 15_000 }).toContain(expected)
+  await expect.poll(() => page.textContent(selector)).toContain(expected)
 }
 
 /** Waits until the console's last line is on the screen, whole: iPXE's prompt. */
 async function showsNewest(page: Page): Promise<void> {
   const prompt = page.locator('.xterm-rows > div', { hasText: 'iPXE>' })
   // Only the console is scrolled to: scrolling to the line would put right what is to be seen.
-  await page.locator('#terminal').scrollIntoViewIfNeeded({ timeout: 15_000 })
-  await prompt.waitFor({ state: 'attached', timeout: 15_000 })
+  await page.locator('#terminal').scrollIntoViewIfNeeded({ timeout: 60_000 })
+  await prompt.waitFor({ state: 'attached', timeout: 60_000 })
   const isWhole = async () => {
     const [row, box] = [await prompt.boundingBox(), await page.locator('#terminal').boundingBox()]
     return row !== null && box !== null && row.y >= box.y && row.y + row.height <= box.y + box.height
   }
-  await expect.poll(isWhole, { timeout: 15_000 }).toBe(true)
+  await expect.poll(isWhole).toBe(true)
 }
 
 /** Of a colour as browsers write it, `rgb(1, 2, 3)`. */
@@ -41,7 +41,7 @@ function brightness(color: string): number {
   return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number))
 }
 
-describe('the page in Chromium', { ...needs('chromium'), timeout: 60_000 }, () => {
+describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: findProgram('chromium') ?? '', args: ['--no-sandbox', ...quiet] })

@@ -25,7 +25,7 @@ describe('a termination time', () => {
     ['while it is provisioning', 10_000],
   ])('ends the device, %s', async (_, stepMs) => {
     await using lab = await startTestLab({ pace: { stepMs } })
-    const { id } = await create(lab, { termination_time: inMs(1500) })
+    const { id } = await create(lab, { termination_time: inMs(5000) })
     if (stepMs < 1000) await waitForState(lab, id, 'active')
     if (stepMs > 1000) {
       await waitForState(lab, id, 'deprovisioning')
@@ -40,8 +40,8 @@ describe('a termination time', () => {
   test.concurrent('does not come early, and does not end a locked device until it is unlocked', async () => {
     await using lab = await startTestLab()
     const later = await create(lab, { termination_time: inMs(60_000) })
-    const locked = await create(lab, { termination_time: inMs(100), locked: true })
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    const locked = await create(lab, { termination_time: inMs(3000), locked: true })
+    await new Promise((resolve) => setTimeout(resolve, 3400))
     await waitForState(lab, locked.id, 'active')
     await lab.call('PUT', `/devices/${locked.id}`, { locked: false })
     await waitUntil(
@@ -53,7 +53,7 @@ describe('a termination time', () => {
 })
 
 test.concurrent('a failed device vanishes: 403 as the API words it, in no list, then 404', async () => {
-  await using lab = await startTestLab({ pace: { failedMs: 500, forbiddenMs: 1500 } })
+  await using lab = await startTestLab({ pace: { failedMs: 3000, forbiddenMs: 3000 } })
   const { id } = await create(lab, { operating_system: 'debian_12' })
   await waitForState(lab, id, 'failed')
   const list = `/projects/${lab.projectId}/devices`

@@ -40,10 +40,10 @@ function isRunning(pid: number): boolean {
 function needsOvmf(): { skip: boolean; timeout: number } {
   const there = existsSync('/usr/share/OVMF/OVMF_CODE_4M.fd')
   if (!there) process.stderr.write('skipped: ovmf not installed\n')
-  return { skip: !there && process.env['CI'] !== 'true', timeout: 120_000 }
+  return { skip: !there && process.env['CI'] !== 'true', timeout: 300_000 }
 }
 
-describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, () => {
+describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 }, () => {
   test('boots the URL through its iPXE, speaks and listens on ttyS1, and starts over when it is reset', async () => {
     const path = '/a,restrict=on/x.ipxe'
     await using server = await startBootServer({
@@ -82,7 +82,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
       machine.serial.resume()
       // The second time it asks for the script it has been reset, so that the sector is written.
       const first = () => server.asked.slice(0, 3)
-      await expect.poll(first, { timeout: 30_000 }).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
+      await expect.poll(first).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
     }
     expect(statSync(join(diskFolder, `${spec.id}.raw`))).toMatchObject({ size: 8 * 1024 ** 3, mode: 0o100600 })
     expect(statSync(join(diskFolder, `${spec.id}.raw`)).blocks).toBeLessThan(1000)
@@ -182,7 +182,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 60_000 }, 
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(pids.filter(isRunning)).toEqual(pids)
     lab.kill('SIGKILL')
-    await expect.poll(() => pids.filter(isRunning), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => pids.filter(isRunning)).toEqual([])
   })
 
   test('is translated where KVM does not really work, and a broken accelerator is noticed', async () => {

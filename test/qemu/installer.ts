@@ -14,5 +14,5 @@ export function needsInstaller(arch: string, qemu: string): { skip: boolean; tim
   const there = existsSync(join(installerFolder(arch), 'linux'))
   if (!there) process.stderr.write(`skipped: debian-installer-12-netboot-${arch} not installed\n`)
   const skip = needs('qemu-system-x86_64', qemu).skip || (!there && process.env['CI'] !== 'true')
-  return { skip, timeout: 300_000 }
+  return { skip, timeout: 900_000 }
 }

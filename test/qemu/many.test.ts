@@ -36,7 +36,7 @@ async function create(lab: TestLab, fields: Record<string, unknown>): Promise<st
   return json.id
 }
 
-const patienceMs = 240_000
+const patienceMs = 480_000
 
 test(
   'ten simulated machines and four of QEMU boot what is theirs at once, and none stays',

@@ -60,7 +60,7 @@ describe('run in a lab with QEMU', () => {
 
   test(
     'npm run demo boots its image, without a terminal, and ends by itself',
-    { ...needs('qemu-system-x86_64', 'apt-get'), timeout: 300_000 },
+    { ...needs('qemu-system-x86_64', 'apt-get'), timeout: 900_000 },
     async () => {
       const demo = join(import.meta.dirname, '../../scripts/demo.sh')
       const env = { ...process.env, METAL_LAB_MACHINES: 'qemu' }

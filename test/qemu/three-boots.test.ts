@@ -62,7 +62,7 @@ async function bootThreeTimes(plan: string, makeImage: (which: string) => Tellin
     await runWell(['push', 'equinixmetal', '-base-url', server.url, '-destination', out, prefix])
   }
   const run = (says: string, ...more: string[]) =>
-    runWell(['run', 'equinixmetal', '-base-url', server.url, '-wait-for', says, '-timeout', '4m', ...more, prefix], env)
+    runWell(['run', 'equinixmetal', '-base-url', server.url, '-wait-for', says, '-timeout', '8m', ...more, prefix], env)
 
   const first = makeImage('first')
   await push(first)
@@ -79,7 +79,7 @@ async function bootThreeTimes(plan: string, makeImage: (which: string) => Tellin
   await waitUntil(
     () => screen?.text() ?? '',
     (text) => text.includes(second.says),
-    240_000,
+    480_000,
   )
   expect(screen?.text()).not.toContain(first.says)
 
@@ -93,7 +93,7 @@ async function bootThreeTimes(plan: string, makeImage: (which: string) => Tellin
 }
 
 describe('three boots in a row show the new kernel each time', () => {
-  test('on an amd64 machine, of three kernels', { ...needs('qemu-system-x86_64'), timeout: 600_000 }, async () => {
+  test('on an amd64 machine, of three kernels', { ...needs('qemu-system-x86_64'), timeout: 1_500_000 }, async () => {
     await bootThreeTimes('c3.small.x86', (which) => {
       const says = `this is the ${which} kernel`
       return { kernel: sayBzImage(says), cmdline: 'quiet', says }
@@ -102,7 +102,7 @@ describe('three boots in a row show the new kernel each time', () => {
 
   test(
     'on an arm64 machine, of three kernels',
-    { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 600_000 },
+    { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 1_500_000 },
     async () => {
       await bootThreeTimes('c3.large.arm64', (which) => {
         const says = `this is the ${which} kernel`
@@ -113,7 +113,7 @@ describe('three boots in a row show the new kernel each time', () => {
 
   test(
     'on an amd64 machine, of Linux with three command lines',
-    { ...needsInstaller('amd64', 'qemu-system-x86_64'), timeout: 900_000 },
+    { ...needsInstaller('amd64', 'qemu-system-x86_64'), timeout: 1_500_000 },
     async () => {
       const kernel = await readFile(join(installerFolder('amd64'), 'linux'))
       await bootThreeTimes('c3.small.x86', (which) => ({
