@@ -1,8 +1,8 @@
 // What an answer of the API means: the thing that was asked for, or an error that can be shown.
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
+import type { Answer, NoAnswerError } from '../http/transport.ts'
 import { errorSchema } from './schema.ts'
-import type { Answer, NoAnswerError } from './transport.ts'
 
 /** A call of the API. */
 export interface Call {

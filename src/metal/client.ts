@@ -1,8 +1,9 @@
 // The Metal API as calls that either give what they say or throw an error that can be shown.
 import type { z } from 'zod'
+import { decideRetry } from '../http/retry.ts'
+import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, type Reporter, systemClock } from '../io.ts'
 import { type Call, isWholeJson, noAnswer, readAnswer, refusal } from './answer.ts'
-import { decideRetry } from './retry.ts'
 import {
   type Device,
   type DeviceAction,
@@ -17,7 +18,6 @@ import {
   projectSchema,
   sshKeyListSchema,
 } from './schema.ts'
-import { type Answer, createDispatcher, NoAnswerError, send } from './transport.ts'
 
 /** How to reach the API, and as whom. */
 export interface ClientOptions {
@@ -205,9 +205,14 @@ export class MetalClient {
       const { method, body, signal } = call
       const answer = await send(this.#dispatcher, this.apiUrl + call.path, {
         method,
-        body,
+        headers: {
+          'x-auth-token': this.#options.token,
+          accept: 'application/json',
+          'user-agent': 'metalkit',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
         signal,
-        token: this.#options.token,
       })
       log(String(answer.status))
       return answer

@@ -1,4 +1,5 @@
-// One HTTP request to the API and its whole answer. Certificates are always checked; proxies come from the environment.
+// One HTTP request to an API and its whole answer. Certificates are always checked; proxies come from the environment.
+import { Readable } from 'node:stream'
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici'
 import { errorCode, UsageError } from '../errors.ts'
 import type { Clock } from '../io.ts'
@@ -96,36 +97,42 @@ function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
+/** A request as it goes out. */
+export interface Outgoing {
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  headers: Record<string, string>
+  body?: string | Buffer | undefined
+  signal?: AbortSignal | undefined
+}
+
+const pieceBytes = 2 ** 16
+
+/** In pieces, each of which begins the wait for the answer anew: a large body may take long on a slow line, silence may not. */
+function* split(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes)
+}
+
+function bodyOf({ body, headers }: Outgoing): { headers: Record<string, string>; body: string | Readable | null } {
+  if (body === undefined || typeof body === 'string') return { headers, body: body ?? null }
+  return { headers: { ...headers, 'content-length': String(body.length) }, body: Readable.from(split(body)) }
+}
+
 /**
  * Sends a request and reads the answer.
  * @throws NoAnswerError when there is none, or only a part; signal.reason when aborted
  */
-export async function send(
-  dispatcher: Dispatcher,
-  url: string,
-  options: {
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-    token: string
-    body?: unknown
-    signal?: AbortSignal | undefined
-  },
-): Promise<Answer> {
+export async function send(dispatcher: Dispatcher, url: string, outgoing: Outgoing): Promise<Answer> {
+  const { method, signal } = outgoing
   try {
     const sending = request(url, {
       dispatcher,
-      method: options.method,
-      headers: {
-        'x-auth-token': options.token,
-        accept: 'application/json',
-        'user-agent': 'metalkit',
-        ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: options.body === undefined ? null : JSON.stringify(options.body),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      method,
+      ...bodyOf(outgoing),
+      ...(signal === undefined ? {} : { signal }),
     })
     const { statusCode, headers, body } = await sending.catch((error: unknown) => {
       // Nobody else aborts a request that has no answer yet: undici's proxy agent does where the tunnel is refused.
-      const isProxy = error instanceof errors.RequestAbortedError && options.signal?.aborted !== true
+      const isProxy = error instanceof errors.RequestAbortedError && signal?.aborted !== true
       throw isProxy ? new RefusedByProxyError(error.message, { cause: error }) : error
     })
     return {
@@ -134,7 +141,7 @@ export async function send(
       text: await body.text(),
     }
   } catch (error) {
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     throw new NoAnswerError(reasonOf(error), error)
   }
 }

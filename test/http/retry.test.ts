@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decideRetry, type Failure, requestedDelayMs } from '../../src/metal/retry.ts'
+import { decideRetry, type Failure, requestedDelayMs } from '../../src/http/retry.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
 const failure = (over: Partial<Failure>): Failure => ({

@@ -1,4 +1,4 @@
-// When a request to the API is sent again, and after how long. Only what is safe to repeat: GET, PUT, DELETE, and
+// When a request to an API is sent again, and after how long. Only what is safe to repeat: GET, HEAD, PUT, DELETE, and
 // anything that was turned away unprocessed (429, or a connection that was never made).
 
 /** How a request went wrong: an HTTP status, or no answer at all. */
@@ -41,7 +41,7 @@ export function requestedDelayMs(
  * @returns the delay in ms, or undefined to give up
  */
 export function decideRetry(failure: Failure, attempt: number, nowMs: number, random: number): number | undefined {
-  const safe = ['GET', 'PUT', 'DELETE'].includes(failure.method) || failure.status === 429 || failure.neverSent
+  const safe = ['GET', 'HEAD', 'PUT', 'DELETE'].includes(failure.method) || failure.status === 429 || failure.neverSent
   const worth = failure.status === undefined || transient.has(failure.status)
   if (!safe || !worth || attempt >= maxAttempts) return undefined
   const backoffMs = random * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1))
