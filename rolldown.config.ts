@@ -33,7 +33,7 @@ export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
   plugins: [withoutChildProcess, labPage],
-  external: [/^(ssh-config|ssh2|undici|ws|yaml|zod)(\/|$)/],
+  external: [/^(aws4|ssh-config|ssh2|undici|ws|yaml|zod)(\/|$)/],
   transform: { target: 'node20.19' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', cleanDir: true },
 })

@@ -112,6 +112,12 @@ const rows: Record<FlagName, Row> = {
   detach: { flag: ['true', true], env: ['1', true], variables: ['METAL_DETACH'], fallback: false },
   decompress: { flag: ['t', true], env: ['f', false], variables: ['METAL_DECOMPRESS'], fallback: undefined },
   destination: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DESTINATION'], fallback: './out' },
+  endpoint: {
+    flag: ['http://127.0.0.1:9000/', 'http://127.0.0.1:9000'],
+    env: ['https://store.example.com/s3', 'https://store.example.com/s3'],
+    variables: ['METAL_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+    fallback: undefined,
+  },
   dryRun: { flag: ['true', true], env: ['1', true], variables: ['METAL_DRY_RUN'], fallback: false },
   directory: { flag: ['/srv', '/srv'], env: ['/b', '/b'], variables: ['METAL_DIRECTORY'], fallback: '.' },
   port: {

@@ -103,6 +103,7 @@ const pushFlags = [
   'arch',
   'decompress',
   'destination',
+  'endpoint',
   'dryRun',
   'identity',
   'knownHosts',
@@ -123,6 +124,7 @@ const push = command({
     'metalkit push equinixmetal -base-url http://boot.example.com linuxkit',
     'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
     'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp://me@boot.example.com/srv/www linuxkit',
+    'metalkit push equinixmetal -base-url http://boot.example.com -destination s3://my-bucket/boot linuxkit',
   ],
   load: () => import('./push.ts'),
 })

@@ -18,6 +18,10 @@ export async function openStore(destination: Destination, options: PushOptions, 
       const { connect } = await findSsh(destination, options, context, PublishError)
       return await openSftpStore({ label, path: destination.path }, () => connect(context.signal))
     }
+    case 's3': {
+      const { openS3Store } = await import('../publish/s3.ts')
+      return await openS3Store(destination, { ...context, endpoint: options.endpoint })
+    }
     default:
       return destination satisfies never
   }

@@ -13,6 +13,7 @@ export const groups: Readonly<Record<string, readonly FlagName[]>> = {
     'arch',
     'decompress',
     'destination',
+    'endpoint',
     'dryRun',
     'directory',
     'port',

@@ -6,6 +6,7 @@ import {
   parseApiUrl,
   parseBaseUrl,
   parseDuration,
+  parseEndpoint,
   parseFingerprint,
   parseHost,
   parseHostname,
@@ -206,8 +207,23 @@ export const flags = {
     help: 'write kernel and initrd decompressed',
   }),
   destination: value(
-    { name: 'destination', placeholder: 'path', fallback: './out', help: 'folder, or file: or sftp: URL, to write to' },
+    {
+      name: 'destination',
+      placeholder: 'path',
+      fallback: './out',
+      help: 'folder, or file:, sftp: or s3: URL, to write to',
+    },
     parseText,
+  ),
+  endpoint: value(
+    {
+      name: 'endpoint',
+      placeholder: 'url',
+      env: ['METAL_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+      computed: "AWS's own",
+      help: 'where the store of an s3: destination answers, if it is not AWS',
+    },
+    parseEndpoint,
   ),
   dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),
   directory: value({ name: 'directory', placeholder: 'path', fallback: '.', help: 'folder to serve' }, parseText),

@@ -72,6 +72,13 @@ export function parseApiUrl(text: string): string {
   return text.replace(/\/+$/, '')
 }
 
+/** The URL of a store, without a trailing slash. */
+export function parseEndpoint(text: string): string {
+  const url = /^https?:\/\/[^\s?#@]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) throw new Refusal('is not an http or https URL', 'write it as https://host[:port]')
+  return url.href.replace(/\/+$/, '')
+}
+
 /** A host and a port. */
 export interface Address {
   host: string

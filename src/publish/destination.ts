@@ -2,10 +2,11 @@
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../errors.ts'
 
-/** A place to publish to. A path of sftp: is from the root, one that begins with `/~/` from the home folder. */
+/** A place to publish to. A path of sftp: is from the root, one that begins with `/~/` from the home folder; a prefix of s3: has no slash at its ends. */
 export type Destination =
   | { kind: 'folder'; path: string }
   | { kind: 'sftp'; user: string | undefined; host: string; port: number | undefined; path: string }
+  | { kind: 's3'; bucket: string; prefix: string }
 
 type Refuse = (why: string, hint: string) => UsageError
 
@@ -15,7 +16,7 @@ type Refuse = (why: string, hint: string) => UsageError
  */
 export function parseDestination(text: string, label = '--destination'): Destination {
   const refuse: Refuse = (why, hint) => new UsageError(`${label} "${text}" ${why}`, { hint })
-  if (text === '') throw refuse('is empty', 'give a path, or a file: or sftp: URL')
+  if (text === '') throw refuse('is empty', 'give a path, or a file:, sftp: or s3: URL')
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase()
   switch (scheme) {
     case undefined:
@@ -24,8 +25,10 @@ export function parseDestination(text: string, label = '--destination'): Destina
       return { kind: 'folder', path: parseFileUrl(text, refuse) }
     case 'sftp:':
       return parseSftpUrl(text, refuse)
+    case 's3:':
+      return parseS3Url(text, refuse)
     default: {
-      const hint = 'give a path, or a file: or sftp: URL (a path with a colon in its first part begins with ./)'
+      const hint = 'give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)'
       throw refuse(`has a scheme that is not known (${scheme})`, hint)
     }
   }
@@ -63,4 +66,18 @@ function parseSftpUrl(text: string, refuse: Refuse): Destination {
   } catch {
     throw refuse('has a % that begins no character', hint)
   }
+}
+
+/** As the aws program takes it: a key is what stands there, % and ? too. */
+function parseS3Url(text: string, refuse: Refuse): Destination {
+  const hint = 'write it as s3://bucket or s3://bucket/prefix'
+  const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)(.*)$/is.exec(text) ?? []
+  if (bucket.includes('@'))
+    throw new UsageError('--destination has a user', { hint: `${hint}; keys are found as the aws program finds them` })
+  if (!/^[\w.-]{1,255}$/.test(bucket)) throw refuse('names no bucket', hint)
+  const prefix = path.replaceAll(/^\/+|\/+$/g, '')
+  if (prefix.split('/').some((part, at) => (part === '' && at > 0) || part === '.' || part === '..'))
+    throw refuse('has an empty part, . or .. in its prefix', hint)
+  if (/\p{Cc}/u.test(prefix)) throw refuse('has control characters in its prefix', hint)
+  return { kind: 's3', bucket, prefix }
 }

@@ -1,4 +1,5 @@
 // Tests with real programs: where one is missing, a test that needs it is skipped with its reason, except in CI, where it fails.
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -8,12 +9,26 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
+/** A Python that has a module, or undefined. Another one than Debian's may come first in the PATH. */
+export function findPython(module: string): string | undefined {
+  const has = (python: string) => spawnSync(python, ['-c', `import ${module}`]).status === 0
+  return ['python3', '/usr/bin/python3'].find(has)
+}
+
 /**
  * Options for `describe` or `test`: `describe('…', needs('sshd'), () => …)`.
  * The reason is printed once where the test is skipped.
  */
 export function needs(...programs: string[]): { skip: boolean } {
-  const missing = programs.filter((program) => findProgram(program) === undefined)
+  return skipWithout(programs.filter((program) => findProgram(program) === undefined))
+}
+
+/** The same for a module of Python. */
+export function needsPython(module: string): { skip: boolean } {
+  return skipWithout(findPython(module) === undefined ? [`Python's ${module}`] : [])
+}
+
+function skipWithout(missing: readonly string[]): { skip: boolean } {
   if (missing.length === 0 || process.env['CI'] === 'true') return { skip: false }
   process.stderr.write(`skipped: ${missing.join(', ')} not installed\n`)
   return { skip: true }

@@ -29,8 +29,22 @@ describe('parseDestination', () => {
   })
 
   it.each([
+    ['s3://my.bucket-1', { bucket: 'my.bucket-1', prefix: '' }],
+    ['s3://bucket/', { bucket: 'bucket', prefix: '' }],
+    ['S3://Bucket_1//a/b c%20?#/', { bucket: 'Bucket_1', prefix: 'a/b c%20?#' }],
+  ])('%s', (text, expected) => {
+    expect(parseDestination(text)).toEqual({ kind: 's3', ...expected })
+  })
+
+  it.each([
     ['', '--destination "" is empty'],
-    ['s3://bucket', '--destination "s3://bucket" has a scheme that is not known (s3:)'],
+    ['s3:bucket', '--destination "s3:bucket" names no bucket'],
+    ['s3:///boot', '--destination "s3:///boot" names no bucket'],
+    ['s3://key:secret@bucket/boot', '--destination has a user'],
+    ['s3://bucket:80/boot', '--destination "s3://bucket:80/boot" names no bucket'],
+    ['s3://bucket/a//b', '--destination "s3://bucket/a//b" has an empty part, . or .. in its prefix'],
+    ['s3://bucket/../b', '--destination "s3://bucket/../b" has an empty part, . or .. in its prefix'],
+    ['s3://bucket/a\nb', '--destination "s3://bucket/a\nb" has control characters in its prefix'],
     ['ftp://host/srv', '--destination "ftp://host/srv" has a scheme that is not known (ftp:)'],
     ['sftp:srv', '--destination "sftp:srv" is not the URL of a folder'],
     ['sftp://me:secret@host/srv', '--destination has a password'],

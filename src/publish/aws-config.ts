@@ -1,0 +1,153 @@
+// Where AWS programs find keys and the region: environment, then the shared files of `aws configure`
+// (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { errorCode, UsageError } from '../errors.ts'
+
+type Env = Record<string, string | undefined>
+
+/** Settings by section, then by name; what stands indented below a name is `name.other`. */
+type Sections = Map<string, Map<string, string>>
+
+/** Keys that sign requests, and where they are from, for errors. */
+export interface AwsKeys {
+  accessKeyId: string
+  secretAccessKey: string
+  /** Of keys that are lent for a time. */
+  sessionToken?: string
+  origin: string
+}
+
+/** What the environment and the shared files say. */
+export interface AwsConfig {
+  keys: AwsKeys
+  region: string
+  /** Of a store that is not AWS's own; undefined where none is set. */
+  endpoint: string | undefined
+}
+
+/** Reads a shared file's text. */
+export function parseIni(text: string): Sections {
+  const sections: Sections = new Map()
+  let section = new Map<string, string>()
+  let parent = ''
+  for (const line of text.split(/\r?\n/)) {
+    if (/^\s*([#;]|$)/.test(line)) continue
+    const heading = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1]
+    if (heading !== undefined) {
+      section = sections.get(heading) ?? new Map<string, string>()
+      sections.set(heading, section)
+      continue
+    }
+    const [, indent = '', name = '', value = ''] = /^(\s*)([^=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    if (name === '') continue
+    if (indent === '') parent = name
+    // A comment behind a value begins with white space, since keys may hold # and ;.
+    section.set(indent === '' ? name : `${parent}.${name}`, value.replace(/\s+[#;].*$/, ''))
+  }
+  return sections
+}
+
+async function readSections(path: string, named: boolean): Promise<Sections> {
+  try {
+    return parseIni(await readFile(path, 'utf8'))
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    if (!named && (code === 'ENOENT' || code === 'ENOTDIR')) return new Map()
+    throw new UsageError(`the AWS file "${path}" cannot be read (${code})`, {
+      hint: named ? 'the environment names it; correct or unset it' : 'correct its permissions',
+    })
+  }
+}
+
+/** Ways to get keys that need a program or a service, by the setting that asks for them. */
+const otherWays = ['sso_session', 'sso_start_url', 'credential_process', 'web_identity_token_file', 'login_session']
+
+function requireKeys(accessKeyId: string, secretAccessKey: string, token: string | undefined, origin: string): AwsKeys {
+  const odd = [accessKeyId, secretAccessKey, token || 'none'].some((text) => !/^[\x21-\x7e]+$/.test(text))
+  if (odd) {
+    throw new UsageError(`the AWS keys of ${origin} hold characters no key has`, {
+      hint: 'copy them again, without spaces and quotes',
+    })
+  }
+  return { accessKeyId, secretAccessKey, origin, ...(token ? { sessionToken: token } : {}) }
+}
+
+function keysOfEnv(env: Env): AwsKeys | undefined {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const
+  const [accessKeyId, secretAccessKey] = names.map((name) => env[name])
+  if (!accessKeyId && !secretAccessKey) return undefined
+  if (!accessKeyId || !secretAccessKey) {
+    const [set, unset] = accessKeyId ? names : names.toReversed()
+    throw new UsageError(`${set} is set, but ${unset} is not`, { hint: 'set both, or neither' })
+  }
+  return requireKeys(accessKeyId, secretAccessKey, env['AWS_SESSION_TOKEN'], 'the environment')
+}
+
+/**
+ * The keys, region and endpoint that the AWS command line would use, as far as they stand in the environment or in the files.
+ * @throws UsageError where there are no keys, or where getting them needs more than reading
+ */
+export async function readAwsConfig(env: Env): Promise<AwsConfig> {
+  const folder = join(env['HOME'] || homedir(), '.aws')
+  const configPath = env['AWS_CONFIG_FILE'] || join(folder, 'config')
+  const credentialsPath = env['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials')
+  const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
+  const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
+  const name = env['AWS_PROFILE'] || 'default'
+  const profile = config.get(`profile ${name}`) ?? (name === 'default' ? config.get('default') : undefined)
+  const secrets = credentials.get(name)
+  if (env['AWS_PROFILE'] && profile === undefined && secrets === undefined) {
+    throw new UsageError(`the AWS profile "${name}" is neither in "${configPath}" nor in "${credentialsPath}"`, {
+      hint: 'correct or unset AWS_PROFILE',
+    })
+  }
+  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile?.get('region') || 'us-east-1'
+  if (!/^[\w-]+$/.test(region))
+    throw new UsageError(`the AWS region "${region}" is none`, { hint: 'correct AWS_REGION' })
+  const services = config.get(`services ${profile?.get('services') ?? ''}`)
+  const endpoint = services?.get('s3.endpoint_url') ?? profile?.get('endpoint_url')
+  if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
+    throw new UsageError(`the endpoint_url of the AWS profile "${name}" is not an http or https URL`, {
+      hint: `correct it in "${configPath}", or set --endpoint`,
+    })
+  }
+  return {
+    keys: keysOfEnv(env) ?? keysOfProfile(name, [secrets, profile], env),
+    region,
+    endpoint: endpoint?.replace(/\/+$/, ''),
+  }
+}
+
+type Places = readonly (Map<string, string> | undefined)[]
+
+function refuseOtherWays(name: string, places: Places, ways: readonly string[]): void {
+  const way = ways.find((setting) => places.some((place) => place?.has(setting)))
+  if (way === undefined) return
+  throw new UsageError(`the AWS profile "${name}" gets its keys by ${way}, which metalkit does not`, {
+    hint: `put them in the environment: eval "$(aws configure export-credentials --profile ${name} --format env)"`,
+  })
+}
+
+function keysOfProfile(name: string, places: Places, env: Env): AwsKeys {
+  // A role is taken on with the keys beside it, which are not meant to be used themselves.
+  refuseOtherWays(name, places, ['role_arn'])
+  for (const place of places) {
+    const accessKeyId = place?.get('aws_access_key_id')
+    const secretAccessKey = place?.get('aws_secret_access_key')
+    if (!accessKeyId || !secretAccessKey) continue
+    return requireKeys(accessKeyId, secretAccessKey, place?.get('aws_session_token'), `the AWS profile "${name}"`)
+  }
+  refuseOtherWays(name, places, otherWays)
+  const service = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'].find((one) => env[one])
+  if (service !== undefined) {
+    throw new UsageError(`${service} is set, but metalkit does not get AWS keys that way`, {
+      hint: 'put them in the environment: eval "$(aws configure export-credentials --format env)"',
+    })
+  }
+  throw new UsageError('no AWS keys are found', {
+    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws configure',
+  })
+}

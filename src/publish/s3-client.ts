@@ -1,0 +1,185 @@
+// Requests to S3 and stores that speak as it does: signed (Signature Version 4), sent, and sent again where that is safe.
+import { createHash } from 'node:crypto'
+import { sign } from 'aws4'
+import type { Dispatcher } from 'undici'
+import { PublishError } from '../errors.ts'
+import { decideRetry } from '../http/retry.ts'
+import { type Answer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
+import type { Clock, Reporter } from '../io.ts'
+import type { AwsKeys } from './aws-config.ts'
+import { codeOf, refusal } from './s3-error.ts'
+
+/** Which bucket, and as whom. */
+export interface S3Options {
+  bucket: string
+  /** The bucket's, without a trailing slash. */
+  url: string
+  keys: AwsKeys
+  region: string
+  dispatcher: Dispatcher
+  clock: Clock
+  report: Reporter
+}
+
+/** A request about an object. */
+export interface S3Call {
+  method: Outgoing['method']
+  key: string
+  query?: Record<string, string>
+  headers?: Record<string, string>
+  body?: Buffer
+  /** For errors: it cannot be `read`, `written`. */
+  verb: string
+  /** A POST that does no harm when it is sent twice. */
+  repeatable?: boolean
+  /** Once sent it is waited for, whatever the signal says: what it makes must be known to be given up. */
+  patient?: boolean
+  /** Refusals that are answers too. */
+  expected?: readonly (number | string)[]
+  signal: AbortSignal
+}
+
+/** RFC 3986, as the signature has it: all but unreserved characters. */
+export function encodePath(path: string): string {
+  return encodeURIComponent(path)
+    .replaceAll('%2F', '/')
+    .replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+/**
+ * Where a bucket is. AWS has it in the host name, except where a dot in it would not fit the certificate; other stores
+ * all take it in the path.
+ */
+export function bucketUrl(place: { bucket: string; region: string; endpoint: string | undefined }): string {
+  const { bucket, region, endpoint } = place
+  if (endpoint !== undefined) return `${endpoint}/${encodePath(bucket)}`
+  const host = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+  return /[^a-z0-9-]/.test(bucket) ? `https://${host}/${encodePath(bucket)}` : `https://${bucket}.${host}`
+}
+
+/** Refusals that pass: what was sent did not arrive as it was, or not in time. */
+const passing = new Set(['RequestTimeout', 'BadDigest', 'XAmzContentSHA256Mismatch', 'IncompleteBody'])
+
+/** Objects of one bucket. Disposing it closes its connections. */
+export class S3Client implements AsyncDisposable {
+  readonly bucket: string
+  readonly #options: S3Options
+
+  constructor(options: S3Options) {
+    this.#options = options
+    this.bucket = options.bucket
+  }
+
+  get report(): Reporter {
+    return this.#options.report
+  }
+
+  /** `s3://bucket/key`, for people. */
+  label(key: string): string {
+    return `s3://${this.bucket}/${key}`
+  }
+
+  /** Sends a call until it is answered. @throws PublishError for a refusal that is not expected, the signal's reason */
+  async call(call: S3Call): Promise<Answer> {
+    const { clock, report } = this.#options
+    const label = this.label(call.key)
+    for (let attempt = 1; ; attempt++) {
+      call.signal.throwIfAborted()
+      const outcome = await this.#attempt(call)
+      const lost = outcome instanceof NoAnswerError
+      const code = lost ? undefined : codeOf(outcome)
+      if (!lost && outcome.status < 300 && code === undefined) return outcome
+      if (!lost && (call.expected?.includes(outcome.status) || call.expected?.includes(code ?? ''))) return outcome
+      // An answer that was begun before the end was known (CompleteMultipartUpload) is 200 even where it says an error.
+      const status = lost || passing.has(code ?? '') ? undefined : outcome.status < 300 ? 500 : outcome.status
+      const failure = {
+        method: call.repeatable === true ? 'PUT' : call.method,
+        // SlowDown and ServiceUnavailable are said before anything is done.
+        status: status === 503 ? 429 : status,
+        neverSent: lost ? outcome.neverSent : passing.has(code ?? ''),
+        headers: lost ? {} : outcome.headers,
+      }
+      const isHopeless = lost && outcome.untrusted
+      const delayMs = isHopeless ? undefined : decideRetry(failure, attempt, clock.now(), Math.random())
+      if (delayMs === undefined) {
+        if (!lost) throw this.refuse(outcome, call.key, call.verb)
+        throw new PublishError(
+          `"${label}" cannot be ${call.verb}: ${outcome.message} (${new URL(this.#options.url).host})`,
+          {
+            hint: 'check the network, the bucket and --endpoint',
+            cause: outcome,
+          },
+        )
+      }
+      const what = lost ? outcome.message : `the store answered ${outcome.status} ${code ?? ''}`.trimEnd()
+      report[attempt === 1 ? 'detail' : 'info'](
+        `"${label}": ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`,
+      )
+      await clock.sleep(delayMs, call.signal)
+    }
+  }
+
+  /** What is known of an object; 403 or 404 where there is none to be seen. */
+  async look(key: string, signal: AbortSignal): Promise<Answer> {
+    return await this.call({ method: 'HEAD', key, verb: 'looked at', expected: [403, 404], signal })
+  }
+
+  /** An error for people that says what an answer means. */
+  refuse(answer: Answer, key: string, verb = 'written'): PublishError {
+    const { bucket, region, keys } = this.#options
+    return refusal(verb, answer, { label: this.label(key), bucket, region, origin: keys.origin })
+  }
+
+  /** What a good answer must hold. @throws PublishError where it does not */
+  require(answer: Answer, key: string, found: string | undefined): string {
+    if (found !== undefined && found !== '') return found
+    throw this.refuse(answer, key)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.dispatcher.destroy()
+  }
+
+  /** Signed anew each time: a signature is good for 15 minutes. */
+  async #attempt(call: S3Call): Promise<Answer | NoAnswerError> {
+    const { method, key, query = {}, headers = {}, body } = call
+    const { keys, region, report, dispatcher, clock } = this.#options
+    const url = new URL(`${this.#options.url}/${encodePath(key)}`)
+    url.search = new URLSearchParams(query).toString()
+    const signed = sign(
+      {
+        service: 's3',
+        region,
+        method,
+        host: url.host,
+        path: url.pathname + url.search,
+        headers: {
+          ...headers,
+          'x-amz-content-sha256': createHash('sha256')
+            .update(body ?? '')
+            .digest('hex'),
+          'x-amz-date': new Date(clock.now()).toISOString().replaceAll(/[:-]|\.\d{3}/g, ''),
+        },
+      },
+      keys,
+    )
+    const startedMs = performance.now()
+    const log = (outcome: string) =>
+      report.debug(`${method} ${url.host}${url.pathname} ${outcome} ${Math.round(performance.now() - startedMs)} ms`)
+    try {
+      const signal = call.patient === true ? undefined : call.signal
+      const outgoing = { method, headers: textsOf(signed.headers), body, signal }
+      const answer = await send(dispatcher, `${url.origin}${signed.path ?? ''}`, outgoing)
+      log(String(answer.status))
+      return answer
+    } catch (error) {
+      if (!(error instanceof NoAnswerError)) throw error
+      log(error.message)
+      return error
+    }
+  }
+}
+
+function textsOf(headers: Record<string, unknown> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]))
+}

@@ -1,0 +1,81 @@
+// What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in a line for people.
+import { PublishError } from '../errors.ts'
+import type { Answer } from '../http/transport.ts'
+
+/** The text of the first element of a name, undefined where there is none. S3's answers are flat and have no CDATA. */
+export function readElement(xml: string, name: string): string | undefined {
+  const text = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml)?.[1]
+  return text?.replaceAll(/&(lt|gt|quot|apos|amp|#\d+|#x[0-9a-f]+);/gi, (whole, entity: string) => {
+    const known: Record<string, string> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
+    if (!entity.startsWith('#')) return known[entity] ?? whole
+    const point = /^#x/i.test(entity) ? Number.parseInt(entity.slice(2), 16) : Number(entity.slice(1))
+    return point <= 0x10ffff ? String.fromCodePoint(point) : whole
+  })
+}
+
+/** The code of a refusal, such as NoSuchKey; undefined where the answer is none of S3's, or good. */
+export function codeOf({ text }: Answer): string | undefined {
+  return /<Error[\s>]/.test(text) ? readElement(text, 'Code') : undefined
+}
+
+/** Whom and what a request was for. */
+export interface Subject {
+  /** `s3://bucket/key`. */
+  label: string
+  bucket: string
+  region: string
+  /** Where the keys are from. */
+  origin: string
+}
+
+const wrongRegion = new Set([
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+])
+
+function hintOf(code: string | undefined, answer: Answer, { bucket, region, origin }: Subject): string {
+  const actual = answer.headers['x-amz-bucket-region'] ?? readElement(answer.text, 'Region')
+  if (answer.status === 301 || wrongRegion.has(code ?? '')) {
+    return actual !== undefined && actual !== region && /^[\w-]+$/.test(actual)
+      ? `"${bucket}" is in the region ${actual}, not ${region}: set AWS_REGION=${actual}`
+      : 'check AWS_REGION and --endpoint'
+  }
+  switch (code ?? '') {
+    case 'NoSuchBucket':
+      return `create the bucket "${bucket}" first, or correct its name`
+    case 'InvalidAccessKeyId':
+      return `the store does not know the access key of ${origin}; check it, and --endpoint`
+    case 'SignatureDoesNotMatch':
+      return `the secret key of ${origin} is not that of its access key; copy it again`
+    case 'ExpiredToken':
+    case 'InvalidToken':
+    case 'TokenRefreshRequired':
+      return `the keys of ${origin} are no longer valid; get new ones`
+    case 'AccessDenied':
+      return `the keys of ${origin} need s3:GetObject, s3:PutObject and s3:AbortMultipartUpload there`
+    case 'RequestTimeTooSkewed':
+      return 'set the clock of this computer'
+    default:
+      return answer.status >= 500 ? 'try again later' : 'check the destination and --endpoint'
+  }
+}
+
+const clean = (text: string) => text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 200)
+
+/** `"s3://bucket/key" cannot be written (403 AccessDenied, request 4442…)`, and what to do. */
+export function refusal(verb: string, answer: Answer, subject: Subject): PublishError {
+  const code = codeOf(answer)
+  const hint = hintOf(code, answer, subject)
+  const id = answer.headers['x-amz-request-id'] ?? readElement(answer.text, 'RequestId')
+  const said = code === undefined ? 'without a word of S3' : clean(code)
+  // The words are S3's own only where the code says too little; they quote nothing that was signed.
+  const words = hint.startsWith('check the destination') ? readElement(answer.text, 'Message') : undefined
+  const parts = [
+    `${answer.status} ${said}`,
+    ...(words ? [`"${clean(words)}"`] : []),
+    ...(id ? [`request ${clean(id)}`] : []),
+  ]
+  return new PublishError(`"${subject.label}" cannot be ${verb} (${parts.join(', ')})`, { hint })
+}

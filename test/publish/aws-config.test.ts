@@ -1,0 +1,127 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parseIni, readAwsConfig } from '../../src/publish/aws-config.ts'
+import { makeFolder } from '../image/folder.ts'
+
+const credentials = `
+[default]
+aws_access_key_id = AKDEFAULT
+aws_secret_access_key = default/secret+x=
+
+[lent]
+aws_access_key_id=AKLENT
+aws_secret_access_key=lent
+aws_session_token=token==
+`
+const config = `
+# a comment
+[default]
+region = eu-central-1
+[profile lent]
+region = us-west-2 # Oregon
+endpoint_url = https://plain.example.com/
+[profile store]
+services = minio
+endpoint_url = https://plain.example.com
+aws_access_key_id = AKSTORE
+aws_secret_access_key = store
+[services minio]
+s3 =
+  endpoint_url = http://minio.example.com:9000
+ec2 =
+  endpoint_url = http://elsewhere.example.com
+[profile sso]
+sso_session = work
+[profile role]
+role_arn = arn:aws:iam::1:role/x
+source_profile = default
+aws_access_key_id = AKROLE
+aws_secret_access_key = role
+[profile odd]
+aws_access_key_id = "AK 1"
+aws_secret_access_key = hidden
+[profile crooked]
+endpoint_url = example.com
+region = a/b
+`
+
+async function readFrom(env: Record<string, string>, files = { credentials, config }) {
+  const home = await makeFolder()
+  await mkdir(join(home, '.aws'))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(home, '.aws', name), text)
+  return await readAwsConfig({ HOME: home, ...env })
+}
+
+const own = { accessKeyId: 'AKENV', secretAccessKey: 'env', origin: 'the environment' }
+const inEnv = { AWS_ACCESS_KEY_ID: 'AKENV', AWS_SECRET_ACCESS_KEY: 'env' }
+const profile = (name: string) => `the AWS profile "${name}"`
+
+describe('readAwsConfig', () => {
+  it.each([
+    [
+      {},
+      { accessKeyId: 'AKDEFAULT', secretAccessKey: 'default/secret+x=', origin: profile('default') },
+      { region: 'eu-central-1', endpoint: undefined },
+    ],
+    [inEnv, own, { region: 'eu-central-1', endpoint: undefined }],
+    [
+      { ...inEnv, AWS_SESSION_TOKEN: 't' },
+      { ...own, sessionToken: 't' },
+      { region: 'eu-central-1', endpoint: undefined },
+    ],
+    [{ ...inEnv, AWS_DEFAULT_REGION: 'x-1' }, own, { region: 'x-1', endpoint: undefined }],
+    [{ ...inEnv, AWS_DEFAULT_REGION: 'x-1', AWS_REGION: 'x-2' }, own, { region: 'x-2', endpoint: undefined }],
+    [
+      { AWS_PROFILE: 'lent' },
+      { accessKeyId: 'AKLENT', secretAccessKey: 'lent', sessionToken: 'token==', origin: profile('lent') },
+      { region: 'us-west-2', endpoint: 'https://plain.example.com' },
+    ],
+    [
+      { AWS_PROFILE: 'store' },
+      { accessKeyId: 'AKSTORE', secretAccessKey: 'store', origin: profile('store') },
+      { region: 'us-east-1', endpoint: 'http://minio.example.com:9000' },
+    ],
+    [{ ...inEnv, AWS_PROFILE: 'sso' }, own, { region: 'us-east-1', endpoint: undefined }],
+  ])('%j', async (env, keys, rest) => {
+    expect(await readFrom(env)).toEqual({ keys, ...rest })
+  })
+
+  it.each<[Record<string, string>, string | RegExp]>([
+    [{ AWS_PROFILE: 'none' }, /^the AWS profile "none" is neither in ".*config" nor in ".*credentials"$/],
+    [{ AWS_PROFILE: 'sso' }, 'the AWS profile "sso" gets its keys by sso_session, which metalkit does not'],
+    [{ AWS_PROFILE: 'role' }, 'the AWS profile "role" gets its keys by role_arn, which metalkit does not'],
+    [{ AWS_PROFILE: 'odd' }, 'the AWS keys of the AWS profile "odd" hold characters no key has'],
+    [{ AWS_PROFILE: 'crooked', ...inEnv }, 'the AWS region "a/b" is none'],
+    [
+      { AWS_PROFILE: 'crooked', AWS_REGION: 'x', ...inEnv },
+      'the endpoint_url of the AWS profile "crooked" is not an http or https URL',
+    ],
+    [{ AWS_ACCESS_KEY_ID: 'AK' }, 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not'],
+    [{ AWS_SECRET_ACCESS_KEY: 's' }, 'AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not'],
+    [{ ...inEnv, AWS_SESSION_TOKEN: 'a\nb' }, 'the AWS keys of the environment hold characters no key has'],
+    [{ AWS_CONFIG_FILE: '/nonexistent' }, 'the AWS file "/nonexistent" cannot be read (ENOENT)'],
+  ])('refuses %j', async (env, message) => {
+    const refused = readFrom(env)
+    await expect(refused).rejects.toMatchObject({ name: 'UsageError' })
+    await expect(refused).rejects.toThrow(message)
+  })
+
+  it('says what to do where there are no keys, and where others than a file have them', async () => {
+    const empty = { credentials: '', config: '[default]\nregion = x' }
+    await expect(readFrom({}, empty)).rejects.toThrow('no AWS keys are found')
+    const service = { AWS_WEB_IDENTITY_TOKEN_FILE: '/token' }
+    await expect(readFrom(service, empty)).rejects.toThrow('AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit does not')
+    await expect(readFrom({ AWS_PROFILE: 'sso' })).rejects.toMatchObject({
+      hint: 'put them in the environment: eval "$(aws configure export-credentials --profile sso --format env)"',
+    })
+  })
+})
+
+it('keeps what is in a value: = and # too, but no comment behind it', () => {
+  const sections = parseIni('[a]\r\nx=1=2\r\ny = p#q ; note\n\n[ b ]\nz=\n')
+  expect([...sections].map(([name, settings]) => [name, Object.fromEntries(settings)])).toEqual([
+    ['a', { x: '1=2', y: 'p#q' }],
+    ['b', { z: '' }],
+  ])
+})
