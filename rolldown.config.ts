@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
 import { defineConfig, type Plugin, rolldown } from 'rolldown'
 
 // One CommonJS file for the program's start (CommonJS starts faster than modules do) and a chunk for each command's body.
-// commander is bundled because every start needs it; the other packages are loaded from node_modules when they are used.
+// commander is bundled because every start needs it, aws4 because it is small; the other packages are loaded from
+// node_modules when they are used.
 // commander asks for node:child_process to run subcommands that are programs of their own; there are none, and loading
 // it takes a tenth of the start.
 const withoutChildProcess: Plugin = {
   name: 'commander-without-child-process',
   resolveId: (id, importer) => (id === 'node:child_process' && importer?.includes('/commander/') ? '\0nothing' : null),
   load: (id) => (id === '\0nothing' ? 'export default {}' : null),
+}
+
+// aws4 names Node's modules as one could before there was a prefix that no package can take.
+const withPrefix: Plugin = {
+  name: 'node-prefix',
+  resolveId: (id) => (builtinModules.includes(id) ? { id: `node:${id}`, external: true } : null),
 }
 
 const client = 'src/lab/page/client'
@@ -32,8 +40,8 @@ const labPage: Plugin = {
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
-  plugins: [withoutChildProcess, labPage],
-  external: [/^(aws4|ssh-config|ssh2|undici|ws|yaml|zod)(\/|$)/],
+  plugins: [withoutChildProcess, withPrefix, labPage],
+  external: [/^(ssh-config|ssh2|undici|ws|yaml|zod)(\/|$)/],
   transform: { target: 'node20.19' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', cleanDir: true },
 })

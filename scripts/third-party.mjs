@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const bundled = ['commander', '@xterm/xterm', '@xterm/addon-fit']
+const bundled = ['aws4', 'commander', '@xterm/xterm', '@xterm/addon-fit']
 // Their manifests name it in the plural, which npm no longer reads.
 const oldManifests = { ssh2: 'MIT', 'cpu-features': 'MIT', buildcheck: 'MIT' }
 const project = join(import.meta.dirname, '..')
