@@ -4,7 +4,7 @@ import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
-import { findRunningLab } from '../lab/running-labs.ts'
+import { findRunningLab, nameFlag } from '../lab/running-labs.ts'
 import type { Address } from '../options/values.ts'
 import type { LabOptions } from './index.ts'
 import { logPathOf, stateFolderOf } from './lab-control.ts'
@@ -16,7 +16,9 @@ function listenFlag(name: string, address: Address | undefined): string[] {
 }
 
 /** What a lab at a terminal says last. */
-export const howToUse = 'In another shell: eval "$(metalkit lab env)"; Ctrl-C here ends the lab'
+export function howToUse(name: string): string {
+  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; Ctrl-C here ends the lab`
+}
 
 /** The command line of the lab that stays. */
 export function backgroundArgs(options: LabOptions, name: string): string[] {
@@ -42,7 +44,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
     throw new LabError(`a lab named "${name}" runs already, as process ${already.process.split(' ')[0]}`, {
-      hint: 'use it with metalkit lab env, or give this one another --name',
+      hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
     })
   }
   await mkdir(dirname(logPath), { recursive: true, mode: 0o700 })
@@ -75,7 +77,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
   }
   child.unref()
   const said = await readFile(logPath, 'utf8')
-  for (const line of said.split('\n')) if (line !== '' && line !== howToUse) report.info(line)
-  report.info('Use it with eval "$(metalkit lab env)"; metalkit lab stop ends it')
+  for (const line of said.split('\n')) if (line !== '' && line !== howToUse(name)) report.info(line)
+  report.info(`Use it with eval "$(metalkit lab env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
   return exitCodes.success
 }

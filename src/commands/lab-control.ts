@@ -7,7 +7,7 @@ import { errorCode, exitCodes, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { askLab } from '../lab/ask-lab.ts'
 import { findProcess } from '../lab/process-name.ts'
-import { findRunningLab, listRunningLabs, type RunningLab } from '../lab/running-labs.ts'
+import { defaultName, findRunningLab, listRunningLabs, type RunningLab } from '../lab/running-labs.ts'
 import { formatAge } from './ls.ts'
 import { formatTable } from './table.ts'
 
@@ -106,7 +106,7 @@ async function stop(request: Request): Promise<void> {
 async function printLogs({ name: asked, context }: Request): Promise<void> {
   const stateFolder = stateFolderOf(context.env)
   // Without a name the one that runs is meant, as for the other words, and else the unnamed one that ran.
-  const name = asked ?? (await findRunningLab(stateFolder))?.name ?? 'default'
+  const name = asked ?? (await findRunningLab(stateFolder))?.name ?? defaultName
   const path = logPathOf(stateFolder, name)
   try {
     await pipeline(createReadStream(path), context.stdout, { end: false })

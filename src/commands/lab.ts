@@ -14,7 +14,7 @@ import { createQemuDriver } from '../lab/machines/qemu.ts'
 import { endOrphans } from '../lab/machines/qemu-orphans.ts'
 import { createSimulatedDriver } from '../lab/machines/simulated.ts'
 import { quickPace, realPace } from '../lab/pace.ts'
-import { recordLab } from '../lab/running-labs.ts'
+import { defaultName, recordLab } from '../lab/running-labs.ts'
 import { openCloudFile } from '../lab/state-folder.ts'
 import type { Address } from '../options/values.ts'
 import type { LabOptions } from './index.ts'
@@ -24,8 +24,6 @@ import { showMachines } from './lab-table.ts'
 
 /** The page's files, where the build puts them beside the program. */
 const pageFolder = join(import.meta.dirname, 'page')
-
-const defaultName = 'default'
 
 /** The kind of machines asked for, and what people are told of it. */
 async function chooseDriver(
@@ -137,7 +135,7 @@ export async function execute(
       forced,
     })
   }
-  report.info(howToUse)
+  report.info(howToUse(name ?? defaultName))
   using _table = showMachines(lab, context)
   return await waitForSignal(context)
 }

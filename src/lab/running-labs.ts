@@ -4,6 +4,14 @@ import { join } from 'node:path'
 import { LabError } from '../errors.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
+/** What the lab that was given no name is called. */
+export const defaultName = 'default'
+
+/** What a word for a lab takes to mean the one of this name: ` --name x`, or nothing. */
+export function nameFlag(name: string): string {
+  return name === defaultName ? '' : ` --name ${name}`
+}
+
 /** A lab that runs. */
 export interface RunningLab {
   /** Its process, as nameProcess has it. */
@@ -81,8 +89,9 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
   return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
 }
 
-/** The lab that was started last and still runs, of those with the name where one is given. */
+/** The lab of the name that runs; without one the unnamed lab, and where that does not run the one that was started last. */
 export async function findRunningLab(stateFolder: string, name?: string): Promise<RunningLab | undefined> {
   const running = await listRunningLabs(stateFolder)
-  return running.find((lab) => name === undefined || lab.name === name)
+  const found = running.find((lab) => lab.name === (name ?? defaultName))
+  return found ?? (name === undefined ? running[0] : undefined)
 }

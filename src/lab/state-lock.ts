@@ -3,6 +3,7 @@ import { link, open, readFile, rename, rm } from 'node:fs/promises'
 
 import { errorCode, LabError } from '../errors.ts'
 import { findProcess, nameProcess } from './process-name.ts'
+import { nameFlag } from './running-labs.ts'
 
 /** Takes away a lock whose process is gone, unless another lab has replaced it in the meantime. */
 async function breakLock(path: string, own: string, stale: string): Promise<void> {
@@ -37,7 +38,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
       const holder = await findProcess(text)
       if (holder !== undefined) {
         throw new LabError(`a lab named "${name}" runs already, as process ${String(holder)}`, {
-          hint: 'use it with metalkit lab env, or give this one another --name',
+          hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
         })
       }
       await breakLock(path, own, text)

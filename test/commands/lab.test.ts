@@ -167,7 +167,7 @@ describe('lab', () => {
     const start = metalkit(['lab', '-d', '--name', 'back', '--port', '0', '--sos-port', '0'])
     expect(await start.code).toBe(0)
     expect(start.seen.err).toMatch(
-      /^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\n(.*\n)+.*metalkit lab stop ends it\n$/,
+      /^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\n(.*\n)+.*metalkit lab stop --name back ends it\n$/,
     )
     const log = join(state, 'metalkit/lab/logs/back.log')
     expect(statSync(log).mode & 0o777).toBe(0o600)
@@ -180,7 +180,20 @@ describe('lab', () => {
     const forward = metalkit(['lab', 'forward', '--name', 'back', 'nobody', '22'])
     expect(await forward.code).toBe(10)
     expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
-    const logs = metalkit(['lab', 'logs', '--name', 'back'])
+    // A word without a name means the unnamed lab, and where that does not run the one that was started last.
+    const other = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await other.shows('Ctrl-C here ends the lab')
+    const links: string[] = []
+    for (const name of [[], ['--name', 'default'], ['--name', 'back']]) {
+      const page = metalkit(['lab', 'page', ...name])
+      expect(await page.code).toBe(0)
+      links.push(page.seen.out)
+    }
+    expect(links[0]).toBe(links[1])
+    expect(links[0]).not.toBe(links[2])
+    other.child.kill('SIGINT')
+    expect(await other.code).toBe(0)
+    const logs = metalkit(['lab', 'logs'])
     expect(await logs.code).toBe(0)
     expect(logs.seen.out).toContain('machines  simulated\n')
     const stop = metalkit(['lab', 'stop', '--name', 'back'])

@@ -27,7 +27,8 @@ export function showSummary(machine: MachineSummary): void {
 
 function describeResult({ ms, result }: Fetched): string {
   if (ms === undefined) return 'fetching'
-  return result === 'ok' ? `${(ms / 1000).toFixed(1)} s` : (result ?? '')
+  if (result !== 'ok') return result ?? ''
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
 /** Shows the rest. */
