@@ -1,42 +1,55 @@
-// npm run third-party: THIRD-PARTY.md from the lock file and the packages' own licence files. It lists what an installation
-// brings along, and quotes the licence of what is bundled, which asks for that.
+// npm run third-party: THIRD-PARTY.md from the lock file and the packages' own licence files: what is bundled in dist/, and
+// the licence of each, which asks to be passed on with it.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const bundled = ['aws4', 'commander', '@xterm/xterm', '@xterm/addon-fit']
-// Their manifests name it in the plural, which npm no longer reads.
-const oldManifests = { ssh2: 'MIT', 'cpu-features': 'MIT', buildcheck: 'MIT' }
+// The test of the package compares this with what dist/ holds.
+const bundled = [
+  '@xterm/addon-fit',
+  '@xterm/xterm',
+  'asn1',
+  'aws4',
+  'bcrypt-pbkdf',
+  'commander',
+  'safer-buffer',
+  'ssh-config',
+  'ssh2',
+  'tweetnacl',
+  'undici',
+  'ws',
+  'yaml',
+  'zod',
+]
+// Its manifest names it in the plural, which npm no longer reads.
+const oldManifests = { ssh2: 'MIT' }
 const project = join(import.meta.dirname, '..')
 const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8'))
 
-/** Folder, name and manifest of each package that users get. */
-const packages = Object.entries(lock.packages)
-  .map(([folder, { dev, optional }]) => ({ folder, name: folder.replace(/^.*node_modules\//, ''), dev, optional }))
-  .filter(({ folder, name, dev }) => folder !== '' && (dev !== true || bundled.includes(name)))
-  .map((one) => ({ ...one, manifest: lock.packages[one.folder] }))
-  .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+const packages = bundled.map((name) => ({ name, ...lock.packages[`node_modules/${name}`] }))
 
-function licenceText(folder) {
-  const file = readdirSync(join(project, folder)).find((name) => /^licen[cs]e/i.test(name))
-  return readFileSync(join(project, folder, file), 'utf8').trim()
+function licenceText(name) {
+  const folder = join(project, 'node_modules', name)
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+  return readFileSync(join(folder, file), 'utf8').trim()
 }
 
-const rows = packages.map(({ name, manifest, optional }) => {
-  const how = bundled.includes(name) ? 'bundled' : optional ? 'optional' : 'installed'
-  return `| ${name} | ${manifest.version} | ${manifest.license ?? oldManifests[name]} | ${how} |`
-})
-const texts = packages
-  .filter(({ name }) => bundled.includes(name))
-  .map(({ name, folder }) => `## ${name}\n\n${licenceText(folder).replaceAll(/^/gm, '    ').replaceAll(/ +$/gm, '')}`)
+const rows = packages.map(({ name, version, license }) => `| ${name} | ${version} | ${license ?? oldManifests[name]} |`)
+const texts = bundled.map(
+  (name) =>
+    `## ${name}\n\n${licenceText(name)
+      .replaceAll(/^/gm, '    ')
+      .replaceAll(/[ \r]+$/gm, '')}`,
+)
 
 process.stdout.write(
   `# Third-party software
 
-metalkit itself is under the Apache License 2.0. An installation brings these packages along, each with its licence in its
-folder; all licences allow use together with it. \`npm run third-party\` makes this list from the lock file.
+metalkit itself is under the Apache License 2.0. It installs no other packages: these are part of its own files, and all
+their licences allow that. \`npm run third-party\` makes this list. undici holds
+llhttp, compiled to WebAssembly (MIT, Copyright Fedor Indutny, 2018).
 
-| package | version | licence | |
-|---|---|---|---|
+| package | version | licence |
+|---|---|---|
 ${rows.join('\n')}
 
 ${texts.join('\n\n')}

@@ -1,6 +1,6 @@
 // One HTTP request to an API and its whole answer. Certificates are always checked; proxies come from the environment.
 import { Readable } from 'node:stream'
-import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import { errorCode, UsageError } from '../errors.ts'
 import type { Clock } from '../io.ts'
 
@@ -123,9 +123,11 @@ function bodyOf({ body, headers }: Outgoing): { headers: Record<string, string>;
  */
 export async function send(dispatcher: Dispatcher, url: string, outgoing: Outgoing): Promise<Answer> {
   const { method, signal } = outgoing
+  const { origin, pathname, search } = new URL(url)
   try {
-    const sending = request(url, {
-      dispatcher,
+    const sending = dispatcher.request({
+      origin,
+      path: pathname + search,
       method,
       ...bodyOf(outgoing),
       ...(signal === undefined ? {} : { signal }),

@@ -1,6 +1,6 @@
 // A public URL through the ngrok agent that runs on this computer (ngrok.com/docs/agent/api).
 import { randomBytes } from 'node:crypto'
-import { request } from 'undici'
+import { Agent as Connections } from 'undici'
 import * as z from 'zod'
 import { errorCode, TunnelError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
@@ -30,41 +30,47 @@ export interface NgrokOptions {
 /** The agent's API. */
 class Agent {
   readonly #url: string
+  readonly #connections = new Connections({ headersTimeout: timeoutMs })
 
   constructor(port: number) {
-    this.#url = `http://127.0.0.1:${port}/api/tunnels`
+    this.#url = `http://127.0.0.1:${port}`
   }
 
   async list(signal: AbortSignal): Promise<NgrokTunnel[]> {
-    return (await this.#ask('GET', '', undefined, listSchema, signal)).tunnels
+    return (await this.#ask('GET', undefined, listSchema, signal)).tunnels
   }
 
   async open(name: string, port: number, signal: AbortSignal): Promise<NgrokTunnel> {
     // http, because iPXE often fails over https.
     const body = { name, proto: 'http', addr: String(port), schemes: ['http'] }
-    return await this.#ask('POST', '', body, tunnelSchema, signal)
+    return await this.#ask('POST', body, tunnelSchema, signal)
   }
 
   async close(name: string): Promise<void> {
-    await request(`${this.#url}/${encodeURIComponent(name)}`, { method: 'DELETE', headersTimeout: timeoutMs })
+    const path = `/api/tunnels/${encodeURIComponent(name)}`
+    await this.#connections.request({ origin: this.#url, path, method: 'DELETE' })
   }
 
-  async #ask<T>(method: 'GET' | 'POST', path: string, body: unknown, schema: z.ZodType<T>, signal: AbortSignal) {
+  async #ask<T>(method: 'GET' | 'POST', body: unknown, schema: z.ZodType<T>, signal: AbortSignal) {
     const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
     const headers = { 'content-type': 'application/json' }
     let text: string
     let status: number
     try {
       const content = body === undefined ? {} : { headers, body: JSON.stringify(body) }
-      const answer = await request(this.#url + path, { method, signal: either, ...content })
+      const call = { origin: this.#url, path: '/api/tunnels', method, signal: either, ...content }
+      const answer = await this.#connections.request(call)
       status = answer.statusCode
       text = await answer.body.text()
     } catch (error) {
       signal.throwIfAborted()
-      throw new TunnelError(`no ngrok agent answers at "${this.#url}" (${errorCode(error) ?? String(error)})`, {
-        hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
-        cause: error,
-      })
+      throw new TunnelError(
+        `no ngrok agent answers at "${this.#url}/api/tunnels" (${errorCode(error) ?? String(error)})`,
+        {
+          hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
+          cause: error,
+        },
+      )
     }
     const json = parseJson(text)
     const answer = schema.safeParse(json)
