@@ -131,9 +131,18 @@ export class S3Client implements AsyncDisposable {
   }
 
   /** What a good answer must hold. @throws PublishError where it does not */
-  require(answer: Answer, key: string, found: string | undefined): string {
+  demand(answer: Answer, key: string, found: string | undefined): string {
     if (found !== undefined && found !== '') return found
     throw this.refuse(answer, key)
+  }
+
+  /** How to end an upload by hand. */
+  abortCommand(key: string, uploadId: string): string {
+    const { bucket, url } = this.#options
+    const { origin, hostname } = new URL(url)
+    const where = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${origin}`
+    const what = `--bucket ${bucket} --key ${quote(key)} --upload-id ${quote(uploadId)}`
+    return `aws s3api abort-multipart-upload${where} ${what}`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,6 +187,11 @@ export class S3Client implements AsyncDisposable {
       return error
     }
   }
+}
+
+/** As a shell takes it. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 function textsOf(headers: Record<string, unknown> | undefined): Record<string, string> {

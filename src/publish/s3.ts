@@ -15,6 +15,8 @@ const partBytes = 2 ** 23
 const mostParts = 6
 /** What is at most kept here until it is put in its place in one request. */
 const mostKeptBytes = 2 ** 20
+/** Of what stands there under a manifest's name, whatever that is. */
+const mostTextBytes = 2 ** 20
 /** The longest that giving up may take, and how often it is tried. */
 const cleanUpMs = 30_000
 const mostAborts = 3
@@ -47,9 +49,10 @@ export class S3Store implements Store {
 
   async readText(name: string, signal: AbortSignal): Promise<string | undefined> {
     // To keys that may not list the bucket S3 says AccessDenied of what does not exist.
-    const expected = ['NoSuchKey', 'AccessDenied']
+    const expected = ['NoSuchKey', 'AccessDenied', 'InvalidRange']
+    const headers = { range: `bytes=0-${mostTextBytes - 1}` }
     const key = this.#keyOf(name)
-    const { status, text } = await this.#client.call({ method: 'GET', key, verb: 'read', expected, signal })
+    const { status, text } = await this.#client.call({ method: 'GET', key, headers, verb: 'read', expected, signal })
     return status < 300 ? text : undefined
   }
 
@@ -142,10 +145,9 @@ class S3File implements Staged {
         status = (await this.#client.call({ ...about, method: 'GET' })).status
       }
     } catch {
-      const where = `--bucket ${this.#client.bucket} --key '${this.#key.replaceAll("'", `'\\''`)}' --upload-id '${uploadId}'`
-      this.#client.report.warn(
-        `an unfinished upload of "${this.#client.label(this.#key)}" stays and costs money; end it with: aws s3api abort-multipart-upload ${where}`,
-      )
+      const label = this.#client.label(this.#key)
+      const command = this.#client.abortCommand(this.#key, uploadId)
+      this.#client.report.warn(`an unfinished upload of "${label}" stays and costs money; end it with: ${command}`)
     }
   }
 
@@ -157,7 +159,7 @@ class S3File implements Staged {
     const query = { uploads: '' }
     const headers = headersOf(this.#key)
     const answer = await this.#client.call({ ...this.#writing, method: 'POST', query, headers, patient: true, signal })
-    return this.#client.require(answer, this.#key, readElement(answer.text, 'UploadId'))
+    return this.#client.demand(answer, this.#key, readElement(answer.text, 'UploadId'))
   }
 
   async #send(part: number, bytes: Buffer, signal: AbortSignal): Promise<void> {
@@ -169,7 +171,7 @@ class S3File implements Staged {
       body: bytes,
       signal,
     })
-    this.#etags[part - 1] = this.#client.require(answer, this.#key, answer.headers['etag'])
+    this.#etags[part - 1] = this.#client.demand(answer, this.#key, answer.headers['etag'])
   }
 
   async #complete(uploadId: string): Promise<void> {

@@ -1,4 +1,4 @@
-// What a place that files are published to can do; folder.ts and sftp.ts are such places.
+// What a place that files are published to can do; folder.ts, sftp.ts and s3.ts are such places.
 
 /** What a file is known by; size in bytes, SHA-256 in hex. */
 export interface Digest {

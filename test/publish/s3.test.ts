@@ -48,7 +48,7 @@ async function makeWorld({ initrd = randomBytes(20_000_000), through = '' } = {}
       key: '',
       query,
       verb: 'read',
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     })
     return [...text.matchAll(/<Key>(.*?)<\/Key>/g)].map(([, key = '']) => key.replace('a b+/', ''))
   }
@@ -67,7 +67,7 @@ async function makeWorld({ initrd = randomBytes(20_000_000), through = '' } = {}
     objects: () => list({}),
     unfinished: () => list({ uploads: '' }),
     fetch: async (name: string) => Buffer.from(await (await fetch(`${publicUrl}/${name}`)).arrayBuffer()),
-    etag: async (name: string) => (await client.look(`a b+/${name}`, AbortSignal.timeout(20_000))).headers['etag'],
+    etag: async (name: string) => (await client.look(`a b+/${name}`, AbortSignal.timeout(60_000))).headers['etag'],
     verify: async () => (await runToEnd(['verify', publicUrl, 'demo'])).code,
   }
 }
@@ -82,7 +82,7 @@ async function makeFaultyWorld(decide: (method: string, url: string) => Fate) {
 const isPart = (method: string, url: string) => method === 'PUT' && url.includes('partNumber=')
 const isCompletion = (method: string, url: string) => method === 'POST' && url.includes('uploadId=')
 
-describe('push to s3:', needsPython('swift.proxy.server'), () => {
+describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000 }, () => {
   beforeAll(async () => {
     server = await startS3Server(...Array.from({ length: 30 }, (_, i) => `boot-${i + 1}`))
   })
@@ -225,7 +225,7 @@ describe('push to s3:', needsPython('swift.proxy.server'), () => {
     const { code, stderr } = await world.pushImpatiently()
     expect(code).toBe(5)
     expect(stderr).toMatch(
-      /^warning: an unfinished upload of .* costs money; .*: aws s3api abort-multipart-upload --bucket boot-\d+ --key 'a b\+\/demo-initrd.img' --upload-id '\S+'$/m,
+      /^warning: an unfinished upload of .* costs money; .*: aws s3api abort-multipart-upload --endpoint-url http:\/\/127\.0\.0\.1:\d+ --bucket boot-\d+ --key 'a b\+\/demo-initrd.img' --upload-id '\S+'$/m,
     )
     expect(await world.unfinished()).toEqual(['demo-initrd.img'])
   })
@@ -245,6 +245,20 @@ describe('push to s3:', needsPython('swift.proxy.server'), () => {
     expect(await running.code).not.toBe(0)
     expect(await world.unfinished()).toEqual([])
     expect(await world.objects()).not.toContain('demo-equinixmetal.ipxe')
+  })
+
+  it('knows of an upload that was begun while it was interrupted', async () => {
+    const reached = new EventEmitter()
+    const begun = once(reached, 'begun')
+    const world = await makeFaultyWorld((method, url) => {
+      if (method === 'POST' && url.endsWith('uploads=')) reached.emit('begun')
+      return 'pass'
+    })
+    const running = start(world.argv(), world.env)
+    await begun
+    running.interrupt(new Error('stop'))
+    expect(await running.code).not.toBe(0)
+    expect([await world.objects(), await world.unfinished()]).toEqual([[], []])
   })
 
   it.each<[string, Fate]>([
