@@ -7,10 +7,13 @@ import { join } from 'node:path'
 export default function setup(): () => void {
   const cache = join(import.meta.dirname, '../../node_modules/.cache')
   mkdirSync(cache, { recursive: true })
-  const folder = mkdtempSync(join(cache, 'metalkit-test-'))
-  const remove = () => rmSync(folder, { recursive: true, force: true })
+  const coverage = process.env['METALKIT_TEST_COVERAGE']
+  const folder = coverage === undefined ? mkdtempSync(join(cache, 'metalkit-test-')) : join(coverage, 'program')
+  // Where lines are counted, they are looked up after the tests.
+  const remove = () => (coverage === undefined ? rmSync(folder, { recursive: true, force: true }) : undefined)
   try {
-    execFileSync('npx', ['rolldown', '-c', '--log-level', 'silent', '-d', folder], {
+    const maps = coverage === undefined ? [] : ['--sourcemap']
+    execFileSync('npx', ['rolldown', '-c', '--log-level', 'silent', '-d', folder, ...maps], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
   } catch (error) {

@@ -1,0 +1,15 @@
+// npm run mutation: changes the code where a mistake costs most, one change at a time, and sees whether a test notices.
+// Stryker is fetched by npx: it is a tenth of a gigabyte that few need.
+export default {
+  testRunner: 'vitest',
+  vitest: { configFile: 'scripts/mutation/vitest.config.ts', related: false },
+  mutate: ['src/ipxe/*.ts', 'src/options/*.ts', 'src/console/known-hosts.ts', 'src/console/trust.ts'],
+  concurrency: 1,
+  reporters: ['clear-text', 'progress-append-only'],
+  clearTextReporter: { allowColor: false, reportTests: false },
+  disableTypeChecks: false,
+  // There is none: Stryker would rewrite paths in it, which needs a TypeScript of its own and changes nothing here.
+  tsconfigFile: 'node_modules/tsconfig.json',
+  tempDirName: 'node_modules/.cache/stryker',
+  ignorePatterns: ['dist', 'coverage', 'out'],
+}
