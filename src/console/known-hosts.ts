@@ -41,12 +41,11 @@ export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
   const entries: HostKeyEntry[] = []
   for (const [index, line] of text.split('\n').entries()) {
     const content = line.replace(/^[ \t]+/, '')
-    if (content === '' || content.startsWith('#')) continue
-    const marked = readMarker(content)
-    const [hosts = '', type = '', base64 = ''] = marked?.rest.split(/[ \t]+/, 3) ?? []
+    const marked = content.startsWith('#') ? undefined : readMarker(content)
+    if (marked === undefined) continue
+    const [hosts = '', type = '', base64 = ''] = marked.rest.split(/[ \t]+/, 3)
     const key = decodeHostKey(type, base64)
-    if (marked === undefined || key === undefined) continue
-    entries.push({ file, line: index + 1, marker: marked.marker, hosts, type, key })
+    if (key !== undefined) entries.push({ file, line: index + 1, marker: marked.marker, hosts, type, key })
   }
   return entries
 }
@@ -87,11 +86,8 @@ function matchesList(name: string, list: string): boolean {
 
 /** `|1|salt|hash`: the hash is HMAC-SHA1 of the name with the salt as its key. */
 function matchesHash(name: string, hosts: string): boolean {
-  const [, version, saltText = ''] = hosts.split('|', 3)
-  const salt = Buffer.from(saltText, 'base64')
-  if (version !== '1' || salt.length !== 20) return false
-  const hash = createHmac('sha1', salt).update(name).digest('base64')
-  return hosts === `|1|${saltText}|${hash}`
+  const salt = Buffer.from(hosts.split('|', 3)[2] ?? '', 'base64')
+  return salt.length === 20 && hosts === hashName(name, salt)
 }
 
 /** A name as `ssh-keygen -H` writes it; the salt is 20 bytes. */
@@ -146,7 +142,7 @@ export class KnownHosts {
    */
   judge(place: HostPort, key: Buffer): Verdict {
     const verdict = this.#judgePlace(place, key)
-    if (verdict.kind !== 'unknown' || place.port === 22) return verdict
+    if (verdict.kind !== 'unknown') return verdict
     const bare = this.#judgePlace({ host: place.host, port: 22 }, key)
     return bare.kind === 'trusted' || bare.kind === 'revoked' ? bare : verdict
   }

@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fingerprintOf, keyTypeOf } from '../../src/console/host-key.ts'
-import { KnownHosts, loadKnownHosts, parseKnownHosts, type Verdict } from '../../src/console/known-hosts.ts'
+import { hashName, KnownHosts, loadKnownHosts, parseKnownHosts, type Verdict } from '../../src/console/known-hosts.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey, type TestFolder, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
 
@@ -143,6 +143,17 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, line: expect.any(Number) } : theirs)
   })
 
+  test.each([
+    [20, 'trusted'],
+    [19, 'unknown'],
+    [21, 'unknown'],
+  ])('a hash with a salt of %i bytes', async (length, kind) => {
+    const hosts = hashName('a.example', Buffer.alloc(length, 7))
+    const file = folder.write(`salt-${length}`, `${hosts} ${shown.line}\n`)
+    expect(await askSsh(file, 'a.example', 22)).toEqual({ kind })
+    expect((await loadKnownHosts([file])).judge({ host: 'a.example', port: 22 }, shown.blob)).toEqual({ kind })
+  })
+
   test('finds the lines that ssh-keygen -F finds', () => {
     const hosts = fc.constantFrom(
       'a.example',
@@ -194,13 +205,16 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     const first = folder.write('first', fill('a.example OTHER\n'))
     const second = folder.write('second', fill('\na.example SHOWN\n'))
     const place = { host: 'a.example', port: 22 }
-    const both = await loadKnownHosts([first, `${folder.path}/missing`, second])
+    const both = await loadKnownHosts([first, `${folder.path}/missing`, `${first}/below`, second])
     expect(both.judge(place, shown.blob)).toEqual({ kind: 'trusted' })
     expect(both.judge(place, rsa.blob)).toEqual({ kind: 'changed', file: second, line: 2 })
   })
 
   test('a file that cannot be read is an error', async () => {
-    await expect(loadKnownHosts([folder.path])).rejects.toThrow(`"${folder.path}" cannot be read (EISDIR)`)
+    await expect(loadKnownHosts([folder.path])).rejects.toMatchObject({
+      message: `known hosts file "${folder.path}" cannot be read (EISDIR)`,
+      hint: 'make it a readable file, or name another with --known-hosts',
+    })
   })
 
   test('the known types of a place, of the bare name only where the port has none', async () => {
@@ -213,6 +227,8 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     expect(known.keyTypesFor({ host: 'A.example', port: 22 })).toEqual(['ssh-ed25519'])
     expect(known.keyTypesFor({ host: 'a.example', port: 2223 })).toEqual(['ssh-ed25519'])
     expect(known.knows({ host: 'c.example', port: 22 })).toBe(false)
+    expect(known.knows({ host: 'a.example', port: 2223 })).toBe(true)
+    expect(known.keyTypesFor({ host: 'b.example', port: 22 })).toEqual([])
   })
 })
 

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -107,6 +107,36 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(await askSsh(file)).toBe('trusted')
   })
 
+  test('a last line with an end is followed by the new one, and the file keeps its mode', async () => {
+    const file = folder.write('end', `elsewhere ${keys.rsa.line}\n`)
+    chmodSync(file, 0o644)
+    expect((await reach(file, { acceptNew: true })).outcome).toBe('reached')
+    expect(readFileSync(file, 'utf8')).toBe(
+      `elsewhere ${keys.rsa.line}\n[127.0.0.1]:${sshd.port} ${keys.ed25519.line.split(' ', 2).join(' ')}\n`,
+    )
+    expect(statSync(file).mode & 0o777).toBe(0o644)
+  })
+
+  test('an empty file begins with the new line, and a new folder is the user’s alone', async () => {
+    const file = folder.write('empty', '')
+    expect((await reach(file, { acceptNew: true })).outcome).toBe('reached')
+    expect(readFileSync(file, 'utf8')).toMatch(/^\[127\.0\.0\.1\]:\d+ \S+ \S+\n$/)
+    const inFolder = join(folder.path, 'new', 'known_hosts')
+    expect((await reach(inFolder, { acceptNew: true })).outcome).toBe('reached')
+    expect(statSync(join(folder.path, 'new')).mode & 0o777).toBe(0o700)
+  })
+
+  test('nobody to ask, and new keys not accepted: no', async () => {
+    const file = join(folder.path, 'nobody')
+    expect((await reach(file, {})).outcome).toMatch(/is not a known host/)
+    expect(existsSync(file)).toBe(false)
+  })
+
+  test('without a file a key is accepted for the run alone', async () => {
+    const said = await reach('', { acceptNew: true, knownHosts: await loadKnownHosts([]) })
+    expect(said).toEqual({ outcome: 'reached', said: '' })
+  })
+
   test('accept-new does not take a changed key', async () => {
     const file = folder.write('changed', `[127.0.0.1]:${sshd.port} ${keys.other.line}\n`)
     expect((await reach(file, { acceptNew: true })).outcome).toMatch(/not the one known from .*changed:1;/)
@@ -116,8 +146,14 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   test.each([
     ['yes', ['yes'], true],
     ['the fingerprint', ['FINGERPRINT'], true],
+    ['YES between blanks', [' YES\t'], true],
     ['no', ['no'], false],
+    ['n', ['N'], false],
     ['nothing', [''], false],
+    ['yes and more, then no', ['yes, of course', 'no'], false],
+    ['not quite yes, then no', ['oh yes', 'no'], false],
+    ['more than no, then yes', ['not sure', 'yes'], true],
+    ['something that ends in no, then yes', ['casino', 'yes'], true],
     ['another fingerprint, then yes', [`SHA256:${'a'.repeat(43)}`, 'yes'], true],
     ['something else, then no', ['perhaps', 'no'], false],
   ])('at a terminal it is asked: %s', async (name, answers, accepted) => {
@@ -128,6 +164,8 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(outcome).toMatch(accepted ? /^reached$/ : /is not a known host/)
     expect(existsSync(file)).toBe(accepted)
     expect(prompter.questions).toHaveLength(answers.length)
+    for (const again of prompter.questions.slice(1))
+      expect(again).toBe('Answer yes, no, or with the very fingerprint: ')
     expect(prompter.questions[0]).toContain(`ssh-ed25519 key has the fingerprint\n  ${fingerprint}\n`)
     expect(prompter.questions[0]).not.toContain('[SHA256]')
   })
@@ -152,9 +190,23 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   })
 
   test('a file that cannot be written is an error', async () => {
-    expect((await reach('/proc/none/known_hosts', { acceptNew: true })).outcome).toMatch(
-      /^console: the host key cannot be added to "\/proc\/none\/known_hosts" \(ENOENT\)/,
+    expect((await reach('/proc/none/known_hosts', { acceptNew: true })).outcome).toBe(
+      'console: the host key cannot be added to "/proc/none/known_hosts" (ENOENT); make it writable, or name another file with --known-hosts',
     )
+  })
+
+  test('what is known before anyone is asked, and whether anyone would be', async () => {
+    const base = { hash: false, report: createLog(0).report }
+    const knownHosts = await loadKnownHosts([folder.write('one', `a.example ${keys.rsa.line}\n`)])
+    const [known, unknown] = ['a.example', 'b.example'].map((host) => ({ host, port: 22 }))
+    const look = (options: Pick<ConstructorParameters<typeof HostTrust>[0], 'pins' | 'acceptNew' | 'prompter'>) => {
+      const trust = new HostTrust({ ...base, knownHosts, ...options })
+      return [known, unknown].map((place) => place !== undefined && trust.knows(place)).concat(trust.open)
+    }
+    expect(look({ pins: [], acceptNew: false, prompter: undefined })).toEqual([true, false, false])
+    expect(look({ pins: ['SHA256:x'], acceptNew: false, prompter: undefined })).toEqual([true, true, true])
+    expect(look({ pins: [], acceptNew: true, prompter: undefined })).toEqual([true, false, true])
+    expect(look({ pins: [], acceptNew: false, prompter: answering() })).toEqual([true, false, true])
   })
 
   test.each<KeyKind>(['ed25519', 'ecdsa', 'rsa'])('the picture of a key is the one ssh-keygen draws: %s', (kind) => {
