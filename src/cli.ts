@@ -100,7 +100,7 @@ function buildProgram(
     const sub = parent
       .command(words.at(-1) ?? '')
       .summary(command.summary)
-      .description(command.description.replaceAll('\n', ' '))
+      .description(command.description)
     for (const argument of command.arguments) {
       const name = argument.variadic ? `${argument.name}...` : argument.name
       sub.argument(argument.optional ? `[${name}]` : `<${name}>`, argument.help, argument.fallback)

@@ -85,7 +85,7 @@ const run = command({
   words: 'run equinixmetal',
   summary: 'rent a machine, boot an image on it, attach to its console, give it back',
   description:
-    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its\nserial console, and deletes it at the end, however the run ends, unless --keep is given.',
+    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes it at the end, however the run ends, unless --keep is given.',
   arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote' }],
   flags: runFlags,
   examples: [
@@ -115,7 +115,7 @@ const push = command({
   words: 'push equinixmetal',
   summary: 'write an image and its iPXE script to where machines can fetch them',
   description:
-    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all, and\n<name>.json, by which what has not changed is left alone the next time.',
+    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all, and <name>.json, by which what has not changed is left alone the next time.',
   arguments: [
     { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, fallback: 'equinixmetal' },
   ],
@@ -219,11 +219,11 @@ const lab = command({
   words: 'lab',
   summary: 'a Metal API, an SOS console and machines on this computer',
   description:
-    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as\nlong as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs.\nDevices, keys and events of a lab with a name are there again when it starts again.',
+    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as long as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs. Devices, keys and events of a lab with a name are there again when it starts again.',
   arguments: [
     {
       name: 'word',
-      help: 'of a lab that runs: env prints export lines, page the link of its page, status tells of it, stop ends it, logs prints what one in the\nbackground has said, forward ID PORT makes a TCP port of a machine one of this computer',
+      help: 'of a lab that runs: env prints export lines, page the link of its page, status tells of it, stop ends it, logs prints what one in the background has said, forward ID PORT makes a TCP port of a machine one of this computer',
       optional: true,
       choices: ['env', 'page', 'status', 'stop', 'logs', 'forward'],
     },
@@ -263,7 +263,7 @@ const doctor = command({
   words: 'doctor',
   summary: 'look at everything a run needs, and say what to do about what is missing',
   description:
-    'Tries what run and lab need, without renting or changing anything: the token, the project, SSH keys, the\nconsole, the clock, the image, the base URL, QEMU and ports. Give it the flags that run is to have.',
+    'Tries what run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Give it the flags that run is to have.',
   arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true }],
   flags: doctorFlags,
   examples: [
@@ -277,7 +277,7 @@ const completion = command({
   words: 'completion',
   summary: 'print what makes a shell complete metalkit command lines',
   description:
-    'Prints a script for bash, zsh or fish. It asks\n"metalkit completion -- WORD..." what may follow the words typed so far.',
+    'Prints a script for bash, zsh or fish. It asks "metalkit completion -- WORD..." what may follow the words typed so far.',
   arguments: [{ name: 'shell', help: 'bash, zsh or fish', optional: true, choices: ['bash', 'zsh', 'fish'] }],
   passthrough: 'WORD...',
   flags: [],

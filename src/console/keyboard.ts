@@ -39,7 +39,7 @@ async function perform(
   const act = action === 'reboot' ? actions.reboot : actions.powerCycle
   const what = action === 'reboot' ? 'rebooting the machine' : 'switching the machine off and on'
   if (act === undefined) return notices.say(`console: ${what} is not possible here`)
-  notices.say(`console: ${what}…`)
+  notices.say(`console: ${what} ...`)
   try {
     await act()
   } catch (error) {

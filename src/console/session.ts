@@ -97,7 +97,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     signal.throwIfAborted()
     if (clock.now() - attachedMs > shortSessionMs) pauseMs = firstPauseMs
     const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
-    notices.say(`console: the session ended: ${ending.why}; attaching again${leave}…`)
+    notices.say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
     await clock.sleep(pauseMs, signal)
     pauseMs = Math.min(pauseMs * 2, longestPauseMs)
   }

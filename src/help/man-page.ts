@@ -10,7 +10,6 @@ export function escapeRoff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
-    .replaceAll('\u2026', '...')
     .replaceAll(/^(?=[.'])/gm, '\\&')
 }
 

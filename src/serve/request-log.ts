@@ -5,12 +5,13 @@ const longestPath = 300
 
 /** Text of a client with control characters and bytes beyond ASCII written as \xNN, and cut to a bearable length. */
 export function escapeText(text: string): string {
-  if (text.length <= longestPath && /^[\u0020-\u005b\u005d-\u007e]*$/.test(text)) return text
-  const short = text.length > longestPath ? `${text.slice(0, longestPath)}…` : text
-  return short.replaceAll(
-    /[^\u0020-\u005b\u005d-\u007e…]|\\/g,
-    (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
-  )
+  const escaped = text
+    .slice(0, longestPath)
+    .replaceAll(
+      /[^\u0020-\u005b\u005d-\u007e]/g,
+      (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
+    )
+  return text.length > longestPath ? `${escaped}...` : escaped
 }
 
 /** `14:03:59 192.0.2.7 GET /linuxkit-kernel 200 8388608 bytes 41 ms`, in local time. */

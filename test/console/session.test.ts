@@ -173,7 +173,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
       stdin.write('\r~.')
       expect(await ending).toEqual({ kind: 'left' })
       expect(dropped).toHaveLength(2)
-      expect(log.text().match(/the session ended: .*; attaching again \(Ctrl-C leaves\)…/g)).toHaveLength(2)
+      expect(log.text().match(/the session ended: .*; attaching again \(Ctrl-C leaves\) \.\.\./g)).toHaveLength(2)
       expect(log.text().match(/console: attached again/g)).toHaveLength(2)
       // Nobody reads the keyboard between the sessions, so that Ctrl-C is the terminal's.
       expect(stdin.raw).toEqual([true, false, true, false, true, false])

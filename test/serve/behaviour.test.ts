@@ -60,7 +60,7 @@ describe('the log', () => {
       'info: TIME 127.0.0.1 HEAD /small 200 0 bytes N ms',
       'info: TIME 127.0.0.1 GET /small?x 206 2 bytes N ms',
       'info: TIME 127.0.0.1 GET /none 404 14 bytes N ms',
-      `info: TIME 127.0.0.1 GET /${'y'.repeat(299)}… 404 14 bytes N ms`,
+      `info: TIME 127.0.0.1 GET /${'y'.repeat(299)}... 404 14 bytes N ms`,
       'info: TIME 127.0.0.1 POST /small 405 23 bytes N ms',
       'info: TIME 127.0.0.1 CONNECT elsewhere:443 405 23 bytes N ms',
       'info: TIME 127.0.0.1 - - 400 16 bytes N ms',

@@ -25,5 +25,5 @@ test.each([
   ['\u001b[31m\r\n\t\0', '\\x1b[31m\\x0d\\x0a\\x09\\x00'],
   ['\u007f\u009b\u00e9', '\\x7f\\x9b\\xe9'],
   ['a\\x1b', 'a\\x5cx1b'],
-  ['x'.repeat(301), `${'x'.repeat(300)}…`],
+  ['x'.repeat(301), `${'x'.repeat(300)}...`],
 ])('%j is shown as %j', (text, shown) => expect(escapeText(text)).toBe(shown))
