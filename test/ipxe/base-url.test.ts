@@ -25,14 +25,14 @@ describe('isPrivateHost', () => {
   )
 })
 
+const aboutTls = (url: string) =>
+  `machines often fail to fetch from https URLs such as "${url}" (their iPXE lacks TLS or trusts few certificates); prefer http`
+const aboutReach = (host: string) =>
+  `no machine in a cloud can reach "${host}", which is a private address; give a public one as --base-url`
+
 describe('doubtsAboutBaseUrl', () => {
   const cloud = 'https://api.equinix.com/metal/v1'
   const lab = 'http://127.0.0.1:7070/metal/v1'
-  const aboutTls = (url: string) =>
-    `machines often fail to fetch from https URLs such as "${url}" (their iPXE lacks TLS or trusts few certificates); prefer http`
-  const aboutReach = (host: string) =>
-    `no machine in a cloud can reach "${host}", which is a private address; give a public one as --base-url`
-
   test.each([
     ['http://198.51.100.7:8080', cloud, []],
     ['http://10.0.0.1:8080', cloud, [aboutReach('10.0.0.1')]],
