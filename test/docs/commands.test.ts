@@ -1,32 +1,66 @@
 // Each command line that a document shows is run, in the order of the document.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { needs } from '../helpers/needs.ts'
-import { findBlocks, readDocument } from './blocks.ts'
+import { documents, findBlocks, project, readDocument } from './blocks.ts'
 import { startWorld } from './world.ts'
 
-/** Documents whose commands need more than one lab has (a server of others, several labs); their rooms' tests run them. */
-const elsewhere = new Set(['docs/lab.md', 'docs/publishing.md', 'docs/performance.md'])
-const here = ['README.md', 'docs/guide.md', 'docs/console.md', 'docs/ci.md', 'docs/json.md', 'docs/from-linuxkit.md']
+/** Lines that need more than one lab and a web server (until Ctrl-C, somebody else's server), by the test that tries their like. */
+const elsewhere: Readonly<Record<string, string>> = {
+  'metalkit lab                       # until Ctrl-C': 'test/commands/lab.test.ts',
+  'eval "$(metalkit lab env)"         # in another shell': 'test/commands/lab.test.ts',
+  'metalkit serve ': 'test/commands/serve.test.ts',
+  'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp:': 'test/publish/sftp.test.ts',
+  'metalkit push equinixmetal -base-url http://my-bucket.s3.': 'test/publish/s3.test.ts',
+  'metalkit push equinixmetal -base-url http://boot.example.com -destination s3:': 'test/publish/s3.test.ts',
+  'metalkit run equinixmetal -serve 127.0.0.1:8080 -tunnel ssh:': 'test/tunnel/ssh-tunnel.test.ts',
+  "metalkit run equinixmetal -serve 127.0.0.1:8080 -tunnel 'ssh:": 'test/tunnel/ssh-tunnel.test.ts',
+  'metalkit run equinixmetal -serve 127.0.0.1:8080 -tunnel ngrok': 'test/tunnel/ngrok.test.ts',
+}
 
-describe.each(here)('%s', (file) => {
-  const blocks = findBlocks(readDocument(file))
-  const shell = blocks.filter(({ language, notRun }) => language === 'sh' && notRun === undefined)
+function isElsewhere(line: string): boolean {
+  return Object.keys(elsewhere).some((start) => line.startsWith(start))
+}
 
-  const programs = shell.some(({ text }) => /\bjq\b/.test(text)) ? ['jq'] : []
+/** The blocks of a document that are run, and of those only the lines that are run here. */
+function shellOf(file: string): { text: string; line: number }[] {
+  return findBlocks(readDocument(file))
+    .filter(({ language, notRun }) => language === 'sh' && notRun === undefined)
+    .map(({ text, line }) => ({
+      text: text
+        .split('\n')
+        .filter((one) => !isElsewhere(one))
+        .join('\n'),
+      line,
+    }))
+    .filter(({ text }) => text.trim() !== '')
+}
 
-  test('has command lines, and runs them', { ...needs(...programs), timeout: 90_000 }, async () => {
-    expect(shell.length).toBeGreaterThan(0)
-    expect(elsewhere.has(file)).toBe(false)
+describe.each(documents.filter((file) => shellOf(file).length > 0))('%s', (file) => {
+  const shell = shellOf(file)
+  const programs = ['jq', 'curl'].filter((program) => shell.some(({ text }) => text.includes(`${program} -`)))
+
+  test('is run, line by line', { ...needs(...programs), timeout: 300_000 }, async () => {
     await using world = await startWorld()
     await world.build('linuxkit')
-    // A push to the web server's folder comes before what is fetched from there.
+    // What the README and the page on publishing look for is there from an earlier push.
     if (file === 'README.md') await world.build('linuxkit', 'www')
+    if (file === 'docs/publishing.md') await world.run('metalkit push equinixmetal -base-url http://a linuxkit')
     for (const { text, line } of shell) {
       const { code, output } = await world.run(text)
       expect([`${file}:${line}`, code, code === 0 ? '' : output]).toEqual([`${file}:${line}`, 0, ''])
     }
   })
+})
+
+test('what is run elsewhere is there to be run', () => {
+  const lines = documents.flatMap((file) => readDocument(file).split('\n'))
+  for (const [start, file] of Object.entries(elsewhere)) {
+    expect([start, lines.some((line) => line.startsWith(start))]).toEqual([start, true])
+    expect([file, existsSync(join(project, file))]).toEqual([file, true])
+  }
 })
 
 /** Every string in a YAML value. */

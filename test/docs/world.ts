@@ -51,6 +51,7 @@ export async function startWorld() {
     writeFileSync(join(path('bin'), name), text)
     chmodSync(join(path('bin'), name), 0o755)
   }
+  writeFileSync(join(path('work'), 'my-test.sh'), 'metalkit ls\n')
   const lab = await startTestLab()
   const content = { kind: 'folder', path: path('www') } as const
   const web = await startServer({ listen: { host: '127.0.0.1', port: 0 }, content, report: createRecorder() })
