@@ -66,6 +66,8 @@ export interface Reporter {
   debug(line: string): void
   /** The line or lines about something that takes long; elsewhere than at a terminal each new text is said once. '' ends it. */
   progress(line: string): void
+  /** Takes note of what a machine writes on the same terminal: the next line begins at the left. */
+  overhear(chunk: Buffer): void
   /** Tells scripts what happened; without --json nobody hears it. */
   event<K extends keyof EventFields>(event: K, fields: EventFields[K]): void
 }
@@ -74,6 +76,8 @@ export interface Reporter {
 export interface Context extends Io {
   report: Reporter
 }
+
+const newline = 0x0a
 
 interface ReporterOptions {
   stderr: Output
@@ -89,6 +93,7 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
   const live = stderr.isTTY === true && verbosity >= 0 && plain !== true
   let last = ''
   let shown = ''
+  let midLine = false
   const columns = () => stderr.columns || 80
   // Cut to the terminal's width, so that there are as many rows as lines.
   const fit = (text: string) =>
@@ -108,6 +113,8 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
     stderr.write(before + above + shown)
   }
   const say = (line: string) => {
+    if (midLine) stderr.write('\r\n')
+    midLine = false
     if (live && last !== '') draw(`${line}\n`)
     else stderr.write(`${line}\n`)
   }
@@ -129,6 +136,9 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
       last = line
       if (live) draw('')
       else if (line !== '') say(line)
+    },
+    overhear(chunk) {
+      midLine = stderr.isTTY === true && chunk.at(-1) !== newline
     },
     event(event, fields) {
       events?.write(formatEvent(event, fields, new Date()))

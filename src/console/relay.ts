@@ -51,13 +51,13 @@ async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
 /** What happens to the machine's bytes: shown, kept, and watched. */
 function readOutput(
   { channel }: Line,
-  { stdout, notices, captures, onOutput }: RelayOptions,
+  { stdout, report, captures, onOutput }: RelayOptions,
   watch: (chunk: Buffer) => void,
 ): (chunk: Buffer) => void {
   return (chunk) => {
     onOutput()
     for (const capture of captures) capture.write(chunk)
-    notices.saw(chunk)
+    if (stdout.isTTY === true) report.overhear(chunk)
     if (!stdout.write(chunk)) {
       channel.pause()
       channel.stderr.pause()

@@ -212,6 +212,12 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(matches).toEqual(['hello'])
   })
 
+  test('a failure is not lost when the session drops right behind it, nor in a line that is not finished', async () => {
+    await using sshd = await startMachine(ring, 'printf "Kernel panic - not syncing: yes"')
+    const { ending } = attach(ring, sshd, new PassThrough(), { watch: watchFor({ failOn: [/panic.*yes$/] }) })
+    expect(await ending).toMatchObject({ kind: 'failed', line: 'Kernel panic - not syncing: yes' })
+  })
+
   test('an abort restores the terminal; a host that is not trusted never made it raw', async () => {
     await using sshd = await startMachine(ring, 'echo up; cat')
     const { ending, stdin, screen, abort } = attach(ring, sshd, createKeyboard())

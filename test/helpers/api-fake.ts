@@ -71,6 +71,7 @@ export function keepLines(): Reporter & { lines: string[] } {
     detail: say,
     debug: say,
     progress: say,
+    overhear() {},
     event() {},
   }
 }

@@ -30,6 +30,7 @@ export function createRecorder(): Reporter & { lines: string[] } {
     detail: say,
     debug: say,
     progress: say,
+    overhear() {},
     event() {},
   }
 }
