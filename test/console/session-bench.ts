@@ -11,6 +11,7 @@ import {
   makeFolder,
   makeKey,
   type Sshd,
+  type SshdOptions,
   startSshd,
   type TestFolder,
   type TestKey,
@@ -59,8 +60,12 @@ export async function load(...keys: TestKey[]): Promise<Identities> {
 }
 
 /** An sshd whose sessions run a command: the machine. */
-export async function startMachine({ folder, hostKey, user }: KeyRing, command: string): Promise<Sshd> {
-  return await startSshd(folder, { hostKeys: [hostKey], authorized: Object.values(user), command })
+export async function startMachine(
+  { folder, hostKey, user }: KeyRing,
+  command: string,
+  options: Partial<SshdOptions> = {},
+): Promise<Sshd> {
+  return await startSshd(folder, { hostKeys: [hostKey], authorized: Object.values(user), command, ...options })
 }
 
 /** How a session ended, also by being dropped where the test does not have it attach again. */

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
@@ -77,11 +79,13 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test('a break is a request that sshd reads, and the session goes on', async () => {
-    await using sshd = await startMachine(ring, 'echo ready; cat')
+    const logFile = join(ring.folder.path, 'break.log')
+    await using sshd = await startMachine(ring, 'echo ready; cat', { log: logFile })
     const { ending, stdin, screen, log } = attach(ring, sshd, createKeyboard())
     await until(() => screen.text().includes('ready'))
     stdin.write('~B')
     await until(() => log.text().includes('console: break sent'))
+    await until(() => /channel 0 request break/.test(readFileSync(logFile, 'utf8')))
     stdin.write('still here\r')
     await until(() => screen.text().match(/still here/g)?.length === 2)
     stdin.write('~.')

@@ -68,6 +68,11 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
       METAL_IDENTITY: ring.user.ed25519.file,
       METAL_KNOWN_HOSTS: known,
       PS1: 'prompt> ',
+      // SIGUSR2 is a defect in a callback.
+      NODE_OPTIONS: `--require=${ring.folder.write(
+        'defect.cjs',
+        "process.on('SIGUSR2', () => { throw new Error('a defect in a callback') })",
+      )}`,
     }
     const vars = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
     await tmux('new-session', '-d', '-s', 'test', '-x', '90', '-y', '30', ...vars, 'bash', '--norc', '--noprofile')
@@ -137,7 +142,10 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   test.each<[string, () => unknown, RegExp]>([
     ['the machine goes off', () => (state = 'inactive'), /is powered off/],
     ['the machine fails', () => (state = 'failed'), /failed/],
-    ['a signal', () => process.kill(findConsole(), 'SIGTERM'), /interrupted: by SIGTERM/],
+    ['SIGTERM', () => process.kill(findConsole(), 'SIGTERM'), /interrupted: by SIGTERM/],
+    ['SIGHUP', () => process.kill(findConsole(), 'SIGHUP'), /interrupted: by SIGHUP/],
+    ['SIGINT', () => process.kill(findConsole(), 'SIGINT'), /interrupted: by SIGINT/],
+    ['an exception that nothing catches', () => process.kill(findConsole(), 'SIGUSR2'), /a defect in a callback/],
   ])('restored after: %s', async (_name, end, line) => {
     await start()
     end()
@@ -152,6 +160,14 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await start(args)
     await type('x', 'Enter')
     await shows(line)
+    await isRestored()
+  })
+
+  test('restored after: a peer that is killed and does not come back', async () => {
+    await start()
+    state = 'inactive'
+    sshd.drop()
+    await shows(/is powered off/)
     await isRestored()
   })
 

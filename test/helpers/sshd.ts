@@ -57,6 +57,8 @@ export interface SshdOptions {
   command?: string
   /** More lines of sshd_config. */
   config?: readonly string[]
+  /** Where it writes what it does, at length. */
+  log?: string
 }
 
 /** The configuration file of an sshd for tests; with it `sshd -i` speaks SSH on its stdin and stdout. */
@@ -92,10 +94,11 @@ export interface Sshd extends AsyncDisposable {
 
 export async function startSshd(folder: TestFolder, options: SshdOptions): Promise<Sshd> {
   const config = writeSshdConfig(folder, `sshd-${Math.random().toString(36).slice(2)}`, options)
+  const log = options.log === undefined ? [] : ['-o', 'LogLevel=DEBUG3', '-E', options.log]
   const running = new Set<ChildProcess>()
   // The socket itself becomes stdin and stdout of sshd; this process must not read from it.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
-    const child = spawn(findProgram('sshd') ?? 'sshd', ['-i', '-f', config], {
+    const child = spawn(findProgram('sshd') ?? 'sshd', ['-i', '-f', config, ...log], {
       stdio: [socket, socket, 'ignore'],
       detached: true,
     })
