@@ -25,7 +25,7 @@ export class Chassis {
   async plugIn(driver: MachineDriver, spec: MachineSpec, onLoss: (loss: PowerLoss) => void): Promise<void> {
     const machine = await driver.powerOn(spec)
     this.#machine = machine
-    this.port.connect(machine.serial)
+    this.port.connect(machine.serial, () => machine.sendBreak?.())
     void this.#watch(machine, onLoss)
     void this.#restoreForwards(machine)
   }

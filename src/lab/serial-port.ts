@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 /** What is typed while the machine is off goes nowhere; what it prints while nobody listens is gone. */
 export class SerialPort {
   #line: Duplex | undefined
+  #sendBreak: (() => void) | undefined
   #listener: ((bytes: Buffer) => void) | undefined
   #onHangUp: (() => void) | undefined
   readonly #watchers = new Set<(bytes: Buffer) => void>()
@@ -15,8 +16,9 @@ export class SerialPort {
   }
 
   /** Connects the line of a machine that was switched on; it disconnects itself when the machine goes off. */
-  connect(line: Duplex): void {
+  connect(line: Duplex, sendBreak?: () => void): void {
     this.#line = line
+    this.#sendBreak = sendBreak
     line.on('data', (bytes: Buffer) => {
       this.#listener?.(bytes)
       for (const watcher of this.#watchers) watcher(bytes)
@@ -55,6 +57,11 @@ export class SerialPort {
   /** Types into the machine. */
   type(bytes: Buffer): void {
     this.#line?.write(bytes)
+  }
+
+  /** Sends a break, where the machine is on and its kind can be sent one. */
+  sendBreak(): void {
+    if (this.#line !== undefined) this.#sendBreak?.()
   }
 
   /** The device is gone: ends the session that listens. */

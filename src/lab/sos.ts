@@ -6,6 +6,7 @@ import { errorCode, LabError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { FaultPlan } from './faults.ts'
 import type { SerialPort } from './serial-port.ts'
+import { onBreak } from './sos-break.ts'
 import { playSosFault } from './sos-faults.ts'
 
 /** What the SOS needs to know of a device. */
@@ -92,6 +93,9 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
   const detach = () => session[Symbol.dispose]()
   channel.on('close', detach)
   client.on('close', detach)
+  onBreak(client, () => {
+    if (!channel.writableEnded && !isReadOnly()) port.sendBreak()
+  })
   channel.write(banner)
   channel.on('data', (bytes: Buffer) => {
     if (!isReadOnly()) port.type(bytes)

@@ -3,9 +3,13 @@ import { createServer, connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { InterruptedError } from '../../src/errors.ts'
+import { labEnvironment } from '../../src/lab/environment.ts'
 import { parseFaults } from '../../src/lab/faults.ts'
+import { createFastClock } from '../helpers/clock.ts'
+import { start } from '../helpers/io.ts'
 import { startTestLab } from '../helpers/lab.ts'
-import { judge, machinesIn, publishImage, runFast } from './world.ts'
+import { addMachine, judge, machinesIn, publishImage, runFast } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>
 beforeAll(async () => {
@@ -74,6 +78,25 @@ test.concurrent('an SOS that refuses connections once the machine is there loses
   expect(await judge(lab, ending)).toEqual([])
   expect([6, 7], ending.stderr).toContain(ending.code)
   expect(ending.stderr).toContain('refuses connections')
+})
+
+test.concurrent('a console that somebody has is asked for again, with the reason, until it is free', async () => {
+  await using lab = await startTestLab()
+  const id = await addMachine(lab, image.baseUrl)
+  const attach = () => start(['console', '-v', '--wait-for', 'never', id], labEnvironment(lab), createFastClock(20))
+  const patience = { timeout: 20_000 }
+  const first = attach()
+  await expect.poll(() => first.texts.stdout, patience).toContain('SOS Session Ready')
+  const second = attach()
+  await expect.poll(() => second.texts.stdout, patience).toContain('SOS session refused: this machine has a session')
+  await expect.poll(() => second.texts.stderr, patience).toContain('attaching again')
+  expect(second.texts.stdout).not.toContain('SOS Session Ready')
+  first.interrupt(new InterruptedError('SIGTERM'))
+  expect(await first.code).not.toBe(0)
+  await expect.poll(() => second.texts.stdout, patience).toContain('SOS Session Ready')
+  expect(second.texts.stderr).toContain('console: attached again')
+  second.interrupt(new InterruptedError('SIGTERM'))
+  expect(await second.code).not.toBe(0)
 })
 
 test.concurrent('an SOS that is not known rents nothing', async () => {

@@ -39,6 +39,7 @@ function isReadOnly(): boolean {
   asked++
   return readOnly
 }
+let breaks: number
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
@@ -51,7 +52,8 @@ beforeEach(async () => {
   asked = 0
   port = new SerialPort()
   line = new Line()
-  port.connect(line)
+  breaks = 0
+  port.connect(line, () => breaks++)
   sos = await startSos({
     listen: { host: '127.0.0.1', port: 0 },
     hostKey: keys.hostKey,
@@ -120,6 +122,15 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     readOnly = false
     session.child.stdin.write('now\r')
     await expect.poll(() => line.typed).toBe('now\r')
+  })
+
+  test('sends a break with ~B, and types on', async () => {
+    const session = ssh(['-tt'])
+    await session.shows(banner)
+    session.child.stdin.write('\r~B')
+    await expect.poll(() => breaks, { timeout: 5000 }).toBe(1)
+    session.child.stdin.write('h')
+    await expect.poll(() => line.typed, { timeout: 5000 }).toBe('\rh')
   })
 
   test('keeps its session when its input ends', async () => {

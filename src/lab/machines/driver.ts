@@ -21,6 +21,8 @@ export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'fai
 export interface PoweredMachine extends AsyncDisposable {
   /** Its serial line: what it prints is read, what is typed is written. */
   serial: Duplex
+  /** Sends a break on its serial line, as SysRq begins. */
+  sendBreak?(): void
   /**
    * Makes a TCP port of the machine one of this computer's loopback; `hostPort` 0 is any free one.
    * @returns the port on loopback

@@ -61,6 +61,10 @@ class Arm64Machine {
     }
   }
 
+  sendBreak(): void {
+    this.#process?.sendBreak()
+  }
+
   async forward(guestPort: number, hostPort: number): Promise<number> {
     const known = this.#forwards.get(guestPort) ?? hostPort
     if (this.#process === undefined && known === 0) {
@@ -130,6 +134,7 @@ export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachi
     })
   return {
     serial: machine.serial,
+    sendBreak: () => machine.sendBreak(),
     off,
     forward: (guestPort, hostPort) => machine.forward(guestPort, hostPort),
     async [Symbol.asyncDispose]() {

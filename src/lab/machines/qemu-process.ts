@@ -32,6 +32,8 @@ export function lossOf(exit: QemuExit): PowerLoss {
 /** A process that runs. */
 export interface QemuProcess {
   qmp: Qmp
+  /** Sends a break on the serial line. */
+  sendBreak(): void
   /** Never rejected. */
   exit: Promise<QemuExit>
   kill(): void
@@ -57,16 +59,26 @@ function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stde
   return { stdin, stdout, stderr, control }
 }
 
-/** Joins a line and QEMU's stdin and stdout, until stdout ends. */
-function connect(line: SerialLine, stdin: Writable, stdout: Readable): void {
+/** Joins a line and QEMU's stdin and stdout, until stdout ends. @returns what holds back typing until something is done */
+function connect(line: SerialLine, stdin: Writable, stdout: Readable): (until: Promise<unknown>) => void {
   stdin.on('error', () => {})
-  line.onType = (bytes) => {
+  let held = Promise.resolve<unknown>(undefined)
+  let holds = 0
+  const write = (bytes: Buffer) => {
     if (stdin.writableLength < serialBufferBytes) stdin.write(bytes)
+  }
+  line.onType = (bytes) => {
+    if (holds === 0) write(bytes)
+    else void held.then(() => write(bytes))
   }
   stdout.on('data', (bytes: Buffer) => line.send(bytes))
   stdout.once('close', () => {
     line.onType = undefined
   })
+  return (until) => {
+    holds++
+    held = until.finally(() => holds--)
+  }
 }
 
 /**
@@ -92,7 +104,7 @@ export async function startQemu(command: QemuCommand, line: SerialLine, report: 
   const qmp = new Qmp(control, (event, { reason }) => {
     if (event === 'SHUTDOWN') wasReset = reason === 'guest-reset'
   })
-  connect(line, stdin, stdout)
+  const hold = connect(line, stdin, stdout)
   const exit = new Promise<QemuExit>((resolve) => {
     child.once('close', (code, signal) => {
       if (killed) resolve({ reason: 'killed' })
@@ -111,6 +123,10 @@ export async function startQemu(command: QemuCommand, line: SerialLine, report: 
   return {
     qmp,
     exit,
+    sendBreak() {
+      // What is typed behind it must not overtake it on the way to the machine.
+      hold(qmp.execute('chardev-send-break', { id: 'sos' }).catch((error: unknown) => report.debug(String(error))))
+    },
     kill() {
       killed = true
       child.kill('SIGKILL')

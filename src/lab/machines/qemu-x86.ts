@@ -29,6 +29,7 @@ export async function powerOnX86(
   return {
     serial,
     off,
+    sendBreak: () => qemu.sendBreak(),
     forward: (guestPort, hostPort) => forwardPort(qemu.qmp, guestPort, hostPort),
     async [Symbol.asyncDispose]() {
       qemu.kill()
