@@ -16,7 +16,9 @@ const withoutChildProcess: Plugin = {
 // aws4 and ssh2 name Node's modules as one could before there was a prefix that no package can take.
 const withPrefix: Plugin = {
   name: 'node-prefix',
-  resolveId: (id) => (builtinModules.includes(id) ? { id: `node:${id}`, external: true } : null),
+  // Later versions of Node list the modules that have no name without it too.
+  resolveId: (id) =>
+    builtinModules.includes(id) && !id.startsWith('node:') ? { id: `node:${id}`, external: true } : null,
 }
 
 // What is left out, as if it were not installed: what ssh2 and ws look for, built for one system and one Node, and of undici

@@ -24,6 +24,6 @@ for version in "${@:-20}"; do
     metalkit lab --machines simulated -- metalkit doctor -serve 127.0.0.1:0 >"$place/doctor" || { cat "$place/doctor"; exit 1; }
   )
   ls "$place/prefix/share/man/man1/metalkit.1" >/dev/null
-  packages=$(find "$place/prefix/lib/node_modules/metalkit/node_modules" -mindepth 1 -maxdepth 1 ! -name '.*' | wc -l)
+  packages=$(find "$place/prefix/lib/node_modules" -path '*/node_modules/*/package.json' | wc -l)
   echo "  $packages packages, $(du -sk "$place/prefix" | cut -f1) KiB, $(find "$place/prefix" -name '*.node' | wc -l) built parts"
 done

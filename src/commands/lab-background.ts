@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isSea } from 'node:sea'
 import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { findRunningLab, nameFlag } from '../lab/running-labs.ts'
@@ -49,7 +50,9 @@ export async function startInBackground(options: LabOptions, name: string, conte
   }
   await mkdir(dirname(logPath), { recursive: true, mode: 0o700 })
   const log = await open(logPath, 'w', 0o600)
-  const args = [...process.execArgv, process.argv[1] ?? '', ...backgroundArgs(options, name)]
+  // A single executable is its own script.
+  const script = isSea() ? [] : [process.argv[1] ?? '']
+  const args = [...process.execArgv, ...script, ...backgroundArgs(options, name)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', log.fd, log.fd], env, detached: true })
   await log.close()
   let hasEnded = false

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isSea } from 'node:sea'
 import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { allDisks, openDiskFolder } from '../lab/disk-folder.ts'
@@ -119,7 +120,7 @@ export async function execute(
     faults,
     report,
     cloudFile: kept?.path,
-    pageFolder: existsSync(pageFolder) ? pageFolder : undefined,
+    pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
   })
   const environment = labEnvironment(lab)
   for (const line of describeLab(lab, note)) {

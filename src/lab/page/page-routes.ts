@@ -1,6 +1,7 @@
 // The page's files. They hold no secret: who opens the page brings the token along.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { getAsset, isSea } from 'node:sea'
 
 import { type Answer, refuse } from '../api/answer.ts'
 import type { Handler } from '../api/request.ts'
@@ -18,13 +19,18 @@ export function isPagePath(path: string): boolean {
   return path === '/' || path.startsWith('/page/')
 }
 
+/** A file of the page: in the folder, or within the program where that is a single executable. */
+async function readPart(folder: string, name: string): Promise<string> {
+  return isSea() ? getAsset(name, 'utf8') : await readFile(join(folder, name), 'utf8')
+}
+
 /** Answers for the page from the folder that the build made; each file is read when it is asked for. */
 export function createPageHandler(folder: string): Handler<Answer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,
     async () => ({
       status: 200,
-      text: await readFile(join(folder, name), 'utf8'),
+      text: await readPart(folder, name),
       headers: { ...pageHeaders, 'content-type': type },
     }),
   ])
