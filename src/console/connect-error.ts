@@ -57,8 +57,13 @@ export function explainHostKey(
   if (verdict.kind === 'trusted') return undefined
   if (verdict.kind === 'unknown') {
     const file = knownHosts.files[0] ?? '~/.ssh/known_hosts'
+    const authority = knownHosts.entriesFor(known).find(({ marker }) => marker === 'cert-authority')
+    const unused =
+      authority === undefined
+        ? ''
+        : ` (the authority of ${authority.file}:${authority.line} signs certificates, which are not used)`
     const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quote(file)}`
-    return new ConnectError('host-key', `${place} is not a known host; it shows the key ${shown}`, {
+    return new ConnectError('host-key', `${place} is not a known host${unused}; it shows the key ${shown}`, {
       hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
       unknownKey: key,
     })

@@ -1,5 +1,6 @@
 // What to log in with: the named keys alone, or the agent's keys and then ssh's files. All of it is read, and unlocked,
 // before anything is billed; only the signatures are made later.
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
@@ -57,12 +58,23 @@ function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): ne
   throw new ConsoleError(`private key "${file}" ${why}`, { hint })
 }
 
+/** Says of a certificate that it is not used: ssh2 names its type where a server wants the key's (RFC 4252, section 7). */
+async function noteCertificate(file: string, { report }: IdentitySources): Promise<void> {
+  const certificate = `${file}-cert.pub`
+  const exists = await access(certificate).then(
+    () => true,
+    () => false,
+  )
+  if (exists) report.detail(`the certificate "${certificate}" is not used; its key is offered without it`)
+}
+
 /** The keys that were asked for. @throws ConsoleError where one cannot be used */
 async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
   const keys: Identity[] = []
   for (const name of sources.named) {
     const file = name.replace(/^~(?=\/)/, sources.home)
     const found = await readKeyFile(file)
+    await noteCertificate(file, sources)
     const key = found.kind === 'key' ? fileIdentity(file, found.key) : undefined
     const unlocked = found.kind === 'encrypted' ? await unlock(file, sources) : undefined
     if (found.kind !== 'key' && unlocked === undefined) refuseNamed(file, found)
@@ -112,6 +124,7 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
   const locked: { file: string; line: string | undefined }[] = []
   for (const file of files) {
     const found = await readKeyFile(file)
+    await noteCertificate(file, sources)
     if (found.kind === 'key') add(fileIdentity(file, found.key))
     else if (found.kind === 'missing') looked.push(`${file} does not exist`)
     else if (found.kind === 'unusable') {

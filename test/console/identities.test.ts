@@ -80,6 +80,18 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     expect((await load({ named: ['~/.ssh/id_ecdsa'] })).keys).toEqual(lines(ecdsa))
   })
 
+  test('a certificate beside a key is said to be of no use, the key is offered', async () => {
+    install(ed25519, 'id_ed25519')
+    const file = join(home.path, '.ssh', 'id_ed25519')
+    copyFileSync(`${ed25519.file}.pub`, `${file}.pub`)
+    execFileSync('ssh-keygen', ['-q', '-s', ecdsa.file, '-I', 'me', '-n', 'device', `${file}.pub`], { stdio: 'ignore' })
+    for (const sources of [{}, { named: [file] }]) {
+      const { keys, said } = await load(sources)
+      expect(keys).toEqual(lines(ed25519))
+      expect(said).toBe(`the certificate "${file}-cert.pub" is not used; its key is offered without it\n`)
+    }
+  })
+
   test('a locked file is skipped with a warning, unless the agent has keys', async () => {
     install(locked, 'id_ed25519')
     install(rsa, 'id_rsa')

@@ -60,13 +60,14 @@ export async function addMachine(lab: TestLab, baseUrl: string): Promise<string>
   return json.id
 }
 
-/** Runs the program in this process, its waits a hundred times as fast. */
+/** Runs the program in this process, its waits a hundred times as fast, or as told. */
 export async function runFast(
   lab: TestLab,
   argv: readonly string[],
   env: Record<string, string> = {},
+  factor = 100,
 ): Promise<Ending> {
-  const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, createFastClock(100))
+  const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, createFastClock(factor))
   return { code: await code, ...texts }
 }
 
