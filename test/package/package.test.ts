@@ -1,12 +1,15 @@
 // The package as npm would publish it: what is in it, and that what is in it runs.
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import manifest from '../../package.json' with { type: 'json' }
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { startFakeApi } from '../helpers/api-fake.ts'
+import { needs } from '../helpers/needs.ts'
+import { makeFolder, makeKey, startSshd, type TestFolder } from '../helpers/sshd.ts'
 
 const project = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(project, file), 'utf8')
@@ -58,6 +61,40 @@ describe('the package', () => {
     })
     expect(JSON.parse(lines.split('\n')[0] ?? '')).toMatchObject({ check: 'token', status: 'ok' })
   })
+
+  // Each has its own code: chacha20 is WebAssembly, which ssh2 loads when it first connects.
+  test.each(['aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr'])(
+    'speaks %s with OpenSSH, without the parts that ssh2 would have built',
+    { ...needs('sshd', 'ssh-keygen'), timeout: 60_000 },
+    async (cipher) => {
+      using own = makeFolder()
+      const [hostKey, userKey] = [makeKey(own.path, 'host', 'ed25519'), makeKey(own.path, 'user', 'ed25519')]
+      await using sshd = await startSshd(own, {
+        hostKeys: [hostKey],
+        authorized: [userKey],
+        command: 'echo the console is here; exec cat',
+        config: [`Ciphers ${cipher}`],
+      })
+      const { username: id, port } = sshd
+      await using api = await startFakeApi(({ path }) => ({
+        status: 200,
+        json: path.includes('/events') ? { events: [] } : { id, state: 'active' },
+      }))
+      const program = join(folder.path, 'package', manifest.bin.metalkit)
+      const { stdout } = await promisify(execFile)(process.execPath, [program, 'console', '-wait-for', 'is here', id], {
+        env: {
+          ...process.env,
+          HOME: own.path,
+          METAL_API_URL: api.apiUrl,
+          METAL_API_TOKEN: 'token',
+          METAL_SOS: `127.0.0.1:${port}`,
+          METAL_IDENTITY: userKey.file,
+          METAL_KNOWN_HOSTS: own.write('known', `[127.0.0.1]:${port} ${hostKey.line}\n`),
+        },
+      })
+      expect(stdout).toContain('the console is here')
+    },
+  )
 
   test('names its licences: THIRD-PARTY.md is what the lock file makes of it', () => {
     expect(execFileSync(process.execPath, ['scripts/third-party.mjs'], { cwd: project, encoding: 'utf8' })).toBe(
