@@ -95,7 +95,9 @@ function buildProgram(
     let parent = program
     const words = command.words.split(' ')
     for (const word of words.slice(0, -1)) {
-      parent = parent.commands.find((sub) => sub.name() === word) ?? parent.command(word).description(command.summary)
+      parent =
+        parent.commands.find((sub) => sub.name() === word) ??
+        parent.command(word).description(command.summary).helpCommand(false)
     }
     const sub = parent
       .command(words.at(-1) ?? '')

@@ -296,7 +296,7 @@ export const flags = {
       name: 'name',
       placeholder: 'name',
       env: ['METAL_LAB_NAME'],
-      computed: 'default, or none with a COMMAND',
+      computed: '"default", or none with a COMMAND',
       help: 'name of the lab, which keeps its machines over restarts',
     },
     parseLabName,
