@@ -11,7 +11,8 @@ import { startTestLab, type TestLab } from '../helpers/lab.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof makeImage>>
-let nextPort = 18_400
+// Below the ports that the system gives away, and others for each process, so that two runs of the tests do not meet.
+let nextPort = 12_000 + (process.pid % 200) * 100
 
 beforeAll(async () => {
   lab = await startTestLab()
