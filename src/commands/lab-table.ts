@@ -9,7 +9,7 @@ const periodMs = 500
 const longestHostname = 24
 
 function shorten(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text
 }
 
 function describeState({ state, percentage }: Device): string {

@@ -51,7 +51,7 @@ test('the table has the newest machines first, what matters most at the left, an
   const lines = [
     'HOSTNAME                  STATE             AGE  PLAN          LAST EVENT',
     'three                     queued            1m   c3.small.x86',
-    'a-host-name-that-is-lon…  provisioning 40%  1m   c3.small.x86',
+    'a-host-name-that-is-l...  provisioning 40%  1m   c3.small.x86',
     'one                       active            1m   c3.small.x86  up  [31mand running',
   ]
   expect(renderMachines(devices, 3, nowMs).split('\n')).toEqual(lines)

@@ -114,7 +114,7 @@ describe('the manual page', () => {
   })
 })
 
-test('docs/exit-codes.md has the same table', () => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/exit-codes.md'), 'utf8').replaceAll(/[*`]/g, '')
+test.each(['README.md', 'docs/exit-codes.md'])('%s has the same table of exit codes', (file) => {
+  const text = readFileSync(join(import.meta.dirname, '../..', file), 'utf8').replaceAll(/[*`]/g, '')
   for (const [code, meaning] of exitStatus) expect(text).toContain(`| ${code} | ${meaning} |`)
 })
