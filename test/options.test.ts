@@ -258,6 +258,13 @@ describe('values that are refused', () => {
   test('of a list every element counts, in its order, and before the variable', async () => {
     const env = { METAL_ON: 'z' }
     expect(await resolveOptions(['on'], { on: ['a', 'b'] }, env)).toEqual({ on: [/a/m, /b/m] })
+    for (const pattern of ['one\\n# $', 'one\ntwo', '[a\\]]\\n']) {
+      const why = 'holds a line end, and each line is looked at alone'
+      await expect(resolveOptions(['on'], { on: [pattern] }, {})).rejects.toThrow(why)
+    }
+    for (const pattern of ['[^\\n]+$', 'C:\\\\new', '\\[\\d+]']) {
+      expect(await resolveOptions(['on'], { on: [pattern] }, {})).toEqual({ on: [new RegExp(pattern, 'm')] })
+    }
     await expect(resolveOptions(['on'], { on: ['a', '('] }, {})).rejects.toThrow('--on "(" is not a regular expression')
   })
 

@@ -114,6 +114,10 @@ export function parseListen(text: string): Address {
 }
 
 export function parsePattern(text: string): RegExp {
+  // A class such as [^\n] may name a line end; a match never holds one.
+  if (/^(?:[^\\[]|\\[^n]|\[(?:\\.|[^\]])*\])*(?:\\n|\n)/s.test(text)) {
+    throw new Refusal('holds a line end, and each line is looked at alone', 'give the option once for each line')
+  }
   try {
     return new RegExp(text, 'm')
   } catch (error) {

@@ -35,7 +35,7 @@ function hold(args: readonly string[], env: Record<string, string> = {}) {
 describe('a console in CI', () => {
   test('a dialogue, several patterns, and both recordings, complete', async () => {
     const [log, cast] = [join(folder, 'a.log'), join(folder, 'a.cast')]
-    const dialogue = ['-on', '# $', '-send', 'echo one\\r', '-on', 'one\\n# $', '-send', 'echo two\\r']
+    const dialogue = ['-on', '# $', '-send', 'echo one\\r', '-on', '^# $', '-send', 'echo two\\r']
     const patterns = ['-wait-for', '^one$', '-wait-for', '^two$', '-timeout', '20s']
     const { io, code, texts } = hold([...dialogue, ...patterns, '-log', log, '-record', cast])
     io.stdin.push('\r')
