@@ -46,7 +46,8 @@ process.stdout.write(
 
 metalkit itself is under the Apache License 2.0. It installs no other packages: these are part of its own files, and all
 their licences allow that. \`npm run third-party\` makes this list. undici holds
-llhttp, compiled to WebAssembly (MIT, Copyright Fedor Indutny, 2018).
+llhttp, compiled to WebAssembly (MIT, Copyright Fedor Indutny, 2018; the words of
+that licence are those of undici's below).
 
 | package | version | licence |
 |---|---|---|
