@@ -43,12 +43,16 @@ function quote(file: string): string {
   return /^[\w@%+=:,./~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
 }
 
-/** Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it. */
+/**
+ * Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it,
+ * `uncertified` why no certificate vouches for the host.
+ */
 export function explainHostKey(
   address: HostPort,
   known: HostPort,
   key: Buffer,
   knownHosts: KnownHosts,
+  uncertified?: string,
 ): ConnectError | undefined {
   const { host, port } = address
   const verdict = knownHosts.judge(known, key)
@@ -57,13 +61,13 @@ export function explainHostKey(
   if (verdict.kind === 'trusted') return undefined
   if (verdict.kind === 'unknown') {
     const file = knownHosts.files[0] ?? '~/.ssh/known_hosts'
-    const authority = knownHosts.entriesFor(known).find(({ marker }) => marker === 'cert-authority')
-    const unused =
-      authority === undefined
+    const authority = knownHosts.markedFor(known).find(({ marker }) => marker === 'cert-authority')
+    const why =
+      authority === undefined || uncertified === undefined
         ? ''
-        : ` (the authority of ${authority.file}:${authority.line} signs certificates, which are not used)`
+        : ` (there is an authority for it in ${authority.file}:${authority.line}, but it ${uncertified})`
     const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quote(file)}`
-    return new ConnectError('host-key', `${place} is not a known host${unused}; it shows the key ${shown}`, {
+    return new ConnectError('host-key', `${place} is not a known host${why}; it shows the key ${shown}`, {
       hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
       unknownKey: key,
     })

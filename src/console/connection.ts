@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
 import { chooseAlgorithms } from './algorithms.ts'
+import { askCertificate } from './ask-certificate.ts'
 import { ConnectError, describePlace, explainSshError, type SshError } from './connect-error.ts'
 import { dial } from './dial.ts'
 import type { Identities } from './identities.ts'
@@ -154,8 +155,20 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
   }
 }
 
-/** The same, and once more where a host that was not known is accepted. */
+/** The certificate that a host shows, on a connection of its own. */
+async function fetchCertificate(options: ConnectOptions): Promise<Buffer | undefined> {
+  const { stream, hop } = await openStream(options)
+  try {
+    return await askCertificate(stream, options)
+  } finally {
+    await hop?.[Symbol.asyncDispose]()
+  }
+}
+
+/** The same, after asking for a certificate where that may matter, and once more where a host that was not known is accepted. */
 async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
+  const { trust, place } = options
+  if (trust.asksCertificate(place)) trust.consult(options, await fetchCertificate(options))
   try {
     return await open(milestone, options)
   } catch (error) {

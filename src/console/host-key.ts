@@ -13,6 +13,9 @@ const shapes: Record<string, { fields: number; shortest: number }> = {
   'sk-ecdsa-sha2-nistp256@openssh.com': { fields: 3, shortest: 8 },
 }
 
+/** The types of host keys, in the order in which ssh asks for them. */
+export const keyTypes: readonly string[] = Object.keys(shapes)
+
 /** The strings a blob is made of, or undefined where their lengths do not add up. */
 function readFields(blob: Buffer): Buffer[] | undefined {
   const fields: Buffer[] = []

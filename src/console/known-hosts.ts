@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ConsoleError, errorCode } from '../errors.ts'
-import { decodeHostKey, keyTypeOf } from './host-key.ts'
+import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 
 /** A line that holds a key. `hosts` is its first field as written: patterns, or one hashed name. */
 export interface HostKeyEntry {
@@ -111,11 +111,23 @@ export class KnownHosts {
     this.#entries = [...entries]
   }
 
-  /** Trusts a key from now on; the files stay as they are. */
+  /** Trusts a key from now on, before those of other types; the files stay as they are. */
   learn(place: HostPort, key: Buffer): void {
     const [file = ''] = this.files
     const [hosts, type] = [lookupName(place), keyTypeOf(key)]
-    this.#entries.push({ file, line: 0, marker: 'none', hosts, type, key })
+    this.#entries.unshift({ file, line: 0, marker: 'none', hosts, type, key })
+  }
+
+  /** Revokes a key from now on, because of a line that revokes the authority which vouches for it. */
+  revoke(place: HostPort, key: Buffer, { file, line }: HostKeyEntry): void {
+    this.#entries.push({ file, line, marker: 'revoked', hosts: lookupName(place), type: keyTypeOf(key), key })
+  }
+
+  /** The lines by which a certificate counts: of authorities, and of revoked keys; on any port those of the bare name do too. */
+  markedFor(place: HostPort): HostKeyEntry[] {
+    const ports = new Set([place.port, 22])
+    const entries = [...ports].flatMap((port) => this.entriesFor({ host: place.host, port }))
+    return entries.filter((entry) => entry.marker !== 'none')
   }
 
   /** The lines about a place, markers included; for a port other than 22 only those that name it. */
@@ -147,18 +159,21 @@ export class KnownHosts {
     return bare.kind === 'trusted' || bare.kind === 'revoked' ? bare : verdict
   }
 
-  /** The types of the keys known for a place, in the order of the files: ask the host for one of these first. */
+  /**
+   * The types of the keys known for a place, one that was learned first, the others as ssh prefers them: ask the host for
+   * one of these before any other. As with ssh the bare name has no say in this on a port other than 22.
+   */
   keyTypesFor(place: HostPort): string[] {
-    for (const port of [place.port, 22]) {
-      const keys = this.entriesFor({ host: place.host, port }).filter((entry) => entry.marker === 'none')
-      if (keys.length > 0) return [...new Set(keys.map((entry) => entry.type))]
-    }
-    return []
+    const keys = this.entriesFor(place).filter((entry) => entry.marker === 'none')
+    const learned = keys.filter(({ line }) => line === 0).map(({ type }) => type)
+    const types = new Set(keys.map(({ type }) => type))
+    return [...new Set([...learned, ...keyTypes.filter((type) => types.has(type))])]
   }
 
-  /** Whether any key is known for a place. */
+  /** Whether any key is known for a place, or an authority that may vouch for one. */
   knows(place: HostPort): boolean {
-    return this.keyTypesFor(place).length > 0
+    const bare = { host: place.host, port: 22 }
+    return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker !== 'revoked')
   }
 }
 

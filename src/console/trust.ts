@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { ConsoleError, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { type ConnectError, describePlace, explainHostKey, refusePinned } from './connect-error.ts'
+import { checkCertificate, describeAuthority, parseCertificate } from './host-certificate.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { hashName, type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
@@ -54,6 +55,8 @@ async function appendLine(file: string, line: string): Promise<void> {
 export class HostTrust {
   readonly knownHosts: KnownHosts
   readonly #options: TrustOptions
+  /** Why no certificate vouches for a place, as half a sentence. */
+  readonly #refusals = new Map<string, string>()
 
   constructor(options: TrustOptions) {
     this.#options = options
@@ -65,6 +68,26 @@ export class HostTrust {
     return this.#options.pins.length > 0 || this.knownHosts.knows(place)
   }
 
+  /** Whether it is to be asked which certificate a host has. */
+  asksCertificate(place: HostPort): boolean {
+    return this.#options.pins.length === 0 && this.knownHosts.markedFor(place).length > 0
+  }
+
+  /** Takes note of the certificate that a host shows, undefined where it has none. */
+  consult({ place }: JudgedHost, blob: Buffer | undefined): void {
+    const certificate = blob === undefined ? undefined : parseCertificate(blob)
+    const refuse = (why: string) => void this.#refusals.set(lookupName(place), why)
+    if (certificate === undefined) return refuse('shows no certificate')
+    const entries = this.knownHosts.markedFor(place).filter(({ key }) => key.equals(certificate.authority))
+    const revoked = entries.find(({ marker }) => marker === 'revoked')
+    if (revoked !== undefined) return this.knownHosts.revoke(place, certificate.key, revoked)
+    if (entries.length === 0)
+      return refuse(`shows a certificate of another authority, ${describeAuthority(certificate)}`)
+    const wrong = checkCertificate(certificate, place.host, Date.now())
+    if (wrong !== undefined) return refuse(`shows a certificate that ${wrong}`)
+    this.knownHosts.learn(place, certificate.key)
+  }
+
   /** Whether an unknown host may still be accepted. */
   get open(): boolean {
     const { acceptNew, prompter, pins } = this.#options
@@ -74,7 +97,9 @@ export class HostTrust {
   /** Why a host is not to be trusted with this key; undefined where it is. */
   judge({ address, place }: JudgedHost, key: Buffer): ConnectError | undefined {
     const { pins } = this.#options
-    if (pins.length === 0) return explainHostKey(address, place, key, this.knownHosts)
+    if (pins.length === 0) {
+      return explainHostKey(address, place, key, this.knownHosts, this.#refusals.get(lookupName(place)))
+    }
     if (this.knownHosts.judge(place, key).kind === 'revoked') {
       return explainHostKey(address, place, key, this.knownHosts)
     }

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
@@ -56,23 +55,6 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
         'if that is the fingerprint its operator names, add it with ' +
         `ssh-keyscan -p ${sshd.port} 127.0.0.1 >> /home/me/.ssh/known_hosts or --host-key ${fingerprintOf(keys.ed25519.blob)}`,
     )
-  })
-
-  test('a host with a certificate of a known authority is unknown, and that is said', async () => {
-    const { file } = keys.ed25519
-    execFileSync('ssh-keygen', ['-q', '-s', keys.other.file, '-I', 'host', '-h', `${file}.pub`], { stdio: 'ignore' })
-    await using sshd = await startSshd(folder, {
-      hostKeys: [keys.ed25519],
-      config: [`HostCertificate ${file}-cert.pub`],
-    })
-    const authorities = new KnownHosts([], parseKnownHosts(`@cert-authority * ${keys.other.line}`, 'file'))
-    // For a port other than 22 a line counts where it names the port.
-    expect(await failureOf(sshd, authorities)).toMatch(/is not a known host/)
-    const named = `@cert-authority [127.0.0.1]:* ${keys.other.line}`
-    expect(await failureOf(sshd, new KnownHosts([], parseKnownHosts(named, 'file')))).toMatch(
-      /is not a known host \(the authority of file:1 signs certificates, which are not used\); it shows the key ssh-ed25519/,
-    )
-    await probeHost(accessTo(sshd, trust(sshd, keys.ed25519)), { signal, timeoutMs: 5000 })
   })
 
   test('a changed and a revoked key: the line of the file', async () => {

@@ -1,12 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { text as readAll } from 'node:stream/consumers'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fingerprintOf, keyTypeOf } from '../../src/console/host-key.ts'
 import { hashName, KnownHosts, loadKnownHosts, parseKnownHosts, type Verdict } from '../../src/console/known-hosts.ts'
-import { findProgram, needs } from '../helpers/needs.ts'
+import { needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey, type TestFolder, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
+import { askSsh as askSshAbout } from './host-judges.ts'
 
 describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
@@ -23,27 +23,8 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  /** What ssh says to a host of this name that shows this key; names need not exist, sshd is reached by a pipe. */
-  async function askSsh(file: string, host: string, port: number): Promise<Verdict> {
-    const options = [
-      `ProxyCommand=${findProgram('sshd')} -i -f ${config}`,
-      `UserKnownHostsFile="${file}"`,
-      'GlobalKnownHostsFile=/dev/null',
-      'StrictHostKeyChecking=yes',
-      'BatchMode=yes',
-    ]
-    const flags = options.flatMap((option) => ['-o', option])
-    const child = spawn('ssh', ['-F', 'none', ...flags, '-p', String(port), `nobody@${host}`, 'true'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const stderr = await readAll(child.stderr)
-    if (stderr.includes('REVOKED HOST KEY')) return { kind: 'revoked', file, line: 0 }
-    const offending = /Offending .* key in (.*):(\d+)/.exec(stderr)
-    if (offending !== null) return { kind: 'changed', file: offending[1] ?? '', line: Number(offending[2]) }
-    if (/No .* host key is known/.test(stderr)) return { kind: 'unknown' }
-    if (stderr.includes('Permission denied')) return { kind: 'trusted' }
-    throw new Error(`ssh said something else: ${stderr}`)
-  }
+  const askSsh = async (file: string, host: string, port: number) =>
+    await askSshAbout({ config, files: [file], host, port })
 
   /** SHOWN, OTHER and RSA stand for keys. */
   function fill(lines: string): string {
@@ -122,7 +103,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     const theirs = await askSsh(file, host, port)
     expect(theirs.kind).toBe(kind)
     // For a revoked key ssh does not say where.
-    expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, line: expect.any(Number) } : theirs)
+    expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, file, line: expect.any(Number) } : theirs)
   })
 
   test.concurrent.each<[name: string, lines: string, kind: Verdict['kind'], host?: string, port?: number]>([
@@ -140,7 +121,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     const theirs = await askSsh(file, host, port)
     expect(theirs.kind).toBe(kind)
     const ours = (await loadKnownHosts([file])).judge({ host, port }, shown.blob)
-    expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, line: expect.any(Number) } : theirs)
+    expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, file, line: expect.any(Number) } : theirs)
   })
 
   test.each([
@@ -217,15 +198,18 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     })
   })
 
-  test('the known types of a place, of the bare name only where the port has none', async () => {
+  test('the known types of a place, as ssh prefers them; on another port the bare name has no say, but is known', async () => {
     const file = folder.write(
       'types',
-      fill('[a.example]:2222 RSA\na.example SHOWN\na.example OTHER\n@revoked c.example RSA\n'),
+      fill(
+        '[a.example]:2222 RSA\na.example SHOWN\na.example OTHER\n@revoked c.example RSA\nd.example RSA\nd.example SHOWN\n',
+      ),
     )
     const known = await loadKnownHosts([file])
     expect(known.keyTypesFor({ host: 'a.example', port: 2222 })).toEqual(['ssh-rsa'])
     expect(known.keyTypesFor({ host: 'A.example', port: 22 })).toEqual(['ssh-ed25519'])
-    expect(known.keyTypesFor({ host: 'a.example', port: 2223 })).toEqual(['ssh-ed25519'])
+    expect(known.keyTypesFor({ host: 'a.example', port: 2223 })).toEqual([])
+    expect(known.keyTypesFor({ host: 'd.example', port: 22 })).toEqual(['ssh-ed25519', 'ssh-rsa'])
     expect(known.knows({ host: 'c.example', port: 22 })).toBe(false)
     expect(known.knows({ host: 'a.example', port: 2223 })).toBe(true)
     expect(known.keyTypesFor({ host: 'b.example', port: 22 })).toEqual([])

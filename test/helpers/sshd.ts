@@ -41,9 +41,9 @@ export function makeFolder(): TestFolder {
 }
 
 /** A key made by ssh-keygen. */
-export function makeKey(folder: string, name: string, kind: KeyKind, passphrase = ''): TestKey {
+export function makeKey(folder: string, name: string, kind: KeyKind, passphrase = '', bits = 0): TestKey {
   const file = join(folder, name)
-  const size = kind === 'rsa' ? ['-b', '2048'] : []
+  const size = kind === 'rsa' ? ['-b', '2048'] : bits > 0 ? ['-b', String(bits)] : []
   execFileSync('ssh-keygen', ['-q', '-t', kind, ...size, '-N', passphrase, '-C', name, '-f', file])
   const [type, base64 = ''] = readFileSync(`${file}.pub`, 'utf8').split(' ')
   return { file, line: `${type} ${base64}`, base64, blob: Buffer.from(base64, 'base64') }

@@ -1,0 +1,117 @@
+// Asking a host for its certificate. ssh2 cannot negotiate one, so this begins a key exchange of its own (RFC 4253, section 7;
+// RFC 5656, section 4) and ends it at the host's first answer, which carries the certificate. That proves nothing yet: the
+// certificate is checked, and that the host has the key in it is proved to ssh2, in the connection that is used.
+import { createECDH, generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { certificateTypes } from './host-certificate.ts'
+import { createWireReader, writeNumber, writeString } from './wire.ts'
+
+const message = { disconnect: 1, ignore: 2, debug: 4, kexInit: 20, ecdhInit: 30, ecdhReply: 31 }
+/** What a host may send until then: its greeting, its algorithms, a key. */
+const longestAnswer = 256 * 1024
+
+/** A public key for an exchange of which the result is never used. */
+function makeExchangeKey(method: string): Buffer {
+  const curve = { 'ecdh-sha2-nistp256': 'prime256v1', 'ecdh-sha2-nistp384': 'secp384r1' }[method]
+  if (curve !== undefined) return createECDH(curve).generateKeys()
+  return generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)
+}
+
+const methods = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384']
+
+/** A packet as it is before there is a cipher: padded to 8 bytes, at least 4 of them. */
+function frame(payload: Buffer): Buffer {
+  const least = 8 - ((payload.length + 5) % 8)
+  const padding = least < 4 ? least + 8 : least
+  return Buffer.concat([
+    writeNumber(1 + payload.length + padding),
+    Buffer.from([padding]),
+    payload,
+    Buffer.alloc(padding),
+  ])
+}
+
+/** Our algorithms: those of the host, except that its key is to be a certificate. Undefined where that cannot be. */
+function answerKexInit(theirs: Buffer): { kexInit: Buffer; ecdhInit: Buffer } | undefined {
+  const reader = createWireReader(theirs)
+  // The number of the message, and random bytes.
+  reader.bytes(17)
+  const [kex, hostKeys] = [reader.names(), reader.names()]
+  const rest = Array.from({ length: 8 }, () => writeString(reader.string()))
+  const method = methods.find((name) => kex.includes(name))
+  const types = certificateTypes.filter((type) => hostKeys.includes(type))
+  if (method === undefined || types.length === 0) return undefined
+  const lists = [writeString(method), writeString(types.join(',')), ...rest]
+  return {
+    kexInit: Buffer.concat([Buffer.from([message.kexInit]), randomBytes(16), ...lists, Buffer.alloc(5)]),
+    ecdhInit: Buffer.concat([Buffer.from([message.ecdhInit]), writeString(makeExchangeKey(method))]),
+  }
+}
+
+/** What has come, cut into the greeting and packets. */
+function createSplitter(): (chunk: Buffer) => Buffer[] {
+  let rest: Buffer = Buffer.alloc(0)
+  let greeted = false
+  return (chunk) => {
+    const payloads: Buffer[] = []
+    rest = Buffer.concat([rest, chunk])
+    if (rest.length > longestAnswer) throw new RangeError('too much of an answer')
+    for (let end = rest.indexOf(10); !greeted && end >= 0; end = rest.indexOf(10)) {
+      greeted = rest.subarray(0, 4).toString('latin1') === 'SSH-'
+      rest = rest.subarray(end + 1)
+    }
+    if (!greeted) return payloads
+    while (rest.length >= 5) {
+      const length = rest.readUInt32BE()
+      const padding = rest.readUInt8(4)
+      if (length > longestAnswer || padding >= length) throw new RangeError('no packet')
+      if (rest.length < 4 + length) break
+      payloads.push(rest.subarray(5, 4 + length - padding))
+      rest = rest.subarray(4 + length)
+    }
+    return payloads
+  }
+}
+
+/**
+ * Asks on a new connection, which cannot be used for anything else then.
+ * @returns undefined where the host shows none, also because it says nothing in time
+ */
+export async function askCertificate(
+  stream: Duplex,
+  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+): Promise<Buffer | undefined> {
+  signal.throwIfAborted()
+  const split = createSplitter()
+  const over = new AbortController()
+  try {
+    return await new Promise<Buffer | undefined>((resolve, reject) => {
+      const take = (payload: Buffer) => {
+        const kind = payload[0]
+        if (kind === message.kexInit) {
+          const answer = answerKexInit(payload)
+          if (answer === undefined) return resolve(undefined)
+          return void stream.write(Buffer.concat([frame(answer.kexInit), frame(answer.ecdhInit)]))
+        }
+        if (kind === message.ecdhReply) return resolve(createWireReader(payload.subarray(1)).string())
+        if (kind !== message.ignore && kind !== message.debug) resolve(undefined)
+      }
+      stream.on('data', (chunk: Buffer) => {
+        try {
+          split(chunk).forEach(take)
+        } catch (error) {
+          if (error instanceof RangeError) resolve(undefined)
+          else reject(error)
+        }
+      })
+      stream.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
+      const timer = setTimeout(resolve, timeoutMs, undefined)
+      over.signal.addEventListener('abort', () => clearTimeout(timer))
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+      stream.write('SSH-2.0-metalkit\r\n')
+    })
+  } finally {
+    over.abort()
+    stream.destroy()
+  }
+}
