@@ -6,7 +6,7 @@ import { defineConfig, type Plugin, rolldown } from 'rolldown'
 // All packages are bundled: one file is found and read faster than a hundred, and an installation has nothing else to fetch.
 
 // commander asks for node:child_process to run subcommands that are programs of their own; there are none, and loading
-// it takes a tenth of the start.
+// it would take a tenth of the start.
 const withoutChildProcess: Plugin = {
   name: 'commander-without-child-process',
   resolveId: (id, importer) => (id === 'node:child_process' && importer?.includes('/commander/') ? '\0nothing' : null),

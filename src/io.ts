@@ -1,6 +1,6 @@
 // What a command is given of the world: streams, environment, signals, and the reporter that speaks to people on stderr.
 import type { Readable, Writable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from './clock.ts'
 import { type EventFields, formatEvent } from './events.ts'
 
 /** stdin as a command sees it: a terminal has isTTY and raw mode. */
@@ -8,30 +8,6 @@ export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) =>
 
 /** stdout or stderr as a command sees it: a terminal has isTTY and a size in characters. */
 export type Output = Writable & { isTTY?: boolean; columns?: number; rows?: number }
-
-/** Time as waits and deadlines know it; tests have one that runs faster. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number
-  /** Waits, ends early by throwing signal.reason. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>
-  /** That many of this clock's milliseconds in real ones, for timers of others. */
-  toRealMs(ms: number): number
-}
-
-/** The computer's own. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal })
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw error
-    }
-  },
-  toRealMs: (ms) => ms,
-}
 
 /** The world outside the program; bin.ts makes it from `process`, tests make their own. */
 export interface Io {

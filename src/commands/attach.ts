@@ -12,7 +12,7 @@ import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
 import type { Options } from '../options/flags.ts'
 import type { Address } from '../options/values.ts'
-import type { ConsoleOptions } from './index.ts'
+import type { ConsoleOptions } from './options.ts'
 import { requireKnownKey } from './known-keys.ts'
 
 const probeTimeoutMs = 15_000

@@ -2,7 +2,7 @@ import type { Context } from '../io.ts'
 import { openClient } from './api.ts'
 import { prepareConsole, sosAddress } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
-import type { ConsoleOptions } from './index.ts'
+import type { ConsoleOptions } from './options.ts'
 
 /** `console <device id>`: the console of a machine that already runs. */
 export async function execute(

@@ -12,7 +12,7 @@ import { requireOption } from '../options/precedence.ts'
 import type { Address } from '../options/values.ts'
 import { openClient } from './api.ts'
 import { checkConsole, prepareConsole } from './attach.ts'
-import type { DoctorOptions } from './index.ts'
+import type { DoctorOptions } from './options.ts'
 import { listKnownKeys, requireKnownKey } from './known-keys.ts'
 
 /** What was found; a hint makes it a warning. */

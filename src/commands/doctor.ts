@@ -2,7 +2,7 @@
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { type Check, type Finding, listChecks, Skip } from './doctor-checks.ts'
-import type { DoctorOptions } from './index.ts'
+import type { DoctorOptions } from './options.ts'
 
 /** Longer than any answer takes that is worth having. */
 const patienceMs = 20_000

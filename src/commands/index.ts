@@ -1,85 +1,7 @@
 // What the program can do: the commands as help shows them. Pure data, so that --help loads nothing else; a body is
 // imported when its command runs.
-import type { Context } from '../io.ts'
-import type { FlagName, Options } from '../options/flags.ts'
-
-/** A positional argument; the value is undefined where it is optional, has no default and is not given. */
-export interface Argument {
-  name: string
-  help: string
-  optional?: boolean
-  /** Any number of them. */
-  variadic?: boolean
-  fallback?: string
-  /** The words that are taken, where there are few. */
-  choices?: readonly string[]
-}
-
-/** A command: the words that call it, its flags, and where its body is. */
-export interface Command<N extends FlagName = FlagName> {
-  words: string
-  summary: string
-  description: string
-  arguments: readonly Argument[]
-  /** What it takes after `--`, as help names it. */
-  passthrough?: string
-  flags: readonly N[]
-  examples: readonly string[]
-  load: () => Promise<Body<N>>
-}
-
-/** The module of a command's body. A number that execute returns is the exit code. */
-export interface Body<N extends FlagName = FlagName> {
-  execute(args: readonly (string | undefined)[], options: Options<N>, context: Context): Promise<number | void>
-}
-
-function command<const N extends FlagName>(declaration: Command<N>): Command<N> {
-  return declaration
-}
-
-/** The flags of every command that holds a console. */
-const consoleFlags = [
-  'waitFor',
-  'failOn',
-  'noDefaultFailures',
-  'on',
-  'send',
-  'timeout',
-  'log',
-  'record',
-  'json',
-  'apiKey',
-  'apiUrl',
-  'sos',
-  'identity',
-  'knownHosts',
-  'hostKeyPolicy',
-  'hostKey',
-] as const satisfies readonly FlagName[]
-/** The options of every command that holds a console. */
-export type ConsoleOptions = Options<(typeof consoleFlags)[number]>
-
-const runFlags = [
-  'baseUrl',
-  'serve',
-  'tunnel',
-  'metro',
-  'zone',
-  'machine',
-  'arch',
-  'hostname',
-  'imgName',
-  'alwaysPxe',
-  'device',
-  'keep',
-  'console',
-  'ttl',
-  'idFile',
-  'projectId',
-  ...consoleFlags,
-] as const satisfies readonly FlagName[]
-/** The options `run` is given. */
-export type RunOptions = Options<(typeof runFlags)[number]>
+import { type Command, command } from './command.ts'
+import { consoleFlags, doctorFlags, labFlags, lsFlags, pushFlags, rmFlags, runFlags, serveFlags } from './options.ts'
 
 const run = command({
   words: 'run equinixmetal',
@@ -96,20 +18,6 @@ const run = command({
   ],
   load: () => import('./run.ts'),
 })
-
-const pushFlags = [
-  'baseUrl',
-  'imgName',
-  'arch',
-  'decompress',
-  'destination',
-  'endpoint',
-  'dryRun',
-  'identity',
-  'knownHosts',
-] as const satisfies readonly FlagName[]
-/** The options `push` is given. */
-export type PushOptions = Options<(typeof pushFlags)[number]>
 
 const push = command({
   words: 'push equinixmetal',
@@ -143,10 +51,6 @@ const verify = command({
   load: () => import('./verify.ts'),
 })
 
-const serveFlags = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as const satisfies readonly FlagName[]
-/** The options `serve` is given. */
-export type ServeOptions = Options<(typeof serveFlags)[number]>
-
 const serve = command({
   words: 'serve',
   summary: 'serve a folder over HTTP to machines that boot',
@@ -172,10 +76,6 @@ const attach = command({
   load: () => import('./console.ts'),
 })
 
-const lsFlags = ['json', 'apiKey', 'projectId', 'apiUrl', 'sos'] as const satisfies readonly FlagName[]
-/** The options `ls` is given. */
-export type LsOptions = Options<(typeof lsFlags)[number]>
-
 const ls = command({
   words: 'ls',
   summary: 'list the machines metalkit made',
@@ -187,10 +87,6 @@ const ls = command({
   load: () => import('./ls.ts'),
 })
 
-const rmFlags = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl'] as const satisfies readonly FlagName[]
-/** The options `rm` is given. */
-export type RmOptions = Options<(typeof rmFlags)[number]>
-
 const rm = command({
   words: 'rm',
   summary: 'delete machines metalkit made',
@@ -200,20 +96,6 @@ const rm = command({
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
   load: () => import('./rm.ts'),
 })
-
-const labFlags = [
-  'detach',
-  'machines',
-  'firmware',
-  'labName',
-  'pace',
-  'facilities',
-  'fault',
-  'labPort',
-  'sosPort',
-] as const satisfies readonly FlagName[]
-/** The options `lab` is given. */
-export type LabOptions = Options<(typeof labFlags)[number]>
 
 const lab = command({
   words: 'lab',
@@ -240,24 +122,6 @@ const lab = command({
   ],
   load: () => import('./lab.ts'),
 })
-
-const doctorFlags = [
-  'baseUrl',
-  'serve',
-  'imgName',
-  'metro',
-  'sos',
-  'identity',
-  'knownHosts',
-  'hostKeyPolicy',
-  'hostKey',
-  'apiKey',
-  'projectId',
-  'apiUrl',
-  'json',
-] as const satisfies readonly FlagName[]
-/** The options `doctor` is given. */
-export type DoctorOptions = Options<(typeof doctorFlags)[number]>
 
 const doctor = command({
   words: 'doctor',

@@ -7,7 +7,7 @@ import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { findRunningLab, nameFlag } from '../lab/running-labs.ts'
 import type { Address } from '../options/values.ts'
-import type { LabOptions } from './index.ts'
+import type { LabOptions } from './options.ts'
 import { logPathOf, stateFolderOf } from './lab-control.ts'
 
 function listenFlag(name: string, address: Address | undefined): string[] {

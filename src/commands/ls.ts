@@ -3,7 +3,7 @@ import { machineTag } from '../metal/machine.ts'
 import { requireOption } from '../options/precedence.ts'
 import { openClient } from './api.ts'
 import { sosAddress, sshLine } from './attach.ts'
-import type { LsOptions } from './index.ts'
+import type { LsOptions } from './options.ts'
 import { formatTable } from './table.ts'
 
 /** `3d4h`, `5h12m`, `7m`, `40s`: the two largest units. */

@@ -4,7 +4,7 @@ import type { Context } from '../io.ts'
 import type { Destination } from '../publish/destination.ts'
 import { FolderStore } from '../publish/folder.ts'
 import type { Store } from '../publish/store.ts'
-import type { PushOptions } from './index.ts'
+import type { PushOptions } from './options.ts'
 
 /** Opens a place to publish to. @throws PublishError where it cannot be reached */
 export async function openStore(destination: Destination, options: PushOptions, context: Context): Promise<Store> {

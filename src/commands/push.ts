@@ -8,7 +8,7 @@ import { bootScript, scriptName } from '../ipxe/script.ts'
 import { requireOption } from '../options/precedence.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { publishImage, type PublishedFile } from '../publish/publish.ts'
-import type { PushOptions } from './index.ts'
+import type { PushOptions } from './options.ts'
 import { openStore } from './open-store.ts'
 import { describeSize, Transfer } from './transfer.ts'
 

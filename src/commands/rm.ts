@@ -7,7 +7,7 @@ import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { requireOption } from '../options/precedence.ts'
 import { openClient } from './api.ts'
-import type { RmOptions } from './index.ts'
+import type { RmOptions } from './options.ts'
 
 /** Asks on the terminal; anything but yes is no. */
 async function confirm(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {

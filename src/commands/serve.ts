@@ -7,7 +7,7 @@ import { outsideUrls } from '../serve/listen.ts'
 import { startServer } from '../serve/server.ts'
 import { loadTls, type Tls } from '../serve/tls.ts'
 import { reportServed, showBoots } from './served.ts'
-import type { ServeOptions } from './index.ts'
+import type { ServeOptions } from './options.ts'
 
 /** The folder to serve: the argument is the flag in another place, so both may not say different things; a variable gives way. */
 function chooseDirectory(given: string | undefined, option: string, context: Context): string {

@@ -1,6 +1,7 @@
 // Trying until the console is there: a machine that is being provisioned has none yet, and SOS lets in one at a time.
 import type { ClientChannel } from 'ssh2'
-import type { Clock, Output, Reporter } from '../io.ts'
+import type { Clock } from '../clock.ts'
+import type { Output, Reporter } from '../io.ts'
 import type { Notices } from './notices.ts'
 import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
 import { connect, type Connection, type ConnectOptions } from './connection.ts'

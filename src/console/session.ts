@@ -1,5 +1,6 @@
 // Attaching to a machine's serial console, and staying with it.
-import { type Clock, type Input, type Output, type Reporter, systemClock } from '../io.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Input, Output, Reporter } from '../io.ts'
 import { type Line, reachLine } from './attempts.ts'
 import type { Capture } from './capture.ts'
 import { describePlace } from './connect-error.ts'

@@ -1,44 +1,10 @@
-// How help reads: flags in groups, lines that fit the window, and the same words for --help and the manual page.
-import type { Help } from 'commander'
+// How a command and its flags are written, the same in --help and in the manual page.
+import type { Command } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
-import { type FlagName, flags } from '../options/flags.ts'
+import { type FlagName, flags, groups } from '../options/flags.ts'
 
-/** The groups of flags, in the order of the help; a flag that is in none stands under Options. */
-export const groups: Readonly<Record<string, readonly FlagName[]>> = {
-  'Image and server': [
-    'baseUrl',
-    'serve',
-    'tunnel',
-    'imgName',
-    'arch',
-    'decompress',
-    'destination',
-    'endpoint',
-    'dryRun',
-    'directory',
-    'port',
-    'tlsCert',
-    'tlsKey',
-  ],
-  Machine: ['metro', 'zone', 'machine', 'hostname', 'alwaysPxe', 'device', 'keep', 'ttl', 'idFile', 'olderThan', 'yes'],
-  Console: ['console', 'sos', 'identity', 'knownHosts', 'hostKeyPolicy', 'hostKey', 'log', 'record'],
-  'What the console shows': ['waitFor', 'failOn', 'noDefaultFailures', 'on', 'send', 'timeout'],
-  'API and output': ['apiKey', 'projectId', 'apiUrl', 'json', 'quiet', 'verbose'],
-  Lab: ['detach', 'machines', 'firmware', 'labName', 'pace', 'facilities', 'fault', 'labPort', 'sosPort'],
-}
-
-/** The heading a flag stands under. */
-export function groupOf(name: FlagName): string {
-  const found = Object.entries(groups).find(([, names]) => names.includes(name))
-  return `${found?.[0] ?? 'Options'}:`
-}
-
-/** Flags in the order of the groups. */
-export function inGroups(names: readonly FlagName[]): FlagName[] {
-  const order = Object.values(groups).flat()
-  const place = (name: FlagName) => (order.includes(name) ? order.indexOf(name) : order.length)
-  return names.toSorted((a, b) => place(a) - place(b))
-}
+/** The flags of every command. */
+export const globalFlags = ['quiet', 'verbose'] as const satisfies readonly FlagName[]
 
 /** A flag as it is written: `-q, --quiet`, `--serve <address>`. */
 export function termOf(name: FlagName): string {
@@ -60,25 +26,24 @@ export function notesOf(name: FlagName): string {
     .join('; ')
 }
 
-const narrowColumns = 72
-const widestColumns = 100
-
-/** How wide help is written, for a window of so many columns. */
-export function widthOf(columns: number | undefined, env: Record<string, string | undefined>): number {
-  return Math.min(columns ?? (Number(env['COLUMNS']) || widestColumns), widestColumns)
+/** A command as it is called, without its flags: `verify <place> <name>`, `lab [word] [argument...]`. */
+export function callOf(command: Command): string {
+  const given = command.arguments.map(({ name, optional, variadic }) => {
+    const shown = variadic ? `${name}...` : name
+    return optional ? `[${shown}]` : `<${shown}>`
+  })
+  return [command.words, ...given].join(' ')
 }
 
-/** commander's layout, except that in a narrow window a text stands below what it is about. */
-export const layout: Partial<Help> = {
-  showGlobalOptions: true,
-  minWidthToWrap: 20,
-  optionTerm: (option) => option.flags.replace(' <bool>', '').replace(/^--/, '    --'),
-  formatItem(term, termWidth, description, helper) {
-    const columns = helper.helpWidth ?? widestColumns
-    const isNarrow = columns < narrowColumns
-    const indent = isNarrow ? 6 : termWidth + 4
-    const lines = helper.boxWrap(description, Math.max(columns - indent, 20)).split('\n')
-    const start = isNarrow ? `  ${term.trimStart()}\n${' '.repeat(indent)}` : `  ${term.padEnd(termWidth)}  `
-    return description === '' ? `  ${term}` : start + lines.join(`\n${' '.repeat(indent)}`)
-  },
+/** The whole of a command's line: `metalkit lab [options] [word] [argument...] [-- COMMAND...]`. */
+export function synopsisOf(command: Command): string {
+  const behind = command.passthrough === undefined ? '' : ` [-- ${command.passthrough}]`
+  return `metalkit ${callOf(command).replace(command.words, '$& [options]')}${behind}`
+}
+
+/** The flags among these, under the headings of the help, in its order; headings without any are left out. */
+export function inGroups(names: readonly FlagName[]): { heading: string; names: FlagName[] }[] {
+  return groups
+    .map(({ heading, names: members }) => ({ heading, names: members.filter((name) => names.includes(name)) }))
+    .filter((group) => group.names.length > 0)
 }

@@ -1,9 +1,9 @@
 // The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
-import type { Command } from '../commands/index.ts'
+import type { Command } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
 import { type FlagName, flags } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
-import { groups, notesOf, termOf } from './layout.ts'
+import { globalFlags, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
 /** What roff would take for its own: backslashes, hyphens that are minus signs, a dot or quote at the start of a line. */
 export function escapeRoff(text: string): string {
@@ -15,17 +15,6 @@ export function escapeRoff(text: string): string {
 
 function paragraph(tag: string, text: string): string {
   return `.TP\n.B ${escapeRoff(tag)}\n${escapeRoff(text.replaceAll(/\s+/g, ' '))}\n`
-}
-
-function synopsisOf(command: Command): string {
-  const given = command.arguments.map(({ name, optional, variadic }) => {
-    const shown = variadic ? `${name}...` : name
-    return optional ? `[${shown}]` : `<${shown}>`
-  })
-  const behind = command.passthrough === undefined ? [] : [`[-- ${command.passthrough}]`]
-  return ['metalkit', command.words, command.flags.length > 0 ? '[options]' : '', ...given, ...behind]
-    .filter((word) => word !== '')
-    .join(' ')
 }
 
 function commandSection(command: Command): string {
@@ -49,13 +38,8 @@ function flagParagraph(key: FlagName, commands: readonly Command[]): string {
 }
 
 function optionSections(commands: readonly Command[]): string {
-  const keys = new Set<FlagName>([...commands.flatMap((command) => command.flags), 'quiet', 'verbose'])
-  const grouped = new Set(Object.values(groups).flat())
-  const rest = [...keys].filter((key) => !grouped.has(key))
-  return [...Object.entries(groups), ['Others', rest] as const]
-    .map(([title, members]) => [title, members.filter((key) => keys.has(key))] as const)
-    .filter(([, members]) => members.length > 0)
-    .map(([title, members]) => `.SS "${title}"\n${members.map((key) => flagParagraph(key, commands)).join('')}`)
+  return inGroups([...commands.flatMap((command) => command.flags), ...globalFlags])
+    .map(({ heading, names }) => `.SS "${heading}"\n${names.map((key) => flagParagraph(key, commands)).join('')}`)
     .join('')
 }
 

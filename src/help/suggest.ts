@@ -1,5 +1,5 @@
 // What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
-import type { Argument, Command } from '../commands/index.ts'
+import type { Argument, Command } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
 import { flags } from '../options/flags.ts'
 

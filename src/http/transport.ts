@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import { errorCode, UsageError } from '../errors.ts'
-import type { Clock } from '../io.ts'
+import type { Clock } from '../clock.ts'
 
 /** An answer, read to its end. */
 export interface Answer {

@@ -2,7 +2,8 @@
 import type { z } from 'zod'
 import { decideRetry } from '../http/retry.ts'
 import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
-import { type Clock, type Reporter, systemClock } from '../io.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import type { Reporter } from '../io.ts'
 import { type Call, isWholeJson, noAnswer, readAnswer, refusal } from './answer.ts'
 import {
   type Device,

@@ -1,7 +1,8 @@
 // A bucket of S3, or of a store that speaks as it does, as a place to publish to.
 import { createHash } from 'node:crypto'
 import { createDispatcher } from '../http/transport.ts'
-import { type Context, systemClock } from '../io.ts'
+import { systemClock } from '../clock.ts'
+import type { Context } from '../io.ts'
 import { readAwsConfig } from './aws-config.ts'
 import { InFlight } from './in-flight.ts'
 import { bucketUrl, S3Client } from './s3-client.ts'

@@ -1,6 +1,7 @@
 // What the console's tests share: streams that remember, and a reporter whose lines can be read.
 import { PassThrough, Writable } from 'node:stream'
-import { type Clock, createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
+import type { Clock } from '../../src/clock.ts'
+import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
 import type { HostAccess } from '../../src/console/connection.ts'
 import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
 import { HostTrust } from '../../src/console/trust.ts'

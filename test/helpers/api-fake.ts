@@ -1,7 +1,8 @@
 // An API that says what a test tells it to: one reply after the other, for faults the lab has no switch for.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
-import { type Reporter, systemClock } from '../../src/io.ts'
+import { systemClock } from '../../src/clock.ts'
+import type { Reporter } from '../../src/io.ts'
 import { MetalClient } from '../../src/metal/client.ts'
 
 /** What the fake answers: JSON with a status, or whatever the function does. */

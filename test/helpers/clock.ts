@@ -1,5 +1,5 @@
 // Time that runs faster, so that an hour's patience is over in seconds and its order with everything else stays.
-import { type Clock, systemClock } from '../../src/io.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 
 /** A clock on which `factor` seconds pass in one. */
 export function createFastClock(factor: number): Clock {

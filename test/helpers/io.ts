@@ -1,7 +1,8 @@
 // The world for a command that is run in the test's own process: streams that are read, a signal that is sent.
 import { PassThrough } from 'node:stream'
 import { run } from '../../src/cli.ts'
-import type { Clock, Io } from '../../src/io.ts'
+import type { Clock } from '../../src/clock.ts'
+import type { Io } from '../../src/io.ts'
 
 /** Starts the program. `interrupt(reason)` is the first signal, `force(reason)` the second. */
 export function start(argv: readonly string[], env: Record<string, string | undefined> = {}, clock?: Clock) {

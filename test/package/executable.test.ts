@@ -48,7 +48,7 @@ describe.skipIf(!canBeMade())('the single executable', () => {
   })
 
   test('holds the page of a lab in the background, which is the same file started again', async () => {
-    run('lab', '-d', '--machines', 'simulated')
+    run('lab', '-d', '--machines', 'simulated', '--port', '127.0.0.1:0', '--sos-port', '127.0.0.1:0')
     try {
       const page = new URL('/', run('lab', 'page').trim())
       expect(await (await fetch(page)).text()).toContain('<script')

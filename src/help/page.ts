@@ -1,0 +1,125 @@
+// A page of --help, from the tables of commands and flags that the manual page is made of too.
+import type { Command } from '../commands/command.ts'
+import { type FlagName, flags } from '../options/flags.ts'
+import { callOf, globalFlags, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
+
+/** A heading, and below it what can be written and what that means. */
+interface Section {
+  heading: string
+  items: readonly (readonly [term: string, text: string])[]
+}
+
+const narrowColumns = 72
+const widestColumns = 100
+
+/** How wide help is written, for a window of so many columns. */
+export function widthOf(columns: number | undefined, env: Record<string, string | undefined>): number {
+  return Math.min(columns ?? (Number(env['COLUMNS']) || widestColumns), widestColumns)
+}
+
+/** Breaks a text into lines at white space; a word that is longer than a line has one to itself. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > columns) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
+}
+
+/** Text beside its term, or below it where the window is narrow. */
+function formatItem(term: string, text: string, termWidth: number, columns: number): string {
+  const isNarrow = columns < narrowColumns
+  const indent = isNarrow ? 6 : termWidth + 4
+  const lines = wrap(text, Math.max(columns - indent, 20))
+  const start = isNarrow ? `  ${term.trimStart()}\n${' '.repeat(indent)}` : `  ${term.padEnd(termWidth)}  `
+  return start + lines.join(`\n${' '.repeat(indent)}`)
+}
+
+function formatSections(sections: readonly Section[], columns: number): string[] {
+  const shown = sections.filter(({ items }) => items.length > 0)
+  const termWidth = Math.max(...shown.flatMap(({ items }) => items.map(([term]) => term.length)))
+  return shown.map(({ heading, items }) =>
+    [`${heading}:`, ...items.map(([term, text]) => formatItem(term, text, termWidth, columns))].join('\n'),
+  )
+}
+
+/** Long names stand below each other, whether there is a short one or not. */
+function flagItem(name: FlagName): readonly [string, string] {
+  return [termOf(name).replace(/^--/, '    --'), `${flags[name].help} (${notesOf(name)})`]
+}
+
+const helpItem = ['-h, --help', 'print this help'] as const
+const versionItem = ['    --version', 'print the version'] as const
+
+/** Command lines are not broken, so that they can be copied. */
+function formatExamples(lines: readonly string[]): string {
+  return ['Examples:', ...lines.map((line) => `  $ ${line}`)].join('\n')
+}
+
+function commandPage(command: Command, columns: number): string[] {
+  const sections = [
+    {
+      heading: 'Arguments',
+      items: command.arguments.map(
+        ({ name, help, fallback }) => [name, fallback === undefined ? help : `${help} (default ${fallback})`] as const,
+      ),
+    },
+    ...inGroups(command.flags).map(({ heading, names }) => ({ heading, items: names.map(flagItem) })),
+    { heading: 'Options of all commands', items: [...globalFlags.map(flagItem), helpItem] },
+  ]
+  return [
+    `Usage: ${synopsisOf(command)}`,
+    wrap(command.description, columns).join('\n'),
+    ...formatSections(sections, columns),
+    formatExamples(command.examples),
+  ]
+}
+
+/** The page of what several commands begin with; '' is all of them. */
+function groupPage(start: string, commands: readonly Command[], columns: number): string[] {
+  const about =
+    start === ''
+      ? ['Boot your own operating system on rented bare metal, over iPXE, with the serial console in your terminal.']
+      : []
+  const sections = [
+    { heading: 'Commands', items: commands.map((command) => [callOf(command), command.summary] as const) },
+    {
+      heading: 'Options of all commands',
+      items: [...globalFlags.map(flagItem), helpItem, ...(start === '' ? [versionItem] : [])],
+    },
+  ]
+  const rules = [
+    'A flag counts before its environment variable, that before metal.yaml, that before the default.',
+    'Flags are written with one dash or two, values with a space or an equals sign: -serve :8080, --serve=:8080.',
+  ]
+  return [
+    `Usage: metalkit ${start === '' ? '' : `${start} `}<command> [options]`,
+    ...about.map((text) => wrap(text, columns).join('\n')),
+    ...formatSections(sections, columns),
+    rules.flatMap((rule) => wrap(rule, columns)).join('\n'),
+    formatExamples([
+      'metalkit lab -- metalkit ls',
+      ...commands.slice(0, 2).map(({ words }) => `metalkit ${words} --help`),
+    ]),
+  ]
+}
+
+/**
+ * The page for the words of a command line: that of the command they call, or of all commands that begin with them.
+ * @param columns the width of the window, in characters
+ */
+export function helpPage(commands: readonly Command[], words: readonly string[], columns: number): string {
+  const called = (count: number) => words.slice(0, count).join(' ')
+  const command = commands.find((one) => one.words === called(one.words.split(' ').length))
+  const [start = ''] = words
+  const group = commands.filter((one) => one.words.startsWith(`${start} `))
+  const parts =
+    command !== undefined
+      ? commandPage(command, columns)
+      : group.length > 0
+        ? groupPage(start, group, columns)
+        : groupPage('', commands, columns)
+  return `${parts.join('\n\n')}\n`
+}

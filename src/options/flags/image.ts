@@ -1,0 +1,82 @@
+// Flags of the image, of where machines fetch it, and of the server that has it.
+import { boolean, value } from '../flag.ts'
+import { oneOf, parseBaseUrl, parseEndpoint, parseListen, parseText } from '../values.ts'
+
+export const imageFlags = {
+  baseUrl: value(
+    { name: 'base-url', placeholder: 'url', help: 'URL that machines fetch kernel, initrd and iPXE script from' },
+    parseBaseUrl,
+  ),
+  serve: value(
+    { name: 'serve', placeholder: 'address', help: 'serve the image from this computer, e.g. :8080' },
+    parseListen,
+  ),
+  tunnel: value(
+    {
+      name: 'tunnel',
+      placeholder: 'url',
+      help: 'public URL for --serve: ssh://user@host[:port][?bind=[host:]port], or ngrok; --base-url follows from it',
+    },
+    parseText,
+  ),
+  imgName: value(
+    {
+      name: 'img-name',
+      placeholder: 'prefix',
+      env: ['METAL_NAME'],
+      computed: '<name>',
+      help: 'prefix of the image files, may carry a folder',
+    },
+    parseText,
+  ),
+  arch: value(
+    {
+      name: 'arch',
+      placeholder: 'arch',
+      choices: ['x86_64', 'aarch64'],
+      computed: 'worked out',
+      help: 'architecture of the image: x86_64 or aarch64',
+    },
+    oneOf('x86_64', 'aarch64'),
+  ),
+  decompress: boolean({
+    name: 'decompress',
+    computed: 'true for aarch64',
+    help: 'write kernel and initrd decompressed',
+  }),
+  destination: value(
+    {
+      name: 'destination',
+      placeholder: 'path',
+      fallback: './out',
+      help: 'folder, or file:, sftp: or s3: URL, to write to',
+    },
+    parseText,
+  ),
+  endpoint: value(
+    {
+      name: 'endpoint',
+      placeholder: 'url',
+      env: ['METAL_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
+      computed: "AWS's own",
+      help: 'where the store of an s3: destination answers, if it is not AWS',
+    },
+    parseEndpoint,
+  ),
+  dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),
+  directory: value({ name: 'directory', placeholder: 'path', fallback: '.', help: 'folder to serve' }, parseText),
+  port: value(
+    {
+      name: 'port',
+      placeholder: 'address',
+      fallback: ':8080',
+      help: 'where to listen: host:port, :port or port; 0 is any free one',
+    },
+    parseListen,
+  ),
+  tlsCert: value(
+    { name: 'tls-cert', placeholder: 'file', help: 'serve https with this certificate and its chain (PEM)' },
+    parseText,
+  ),
+  tlsKey: value({ name: 'tls-key', placeholder: 'file', help: "the certificate's private key (PEM)" }, parseText),
+}

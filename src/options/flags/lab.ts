@@ -1,0 +1,86 @@
+// Flags of the lab. Their variables say so: some share a name with a flag of run or serve.
+import { boolean, value } from '../flag.ts'
+import { oneOf, parseLabName, parseListen, parseText } from '../values.ts'
+
+export const labFlags = {
+  detach: boolean({ name: 'detach', short: 'd', fallback: 'false', help: 'run in the background' }),
+  machines: value(
+    {
+      name: 'machines',
+      placeholder: 'kind',
+      choices: ['auto', 'qemu', 'simulated'],
+      env: ['METAL_LAB_MACHINES'],
+      fallback: 'auto',
+      help: 'what machines are: auto, qemu or simulated',
+    },
+    oneOf('auto', 'qemu', 'simulated'),
+  ),
+  firmware: value(
+    {
+      name: 'firmware',
+      placeholder: 'kind',
+      choices: ['bios', 'uefi'],
+      env: ['METAL_LAB_FIRMWARE'],
+      fallback: 'bios',
+      help: "what QEMU's x86_64 machines start with: bios or uefi",
+    },
+    oneOf('bios', 'uefi'),
+  ),
+  labName: value(
+    {
+      name: 'name',
+      placeholder: 'name',
+      env: ['METAL_LAB_NAME'],
+      computed: '"default", or none with a COMMAND',
+      help: 'name of the lab, which keeps its machines over restarts',
+    },
+    parseLabName,
+  ),
+  pace: value(
+    {
+      name: 'pace',
+      placeholder: 'pace',
+      env: ['METAL_LAB_PACE'],
+      fallback: 'quick',
+      choices: ['quick', 'real'],
+      help: 'how long machines take: quick, or minutes as in the cloud: real',
+    },
+    oneOf('quick', 'real'),
+  ),
+  facilities: boolean({
+    name: 'facilities',
+    env: ['METAL_LAB_FACILITIES'],
+    fallback: 'false',
+    help: 'take facilities too, as the API did until 2023',
+  }),
+  fault: value(
+    {
+      name: 'fault',
+      placeholder: 'faults',
+      env: ['METAL_LAB_FAULT'],
+      fallback: '',
+      help: 'what is to go wrong, such as "create:drop-after, get:429 retry-after=1 x3"',
+    },
+    parseText,
+  ),
+  labPort: value(
+    {
+      name: 'port',
+      placeholder: 'address',
+      env: ['METAL_LAB_PORT'],
+      computed: '127.0.0.1:7070, or any free port with a COMMAND',
+      help: 'where the API listens',
+    },
+    parseListen,
+  ),
+  sosPort: value(
+    {
+      name: 'sos-port',
+      placeholder: 'address',
+      env: ['METAL_LAB_SOS_PORT'],
+      computed: '127.0.0.1:7022, or any free port with a COMMAND',
+      help: 'where the SOS listens',
+    },
+    parseListen,
+  ),
+}
