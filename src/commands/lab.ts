@@ -26,23 +26,31 @@ import { showMachines } from './lab-table.ts'
 /** The page's files, where the build puts them beside the program. */
 const pageFolder = join(import.meta.dirname, 'page')
 
+type Machines = { driver: MachineDriver; note: string }
+
+async function openQemu({ firmware }: LabOptions, diskFolder: string, { report, signal }: Context): Promise<Machines> {
+  const driver = await createQemuDriver({ diskFolder, firmware, report, signal })
+  return { driver, note: driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow' }
+}
+
 /** The kind of machines asked for, and what people are told of it. */
-async function chooseDriver(
-  { machines: kind, firmware }: LabOptions,
-  diskFolder: string,
-  { report, signal }: Context,
-): Promise<{ driver: MachineDriver; note: string }> {
-  if (kind !== 'simulated') {
-    try {
-      const driver = await createQemuDriver({ diskFolder, firmware, report, signal })
-      const note = driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow'
-      return { driver, note }
-    } catch (error) {
-      if (kind === 'qemu' || !(error instanceof LabError)) throw error
-      report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
-    }
+async function chooseDriver(options: LabOptions, diskFolder: string, context: Context): Promise<Machines> {
+  switch (options.machines) {
+    case 'simulated':
+      return { driver: createSimulatedDriver(), note: 'simulated' }
+    case 'qemu':
+      return await openQemu(options, diskFolder, context)
+    case 'auto':
+      try {
+        return await openQemu(options, diskFolder, context)
+      } catch (error) {
+        if (!(error instanceof LabError)) throw error
+        context.report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
+        return await chooseDriver({ ...options, machines: 'simulated' }, diskFolder, context)
+      }
+    default:
+      return options.machines satisfies never
   }
-  return { driver: createSimulatedDriver(), note: 'simulated' }
 }
 
 /** Where to listen: on loopback, unless a host is named. */

@@ -21,4 +21,5 @@ export const exitStatus: readonly (readonly [code: string, text: string])[] = [
     ([name, code]) => [String(code), Object.entries(texts).find(([key]) => key === name)?.[1] ?? name] as const,
   ),
   ['129, 130, 143', 'interrupted by SIGHUP, SIGINT, SIGTERM; the machine is deleted'],
+  ['141', 'whoever read the output went away (SIGPIPE); the machine is deleted'],
 ]

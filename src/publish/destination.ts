@@ -8,6 +8,8 @@ export type Destination =
   | { kind: 'sftp'; user: string | undefined; host: string; port: number | undefined; path: string }
   | { kind: 's3'; bucket: string; prefix: string }
 
+const forms = 'give a path, or a file:, sftp: or s3: URL'
+
 type Refuse = (why: string, hint: string) => UsageError
 
 /**
@@ -16,7 +18,7 @@ type Refuse = (why: string, hint: string) => UsageError
  */
 export function parseDestination(text: string, label = '--destination'): Destination {
   const refuse: Refuse = (why, hint) => new UsageError(`${label} "${text}" ${why}`, { hint })
-  if (text === '') throw refuse('is empty', 'give a path, or a file:, sftp: or s3: URL')
+  if (text === '') throw refuse('is empty', forms)
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase()
   switch (scheme) {
     case undefined:
@@ -28,7 +30,7 @@ export function parseDestination(text: string, label = '--destination'): Destina
     case 's3:':
       return parseS3Url(text, refuse)
     default: {
-      const hint = 'give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)'
+      const hint = `${forms} (a path with a colon in its first part begins with ./)`
       throw refuse(`has a scheme that is not known (${scheme})`, hint)
     }
   }

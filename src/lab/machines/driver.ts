@@ -10,7 +10,10 @@ export interface MachineSpec {
   cpus: number
   memoryMib: number
   mac: string
-  /** URL of the iPXE script the lab's boot server has for this machine; it chains to the user's. */
+  /**
+   * URL of the iPXE script the lab's boot server has for this machine; it chains to the user's. Following it is what makes
+   * the device active: one that never does stays in provisioning, where the lab, as the service did, refuses to delete it.
+   */
   bootUrl: string
 }
 
