@@ -71,11 +71,11 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
   let shown = ''
   let midLine = false
   const columns = () => stderr.columns || 80
-  // Cut to the terminal's width, so that there are as many rows as lines.
+  // Cut to the terminal's width, so that there are as many rows as lines, also behind the ^C that a terminal shows there.
   const fit = (text: string) =>
     text
       .split('\n')
-      .map((line) => line.slice(0, Math.max(20, columns() - 1)))
+      .map((line) => line.slice(0, Math.max(20, columns() - 3)))
       .join('\n')
   // A terminal that has become narrower since has broken the lines.
   const clear = () => {

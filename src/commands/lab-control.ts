@@ -83,7 +83,7 @@ async function printStatus({ name, context }: Request): Promise<void> {
       await describeMachines(lab),
     ]),
   )
-  context.stdout.write(formatTable([['NAME', 'PROCESS', 'AGE', 'API', 'MACHINES'], ...rows]))
+  context.stdout.write(formatTable([['NAME', 'PROCESS', 'AGE', 'API', 'MACHINES'], ...rows], context.stdout.columns))
 }
 
 /** How long a lab may take to switch its machines off. */

@@ -41,5 +41,5 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
   if (machines.length === 0) return context.report.info('No machines.')
   const rows = machines.map(({ created_at: _created, ...shown }) => Object.values(shown))
   const header = ['ID', 'HOSTNAME', 'PLAN', 'METRO', 'STATE', 'AGE', 'CONSOLE']
-  context.stdout.write(formatTable([header, ...rows]))
+  context.stdout.write(formatTable([header, ...rows], context.stdout.columns))
 }

@@ -12,6 +12,7 @@ import { findMachine, rentMachine, reuseMachine } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { requireOption } from '../options/precedence.ts'
 import { checkUrls } from '../serve/check-urls.ts'
+import type { Server } from '../serve/server.ts'
 import { openClient } from './api.ts'
 import { checkConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
@@ -19,6 +20,7 @@ import { checkIdFile, writeIdFile } from './id-file.ts'
 import type { RunOptions } from './options.ts'
 import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
+import { showBoots } from './served.ts'
 import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
@@ -98,7 +100,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
     if (options.idFile !== undefined) await writeIdFile(options.idFile, device.id)
     signal.throwIfAborted()
     if (access) await holdConsole(client, device, access, options, context)
-    else if (server) await serveUntilInterrupted(device, options, context)
+    else if (server) await serveUntilInterrupted(server, device, options, context)
   } finally {
     if (keep || existing) sayKept(device, options, context)
   }
@@ -108,12 +110,20 @@ function sayKept(device: Device, options: RunOptions, { report }: Context): void
   report.info('The machine is kept, and costs money until it is deleted.')
   report.info(`Device ID: ${device.id}`)
   report.info(`Console:   ${sshLine(device, sosAddress(device, options.sos))}`)
+  report.info(`Delete it: metalkit rm ${device.id}`)
   report.event('machine-kept', { id: device.id })
 }
 
-/** Keeps serving to the machine that boots. Ctrl-C is the way this is meant to end. */
-async function serveUntilInterrupted(device: Device, options: RunOptions, { report, signal }: Context): Promise<void> {
+/** Keeps serving to the machine that boots; without its console on the terminal there is room to show how far that is. */
+async function serveUntilInterrupted(
+  server: Server,
+  device: Device,
+  options: RunOptions,
+  context: Context,
+): Promise<void> {
+  const { report, signal } = context
   report.info(`Access the console with: ${sshLine(device, sosAddress(device, options.sos))}`)
   report.info('Serving until Ctrl-C')
+  using _table = showBoots(server, context)
   if (!signal.aborted) await once(signal, 'abort')
 }

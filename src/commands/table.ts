@@ -1,8 +1,26 @@
 // Columns for people.
 
-/** A line a row, columns as wide as they need to be, two blanks apart; the first row is the header. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+const gap = '  '
+
+/** How many columns fit a window: the last ones are left out, the first never. */
+function countFitting(widths: readonly number[], windowColumns: number): number {
+  let used = -gap.length
+  const firstTooWide = widths.findIndex((width) => (used += gap.length + width) > windowColumns)
+  return firstTooWide === -1 ? widths.length : Math.max(1, firstTooWide)
+}
+
+/**
+ * A line a row, columns as wide as they need to be, two blanks apart; the first row is the header.
+ * @param windowColumns the width of a terminal, in characters: what would break its lines is left out
+ */
+export function formatTable(rows: readonly (readonly string[])[], windowColumns = Number.POSITIVE_INFINITY): string {
   const widths = (rows[0] ?? []).map((_title, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+  const count = countFitting(widths, windowColumns)
+  const lines = rows.map((row) =>
+    row
+      .slice(0, count)
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join(gap),
+  )
   return lines.map((line) => `${line.trimEnd()}\n`).join('')
 }

@@ -75,12 +75,17 @@ export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, sche
   throw unreadable(`lacks a proper "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)
 }
 
+/** Where the cloud was; still the default, as upstream's. */
+const closedApi = 'https://api.equinix.com/'
+
 /** The error for a call that was never answered. */
 export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiError {
   const message = `${call.doing}: ${lost.message} (${new URL(apiUrl).host})`
   const hint = lost.untrusted
     ? 'if it is that of a proxy or an API of your own, name its authority with NODE_EXTRA_CA_CERTS'
-    : 'check --api-url and the network'
+    : apiUrl.startsWith(closedApi)
+      ? 'that service closed on 2026-06-30: name another with --api-url, or begin with metalkit lab'
+      : 'check --api-url and the network'
   const options = { hint, cause: lost }
   return call.method === 'POST' && !lost.neverSent
     ? new UncertainError(message, options)
@@ -94,7 +99,13 @@ export function refusal(call: Call, answer: Answer): ApiError | AuthenticationEr
   if (status === 401) {
     return new AuthenticationError(message, { hint: 'check --api-key, METAL_API_TOKEN or token in metal.yaml' })
   }
-  return status >= 500 && call.method === 'POST'
-    ? new UncertainError(message, { status })
-    : new ApiError(message, { status })
+  const options = { status, ...hintFor(call, status) }
+  return status >= 500 && call.method === 'POST' ? new UncertainError(message, options) : new ApiError(message, options)
+}
+
+/** What to do about a status that says little; of others the API's own words do. */
+function hintFor({ path }: Call, status: number): { hint?: string } {
+  if (status !== 403 && status !== 404) return {}
+  if (path.startsWith('/devices/')) return { hint: 'metalkit ls shows those that metalkit made' }
+  return path.startsWith('/projects/') ? { hint: 'check --project-id, and that the token may use it' } : {}
 }

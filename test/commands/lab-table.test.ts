@@ -66,9 +66,9 @@ test('what is rewritten in place takes the rows along into which a narrower term
   expect(written()).toBe(`\r\u001b[K${'a'.repeat(50)}\n${'b'.repeat(10)}`)
   stderr.columns = 25
   report.progress(`${'a'.repeat(50)}\n${'b'.repeat(10)}`)
-  expect(written()).toBe(`\r\u001b[2A\u001b[J${'a'.repeat(24)}\n${'b'.repeat(10)}`)
+  expect(written()).toBe(`\r\u001b[2A\u001b[J${'a'.repeat(22)}\n${'b'.repeat(10)}`)
   report.info('said')
-  expect(written()).toBe(`\r\u001b[1A\u001b[Jsaid\n${'a'.repeat(24)}\n${'b'.repeat(10)}`)
+  expect(written()).toBe(`\r\u001b[1A\u001b[Jsaid\n${'a'.repeat(22)}\n${'b'.repeat(10)}`)
   report.progress('')
   expect(written()).toBe('\r\u001b[1A\u001b[J')
 })

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -8,6 +9,8 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import { fakeArm64Image, makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
+import { program } from '../helpers/program.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof makeImage>>
@@ -190,7 +193,23 @@ describe('a machine', () => {
     expect(await code).toBe(0)
     const [device] = await devices()
     expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} ${device?.id}@127.0.0.1\n`)
+    expect(texts.stderr).toContain(`Delete it: metalkit rm ${device?.id}\n`)
     await lab.call('DELETE', `/devices/${device?.id}`)
+  })
+
+  test('without its console is shown in a table where there is a terminal', needs('script'), async () => {
+    const words = [process.execPath, program, 'run', 'equinixmetal', ...serving(), '-keep', '-console=false']
+    const child = spawn('script', ['-qec', [...words, image.prefix].join(' '), '/dev/null'], {
+      env: { PATH: process.env['PATH'], ...labEnvironment(lab) },
+    })
+    let text = ''
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    await expect
+      .poll(() => text, { timeout: 20_000 })
+      .toMatch(/machine +script +kernel +initrd\r\n\S+ +done +done +done/)
+    child.stdin.write('\u0003')
+    await once(child, 'close')
+    expect(text).toMatch(/Delete it: metalkit rm [0-9a-f-]{36}\r\n$/)
   })
 })
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { describeError, exitCodeOf } from '../../src/errors.ts'
+import { NoAnswerError } from '../../src/http/transport.ts'
+import { noAnswer } from '../../src/metal/answer.ts'
 import { createTestClient, dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
 
 const device = { id: 'd-1', state: 'active' }
@@ -29,7 +31,7 @@ describe('errors say what was done, what came back, and the request', () => {
       '404',
       { status: 404, json: { errors: ['Not found'] } },
       4,
-      'metal: looking up the machine "d-1": the API answered 404 "Not found" [request r-1]',
+      'metal: looking up the machine "d-1": the API answered 404 "Not found" [request r-1]; metalkit ls shows those that metalkit made',
     ],
     [
       'several errors',
@@ -129,4 +131,12 @@ test('the token is sent as X-Auth-Token and shown nowhere', async () => {
   const error: unknown = await client.getDevice('d-1').catch((thrown: unknown) => thrown)
   expect(header).toBe('sesame')
   expect(JSON.stringify([report.lines, describeError(error), String(error)])).not.toContain('sesame')
+})
+
+test.each([
+  ['https://api.equinix.com/metal/v1', /closed on 2026-06-30.*metalkit lab$/],
+  ['https://api.example.com/metal/v1', /^check --api-url and the network$/],
+])('that %s does not answer has its own next step', (apiUrl, hint) => {
+  const call = { method: 'GET', path: '/projects/p', doing: 'looking' } as const
+  expect(noAnswer(call, new NoAnswerError('no answer came in time', undefined), apiUrl).hint).toMatch(hint)
 })
