@@ -40,7 +40,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
     const words = own.filter((arg) => !arg.startsWith('-'))
-    const showHelp = (out: Output) => out.write(helpPage(commands, words, widthOf(out.columns, io.env)))
+    // In a pipe to a pager stderr still is the terminal.
+    const columnsOf = (out: Output) => widthOf(out.columns ?? io.stderr.columns, io.env)
+    const showHelp = (out: Output) => out.write(helpPage(commands, words, columnsOf(out)))
     if (own.length === 0 || own.includes('-h') || own.includes('--help')) {
       showHelp(io.stdout)
       return exitCodes.success

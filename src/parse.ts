@@ -73,11 +73,14 @@ function buildProgram(commands: readonly Command[], found: (asked: Asked) => voi
 }
 
 /** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
-function usageError(error: CommanderError): UsageError {
+function usageError(error: CommanderError, commands: readonly Command[], args: readonly string[]): UsageError {
   const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
+  const typed = `${args.filter((arg) => !arg.startsWith('-')).join(' ')} `
+  const called = commands.find(({ words }) => typed.startsWith(`${words} `))
+  const page = called === undefined ? 'metalkit --help' : `metalkit ${called.words} --help`
   return new UsageError(what.replaceAll("'", '"'), {
-    hint: suggestion === undefined ? 'see metalkit --help' : `did you mean ${suggestion}?`,
+    hint: suggestion === undefined ? `see ${page}` : `did you mean ${suggestion}?`,
   })
 }
 
@@ -93,7 +96,7 @@ export function parse(commands: readonly Command[], args: readonly string[]): As
     buildProgram(commands, (found) => (asked = found)).parse(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.code !== 'commander.help') throw usageError(error)
+    if (error.code !== 'commander.help') throw usageError(error, commands, args)
   }
   return asked
 }

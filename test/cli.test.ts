@@ -44,14 +44,18 @@ describe('mistakes are one line and exit code 2', () => {
       'metalkit: usage: unknown option "--metor"; did you mean --metro?\n',
     ],
     [['pus'], 'metalkit: usage: unknown command "pus"; did you mean push?\n'],
-    [['run', 'equinixmetal'], 'metalkit: usage: missing required argument "name"; see metalkit --help\n'],
+    [
+      ['run', 'equinixmetal'],
+      'metalkit: usage: missing required argument "name"; see metalkit run equinixmetal --help\n',
+    ],
+    [['run', 'x'], 'metalkit: usage: unknown command "x"; see metalkit --help\n'],
     [
       ['run', 'equinixmetal', 'a', 'b'],
-      'metalkit: usage: too many arguments for "equinixmetal". Expected 1 argument but got 2.; see metalkit --help\n',
+      'metalkit: usage: too many arguments for "equinixmetal". Expected 1 argument but got 2.; see metalkit run equinixmetal --help\n',
     ],
     [
       ['run', 'equinixmetal', 'a', '--metro'],
-      'metalkit: usage: option "--metro <code>" argument missing; see metalkit --help\n',
+      'metalkit: usage: option "--metro <code>" argument missing; see metalkit run equinixmetal --help\n',
     ],
     [
       ['run', 'equinixmetal', 'a', '--keep=maybe'],

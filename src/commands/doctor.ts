@@ -1,5 +1,6 @@
 // metalkit doctor: everything run needs, tried one after the other, each with what to do about it.
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../errors.ts'
+import { wrap } from '../help/page.ts'
 import type { Context } from '../io.ts'
 import { type Check, type Finding, listChecks, Skip } from './doctor-checks.ts'
 import type { DoctorOptions } from './options.ts'
@@ -41,6 +42,14 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
   }
 }
 
+const indent = ' '.repeat(16)
+
+/** What stands beside a check: at a terminal in as many lines as it needs there, elsewhere one, for grep. */
+function fit(text: string, windowColumns: number | undefined): string {
+  if (windowColumns === undefined) return text
+  return wrap(text, Math.max(windowColumns - indent.length, 20)).join(`\n${indent}`)
+}
+
 /** Looks at all, and ends with the code of the first thing that would end a run. */
 export async function execute(
   [prefix]: readonly (string | undefined)[],
@@ -56,8 +65,8 @@ export async function execute(
     const { error: _error, ...shown } = result
     if (options.json) stdout.write(`${JSON.stringify(shown)}\n`)
     else {
-      stdout.write(`${result.status.padEnd(4)}  ${result.check.padEnd(8)}  ${result.detail}\n`)
-      if (result.hint !== undefined) stdout.write(`${' '.repeat(16)}-> ${result.hint}\n`)
+      stdout.write(`${result.status.padEnd(4)}  ${result.check.padEnd(8)}  ${fit(result.detail, stdout.columns)}\n`)
+      if (result.hint !== undefined) stdout.write(`${indent}${fit(`-> ${result.hint}`, stdout.columns)}\n`)
     }
     if (result.status === 'fail') failed.push(result)
   }

@@ -18,7 +18,7 @@ export function widthOf(columns: number | undefined, env: Record<string, string 
 }
 
 /** Breaks a text into lines at white space; a word that is longer than a line has one to itself. */
-function wrap(text: string, columns: number): string[] {
+export function wrap(text: string, columns: number): string[] {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
     const last = lines.at(-1)

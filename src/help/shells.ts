@@ -40,7 +40,8 @@ _metalkit() {
   kind=$lines[1]
   for line in "\${(@)lines[2,-1]}"; do
     texts+=("\${line%%$'\\t'*}")
-    shown+=("\${line/$'\\t'/  -- }")
+    line=\${\${line/$'\\t'/  -- }%  -- }
+    shown+=("\${line[1,COLUMNS-1]}")
   done
   case $kind in
     files) compset -P '--#[^=]##='; _files ;;

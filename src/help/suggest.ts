@@ -107,8 +107,12 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
       awaiting = undefined
       continue
     }
-    // Behind it stands somebody else's command line.
-    if (word === '--') return { kind: 'files', choices: [], before: '', typed }
+    // Behind it stands another command line: often one of ours, for a lab to run.
+    if (word === '--') {
+      const [program, ...inner] = typedWords.slice(typedWords.indexOf(word) + 1)
+      const isOurs = inner.length > 0 && program?.split('/').at(-1) === 'metalkit'
+      return isOurs ? suggest(commands, inner) : { kind: 'files', choices: [], before: '', typed }
+    }
     const given = readFlag(word)
     if (given === undefined) {
       plain.push(word)

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { run } from '../../src/cli.ts'
 import { describe, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { makeImage } from '../helpers/image.ts'
-import { runToEnd } from '../helpers/io.ts'
+import { runToEnd, start } from '../helpers/io.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey } from '../helpers/sshd.ts'
@@ -146,4 +148,18 @@ test('a clock that is off is a warning', async () => {
   const { by } = await examine([], { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame' })
   expect(by['clock']).toMatchObject({ status: 'warn', detail: expect.stringMatching(/^3(599|60\d) s away/) })
   expect(JSON.stringify(by)).not.toContain('sesame')
+})
+
+test('at a terminal what it says fits the window, elsewhere it is a line a check', async () => {
+  const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
+  const { io } = start(['--version'])
+  expect(await run(['doctor'], { ...io, stdout })).toBe(2)
+  const lines = String(stdout.read()).split('\n')
+  expect(lines.filter((line) => line.length > 60 && / \S+ /.test(line.slice(16)))).toEqual([])
+  expect(lines.slice(0, 2)).toEqual([
+    'fail  token     no api-key is given',
+    '                -> set --api-key or METAL_API_TOKEN or',
+  ])
+  const plain = await runToEnd(['doctor'])
+  expect(plain.stdout).toMatch(/^ {16}-> set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN .*\)$/m)
 })

@@ -89,6 +89,7 @@ const rows: readonly (readonly [what: string, typed: string, words: string])[] =
   ['a flag behind a colon', 'metalkit serve -port :80 --dir', '[serve][-port][:80][--directory]'],
   ['a file', 'metalkit console --identity my', '[console][--identity][my.key]'],
   ['a folder', 'metalkit serve ou', '[serve][out]'],
+  ['what a lab is to run', 'metalkit lab -- metalkit pus', '[lab][--][metalkit][push]'],
 ]
 
 describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
@@ -142,7 +143,10 @@ describe('what completion answers', () => {
     ],
     [['run', 'equinixmetal', '--hostname', ''], []],
     [['serve', '--unknown=', ''], []],
-    [['lab', '--', 'metalkit', 'ru'], []],
+    [['lab', '--', 'metalkit', 'ru'], ['run']],
+    [['lab', '-v', '--', './bin/metalkit', 'lab', '--', 'metalkit', 'pu'], ['push']],
+    [['lab', '--', 'make', 'ru'], []],
+    [['lab', '--', 'metalk'], []],
     [['no', 'such', ''], []],
   ])('%j', async (words, choices) => {
     const { code, stdout, stderr } = await runToEnd(['completion', '--', ...words])

@@ -45,11 +45,12 @@ describe.each(pages)('the help of "%s"', (words) => {
   })
 })
 
-test('a terminal gets help as wide as it is', async () => {
+test.each(['stdout', 'stderr'] as const)('a terminal at %s gets help as wide as it is', async (name) => {
   let seen = ''
-  const stdout: Output = Object.assign(new PassThrough(), { isTTY: true, columns: 50 })
+  const stdout: Output = new PassThrough()
   stdout.on('data', (chunk) => (seen += String(chunk)))
-  await run(['serve', '--help'], { ...start(['--version']).io, stdout })
+  const io = { ...start(['--version']).io, stdout }
+  await run(['serve', '--help'], { ...io, [name]: Object.assign(io[name], { isTTY: true, columns: 50 }) })
   await expect.poll(() => seen).toContain('Examples:')
   const lines = seen.split('\n').filter((line) => !line.startsWith('  $'))
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(50)

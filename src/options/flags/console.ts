@@ -13,12 +13,12 @@ export const consoleFlags = {
       name: 'identity',
       placeholder: 'file',
       computed: "agent, then ssh's files",
-      help: 'private key for the console; repeatable',
+      help: 'private key for the console, sftp: and ssh:; repeatable',
     },
     parseText,
   ),
   knownHosts: value(
-    { name: 'known-hosts', placeholder: 'file', computed: '~/.ssh/known_hosts', help: 'host keys the console trusts' },
+    { name: 'known-hosts', placeholder: 'file', computed: '~/.ssh/known_hosts', help: 'host keys that are trusted' },
     parseText,
   ),
   hostKeyPolicy: value(
