@@ -11,6 +11,10 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; white-space: nowrap }
 td:first-child { white-space: normal; overflow-wrap: anywhere } #boots td { white-space: nowrap } .size { text-align: right }
 .failed { color: #c33 } .done { color: #283 } progress { width: 6rem }
+@media (max-width: 40rem) {
+  body { padding: 0 .5rem } th, td { padding-right: .4rem; font-size: .75rem } progress { display: block; width: 4rem }
+  th, #boots td { white-space: normal }
+}
 @media (prefers-color-scheme: dark) { .failed { color: #f77 } .done { color: #7c8 } }
 `
 

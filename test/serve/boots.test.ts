@@ -1,12 +1,14 @@
 // The machines that boot, as they are kept, as a table at a terminal, and on the page: plain, and kept up to date.
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderBootLines, renderBootRows } from '../../src/serve/boot-table.ts'
 import { Boots, stepOf } from '../../src/serve/boots.ts'
 import { startTransfer, type Transfer } from '../../src/serve/transfer.ts'
+import { findProgram, needs } from '../helpers/needs.ts'
 import { makeFolder, request, serve, until } from './help-serve.ts'
 
 test.each([
@@ -123,6 +125,23 @@ describe('the page', () => {
     const body = Buffer.from((await request(port, '/', browser)).body, 'latin1').toString()
     expect(body).toMatch(/<tr><td>127\.0\.0\.1<td>\d\d:\d\d:\d\d<td>–<td class="done" title="x-kernel">done<td>–/)
     expect(body).toContain('<noscript><meta http-equiv="refresh"')
+  })
+
+  test('fits a phone', { ...needs('chromium'), timeout: 120_000 }, async () => {
+    await using server = await serve(folder.path)
+    await writeFile(join(folder.path, 'x-initrd.img'), '')
+    await truncate(join(folder.path, 'x-initrd.img'), 300e6)
+    // A client that stops reading: its download stays where it is.
+    const reader = connect(server.address.port, '127.0.0.1')
+    reader.on('error', () => {})
+    reader.pause().write('GET /x-initrd.img HTTP/1.1\r\nHost: a\r\n\r\n')
+    const executablePath = findProgram('chromium') ?? ''
+    await using browserProcess = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+    const page = await browserProcess.newPage({ viewport: { width: 375, height: 667 } })
+    await page.goto(`${server.url}/`)
+    await page.locator('#boots progress').waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375)
+    reader.destroy()
   })
 
   test('is told of what goes on, without a line in the log, and lets the server close', async () => {
