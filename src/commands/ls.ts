@@ -39,7 +39,9 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
     return
   }
   if (machines.length === 0) return context.report.info('No machines.')
-  const rows = machines.map(({ created_at: _created, ...shown }) => Object.values(shown))
-  const header = ['ID', 'HOSTNAME', 'PLAN', 'METRO', 'STATE', 'AGE', 'CONSOLE']
+  // What matters most stands at the left: a narrow window shows no more.
+  const columns = ['id', 'hostname', 'state', 'age', 'plan', 'metro', 'console'] as const
+  const header = columns.map((name) => name.toUpperCase())
+  const rows = machines.map((machine) => columns.map((name) => machine[name]))
   context.stdout.write(formatTable([header, ...rows], context.stdout.columns))
 }

@@ -14,7 +14,16 @@ import { makeFolder, makeKey, startSshd, type TestFolder } from '../helpers/sshd
 const project = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(project, file), 'utf8')
 
-const parts = ['src', 'docs', 'README.md', 'LICENSE', 'CHANGELOG.md', 'THIRD-PARTY.md', 'rolldown.config.ts']
+const parts = [
+  'src',
+  'docs',
+  'examples',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'THIRD-PARTY.md',
+  'rolldown.config.ts',
+]
 
 let folder: TestFolder
 let files: string[]
@@ -42,11 +51,13 @@ describe('the package', () => {
         'THIRD-PARTY.md',
         'README.md',
         'docs/exit-codes.md',
+        'examples/equinixmetal.yml',
       ]),
     )
     expect(
       files.filter(
-        (file) => !/^(dist|docs)\/|^(LICENSE|README\.md|CHANGELOG\.md|THIRD-PARTY\.md|package\.json)$/.test(file),
+        (file) =>
+          !/^(dist|docs|examples)\/|^(LICENSE|README\.md|CHANGELOG\.md|THIRD-PARTY\.md|package\.json)$/.test(file),
       ),
     ).toEqual([])
   })
