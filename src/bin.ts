@@ -6,7 +6,8 @@ import { ConsoleError, errorCode, InterruptedError } from './errors.ts'
 
 const first = new AbortController()
 const second = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+// SIGQUIT is Ctrl-\ at a terminal: it must not lose a machine either, nor leave the terminal raw.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   process.on(signal, () => (first.signal.aborted ? second : first).abort(new InterruptedError(signal)))
 }
 // A defect in a callback must not lose a machine: the run is told to end, and cleans up.

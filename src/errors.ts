@@ -115,7 +115,7 @@ export class LabError extends MetalkitError {
   readonly layer = 'lab'
 }
 
-const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const
+const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGPIPE: 13, SIGTERM: 15 } as const
 
 /** A signal ended the run, SIGPIPE being for a reader of its output that went away; the exit code is the shell's: 128 and the signal's number. */
 export class InterruptedError extends MetalkitError {

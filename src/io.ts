@@ -17,7 +17,7 @@ export interface Io {
   /** Everything said to people. */
   stderr: Output
   env: Record<string, string | undefined>
-  /** Aborted with an InterruptedError by the first SIGINT, SIGTERM or SIGHUP: stop and clean up. */
+  /** Aborted with an InterruptedError by the first SIGINT, SIGTERM, SIGHUP or SIGQUIT: stop and clean up. */
   signal: AbortSignal
   /** Aborted by the second such signal: stop cleaning up, say what stays behind. */
   forced: AbortSignal

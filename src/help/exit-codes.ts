@@ -20,6 +20,6 @@ export const exitStatus: readonly (readonly [code: string, text: string])[] = [
   ...Object.entries(exitCodes).map(
     ([name, code]) => [String(code), Object.entries(texts).find(([key]) => key === name)?.[1] ?? name] as const,
   ),
-  ['129, 130, 143', 'interrupted by SIGHUP, SIGINT, SIGTERM; the machine is deleted'],
+  ['129, 130, 131, 143', 'interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM; the machine is deleted'],
   ['141', 'whoever read the output went away (SIGPIPE); the machine is deleted'],
 ]

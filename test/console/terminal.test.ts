@@ -18,6 +18,13 @@ function findConsole(): number {
   return Number(found.split('\n')[0])
 }
 
+/** Defects, each at a signal that means nothing else to the program. */
+const defects = `
+process.on('SIGUSR2', () => { throw new Error('a defect in a callback') })
+process.on('SIGIO', () => process.exit(1))
+process.on('SIGPWR', () => Promise.reject(new Error('a defect in a promise')))
+`
+
 describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   let ring: KeyRing
   let sshd: Sshd
@@ -68,11 +75,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
       METAL_IDENTITY: ring.user.ed25519.file,
       METAL_KNOWN_HOSTS: known,
       PS1: 'prompt> ',
-      // SIGUSR2 is a defect in a callback.
-      NODE_OPTIONS: `--require=${ring.folder.write(
-        'defect.cjs',
-        "process.on('SIGUSR2', () => { throw new Error('a defect in a callback') })",
-      )}`,
+      NODE_OPTIONS: `--require=${ring.folder.write('defects.cjs', defects)}`,
     }
     const vars = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
     await tmux('new-session', '-d', '-s', 'test', '-x', '90', '-y', '30', ...vars, 'bash', '--norc', '--noprofile')
@@ -145,7 +148,10 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     ['SIGTERM', () => process.kill(findConsole(), 'SIGTERM'), /interrupted: by SIGTERM/],
     ['SIGHUP', () => process.kill(findConsole(), 'SIGHUP'), /interrupted: by SIGHUP/],
     ['SIGINT', () => process.kill(findConsole(), 'SIGINT'), /interrupted: by SIGINT/],
+    ['SIGQUIT', () => process.kill(findConsole(), 'SIGQUIT'), /interrupted: by SIGQUIT/],
     ['an exception that nothing catches', () => process.kill(findConsole(), 'SIGUSR2'), /a defect in a callback/],
+    ['a promise that nothing catches', () => process.kill(findConsole(), 'SIGPWR'), /a defect in a promise/],
+    ['an exit without a word', () => process.kill(findConsole(), 'SIGIO'), /\nprompt>\s*$/],
   ])('restored after: %s', async (_name, end, line) => {
     await start()
     end()
@@ -175,6 +181,8 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await start()
     sshd.drop()
     await shows('attaching again (Ctrl-C leaves)')
+    // Dim, so that it is not taken for the machine's.
+    expect(await tmux('capture-pane', '-p', '-e', '-t', 'test')).toContain('\u001b[2mconsole: the session ended: ')
     await shows('console: attached again')
     await type('hello', 'Enter')
     await shows('got hello')

@@ -72,7 +72,7 @@ const moments: Record<string, Moment> = {
     code: 0,
   },
 }
-const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGQUIT: 131 } as const
 
 async function runTo({ faults = '', baseUrl, args = [], isThere }: Moment, lab: TestLab, terminal: boolean) {
   lab.faults.set(parseFaults(faults))
@@ -112,9 +112,12 @@ async function playSignal(moment: Moment, signal: keyof typeof signals): Promise
   return wrongs
 }
 
-const table = Object.keys(moments).flatMap((when) =>
-  (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => ({ when, signal })),
-)
+const table = [
+  ...Object.keys(moments).flatMap((when) =>
+    (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => ({ when, signal })),
+  ),
+  ...['while it is provisioning', 'at the console'].map((when) => ({ when, signal: 'SIGQUIT' as const })),
+]
 
 describe('a signal', { ...needs('script', 'ps'), timeout: 180_000 }, () => {
   let results: Promise<string[]>[] = []
