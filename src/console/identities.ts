@@ -58,14 +58,20 @@ function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): ne
   throw new ConsoleError(`private key "${file}" ${why}`, { hint })
 }
 
-/** Says of a certificate that it is not used: ssh2 names its type where a server wants the key's (RFC 4252, section 7). */
+/**
+ * Says of a certificate that it is not used: ssh2 has one name for the request and for the signature in it, and sshd, which
+ * takes the certificate, wants the plain key's in the second (OpenSSH, PROTOCOL.certkeys; ssh2 1.17, Protocol.authPK).
+ */
 async function noteCertificate(file: string, { report }: IdentitySources): Promise<void> {
   const certificate = `${file}-cert.pub`
   const exists = await access(certificate).then(
     () => true,
     () => false,
   )
-  if (exists) report.detail(`the certificate "${certificate}" is not used; its key is offered without it`)
+  if (exists)
+    report.detail(
+      `the certificate "${certificate}" is not used, as ssh2 cannot sign for it; its key is offered without it`,
+    )
 }
 
 /** The keys that were asked for. @throws ConsoleError where one cannot be used */

@@ -88,8 +88,13 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     for (const sources of [{}, { named: [file] }]) {
       const { keys, said } = await load(sources)
       expect(keys).toEqual(lines(ed25519))
-      expect(said).toBe(`the certificate "${file}-cert.pub" is not used; its key is offered without it\n`)
+      expect(said).toBe(
+        `the certificate "${file}-cert.pub" is not used, as ssh2 cannot sign for it; its key is offered without it\n`,
+      )
     }
+    // ssh-add gives the agent both.
+    sshAdd(file)
+    expect((await load({ agentSocket, named: [] })).keys).toEqual(lines(ed25519))
   })
 
   test('a locked file is skipped with a warning, unless the agent has keys', async () => {
