@@ -1,5 +1,6 @@
-// When a request to an API is sent again, and after how long. Only what is safe to repeat: GET, HEAD, PUT, DELETE, and
-// anything that was turned away unprocessed (429, or a connection that was never made).
+// When a request to an API is sent again, after how long, and how that is said. Only what is safe to repeat is: GET, HEAD,
+// PUT, DELETE, and anything that was turned away unprocessed (429, or a connection that was never made).
+import type { Reporter } from '../io.ts'
 
 /** How a request went wrong: an HTTP status, or no answer at all. */
 export interface Failure {
@@ -13,9 +14,8 @@ export interface Failure {
 
 const maxAttempts = 6
 const baseDelayMs = 500
-const maxDelayMs = 20_000
 /** Longest wait the API may ask for before metalkit gives up instead. */
-export const maxRequestedDelayMs = 120_000
+const maxRequestedDelayMs = 120_000
 
 const transient = new Set([408, 429, 500, 502, 503, 504])
 
@@ -44,8 +44,19 @@ export function decideRetry(failure: Failure, attempt: number, nowMs: number, ra
   const safe = ['GET', 'HEAD', 'PUT', 'DELETE'].includes(failure.method) || failure.status === 429 || failure.neverSent
   const worth = failure.status === undefined || transient.has(failure.status)
   if (!safe || !worth || attempt >= maxAttempts) return undefined
-  const backoffMs = random * Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1))
+  const backoffMs = random * baseDelayMs * 2 ** (attempt - 1)
   const requestedMs = requestedDelayMs(failure.headers, failure.status, nowMs)
   if (requestedMs === undefined) return backoffMs
   return requestedMs > maxRequestedDelayMs ? undefined : requestedMs + Math.min(backoffMs, 1000)
+}
+
+/** Says that a request is sent again: of the first time only those hear who ask for details. `what` is what went wrong. */
+export function reportRetry(
+  report: Pick<Reporter, 'detail' | 'info'>,
+  what: string,
+  attempt: number,
+  delayMs: number,
+): void {
+  const when = delayMs < 50 ? 'at once' : `in ${(delayMs / 1000).toFixed(1)} s`
+  report[attempt === 1 ? 'detail' : 'info'](`${what}; trying again ${when} (attempt ${attempt + 1})`)
 }

@@ -1,8 +1,10 @@
 // One HTTP request to an API and its whole answer. Certificates are always checked; proxies come from the environment.
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
-import { errorCode, UsageError } from '../errors.ts'
 import type { Clock } from '../clock.ts'
+import { errorCode } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import { isLoopback, readProxies } from './proxy.ts'
 
 /** An answer, read to its end. */
 export interface Answer {
@@ -11,7 +13,7 @@ export interface Answer {
   text: string
 }
 
-/** There was no complete answer. */
+/** Why there was no complete answer. */
 export class NoAnswerError extends Error {
   /** No connection was made: the API has not seen the request. */
   readonly neverSent: boolean
@@ -30,31 +32,14 @@ const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
 const bodyTimeoutMs = 30_000
 
-/** @throws UsageError for what is no http or https URL; it is not quoted, since it may hold a password */
-function requireProxyUrl(name: string, url: string): string {
-  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return url
-  throw new UsageError(`${name} is not an http or https URL`, { hint: 'write it as http://host:port, or unset it' })
-}
-
-/** Connections to one API: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, except for this computer itself. */
+/** Connections to one API, by way of the proxies that the environment names. @throws UsageError for one that is no URL */
 export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>, clock: Clock): Dispatcher {
   const timeouts = {
     connect: { timeout: clock.toRealMs(connectTimeoutMs) },
     headersTimeout: clock.toRealMs(headersTimeoutMs),
     bodyTimeout: clock.toRealMs(bodyTimeoutMs),
   }
-  const { hostname } = new URL(apiUrl)
-  if (hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')) return new Agent(timeouts)
-  const read = (name: string) => {
-    const url = env[name.toLowerCase()] ?? env[name] ?? ''
-    return url === '' || name === 'NO_PROXY' ? url : requireProxyUrl(name, url)
-  }
-  return new EnvHttpProxyAgent({
-    ...timeouts,
-    httpProxy: read('HTTP_PROXY'),
-    httpsProxy: read('HTTPS_PROXY'),
-    noProxy: read('NO_PROXY'),
-  })
+  return isLoopback(new URL(apiUrl)) ? new Agent(timeouts) : new EnvHttpProxyAgent({ ...timeouts, ...readProxies(env) })
 }
 
 const unsentCodes = new Set([
@@ -118,12 +103,22 @@ function bodyOf({ body, headers }: Outgoing): { headers: Record<string, string>;
 }
 
 /**
- * Sends a request and reads the answer.
- * @throws NoAnswerError when there is none, or only a part; signal.reason when aborted
+ * Sends a request, reads the answer, and reports the exchange with -vv.
+ * @returns why there is no answer, or only a part, where that is so
+ * @throws signal.reason when aborted
  */
-export async function send(dispatcher: Dispatcher, url: string, outgoing: Outgoing): Promise<Answer> {
+export async function send(
+  dispatcher: Dispatcher,
+  url: string,
+  outgoing: Outgoing,
+  report: Pick<Reporter, 'debug'>,
+): Promise<Answer | NoAnswerError> {
   const { method, signal } = outgoing
-  const { origin, pathname, search } = new URL(url)
+  const { origin, host, pathname, search } = new URL(url)
+  const startedMs = performance.now()
+  const log = (outcome: string) => {
+    report.debug(`${method} ${host}${pathname}${search} ${outcome} ${Math.round(performance.now() - startedMs)} ms`)
+  }
   try {
     const sending = dispatcher.request({
       origin,
@@ -137,13 +132,17 @@ export async function send(dispatcher: Dispatcher, url: string, outgoing: Outgoi
       const isProxy = error instanceof errors.RequestAbortedError && signal?.aborted !== true
       throw isProxy ? new RefusedByProxyError(error.message, { cause: error }) : error
     })
-    return {
+    const answer = {
       status: statusCode,
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, firstOf(value)])),
       text: await body.text(),
     }
+    log(String(statusCode))
+    return answer
   } catch (error) {
     signal?.throwIfAborted()
-    throw new NoAnswerError(reasonOf(error), error)
+    const lost = new NoAnswerError(reasonOf(error), error)
+    log(lost.message)
+    return lost
   }
 }

@@ -1,6 +1,6 @@
 // The Metal API as calls that either give what they say or throw an error that can be shown.
 import type { z } from 'zod'
-import { decideRetry } from '../http/retry.ts'
+import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
@@ -189,38 +189,20 @@ export class MetalClient {
       if (delayMs === undefined && half) return outcome
       if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
       const what = lost ? outcome.message : half ? 'the answer is not whole' : `the API answered ${outcome.status}`
-      const line = `${call.doing}: ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`
-      this.#options.report[attempt === 1 ? 'detail' : 'info'](line)
+      reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
       await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((one) => one !== undefined)))
     }
   }
 
-  async #attempt(call: Call): Promise<Answer | NoAnswerError> {
-    const startedMs = performance.now()
-    const log = (outcome: string) =>
-      this.#options.report.debug(
-        `${call.method} ${call.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
-      )
-    try {
-      const { method, body, signal } = call
-      const answer = await send(this.#dispatcher, this.apiUrl + call.path, {
-        method,
-        headers: {
-          'x-auth-token': this.#options.token,
-          accept: 'application/json',
-          'user-agent': 'metalkit',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-        signal,
-      })
-      log(String(answer.status))
-      return answer
-    } catch (error) {
-      if (!(error instanceof NoAnswerError)) throw error
-      log(error.message)
-      return error
+  async #attempt({ method, path, body, signal }: Call): Promise<Answer | NoAnswerError> {
+    const headers = {
+      'x-auth-token': this.#options.token,
+      accept: 'application/json',
+      'user-agent': 'metalkit',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     }
+    const outgoing = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal }
+    return await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)
   }
 }

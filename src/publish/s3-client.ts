@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { sign } from 'aws4'
 import type { Dispatcher } from 'undici'
 import { PublishError } from '../errors.ts'
-import { decideRetry } from '../http/retry.ts'
+import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
@@ -113,9 +113,7 @@ export class S3Client implements AsyncDisposable {
         )
       }
       const what = lost ? outcome.message : `the store answered ${outcome.status} ${code ?? ''}`.trimEnd()
-      report[attempt === 1 ? 'detail' : 'info'](
-        `"${label}": ${what}; trying again in ${(delayMs / 1000).toFixed(1)} s (attempt ${attempt + 1})`,
-      )
+      reportRetry(report, `"${label}": ${what}`, attempt, delayMs)
       await clock.sleep(delayMs, call.signal)
     }
   }
@@ -173,20 +171,9 @@ export class S3Client implements AsyncDisposable {
       },
       keys,
     )
-    const startedMs = performance.now()
-    const log = (outcome: string) =>
-      report.debug(`${method} ${url.host}${url.pathname} ${outcome} ${Math.round(performance.now() - startedMs)} ms`)
-    try {
-      const signal = call.patient === true ? undefined : call.signal
-      const outgoing = { method, headers: textsOf(signed.headers), body, signal }
-      const answer = await send(dispatcher, `${url.origin}${signed.path ?? ''}`, outgoing)
-      log(String(answer.status))
-      return answer
-    } catch (error) {
-      if (!(error instanceof NoAnswerError)) throw error
-      log(error.message)
-      return error
-    }
+    const signal = call.patient === true ? undefined : call.signal
+    const outgoing = { method, headers: textsOf(signed.headers), body, signal }
+    return await send(dispatcher, `${url.origin}${signed.path ?? ''}`, outgoing, report)
   }
 }
 

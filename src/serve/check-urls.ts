@@ -1,7 +1,8 @@
 // Whether machines will find what they are told to fetch, asked before anything costs money.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
-import { errorCode, ServeError } from '../errors.ts'
+import { errorCode, messageOf, ServeError } from '../errors.ts'
+import { isLoopback, readProxies } from '../http/proxy.ts'
 import type { Reporter } from '../io.ts'
 
 /** How URLs are checked. */
@@ -10,7 +11,7 @@ export interface CheckOptions {
   signal: AbortSignal
   /** The longest wait for one URL, redirects included. */
   timeoutMs: number
-  /** Where `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are looked up, in small letters first. */
+  /** Where proxies are looked up. */
   env?: Record<string, string | undefined>
   report: Pick<Reporter, 'detail' | 'event'>
 }
@@ -49,16 +50,12 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
     case 'ETIMEDOUT':
       return `no answer within ${timeoutMs / 1000} s`
     default: {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
       const tls = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code)
       return tls ? `TLS failed: ${message.split('\n')[0]} (${code})` : message
     }
   }
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
 /** One request; the body is not wanted. */
@@ -119,19 +116,16 @@ async function checkUrl(route: Route, first: string, { timeoutMs, report }: Chec
 
 /**
  * Checks side by side that each URL can be fetched: HEAD, or GET where HEAD is not known, through up to 10 redirects.
- * @throws ServeError about the first one, in the order given, that cannot
+ * @throws ServeError about the first one, in the order given, that cannot; UsageError for a proxy that is no URL
  */
 export async function checkUrls(urls: readonly string[], options: CheckOptions): Promise<void> {
   const { signal, timeoutMs } = options
   signal.throwIfAborted()
-  const read = (name: string) => options.env?.[name.toLowerCase()] ?? options.env?.[name] ?? ''
   const settings = { connect: { timeout: timeoutMs } }
   const direct = new Agent(settings)
   const proxied = new EnvHttpProxyAgent({
     ...settings,
-    httpProxy: read('HTTP_PROXY'),
-    httpsProxy: read('HTTPS_PROXY'),
-    noProxy: read('NO_PROXY'),
+    ...readProxies(options.env ?? {}),
     // Plain requests go to the proxy as such: many refuse CONNECT to other ports than 443.
     proxyTunnel: false,
   })

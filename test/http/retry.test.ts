@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decideRetry, type Failure, requestedDelayMs } from '../../src/http/retry.ts'
+import { decideRetry, type Failure, reportRetry, requestedDelayMs } from '../../src/http/retry.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
 const failure = (over: Partial<Failure>): Failure => ({
@@ -37,7 +37,7 @@ describe('what is sent again', () => {
   })
 })
 
-test('the delay doubles, is spread from nothing to all of it, and has a ceiling', () => {
+test('the delay doubles, and is spread from nothing to all of it', () => {
   expect([1, 2, 3, 4, 5].map((attempt) => decideRetry(failure({}), attempt, now, 1))).toEqual([
     500, 1000, 2000, 4000, 8000,
   ])
@@ -64,4 +64,20 @@ describe('what the API asks for', () => {
   test('is too long: the call fails instead', () => {
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '600' } }), 1, now, 0.5)).toBeUndefined()
   })
+})
+
+test('it is said with the wait, first as a detail, then to everybody', () => {
+  const lines: string[] = []
+  const report = {
+    detail: (line: string) => void lines.push(`detail: ${line}`),
+    info: (line: string) => void lines.push(`info: ${line}`),
+  }
+  reportRetry(report, 'it was lost', 1, 49)
+  reportRetry(report, 'it was lost', 2, 51)
+  reportRetry(report, 'it was lost', 3, 7250)
+  expect(lines).toEqual([
+    'detail: it was lost; trying again at once (attempt 2)',
+    'info: it was lost; trying again in 0.1 s (attempt 3)',
+    'info: it was lost; trying again in 7.3 s (attempt 4)',
+  ])
 })

@@ -176,4 +176,12 @@ describe('proxies', () => {
     await (expected.length === 0 ? expect(checked).rejects.toThrow('cannot be fetched') : checked)
     expect(asked).toEqual(expected)
   })
+
+  test('one that is no URL is a mistake, and is not quoted', async () => {
+    const { report } = keepLines()
+    const options = { signal: new AbortController().signal, timeoutMs: 5000, report, env: { HTTP_PROXY: 'me:secret' } }
+    await expect(checkUrls(['http://192.0.2.1/ok'], options)).rejects.toThrow(
+      /^HTTP_PROXY is not an http or https URL$/,
+    )
+  })
 })

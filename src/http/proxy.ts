@@ -1,0 +1,21 @@
+// Which way a request goes: what the environment says of proxies, but never for this computer itself.
+import { UsageError } from '../errors.ts'
+
+/** Whether a URL leads to this computer. */
+export function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
+
+/**
+ * `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in small letters first, as undici takes them; '' is none.
+ * @throws UsageError for a proxy that is no http or https URL; it is not quoted, since it may hold a password
+ */
+export function readProxies(env: Record<string, string | undefined>) {
+  const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ''
+  const readUrl = (name: string) => {
+    const url = read(name)
+    if (url === '' || (/^https?:\/\//i.test(url) && URL.canParse(url))) return url
+    throw new UsageError(`${name} is not an http or https URL`, { hint: 'write it as http://host:port, or unset it' })
+  }
+  return { httpProxy: readUrl('HTTP_PROXY'), httpsProxy: readUrl('HTTPS_PROXY'), noProxy: read('NO_PROXY') }
+}
