@@ -1,3 +1,4 @@
+import { formatAge } from '../age.ts'
 import type { Context } from '../io.ts'
 import { machineTag } from '../metal/machine.ts'
 import { requireOption } from '../options/precedence.ts'
@@ -5,19 +6,6 @@ import { openClient } from './api.ts'
 import { sosAddress, sshLine } from './attach.ts'
 import type { LsOptions } from './options.ts'
 import { formatTable } from './table.ts'
-
-/** `3d4h`, `5h12m`, `7m`, `40s`: the two largest units. */
-export function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  const [days, hours, minutes] = [
-    Math.floor(seconds / 86_400),
-    Math.floor(seconds / 3600) % 24,
-    Math.floor(seconds / 60) % 60,
-  ]
-  if (days > 0) return `${days}d${hours}h`
-  if (hours > 0) return `${hours}h${minutes}m`
-  return minutes > 0 ? `${minutes}m` : `${seconds}s`
-}
 
 /** `ls`: the machines that metalkit made and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {

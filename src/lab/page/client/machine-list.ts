@@ -1,19 +1,7 @@
 // The list of machines.
+import { formatAge } from '../../../age.ts'
 import type { MachineSummary } from '../messages.ts'
 import { create, element } from './elements.ts'
-
-/** `3d4h`, `5h12m`, `7m`, `40s`: the two largest units. */
-export function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  const [days, hours, minutes] = [
-    Math.floor(seconds / 86_400),
-    Math.floor(seconds / 3600) % 24,
-    Math.floor(seconds / 60) % 60,
-  ]
-  if (days > 0) return `${days}d${hours}h`
-  if (hours > 0) return `${hours}h${minutes}m`
-  return minutes > 0 ? `${minutes}m` : `${seconds}s`
-}
 
 function createItem(id: string, onPick: (id: string) => void): HTMLElement {
   const button = create('button', { type: 'button' })

@@ -1,7 +1,7 @@
 // The machine that is looked at, but for its console.
+import { formatAge } from '../../../age.ts'
 import type { Fetched, MachineDetail, MachineSummary } from '../messages.ts'
 import { create, element, setText } from './elements.ts'
-import { formatAge } from './machine-list.ts'
 
 /** States in which the lab takes no power action. */
 const busyStates = ['queued', 'provisioning', 'reinstalling', 'deprovisioning']
