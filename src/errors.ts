@@ -142,12 +142,17 @@ export function flattenErrors(error: unknown): unknown[] {
   return [error]
 }
 
+/** What an error says, or whatever else was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** One line for people: `image: "x-kernel" does not exist; run linuxkit build first`. */
 export function describeError(error: unknown): string {
   if (error instanceof MetalkitError) {
     return `${error.layer}: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`
   }
-  return `internal error: ${error instanceof Error ? error.message : String(error)}`
+  return `internal error: ${messageOf(error)}`
 }
 
 /** The same for scripts. */
@@ -155,7 +160,7 @@ export function errorFields(error: unknown): { layer: string; message: string; h
   const known = error instanceof MetalkitError ? error : undefined
   return {
     layer: known?.layer ?? 'internal',
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     ...(known?.hint === undefined ? {} : { hint: known.hint }),
     exit_code: exitCodeOf(error),
   }

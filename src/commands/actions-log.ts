@@ -2,7 +2,7 @@
 // as an annotation (docs.github.com, "Workflow commands for GitHub Actions").
 import { randomUUID } from 'node:crypto'
 import type { Writable } from 'node:stream'
-import { InterruptedError } from '../errors.ts'
+import { InterruptedError, messageOf } from '../errors.ts'
 
 /** What a command's text may not hold as it is. */
 function escapeData(text: string): string {
@@ -41,7 +41,7 @@ export function createActionsLog(
     fail(error, lastLines) {
       end()
       if (error instanceof InterruptedError) return
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       log.write(`::error title=metalkit::${escapeData([message, ...lastLines].join('\n'))}\n`)
     },
     [Symbol.dispose]: end,

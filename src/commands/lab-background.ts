@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isSea } from 'node:sea'
+import { formatAddress } from '../address.ts'
 import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { findRunningLab, nameFlag } from '../lab/running-labs.ts'
@@ -12,8 +13,7 @@ import { logPathOf, stateFolderOf } from './lab-control.ts'
 
 function listenFlag(name: string, address: Address | undefined): string[] {
   if (address === undefined) return []
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host
-  return [`--${name}=${host}:${address.port}`]
+  return [`--${name}=${formatAddress(address)}`]
 }
 
 /** What a lab at a terminal says last. */

@@ -1,4 +1,5 @@
 // SSH to a server of the user's own, with the host keys and the keys that the console goes by.
+import { formatHost } from '../address.ts'
 import { connect, type Connection } from '../console/connection.ts'
 import { ConnectError, type FailureReason } from '../console/connect-error.ts'
 import { ConsoleError, type PublishError, type TunnelError } from '../errors.ts'
@@ -23,8 +24,7 @@ export interface SshTarget {
 
 /** `sftp://me@host:2222`, for people. */
 export function describeTarget(scheme: string, { user, host, port }: SshTarget): string {
-  const place = host.includes(':') ? `[${host}]` : host
-  return `${scheme}://${user === undefined ? '' : `${user}@`}${place}${port === undefined ? '' : `:${port}`}`
+  return `${scheme}://${user === undefined ? '' : `${user}@`}${formatHost(host)}${port === undefined ? '' : `:${port}`}`
 }
 
 /** A server as ssh's configuration has it. Its keys are read, and passphrases asked for, once. */

@@ -1,6 +1,6 @@
 // SFTP in promises, with errors that say which file and why (draft-ietf-secsh-filexfer-02, which OpenSSH speaks).
 import type { Client, SFTPWrapper, Stats } from 'ssh2'
-import { PublishError } from '../errors.ts'
+import { messageOf, PublishError } from '../errors.ts'
 
 /** A connection on which somebody is logged in. */
 export interface SshConnection extends AsyncDisposable {
@@ -57,7 +57,7 @@ export class SftpSession implements AsyncDisposable {
   /** An error for people: `path` cannot be `verb` (`written`), and why. */
   explain(verb: string, path: string, error: unknown): PublishError {
     const failure = this.#connection.failure()
-    const said = error instanceof Error ? error.message : String(error)
+    const said = messageOf(error)
     const why = failure?.message ?? statusNames[statusOf(error) ?? 0] ?? said
     const hint =
       failure === undefined ? 'check the folder and its permissions there' : 'push again: it goes on where it stopped'

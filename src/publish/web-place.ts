@@ -1,7 +1,7 @@
 // A base URL as a place to read back from: what is asked is what iPXE asks, and the bytes are taken as they come.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
-import { errorCode, PublishError } from '../errors.ts'
+import { errorCode, messageOf, PublishError } from '../errors.ts'
 import type { Place } from './verify.ts'
 
 const mostRedirects = 10
@@ -69,6 +69,6 @@ async function* readBody(body: AsyncIterable<Buffer>, url: string, signal: Abort
 }
 
 function fetchError(url: string, error: unknown): PublishError {
-  const why = errorCode(error) ?? (error instanceof Error ? error.message : String(error))
+  const why = errorCode(error) ?? messageOf(error)
   return new PublishError(`"${url}" cannot be fetched (${why})`, { hint, cause: error })
 }

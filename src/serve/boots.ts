@@ -35,7 +35,7 @@ export function stepOf(file: string): StepName | undefined {
   return /kernel|vmlinu[xz]|bzimage/i.test(file) ? 'kernel' : undefined
 }
 
-function describeStep(file: string, transfer: Transfer, nowMs: number): Step {
+function summarize(file: string, transfer: Transfer, nowMs: number): Step {
   const { bytes, promisedBytes, status, cut, startedMs, endedMs } = transfer
   const failed = cut !== undefined || status >= 400
   const seconds = Math.max(0.001, ((endedMs ?? nowMs) - startedMs) / 1000)
@@ -74,7 +74,7 @@ export class Boots {
   list(nowMs = performance.now()): Boot[] {
     return [...this.#machines].toReversed().map(([client, { at, transfers }]) => {
       const steps: Boot['steps'] = {}
-      for (const [name, [file, transfer]] of transfers) steps[name] = describeStep(file, transfer, nowMs)
+      for (const [name, [file, transfer]] of transfers) steps[name] = summarize(file, transfer, nowMs)
       return { client, at, steps }
     })
   }

@@ -1,21 +1,11 @@
 // Taking an address to listen on, and the URLs it is then reached at.
 import type { Server } from 'node:http'
-import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { type Address, formatAddress } from '../address.ts'
 import { errorCode, ServeError } from '../errors.ts'
 
-/** Where to listen. Host '' is every interface, port 0 any free port. */
-export interface ListenAddress {
-  host: string
-  port: number
-}
-
-function formatAddress({ host, port }: ListenAddress): string {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`
-}
-
 /** What a refused bind means, in words. */
-function describeFailure(address: ListenAddress, cause: unknown): ServeError {
+function describeFailure(address: Address, cause: unknown): ServeError {
   const shown = `"${formatAddress(address)}"`
   const code = errorCode(cause) ?? String(cause)
   const other = formatAddress({ host: address.host, port: address.port < 65535 ? address.port + 1 : 8080 })
@@ -49,7 +39,7 @@ function describeFailure(address: ListenAddress, cause: unknown): ServeError {
 }
 
 /** Makes a server listen. @returns what it listens on @throws ServeError saying why it cannot */
-export async function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
+export async function listen(server: Server, address: Address): Promise<Address> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -68,12 +58,12 @@ export async function listen(server: Server, address: ListenAddress): Promise<Li
 }
 
 /** The URL at which a client on this computer reaches the address. */
-export function localUrl({ host, port }: ListenAddress, tls = false): string {
+export function localUrl({ host, port }: Address, tls = false): string {
   return `${tls ? 'https' : 'http'}://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port })}`
 }
 
 /** The URLs at which other computers may reach it: one for each address of this one where all are listened on. */
-export function outsideUrls({ host, port }: ListenAddress, tls = false, interfaces = networkInterfaces()): string[] {
+export function outsideUrls({ host, port }: Address, tls = false, interfaces = networkInterfaces()): string[] {
   if (host !== '0.0.0.0' && host !== '::') return []
   const addresses = Object.values(interfaces).flatMap((list) => list ?? [])
   return addresses

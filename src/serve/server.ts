@@ -9,12 +9,13 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Address } from '../address.ts'
 import { errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
 import { type Answer, answerStatus } from './decide.ts'
-import { listen, type ListenAddress, localUrl } from './listen.ts'
+import { listen, localUrl } from './listen.ts'
 import { formatTransfer } from './request-log.ts'
 import { endSocket, respond } from './respond.ts'
 import type { Tls } from './tls.ts'
@@ -25,7 +26,7 @@ export type { Content, FileSource } from './content.ts'
 /** A server that runs. Disposing it lets running responses finish for a short time, and frees the port. */
 export interface Server extends AsyncDisposable {
   /** What it listens on, the port never 0. */
-  address: ListenAddress
+  address: Address
   /** `http://host:port`, as a client on this computer reaches it. */
   url: string
   /** The machines that boot from it. */
@@ -36,7 +37,7 @@ export interface Server extends AsyncDisposable {
 
 /** What a server needs, and the patience it has. */
 export interface ServerOptions {
-  listen: ListenAddress
+  listen: Address
   content: Content
   report: Pick<Reporter, 'info' | 'warn'>
   /** Serves https with it. */

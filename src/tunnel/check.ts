@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { type Address, formatAddress } from '../address.ts'
 import { errorCode, TunnelError } from '../errors.ts'
-import type { Address, Forward } from './forward.ts'
+import type { Forward } from './forward.ts'
 
 const checkTimeoutMs = 15_000
 
@@ -34,8 +35,7 @@ export async function checkFromOutside(forward: Forward, outside: Address, signa
     signal.throwIfAborted()
     why = either.aborted ? 'no answer' : (errorCode(error) ?? String(error))
   }
-  const place = `${outside.host.includes(':') ? `[${outside.host}]` : outside.host}:${outside.port}`
-  throw new TunnelError(`"${place}" does not lead here (${why})`, {
+  throw new TunnelError(`"${formatAddress(outside)}" does not lead here (${why})`, {
     hint: 'its sshd needs "GatewayPorts clientspecified" to listen for others, and its firewall to let the port through',
   })
 }

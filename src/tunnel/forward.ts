@@ -2,13 +2,8 @@
 import { connect, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import type { Channel, Client } from 'ssh2'
+import type { Address } from '../address.ts'
 import { TunnelError } from '../errors.ts'
-
-/** A host and a port. */
-export interface Address {
-  host: string
-  port: number
-}
 
 /** A connection on which somebody is logged in. */
 export interface SshConnection extends AsyncDisposable {

@@ -1,8 +1,10 @@
 // A public URL through an SSH server: opened, checked, and opened again when the connection breaks, until it is disposed of.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Address, formatAddress } from '../address.ts'
+import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { checkFromOutside } from './check.ts'
-import { type Address, forwardPort, type SshConnection } from './forward.ts'
+import { forwardPort, type SshConnection } from './forward.ts'
 
 /** A URL at which others reach this computer, for as long as it is not disposed of. */
 export interface Tunnel extends AsyncDisposable {
@@ -47,7 +49,7 @@ export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> 
     connection = next
   })
   return {
-    url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`,
+    url: `http://${formatAddress({ host: name, port })}`,
     async [Symbol.asyncDispose]() {
       ends.abort()
       await keeping
@@ -91,7 +93,7 @@ async function keepOpen(
     } catch (error) {
       await next?.[Symbol.asyncDispose]()
       end.throwIfAborted()
-      report.detail(`the tunnel is not back: ${error instanceof Error ? error.message : String(error)}`)
+      report.detail(`the tunnel is not back: ${messageOf(error)}`)
       return undefined
     }
   }

@@ -1,14 +1,15 @@
 // What --tunnel names: a server of the user's own, or the ngrok agent that runs on this computer.
+import type { Address } from '../address.ts'
 import { UsageError } from '../errors.ts'
 
-/** A way to be reached from outside. Port 0 of a bind is any free one; its host '' is every interface. */
+/** A way to be reached from outside. */
 export type TunnelTarget =
   | {
       kind: 'ssh'
       user: string | undefined
       host: string
       port: number | undefined
-      bind: { host: string; port: number }
+      bind: Address
     }
   | { kind: 'ngrok'; apiPort: number }
 
