@@ -1,18 +1,19 @@
 // What the lab has to offer: plans with sizes a computer can carry, operating systems, metros and their facilities.
 import { facilitiesOfMetro, metros as metroCodes } from '../metal/locations.ts'
+import type { Arch } from './machines/driver.ts'
 import { nameUuid } from './name-uuid.ts'
 
 /** A plan. `aliases` are the older slugs that the API still takes. */
 export interface Plan {
   slug: string
   aliases: readonly string[]
-  arch: 'x86_64' | 'aarch64'
+  arch: Arch
   /** Size of the lab's machine, not of the server it stands for. */
   cpus: number
   memoryMib: number
 }
 
-function plan(slug: string, arch: Plan['arch'], cpus: number, memoryGib: number, ...aliases: string[]): Plan {
+function plan(slug: string, arch: Arch, cpus: number, memoryGib: number, ...aliases: string[]): Plan {
   return { slug, aliases, arch, cpus, memoryMib: memoryGib * 1024 }
 }
 

@@ -1,9 +1,10 @@
 // The file in which a cloud outlives its lab: replaced whole, so that it is never half-written.
-import { open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 
-import { errorCode, LabError } from '../errors.ts'
+import { errorCode, LabError, messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Cloud } from './cloud.ts'
+import { replaceFile } from './private-file.ts'
 import { saveCloud, savedCloudSchema } from './saved-cloud.ts'
 import type { SavedCloud } from './saved-cloud.ts'
 
@@ -17,7 +18,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined
-    const why = cause instanceof SyntaxError ? 'it is not JSON' : cause instanceof Error ? cause.message : ''
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : messageOf(cause)
     throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
       hint: 'move it away to start anew',
       cause,
@@ -30,17 +31,6 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     hint: 'move it away to start anew',
     cause: parsed.error,
   })
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
 }
 
 /** Keeps a cloud in a file. Disposing it saves a last time. */
@@ -84,7 +74,7 @@ export class CloudStore implements AsyncDisposable {
       await replaceFile(this.#path, text)
       this.#saved = text
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       this.#report.warn(`lab: cannot save the state in "${this.#path}": ${why}`)
     }
   }

@@ -56,6 +56,16 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   provisioned: Record<string, DeviceEvent>
 }
 
+/** Whether its machine is being made ready for its first boot, or for its first one anew. */
+export function isInstalling({ state }: Pick<Device, 'state'>): boolean {
+  return state === 'provisioning' || state === 'reinstalling'
+}
+
+/** Whether it has yet to come up: installing, or waiting for that. */
+export function isComingUp(device: Pick<Device, 'state'>): boolean {
+  return device.state === 'queued' || isInstalling(device)
+}
+
 /** Two locally administered unicast MAC addresses that belong to the id. */
 function macsOf(id: string): [string, string] {
   const bytes = createHash('sha1').update(id).digest().subarray(0, 4)

@@ -1,5 +1,5 @@
 // What can go wrong with a request to the API, and with a connection to the SOS. The words are those the API was seen to use.
-import { type Answer, refuse, unauthorized, unprocessable } from './api/answer.ts'
+import { type Answer, forbiddenDevice, notFound, refuse, unauthorized, unprocessable } from './api/answer.ts'
 
 /** How an answer fails to arrive whole. */
 export type Mishap =
@@ -27,9 +27,9 @@ const ohSnap =
 /** Faults of the API by name. */
 export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault>([
   ['401', { instead: unauthorized }],
-  ['403', { instead: { status: 403, json: { errors: ['You are not authorized to view this device'] } } }],
+  ['403', { instead: forbiddenDevice }],
   ['403-token', { instead: refuse(403, 'Access denied for the current authentication token') }],
-  ['404', { instead: refuse(404, 'Not found') }],
+  ['404', { instead: notFound }],
   ['422-facility', { instead: unprocessable('ny5 is not a valid facility') }],
   ['422-facility-blank', { instead: unprocessable("Facility can't be blank") }],
   ['422-facility-gone', { instead: unprocessable(facilityGone) }],

@@ -1,4 +1,5 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
+import { type Address, formatAddress } from '../address.ts'
 import type { Reporter } from '../io.ts'
 import type { Answer } from './api/answer.ts'
 import { createHandler } from './api/handler.ts'
@@ -11,7 +12,7 @@ import { type Capacity, measureComputer, plenty } from './capacity.ts'
 import { createCloud, keyLinesOf, listDevices } from './cloud.ts'
 import type { Cloud, CloudSettings } from './cloud.ts'
 import { CloudStore, readSavedCloud } from './cloud-store.ts'
-import type { Device } from './device.ts'
+import { type Device, isComingUp } from './device.ts'
 import { type Fault, FaultPlan } from './faults.ts'
 import { createKeyRecord } from './key-record.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -25,17 +26,11 @@ import { loadCloud } from './saved-cloud.ts'
 import { prepareStateFolder } from './state-folder.ts'
 import { startUpkeep } from './upkeep.ts'
 
-/** Where to listen; host '' is every interface, port 0 any free one. */
-export interface ListenAddress {
-  host: string
-  port: number
-}
-
 /** A lab that runs. Disposing it switches all machines off and closes everything, and waits for that. */
 export interface Lab extends AsyncDisposable {
   /** As METAL_API_URL takes it, `http://127.0.0.1:7070/metal/v1`. */
   apiUrl: string
-  sos: ListenAddress
+  sos: Address
   token: string
   projectId: string
   /** The private key that opens the consoles. */
@@ -51,8 +46,8 @@ export interface Lab extends AsyncDisposable {
 
 /** What a lab is made of. */
 export interface LabParts {
-  listen: ListenAddress
-  sosListen: ListenAddress
+  listen: Address
+  sosListen: Address
   driver: MachineDriver
   /** Keys are kept here; made where it is missing. */
   stateFolder: string
@@ -135,7 +130,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const page = parts.pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
   const api: ApiServer = await startApiServer(parts.listen, handle, report, page?.upgrade)
   const apiHost = reachableHost(parts.listen.host)
-  const originAt = (host: string) => `http://${host.includes(':') ? `[${host}]` : host}:${String(api.port)}`
+  const originAt = (host: string) => `http://${formatAddress({ host, port: api.port })}`
   origin = originAt(apiHost)
   machineOrigin = driver.kind === 'qemu' && apiHost.startsWith('127.') ? originAt(qemuHost) : origin
   await driver.keepOnly?.(devices.map(({ id }) => id))
@@ -145,8 +140,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     const device = cloud.devices.get(id)
     const port = lifecycle.findPort(id)
     if (device === undefined || port === undefined) return undefined
-    const isReadOnly = () => ['queued', 'provisioning', 'reinstalling'].includes(device.state)
-    return { port, keys: keyLinesOf(cloud, device), isReadOnly }
+    return { port, keys: keyLinesOf(cloud, device), isReadOnly: () => isComingUp(device) }
   }
   const upkeep = startUpkeep({ cloud, lifecycle, pace, report })
   let sos: Awaited<ReturnType<typeof startSos>>

@@ -2,24 +2,49 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError, LabError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
 import { Chassis } from './chassis.ts'
-import { connectedEvent, createEvent, provisioningEvents } from './device-events.ts'
-import type { Device, DeviceState } from './device.ts'
-import type { Body, LifecycleParts, PowerAction } from './lifecycle-parts.ts'
-import type { PowerLoss } from './machines/driver.ts'
+import type { Cloud } from './cloud.ts'
+import { connectedEvent, provisioningEvents } from './device-events.ts'
+import { DeviceHistory } from './device-history.ts'
+import { type Device, isInstalling } from './device.ts'
+import type { MachineDriver, PowerLoss } from './machines/driver.ts'
+import type { Pace } from './pace.ts'
 import type { SerialPort } from './serial-port.ts'
 import { Transitions } from './transitions.ts'
 
-/** Events that are kept of a device; machines can add to them without end. */
-const mostEvents = 1000
+/** What the lab has of a device beyond what the API shows. */
+interface Body {
+  readonly device: Device
+  readonly chassis: Chassis
+  readonly transitions: Transitions
+}
+
+/** What a lifecycle needs of the lab. */
+export interface LifecycleParts {
+  cloud: Cloud
+  driver: MachineDriver
+  pace: Pace
+  /** URL of the boot script of a device. */
+  bootUrlOf: (device: Device) => string
+  report: Reporter
+  /** Is told of each change of a device. */
+  onChange: () => void
+}
+
+/** Power actions of POST /devices/{id}/actions that the lab can do. */
+export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'reinstall'
 
 /** Moves devices through their states. Disposing it switches all machines off and waits for that. */
 export class Lifecycle implements AsyncDisposable {
+  /** Where all that happens to devices is told. */
+  readonly history: DeviceHistory
   readonly #parts: LifecycleParts
   readonly #bodies = new Map<string, Body>()
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts
+    this.history = new DeviceHistory(parts.report, parts.onChange)
   }
 
   /** A device that exists, with where its machine sits. */
@@ -56,12 +81,12 @@ export class Lifecycle implements AsyncDisposable {
     if (device.state === 'deprovisioning') return await this.#parts.driver.discard?.(device.id)
     const body = this.#adopt(device)
     if (device.state === 'queued') return this.#provision(body)
-    if (device.state === 'provisioning' || device.state === 'reinstalling') {
+    if (isInstalling(device)) {
       return this.#enqueue(body, (signal) => this.#reinstall(body, signal))
     }
     if (device.state === 'inactive' || device.state === 'failed') return
-    this.tell(device, 'instance.powered_off', 'Device powered off with the lab')
-    this.#setState(device, 'inactive')
+    this.history.tell(device, 'instance.powered_off', 'Device powered off with the lab')
+    this.history.setState(device, 'inactive')
   }
 
   /** Starts a power action. The device's state shows it at once. */
@@ -70,19 +95,19 @@ export class Lifecycle implements AsyncDisposable {
     if (body === undefined) return
     switch (action) {
       case 'power_on':
-        if (!body.chassis.isOn || device.state !== 'active') this.#setState(device, 'powering_on')
+        if (!body.chassis.isOn || device.state !== 'active') this.history.setState(device, 'powering_on')
         return this.#enqueue(body, (signal) => this.#powerOn(body, signal))
       case 'power_off':
-        this.#setState(device, 'powering_off')
+        this.history.setState(device, 'powering_off')
         return this.#enqueue(body, (signal) => this.#powerOff(body, signal))
       case 'reboot':
-        this.#setState(device, 'powering_off')
+        this.history.setState(device, 'powering_off')
         return this.#enqueue(body, async (signal) => {
           await this.#powerOff(body, signal)
           await this.#powerOn(body, signal)
         })
       case 'reinstall':
-        this.#setState(device, 'reinstalling')
+        this.history.setState(device, 'reinstalling')
         return this.#enqueue(body, (signal) => this.#reinstall(body, signal))
       default:
         throw new Error(`unknown action ${String(action satisfies never)}`)
@@ -94,7 +119,7 @@ export class Lifecycle implements AsyncDisposable {
     const body = this.#bodies.get(device.id)
     if (body === undefined || device.state === 'deprovisioning') return
     body.transitions.abort()
-    this.#setState(device, 'deprovisioning')
+    this.history.setState(device, 'deprovisioning')
     this.#enqueue(body, async (signal) => {
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
       await this.#unplug(body)
@@ -102,8 +127,7 @@ export class Lifecycle implements AsyncDisposable {
       body.chassis.port.hangUp()
       this.#bodies.delete(device.id)
       this.#parts.cloud.devices.delete(device.id)
-      device.state = 'deleted'
-      this.#parts.onChange?.()
+      this.history.setState(device, 'deleted')
     })
   }
 
@@ -112,12 +136,12 @@ export class Lifecycle implements AsyncDisposable {
    * active although its system has yet to load.
    */
   connected(device: Device): void {
-    this.tell(device, ...connectedEvent)
+    this.history.tell(device, ...connectedEvent)
     device.pxeArmed = false
-    if (device.state !== 'provisioning' && device.state !== 'reinstalling') return
-    this.tell(device, 'provisioning.110')
+    if (!isInstalling(device)) return
+    this.history.tell(device, 'provisioning.110')
     device.percentage = 100
-    this.#setState(device, 'active')
+    this.history.setState(device, 'active')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,13 +166,13 @@ export class Lifecycle implements AsyncDisposable {
 
   /** Appends a transition. One that fails makes the device `failed`. */
   #enqueue({ device, transitions }: Body, run: (signal: AbortSignal) => Promise<void>): void {
-    transitions.enqueue(run, (error) => this.#fail(device, describeError(error)))
+    transitions.enqueue(run, (error) => this.history.fail(device, describeError(error)))
   }
 
   #provision(body: Body): void {
     this.#enqueue(body, async (signal) => {
       await sleep(this.#parts.pace.queuedMs, undefined, { signal })
-      this.#setState(body.device, 'provisioning')
+      this.history.setState(body.device, 'provisioning')
       await this.#install(body, signal)
     })
   }
@@ -163,34 +187,37 @@ export class Lifecycle implements AsyncDisposable {
   async #install(body: Body, signal: AbortSignal): Promise<void> {
     const { device } = body
     for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
-      this.tell(device, type)
+      this.history.tell(device, type)
       device.percentage = 20 * (index + 1)
       if (type === 'provisioning.102') device.networked = true
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
     }
     if (device.operatingSystem.slug !== 'custom_ipxe') {
-      return this.#fail(device, `The lab cannot install ${device.operatingSystem.name}: it boots custom_ipxe only`)
+      return this.history.fail(
+        device,
+        `The lab cannot install ${device.operatingSystem.name}: it boots custom_ipxe only`,
+      )
     }
     await this.#plugIn(body, signal)
   }
 
   async #powerOn(body: Body, signal: AbortSignal): Promise<void> {
-    if (body.chassis.isOn) return this.#setState(body.device, 'active')
-    this.#setState(body.device, 'powering_on')
+    if (body.chassis.isOn) return this.history.setState(body.device, 'active')
+    this.history.setState(body.device, 'powering_on')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#plugIn(body, signal)
     // Off again already: what that did to the state stands.
     if (!body.chassis.isOn) return
-    this.tell(body.device, 'instance.powered_on', 'Device powered on')
-    this.#setState(body.device, 'active')
+    this.history.tell(body.device, 'instance.powered_on', 'Device powered on')
+    this.history.setState(body.device, 'active')
   }
 
   async #powerOff(body: Body, signal: AbortSignal): Promise<void> {
-    this.#setState(body.device, 'powering_off')
+    this.history.setState(body.device, 'powering_off')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#unplug(body)
-    this.tell(body.device, 'instance.powered_off', 'Device powered off')
-    this.#setState(body.device, 'inactive')
+    this.history.tell(body.device, 'instance.powered_off', 'Device powered off')
+    this.history.setState(body.device, 'inactive')
   }
 
   async #plugIn(body: Body, signal: AbortSignal): Promise<void> {
@@ -219,36 +246,11 @@ export class Lifecycle implements AsyncDisposable {
   /** A machine went off that nobody switched off. */
   #wentOff(device: Device, loss: PowerLoss): void {
     if (device.state === 'deprovisioning') return
-    if (loss.reason === 'failed') return this.#fail(device, loss.detail)
-    if (device.state === 'provisioning' || device.state === 'reinstalling') {
-      return this.#fail(device, 'The machine went off before its boot script ran')
+    if (loss.reason === 'failed') return this.history.fail(device, loss.detail)
+    if (isInstalling(device)) {
+      return this.history.fail(device, 'The machine went off before its boot script ran')
     }
-    this.tell(device, 'instance.powered_off', 'Device powered off by its operating system')
-    if (device.state !== 'powering_off') this.#setState(device, 'inactive')
-  }
-
-  #fail(device: Device, why: string): void {
-    this.tell(device, 'instance.failed', why, 'failed')
-    this.#setState(device, 'failed')
-    device.failedAt = device.updatedAt
-  }
-
-  /** Adds an event to a device's. */
-  tell(device: Device, type: string, text?: string, state?: string): void {
-    const event = createEvent(type, text, state)
-    device.events.push(event)
-    if (device.events.length > mostEvents) device.events.shift()
-    if (type.startsWith('provisioning.')) device.provisioned[type] = event
-    this.#parts.report.detail(`lab: ${device.hostname}: ${event.body}`)
-    this.#parts.onChange?.()
-  }
-
-  #setState(device: Device, state: DeviceState): void {
-    if (device.state === state) return
-    this.#parts.report.detail(`lab: ${device.hostname}: ${device.state} -> ${state}`)
-    device.state = state
-    device.failedAt = null
-    device.updatedAt = new Date().toISOString()
-    this.#parts.onChange?.()
+    this.history.tell(device, 'instance.powered_off', 'Device powered off by its operating system')
+    if (device.state !== 'powering_off') this.history.setState(device, 'inactive')
   }
 }

@@ -1,7 +1,8 @@
 // Which labs run on this computer, so that a shell beside one can use it: a file a lab, named by its process.
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
+import { replaceFile } from './private-file.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
 /** What the lab that was given no name is called. */
@@ -44,15 +45,9 @@ export async function recordLab(
   }
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const file = await open(`${path}.new`, 'w', 0o600)
-    try {
-      await file.writeFile(JSON.stringify(record))
-    } finally {
-      await file.close()
-    }
-    await rename(`${path}.new`, path)
+    await replaceFile(path, JSON.stringify(record))
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new LabError(`cannot record the lab in "${folder}": ${why}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause,

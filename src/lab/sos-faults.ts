@@ -1,20 +1,14 @@
 // How a connection to the SOS goes wrong when it is asked to.
-import { generateKeyPair } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { promisify } from 'node:util'
 import ssh2, { type Connection } from 'ssh2'
 import type { SosFault } from './fault-kinds.ts'
+import { makeHostKey } from './ssh-keys.ts'
 
 /** Time enough for a client to have shown the session's first lines. */
 const sessionMs = 300
 
-let strangeKey: Promise<string> | undefined
-
 /** A key that is not the SOS's own. */
-async function makeStrangeKey(): Promise<string> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
-  return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
-}
+let strangeKey: Promise<string> | undefined
 
 /** Serves one connection with a fault. `serve` is what an SOS does for a client that is well. */
 export async function playSosFault(
@@ -25,7 +19,7 @@ export async function playSosFault(
   socket.on('error', () => {})
   if (fault === 'drop-before') return void socket.resetAndDestroy()
   if (fault === 'silent') return void socket.resume()
-  const hostKey = fault === 'wrong-key' ? await (strangeKey ??= makeStrangeKey()) : sos.hostKey
+  const hostKey = fault === 'wrong-key' ? await (strangeKey ??= makeHostKey()) : sos.hostKey
   const server = new ssh2.Server({ hostKeys: [hostKey], algorithms: sos.algorithms })
   server.on('connection', (client) => {
     if (fault === 'auth-refused') {

@@ -2,6 +2,7 @@
 // machine, no scrollback.
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
+import { type Address, formatAddress } from '../address.ts'
 import { errorCode, LabError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { FaultPlan } from './faults.ts'
@@ -20,8 +21,7 @@ export interface SosPort {
 
 /** What an SOS is made of. */
 export interface SosParts {
-  /** Port 0 is any free one, host '' every interface. */
-  listen: { host: string; port: number }
+  listen: Address
   /** Private key in PEM or OpenSSH format. */
   hostKey: string
   findPort: (deviceId: string) => SosPort | undefined
@@ -32,7 +32,7 @@ export interface SosParts {
 
 /** An SOS that listens. Disposing it ends all sessions. */
 export interface Sos extends AsyncDisposable {
-  address: { host: string; port: number }
+  address: Address
 }
 
 const banner =
@@ -155,7 +155,7 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     server.once('error', (cause: Error) => {
       const why = errorCode(cause) === 'EADDRINUSE' ? 'it is taken' : cause.message
       reject(
-        new LabError(`cannot listen on "${host}:${port}" for the SOS: ${why}`, {
+        new LabError(`cannot listen on "${formatAddress(parts.listen)}" for the SOS: ${why}`, {
           hint: 'choose another --sos-port',
           cause,
         }),

@@ -1,10 +1,11 @@
 // The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
-import { generateKeyPair, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { generateKeyPair } from 'node:crypto'
+import { link, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
-import { errorCode, LabError } from '../errors.ts'
+import { errorCode, LabError, messageOf } from '../errors.ts'
+import { replaceFile, writeBeside } from './private-file.ts'
 
 /** Keys, and the files that let ssh and metalkit use them. */
 export interface LabKeys {
@@ -26,23 +27,6 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a whole file beside `path`, and has `place` put it there. */
-async function writeBeside(path: string, text: string, place: (beside: string) => Promise<void>): Promise<void> {
-  const beside = `${path}.${randomUUID()}`
-  try {
-    const file = await open(beside, 'wx', 0o600)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await place(beside)
-  } finally {
-    await rm(beside, { force: true })
-  }
-}
-
 /** The file's text, made where it is missing. Of two labs that start at once both get what the first one made. */
 async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
   const present = await readText(path)
@@ -60,7 +44,7 @@ async function readOrCreate(path: string, make: () => Promise<string>): Promise<
 /** Makes the file's text be `text`. */
 async function ensureText(path: string, text: string): Promise<void> {
   if ((await readText(path)) === text) return
-  await writeBeside(path, text, (beside) => rename(beside, path))
+  await replaceFile(path, text)
 }
 
 /** `ssh-rsa AAAA…`, the public half. @throws LabError where the file is no private key */
@@ -72,7 +56,8 @@ function publicLine(path: string, privateKey: string): string {
   return `${key.type} ${key.getPublicSSH().toString('base64')}`
 }
 
-async function makeHostKey(): Promise<string> {
+/** A host key for an SOS, as PEM. */
+export async function makeHostKey(): Promise<string> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 3072 })
   return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 }
@@ -113,7 +98,7 @@ export async function loadLabKeys(stateFolder: string, sosHosts: readonly string
     return { hostKey, userKeyPath, userPublicKey, knownHostsPath }
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new LabError(`cannot keep keys in "${folder}": ${why}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause,

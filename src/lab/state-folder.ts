@@ -1,8 +1,8 @@
 // Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
-import { chmod, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
 import { lockState } from './state-lock.ts'
 
 /** Makes the folder, and makes it private. @throws LabError where that does not work */
@@ -11,11 +11,17 @@ export async function prepareStateFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await chmod(folder, 0o700)
   } catch (error) {
-    throw new LabError(`cannot use "${folder}" as state folder: ${error instanceof Error ? error.message : ''}`, {
+    throw new LabError(`cannot use "${folder}" as state folder: ${messageOf(error)}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause: error,
     })
   }
+}
+
+/** What a lab that was killed had begun to write in place of the file. */
+async function removeUnfinished(path: string): Promise<void> {
+  const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.`))
+  for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
 }
 
 /**
@@ -27,5 +33,7 @@ export async function openCloudFile(folder: string, name: string): Promise<Async
   await prepareStateFolder(folder)
   await prepareStateFolder(clouds)
   const lock = await lockState(join(clouds, `${name}.lock`), name)
-  return { path: join(clouds, `${name}.json`), [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() }
+  const path = join(clouds, `${name}.json`)
+  await removeUnfinished(path)
+  return { path, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() }
 }

@@ -9,6 +9,15 @@ import type { Device, DeviceCreateInput } from './schema.ts'
 const lookDelaysMs = [0, 1000, 3000, 6000]
 const maxCreates = 3
 
+interface CreateOptions {
+  projectId: string
+  input: DeviceCreateInput
+  /** One of input.tags, unique to this run, by which the machine is found when the answer is lost. */
+  runTag: string
+  report: Reporter
+  signal: AbortSignal
+}
+
 /** The device with the tag, undefined where there is none. @throws ApiError when the last look does not work */
 async function findByTag(client: MetalClient, projectId: string, tag: string): Promise<Device | undefined> {
   let failure: unknown
@@ -29,16 +38,11 @@ async function findByTag(client: MetalClient, projectId: string, tag: string): P
 /**
  * Creates a device. An interrupt does not cut off a create that is under way, which would lose its answer; it only keeps
  * another from being begun.
- * @param runTag one of input.tags, unique to this run, by which the machine is found when the answer is lost
  * @throws ApiError when the API refuses; MachineLeftError when it cannot be told whether a machine exists; signal.reason
  */
 export async function createDevice(
   client: MetalClient,
-  projectId: string,
-  input: DeviceCreateInput,
-  runTag: string,
-  report: Reporter,
-  signal: AbortSignal,
+  { projectId, input, runTag, report, signal }: CreateOptions,
 ): Promise<Device> {
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {

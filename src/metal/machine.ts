@@ -71,7 +71,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       },
     )
   const { projectId } = options
-  const creating = createDevice(client, projectId, input, runTag, report, signal).catch(async (error: unknown) => {
+  const creating = createDevice(client, { projectId, input, runTag, report, signal }).catch(async (error: unknown) => {
     throw await withSuggestions(client, error, { projectId, ...input })
   })
   const device = await orAborted(creating, forced, leaving)

@@ -1,7 +1,6 @@
 // Who one is on the wire (User.yaml, Project.yaml, Organization.yaml).
-import type { Cloud } from '../cloud.ts'
+import { type Cloud, listDevices } from '../cloud.ts'
 import { hrefOf } from './catalogue-view.ts'
-import { visibleDevices } from './with-device.ts'
 
 /** The one user. */
 export function userView(cloud: Cloud) {
@@ -33,7 +32,7 @@ export function projectView(cloud: Cloud) {
     customdata: {},
     tags: [],
     backend_transfer_enabled: false,
-    devices: visibleDevices(cloud).map(({ id }) => hrefOf(`/devices/${id}`)),
+    devices: listDevices(cloud).map(({ id }) => hrefOf(`/devices/${id}`)),
     members: [hrefOf(`/users/${cloud.userId}`)],
     ssh_keys: [...cloud.keys.values()]
       .filter((key) => key.owner === 'project')

@@ -1,5 +1,5 @@
 // What belongs to a device: its data, addresses, ports, keys and health.
-import type { Cloud } from '../cloud.ts'
+import { type Cloud, listDevices } from '../cloud.ts'
 import type { Device } from '../device.ts'
 import { describeMetadata } from '../metadata.ts'
 import { noContent, notFound, ok, refuse, unprocessable } from './answer.ts'
@@ -8,7 +8,7 @@ import { keyView } from './key-routes.ts'
 import { addressViews, portViews, reservationViews } from './network-view.ts'
 import { paginate } from './paging.ts'
 import type { Route } from './router.ts'
-import { visibleDevices, withDevice } from './with-device.ts'
+import { withDevice } from './with-device.ts'
 
 /** Userdata that an operating system would know what to do with; which ones the API took is inferred. */
 function isUserdata(text: string): boolean {
@@ -26,7 +26,7 @@ export function detailRoutes(cloud: Cloud): Route[] {
     ({ parameters: [id] }) => withDevice(cloud, id, answer),
   ]
   const findById = <T extends { id: string }>(views: (device: Device) => T[], id: string | undefined): Answer => {
-    const found = visibleDevices(cloud)
+    const found = listDevices(cloud)
       .flatMap(views)
       .find((view) => view.id === id)
     return found === undefined ? notFound : ok(found)
@@ -57,7 +57,7 @@ export function detailRoutes(cloud: Cloud): Route[] {
       ({ parameters: [id], path, query }) => {
         if (id !== cloud.projectId) return notFound
         const types = query.get('types')?.split(',')
-        const all = visibleDevices(cloud)
+        const all = listDevices(cloud)
           .flatMap(reservations)
           .filter(({ type }) => types === undefined || types.includes(type))
         // The one list whose pages are longer by default.

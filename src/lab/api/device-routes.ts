@@ -1,6 +1,6 @@
 // Devices: create, list, get, change, delete, act.
-import type { Cloud } from '../cloud.ts'
-import type { Device } from '../device.ts'
+import { type Cloud, listDevices } from '../cloud.ts'
+import { type Device, isComingUp, isInstalling } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { accepted, created, noContent, notFound, ok, unprocessable } from './answer.ts'
 import type { Answer } from './answer.ts'
@@ -11,7 +11,7 @@ import { deviceView } from './device-view.ts'
 import { paginate } from './paging.ts'
 import { withJson } from './request.ts'
 import type { Route, RoutedRequest } from './router.ts'
-import { visibleDevices, withDevice } from './with-device.ts'
+import { withDevice } from './with-device.ts'
 
 /** `force_delete` comes in the query by the specification, and in a JSON body from packngo. */
 function isForced(query: URLSearchParams, body: unknown): boolean {
@@ -23,8 +23,7 @@ function isForced(query: URLSearchParams, body: unknown): boolean {
 /** Why a device cannot be deleted now. */
 function refuseDelete(device: Device, forced: boolean): string | undefined {
   if (device.locked) return 'Cannot delete a locked item'
-  const provisioning = device.state === 'provisioning' || device.state === 'reinstalling'
-  return provisioning && !forced ? 'Cannot delete a device while it is provisioning' : undefined
+  return isInstalling(device) && !forced ? 'Cannot delete a device while it is provisioning' : undefined
 }
 
 /** Routes of devices. */
@@ -44,7 +43,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   /** Newest first; the order is inferred. */
   const list = ({ path, query }: RoutedRequest): Answer => {
-    const found = visibleDevices(cloud).filter((device) => matchesQuery(device, query))
+    const found = listDevices(cloud).filter((device) => matchesQuery(device, query))
     const { page, meta } = paginate(found.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
@@ -77,7 +76,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
         if (type === 'rescue') return unprocessable('rescue is not supported by the lab')
-        if (['queued', 'provisioning', 'reinstalling', 'deprovisioning'].includes(device.state)) {
+        if (isComingUp(device) || device.state === 'deprovisioning') {
           return unprocessable(`Cannot ${type} a device while it is ${device.state}`)
         }
         if (type === 'reinstall') Object.assign(device, change)

@@ -4,7 +4,7 @@ import { plans } from '../catalogue.ts'
 import type { Cloud } from '../cloud.ts'
 import { provisioningEvents } from '../device-events.ts'
 import type { DeviceEvent } from '../device-events.ts'
-import type { Device } from '../device.ts'
+import { type Device, isComingUp } from '../device.ts'
 import { iqnOf, switchIdOf } from '../metadata.ts'
 import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue-view.ts'
 import { addressViews, portViews } from './network-view.ts'
@@ -36,7 +36,6 @@ const actions = ['power_off', 'power_on', 'reboot', 'reinstall'] as const
 
 /** A device. The percentage is shown only until it is provisioned. */
 export function deviceView(device: Device, cloud: Cloud) {
-  const provisioning = ['queued', 'provisioning', 'reinstalling'].includes(device.state)
   return {
     ...hrefOf(`/devices/${device.id}`),
     id: device.id,
@@ -72,7 +71,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     userdata: device.userdata,
     switch_uuid: switchIdOf(device),
     provisioning_events: provisioningEventViews(device),
-    ...(provisioning ? { provisioning_percentage: device.percentage } : {}),
+    ...(isComingUp(device) ? { provisioning_percentage: device.percentage } : {}),
     spot_instance: false,
     spot_price_max: null,
     termination_time: device.terminationTime,

@@ -1,5 +1,5 @@
 // Events, of one device and of all (EventList.yaml).
-import type { Cloud } from '../cloud.ts'
+import { type Cloud, listDevices } from '../cloud.ts'
 import type { DeviceEvent } from '../device-events.ts'
 import type { Device } from '../device.ts'
 import { notFound, ok } from './answer.ts'
@@ -7,7 +7,7 @@ import type { Answer } from './answer.ts'
 import { eventView } from './device-view.ts'
 import { paginate } from './paging.ts'
 import type { Route } from './router.ts'
-import { visibleDevices, withDevice } from './with-device.ts'
+import { withDevice } from './with-device.ts'
 
 /** The events of some devices, newest first. */
 function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Device }[] {
@@ -25,7 +25,7 @@ function listEvents(devices: readonly Device[], path: string, query: URLSearchPa
 
 /** Routes of events. */
 export function eventRoutes(cloud: Cloud): Route[] {
-  const all = (path: string, query: URLSearchParams) => listEvents(visibleDevices(cloud), path, query)
+  const all = (path: string, query: URLSearchParams) => listEvents(listDevices(cloud), path, query)
   return [
     ['GET /events', ({ path, query }) => all(path, query)],
     [
@@ -43,7 +43,7 @@ export function eventRoutes(cloud: Cloud): Route[] {
     [
       'GET /events/{id}',
       ({ parameters: [id] }) => {
-        const found = eventsOf(visibleDevices(cloud)).find(({ event }) => event.id === id)
+        const found = eventsOf(listDevices(cloud)).find(({ event }) => event.id === id)
         return found === undefined ? notFound : ok(eventView(found.event, found.device))
       },
     ],

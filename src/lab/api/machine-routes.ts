@@ -34,7 +34,7 @@ function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answ
   const said = userStateSchema.safeParse(parseJson(body)?.value)
   if (!said.success) return refuse(400, 'Bad request')
   const { state, code, message } = said.data
-  lifecycle.tell(device, `user.${String(code)}`, message ?? '', state)
+  lifecycle.history.tell(device, `user.${String(code)}`, message ?? '', state)
   return { status: 200 }
 }
 
@@ -52,7 +52,8 @@ function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle
   const type = typeOf(request)
   const ready = 'provisioning.110'
   if (type === 'provisioning.104.01') lifecycle.connected(device)
-  else if ((type === '' || type === ready) && device.provisioned[ready] === undefined) lifecycle.tell(device, ready)
+  else if ((type === '' || type === ready) && device.provisioned[ready] === undefined)
+    lifecycle.history.tell(device, ready)
   return plain('ok\n')
 }
 

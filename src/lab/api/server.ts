@@ -5,7 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { errorCode, LabError } from '../../errors.ts'
+import { type Address, formatAddress } from '../../address.ts'
+import { errorCode, LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { refuse } from './answer.ts'
 import type { Answer } from './answer.ts'
@@ -75,7 +76,7 @@ async function respond(
     answer = 'error' in request ? refuse(request.status, request.error, { connection: 'close' }) : await handle(request)
   } catch (error) {
     if (message.destroyed && !message.complete) return
-    report.warn(`lab: ${line} failed: ${error instanceof Error ? error.message : String(error)}`)
+    report.warn(`lab: ${line} failed: ${messageOf(error)}`)
     answer = refuse(500, 'Oh snap, something went wrong!')
   }
   report.debug(
@@ -89,7 +90,7 @@ async function respond(
  * @throws LabError where it cannot listen
  */
 export async function startApiServer(
-  listen: { host: string; port: number },
+  listen: Address,
   handle: Handler<Answer>,
   report: Reporter,
   onUpgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void,
@@ -100,10 +101,9 @@ export async function startApiServer(
   if (onUpgrade !== undefined) server.on('upgrade', onUpgrade)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
-      const where = `${listen.host}:${String(listen.port)}`
       const taken = errorCode(error) === 'EADDRINUSE'
       reject(
-        new LabError(`cannot listen on "${where}": ${taken ? 'the port is taken' : error.message}`, {
+        new LabError(`cannot listen on "${formatAddress(listen)}": ${taken ? 'the port is taken' : error.message}`, {
           ...(taken ? { hint: 'choose another with --port, or end what uses it' } : {}),
           cause: error,
         }),

@@ -10,8 +10,3 @@ export function withDevice(cloud: Cloud, id: string | undefined, answer: (device
   const device = cloud.devices.get(id ?? '')
   return device === undefined ? notFound : answer(device)
 }
-
-/** The devices that lists show, oldest first. */
-export function visibleDevices(cloud: Cloud): Device[] {
-  return [...cloud.devices.values()].filter(({ id }) => !cloud.vanished.has(id))
-}

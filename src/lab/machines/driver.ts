@@ -1,12 +1,15 @@
 // What the lab asks of a kind of machine: to be switched on, to have a serial line, and to say when it went off.
 import type { Duplex } from 'node:stream'
 
+/** A processor's architecture, as the kernel's own tools name it. */
+export type Arch = 'x86_64' | 'aarch64'
+
 /** A machine to switch on. */
 export interface MachineSpec {
   /** Device id. */
   id: string
   hostname: string
-  arch: 'x86_64' | 'aarch64'
+  arch: Arch
   cpus: number
   memoryMib: number
   mac: string

@@ -3,6 +3,7 @@
 // jumps into it, which ends in silence or a reset; here what is no kernel is an "Exec format error", as under UEFI.
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import type { Arch } from './driver.ts'
 import { isSupported, notSupported } from './ipxe-download.ts'
 import type { Download, IpxeError } from './ipxe-download.ts'
 import { expandWord, parseLine, splitOptions } from './ipxe-line.ts'
@@ -26,7 +27,7 @@ export type BootOutcome =
 
 /** What iPXE runs on. */
 export interface IpxeMachine {
-  arch: 'x86_64' | 'aarch64'
+  arch: Arch
   mac: string
   hostname: string
   print: (text: string) => void

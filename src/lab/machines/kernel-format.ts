@@ -1,7 +1,8 @@
 // Whether bytes are a kernel that iPXE would start.
+import type { Arch } from './driver.ts'
 
 /** Bytes of a file's beginning that this needs. */
-export const kernelHeadBytes = 0x206
+const kernelHeadBytes = 0x206
 
 /** An x86 bzImage (Documentation/arch/x86/boot.rst): boot sector mark and "HdrS". */
 function isBzImage(head: Buffer): boolean {
@@ -18,6 +19,6 @@ function isArm64Image(head: Buffer): boolean {
 }
 
 /** Whether a machine of this architecture starts a file that begins so. */
-export function isKernel(arch: 'x86_64' | 'aarch64', head: Buffer): boolean {
+export function isKernel(arch: Arch, head: Buffer): boolean {
   return arch === 'x86_64' ? isBzImage(head) : isArm64Image(head)
 }

@@ -1,15 +1,15 @@
 // An aarch64 machine of QEMU. Debian has no iPXE for it, so the lab follows the boot script itself, over HTTP, prints what iPXE would,
 // and starts QEMU with what that leads to; a script that says `exit` goes on to the disk by UEFI firmware.
-import { LabError } from '../../errors.ts'
+import { LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { FetchedFiles } from './fetched-files.ts'
+import { findInitrds } from './initrds.ts'
 import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
 import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
 import { SerialLine } from './serial-line.ts'
-import { findInitrds } from './simulated-linux.ts'
 import { stay } from './stay.ts'
 
 /** QEMU for these machines. */
@@ -126,7 +126,7 @@ export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachi
     .run(plug.signal)
     .then(lossOf, (error: unknown): PowerLoss => {
       if (plug.signal.aborted) return { reason: 'switched-off' }
-      return { reason: 'failed', detail: error instanceof Error ? error.message : String(error) }
+      return { reason: 'failed', detail: messageOf(error) }
     })
     .then((loss) => {
       machine.serial.hangUp()

@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { errorCode, LabError } from '../../errors.ts'
+import { errorCode, LabError, messageOf } from '../../errors.ts'
 
 /** What a machine sees, in bytes: enough to install a system on. */
 export const diskBytes = 8 * 1024 ** 3
@@ -38,7 +38,7 @@ export async function prepareDisk(folder: string, id: string): Promise<string> {
     await rename(`${path}.new`, path)
     return path
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new LabError(`cannot make the disk "${path}": ${why}`, { cause })
   }
 }

@@ -1,28 +1,19 @@
 // What a kernel that a simulated machine was given would say, and whether anybody sees it.
+import type { Arch } from './driver.ts'
+import { findInitrds } from './initrds.ts'
 import type { BootImage } from './ipxe-interpreter.ts'
 
 /** The name of the machine's serial console in `console=`. */
 export const consoleOf = { x86_64: 'ttyS1', aarch64: 'ttyAMA0' } as const
 
 /** Whether a kernel with this command line speaks on the serial line. */
-export function hasSerialConsole(arch: 'x86_64' | 'aarch64', commandLine: string): boolean {
+export function hasSerialConsole(arch: Arch, commandLine: string): boolean {
   return commandLine.split(/\s+/).some((word) => word.split(',')[0] === `console=${consoleOf[arch]}`)
-}
-
-/** The initrds that the kernel finds: an x86 kernel gets all, the EFI stub of arm64 those that `initrd=` names. */
-export function findInitrds(
-  arch: 'x86_64' | 'aarch64',
-  commandLine: string,
-  initrds: readonly BootImage[],
-): readonly BootImage[] {
-  if (arch === 'x86_64') return initrds
-  const words = commandLine.split(/\s+/)
-  return initrds.filter(({ name }) => words.includes(`initrd=${name}`))
 }
 
 /** The lines of a boot log, up to where the system starts or the kernel panics for want of one. */
 export function bootLog(
-  machine: { arch: 'x86_64' | 'aarch64'; cpus: number; memoryMib: number },
+  machine: { arch: Arch; cpus: number; memoryMib: number },
   kernel: BootImage,
   initrds: readonly BootImage[],
 ): { lines: string[]; panics: boolean } {

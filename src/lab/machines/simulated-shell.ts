@@ -1,9 +1,10 @@
 // The tiny system that a simulated machine ends in: a line editor as a terminal driver has it, and a handful of commands.
+import type { Arch } from './driver.ts'
 
 /** What the shell knows of its machine. */
 export interface ShellMachine {
   hostname: string
-  arch: 'x86_64' | 'aarch64'
+  arch: Arch
   commandLine: string
 }
 

@@ -1,9 +1,10 @@
 // Machines without QEMU: they follow the boot script as iPXE would, look at what they were given, and play a small system.
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { messageOf } from '../../errors.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { download } from './ipxe-download.ts'
-import { runIpxe } from './ipxe-interpreter.ts'
+import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
 import { SerialLine } from './serial-line.ts'
 import { bootLog, hasSerialConsole } from './simulated-linux.ts'
 import { askHostname, sayUp } from './simulated-metadata.ts'
@@ -11,17 +12,22 @@ import { SimulatedShell } from './simulated-shell.ts'
 import type { Departure } from './simulated-shell.ts'
 import { stay } from './stay.ts'
 
+/** A machine that is on; the signal pulls its plug. */
+interface SimulatedMachine {
+  spec: MachineSpec
+  serial: SerialLine
+  lineDelayMs: number
+  signal: AbortSignal
+}
+
 /** Plays the system that was booted until it powers off or reboots. Without a console on this line it cannot be seen or typed to. */
 async function runSystem(
-  spec: MachineSpec,
-  serial: SerialLine,
-  boot: Parameters<typeof bootLog>[1],
-  initrds: Parameters<typeof bootLog>[2],
-  lineDelayMs: number,
-  signal: AbortSignal,
+  { spec, serial, lineDelayMs, signal }: SimulatedMachine,
+  { kernel, initrds }: Extract<BootOutcome, { kind: 'boot' }>,
 ): Promise<Departure> {
-  if (!hasSerialConsole(spec.arch, boot.commandLine)) return await stay(signal)
-  const { lines, panics } = bootLog(spec, boot, initrds)
+  const { commandLine } = kernel
+  if (!hasSerialConsole(spec.arch, commandLine)) return await stay(signal)
+  const { lines, panics } = bootLog(spec, kernel, initrds)
   for (const line of lines) {
     await sleep(lineDelayMs, undefined, { signal })
     serial.print(`${line}\n`)
@@ -32,11 +38,7 @@ async function runSystem(
   await sayUp(spec.bootUrl, 'simulated machine is up', signal)
   serial.print(`\nsimulated machine is up: ${hostname}\n`)
   const departed = new Promise<Departure>((resolve) => {
-    const shell = new SimulatedShell(
-      { ...spec, hostname, commandLine: boot.commandLine },
-      (text) => serial.print(text),
-      resolve,
-    )
+    const shell = new SimulatedShell({ ...spec, hostname, commandLine }, (text) => serial.print(text), resolve)
     serial.onType = (bytes) => shell.type(bytes)
   })
   const departure = await Promise.race([departed, stay(signal)])
@@ -46,12 +48,8 @@ async function runSystem(
 }
 
 /** From power on to power off, through any number of reboots. Rejects where the plug is pulled. */
-async function runMachine(
-  spec: MachineSpec,
-  serial: SerialLine,
-  lineDelayMs: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function runMachine(machine: SimulatedMachine): Promise<void> {
+  const { spec, serial, lineDelayMs, signal } = machine
   const print = (text: string) => serial.print(text)
   for (;;) {
     await sleep(lineDelayMs, undefined, { signal })
@@ -68,7 +66,7 @@ async function runMachine(
       )
       return await stay(signal)
     }
-    const departure = await runSystem(spec, serial, outcome.kernel, outcome.initrds, lineDelayMs, signal)
+    const departure = await runSystem(machine, outcome)
     if (departure === 'poweroff') return
   }
 }
@@ -83,13 +81,11 @@ export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver
     powerOn(spec: MachineSpec): Promise<PoweredMachine> {
       const serial = new SerialLine()
       const plug = new AbortController()
-      const off = runMachine(spec, serial, lineDelayMs, plug.signal)
+      const off = runMachine({ spec, serial, lineDelayMs, signal: plug.signal })
         .then(
           (): PowerLoss => ({ reason: 'poweroff' }),
           (error: unknown): PowerLoss =>
-            plug.signal.aborted
-              ? { reason: 'switched-off' }
-              : { reason: 'failed', detail: error instanceof Error ? error.message : String(error) },
+            plug.signal.aborted ? { reason: 'switched-off' } : { reason: 'failed', detail: messageOf(error) },
         )
         .then((loss) => {
           serial.hangUp()
