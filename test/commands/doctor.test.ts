@@ -1,14 +1,13 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { run } from '../../src/cli.ts'
 import { describe, expect, test } from 'vitest'
+import { run } from '../../src/cli.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd, start } from '../helpers/io.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
+import { findFreePort } from '../helpers/port.ts'
 import { makeFolder, makeKey } from '../helpers/sshd.ts'
 
 interface Line {
@@ -29,21 +28,11 @@ async function examine(argv: readonly string[], env: Record<string, string>) {
   return { code, by, stderr, statuses: Object.fromEntries(lines.map(({ check, status }) => [check, status])) }
 }
 
-/** A port that nobody has at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 describe('doctor in a lab', () => {
   test('finds all well, and leaves nothing behind', async () => {
     await using lab = await startTestLab()
     await using image = await makeImage()
-    const port = await freePort()
+    const port = await findFreePort()
     const url = `http://127.0.0.1:${port}`
     const { code, statuses, by, stderr } = await examine(
       ['-serve', `127.0.0.1:${port}`, '-base-url', url, image.prefix],

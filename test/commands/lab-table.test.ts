@@ -7,46 +7,30 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { renderMachines } from '../../src/commands/lab-table.ts'
 import { createReporter } from '../../src/io.ts'
-import { createDevice, type Device } from '../../src/lab/device.ts'
 import { createEvent } from '../../src/lab/device-events.ts'
-import { findMetro, findOperatingSystem, findPlan } from '../../src/lab/catalogue.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
+import { makeDevice } from '../lab/devices.ts'
 
-function makeDevice(hostname: string, fields: Partial<Device> = {}): Device {
-  const [plan, metro] = [findPlan('c3.small.x86'), findMetro('ny')]
-  const operatingSystem = findOperatingSystem('custom_ipxe')
-  if (plan === undefined || metro === undefined || operatingSystem === undefined)
-    throw new Error('not in the catalogue')
-  const device = createDevice('project', {
-    plan,
-    metro,
-    facilityCode: 'ny5',
-    operatingSystem,
-    hostname,
-    description: null,
-    billingCycle: 'hourly',
-    ipxeScriptUrl: null,
-    userdata: '',
-    customdata: {},
-    alwaysPxe: false,
-    locked: false,
-    networkFrozen: false,
-    tags: [],
-    terminationTime: null,
-    keyIds: [],
-  })
-  return { ...device, createdAt: '2026-01-01T00:00:00Z', ...fields }
-}
-
+const createdAt = '2026-01-01T00:00:00Z'
 const nowMs = Date.parse('2026-01-01T00:01:30Z')
 
 test('the table has the newest machines first, what matters most at the left, and no more rows than there is room for', () => {
   expect(renderMachines([], 5, nowMs)).toBe('')
   const devices = [
-    makeDevice('one', { state: 'active', events: [createEvent('user.1000', 'up \u001b[31mand\nrunning')] }),
-    makeDevice('a-host-name-that-is-longer.example.com', { state: 'provisioning', percentage: 40 }),
-    makeDevice('three'),
+    makeDevice({
+      hostname: 'one',
+      createdAt,
+      state: 'active',
+      events: [createEvent('user.1000', 'up \u001b[31mand\nrunning')],
+    }),
+    makeDevice({
+      hostname: 'a-host-name-that-is-longer.example.com',
+      createdAt,
+      state: 'provisioning',
+      percentage: 40,
+    }),
+    makeDevice({ hostname: 'three', createdAt }),
   ]
   const lines = [
     'HOSTNAME                  STATE             AGE  PLAN          LAST EVENT',

@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
+import { listen } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 
 const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
@@ -213,10 +213,8 @@ describe('lab', () => {
   })
 
   test.each(['--port', '--sos-port'])('a taken %s is an error that names it', async (flag) => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
-    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const server = createServer()
+    const address = `127.0.0.1:${await listen(server)}`
     const lab = metalkit(['lab', flag, address, '--', 'true'])
     expect(await lab.code).toBe(10)
     server.close()

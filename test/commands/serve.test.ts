@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { start as startInProcess } from '../helpers/io.ts'
 import { needs } from '../helpers/needs.ts'
+import { findFreePort, listen } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { makeFolder, request, until } from '../serve/help-serve.ts'
 import { InterruptedError } from '../../src/errors.ts'
@@ -43,22 +44,12 @@ async function portOf(said: { stderr: string }): Promise<number> {
 /** Whether something listens. */
 async function isTaken(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
-  const [event] = await Promise.race([
-    once(socket, 'connect').then(() => [true]),
-    once(socket, 'error').catch(() => [false]),
-  ]).catch(() => [false])
+  const isThere = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
   socket.destroy()
-  return event === true
-}
-
-/** A port that nothing listens on, for a program that will not say which it took. */
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
+  return isThere
 }
 
 describe('served until a signal', () => {
@@ -97,10 +88,8 @@ describe('served until a signal', () => {
 
 describe('what cannot be served', () => {
   test('a taken port', async () => {
-    const holder = createServer().listen(0, '127.0.0.1')
-    await once(holder, 'listening')
-    const address = holder.address()
-    const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+    const holder = createServer()
+    const port = await listen(holder)
     const { ended } = start('-port', `127.0.0.1:${port}`, folder.path)
     expect(await ended).toEqual({
       code: 5,

@@ -3,24 +3,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startServer } from '../../src/serve/server.ts'
 import { fakeArm64Image, fakeBzImage } from '../helpers/image.ts'
-import { createRecorder, startTestLab } from '../helpers/lab.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { createRecorder } from '../helpers/recorder.ts'
+import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { makeFolder } from '../helpers/sshd.ts'
 import { project } from './blocks.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 /** linuxkit build, as far as its files go: `linuxkit build [--arch arm64] FILE.yml`, for a file of the examples or any other. */
 const linuxkit = `#!/bin/sh
@@ -67,7 +59,7 @@ export async function startWorld() {
   }
   return {
     async run(script: string): Promise<Outcome> {
-      const port = await freePort()
+      const port = await findFreePort()
       const here = script
         .replaceAll(/198\.51\.100\.7:8080|127\.0\.0\.1:8080/g, `127.0.0.1:${port}`)
         .replaceAll(/-serve :8080/g, `-serve 127.0.0.1:${port}`)

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { createServer, connect, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InterruptedError } from '../../src/errors.ts'
@@ -9,6 +8,7 @@ import { parseFaults } from '../../src/lab/faults.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { start } from '../helpers/io.ts'
 import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { listen } from '../helpers/port.ts'
 import { addMachine, judge, machinesIn, publishImage, runFast } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>
@@ -59,11 +59,8 @@ async function openGate(port: number, connections: number) {
     }
     socket.pipe(onward).pipe(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
   return {
-    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+    port: await listen(server),
     [Symbol.dispose]() {
       for (const socket of sockets) socket.destroy()
       server.close()

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
-import { type AddressInfo, connect, type Server } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
+import { portOf } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { judge, machinesIn, publishImage, runFast } from './world.ts'
 
@@ -23,11 +24,6 @@ let proxy: Server
 /** What the proxy was asked for, and every header it saw. */
 let asked: string[] = []
 let refusing = false
-
-function portOf(server: Server): number {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
-  return (server.address() as AddressInfo).port
-}
 
 /** The lab's API over TLS, with a certificate that nobody knows. */
 function startTls(): Server {

@@ -7,7 +7,8 @@ import { startServer } from '../../src/serve/server.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
-import { createRecorder, startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+import { startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+import { createRecorder } from '../helpers/recorder.ts'
 
 /** How a run ended. */
 export interface Ending {

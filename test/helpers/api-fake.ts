@@ -1,9 +1,9 @@
 // An API that says what a test tells it to: one reply after the other, for faults the lab has no switch for.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { once } from 'node:events'
 import { systemClock } from '../../src/clock.ts'
-import type { Reporter } from '../../src/io.ts'
 import { MetalClient } from '../../src/metal/client.ts'
+import { close, listen } from './port.ts'
+import { createRecorder } from './recorder.ts'
 
 /** What the fake answers: JSON with a status, or whatever the function does. */
 export type Reply =
@@ -41,44 +41,16 @@ export async function startFakeApi(script: (seen: Seen, all: Seen[]) => Reply) {
   const server = createServer((request, response) => {
     void answer(request, response)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const port = await listen(server)
   return {
     apiUrl: `http://127.0.0.1:${port}/metal/v1`,
     all,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
-
-/** A reporter that keeps its lines. */
-export function keepLines(): Reporter & { lines: string[] } {
-  const lines: string[] = []
-  const say = (line: string) => {
-    lines.push(line)
-  }
-  return {
-    lines,
-    verbosity: 2,
-    live: false,
-    error: say,
-    warn: say,
-    info: say,
-    detail: say,
-    debug: say,
-    progress: say,
-    overhear() {},
-    event() {},
+    [Symbol.asyncDispose]: () => close(server),
   }
 }
 
 /** A client whose waits take no time; `waits` has how long each would have been. */
-export function createTestClient(apiUrl: string, report = keepLines()) {
+export function createTestClient(apiUrl: string, report = createRecorder()) {
   const waits: number[] = []
   const client = new MetalClient({
     apiUrl,

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Reporter } from '../../src/io.ts'
 import { startLab } from '../../src/lab/lab.ts'
 import type { Lab, LabParts } from '../../src/lab/lab.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
@@ -13,27 +12,7 @@ import { quickPace } from '../../src/lab/pace.ts'
 import type { Pace } from '../../src/lab/pace.ts'
 import { checkAnswer } from '../lab/answer-schemas.ts'
 import { loadLabKeys } from '../../src/lab/ssh-keys.ts'
-
-/** A reporter that keeps every line, at the highest verbosity. */
-export function createRecorder(): Reporter & { lines: string[] } {
-  const lines: string[] = []
-  const say = (line: string) => {
-    lines.push(line)
-  }
-  return {
-    verbosity: 2,
-    live: false,
-    lines,
-    error: say,
-    warn: say,
-    info: say,
-    detail: say,
-    debug: say,
-    progress: say,
-    overhear() {},
-    event() {},
-  }
-}
+import { createRecorder } from './recorder.ts'
 
 /** A lab under test; `lines` is all that it said, `call` asks its API with the token and checks each answer's schema. */
 export interface TestLab extends Lab {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { findPython } from './needs.ts'
+import { close, listen } from './port.ts'
 
 /** The secret of both access keys, `test:writer` and `test:reader`. */
 export const secretKey = 'not/for+anyone'
@@ -78,16 +79,8 @@ export async function startFaultyProxy(endpoint: string, decide: (method: string
     incoming.on('error', () => outgoing.destroy())
     incoming.pipe(outgoing)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    endpoint: `http://127.0.0.1:${await listen(server)}`,
+    [Symbol.asyncDispose]: () => close(server),
   }
 }

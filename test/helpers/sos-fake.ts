@@ -1,8 +1,8 @@
 // A console's server with faults, named for what it does; one behaviour a connection, the last one for all that follow.
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import ssh2, { type Connection } from 'ssh2'
+import { close, listen } from './port.ts'
 import type { TestKey } from './sshd.ts'
 
 export type SosBehaviour =
@@ -73,17 +73,13 @@ export async function startSosFake(hostKey: TestKey | ssh2.ParsedKey, ...behavio
     })
     return sos.injectSocket(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
   return {
     host: '127.0.0.1',
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port: await listen(server),
     connections: () => connections,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
-      server.close()
-      await once(server, 'close')
+      await close(server)
     },
   }
 }

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import { findProgram } from './needs.ts'
+import { close, listen } from './port.ts'
 
 export type KeyKind = 'ed25519' | 'ecdsa' | 'rsa'
 
@@ -106,9 +106,7 @@ export async function startSshd(folder: TestFolder, options: SshdOptions): Promi
     child.on('exit', () => running.delete(child))
     socket.destroy()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  const port = await listen(server)
   const drop = () => {
     for (const { pid } of running) {
       try {
@@ -120,13 +118,12 @@ export async function startSshd(folder: TestFolder, options: SshdOptions): Promi
   }
   return {
     host: '127.0.0.1',
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port,
     username: userInfo().username,
     drop,
     async [Symbol.asyncDispose]() {
       drop()
-      server.close()
-      await once(server, 'close')
+      await close(server)
     },
   }
 }

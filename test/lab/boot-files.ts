@@ -1,20 +1,6 @@
 // Files that machines boot, and a server for them.
 import { createServer } from 'node:http'
-
-/** The first bytes of a bzImage and nothing else. */
-export function fakeBzImage(): Buffer {
-  const kernel = Buffer.alloc(4096)
-  kernel.writeUInt16LE(0xaa55, 0x1fe)
-  kernel.write('HdrS', 0x202)
-  return kernel
-}
-
-/** The first bytes of an arm64 Image and nothing else. */
-export function fakeArm64Image(): Buffer {
-  const kernel = Buffer.alloc(4096)
-  kernel.write('ARM\u0064', 56)
-  return kernel
-}
+import { close, listen } from '../helpers/port.ts'
 
 /** What a path answers: a file, a redirect, or a status. */
 export type Served = string | Buffer | { redirect: string } | number
@@ -38,22 +24,11 @@ export async function serveFiles(files: Record<string, Served>): Promise<FileSer
       response.writeHead(302, { location: served.redirect }).end()
     } else response.writeHead(200, { 'content-length': Buffer.byteLength(served) }).end(served)
   })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
   return {
-    url: `http://127.0.0.1:${String(port)}`,
+    url: `http://127.0.0.1:${await listen(server)}`,
     files,
     requests,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => {
-        server.close(resolve)
-      })
-      server.closeAllConnections()
-      await closed
-    },
+    [Symbol.asyncDispose]: () => close(server),
   }
 }
 

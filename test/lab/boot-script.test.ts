@@ -1,36 +1,8 @@
 import { expect, test } from 'vitest'
 
 import { bootScript } from '../../src/lab/boot-script.ts'
-import { findMetro, findOperatingSystem, findPlan } from '../../src/lab/catalogue.ts'
-import { createDevice } from '../../src/lab/device.ts'
 import type { Device } from '../../src/lab/device.ts'
-
-function deviceWith(change: Partial<Device>): Device {
-  const plan = findPlan('baremetal_2a')
-  const metro = findMetro('dc')
-  const operatingSystem = findOperatingSystem('custom_ipxe')
-  if (plan === undefined || metro === undefined || operatingSystem === undefined)
-    throw new Error('not in the catalogue')
-  const device = createDevice('project', {
-    plan,
-    metro,
-    facilityCode: 'dc13',
-    operatingSystem,
-    hostname: 'box',
-    description: null,
-    billingCycle: 'hourly',
-    ipxeScriptUrl: 'http://192.0.2.1/x.ipxe',
-    userdata: '',
-    customdata: {},
-    alwaysPxe: false,
-    locked: false,
-    networkFrozen: false,
-    tags: [],
-    terminationTime: null,
-    keyIds: [],
-  })
-  return Object.assign(device, change)
-}
+import { makeDevice } from './devices.ts'
 
 const head = `#!ipxe
 
@@ -44,8 +16,8 @@ echo Lab of metalkit - iPXE boot of box
 imgfetch \${tinkerbell}/phone-home?type=provisioning.104.01 ||
 imgfree
 
-set packet_facility dc13
-set packet_plan c1.large.arm
+set packet_facility ny5
+set packet_plan c3.small.x86
 `
 
 test.each<[name: string, change: Partial<Device>, script: string]>([
@@ -63,5 +35,5 @@ test.each<[name: string, change: Partial<Device>, script: string]>([
     `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
   ],
 ])('%s', (_, change, script) => {
-  expect(bootScript(deviceWith(change), 'http://lab/boot/ID')).toBe(script)
+  expect(bootScript(makeDevice(change), 'http://lab/boot/ID')).toBe(script)
 })

@@ -4,7 +4,8 @@ import { download } from '../../src/lab/machines/ipxe-download.ts'
 import { runIpxe } from '../../src/lab/machines/ipxe-interpreter.ts'
 import type { BootOutcome } from '../../src/lab/machines/ipxe-interpreter.ts'
 import { expandWord, parseLine } from '../../src/lab/machines/ipxe-line.ts'
-import { fakeArm64Image, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeArm64Image, fakeBzImage } from '../helpers/image.ts'
+import { serveFiles } from './boot-files.ts'
 import type { FileServer } from './boot-files.ts'
 
 let server: FileServer

@@ -13,7 +13,9 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
-import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+import { close, findFreePort, listen } from '../helpers/port.ts'
+import { fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 
 test('the environment is what metalkit reads', async () => {
   await using lab = await startTestLab()
@@ -45,33 +47,18 @@ test('the state folder is private, and the token is in none of its files', async
   }
 })
 
-/** A server on a free port of loopback. */
-async function listen(): Promise<{ port: number; close: () => Promise<unknown> }> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  const close = () =>
-    new Promise((resolve) => {
-      server.close(resolve)
-    })
-  return { port: typeof address === 'object' && address !== null ? address.port : 0, close }
-}
-
 test.each(['listen', 'sosListen'] as const)('a taken port (%s) is an error that names it', async (which) => {
-  const other = await listen()
-  const free = await listen()
-  await free.close()
-  const api = { host: '127.0.0.1', port: free.port }
-  const started = startTestLab({ listen: api, [which]: { host: '127.0.0.1', port: other.port } })
+  const other = createServer()
+  const taken = { host: '127.0.0.1', port: await listen(other) }
+  const api = { host: '127.0.0.1', port: await findFreePort() }
+  const started = startTestLab({ listen: api, [which]: taken })
   await expect(started).rejects.toMatchObject({
     name: 'LabError',
-    message: expect.stringContaining(`"127.0.0.1:${String(other.port)}"`),
+    message: expect.stringContaining(`"127.0.0.1:${taken.port}"`),
   })
   // What had started by then has ended again.
-  await expect(fetch(`http://127.0.0.1:${String(free.port)}/`)).rejects.toThrow('fetch failed')
-  await other.close()
+  await expect(fetch(`http://127.0.0.1:${api.port}/`)).rejects.toThrow('fetch failed')
+  await close(other)
 })
 
 describe('OpenSSH on the SOS', needs('ssh'), () => {

@@ -4,7 +4,8 @@ import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
 import type { MachineDriver, PoweredMachine } from '../../src/lab/machines/driver.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
-import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 import * as schemas from './device-schema.ts'
 
 /** A driver that remembers its machines and what they printed, so that tests can type without an SOS. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { machineMetadata } from './answer-schemas.ts'
-import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 
 const url = '#!ipxe\nsleep 600'
 

@@ -7,7 +7,8 @@ import { program } from '../helpers/program.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
-import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 
 const pageFolder = join(dirname(program), 'page')
 const quiet = [

@@ -4,7 +4,8 @@ import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
 import { runCommand, SimulatedShell } from '../../src/lab/machines/simulated-shell.ts'
 import { waitUntil } from '../helpers/lab.ts'
-import { bootScriptFor, fakeArm64Image, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeArm64Image, fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 import type { Served } from './boot-files.ts'
 
 async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec> = {}) {

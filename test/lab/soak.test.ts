@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
 import { startTestLab, waitUntil } from '../helpers/lab.ts'
-import { bootScriptFor, fakeBzImage, serveFiles } from './boot-files.ts'
+import { fakeBzImage } from '../helpers/image.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')

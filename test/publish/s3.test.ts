@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 import { S3Client } from '../../src/publish/s3-client.ts'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd, start } from '../helpers/io.ts'
-import { createRecorder } from '../helpers/lab.ts'
+import { createRecorder } from '../helpers/recorder.ts'
 import { needsPython } from '../helpers/needs.ts'
 import { type Fate, secretKey, startFaultyProxy, startS3Server } from '../helpers/s3-server.ts'
 

@@ -1,6 +1,6 @@
 // What a machine boots from in these tests: iPXE scripts over HTTP, and what was asked for.
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { close, listen } from '../helpers/port.ts'
 
 /** A program that iPXE starts as a network boot program: switches the machine off (PM1a_CNT of QEMU's q35). */
 export const poweroffProgram = Buffer.from('ba0406b80020eff4ebfd', 'hex')
@@ -100,16 +100,10 @@ export async function startBootServer(
     response.writeHead(script === undefined ? 404 : 200, { 'content-length': Buffer.byteLength(script ?? '') })
     response.end(script)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
-  const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${await listen(server)}`,
     asked,
     scripts,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    [Symbol.asyncDispose]: () => close(server),
   }
 }

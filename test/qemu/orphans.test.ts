@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 
 import { endOrphans, findOwner } from '../../src/lab/machines/qemu-orphans.ts'
 import { nameProcess } from '../../src/lab/process-name.ts'
-import { createRecorder } from '../helpers/lab.ts'
+import { createRecorder } from '../helpers/recorder.ts'
 import { needs } from '../helpers/needs.ts'
 
 const id = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'

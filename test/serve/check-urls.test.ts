@@ -1,25 +1,15 @@
 // URLs checked against servers that behave well and badly.
-import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { checkUrls } from '../../src/serve/check-urls.ts'
+import { close, listen } from '../helpers/port.ts'
 import { keepLines } from './help-serve.ts'
 
 /** Listens on a free port until disposed. */
 async function start(server: Server) {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-  const stop = async () => {
-    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
-      server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  }
-  return { host, [Symbol.asyncDispose]: stop }
+  return { host: `127.0.0.1:${await listen(server)}`, [Symbol.asyncDispose]: () => close(server) }
 }
 
 const answer: RequestListener = ({ url = '', method = '', headers }, response) => {

@@ -1,10 +1,9 @@
 // Against a stand-in for the agent's API, as ngrok.com/docs/agent/api describes it.
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, it, onTestFinished } from 'vitest'
 import { openNgrokTunnel } from '../../src/tunnel/ngrok.ts'
+import { listen } from '../helpers/port.ts'
 
 const tunnelOf = (name: string, addr: string, url: string) => ({
   name,
@@ -31,13 +30,10 @@ async function startAgent(tunnels: unknown[], answer?: { status: number; body: u
       }
     })()
   })
-  server.listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
-  await once(server, 'listening')
   const said: string[] = []
   const say = (line: string) => void said.push(line)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
-  const apiPort = (server.address() as AddressInfo).port
+  const apiPort = await listen(server)
   const signal = new AbortController().signal
   return { asked, said, options: { apiPort, localPort: 8080, report: { warn: say, detail: say }, signal } }
 }

@@ -1,0 +1,21 @@
+// A reporter that tests can ask what it was told.
+import type { Reporter } from '../../src/io.ts'
+
+/** A reporter that keeps every line, at the highest verbosity. */
+export function createRecorder(): Reporter & { lines: string[] } {
+  const lines: string[] = []
+  const say = (line: string) => void lines.push(line)
+  return {
+    verbosity: 2,
+    live: false,
+    lines,
+    error: say,
+    warn: say,
+    info: say,
+    detail: say,
+    debug: say,
+    progress: say,
+    overhear() {},
+    event() {},
+  }
+}
