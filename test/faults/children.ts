@@ -45,7 +45,8 @@ export function startChild(
   mkdirSync(join(folder, 'home'))
   const words = [process.execPath, program, ...args].map(quote).join(' ')
   // The shell that execs is the program then, so that its number is the program's.
-  const noted = `{ sh -c ${quote(`echo $$ > ${folder}/pid; exec ${words}`)}; echo $? > ${folder}/code; }`
+  const notes = `echo $$ > ${folder}/pid; ps -o sid= -p $$ > ${folder}/session`
+  const noted = `{ sh -c ${quote(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`
   const lines = [
     terminal ? `stty -g > ${folder}/before` : '',
     shell.replace('PROGRAM', () => noted),
@@ -67,15 +68,7 @@ export function startChild(
   child.stderr.on('data', (bytes: Buffer) => (seen.err += bytes.toString()))
   child.stdin.on('error', () => {})
   const pid = () => Number(read(join(folder, 'pid')) || Number.NaN)
-  let session = Number.NaN
-  const findSession = () => {
-    if (Number.isNaN(session) && pid() > 0) session = Number(psOf(['-o', 'sid=', '-p', String(pid())]) || Number.NaN)
-  }
-  const timer = setInterval(findSession, 50)
-  const code = once(child, 'close').then(() => {
-    clearInterval(timer)
-    return Number(read(join(folder, 'code')) || Number.NaN)
-  })
+  const code = once(child, 'close').then(() => Number(read(join(folder, 'code')) || Number.NaN))
   return {
     process: child,
     folder,
@@ -83,9 +76,12 @@ export function startChild(
     pid,
     code,
     terminal: () => [read(join(folder, 'before')), read(join(folder, 'after'))],
-    survivors: () => (Number.isNaN(session) ? '' : psOf(['-o', 'pid=,args=', '-s', String(session)])),
+    survivors() {
+      const session = read(join(folder, 'session'))
+      if (session === '') throw new Error('the program has not begun')
+      return psOf(['-o', 'pid=,args=', '-s', session])
+    },
     [Symbol.dispose]() {
-      clearInterval(timer)
       child.kill('SIGKILL')
       if (pid() > 0 && psOf(['-o', 'args=', '-p', String(pid())]).includes(program)) process.kill(pid(), 'SIGKILL')
       rmSync(folder, { recursive: true, force: true })

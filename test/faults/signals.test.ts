@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseFaults } from '../../src/lab/faults.ts'
 import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
+import { listen } from '../helpers/port.ts'
 import { type Child, startChild } from './children.ts'
 import { judge, machinesIn, publishImage, runPooled } from './world.ts'
 
@@ -15,10 +15,8 @@ let muteUrl = ''
 
 beforeAll(async () => {
   image = await publishImage()
-  mute = createServer(() => {}).listen(0, '127.0.0.1')
-  await once(mute, 'listening')
-  const address = mute.address()
-  muteUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  mute = createServer(() => {})
+  muteUrl = `http://127.0.0.1:${await listen(mute)}`
 })
 afterAll(async () => {
   mute.close()

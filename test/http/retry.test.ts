@@ -24,6 +24,10 @@ describe('what is sent again', () => {
     ['DELETE 422', { method: 'DELETE', status: 422 }, false],
     ['GET 401', { status: 401 }, false],
     ['GET 501', { status: 501 }, false],
+    ['GET 408', { status: 408 }, true],
+    ['HEAD 503', { method: 'HEAD', status: 503 }, true],
+    ['PUT 504', { method: 'PUT', status: 504 }, true],
+    ['POST 503', { method: 'POST', status: 503 }, false],
   ])('%s', (_, over, again) => {
     expect(decideRetry(failure(over), 1, now, 0.5) !== undefined).toBe(again)
   })

@@ -80,6 +80,12 @@ describe('after a restart', () => {
   test('what was being made is made, what failed is failed, and what was on its way out is gone', async () => {
     await using place = await makeFolder()
     const ids: string[] = []
+    let failed = ''
+    {
+      await using own = await startIn(place.cloudFile)
+      failed = await own.create({ operating_system: 'debian_12', userdata: '' })
+      await waitForState(own.lab, failed, 'failed')
+    }
     {
       await using own = await startIn(place.cloudFile, { pace: { queuedMs: 50, stepMs: 60_000 } })
       const provisioning = await own.create()
@@ -97,6 +103,8 @@ describe('after a restart', () => {
     await waitForState(own.lab, queued, 'active')
     expect((await own.get(leaving)).status).toBe(404)
     expect(discarded).toContain(leaving)
+    expect((await own.get(failed)).json.state).toBe('failed')
+    expect((await own.eventTypes(failed))[0]).toBe('instance.failed')
   })
 
   test('a device that was created is there even when the lab was killed the moment after', async () => {

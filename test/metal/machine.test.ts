@@ -3,7 +3,8 @@ import { describeError, InterruptedError } from '../../src/errors.ts'
 import type { MetalClient } from '../../src/metal/client.ts'
 import { deleteUntilGone } from '../../src/metal/delete.ts'
 import { rentMachine } from '../../src/metal/machine.ts'
-import { createTestClient, dropped, keepLines, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
+import { createTestClient, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
+import { createRecorder } from '../helpers/recorder.ts'
 
 const never = new AbortController().signal
 const gone: Reply = { status: 404, json: { error: 'Not found' } }
@@ -20,7 +21,7 @@ async function rent(client: MetalClient, keep = false, forced = never) {
     input,
     runId: 'run1',
     keep,
-    report: keepLines(),
+    report: createRecorder(),
     signal: never,
     forced,
   })
@@ -124,7 +125,7 @@ describe('delete until gone', () => {
       ({ method }) => (method === 'DELETE' ? deletes.shift() : gets.shift()) ?? dropped,
     )
     const { client } = createTestClient(api.apiUrl)
-    await deleteUntilGone(client, target, keepLines(), never)
+    await deleteUntilGone(client, target, createRecorder(), never)
     expect(api.all.map(({ method }) => method)).toEqual(expected)
     expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toContain('/devices/d-1')
   })
@@ -135,9 +136,12 @@ describe('delete until gone', () => {
         ? { status: 422, json: { errors: ['Cannot delete a locked item'] } }
         : deviceOf('active', { locked: true }),
     )
-    const error: unknown = await deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), never).catch(
-      (thrown: unknown) => thrown,
-    )
+    const error: unknown = await deleteUntilGone(
+      createTestClient(api.apiUrl).client,
+      target,
+      createRecorder(),
+      never,
+    ).catch((thrown: unknown) => thrown)
     expect(describeError(error)).toMatch(
       /^machine: the machine d-1 STILL RUNS AND COSTS MONEY: it is locked; delete it with: /,
     )
@@ -152,15 +156,19 @@ describe('delete until gone', () => {
         : deviceOf('provisioning')
     })
     await expect(
-      deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), force.signal),
+      deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), force.signal),
     ).rejects.toMatchObject({ exitCode: 9 })
   })
 
   test('a token that is refused at the end leaves the machine, and says so', async () => {
     await using api = await startFakeApi(() => ({ status: 401, json: { error: 'Invalid authentication token' } }))
     await expect(
-      deleteUntilGone(createTestClient(api.apiUrl).client, target, keepLines(), never),
-    ).rejects.toMatchObject({ exitCode: 9 })
+      deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), never),
+    ).rejects.toMatchObject({
+      exitCode: 9,
+      message: expect.stringMatching(/^the machine d-1 MAY STILL RUN AND COST MONEY: .* 401 /),
+      hint: 'delete it with: metalkit rm d-1',
+    })
   })
 
   test('leaving the block that rented it deletes it, also by an error', async () => {

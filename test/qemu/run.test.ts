@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
+import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { installerFolder, needsInstaller } from './installer.ts'
 
@@ -18,7 +19,8 @@ async function bootInstaller(arch: string, plan: string, console: string): Promi
     await symlink(join(installerFolder(arch), 'linux'), join(folder, 'debian-kernel'))
     await symlink(join(installerFolder(arch), 'initrd.gz'), join(folder, 'debian-initrd.img'))
     await writeFile(join(folder, 'debian-cmdline'), `console=${console} priority=low\n`)
-    const where = ['-serve', '127.0.0.1:18080', '-base-url', 'http://127.0.0.1:18080', '-machine', plan]
+    const place = `127.0.0.1:${await findFreePort()}`
+    const where = ['-serve', place, '-base-url', `http://${place}`, '-machine', plan]
     const run = [process.execPath, program, 'run', 'equinixmetal', ...where, '-wait-for', 'Choose language', 'debian']
     return await execute(process.execPath, [program, 'lab', '-machines', 'qemu', '--', ...run], {
       cwd: folder,
@@ -53,7 +55,7 @@ describe('run in a lab with QEMU', () => {
       const { stdout, stderr } = await bootInstaller(arch, plan, console)
       expect(stdout).toMatch(firmware)
       // What takes long is told in percent before.
-      expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:18080\/debian-kernel\.\.\..* ok/)
+      expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:\d+\/debian-kernel\.\.\..* ok/)
       expect(stderr).toMatch(/GET \/debian-initrd\.img 200 \d{8} bytes/)
       expect(stderr).toMatch(/The machine \S+ is deleted\./)
     })

@@ -110,6 +110,10 @@ describe('clients that do not take it all', () => {
     expect(server.lines[0]).toMatch(/\(stalled\)$/)
     expect(await countOpen('big')).toBe(0)
     socket.destroy()
+    // Its connection is dropped as well, but what it asked for it has had.
+    const waiting = await askOnly(server.address.port, '/small')
+    await once(waiting.resume(), 'close')
+    expect(server.lines.slice(1)).toEqual([expect.stringMatching(/GET \/small 200 5 bytes \d+ ms$/)])
   })
 
   test('one that is slow but reads is not dropped', async () => {

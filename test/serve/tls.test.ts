@@ -8,6 +8,17 @@ import { loadTls } from '../../src/serve/tls.ts'
 import { needs } from '../helpers/needs.ts'
 import { exchange, makeFolder, request, serve, until } from './help-serve.ts'
 
+/** The size of what is at a URL, from a server that shows this certificate. */
+function countBytes(url: string, ca: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = httpsRequest(url, { ca, servername: 'localhost' }, (response) => {
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => resolve(bytes))
+    })
+    asked.on('error', reject).end()
+  })
+}
+
 describe('https', needs('openssl'), () => {
   let folder: Awaited<ReturnType<typeof makeFolder>>
   const at = (name: string) => join(folder.path, name)
@@ -33,22 +44,17 @@ describe('https', needs('openssl'), () => {
     const tls = await loadTls(at('one.pem'), at('one.key'))
     await using server = await serve(folder.path, { tls })
     expect(server.url).toBe(`https://127.0.0.1:${server.address.port}`)
-    const length = await new Promise((resolve, reject) => {
-      const asked = httpsRequest(`${server.url}/x-kernel`, { ca: tls.cert, servername: 'localhost' }, (response) => {
-        let bytes = 0
-        response.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => resolve(bytes))
-      })
-      asked.on('error', reject).end()
-    })
-    expect(length).toBe(1_000_000)
+    expect(await countBytes(`${server.url}/x-kernel`, tls.cert)).toBe(1_000_000)
     await until(() => server.lines.length > 0)
     expect(server.lines).toEqual([expect.stringMatching(/ 127\.0\.0\.1 GET \/x-kernel 200 1000000 bytes/)])
   })
 
   test('who speaks plain HTTP gets no file and hurts nobody', async () => {
-    await using server = await serve(folder.path, { tls: await loadTls(at('one.pem'), at('one.key')) })
+    const tls = await loadTls(at('one.pem'), at('one.key'))
+    await using server = await serve(folder.path, { tls })
     const answer = await exchange(server.address.port, 'GET /x-kernel HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => '')
     expect(answer).not.toContain('kkk')
+    expect(await countBytes(`${server.url}/x-kernel`, tls.cert)).toBe(1_000_000)
   })
 
   test.each([

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, connect as connectSocket, createServer, type Server } from 'node:net'
+import { connect as connectSocket, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -11,24 +11,23 @@ import { openSshTunnel, type SshTunnelOptions } from '../../src/tunnel/ssh-tunne
 import { runToEnd } from '../helpers/io.ts'
 import { makeImage } from '../helpers/image.ts'
 import { needs } from '../helpers/needs.ts'
+import { findFreePort, listen } from '../helpers/port.ts'
 import { startSshHome } from '../publish/ssh-home.ts'
 
 const body = randomBytes(3_000_000)
 const open = ['GatewayPorts clientspecified']
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
+/** Has a server listen until the end of the test. @returns its port */
+async function serve(server: Server): Promise<number> {
   onTestFinished(() => void server.close())
-  await once(server, 'listening')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has such an address
-  return (server.address() as AddressInfo).port
+  return await listen(server)
 }
 
 /** An sshd, a web server to lead to, and a way to open a tunnel between them. */
 async function makeWorld(config: readonly string[]) {
   const { sshd, folder } = await startSshHome(config)
   const privateKey = readFileSync(join(folder.path, '.ssh/id_ed25519'))
-  const port = await listen(createHttpServer((_, response) => response.end(body)))
+  const port = await serve(createHttpServer((_, response) => response.end(body)))
   const said: string[] = []
   const say = (line: string) => void said.push(line)
   const connect = async (signal: AbortSignal): Promise<SshConnection> => {
@@ -62,7 +61,7 @@ async function makeWorld(config: readonly string[]) {
     onTestFinished(() => opened[Symbol.asyncDispose]())
     return opened
   }
-  return { sshd, tunnel, said, port }
+  return { sshd, tunnel, connect, said, port }
 }
 
 const fetchBody = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer())
@@ -126,7 +125,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
   it('notices that something else answers', async () => {
     const { tunnel } = await makeWorld(open)
     const other = createServer((socket) => socket.end('hello'))
-    const port = await listen(other)
+    const port = await serve(other)
     // On the port of the wildcard address, a more specific listener gets the connections.
     await expect(tunnel({ bind: { host: '0.0.0.0', port } })).rejects.toMatchObject({
       message: expect.stringMatching(/does not lead here \(something else answers there\)|is taken there/),
@@ -165,9 +164,18 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
   })
 
   it('is not opened for what was interrupted', async () => {
-    const { tunnel } = await makeWorld(open)
+    const { tunnel, connect } = await makeWorld(open)
+    const stop = new AbortController()
     const reason = new Error('stop')
-    await expect(tunnel({ signal: AbortSignal.abort(reason) })).rejects.toThrow()
+    const connections: SshConnection[] = []
+    // Logged in, and then interrupted: what is open by then is closed.
+    const interrupted = async (signal: AbortSignal) => {
+      connections.push(await connect(signal))
+      stop.abort(reason)
+      return connections[0] ?? (await connect(signal))
+    }
+    await expect(tunnel({ signal: stop.signal, connect: interrupted })).rejects.toBe(reason)
+    expect(connections.map((connection) => connection.failure()?.message)).toEqual(['closed'])
   })
 })
 
@@ -176,13 +184,10 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
     const { sshd, env, folder } = await startSshHome(open)
     folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
     await using image = await makeImage()
-    const api = await listen(
+    const api = await serve(
       createHttpServer((_, response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{}')),
     )
-    const free = createServer()
-    const port = await listen(free)
-    free.close()
-    await once(free, 'close')
+    const port = await findFreePort()
     const flags = [
       '-serve',
       `127.0.0.1:${port}`,
