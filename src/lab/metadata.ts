@@ -43,7 +43,7 @@ function bondingOf(device: Device) {
 }
 
 function interfacesOf(device: Device) {
-  return device.macs.map((mac, index) => ({ name: `eth${String(index)}`, mac, bond: 'bond0' }))
+  return device.macs.map((mac, index) => ({ name: `eth${index}`, mac, bond: 'bond0' }))
 }
 
 /** What the API says is a device's metadata (Metadata.yaml). */

@@ -5,14 +5,14 @@ import { errorCode } from '../errors.ts'
 
 /** What Linux says of a process: a letter for its state, and when it started; '' each where there is no /proc. */
 async function readStat(pid: number): Promise<{ state: string; start: string }> {
-  const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   // After the command, which is in parentheses and may hold anything, the 20th field is the start (proc(5), 22 in all).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', start: fields[19] ?? '' }
 }
 
 function formatName(pid: number, start: string): string {
-  return `${String(pid)} ${start}`.trim()
+  return `${pid} ${start}`.trim()
 }
 
 /** A process's number and start, `4711 130948`; the number alone where there is no /proc. */

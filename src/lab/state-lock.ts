@@ -19,7 +19,7 @@ async function breakLock(path: string, own: string, stale: string): Promise<void
  * @throws LabError naming the process that has it
  */
 export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
-  const own = `${path}.${String(process.pid)}`
+  const own = `${path}.${process.pid}`
   const file = await open(own, 'w', 0o600)
   try {
     await file.writeFile(await nameProcess(process.pid))
@@ -37,7 +37,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
       const text = await readFile(path, 'utf8').catch(() => '')
       const holder = await findProcess(text)
       if (holder !== undefined) {
-        throw new LabError(`a lab named "${name}" runs already, as process ${String(holder)}`, {
+        throw new LabError(`a lab named "${name}" runs already, as process ${holder}`, {
           hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
         })
       }

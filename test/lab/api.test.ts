@@ -196,7 +196,7 @@ describe('a device', () => {
     })
     expect(device.facility.metro.code).toBe('am')
     expect(device.provisioning_events.map((event: { type: string }) => event.type)).toEqual(
-      [101, 102, 103, 104, 105, 106, 107, 108, 109, 110].map((number) => `provisioning.${String(number)}`),
+      [101, 102, 103, 104, 105, 106, 107, 108, 109, 110].map((number) => `provisioning.${number}`),
     )
     expect(device.provisioning_events.every((event: { id: unknown }) => event.id === null)).toBe(true)
   })
@@ -261,7 +261,7 @@ describe('a device', () => {
 test('lists have pages, links that keep the query, and filters', async () => {
   await using own = await startTestLab({ pace: { queuedMs: 60_000, stepMs: 0 } })
   for (let index = 0; index < 25; index++) {
-    const body = { ...good, hostname: `m${String(index)}`, tags: index % 2 === 0 ? ['even'] : [] }
+    const body = { ...good, hostname: `m${index}`, tags: index % 2 === 0 ? ['even'] : [] }
     await own.call('POST', `/projects/${own.projectId}/devices`, body)
   }
   const path = `/projects/${own.projectId}/devices`
@@ -272,7 +272,7 @@ test('lists have pages, links that keep the query, and filters', async () => {
     names.push(...json.devices.map((device) => device.hostname))
     next = json.meta.next?.href ?? null
   }
-  expect(names).toEqual(Array.from({ length: 25 }, (_, index) => `m${String(24 - index)}`))
+  expect(names).toEqual(Array.from({ length: 25 }, (_, index) => `m${24 - index}`))
 
   const rows: [query: string, count: number, total: number, meta?: object][] = [
     ['', 10, 25, { current_page: 1, last_page: 3, previous: null }],

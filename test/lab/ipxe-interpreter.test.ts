@@ -57,7 +57,7 @@ async function run(script: string, arch: 'x86_64' | 'aarch64' = 'x86_64') {
 function summarise(outcome: BootOutcome): string {
   if (outcome.kind === 'failed') return `failed ${outcome.error}`
   if (outcome.kind !== 'boot') return outcome.kind
-  const initrds = outcome.initrds.map(({ name, sizeBytes }) => `${name}:${String(sizeBytes)}`)
+  const initrds = outcome.initrds.map(({ name, sizeBytes }) => `${name}:${sizeBytes}`)
   return `boot ${outcome.kernel.name} [${outcome.kernel.commandLine}] ${initrds.join(' ')}`
 }
 

@@ -23,7 +23,7 @@ test('the environment is what metalkit reads', async () => {
     METAL_API_URL: lab.apiUrl,
     METAL_API_TOKEN: lab.token,
     METAL_PROJECT_ID: lab.projectId,
-    METAL_SOS: `127.0.0.1:${String(lab.sos.port)}`,
+    METAL_SOS: `127.0.0.1:${lab.sos.port}`,
     METAL_IDENTITY: lab.userKeyPath,
     METAL_KNOWN_HOSTS: lab.knownHostsPath,
   })
@@ -90,7 +90,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
       '-i',
       lab.userKeyPath,
       ...options.flatMap((option) => ['-o', option]),
-      `${String(json.id)}@${lab.sos.host}`,
+      `${json.id}@${lab.sos.host}`,
     ])
     let screen = ''
     ssh.stdout.on('data', (bytes: Buffer) => {
@@ -106,7 +106,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
       () => screen,
       (shown) => shown.includes('[SOS Session Ready.'),
     )
-    await lab.call('POST', `/devices/${String(json.id)}/actions`, { type: 'reboot' })
+    await lab.call('POST', `/devices/${json.id}/actions`, { type: 'reboot' })
     await waitUntil(
       () => screen,
       (shown) => shown.includes('simulated machine is up: box'),
@@ -118,7 +118,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     )
     ssh.stdin.write('poweroff\r')
     await waitForState(lab, json.id, 'inactive')
-    await lab.call('DELETE', `/devices/${String(json.id)}`)
+    await lab.call('DELETE', `/devices/${json.id}`)
     await ended
     expect(screen).toContain('reboot: Power down')
   })

@@ -97,7 +97,7 @@ test.concurrent('a device goes through its states, seen by polling, and every an
   expect(json.facility.code).toBe('ny5')
   const events = json.provisioning_events.filter((event: { id: string | null }) => event.id !== null)
   expect(events.map((event: { type: string }) => event.type)).toEqual(
-    [101, 102, 103, 110].map((n) => `provisioning.${String(n)}`),
+    [101, 102, 103, 110].map((n) => `provisioning.${n}`),
   )
   expect(await eventTypes(own.lab, own.id)).toEqual([
     'provisioning.110',

@@ -165,7 +165,7 @@ describe('the lock', () => {
       await using _lock = await lockState(path, 'mine')
       expect((await stat(path)).mode & 0o777).toBe(0o600)
       await expect(lockState(path, 'mine')).rejects.toMatchObject({
-        message: `a lab named "mine" runs already, as process ${String(process.pid)}`,
+        message: `a lab named "mine" runs already, as process ${process.pid}`,
       })
     }
     await using _again = await lockState(path, 'mine')
@@ -178,10 +178,10 @@ describe('the lock', () => {
       async () => {
         const child = spawn('true')
         await new Promise((resolve) => child.once('close', resolve))
-        return `${String(child.pid)} 1`
+        return `${child.pid} 1`
       },
     ],
-    ['of a process whose number has come again', async () => `${String(process.pid)} 1`],
+    ['of a process whose number has come again', async () => `${process.pid} 1`],
     ['with nonsense in it', async () => 'nonsense'],
     ['that is empty', async () => ''],
   ])('%s does not count', async (_, content) => {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { loadTls } from '../../src/serve/tls.ts'
 import { needs } from '../helpers/needs.ts'
 import { exchange, makeFolder, request, serve, until } from './help-serve.ts'
@@ -68,6 +68,19 @@ describe('https', needs('openssl'), () => {
       name: 'ServeError',
       message: message.replaceAll('AT', folder.path),
     })
+  })
+
+  test('a certificate whose time is over', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 86_400_000 })
+    try {
+      await expect(loadTls(at('one.pem'), at('one.key'))).rejects.toMatchObject({
+        name: 'ServeError',
+        message: expect.stringMatching(/^the certificate ".*one\.pem" expired on .* GMT$/),
+        hint: 'renew it',
+      })
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 

@@ -47,7 +47,7 @@ export function planView(plan: Plan) {
     deployment_types: ['on_demand', 'spot_market'],
     specs: {
       cpus: [{ count: plan.cpus, type: plan.arch === 'aarch64' ? 'ARMv8 64-bit' : 'x86 64-bit' }],
-      memory: { total: `${String(plan.memoryMib / 1024)}GB` },
+      memory: { total: `${plan.memoryMib / 1024}GB` },
       drives: [],
       nics: [{ count: 2, type: '1Gbps' }],
       features: { raid: false, txt: false, uefi: plan.arch === 'aarch64' },

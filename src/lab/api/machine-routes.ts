@@ -34,7 +34,7 @@ function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answ
   const said = userStateSchema.safeParse(parseJson(body)?.value)
   if (!said.success) return refuse(400, 'Bad request')
   const { state, code, message } = said.data
-  lifecycle.history.tell(device, `user.${String(code)}`, message ?? '', state)
+  lifecycle.history.tell(device, `user.${code}`, message ?? '', state)
   return { status: 200 }
 }
 

@@ -8,12 +8,12 @@ import { facilityView, hrefOf, metroView } from './catalogue-view.ts'
 export function portViews(device: Device) {
   const bond = { id: nameUuid(`${device.id} bond0`), name: 'bond0' }
   const ethernet = device.macs.map((mac, index) => {
-    const id = nameUuid(`${device.id} eth${String(index)}`)
+    const id = nameUuid(`${device.id} eth${index}`)
     return {
       ...hrefOf(`/ports/${id}`),
       id,
       type: 'NetworkPort',
-      name: `eth${String(index)}`,
+      name: `eth${index}`,
       data: { mac, bonded: true },
       bond,
       disbond_operation_supported: true,
@@ -53,9 +53,9 @@ export function addressBlocks(device: Device): AddressBlock[] {
   const large = { netmask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', family: 6, cidr: 127 } as const
   const hex = host.toString(16)
   return [
-    { address: `203.0.113.${String(host + 1)}`, gateway: `203.0.113.${String(host)}`, ...small, public: true },
+    { address: `203.0.113.${host + 1}`, gateway: `203.0.113.${host}`, ...small, public: true },
     { address: `2001:db8::${hex}1`, gateway: `2001:db8::${hex}0`, ...large, public: true },
-    { address: `10.66.0.${String(host + 1)}`, gateway: `10.66.0.${String(host)}`, ...small, public: false },
+    { address: `10.66.0.${host + 1}`, gateway: `10.66.0.${host}`, ...small, public: false },
   ]
 }
 
@@ -114,7 +114,7 @@ export function reservationViews(device: Device, cloud: Cloud) {
       id,
       address: block.gateway,
       ...blockFields(device, block),
-      type: `${block.public ? 'public' : 'private'}_ipv${String(block.family)}`,
+      type: `${block.public ? 'public' : 'private'}_ipv${block.family}`,
       addon: false,
       bill: false,
       details: null,

@@ -22,8 +22,8 @@ export function bootLog(
   const says = [
     `Linux version 0.0.0-simulated (metalkit lab) ${machine.arch}`,
     `Command line: ${kernel.commandLine}`,
-    `Memory: ${String(machine.memoryMib)} MiB`,
-    `smp: Brought up 1 node, ${String(machine.cpus)} CPU${machine.cpus === 1 ? '' : 's'}`,
+    `Memory: ${machine.memoryMib} MiB`,
+    `smp: Brought up 1 node, ${machine.cpus} CPU${machine.cpus === 1 ? '' : 's'}`,
     `printk: console [${consoleOf[machine.arch]}] enabled`,
     ...(found.length === 0
       ? [
@@ -32,7 +32,7 @@ export function bootLog(
         ]
       : [
           'Unpacking initramfs...',
-          `Freeing initrd memory: ${String(Math.ceil(initrdBytes / 1024))}K`,
+          `Freeing initrd memory: ${Math.ceil(initrdBytes / 1024)}K`,
           'virtio_net virtio0 eth0: renamed from net0',
           'Run /init as init process',
         ]),

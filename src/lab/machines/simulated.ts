@@ -53,7 +53,7 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
   const print = (text: string) => serial.print(text)
   for (;;) {
     await sleep(lineDelayMs, undefined, { signal })
-    print(`\nSimulated firmware, ${spec.arch}, ${String(spec.cpus)} CPU, ${String(spec.memoryMib)} MiB\n`)
+    print(`\nSimulated firmware, ${spec.arch}, ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
     print(`\niPXE 1.x (simulated) -- Open Source Network Boot Firmware\nFeatures: HTTP bzImage Script\n`)
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)

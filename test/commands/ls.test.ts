@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { startFakeApi } from '../helpers/api-fake.ts'
+import { runToEnd } from '../helpers/io.ts'
+
+const id = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
+const other = '0c6f6c5e-2b0d-4f0c-9d53-0f8ad25a1a1f'
+
+async function list(devices: readonly object[], ...flags: string[]) {
+  await using api = await startFakeApi(() => ({ status: 200, json: { devices, meta: { next: null } } }))
+  const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p-1' }
+  const ending = await runToEnd(['ls', ...flags], env)
+  expect(api.all.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /projects/p-1/devices?tag=metalkit&page=1&per_page=100',
+  ])
+  return ending
+}
+
+const devices = [
+  {
+    id,
+    hostname: 'web1',
+    state: 'active',
+    tags: ['metalkit'],
+    plan: { slug: 'c3.small.x86' },
+    metro: { code: 'ny' },
+    facility: { code: 'ny5' },
+    created_at: new Date(Date.now() - 2 * 86_400_000 - 3.5 * 3_600_000).toISOString(),
+  },
+  { id: other, state: 'queued', tags: ['x', 'metalkit'] },
+  { id: 'somebody-elses', state: 'active', tags: [] },
+]
+
+test('a table of the machines that metalkit made, with the way to each console', async () => {
+  const { code, stdout, stderr } = await list(devices, '-sos', '192.0.2.7:2222')
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout.split('\n')).toEqual([
+    'ID                                    HOSTNAME  PLAN          METRO  STATE   AGE   CONSOLE',
+    `${id}  web1      c3.small.x86  ny     active  2d3h  ssh -p 2222 ${id}@192.0.2.7`,
+    `${other}                                queued        ssh -p 2222 ${other}@192.0.2.7`,
+    '',
+  ])
+})
+
+test('with --json a line for each, with the time of its creation', async () => {
+  const { stdout } = await list(devices, '-sos', '192.0.2.7', '--json')
+  const lines = stdout.trimEnd().split('\n')
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    {
+      id,
+      hostname: 'web1',
+      plan: 'c3.small.x86',
+      metro: 'ny',
+      state: 'active',
+      created_at: devices[0]?.created_at,
+      age: '2d3h',
+      console: `ssh ${id}@192.0.2.7`,
+    },
+    {
+      id: other,
+      hostname: '',
+      plan: '',
+      metro: '',
+      state: 'queued',
+      created_at: '',
+      age: '',
+      console: `ssh ${other}@192.0.2.7`,
+    },
+  ])
+})
+
+test('where there are none it says so to people, and nothing to scripts', async () => {
+  expect(await list([])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' })
+  expect(await list([], '--json')).toEqual({ code: 0, stdout: '', stderr: '' })
+})
