@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
@@ -81,13 +81,6 @@ describe('mistakes are one line and exit code 2', () => {
 })
 
 describe('the program as it is run', () => {
-  test('a reader that goes away is no stack trace', () => {
-    // It has left before the program has begun, so that all that is written breaks.
-    const script = `{ node ${program} --help; echo $? >&2; } | true`
-    const { stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
-    expect(stderr).toBe('141\n')
-  })
-
   test('a token given as a flag is not in the process list', async () => {
     await using api = await startFakeApi(() => () => {})
     const args = ['ls', '-api-key', 'sesame', '-project-id', 'p', '-api-url', api.apiUrl]

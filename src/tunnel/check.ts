@@ -10,7 +10,8 @@ const checkTimeoutMs = 15_000
 
 /** Connects to an address and waits for a text. */
 async function readGreeting(address: Address, signal: AbortSignal): Promise<string> {
-  const socket = connect({ ...address, signal })
+  // The signal ends the wait alone: a socket that it ended as well would have nobody to tell of it.
+  const socket = connect(address)
   let text = ''
   socket.setEncoding('utf8')
   socket.on('data', (chunk: string) => (text += chunk))
