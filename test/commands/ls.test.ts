@@ -36,7 +36,7 @@ test('a table of the machines that metalkit made, with the way to each console',
   expect(stdout.split('\n')).toEqual([
     'ID                                    HOSTNAME  PLAN          METRO  STATE   AGE   CONSOLE',
     `${id}  web1      c3.small.x86  ny     active  2d3h  ssh -p 2222 ${id}@192.0.2.7`,
-    `${other}                                queued        ssh -p 2222 ${other}@192.0.2.7`,
+    `${other}                                 queued        ssh -p 2222 ${other}@192.0.2.7`,
     '',
   ])
 })
