@@ -1,5 +1,6 @@
 // What is spoken with the console's server: nothing that rests on SHA-1. What ssh2 would offer besides is left out.
-import type { Algorithms, ServerHostKeyAlgorithm } from 'ssh2'
+import type { Algorithms, NegotiatedAlgorithms, ServerHostKeyAlgorithm } from 'ssh2'
+import ssh2Crypto from 'ssh2/lib/protocol/crypto.js'
 
 /** The signatures to ask for where a key of a type is known; for RSA no longer the one the type is named after (RFC 8332). */
 const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
@@ -38,4 +39,12 @@ export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
     ],
     compress: ['none'],
   }
+}
+
+/**
+ * Whether ssh2 keeps nothing of the bytes it reads from now on: Node decrypts AES-GCM into memory of its own. ssh2's compiled
+ * part, which is not bundled, decrypts in place, and of what comes in other ciphers pieces are kept.
+ */
+export function keepsNothing({ sc }: NegotiatedAlgorithms): boolean {
+  return sc.cipher.endsWith('-gcm@openssh.com') && !ssh2Crypto.bindingAvailable
 }

@@ -104,6 +104,8 @@ export async function askCertificate(
           else reject(error)
         }
       })
+      // A socket that was dialled is paused until somebody listens.
+      stream.resume()
       stream.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
       const timer = setTimeout(resolve, timeoutMs, undefined)
       over.signal.addEventListener('abort', () => clearTimeout(timer))

@@ -1,7 +1,7 @@
 // One SSH connection to a console's server: the host key judged, the keys offered one by one, and every way to fail named.
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
-import { chooseAlgorithms } from './algorithms.ts'
+import { chooseAlgorithms, keepsNothing } from './algorithms.ts'
 import { askCertificate } from './ask-certificate.ts'
 import { ConnectError, describePlace, explainSshError, type SshError } from './connect-error.ts'
 import { dial } from './dial.ts'
@@ -66,11 +66,14 @@ async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {
 }
 
 /** The bytes to a host: a TCP connection, or a channel through the last of the hosts before it. */
-async function openStream(options: ConnectOptions): Promise<{ stream: Duplex; hop: Connection | undefined }> {
+async function openStream(
+  options: ConnectOptions,
+  mayLend = () => false,
+): Promise<{ stream: Duplex; hop: Connection | undefined }> {
   const { address, via, signal, timeoutMs } = options
   const last = via.at(-1)
   if (last === undefined) {
-    const socket = await dial(address, { signal, timeoutMs })
+    const socket = await dial(address, { signal, timeoutMs, mayLend })
     socket.setNoDelay(true)
     return { stream: socket, hop: undefined }
   }
@@ -96,8 +99,11 @@ async function openStream(options: ConnectOptions): Promise<{ stream: Duplex; ho
 async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
   const { address, place, username, identities, trust, signal, timeoutMs } = options
   const started = performance.now()
-  const { stream, hop } = await openStream(options)
+  let mayLend = false
+  const { stream, hop } = await openStream(options, () => mayLend)
   const client = new ssh2.Client()
+  // Of the first key exchange ssh2 keeps the messages.
+  client.on('handshake', (negotiated) => (mayLend = keepsNothing(negotiated)))
   const { next, tried } = createOffers(username, identities)
   let banner = ''
   let hostKeyError: ConnectError | undefined

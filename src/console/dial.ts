@@ -22,13 +22,36 @@ function explain(error: Error, address: HostPort): ConnectError {
   })
 }
 
-/** Connects to a port. @throws ConnectError saying why not, or the signal's reason */
+/** Bytes read at a time: so many that most packets of SSH are whole in them, and need not be put together. */
+const readBytes = 256 * 1024
+
+interface DialOptions {
+  signal: AbortSignal
+  timeoutMs: number
+  /** Whether who reads keeps nothing of the bytes: then the next are read into the same memory, which spares much garbage. */
+  mayLend?: () => boolean
+}
+
+/** Connects to a port; nothing is read until the socket is resumed. @throws ConnectError saying why not, or the signal's reason */
 export async function dial(
   address: HostPort,
-  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+  { signal, timeoutMs, mayLend = () => false }: DialOptions,
 ): Promise<Socket> {
   signal.throwIfAborted()
-  const socket = connect({ host: address.host, port: address.port })
+  const socket = connect({
+    host: address.host,
+    port: address.port,
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(readBytes),
+      callback(length, { buffer }) {
+        const bytes = Buffer.from(buffer, 0, length)
+        socket.emit('data', mayLend() ? bytes : Buffer.from(bytes))
+        return true
+      },
+    },
+  })
+  // What is read before somebody listens would be lost.
+  socket.pause()
   // Stays for the life of the socket: what comes later is told by ssh2, and must never be an error without a handler.
   socket.on('error', () => {})
   const ends = new AbortController()

@@ -48,24 +48,46 @@ async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
   })
 }
 
+/** As much as Node reads of a pipe at once: where there is so much, a write carries it together. */
+const writeBytes = 65_536
+
+/** Writes what arrives together in few writes, for each costs whoever reads too; the machine waits while stdout does. */
+function createWriter({ channel }: Line, stdout: Output): (chunk: Buffer) => void {
+  const flush = () => {
+    stdout.uncork()
+    // A file or a pipe has taken all by now, even if it was more than the stream likes to hold.
+    if (channel.isPaused() || !stdout.writableNeedDrain || stdout.writableLength === 0) return
+    channel.pause()
+    channel.stderr.pause()
+    stdout.once('drain', () => {
+      channel.resume()
+      channel.stderr.resume()
+    })
+  }
+  return (chunk) => {
+    if (stdout.writableCorked === 0) {
+      stdout.cork()
+      queueMicrotask(flush)
+    }
+    stdout.write(chunk)
+    if (stdout.writableLength < writeBytes) return
+    flush()
+    stdout.cork()
+  }
+}
+
 /** What happens to the machine's bytes: shown, kept, and watched. */
 function readOutput(
-  { channel }: Line,
+  line: Line,
   { stdout, report, captures, onOutput }: RelayOptions,
   watch: (chunk: Buffer) => void,
 ): (chunk: Buffer) => void {
+  const write = createWriter(line, stdout)
   return (chunk) => {
     onOutput()
     for (const capture of captures) capture.write(chunk)
     if (stdout.isTTY === true) report.overhear(chunk)
-    if (!stdout.write(chunk)) {
-      channel.pause()
-      channel.stderr.pause()
-      stdout.once('drain', () => {
-        channel.resume()
-        channel.stderr.resume()
-      })
-    }
+    write(chunk)
     watch(chunk)
   }
 }
