@@ -146,7 +146,7 @@ export async function checkConsole(
     await Promise.any(probes).catch(async () => await probes[0])
     return
   }
-  if (first.trust.open) return await probeAny(hosts, context)
+  if (hosts.some(({ trust, place }) => trust.open || trust.hasAuthority(place))) return await probeAny(hosts, context)
   const names = addresses.map(({ host }) => host)
   throw new ConsoleError(`no SOS host of metro "${target.metro}" is in known_hosts (looked for ${names.join(', ')})`, {
     hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, name one with --host-key, or name the host with --sos`,

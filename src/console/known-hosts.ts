@@ -170,10 +170,10 @@ export class KnownHosts {
     return [...new Set([...learned, ...keyTypes.filter((type) => types.has(type))])]
   }
 
-  /** Whether any key is known for a place, or an authority that may vouch for one. */
+  /** Whether any key is known for a place. */
   knows(place: HostPort): boolean {
     const bare = { host: place.host, port: 22 }
-    return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker !== 'revoked')
+    return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker === 'none')
   }
 }
 

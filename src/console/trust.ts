@@ -68,6 +68,12 @@ export class HostTrust {
     return this.#options.pins.length > 0 || this.knownHosts.knows(place)
   }
 
+  /** Whether an authority may vouch for a place: that is not known before the host has been asked for its certificate. */
+  hasAuthority(place: HostPort): boolean {
+    const entries = this.knownHosts.markedFor(place)
+    return this.#options.pins.length === 0 && entries.some(({ marker }) => marker === 'cert-authority')
+  }
+
   /** Whether it is to be asked which certificate a host has. */
   asksCertificate(place: HostPort): boolean {
     return this.#options.pins.length === 0 && this.knownHosts.markedFor(place).length > 0

@@ -209,6 +209,18 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(look({ pins: [], acceptNew: false, prompter: answering() })).toEqual([true, false, true])
   })
 
+  test('an authority may vouch for a host, which is not known by that', async () => {
+    const lines = `@cert-authority *.example ${keys.rsa.line}\n@revoked * ${keys.other.line}\n`
+    const knownHosts = await loadKnownHosts([folder.write('authorities', lines)])
+    const base = { knownHosts, acceptNew: false, prompter: undefined, hash: false, report: createLog(0).report }
+    const trust = new HostTrust({ ...base, pins: [] })
+    const [named, other] = ['a.example', 'elsewhere'].map((host) => ({ host, port: 22 }))
+    if (named === undefined || other === undefined) throw new Error('no places')
+    expect([trust.hasAuthority(named), trust.asksCertificate(named), trust.knows(named)]).toEqual([true, true, false])
+    expect([trust.hasAuthority(other), trust.asksCertificate(other), trust.knows(other)]).toEqual([false, true, false])
+    expect(new HostTrust({ ...base, pins: ['SHA256:x'] }).hasAuthority(named)).toBe(false)
+  })
+
   test.each<KeyKind>(['ed25519', 'ecdsa', 'rsa'])('the picture of a key is the one ssh-keygen draws: %s', (kind) => {
     for (let i = 0; i < (kind === 'rsa' ? 1 : 5); i++) {
       const key = makeKey(folder.path, `art-${kind}-${i}`, kind)
