@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { join } from 'node:path'
@@ -8,6 +9,11 @@ import { needs } from '../helpers/needs.ts'
 import { makeFolder, startSshd, type TestFolder } from '../helpers/sshd.ts'
 import { attach, createKeyRing, type KeyRing, startMachine } from './session-bench.ts'
 import { createLog } from './world.ts'
+
+/** What ssh's configuration says of a host under a name of its own. */
+function reached(name: string, port: number): string {
+  return `Host ${name}\n  HostName 127.0.0.1\n  Port ${port}\n  HostKeyAlias ${name}\n`
+}
 
 describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
   let ring: KeyRing
@@ -74,6 +80,26 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
       connectTimeoutMs: 10_000,
     })
     await expect.poll(() => screen.text(), { timeout: 10_000 }).toContain('inside')
+    abort(new Error('enough'))
+    await expect(ending).rejects.toThrow('enough')
+  })
+
+  test('a certificate is asked for through the hops too', async () => {
+    const { file } = ring.hostKey
+    execFileSync('ssh-keygen', ['-q', '-s', ring.user.rsa.file, '-I', 'host', '-h', '-n', 'machine', `${file}.pub`])
+    await using hop = await startSshd(ring.folder, { hostKeys: [ring.stranger], authorized: [ring.user.ecdsa] })
+    await using machine = await startMachine(ring, 'echo inside; cat', { config: [`HostCertificate ${file}-cert.pub`] })
+    home.write('.ssh/known', `hop ${ring.stranger.line}\n@cert-authority machine ${ring.user.rsa.line}\n`)
+    const config = [
+      reached('hop', hop.port),
+      reached('machine', machine.port),
+      `  ProxyJump hop\n`,
+      `Host *\n  User ${machine.username}\n  IdentityFile ${ring.user.ecdsa.file}\n  UserKnownHostsFile ~/.ssh/known\n`,
+    ]
+    const access = await find(config.join(''), { host: 'machine', port: 22 })
+    expect(access.via).toHaveLength(1)
+    const { ending, screen, abort } = attach(ring, machine, new PassThrough(), { ...access, connectTimeoutMs: 20_000 })
+    await expect.poll(() => screen.text(), { timeout: 20_000 }).toContain('inside')
     abort(new Error('enough'))
     await expect(ending).rejects.toThrow('enough')
   })
