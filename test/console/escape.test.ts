@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createEscapeParser } from '../../src/console/escape.ts'
+import { createEscapeParser, escapeHelp } from '../../src/console/escape.ts'
 
 function parse(...chunks: string[]): { send: string; actions: string[] } {
   const parser = createEscapeParser()
@@ -70,4 +71,10 @@ describe('escape keys', () => {
       }),
     )
   })
+})
+
+test('docs/console.md has every key of ~?', () => {
+  const document = readFileSync(new URL('../../docs/console.md', import.meta.url), 'utf8')
+  const inDocument = [...document.matchAll(/^\| `(~\S+)` \|/gm)].map((match) => match[1])
+  expect(inDocument).toEqual(escapeHelp.slice(1).map((line) => line.trim().split(/\s/)[0]))
 })
