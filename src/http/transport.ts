@@ -128,8 +128,9 @@ export async function send(
       ...(signal === undefined ? {} : { signal }),
     })
     const { statusCode, headers, body } = await sending.catch((error: unknown) => {
-      // Nobody else aborts a request that has no answer yet: undici's proxy agent does where the tunnel is refused.
-      const isProxy = error instanceof errors.RequestAbortedError && signal?.aborted !== true
+      // But for the signal, nobody else aborts a request that has no answer yet: undici's proxy agent does, where the
+      // tunnel is refused.
+      const isProxy = error instanceof errors.RequestAbortedError
       throw isProxy ? new RefusedByProxyError(error.message, { cause: error }) : error
     })
     const answer = {

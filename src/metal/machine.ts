@@ -40,7 +40,6 @@ export const runTagPrefix = 'metalkit-run-'
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
   const settled = new AbortController()
   const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(error())
     signal.addEventListener('abort', () => reject(error()), { once: true, signal: settled.signal })
   })
   try {

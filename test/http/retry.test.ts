@@ -63,10 +63,12 @@ describe('what the API asks for', () => {
 
   test('is kept to, and never undercut', () => {
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '7' } }), 1, now, 0.5)).toBe(7250)
+    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '7' } }), 5, now, 1)).toBe(8000)
+    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '120' } }), 1, now, 0)).toBe(120_000)
   })
 
   test('is too long: the call fails instead', () => {
-    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '600' } }), 1, now, 0.5)).toBeUndefined()
+    expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '121' } }), 1, now, 0.5)).toBeUndefined()
   })
 })
 

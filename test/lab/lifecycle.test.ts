@@ -292,6 +292,34 @@ test.concurrent.each<[name: string, driver: MachineDriver, why: RegExp]>([
   expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
 })
 
+test.concurrent('a machine that goes off the moment it is switched on leaves the device off', async () => {
+  const simulated = createSimulatedDriver()
+  let starts = 0
+  const driver: MachineDriver = {
+    kind: 'simulated',
+    async powerOn(spec) {
+      const machine = await simulated.powerOn(spec)
+      return ++starts === 1 ? machine : { ...machine, off: Promise.resolve({ reason: 'poweroff' }) }
+    },
+  }
+  await using lab = await startTestLab({ driver })
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+    plan: 'c3.small.x86',
+    metro: 'ny',
+    operating_system: 'custom_ipxe',
+    userdata: '#!ipxe\nsleep 600',
+  })
+  await waitForState(lab, json.id, 'active')
+  await lab.call('POST', `/devices/${json.id}/actions`, { type: 'reboot' })
+  await waitUntil(
+    () => starts,
+    (count) => count === 2,
+  )
+  await waitForState(lab, json.id, 'inactive')
+  const types = await eventTypes(lab, json.id)
+  expect(types.slice(0, 2)).toEqual(['instance.powered_off', 'instance.powered_off'])
+})
+
 test.concurrent('ten machines at once boot, and the end of the lab switches all off', async () => {
   const watched = createWatchedDriver()
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })

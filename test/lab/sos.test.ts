@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,6 +40,8 @@ function isReadOnly(): boolean {
   return readOnly
 }
 let breaks: number
+/** The keys that open the console. */
+let opening: string[]
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
@@ -53,11 +55,12 @@ beforeEach(async () => {
   port = new SerialPort()
   line = new Line()
   breaks = 0
+  opening = ['not a key', keys.userPublicKey]
   port.connect(line, () => breaks++)
   sos = await startSos({
     listen: { host: '127.0.0.1', port: 0 },
     hostKey: keys.hostKey,
-    findPort: (device) => (device === id ? { port, keys: ['not a key', keys.userPublicKey], isReadOnly } : undefined),
+    findPort: (device) => (device === id ? { port, keys: opening, isReadOnly } : undefined),
     report,
   })
 })
@@ -174,10 +177,10 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await session.shows(banner)
     session.child.stdout.pause()
     session.child.kill('SIGSTOP')
-    const chunk = Buffer.alloc(1 << 20, 'x')
     const before = process.memoryUsage().rss
     for (let i = 0; i < 200; i++) {
-      line.push(chunk)
+      // Each a buffer of its own: one that is kept many times would take no memory.
+      line.push(Buffer.alloc(1 << 20, 'x'))
       await new Promise((resolve) => setImmediate(resolve))
     }
     await expect.poll(() => line.readableLength).toBe(0)
@@ -208,6 +211,17 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     const session = ssh(flags, id, keys.userKeyPath, [word])
     expect(await session.ended).not.toBe(0)
     expect(line.typed).toBe('')
+  })
+
+  test('proves an RSA key with SHA-2, not with SHA-1', async () => {
+    const rsa = join(folder, 'rsa')
+    execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-f', rsa])
+    opening.push(readFileSync(`${rsa}.pub`, 'utf8').trim())
+    const log = (algorithm: string) => ssh(['-o', `PubkeyAcceptedAlgorithms=${algorithm}`], id, rsa)
+    await log('rsa-sha2-256').shows(banner)
+    const old = log('ssh-rsa')
+    expect(await old.ended).toBe(255)
+    expect(old.seen.err).toMatch(/Permission denied \(publickey\)/)
   })
 
   test('is refused what is too old', async () => {

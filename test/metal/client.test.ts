@@ -40,6 +40,18 @@ describe('errors say what was done, what came back, and the request', () => {
       'metal: looking up the machine "d-1": the API answered 422 "one; two [2J" [request r-1]',
     ],
     [
+      'more words than anybody reads',
+      { status: 422, json: { error: 'x'.repeat(600) } },
+      4,
+      `metal: looking up the machine "d-1": the API answered 422 "${'x'.repeat(500)}" [request r-1]`,
+    ],
+    [
+      'a request id that is none',
+      { status: 404, json: { error: 'Not found' }, headers: { 'x-request-id': 'a b' } },
+      4,
+      'metal: looking up the machine "d-1": the API answered 404 "Not found"',
+    ],
+    [
       'HTML',
       { status: 502, text: '<html>', headers: { 'content-type': 'text/html' } },
       4,

@@ -43,6 +43,12 @@ describe('create exactly once', () => {
       [empty],
       ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
     ],
+    [
+      'lost, and one look that fails: created again',
+      [dropped, { status: 201, json: created }],
+      [{ status: 401, json: { error: 'no' } }, empty],
+      ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
+    ],
     ['429: sent again', [{ status: 429 }, { status: 201, json: created }], [], ['POST', 'POST']],
   ])('%s', async (_, posts, gets, expected) => {
     await using api = await startFakeApi(({ method }) =>
@@ -60,6 +66,12 @@ describe('create exactly once', () => {
       'creating a machine: the API answered 422 "x is not a valid plan"',
     )
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  })
+
+  test('what is lost every time is created three times, and no more', async () => {
+    await using api = await startFakeApi(({ method }) => (method === 'POST' ? dropped : empty))
+    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(/^creating a machine: the connection/)
+    expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(3)
   })
 
   test('where looking for it fails too, the tag is named', async () => {
@@ -146,6 +158,26 @@ describe('delete until gone', () => {
       /^machine: the machine d-1 STILL RUNS AND COSTS MONEY: it is locked; delete it with: /,
     )
   })
+
+  const provisioning: Reply = { status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }
+  const broken: Reply = { status: 422, json: { errors: ['no'] } }
+  test.each<[string, Reply, Reply, number]>([
+    ['an hour while it is provisioning', provisioning, deviceOf('provisioning'), 3_600_000],
+    ['ten minutes else', broken, deviceOf('active'), 600_000],
+    ['half a minute for a token', { status: 401, json: { error: 'no' } }, deviceOf('active'), 30_000],
+  ])(
+    'is tried for %s, at most every 15 s, and the line about it is taken away',
+    async (_, refusal, state, patienceMs) => {
+      await using api = await startFakeApi(({ method }) => (method === 'DELETE' ? refusal : state))
+      const { client, waits, report } = createTestClient(api.apiUrl)
+      await expect(deleteUntilGone(client, target, report, never)).rejects.toMatchObject({ exitCode: 9 })
+      const waitedMs = waits.reduce((sum, ms) => sum + ms, 0)
+      expect(waitedMs).toBeGreaterThan(patienceMs - 60_000)
+      expect(waitedMs).toBeLessThan(patienceMs + 30_000)
+      expect(Math.max(...waits)).toBe(15_000)
+      expect(report.lines.at(-1)).toBe('')
+    },
+  )
 
   test('a second interrupt stops the waiting and says what stays', async () => {
     const force = new AbortController()

@@ -47,6 +47,7 @@ it.each([
   const others = [
     tunnelOf('ssh', 'localhost:22', 'tcp://0.tcp.example:1'),
     tunnelOf('x', 'http://localhost:80', 'http://x.example'),
+    tunnelOf('raw', 'localhost:8080', 'tcp://1.tcp.example:2'),
   ]
   const { options, asked, said } = await startAgent([...others, tunnelOf('mine', addr, url)])
   const tunnel = await openNgrokTunnel(options)

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { createDispatcher, NoAnswerError, send } from '../../src/http/transport.ts'
+import { dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+import { createRecorder } from '../helpers/recorder.ts'
+
+describe('without an answer', () => {
+  test.each([
+    ['ECONNREFUSED', true, false],
+    ['ENOTFOUND', true, false],
+    ['EAI_AGAIN', true, false],
+    ['EHOSTUNREACH', true, false],
+    ['ENETUNREACH', true, false],
+    ['UND_ERR_CONNECT_TIMEOUT', true, false],
+    ['ECONNRESET', false, false],
+    ['UND_ERR_SOCKET', false, false],
+    ['UND_ERR_HEADERS_TIMEOUT', false, false],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', true, true],
+    ['CERT_HAS_EXPIRED', true, true],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', true, true],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', true, true],
+  ])('%s: never sent is %s, not to be trusted is %s', (code, neverSent, untrusted) => {
+    const lost = new NoAnswerError('lost', Object.assign(new Error('lost'), { code }))
+    expect({ neverSent: lost.neverSent, untrusted: lost.untrusted }).toEqual({ neverSent, untrusted })
+  })
+})
+
+test.each<[string, Reply, RegExp]>([
+  ['an answer', { status: 404, json: {} }, /^GET 127\.0\.0\.1:\d+\/metal\/v1\/x\?y=1 404 \d+ ms$/],
+  [
+    'none',
+    dropped,
+    /^GET 127\.0\.0\.1:\d+\/metal\/v1\/x\?y=1 the connection was closed before the answer was complete \d+ ms$/,
+  ],
+])('what is sent is one line for -vv: %s', async (_, reply, line) => {
+  await using api = await startFakeApi(() => reply)
+  const report = createRecorder()
+  const dispatcher = createDispatcher(api.apiUrl, {}, systemClock)
+  await send(dispatcher, `${api.apiUrl}/x?y=1`, { method: 'GET', headers: {} }, report)
+  await dispatcher.close()
+  expect(report.lines).toEqual([expect.stringMatching(line)])
+})

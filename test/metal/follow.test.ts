@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest'
+import { InterruptedError } from '../../src/errors.ts'
+import { describeProgress, followMachine, type Observation } from '../../src/metal/follow.ts'
+import { createTestClient, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+
+const gone: Reply = { status: 404, json: { error: 'Not found' } }
+const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
+
+/** Follows a machine that is seen so at one look after the other, the last one for good. */
+async function follow(looks: readonly Reply[], events: readonly (readonly string[])[] = [], timeoutMs = 60_000) {
+  const devices = [...looks]
+  const lists = [...events]
+  await using api = await startFakeApi(({ path }) => {
+    if (!path.includes('/events')) return (devices.length > 1 ? devices.shift() : devices[0]) ?? gone
+    const ids = (lists.length > 1 ? lists.shift() : lists[0]) ?? []
+    return { status: 200, json: { events: ids.map((id) => ({ id, type: id, body: `body of ${id}` })) } }
+  })
+  const seen: Observation[] = []
+  const stop = new AbortController()
+  const { client } = createTestClient(api.apiUrl)
+  const outcome = await followMachine({
+    client,
+    id: 'd-1',
+    timeoutMs,
+    onLook: (observation) => {
+      seen.push(observation)
+      if (seen.length > 100) stop.abort(new InterruptedError('SIGINT'))
+    },
+    signal: stop.signal,
+  }).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+  return { outcome, states: seen.map(({ device }) => device.state), seen }
+}
+
+describe('a machine', () => {
+  test.each<[string, Reply[], string, string[]]>([
+    [
+      'that is off at two looks in a row is powered off',
+      [deviceOf('queued'), deviceOf('active'), deviceOf('inactive'), deviceOf('inactive')],
+      'powered-off',
+      ['queued', 'active', 'inactive', 'inactive'],
+    ],
+    [
+      'that is off at one look is rebooting',
+      [deviceOf('inactive'), deviceOf('active'), deviceOf('inactive'), deviceOf('inactive')],
+      'powered-off',
+      ['inactive', 'active', 'inactive', 'inactive'],
+    ],
+    [
+      'that is not found once is looked for again',
+      [deviceOf('active'), gone, deviceOf('active'), gone, deviceOf('inactive')],
+      'powered-off',
+      ['active', 'active', 'inactive', 'inactive'],
+    ],
+    [
+      'that is not found twice is gone',
+      [deviceOf('provisioning', { provisioning_percentage: 40 }), gone, gone],
+      'the machine d-1 is gone; it was last seen provisioning 40%',
+      ['provisioning'],
+    ],
+    [
+      'that fails ends it',
+      [deviceOf('queued'), deviceOf('failed')],
+      'the machine d-1 failed (failed)',
+      ['queued', 'failed'],
+    ],
+  ])('%s', async (_, looks, outcome, states) => {
+    expect(await follow(looks)).toMatchObject({ outcome, states })
+  })
+
+  test('that does not come up in time is given up; one that is up may stay so', async () => {
+    expect((await follow([deviceOf('provisioning')])).outcome).toBe(
+      'the machine d-1 did not come up in time (provisioning)',
+    )
+    expect((await follow([deviceOf('active')])).outcome).toBe('by SIGINT')
+  })
+})
+
+test('news are the events since the last look, oldest first, and the newest of all is kept', async () => {
+  const { seen } = await follow(
+    [deviceOf('queued'), deviceOf('active'), deviceOf('inactive')],
+    [
+      ['b', 'a'],
+      ['d', 'c', 'b', 'a'],
+    ],
+  )
+  expect(seen.slice(0, 3).map(({ news }) => news.map(({ id }) => id))).toEqual([['a', 'b'], ['c', 'd'], []])
+  expect(seen[2]?.newest?.id).toBe('d')
+})
+
+test.each([
+  ['provisioning', 39.6, 'Network\nconfigured', 'provisioning 40%: Network configured'],
+  ['provisioning', null, undefined, 'provisioning'],
+  ['active', 100, 'Ready', 'active: Ready'],
+])('%s at %d with %j is %s', (state, percentage, body, text) => {
+  const device = { id: 'd-1', state, provisioning_percentage: percentage }
+  expect(describeProgress({ device, newest: body === undefined ? undefined : { body } })).toBe(text)
+})
