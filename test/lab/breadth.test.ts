@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { parsePaths, shapeRelations } from '../../src/lab/api/relations.ts'
 import { expandBatch } from '../../src/lab/api/device-create.ts'
+import { describeLevel } from '../../src/lab/capacity.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import type { TestLab, TestLabOptions } from '../helpers/lab.ts'
 
@@ -329,6 +330,13 @@ describe('capacity', () => {
     await own.create({ plan: 't1.small.x86' })
   })
 })
+
+test.each([
+  [0, 'unavailable'],
+  [1, 'limited'],
+  [4, 'limited'],
+  [5, 'normal'],
+])('%i servers are %s', (free, level) => expect(describeLevel(free)).toBe(level))
 
 test('requests are counted, and those beyond the limit are refused until its time is over', async () => {
   await using own = await start({ rateLimit: { requests: 3, windowMs: 4000 } })

@@ -59,6 +59,8 @@ test('the metadata of a machine has its schema, with URLs at the host that was a
   expect(metadata.ssh_keys).toHaveLength(1)
   expect(metadata.ssh_keys[0]).toMatch(/^ssh-ed25519 /)
   expect(metadata.network.addresses).toHaveLength(3)
+  expect((await own.get('/auto.ipxe')).status).toBe(200)
+  expect((await own.get('/autoxipxe')).status).toBe(404)
   const nowhere = await fetch(`${own.base.replace(own.id, 'nobody')}/metadata`)
   expect([nowhere.status, await nowhere.json()]).toEqual([404, { message: 'resource not found' }])
 })

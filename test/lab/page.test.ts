@@ -6,13 +6,16 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
+import { ConsoleMemory } from '../../src/lab/page/console-memory.ts'
 import { FetchTrail } from '../../src/lab/page/fetch-trail.ts'
 import { isOwnHost, isOwnOrigin } from '../../src/lab/page/guard.ts'
 import type { LabMessage, MachineDetail, MachineSummary, PageMessage } from '../../src/lab/page/messages.ts'
+import { fakeBzImage } from '../helpers/image.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
+import { bootScriptFor, serveFiles } from './boot-files.ts'
 
 const pageFolder = join(dirname(program), 'page')
 
@@ -24,10 +27,12 @@ async function openPage(
 ) {
   const url = new URL('/page/live', lab.apiUrl)
   const socket = new WebSocket(`ws://${url.host}${url.pathname}`, { origin: origin ?? url.origin })
-  const seen: { machines: MachineSummary[]; detail: MachineDetail | undefined; console: string; denied: boolean } = {
-    machines: [],
-    detail: undefined,
+  const seen = {
+    machines: [] as MachineSummary[],
+    detail: undefined as MachineDetail | undefined,
     console: '',
+    /** How often the console was shown from its beginning. */
+    looks: 0,
     denied: false,
   }
   socket.on('message', (data: Buffer) => {
@@ -39,6 +44,7 @@ async function openPage(
     if (message.type === 'console') {
       const text = Buffer.from(message.data, 'base64').toString()
       seen.console = message.isStart ? text : seen.console + text
+      if (message.isStart) seen.looks++
     }
   })
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
@@ -130,7 +136,7 @@ describe('its connection', () => {
     await createMachine(lab, 'web1')
     using page = await openPage(lab, first)
     await page.closed
-    expect(page.seen).toEqual({ machines: [], detail: undefined, console: '', denied: true })
+    expect(page.seen).toEqual({ machines: [], detail: undefined, console: '', looks: 0, denied: true })
   })
 
   test('tells of the machines, one of them with its events, script, fetches and console so far', async () => {
@@ -191,6 +197,47 @@ describe('its connection', () => {
       session.kill()
       await sees(one, 'free')
     },
+  )
+})
+
+test('keys of a page that has not the keyboard go nowhere', async () => {
+  await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+  files.files['x'] = bootScriptFor(files.url)
+  await using lab = await startTestLab({ pageFolder })
+  const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', ipxe_script_url: `${files.url}/x` }
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+  using one = await openPage(lab)
+  using other = await openPage(lab)
+  const look = { type: 'look', id: String(json.id) }
+  for (const page of [one, other]) page.send(look)
+  const shows = (text: string) =>
+    waitUntil(
+      () => one.seen.console,
+      (shown) => shown.includes(text),
+    )
+  await shows('simulated machine is up')
+  one.send({ type: 'take' })
+  other.type('echo not heard\r')
+  // Its next words have been answered: these have been taken too.
+  other.send(look)
+  await waitUntil(
+    () => other.seen.looks,
+    (looks) => looks === 2,
+  )
+  one.type('echo heard\r')
+  await shows('\nheard\r\n')
+  expect(one.seen.console).not.toContain('not heard')
+})
+
+test('of a console its last 64 KiB are kept, of its fetches the last fifty', () => {
+  const memory = new ConsoleMemory()
+  for (let line = 0; line < 6000; line++) memory.take(Buffer.from(`line ${line} of many\r\n`), line)
+  const recent = memory.recent.toString()
+  expect(recent).toHaveLength(64 * 1024)
+  expect(recent.endsWith('line 5999 of many\r\n')).toBe(true)
+  for (let file = 0; file < 60; file++) memory.take(Buffer.from(`http://h/${file}... ok\r\n`), file)
+  expect(memory.fetched.map(({ what }) => what)).toEqual(
+    Array.from({ length: 50 }, (_, index) => `http://h/${index + 10}`),
   )
 })
 

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { Transitions } from '../../src/lab/transitions.ts'
 
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
 test('one happens after the other, also after one that failed', async () => {
   const transitions = new Transitions()
   const done: string[] = []
   const failures: unknown[] = []
   const fail = (error: unknown) => void failures.push(error)
-  const turn = () => new Promise((resolve) => setImmediate(resolve))
   transitions.enqueue(async () => {
     await turn()
     done.push('first')

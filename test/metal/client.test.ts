@@ -47,9 +47,9 @@ describe('errors say what was done, what came back, and the request', () => {
     ],
     [
       'a request id that is none',
-      { status: 404, json: { error: 'Not found' }, headers: { 'x-request-id': 'a b' } },
+      { status: 422, json: { error: 'No' }, headers: { 'x-request-id': 'a b' } },
       4,
-      'metal: looking up the machine "d-1": the API answered 404 "Not found"',
+      'metal: looking up the machine "d-1": the API answered 422 "No"',
     ],
     [
       'HTML',
