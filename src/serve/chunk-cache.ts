@@ -40,7 +40,9 @@ function makeRoom(bytes: number): void {
   }
 }
 
+/** Reads a piece; meanwhile it is in use, and the file open, whoever else leaves. */
 async function load(chunk: Chunk, file: OpenFile, position: number): Promise<void> {
+  file.share()
   try {
     const filled = await file.read(chunk.buffer, position)
     // Looked at after the bytes were read: they are of the version that was opened, or they are not sent.
@@ -48,6 +50,8 @@ async function load(chunk: Chunk, file: OpenFile, position: number): Promise<voi
   } finally {
     chunk.ready = undefined
     if (chunk.bytes?.length !== chunk.buffer.length) chunks.delete(chunk.key)
+    file.close()
+    releaseChunk(chunk)
   }
 }
 
@@ -65,9 +69,11 @@ export function takeChunk(file: OpenFile, index: number): Chunk {
   makeRoom(length)
   const buffer = (length === chunkBytes ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(length)
   heldBytes += length
-  const chunk: Chunk = { bytes: undefined, ready: undefined, key, buffer, users: 1, broken: false }
+  const chunk: Chunk = { bytes: undefined, ready: undefined, key, buffer, users: 2, broken: false }
   chunks.set(key, chunk)
   chunk.ready = load(chunk, file, index * chunkBytes)
+  // What goes wrong is for those who wait; they may all have left.
+  chunk.ready.catch(() => {})
   return chunk
 }
 
@@ -78,14 +84,9 @@ export function releaseChunk(chunk: Chunk): void {
   if (chunk.users === 0 && (!stays || heldBytes > mostBytes)) drop(chunk)
 }
 
-/**
- * Reads a piece that will soon be asked for, unless it is there or there is no room. Its errors are for who takes it. The file
- * must stay open until it is fulfilled.
- */
-export function prefetchChunk(file: OpenFile, index: number): Promise<void> | undefined {
-  if (chunks.has(`${file.version}:${index}`)) return undefined
+/** Reads a piece that will soon be asked for, unless it is there or there is no room. */
+export function prefetchChunk(file: OpenFile, index: number): void {
+  if (chunks.has(`${file.version}:${index}`)) return
   makeRoom(chunkBytes)
-  if (heldBytes + chunkBytes > mostBytes) return undefined
-  const chunk = takeChunk(file, index)
-  return chunk.ready?.catch(() => {}).then(() => releaseChunk(chunk))
+  if (heldBytes + chunkBytes <= mostBytes) releaseChunk(takeChunk(file, index))
 }

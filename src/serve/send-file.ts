@@ -33,6 +33,60 @@ function yieldTurn(): Promise<void> {
   })
 }
 
+/** One system call for eight pieces costs a quarter less than eight for one each. */
+const mostAtOnce = 8
+/** How many pieces all together are written before each has had a turn: some 10 ms of work, for which a small request waits. */
+const piecesATurn = 128
+let sending = 0
+
+/** How many pieces are written at a time. */
+function piecesAtOnce(): number {
+  return Math.max(1, Math.min(mostAtOnce, Math.floor(piecesATurn / sending)))
+}
+
+/** Writes pieces in one system call. @returns whether the system took all of them */
+async function writeTogether(response: ServerResponse, pieces: readonly Buffer[], last: boolean): Promise<boolean> {
+  const { socket } = response.req
+  socket.cork()
+  const written = pieces.map((bytes, at) => writeChunk(response, bytes, last && at === pieces.length - 1))
+  socket.uncork()
+  return (await Promise.all(written)).every((taken) => taken)
+}
+
+/**
+ * Sends the start of a range, up to the piece `stop`.
+ * @returns where it is then, or why that is the end
+ */
+async function sendPieces(
+  response: ServerResponse,
+  file: OpenFile,
+  range: ByteRange,
+  stop: number,
+): Promise<number | Exclude<SendOutcome, 'sent'>> {
+  const first = Math.floor(range.start / chunkBytes)
+  const end = Math.min(range.end, stop * chunkBytes)
+  const chunks = Array.from({ length: stop - first }, (_, at) => takeChunk(file, first + at))
+  try {
+    for (const { ready } of chunks) if (ready !== undefined) await ready
+    const pieces: Buffer[] = []
+    for (const [at, { bytes }] of chunks.entries()) {
+      const start = (first + at) * chunkBytes
+      if (bytes === undefined) return 'changed'
+      if (bytes.length < Math.min(end - start, chunkBytes)) return 'shrunk'
+      pieces.push(bytes.subarray(Math.max(0, range.start - start), end - start))
+    }
+    // What comes next is read meanwhile.
+    for (let index = stop; index < Math.min(stop + chunks.length, Math.ceil(range.end / chunkBytes)); index++) {
+      prefetchChunk(file, index)
+    }
+    if (await writeTogether(response, pieces, end === range.end)) return end
+    for (const chunk of chunks) chunk.broken = true
+    return 'aborted'
+  } finally {
+    for (const chunk of chunks) releaseChunk(chunk)
+  }
+}
+
 /**
  * Sends a range of a file and ends the response. `onSent` is told of the bytes the system has taken.
  * If the file has shrunk or was written to, the connection is cut: a Content-Length and a version have been promised.
@@ -43,30 +97,23 @@ export async function sendFile(
   range: ByteRange,
   onSent: (bytes: number) => void,
 ): Promise<SendOutcome> {
-  let ahead: Promise<void> | undefined
-  for (let position = range.start; position < range.end;) {
-    const index = Math.floor(position / chunkBytes)
-    const end = Math.min(range.end, (index + 1) * chunkBytes)
-    const chunk = takeChunk(file, index)
-    try {
-      if (chunk.ready !== undefined) await chunk.ready
-      const bytes = chunk.bytes?.subarray(position - index * chunkBytes, end - index * chunkBytes)
-      if (bytes === undefined || bytes.length < end - position) {
-        response.destroy()
-        return bytes === undefined ? 'changed' : 'shrunk'
+  let position = range.start
+  sending++
+  try {
+    while (position < range.end) {
+      const last = Math.ceil(range.end / chunkBytes)
+      const stop = Math.min(last, Math.floor(position / chunkBytes) + piecesAtOnce())
+      const reached = await sendPieces(response, file, { start: position, end: range.end }, stop)
+      if (typeof reached === 'string') {
+        if (reached !== 'aborted') response.destroy()
+        return reached
       }
-      if (end < range.end) ahead = prefetchChunk(file, index + 1)
-      if (!(await writeChunk(response, bytes, end === range.end))) {
-        chunk.broken = true
-        return 'aborted'
-      }
-      onSent(bytes.length)
-    } finally {
-      releaseChunk(chunk)
-      if (ahead !== undefined) await ahead
+      onSent(reached - position)
+      position = reached
+      if (position < range.end) await yieldTurn()
     }
-    position = end
-    if (position < range.end) await yieldTurn()
+  } finally {
+    sending--
   }
   return 'sent'
 }
