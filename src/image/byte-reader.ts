@@ -1,7 +1,7 @@
 // Bytes of a file in order, for formats where one part tells where the next begins.
 
 /** Chunks are of this size: on files of hundreds of megabytes smaller ones cost time and larger ones memory. */
-export const chunkBytes = 2 ** 18
+export const chunkBytes = 2 ** 19
 
 /** Reads a sequence of chunks with the possibility of looking ahead and of putting back. */
 export class ByteReader implements AsyncDisposable {
@@ -46,7 +46,7 @@ export class ByteReader implements AsyncDisposable {
     return chunk
   }
 
-  /** Puts back the end of the chunk that takeChunk gave last. */
+  /** Puts back the end of what takeChunk gave; of several chunks the last one first. */
   putBack(rest: Buffer): void {
     this.#offset -= rest.length
     this.#buffered = this.#buffered.length === 0 ? rest : Buffer.concat([rest, this.#buffered])

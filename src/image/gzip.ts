@@ -23,7 +23,8 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   let size = 0
   // A member of a few kilobytes does not need the buffers of a large one.
   const chunkSize = Math.min(chunkBytes, Math.max(constants.Z_DEFAULT_CHUNK, sizeHint))
-  const options: ZlibOptions & TransformOptions = { chunkSize, highWaterMark: 2 * chunkBytes }
+  // One chunk is passed on while zlib works on the next; of more that wait, Readable would make one by copying them.
+  const options: ZlibOptions & TransformOptions = { chunkSize, highWaterMark: 1 }
   const inflate = createInflateRaw(options)
   const fed = feed(inflate, reader)
   try {
@@ -37,6 +38,8 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   } finally {
     inflate.destroy()
   }
+  const ahead = await fed.ahead
+  if (ahead !== undefined) reader.putBack(ahead)
   reader.putBack(fed.last.subarray(fed.last.length - (fed.bytes - inflate.bytesWritten)))
   const trailer = await reader.take(8)
   if (trailer.length < 8) throw truncated(reader.path, start)
@@ -44,31 +47,39 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw damaged(reader.path, start, 'its length does not match')
 }
 
-/** What zlib was given: the last chunk, and how many bytes in all. */
+/** What zlib was given: the last chunk, and how many bytes in all; and the chunk it will be given next. */
 interface Fed {
   last: Buffer
   bytes: number
+  ahead: Promise<Buffer | undefined> | undefined
 }
 
 /**
  * Feeds the reader's chunks to zlib, each when the one before is used up: what is left over when zlib has reached the
- * end of its data is then always the end of the last one.
+ * end of its data is then always the end of the last one. The next chunk is read while zlib works on the last; not yet
+ * beside the first, which may be all that a small member needs.
  */
 function feed(inflate: InflateRaw, reader: ByteReader): Fed {
-  const fed: Fed = { last: Buffer.alloc(0), bytes: 0 }
+  const fed: Fed = { last: Buffer.alloc(0), bytes: 0, ahead: undefined }
   const next = async () => {
     try {
-      const chunk = await reader.takeChunk()
+      const chunk = await (fed.ahead ?? reader.takeChunk())
+      fed.ahead = undefined
       if (inflate.destroyed) return
       if (chunk === undefined) {
         inflate.end()
         return
       }
+      const first = fed.bytes === 0
       fed.last = chunk
       fed.bytes += chunk.length
       inflate.write(chunk, (error) => {
         if (!error && inflate.bytesWritten === fed.bytes) void next()
       })
+      if (first) return
+      fed.ahead = reader.takeChunk()
+      // Who needs the chunk is told; nobody does where zlib has found damage meanwhile.
+      fed.ahead.catch(() => {})
     } catch (error) {
       inflate.destroy(error instanceof Error ? error : new Error(String(error)))
     }

@@ -2,7 +2,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../errors.ts'
-import { digestBytes, readSource } from './digest.ts'
+import { digestFile, readSource } from './digest.ts'
 import { sameDigest } from './manifest.ts'
 import { stageFile, writeError } from './staged-file.ts'
 import type { Digest, Staged, Store } from './store.ts'
@@ -22,10 +22,7 @@ export class FolderStore implements Store {
     const stats = await stat(path).catch(() => undefined)
     if (!stats?.isFile() || stats.size !== digest.size) return false
     // What cannot be read is not known to be right, and is written again.
-    const found = await digestBytes(
-      readSource(path, () => {}),
-      signal,
-    ).catch(() => undefined)
+    const found = await digestFile(path, signal).catch(() => undefined)
     signal.throwIfAborted()
     return found !== undefined && sameDigest(found, digest)
   }

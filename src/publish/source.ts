@@ -1,5 +1,5 @@
 // A file of the image on its way: read once, digested before and behind what changes it.
-import { digestBytes, Digester, drain, readSource } from './digest.ts'
+import { Digester, digestFile, readSource } from './digest.ts'
 import { type ManifestFile, sameDigest } from './manifest.ts'
 import { runAll } from './run-all.ts'
 import type { Staged, Store } from './store.ts'
@@ -17,8 +17,6 @@ export interface Source {
   convert?: Convert | undefined
 }
 
-const ignore = () => {}
-
 /** The manifest's entry of a file that stands there already as it should; undefined where it is to be written. */
 export async function findUnchanged(
   store: Store,
@@ -30,13 +28,13 @@ export async function findUnchanged(
   if (from === undefined || from.size !== source.size || from.decompress !== (source.convert !== undefined)) {
     return undefined
   }
-  const now = await digestBytes(readSource(source.path, ignore), signal)
+  const now = await digestFile(source.path, signal)
   return sameDigest(now, from) && (await store.holds(source.name, known ?? from, signal)) ? known : undefined
 }
 
 /** What tells the content that will be written from any other. */
 export async function sourceKey(source: Source, signal: AbortSignal): Promise<string> {
-  const { sha256 } = await digestBytes(readSource(source.path, ignore), signal)
+  const { sha256 } = await digestFile(source.path, signal)
   return `${sha256.slice(0, 16)}${source.convert === undefined ? '' : '-decompressed'}`
 }
 
@@ -58,7 +56,10 @@ export async function writeSource(
   if (convert === undefined) {
     // Where the file system copies by itself, the file is read for its digest meanwhile.
     if (staged.copy === undefined) await staged.write(bytes, signal)
-    else await runAll([(either) => drain(bytes, either), async (either) => await staged.copy?.(path, either)], signal)
+    else {
+      const copy = async (either: AbortSignal) => await staged.copy?.(path, either)
+      await runAll([(either) => read.add(path, onBytes, either), copy], signal)
+    }
     const digest = read.digest()
     return { entry: { name, ...digest, from: { ...digest, decompress: false } }, decompressed: false }
   }
