@@ -8,28 +8,27 @@ const mostBytes = 96 * 1024 * 1024
 
 /** A piece of a file, in use from `take` to `release`. */
 export interface Chunk {
-  /** Its bytes; fewer than there should be if the file has shrunk, undefined if it has changed since it was opened. */
+  /** Its bytes; undefined until they have been read, and for ever if the file has changed since it was opened. */
   bytes: Buffer | undefined
   /** Settled once `bytes` is there. */
   ready: Promise<void> | undefined
   readonly key: string
   readonly buffer: Buffer
   users: number
-  /** A write of it failed: the connection may still refer to the bytes, so they are not written over. */
-  broken: boolean
 }
 
 /** The pieces in memory, those used longest ago first. */
 const chunks = new Map<string, Chunk>()
 const spare: Buffer[] = []
 /** Buffers kept for the next piece: what is let go is the garbage collector's, and it takes its time. */
-const mostSpare = 64
+const mostSpare = 16
 let heldBytes = 0
+let used = 0
 
 function drop(chunk: Chunk): void {
   if (chunks.get(chunk.key) === chunk) chunks.delete(chunk.key)
   heldBytes -= chunk.buffer.length
-  if (chunk.buffer.length === chunkBytes && !chunk.broken && spare.length < mostSpare) spare.push(chunk.buffer)
+  if (chunk.buffer.length === chunkBytes && spare.length < mostSpare) spare.push(chunk.buffer)
 }
 
 /** Drops what was used longest ago and is not in use, until there is room. */
@@ -46,10 +45,10 @@ async function load(chunk: Chunk, file: OpenFile, position: number): Promise<voi
   try {
     const filled = await file.read(chunk.buffer, position)
     // Looked at after the bytes were read: they are of the version that was opened, or they are not sent.
-    if (file.isUnchanged() || filled < chunk.buffer.length) chunk.bytes = chunk.buffer.subarray(0, filled)
+    if (filled === chunk.buffer.length && file.isUnchanged()) chunk.bytes = chunk.buffer
   } finally {
     chunk.ready = undefined
-    if (chunk.bytes?.length !== chunk.buffer.length) chunks.delete(chunk.key)
+    if (chunk.bytes === undefined) chunks.delete(chunk.key)
     file.close()
     releaseChunk(chunk)
   }
@@ -60,7 +59,7 @@ export function takeChunk(file: OpenFile, index: number): Chunk {
   const key = `${file.version}:${index}`
   const known = chunks.get(key)
   if (known !== undefined) {
-    known.users++
+    if (known.users++ === 0) used++
     chunks.delete(key)
     chunks.set(key, known)
     return known
@@ -69,7 +68,8 @@ export function takeChunk(file: OpenFile, index: number): Chunk {
   makeRoom(length)
   const buffer = (length === chunkBytes ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(length)
   heldBytes += length
-  const chunk: Chunk = { bytes: undefined, ready: undefined, key, buffer, users: 2, broken: false }
+  used++
+  const chunk: Chunk = { bytes: undefined, ready: undefined, key, buffer, users: 2 }
   chunks.set(key, chunk)
   chunk.ready = load(chunk, file, index * chunkBytes)
   // What goes wrong is for those who wait; they may all have left.
@@ -77,9 +77,14 @@ export function takeChunk(file: OpenFile, index: number): Chunk {
   return chunk
 }
 
+/** How many pieces are in use. */
+export function countUsed(): number {
+  return used
+}
+
 /** Ends a use. */
 export function releaseChunk(chunk: Chunk): void {
-  chunk.users--
+  if (--chunk.users === 0) used--
   const stays = chunks.get(chunk.key) === chunk
   if (chunk.users === 0 && (!stays || heldBytes > mostBytes)) drop(chunk)
 }

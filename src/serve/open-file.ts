@@ -44,6 +44,11 @@ export class OpenFile {
     return mtimeNs === this.#modifiedNs && Number(size) === this.sizeBytes
   }
 
+  /** Whether it has become shorter since. */
+  hasShrunk(): boolean {
+    return fstatSync(this.#fd).size < this.sizeBytes
+  }
+
   /** One more user; each closes it. */
   share(): void {
     this.#users++

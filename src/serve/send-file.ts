@@ -1,13 +1,16 @@
 // Sends bytes of an open file, a piece at a time, waiting for each to be written: memory does not grow with a reader's slowness.
 import type { ServerResponse } from 'node:http'
-import { chunkBytes, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
+import { chunkBytes, countUsed, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
 import type { OpenFile } from './open-file.ts'
 import type { ByteRange } from './range.ts'
 
 /** How sending ended: all of it, the client left, or the file is no longer what was promised. */
 export type SendOutcome = 'sent' | 'aborted' | 'shrunk' | 'changed'
 
-/** Writes a chunk, or ends with it (or with nothing); fulfilled with false if the connection goes before the system has taken it. */
+/**
+ * Writes a chunk, or ends with it (or with nothing); fulfilled with false if the connection goes before the system has taken it.
+ * Either way nothing refers to the chunk afterwards: a socket has ended its writes before it is closed.
+ */
 export function writeChunk(response: ServerResponse, chunk: Buffer | undefined, last: boolean): Promise<boolean> {
   const { socket } = response.req
   return new Promise((resolve) => {
@@ -26,22 +29,29 @@ export function writeChunk(response: ServerResponse, chunk: Buffer | undefined, 
   })
 }
 
-/** Lets everything else that waits have its turn. A write the system takes at once would otherwise go on to the next for ever. */
-function yieldTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
-}
-
 /** One system call for eight pieces costs a quarter less than eight for one each. */
 const mostAtOnce = 8
-/** How many pieces all together are written before each has had a turn: some 10 ms of work, for which a small request waits. */
-const piecesATurn = 128
-let sending = 0
+/** With more pieces in use each reader is written one at a time: 256 that take none of them keep 100 MiB. */
+const plenty = 160
 
 /** How many pieces are written at a time. */
 function piecesAtOnce(): number {
-  return Math.max(1, Math.min(mostAtOnce, Math.floor(piecesATurn / sending)))
+  return countUsed() + mostAtOnce <= plenty ? mostAtOnce : 1
+}
+
+const waiting: (() => void)[] = []
+
+/** Gives those a turn that have waited longest, half a millisecond of work in all, and then everything else: requests, other writes. */
+function takeTurns(): void {
+  for (let pieces = 0; pieces < mostAtOnce; pieces += piecesAtOnce()) waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(takeTurns)
+}
+
+/** Waits for a turn. A write that the system takes at once would otherwise go on to the next for ever. */
+function waitTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(takeTurns)
+  })
 }
 
 /** Writes pieces in one system call. @returns whether the system took all of them */
@@ -71,17 +81,14 @@ async function sendPieces(
     const pieces: Buffer[] = []
     for (const [at, { bytes }] of chunks.entries()) {
       const start = (first + at) * chunkBytes
-      if (bytes === undefined) return 'changed'
-      if (bytes.length < Math.min(end - start, chunkBytes)) return 'shrunk'
+      if (bytes === undefined) return file.hasShrunk() ? 'shrunk' : 'changed'
       pieces.push(bytes.subarray(Math.max(0, range.start - start), end - start))
     }
     // What comes next is read meanwhile.
     for (let index = stop; index < Math.min(stop + chunks.length, Math.ceil(range.end / chunkBytes)); index++) {
       prefetchChunk(file, index)
     }
-    if (await writeTogether(response, pieces, end === range.end)) return end
-    for (const chunk of chunks) chunk.broken = true
-    return 'aborted'
+    return (await writeTogether(response, pieces, end === range.end)) ? end : 'aborted'
   } finally {
     for (const chunk of chunks) releaseChunk(chunk)
   }
@@ -97,23 +104,17 @@ export async function sendFile(
   range: ByteRange,
   onSent: (bytes: number) => void,
 ): Promise<SendOutcome> {
-  let position = range.start
-  sending++
-  try {
-    while (position < range.end) {
-      const last = Math.ceil(range.end / chunkBytes)
-      const stop = Math.min(last, Math.floor(position / chunkBytes) + piecesAtOnce())
-      const reached = await sendPieces(response, file, { start: position, end: range.end }, stop)
-      if (typeof reached === 'string') {
-        if (reached !== 'aborted') response.destroy()
-        return reached
-      }
-      onSent(reached - position)
-      position = reached
-      if (position < range.end) await yieldTurn()
+  const last = Math.ceil(range.end / chunkBytes)
+  for (let position = range.start; position < range.end;) {
+    const stop = Math.min(last, Math.floor(position / chunkBytes) + piecesAtOnce())
+    const reached = await sendPieces(response, file, { start: position, end: range.end }, stop)
+    if (typeof reached === 'string') {
+      if (reached !== 'aborted') response.destroy()
+      return reached
     }
-  } finally {
-    sending--
+    onSent(reached - position)
+    position = reached
+    if (position < range.end) await waitTurn()
   }
   return 'sent'
 }
