@@ -7,7 +7,7 @@ import type { Boots } from './boots.ts'
 import type { Finder, Found } from './content.ts'
 import { type Answer, answerStatus, decide, refuse } from './decide.ts'
 import { sendBoots } from './send-boots.ts'
-import { sendFile, type SendOutcome, writeChunk } from './send-file.ts'
+import { sendFile, type SendOutcome, writeChunks } from './send-file.ts'
 import type { Transfer } from './transfer.ts'
 
 /** What answers are made from. */
@@ -45,7 +45,7 @@ async function send(
     bytes = source?.subarray(body.start, body.end)
   }
   transfer.promisedBytes = bytes?.length ?? 0
-  if (!(await writeChunk(response, bytes, true))) return 'aborted'
+  if (!(await writeChunks(response, bytes === undefined ? [] : [bytes], true))) return 'aborted'
   onSent(transfer.promisedBytes)
   return 'sent'
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { renderBootRows } from './boot-table.ts'
 import type { Boots } from './boots.ts'
-import { type SendOutcome, writeChunk } from './send-file.ts'
+import { type SendOutcome, writeChunks } from './send-file.ts'
 
 const periodMs = 500
 /** A line now and then, so that a connection nothing happens on is not taken for a dead one. */
@@ -22,7 +22,7 @@ export async function sendBoots(
     const rows = renderBootRows(boots.list())
     if (rows !== last || performance.now() - lastMs > silenceMs) {
       const bytes = Buffer.from(rows === last ? ':\n\n' : `data: ${JSON.stringify(rows)}\n\n`)
-      if (!(await writeChunk(response, bytes, false))) return 'sent'
+      if (!(await writeChunks(response, [bytes], false))) return 'sent'
       onSent(bytes.length)
       last = rows
       lastMs = performance.now()
