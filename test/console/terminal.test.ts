@@ -32,12 +32,12 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   let state: string
   let actions: string[]
   let socket: string
+  let sessions = 0
   const machine =
     'trap "echo interrupted" INT; echo up; stty size; while read line; do echo "got $line"; stty size; done'
 
   beforeAll(async () => {
     ring = createKeyRing()
-    socket = join(ring.folder.path, 'tmux')
     sshd = await startMachine(ring, `bash -c '${machine}'`)
     api = await startFakeApi(({ method, path, body }) => {
       if (path.includes('/events')) return { status: 200, json: { events: [] } }
@@ -67,6 +67,8 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   beforeEach(async () => {
     state = 'active'
     actions = []
+    // A server that is being ended would take the next session with it.
+    socket = join(ring.folder.path, `tmux-${++sessions}`)
     const known = ring.folder.write('known', `[${sshd.host}]:${sshd.port} ${ring.hostKey.line}\n`)
     const env = {
       METAL_API_URL: api.apiUrl,
