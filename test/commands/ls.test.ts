@@ -34,9 +34,9 @@ test('a table of the machines that metalkit made, with the way to each console',
   const { code, stdout, stderr } = await list(devices, '-sos', '192.0.2.7:2222')
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout.split('\n')).toEqual([
-    'ID                                    HOSTNAME  PLAN          METRO  STATE   AGE   CONSOLE',
-    `${id}  web1      c3.small.x86  ny     active  2d3h  ssh -p 2222 ${id}@192.0.2.7`,
-    `${other}                                 queued        ssh -p 2222 ${other}@192.0.2.7`,
+    'ID                                    HOSTNAME  STATE   AGE   PLAN          METRO  CONSOLE',
+    `${id}  web1      active  2d3h  c3.small.x86  ny     ssh -p 2222 ${id}@192.0.2.7`,
+    `${other}            queued                             ssh -p 2222 ${other}@192.0.2.7`,
     '',
   ])
 })

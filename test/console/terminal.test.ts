@@ -77,6 +77,8 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
       METAL_IDENTITY: ring.user.ed25519.file,
       METAL_KNOWN_HOSTS: known,
       PS1: 'prompt> ',
+      // What CI's log cannot show is not shown there; tmux can.
+      CI: '',
       NODE_OPTIONS: `--require=${ring.folder.write('defects.cjs', defects)}`,
     }
     const vars = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])

@@ -33,7 +33,8 @@ test.concurrent.for([
   ['sos:drop-session after=1', 6, 1],
   ['sos:drop-session x1 after=1', 6, 1],
 ] as const)('%s ends with %d', { timeout: 60_000 }, async ([faults, code, created]) => {
-  await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+  // A machine says that it is up once: not before a key that was refused has been tried again.
+  await using lab = await startTestLab({ pace: { queuedMs: faults.includes('auth-refused x1') ? 4000 : 500 } })
   lab.faults.set(parseFaults(faults))
   const pattern = faults.includes('drop-session') ? 'never shown' : 'is up'
   const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', '-wait-for', pattern, image.prefix]
