@@ -20,19 +20,20 @@ afterAll(() => image[Symbol.asyncDispose]())
 /** The first connection to the SOS looks at its key before anything is rented; what comes after it meets the machine's console. */
 test.concurrent.for([
   // Before the machine: nothing is rented.
-  ['sos:drop-before', 7, 0],
-  ['sos:silent', 7, 0],
-  ['sos:wrong-key', 7, 0],
+  ['sos:drop-before', [7], 0],
+  ['sos:silent', [7], 0],
+  ['sos:wrong-key', [7], 0],
   // After it.
-  ['sos:drop-before after=1', 6, 1],
-  ['sos:drop-before x2 after=1', 0, 1],
-  ['sos:silent after=1', 6, 1],
-  ['sos:wrong-key after=1', 7, 1],
-  ['sos:auth-refused after=1', 7, 1],
-  ['sos:auth-refused x1 after=1', 0, 1],
-  ['sos:drop-session after=1', 6, 1],
-  ['sos:drop-session x1 after=1', 6, 1],
-] as const)('%s ends with %d', { timeout: 60_000 }, async ([faults, code, created]) => {
+  // The last try and the whole wait end at almost the same time.
+  ['sos:drop-before after=1', [6, 7], 1],
+  ['sos:drop-before x2 after=1', [0], 1],
+  ['sos:silent after=1', [6, 7], 1],
+  ['sos:wrong-key after=1', [7], 1],
+  ['sos:auth-refused after=1', [7], 1],
+  ['sos:auth-refused x1 after=1', [0], 1],
+  ['sos:drop-session after=1', [6], 1],
+  ['sos:drop-session x1 after=1', [6], 1],
+] as const)('%s ends with %j', { timeout: 60_000 }, async ([faults, codes, created]) => {
   // A machine says that it is up once: not before a key that was refused has been tried again.
   await using lab = await startTestLab({ pace: { queuedMs: faults.includes('auth-refused x1') ? 4000 : 500 } })
   lab.faults.set(parseFaults(faults))
@@ -42,9 +43,9 @@ test.concurrent.for([
   const ending = await runFast(lab, run, {}, faults.includes('auth-refused x1') ? 3 : 100)
   expect(lab.faults.list().every(({ played }) => played > 0)).toBe(true)
   expect(await judge(lab, ending)).toEqual([])
-  expect(ending.code, ending.stderr).toBe(code)
+  expect(codes, ending.stderr).toContain(ending.code)
   expect(ending.stderr.includes('Booting')).toBe(created === 1)
-  expect(ending.stderr.match(/^metalkit: /gm) ?? []).toHaveLength(code === 0 ? 0 : 1)
+  expect(ending.stderr.match(/^metalkit: /gm) ?? []).toHaveLength(ending.code === 0 ? 0 : 1)
   expect(await machinesIn(lab)).toEqual([])
 })
 
