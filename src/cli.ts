@@ -3,21 +3,30 @@
 import manifest from '../package.json' with { type: 'json' }
 import { commands } from './commands/index.ts'
 import { describeError, errorFields, exitCodeOf, exitCodes, flattenErrors, MetalkitError } from './errors.ts'
-import { globalFlags } from './help/layout.ts'
+import { findCommand } from './commands/command.ts'
 import { helpPage, widthOf } from './help/page.ts'
 import { type Context, createReporter, type Io, type Output, type Reporter, type Verbosity } from './io.ts'
 import { normaliseArgs } from './options/arguments.ts'
+import { globalFlags } from './options/flags.ts'
 import { resolveOptions } from './options/precedence.ts'
+
+/** What stands before `--`, and where commands and flags are looked for; all of it where there is none. */
+function beforeDashes(args: readonly string[]): readonly string[] {
+  return args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+}
+
+function wordsOf(args: readonly string[]): string[] {
+  return beforeDashes(args).filter((arg) => !arg.startsWith('-'))
+}
 
 /**
  * The command line in two: ours, and what stands after `--` where the command runs another one. commander would not say
  * where the `--` was, so that `lab -- env` were `lab env`.
  */
 function splitPassthrough(args: readonly string[]): [own: readonly string[], passthrough: readonly string[]] {
-  const at = args.indexOf('--')
-  const word = args.find((arg) => !arg.startsWith('-'))
-  const takes = commands.some((command) => command.passthrough !== undefined && command.words === word)
-  return at !== -1 && takes ? [args.slice(0, at), args.slice(at + 1)] : [args, []]
+  const own = beforeDashes(args)
+  const takes = findCommand(commands, wordsOf(args))?.passthrough !== undefined
+  return takes ? [own, args.slice(own.length + 1)] : [args, []]
 }
 
 /** The world with a reporter. What is costly to make (stdin) is made when a command asks for it. */
@@ -39,15 +48,15 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     createReporter({ stderr: io.stderr, verbosity, plain, events })
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
-    const words = own.filter((arg) => !arg.startsWith('-'))
+    const typed = beforeDashes(own)
     // In a pipe to a pager stderr still is the terminal.
     const columnsOf = (out: Output) => widthOf(out.columns ?? io.stderr.columns, io.env)
-    const showHelp = (out: Output) => out.write(helpPage(commands, words, columnsOf(out)))
-    if (own.length === 0 || own.includes('-h') || own.includes('--help')) {
+    const showHelp = (out: Output) => out.write(helpPage(commands, wordsOf(own), columnsOf(out)))
+    if (own.length === 0 || typed.includes('-h') || typed.includes('--help')) {
       showHelp(io.stdout)
       return exitCodes.success
     }
-    if (own.includes('--version')) {
+    if (typed.includes('--version')) {
       io.stdout.write(`${manifest.version}\n`)
       return exitCodes.success
     }

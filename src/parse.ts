@@ -1,10 +1,9 @@
 // What a command line asks for, by commander. Loaded for command lines that are to be carried out; help does without.
 import { Command as Program, CommanderError, Option } from 'commander'
-import type { Command } from './commands/command.ts'
+import { type Command, findCommand } from './commands/command.ts'
 import { UsageError } from './errors.ts'
-import { globalFlags } from './help/layout.ts'
 import type { Flag } from './options/flag.ts'
-import { type FlagName, flags } from './options/flags.ts'
+import { type FlagName, flags, globalFlags } from './options/flags.ts'
 import type { Texts } from './options/precedence.ts'
 
 /** A command, its arguments in their order, and the texts of its flags. */
@@ -45,8 +44,12 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
 
 const silent = () => {}
 
-/** Builds the commander program; `found` is called with what was asked for. */
-function buildProgram(commands: readonly Command[], found: (asked: Asked) => void): Program {
+/** Builds the commander program, of which only the command that is called has flags: the others' would cost this start time. */
+function buildProgram(
+  commands: readonly Command[],
+  called: Command | undefined,
+  found: (asked: Asked) => void,
+): Program {
   const program = new Program('metalkit')
     .exitOverride()
     .configureOutput({ writeOut: silent, writeErr: silent, outputError: silent })
@@ -59,6 +62,7 @@ function buildProgram(commands: readonly Command[], found: (asked: Asked) => voi
       .slice(0, -1)
       .reduce((group, word) => group.commands.find((sub) => sub.name() === word) ?? group.command(word), program)
     const sub = parent.command(words.at(-1) ?? '')
+    if (command !== called) continue
     for (const { name, optional, variadic, fallback } of command.arguments) {
       const shown = variadic ? `${name}...` : name
       sub.argument(optional ? `[${shown}]` : `<${shown}>`, '', fallback)
@@ -73,11 +77,9 @@ function buildProgram(commands: readonly Command[], found: (asked: Asked) => voi
 }
 
 /** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
-function usageError(error: CommanderError, commands: readonly Command[], args: readonly string[]): UsageError {
+function usageError(error: CommanderError, called: Command | undefined): UsageError {
   const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
-  const typed = `${args.filter((arg) => !arg.startsWith('-')).join(' ')} `
-  const called = commands.find(({ words }) => typed.startsWith(`${words} `))
   const page = called === undefined ? 'metalkit --help' : `metalkit ${called.words} --help`
   return new UsageError(what.replaceAll("'", '"'), {
     hint: suggestion === undefined ? `see ${page}` : `did you mean ${suggestion}?`,
@@ -91,12 +93,16 @@ function usageError(error: CommanderError, commands: readonly Command[], args: r
  * @throws UsageError for what no command takes
  */
 export function parse(commands: readonly Command[], args: readonly string[]): Asked | undefined {
+  const called = findCommand(
+    commands,
+    args.filter((arg) => !arg.startsWith('-')),
+  )
   let asked: Asked | undefined
   try {
-    buildProgram(commands, (found) => (asked = found)).parse(args, { from: 'user' })
+    buildProgram(commands, called, (found) => (asked = found)).parse(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.code !== 'commander.help') throw usageError(error, commands, args)
+    if (error.code !== 'commander.help') throw usageError(error, called)
   }
   return asked
 }

@@ -31,6 +31,14 @@ describe('help', () => {
     expect(pages[0]?.stdout).toContain('Usage: metalkit')
   })
 
+  test('what stands after -- asks for no help, be it another command line or a folder', async () => {
+    const folder = await runToEnd(['serve', '--', '-h'])
+    expect([folder.code, folder.stdout]).toEqual([5, ''])
+    expect(folder.stderr).toContain('-h')
+    const words = await runToEnd(['completion', '--', 'serve', '--help'])
+    expect([words.code, words.stdout]).toEqual([0, expect.stringContaining('--help\t')])
+  })
+
   test('--version', async () => {
     expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
   })

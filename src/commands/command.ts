@@ -32,6 +32,12 @@ export interface Body<N extends FlagName = FlagName> {
   execute(args: readonly (string | undefined)[], options: Options<N>, context: Context): Promise<number | void>
 }
 
+/** The command that the words of a command line call; behind its own words may stand others. */
+export function findCommand(commands: readonly Command[], words: readonly string[]): Command | undefined {
+  const line = `${words.join(' ')} `
+  return commands.find((one) => line.startsWith(`${one.words} `))
+}
+
 /** Declares a command; its body must take exactly the options its flags give. */
 export function command<const N extends FlagName>(declaration: Command<N>): Command<N> {
   return declaration

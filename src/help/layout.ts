@@ -3,9 +3,6 @@ import type { Command } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
 import { type FlagName, flags, groups } from '../options/flags.ts'
 
-/** The flags of every command. */
-export const globalFlags = ['quiet', 'verbose'] as const satisfies readonly FlagName[]
-
 /** A flag as it is written: `-q, --quiet`, `--serve <address>`. */
 export function termOf(name: FlagName): string {
   const flag: Flag = flags[name]

@@ -1,9 +1,9 @@
 // The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
 import type { Command } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
-import { type FlagName, flags } from '../options/flags.ts'
+import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
-import { globalFlags, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
+import { inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
 /** What roff would take for its own: backslashes, hyphens that are minus signs, a dot or quote at the start of a line. */
 export function escapeRoff(text: string): string {

@@ -1,7 +1,7 @@
 // A page of --help, from the tables of commands and flags that the manual page is made of too.
-import type { Command } from '../commands/command.ts'
-import { type FlagName, flags } from '../options/flags.ts'
-import { callOf, globalFlags, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
+import { type Command, findCommand } from '../commands/command.ts'
+import { type FlagName, flags, globalFlags } from '../options/flags.ts'
+import { callOf, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
 /** A heading, and below it what can be written and what that means. */
 interface Section {
@@ -111,8 +111,7 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
  * @param columns the width of the window, in characters
  */
 export function helpPage(commands: readonly Command[], words: readonly string[], columns: number): string {
-  const called = (count: number) => words.slice(0, count).join(' ')
-  const command = commands.find((one) => one.words === called(one.words.split(' ').length))
+  const command = findCommand(commands, words)
   const [start = ''] = words
   const group = commands.filter((one) => one.words.startsWith(`${start} `))
   const parts =

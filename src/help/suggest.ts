@@ -1,7 +1,7 @@
 // What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
-import type { Argument, Command } from '../commands/command.ts'
+import { type Argument, type Command, findCommand } from '../commands/command.ts'
 import type { Flag } from '../options/flag.ts'
-import { flags } from '../options/flags.ts'
+import { flags, globalFlags } from '../options/flags.ts'
 
 /** Something that can be typed next, and what help says of it. */
 export interface Choice {
@@ -61,9 +61,12 @@ function readFlag(word: string): { dashes: string; name: string; value: string |
   return match === null ? undefined : { dashes: match[1] ?? '', name: match[2] ?? '', value: match[3] }
 }
 
+function flagsOf(command: Command | undefined): Flag[] {
+  return [...(command?.flags ?? []), ...globalFlags].map((name) => flags[name])
+}
+
 function flagOf(command: Command | undefined, name: string): Flag | undefined {
-  const known: Flag[] = [...(command?.flags ?? []).map((key) => flags[key]), flags.quiet, flags.verbose]
-  return known.find((flag) => flag.name === name || flag.short === name)
+  return flagsOf(command).find((flag) => flag.name === name || flag.short === name)
 }
 
 function takesText(flag: Flag | undefined): boolean {
@@ -73,8 +76,7 @@ function takesText(flag: Flag | undefined): boolean {
 /** All flags of a command, with as many dashes as were typed. */
 function flagChoices(command: Command | undefined, typed: string): Suggestion {
   const dashes = typed.startsWith('-') && !typed.startsWith('--') && typed.length > 1 ? '-' : '--'
-  const named: Flag[] = [...(command?.flags ?? []).map((key) => flags[key]), flags.quiet, flags.verbose]
-  const choices = named.map(({ name, help }) => ({ text: `${dashes}${name}`, help }))
+  const choices = flagsOf(command).map(({ name, help }) => ({ text: `${dashes}${name}`, help }))
   choices.push({ text: `${dashes}help`, help: 'print this help' })
   if (command === undefined) choices.push({ text: `${dashes}version`, help: 'print the version' })
   return { kind: 'words', choices, before: '', typed }
@@ -116,7 +118,7 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
     const given = readFlag(word)
     if (given === undefined) {
       plain.push(word)
-      command ??= commands.find((one) => one.words === plain.join(' '))
+      command ??= findCommand(commands, plain)
     } else {
       const flag = flagOf(command, given.name)
       if (takesText(flag) && given.value === undefined) awaiting = flag

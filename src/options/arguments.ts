@@ -1,13 +1,13 @@
 // The command line as Go programs take it, put into the form commander reads.
 import type { Flag } from './flag.ts'
-import { flags } from './flags.ts'
+import { flags, globalFlags } from './flags.ts'
 
 const byName = new Map<string, Flag>()
 for (const flag of Object.values<Flag>(flags)) {
   byName.set(flag.name, flag)
   if (flag.short !== undefined) byName.set(flag.short, flag)
 }
-const globals = new Set<Flag>([flags.quiet, flags.verbose])
+const globals = new Set<Flag>(globalFlags.map((name) => flags[name]))
 
 /**
  * Go's ways with flags, put into the one form commander reads: `-serve :8080` and `-serve=:8080` become

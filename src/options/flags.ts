@@ -20,6 +20,9 @@ export const flags = {
 /** A flag's name in code. */
 export type FlagName = keyof typeof flags
 
+/** The flags of every command. */
+export const globalFlags = ['quiet', 'verbose'] as const satisfies readonly FlagName[]
+
 /** The flags under the headings of the help, in its order. */
 export const groups: readonly { heading: string; names: readonly FlagName[] }[] = [
   { heading: 'Image and server', names: namesOf(imageFlags) },

@@ -3,12 +3,12 @@ import { mkdirSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AccessSources, createAccessFinder } from '../../src/console/access.ts'
+import type { AccessSources } from '../../src/console/access.ts'
 import { describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, startSshd, type TestFolder } from '../helpers/sshd.ts'
 import { attach, createKeyRing, type KeyRing, startMachine } from './session-bench.ts'
-import { createLog } from './world.ts'
+import { createFinder } from './world.ts'
 
 /** What ssh's configuration says of a host under a name of its own. */
 function reached(name: string, port: number): string {
@@ -30,20 +30,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
 
   const find = async (config: string, place: { host: string; port: number }, more: Partial<AccessSources> = {}) => {
     home.write('.ssh/config', config)
-    const finder = createAccessFinder({
-      home: home.path,
-      localUser: 'nobody',
-      env: {},
-      identityFiles: [],
-      knownHostsFile: undefined,
-      pins: [],
-      acceptNew: false,
-      wanted: undefined,
-      prompter: undefined,
-      report: createLog().report,
-      ...more,
-    })
-    return await finder.find(place, '')
+    return await createFinder(home.path, more).find(place, '')
   }
 
   test('through the hosts of ProxyJump, each with its own keys, names and known_hosts', async () => {

@@ -3,12 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createAccessFinder } from '../../src/console/access.ts'
 import type { Verdict } from '../../src/console/known-hosts.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder, writeSshdConfig } from '../helpers/sshd.ts'
 import { askMetalkit, askSsh, compare, hostKeyKinds, makeHostKeys } from './host-judges.ts'
-import { createLog } from './world.ts'
+import { createFinder } from './world.ts'
 
 describe('host keys beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
@@ -47,18 +46,7 @@ describe('host keys beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   /** The files that metalkit reads by a configuration. */
   async function filesOf(config: string): Promise<readonly string[]> {
     folder.write('.ssh/config', config)
-    const finder = createAccessFinder({
-      home: folder.path,
-      localUser: 'nobody',
-      env: {},
-      identityFiles: [keys.get('ed25519').file],
-      knownHostsFile: undefined,
-      pins: [],
-      acceptNew: false,
-      wanted: undefined,
-      prompter: undefined,
-      report: createLog().report,
-    })
+    const finder = createFinder(folder.path, { identityFiles: [keys.get('ed25519').file] })
     return (await finder.find({ host: 'a.example', port: 22 }, '')).trust.knownHosts.files
   }
 

@@ -2,6 +2,7 @@
 import { PassThrough, Writable } from 'node:stream'
 import type { Clock } from '../../src/clock.ts'
 import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
+import { type AccessFinder, type AccessSources, createAccessFinder } from '../../src/console/access.ts'
 import type { HostAccess } from '../../src/console/connection.ts'
 import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
 import { HostTrust } from '../../src/console/trust.ts'
@@ -87,4 +88,21 @@ export async function until(holds: () => boolean): Promise<void> {
     if (Date.now() > deadline) throw new Error(`not within 10 s: ${String(holds)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** Finds hosts by the configuration of a home folder, for somebody without a terminal who says nothing else. */
+export function createFinder(home: string, more: Partial<AccessSources> = {}): AccessFinder {
+  return createAccessFinder({
+    home,
+    localUser: 'nobody',
+    env: {},
+    identityFiles: [],
+    knownHostsFile: undefined,
+    pins: [],
+    acceptNew: false,
+    wanted: undefined,
+    prompter: undefined,
+    report: createLog().report,
+    ...more,
+  })
 }
