@@ -1,7 +1,7 @@
 // gzip, a member at a time (RFC 1952). zlib's own gunzip stops being exact where a member ends: it passes over what
 // follows, and an initrd may be continued by something that is not gzip at all.
-import type { TransformOptions } from 'node:stream'
-import { constants, crc32, createInflateRaw, type InflateRaw, type ZlibOptions } from 'node:zlib'
+import { on } from 'node:events'
+import { constants, crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
 import { errorCode, ImageError } from '../errors.ts'
 import { type ByteReader, chunkBytes } from './byte-reader.ts'
 
@@ -23,12 +23,12 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   let size = 0
   // A member of a few kilobytes does not need the buffers of a large one.
   const chunkSize = Math.min(chunkBytes, Math.max(constants.Z_DEFAULT_CHUNK, sizeHint))
-  // One chunk is passed on while zlib works on the next; of more that wait, Readable would make one by copying them.
-  const options: ZlibOptions & TransformOptions = { chunkSize, highWaterMark: 1 }
-  const inflate = createInflateRaw(options)
+  const inflate = createInflateRaw({ chunkSize })
   const fed = feed(inflate, reader)
   try {
-    for await (const chunk of inflate as AsyncIterable<Buffer>) {
+    // zlib goes on while what it made is looked at; of chunks that wait in Readable's own buffer one is made by copying them.
+    const chunks = on(inflate, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 }) as AsyncIterable<[Buffer]>
+    for await (const [chunk] of chunks) {
       checksum = crc32(chunk, checksum)
       size += chunk.length
       yield chunk

@@ -4,7 +4,11 @@ import { constants } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, PublishError } from '../errors.ts'
+import { InFlight } from './in-flight.ts'
 import type { Staged } from './store.ts'
+
+/** How much is written before the disk is asked to take it: left to the end, all of it would have to be waited for. */
+const syncBytes = 32e6
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space or choose another destination',
@@ -37,10 +41,30 @@ export class StagedFile implements Staged {
     this.#handle = handle
   }
 
-  /** Writes the content, down to the disk. @throws PublishError when the file system refuses, the signal's reason when it is aborted */
+  /**
+   * Writes the content, down to the disk. While a chunk is written the next one is made, and while more is written the
+   * disk takes what came before.
+   * @throws PublishError when the file system refuses, the signal's reason when it is aborted
+   */
   async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     await this.#attempt(async () => {
-      await writeFile(this.#handle, content, { signal })
+      const writes = new InFlight(1)
+      const syncs = new InFlight(1)
+      let unsynced = 0
+      try {
+        for await (const chunk of typeof content === 'string' ? [content] : content) {
+          signal.throwIfAborted()
+          await writes.start(async () => await writeFile(this.#handle, chunk))
+          unsynced += chunk.length
+          if (unsynced < syncBytes) continue
+          unsynced = 0
+          await syncs.start(async () => await this.#handle.datasync())
+        }
+      } finally {
+        // Nothing may still be writing when the file is closed.
+        await Promise.allSettled([writes.finish(), syncs.finish()])
+      }
+      await writes.finish()
       await this.#handle.sync()
     }, signal)
   }
