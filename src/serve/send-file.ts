@@ -1,6 +1,7 @@
 // Sends bytes of an open file, a piece at a time, waiting for each to be written: memory does not grow with a reader's slowness.
 import type { ServerResponse } from 'node:http'
-import { chunkBytes, countUsed, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
+import { TLSSocket } from 'node:tls'
+import { type Chunk, chunkBytes, countUsed, leaveFree, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
 import type { OpenFile } from './open-file.ts'
 import type { ByteRange } from './range.ts'
 
@@ -44,6 +45,32 @@ function piecesAtOnce(): number {
   return countUsed() + mostAtOnce <= plenty ? mostAtOnce : 1
 }
 
+/** What a reader takes beside pieces of files, measured: its connection, and what waits for the garbage collector. */
+const readerBytes = { plain: 96 * 1024, encrypted: 160 * 1024 }
+let readers = 0
+
+/** A connection with TLS keeps as much memory as was ever written to it in one go. This is what all of them together may. */
+const encryptedBytes = 4 * 1024 * 1024
+
+function isEncrypted(response: ServerResponse): boolean {
+  return response.req.socket instanceof TLSSocket
+}
+
+/** Writes pieces, to those who read with TLS the less at a time the more readers there are. */
+async function writePieces(response: ServerResponse, pieces: readonly Buffer[], last: boolean): Promise<boolean> {
+  if (!isEncrypted(response)) return await writeChunks(response, pieces, last)
+  const most = Math.max(16 * 1024, Math.floor(encryptedBytes / readers))
+  let left = pieces.reduce((sum, { length }) => sum + length, 0)
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += most) {
+      const part = piece.subarray(at, at + most)
+      left -= part.length
+      if (!(await writeChunks(response, [part], last && left === 0))) return false
+    }
+  }
+  return true
+}
+
 const waiting: (() => void)[] = []
 
 /** Gives those a turn that have waited longest, half a millisecond of work in all, and then everything else: requests, other writes. */
@@ -59,19 +86,25 @@ function waitTurn(): Promise<void> {
   })
 }
 
-/**
- * Sends the start of a range, up to the piece `stop`.
- * @returns where it is then, or why that is the end
- */
+/** Where a sender is after some bytes, or why that is the end. */
+type Reached = number | Exclude<SendOutcome, 'sent'>
+
+/** Sends the start of a range, up to the piece `stop` or as far as there is room in the cache. */
 async function sendPieces(
   response: ServerResponse,
   file: OpenFile,
   range: ByteRange,
   stop: number,
-): Promise<number | Exclude<SendOutcome, 'sent'>> {
+): Promise<Reached | 'no room'> {
   const first = Math.floor(range.start / chunkBytes)
-  const end = Math.min(range.end, stop * chunkBytes)
-  const chunks = Array.from({ length: stop - first }, (_, at) => takeChunk(file, first + at))
+  const chunks: Chunk[] = []
+  for (let index = first; index < stop; index++) {
+    const chunk = takeChunk(file, index)
+    if (chunk === undefined) break
+    chunks.push(chunk)
+  }
+  if (chunks.length === 0) return 'no room'
+  const end = Math.min(range.end, (first + chunks.length) * chunkBytes)
   try {
     for (const { ready } of chunks) if (ready !== undefined) await ready
     const pieces: Buffer[] = []
@@ -84,9 +117,28 @@ async function sendPieces(
     for (let index = stop; index < Math.min(stop + chunks.length, Math.ceil(range.end / chunkBytes)); index++) {
       prefetchChunk(file, index)
     }
-    return (await writeChunks(response, pieces, end === range.end)) ? end : 'aborted'
+    return (await writePieces(response, pieces, end === range.end)) ? end : 'aborted'
   } finally {
     for (const chunk of chunks) releaseChunk(chunk)
+  }
+}
+
+/** How much is sent at a time where the cache has no room: it is full of pieces that slow readers elsewhere have not taken yet. */
+const aloneBytes = 32 * 1024
+const spare: Buffer[] = []
+
+/** Sends the start of a range past the cache. */
+async function sendAlone(response: ServerResponse, file: OpenFile, { start, end }: ByteRange): Promise<Reached> {
+  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(aloneBytes)
+  try {
+    const bytes = buffer.subarray(0, end - start)
+    if ((await file.read(bytes, start)) < bytes.length || !file.isUnchanged()) {
+      return file.hasShrunk() ? 'shrunk' : 'changed'
+    }
+    const reached = start + bytes.length
+    return (await writePieces(response, [bytes], reached === end)) ? reached : 'aborted'
+  } finally {
+    spare.push(buffer)
   }
 }
 
@@ -100,17 +152,27 @@ export async function sendFile(
   range: ByteRange,
   onSent: (bytes: number) => void,
 ): Promise<SendOutcome> {
-  const last = Math.ceil(range.end / chunkBytes)
-  for (let position = range.start; position < range.end;) {
-    const stop = Math.min(last, Math.floor(position / chunkBytes) + piecesAtOnce())
-    const reached = await sendPieces(response, file, { start: position, end: range.end }, stop)
-    if (typeof reached === 'string') {
-      if (reached !== 'aborted') response.destroy()
-      return reached
+  const ownBytes = isEncrypted(response) ? readerBytes.encrypted : readerBytes.plain
+  leaveFree(ownBytes)
+  readers++
+  try {
+    const last = Math.ceil(range.end / chunkBytes)
+    for (let position = range.start; position < range.end;) {
+      const rest = { start: position, end: range.end }
+      const stop = Math.min(last, Math.floor(position / chunkBytes) + piecesAtOnce())
+      let reached = await sendPieces(response, file, rest, stop)
+      if (reached === 'no room') reached = await sendAlone(response, file, rest)
+      if (typeof reached === 'string') {
+        if (reached !== 'aborted') response.destroy()
+        return reached
+      }
+      onSent(reached - position)
+      position = reached
+      if (position < range.end) await waitTurn()
     }
-    onSent(reached - position)
-    position = reached
-    if (position < range.end) await waitTurn()
+    return 'sent'
+  } finally {
+    readers--
+    leaveFree(-ownBytes)
   }
-  return 'sent'
 }

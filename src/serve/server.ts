@@ -55,7 +55,7 @@ export interface ServerOptions {
 }
 
 /** Connections, whatever they do; beyond it they are closed unheard. */
-const mostConnections = 4096
+const mostConnections = 2048
 
 /** What is answered where node:http found no request; undefined where there is nobody to tell. */
 function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
