@@ -1,12 +1,13 @@
 // metalkit lab -d: the same lab in a process that stays when this one ends.
 import { spawn } from 'node:child_process'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isSea } from 'node:sea'
 import { formatAddress } from '../address.ts'
 import { exitCodes, LabError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { findRunningLab, nameFlag } from '../lab/running-labs.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { Address } from '../options/values.ts'
 import type { LabOptions } from './options.ts'
 import { logPathOf, stateFolderOf } from './lab-control.ts'
@@ -48,7 +49,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
       hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
     })
   }
-  await mkdir(dirname(logPath), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(logPath), 0o700)
   const log = await open(logPath, 'w', 0o600)
   // A single executable is its own script.
   const script = isSea() ? [] : [process.argv[1] ?? '']

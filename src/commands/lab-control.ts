@@ -9,7 +9,7 @@ import { askLab } from '../lab/ask-lab.ts'
 import { findProcess } from '../lab/process-name.ts'
 import { defaultName, findRunningLab, listRunningLabs, type RunningLab } from '../lab/running-labs.ts'
 import { formatAge } from '../age.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../table.ts'
 
 /** Where labs keep keys and records: $XDG_STATE_HOME/metalkit/lab, by default under ~/.local/state. A relative one does not count. */
 export function stateFolderOf(env: Context['env']): string {

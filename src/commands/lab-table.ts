@@ -3,7 +3,7 @@ import type { Context } from '../io.ts'
 import type { Device } from '../lab/device.ts'
 import type { Lab } from '../lab/lab.ts'
 import { formatAge } from '../age.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../table.ts'
 
 const periodMs = 500
 const longestHostname = 24

@@ -5,7 +5,7 @@ import { requireOption } from '../options/precedence.ts'
 import { openClient } from './api.ts'
 import { sosAddress, sshLine } from './attach.ts'
 import type { LsOptions } from './options.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../table.ts'
 
 /** `ls`: the machines that metalkit made and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {

@@ -1,7 +1,8 @@
 // Where a lab keeps its machines' disks: those of a lab with a name stay for its next start, the others end with the lab.
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { makeFolder } from '../make-folder.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
 /** The folder that all disks of the labs of a state folder are below. */
@@ -30,7 +31,7 @@ export async function openDiskFolder(
   labName: string | undefined,
 ): Promise<AsyncDisposable & { path: string }> {
   const folder = allDisks(stateFolder)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder, 0o700)
   await sweep(folder)
   if (labName !== undefined) return { path: join(folder, labName), async [Symbol.asyncDispose]() {} }
   const path = join(folder, folderNameOf(await nameProcess(process.pid)))

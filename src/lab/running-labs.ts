@@ -1,7 +1,8 @@
 // Which labs run on this computer, so that a shell beside one can use it: a file a lab, named by its process.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, messageOf } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { replaceFile } from './private-file.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
@@ -44,7 +45,7 @@ export async function recordLab(
     environment,
   }
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     await replaceFile(path, JSON.stringify(record))
   } catch (cause) {
     const why = messageOf(cause)

@@ -1,10 +1,11 @@
 // The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
 import { generateKeyPair } from 'node:crypto'
-import { link, mkdir, readFile } from 'node:fs/promises'
+import { link, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
 import { errorCode, LabError, messageOf } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { replaceFile, writeBeside } from './private-file.ts'
 
 /** Keys, and the files that let ssh and metalkit use them. */
@@ -89,7 +90,7 @@ export async function loadLabKeys(stateFolder: string, sosHosts: readonly string
   const userKeyPath = join(folder, 'user_ed25519')
   const knownHostsPath = join(folder, 'known_hosts')
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     const hostKey = await readOrCreate(hostKeyPath, makeHostKey)
     const userPublicKey = publicLine(userKeyPath, await readOrCreate(userKeyPath, makeUserKey))
     await ensureText(`${userKeyPath}.pub`, `${userPublicKey} metalkit lab\n`)

@@ -1,14 +1,15 @@
 // Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
+import { chmod, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 import { LabError, messageOf } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { lockState } from './state-lock.ts'
 
 /** Makes the folder, and makes it private. @throws LabError where that does not work */
 export async function prepareStateFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     await chmod(folder, 0o700)
   } catch (error) {
     throw new LabError(`cannot use "${folder}" as state folder: ${messageOf(error)}`, {

@@ -1,7 +1,8 @@
 // A folder of this computer, as a place to publish to.
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { digestFile, readSource } from './digest.ts'
 import { sameDigest } from './manifest.ts'
 import { stageFile, writeError } from './staged-file.ts'
@@ -37,7 +38,7 @@ export class FolderStore implements Store {
   }
 
   async stage(name: string): Promise<Staged> {
-    await mkdir(this.#path, { recursive: true }).catch((error: unknown) => {
+    await makeFolder(this.#path).catch((error: unknown) => {
       throw writeError(this.#path, error)
     })
     return await stageFile(join(this.#path, name))

@@ -1,4 +1,5 @@
 // The machines that boot, as text for a terminal and as HTML for the page. Names come from clients and are escaped.
+import { formatTable } from '../table.ts'
 import { type Boot, type Step, stepNames } from './boots.ts'
 import { escapeHtml } from './listing.ts'
 import { escapeText } from './request-log.ts'
@@ -26,17 +27,8 @@ export function renderBootLines(boots: readonly Boot[], rows: number): string {
       .slice(0, rows)
       .map(({ client, steps }) => [escapeText(client), ...stepNames.map((name) => describeStep(steps[name]))]),
   ]
-  const widths = [0, ...stepNames.map((_, i) => i + 1)].map((i) =>
-    Math.max(...lines.map((line) => line[i]?.length ?? 0)),
-  )
-  const more = boots.length > rows ? [`and ${boots.length - rows} more`] : []
-  const shown = lines.map((line) =>
-    line
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-  return [...shown, ...more].join('\n')
+  const more = boots.length > rows ? `and ${boots.length - rows} more` : ''
+  return `${formatTable(lines)}${more}`.trimEnd()
 }
 
 function renderCell(step: Step | undefined): string {

@@ -1,8 +1,9 @@
 // The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { errorCode, LabError, messageOf } from '../../errors.ts'
+import { makeFolder } from '../../make-folder.ts'
 
 /** What a machine sees, in bytes: enough to install a system on. */
 export const diskBytes = 8 * 1024 ** 3
@@ -20,7 +21,7 @@ export function diskPath(folder: string, id: string): string {
 export async function prepareDisk(folder: string, id: string): Promise<string> {
   const path = diskPath(folder, id)
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     const isThere = await stat(path).then(
       () => true,
       (error: unknown) => {

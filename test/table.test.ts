@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatTable } from '../../src/commands/table.ts'
+import { formatTable } from '../src/table.ts'
 
 const rows = [
   ['ID', 'STATE', 'CONSOLE'],
