@@ -67,10 +67,16 @@ export class ImageError extends MetalkitError {
   readonly layer = 'image'
 }
 
-/** Files could not be written to, or are not what they should be at, the place machines fetch them from. */
+/** Files could not be written to the place machines fetch them from. */
 export class PublishError extends MetalkitError {
   readonly exitCode = exitCodes.image
   readonly layer = 'push'
+}
+
+/** What stands where machines fetch it is not what was pushed, or cannot be told. */
+export class VerifyError extends MetalkitError {
+  readonly exitCode = exitCodes.image
+  readonly layer = 'verify'
 }
 
 /** The tunnel that makes the image server public does not work. */

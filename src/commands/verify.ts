@@ -1,5 +1,5 @@
 // metalkit verify: whether machines get what was pushed.
-import { PublishError, UsageError } from '../errors.ts'
+import { VerifyError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
@@ -26,7 +26,7 @@ export async function execute(
   }
   const wrong = findings.filter(({ problem }) => problem !== undefined).length
   if (wrong > 0) {
-    throw new PublishError(`${wrong} of ${findings.length} files of "${name}" are not what was pushed`, {
+    throw new VerifyError(`${wrong} of ${findings.length} files of "${name}" are not what was pushed`, {
       hint: 'push the image again, and see that no cache in between holds older files',
     })
   }

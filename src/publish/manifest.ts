@@ -1,7 +1,7 @@
 // `<name>.json`, which stands beside a pushed image and says what it is made of: push goes by it to leave alone what has
 // not changed, verify to tell whether machines will get what was pushed.
 import type * as z from 'zod'
-import { PublishError } from '../errors.ts'
+import { VerifyError } from '../errors.ts'
 import type { manifestSchema } from './manifest-schema.ts'
 import type { Digest } from './store.ts'
 
@@ -31,11 +31,11 @@ export async function parseManifest(text: string): Promise<Manifest | undefined>
   }
 }
 
-/** The manifest that a text must be. @throws PublishError */
+/** The manifest that a text must be. @throws VerifyError */
 export async function requireManifest(text: string, place: string): Promise<Manifest> {
   const manifest = await parseManifest(text)
   if (manifest !== undefined) return manifest
-  throw new PublishError(`"${place}" is not the manifest of an image`, { hint: 'push the image again' })
+  throw new VerifyError(`"${place}" is not the manifest of an image`, { hint: 'push the image again' })
 }
 
 /** Whether two digests are of the same content. */

@@ -1,5 +1,5 @@
 // Whether what machines will fetch is what was pushed, byte for byte.
-import { PublishError } from '../errors.ts'
+import { VerifyError } from '../errors.ts'
 import { Digester, drain } from './digest.ts'
 import { type Manifest, manifestName, requireManifest } from './manifest.ts'
 
@@ -7,7 +7,7 @@ import { type Manifest, manifestName, requireManifest } from './manifest.ts'
 export interface Place extends AsyncDisposable {
   /** Where a file is, as people would look at it. */
   locate(name: string): string
-  /** The bytes of a file, undefined where there is none. @throws PublishError when that cannot be told */
+  /** The bytes of a file, undefined where there is none. @throws VerifyError when that cannot be told */
   open(name: string, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined>
 }
 
@@ -32,7 +32,7 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
   const where = place.locate(file)
   const bytes = await place.open(file, signal)
   if (bytes === undefined) {
-    throw new PublishError(`"${where}" does not exist`, {
+    throw new VerifyError(`"${where}" does not exist`, {
       hint: 'push the image there; what metalkit pushes has a manifest',
     })
   }
@@ -48,7 +48,7 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
 
 /**
  * Reads every file of an image back, one after the other, and compares it with the manifest beside it.
- * @throws PublishError where there is no manifest or nothing can be read
+ * @throws VerifyError where there is no manifest or nothing can be read
  */
 export async function verifyImage(
   place: Place,

@@ -1,7 +1,7 @@
 // A base URL as a place to read back from: what is asked is what iPXE asks, and the bytes are taken as they come.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
-import { errorCode, messageOf, PublishError } from '../errors.ts'
+import { errorCode, messageOf, VerifyError } from '../errors.ts'
 import type { Place } from './verify.ts'
 
 const mostRedirects = 10
@@ -43,7 +43,7 @@ export class WebPlace implements Place {
     if (statusCode === 200) return readBody(body, url, signal)
     await body.dump()
     if (statusCode === 404 || statusCode === 410) return undefined
-    throw new PublishError(
+    throw new VerifyError(
       `"${url}" cannot be fetched: the server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd(),
       { hint },
     )
@@ -68,7 +68,7 @@ async function* readBody(body: AsyncIterable<Buffer>, url: string, signal: Abort
   }
 }
 
-function fetchError(url: string, error: unknown): PublishError {
+function fetchError(url: string, error: unknown): VerifyError {
   const why = errorCode(error) ?? messageOf(error)
-  return new PublishError(`"${url}" cannot be fetched (${why})`, { hint, cause: error })
+  return new VerifyError(`"${url}" cannot be fetched (${why})`, { hint, cause: error })
 }

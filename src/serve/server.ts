@@ -50,7 +50,7 @@ export interface ServerOptions {
   headersTimeoutMs?: number
   /** How long running responses may go on when the server is disposed. */
   closeTimeoutMs?: number
-  /** Answers sent at the same time; who asks beyond that is told to come back (503). Each may hold 256 KiB. */
+  /** Answers sent at the same time; who asks beyond that is told to come back (503). */
   mostResponses?: number
 }
 

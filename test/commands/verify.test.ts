@@ -67,7 +67,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
     const { code, stderr } = await verify()
     expect(code).toBe(5)
     expect(stderr).toMatch(expected)
-    expect(stderr).toMatch(/metalkit: push: 1 of 3 files of "demo" are not what was pushed; /)
+    expect(stderr).toMatch(/metalkit: verify: 1 of 3 files of "demo" are not what was pushed; /)
   })
 
   it.each<[string, () => Promise<void>, RegExp]>([
