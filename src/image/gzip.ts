@@ -27,8 +27,8 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   const fed = feed(inflate, reader)
   try {
     // zlib goes on while what it made is looked at; of chunks that wait in Readable's own buffer one is made by copying them.
-    const chunks = on(inflate, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 }) as AsyncIterable<[Buffer]>
-    for await (const [chunk] of chunks) {
+    const events: AsyncIterable<Buffer[]> = on(inflate, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 })
+    for await (const [chunk = Buffer.alloc(0)] of events) {
       checksum = crc32(chunk, checksum)
       size += chunk.length
       yield chunk
