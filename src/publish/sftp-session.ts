@@ -25,7 +25,7 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 }
 
-/** Asks one thing of the server; its own error is thrown. */
+/** What is asked with a callback, as a promise. */
 export async function attempt<T>(request: (done: Done<T>) => void): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     request((error?: Error | null, ...[result]: [T?]) => {
@@ -42,21 +42,37 @@ export class SftpSession implements AsyncDisposable {
   readonly label: string
   readonly sftp: SFTPWrapper
   readonly #connection: SshConnection
+  #ended: Error | undefined
 
   constructor(label: string, sftp: SFTPWrapper, connection: SshConnection) {
     this.label = label
     this.sftp = sftp
     this.#connection = connection
+    const end = () => (this.#ended ??= new Error('the server closed the session'))
+    sftp.once('end', end).once('close', end)
+  }
+
+  /** Why nothing can be asked any more, once that is so. */
+  get #failure(): Error | undefined {
+    return this.#connection.failure() ?? this.#ended
   }
 
   /** Whether the connection is lost. */
   get lost(): boolean {
-    return this.#connection.failure() !== undefined
+    return this.#failure !== undefined
+  }
+
+  /** Asks one thing of the server; its own error is thrown. */
+  async attempt<T = void>(request: (done: Done<T>) => void): Promise<T> {
+    // What is outstanding when a session ends ssh2 calls back; what is asked of one that has ended it forgets.
+    const failure = this.#failure
+    if (failure !== undefined) throw failure
+    return await attempt(request)
   }
 
   /** An error for people: `path` cannot be `verb` (`written`), and why. */
   explain(verb: string, path: string, error: unknown): PublishError {
-    const failure = this.#connection.failure()
+    const failure = this.#failure
     const said = messageOf(error)
     const why = failure?.message ?? statusNames[statusOf(error) ?? 0] ?? said
     const hint =
@@ -70,7 +86,7 @@ export class SftpSession implements AsyncDisposable {
   /** Asks one thing of the server. @throws PublishError as `explain` makes it */
   async ask<T = void>(verb: string, path: string, request: (done: Done<T>) => void): Promise<T> {
     try {
-      return await attempt(request)
+      return await this.attempt(request)
     } catch (error) {
       throw this.explain(verb, path, error)
     }
@@ -79,7 +95,7 @@ export class SftpSession implements AsyncDisposable {
   /** What stands at a path, undefined where nothing does. */
   async stat(path: string): Promise<Stats | undefined> {
     try {
-      return await attempt<Stats>((done) => this.sftp.stat(path, done))
+      return await this.attempt<Stats>((done) => this.sftp.stat(path, done))
     } catch (error) {
       if (statusOf(error) === notFound) return undefined
       throw this.explain('looked at', path, error)
@@ -96,11 +112,11 @@ export class SftpSession implements AsyncDisposable {
   /** Puts a file in the place of another, at once where the server can. */
   async rename(from: string, to: string): Promise<void> {
     try {
-      await attempt<void>((done) => this.sftp.ext_openssh_rename(from, to, done))
+      await this.attempt((done) => this.sftp.ext_openssh_rename(from, to, done))
     } catch (error) {
       if (statusOf(error) !== undefined || this.lost) throw this.explain('written', to, error)
       // The server knows no such request: it can only be told to remove the one and rename the other.
-      await attempt<void>((done) => this.sftp.unlink(to, done)).catch(() => {})
+      await this.attempt((done) => this.sftp.unlink(to, done)).catch(() => {})
       await this.ask('written', to, (done) => this.sftp.rename(from, to, done))
     }
   }

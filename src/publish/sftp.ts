@@ -60,12 +60,14 @@ export class SftpStore implements Store {
 
   /** What was left unfinished of another content will never be continued. */
   async #removeOthers(name: string, temporary: string): Promise<void> {
-    const { sftp } = this.#session
-    const entries = await attempt<FileEntryWithStats[]>((done) => sftp.readdir(this.#folder, done)).catch(() => [])
+    const session = this.#session
+    const entries = await session
+      .attempt<FileEntryWithStats[]>((done) => session.sftp.readdir(this.#folder, done))
+      .catch(() => [])
     for (const { filename } of entries) {
       const path = this.#pathOf(filename)
       if (!filename.startsWith(`.${name}.`) || !filename.endsWith('.part') || path === temporary) continue
-      await attempt<void>((done) => sftp.unlink(path, done)).catch(() => {})
+      await session.attempt((done) => session.sftp.unlink(path, done)).catch(() => {})
     }
   }
 
@@ -106,14 +108,14 @@ class RemoteFile implements Staged {
           const position = at + from
           if (position + piece.length <= known) continue
           await flight.start(() =>
-            attempt<void>((done) => session.sftp.write(handle, piece, 0, piece.length, position, done)),
+            session.attempt((done) => session.sftp.write(handle, piece, 0, piece.length, position, done)),
           )
         }
         at += chunk.length
       }
       await flight.finish()
-      if (size > at) await attempt<void>((done) => session.sftp.fsetstat(handle, { size: at }, done))
-      await syncFile(session.sftp, handle)
+      if (size > at) await session.attempt((done) => session.sftp.fsetstat(handle, { size: at }, done))
+      await syncFile(session, handle)
     } catch (error) {
       // What was written is worth nothing where the content itself is at fault.
       this.#keep = resumable && (session.lost || signal.aborted)
@@ -135,7 +137,7 @@ class RemoteFile implements Staged {
     // What cannot be tidied up over a connection that is lost stays.
     if (session.lost) return
     await this.#close().catch(() => {})
-    if (!this.#keep) await attempt<void>((done) => session.sftp.unlink(temporary, done)).catch(() => {})
+    if (!this.#keep) await session.attempt((done) => session.sftp.unlink(temporary, done)).catch(() => {})
   }
 
   async #close(): Promise<void> {
@@ -147,9 +149,9 @@ class RemoteFile implements Staged {
 }
 
 /** Down to the disk, where the server can be asked for it. */
-async function syncFile(sftp: SFTPWrapper, handle: Buffer): Promise<void> {
+async function syncFile(session: SftpSession, handle: Buffer): Promise<void> {
   try {
-    await attempt<void>((done) => sftp.ext_openssh_fsync(handle, (error) => done(error)))
+    await session.attempt((done) => session.sftp.ext_openssh_fsync(handle, (error) => done(error)))
   } catch (error) {
     if (statusOf(error) !== undefined) throw error
   }
