@@ -6,23 +6,21 @@ import { SftpSession } from '../../src/publish/sftp-session.ts'
 test.each(['end', 'close'])(
   'after its %s nothing is waited for: ssh2 calls back nobody who asks then',
   async (event) => {
-    const sftp = Object.assign(new EventEmitter(), { mkdir: () => {}, stat: () => {} })
-    const session = new SftpSession('sftp://host', wrapper, {
+    const sftp: unknown = Object.assign(new EventEmitter(), { mkdir: () => {}, stat: () => {} })
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of ssh2 as is asked
+    const session = new SftpSession('sftp://host', sftp as SFTPWrapper, {
       client: new ssh2.Client(),
       failure: () => undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     })
     expect(session.lost).toBe(false)
-    sftp.emit(event)
+    session.sftp.emit(event)
     expect(session.lost).toBe(true)
-    const message = '"sftp://host/a" cannot be looked at (the server closed the session)'
     await expect(session.stat('/a')).rejects.toMatchObject({
       name: 'PublishError',
-      message,
+      message: '"sftp://host/a" cannot be looked at (the server closed the session)',
       hint: 'push again: it goes on where it stopped',
     })
-    await expect(session.ask('made', '/a', (done) => session.sftp.mkdir('/a', done))).rejects.toMatchObject({
-      name: 'PublishError',
-    })
+    await expect(session.ask('made', '/a', (done) => session.sftp.mkdir('/a', done))).rejects.toThrow('cannot be made')
   },
 )
