@@ -56,15 +56,18 @@ export class StagedFile implements Staged {
           signal.throwIfAborted()
           await writes.start(async () => await writeFile(this.#handle, chunk))
           unsynced += chunk.length
-          if (unsynced < syncBytes) continue
-          unsynced = 0
-          await syncs.start(async () => await this.#handle.datasync())
+          if (unsynced >= syncBytes) {
+            unsynced = 0
+            await syncs.start(async () => await this.#handle.datasync())
+          }
         }
       } finally {
         // Nothing may still be writing when the file is closed.
         await Promise.allSettled([writes.finish(), syncs.finish()])
       }
       await writes.finish()
+      // What a disk could not take it says once: the sync at the end would know nothing of it.
+      await syncs.finish()
       await this.#handle.sync()
     }, signal)
   }
