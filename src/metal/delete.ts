@@ -16,6 +16,8 @@ const provisioningPatienceMs = 60 * 60_000
 const patienceMs = 10 * 60_000
 /** A token that is refused seldom gets better. */
 const authenticationPatienceMs = 30_000
+/** How long a run that is forced to end waits for the API's last answer; CI systems kill a few seconds after their last signal. */
+export const lastTryMs = 3000
 
 const goingStates = new Set(['deprovisioning', 'deleted'])
 const comingStates = new Set(['queued', 'provisioning', 'reinstalling'])
@@ -88,9 +90,23 @@ async function tryDelete(
   }
 }
 
+/** The last try of a run that is forced to end: it is sent once, and its answer is waited for shortly. */
+async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<Standing | undefined> {
+  const patience = new AbortController()
+  const timer = setTimeout(() => patience.abort(), client.clock.toRealMs(lastTryMs))
+  try {
+    return await tryDelete(client, target, patience.signal)
+  } catch (error) {
+    if (!patience.signal.aborted) throw error
+    return { why: 'the run was interrupted twice', seen: false, patienceMs: 0 }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
  * Deletes a machine and sees that it is gone.
- * @param forced aborted when the user will not wait for that
+ * @param forced aborted when the user will not wait for that: then it is tried once more
  * @throws MachineLeftError naming the machine and how to delete it
  */
 export async function deleteUntilGone(
@@ -101,7 +117,7 @@ export async function deleteUntilGone(
 ): Promise<void> {
   const { id } = target
   const startedMs = client.clock.now()
-  let why = 'the run was interrupted twice'
+  let why = ''
   let seen = true
   try {
     for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, longestDelayMs)) {
@@ -116,6 +132,10 @@ export async function deleteUntilGone(
     }
   } catch (error) {
     if (!forced.aborted) throw error
+    const still = await tryOnceMore(client, target)
+    if (still === undefined) return
+    why = still.why
+    seen = still.seen
   } finally {
     report.progress('')
   }

@@ -5,7 +5,7 @@ import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
-import { deleteUntilGone } from './delete.ts'
+import { deleteUntilGone, lastTryMs } from './delete.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 import { withSuggestions } from './suggestion.ts'
 
@@ -36,15 +36,18 @@ export const machineTag = 'metalkit'
 /** What the tag of a run begins with; each run has its own. */
 export const runTagPrefix = 'metalkit-run-'
 
-/** The promise's outcome, or the error as soon as the signal aborts. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
+/** The promise's outcome, or the error if there is none within the time after the signal aborts. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, graceMs: number, error: () => Error): Promise<T> {
   const settled = new AbortController()
+  let timer: NodeJS.Timeout | undefined
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(error()), { once: true, signal: settled.signal })
+    const giveUp = () => (timer = setTimeout(() => reject(error()), graceMs))
+    signal.addEventListener('abort', giveUp, { once: true, signal: settled.signal })
   })
   try {
     return await Promise.race([promise, aborted])
   } finally {
+    clearTimeout(timer)
     settled.abort()
   }
 }
@@ -73,7 +76,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
   const creating = createDevice(client, { projectId, input, runTag, report, signal }).catch(async (error: unknown) => {
     throw await withSuggestions(client, error, { projectId, ...input })
   })
-  const device = await orAborted(creating, forced, leaving)
+  const device = await orAborted(creating, forced, client.clock.toRealMs(lastTryMs), leaving)
   const { hostname, plan, metro } = input
   report.event('machine-created', { id: device.id, hostname, plan, metro })
   return {

@@ -80,7 +80,7 @@ describe('create exactly once', () => {
     expect(describeError(error)).toMatch(/^machine: a machine tagged "metalkit-run-run1" may exist/)
   })
 
-  test('a second interrupt does not wait for the answer and names the tag', async () => {
+  test('a second interrupt waits shortly for the answer and names the tag', async () => {
     const force = new AbortController()
     await using api = await startFakeApi(() => () => force.abort(new InterruptedError('SIGINT')))
     await expect(rent(createTestClient(api.apiUrl).client, false, force.signal)).rejects.toThrow(
@@ -103,6 +103,25 @@ describe('create exactly once', () => {
     })
   })
 })
+
+/** Deletes with a second interrupt during the first DELETE. */
+async function forcedAt(refuse: Reply, last: Reply[], gets: Reply) {
+  const force = new AbortController()
+  await using api = await startFakeApi(({ method }) => {
+    if (method !== 'DELETE') return gets
+    if (force.signal.aborted) return last.shift() ?? (() => {})
+    force.abort(new InterruptedError('SIGINT'))
+    return refuse
+  })
+  const { client } = createTestClient(api.apiUrl)
+  const error: unknown = await deleteUntilGone(client, target, createRecorder(), force.signal).catch(
+    (thrown: unknown) => thrown,
+  )
+  return {
+    said: error === undefined ? 'deleted' : describeError(error),
+    methods: api.all.map(({ method }) => method),
+  }
+}
 
 describe('delete until gone', () => {
   const denied: Reply = { status: 403, json: { errors: ['no'] } }
@@ -157,6 +176,16 @@ describe('delete until gone', () => {
     expect(describeError(error)).toMatch(
       /^machine: the machine d-1 STILL RUNS AND COSTS MONEY: it is locked; delete it with: /,
     )
+  })
+
+  test.each<[string, Reply[], Reply, string[], string]>([
+    ['that is taken', [{ status: 204 }], gone, ['DELETE', 'DELETE', 'GET'], 'deleted'],
+    ['that is refused', [{ status: 422 }], deviceOf('active'), ['DELETE', 'DELETE', 'GET'], 'd-1 STILL RUNS'],
+    ['that is never answered', [], gone, ['DELETE', 'DELETE'], 'd-1 MAY STILL RUN'],
+  ])('a second interrupt sends one more DELETE, %s', async (_, last, gets, expected, word) => {
+    const { said, methods: sent } = await forcedAt({ status: 422 }, last, gets)
+    expect(sent).toEqual(expected)
+    expect(said).toContain(word)
   })
 
   const provisioning: Reply = { status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }
