@@ -11,7 +11,7 @@ const aftermathMs = 300
 type Ending = { kind: 'matched' } | Extract<Sighting, { kind: 'failed' }>
 
 interface WatchingOptions {
-  end: (ending: Ending) => void
+  end: (ending: Ending | { error: unknown }) => void
   /** A pattern of --wait-for showed. */
   onMatch: (pattern: RegExp) => void
 }
@@ -41,24 +41,32 @@ export function startWatching(watch: Watch, channel: ClientChannel, { end, onMat
       }
     }
   }
+  const see = (look: () => Sighting[]) => {
+    if (over) return
+    try {
+      act(look())
+    } catch (error) {
+      over = true
+      end({ error })
+    }
+  }
   const timer = setTimeout(() => {
     // A busy program is late for its timers, with bytes still to be read; and a slow reader makes the machine wait.
     const before = pushes
     setImmediate(() => {
       if (over) return
       if (channel.isPaused()) timer.refresh()
-      else if (pushes === before) act(watch.settle())
+      else if (pushes === before) see(() => watch.settle())
     })
   }, stillMs)
   return {
     push(chunk) {
       pushes++
       timer.refresh()
-      act(watch.push(chunk))
+      see(() => watch.push(chunk))
     },
     finish() {
-      if (over) return
-      act(watch.settle())
+      see(() => watch.settle())
       if (failed !== undefined) end(failed)
     },
     [Symbol.dispose]() {

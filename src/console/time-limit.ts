@@ -1,0 +1,44 @@
+// Work that may never end, such as looking for a pattern that backtracks, ended after a while: until then no signal and no
+// timer is heeded. V8 looks for a wish to end it each time a pattern backtracks.
+import { createContext, Script } from 'node:vm'
+
+/** On a computer that is busy or was asleep, work that had no time to run is begun anew so many times. */
+const mostTries = 20
+
+let limited: { work: () => unknown } | undefined
+let script: Script | undefined
+
+function prepare(): { script: Script; box: { work: () => unknown } } {
+  // A context and a script take a millisecond to make.
+  limited ??= Object.assign(createContext({}), { work: () => {} })
+  script ??= new Script('work()')
+  return { script, box: limited }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/**
+ * Does some work that can be done anew, for so much time of the processor at most. It costs some hundredths of a millisecond.
+ * @returns undefined where the work took longer
+ */
+export function runLimited<T>(work: () => T, limitMs: number): { result: T } | undefined {
+  const { script: call, box } = prepare()
+  for (let tries = 0, usedMs = 0; tries < mostTries && usedMs < 0.9 * limitMs; tries++) {
+    const startMs = cpuMs()
+    let done: { result: T } | undefined
+    box.work = () => void (done = { result: work() })
+    try {
+      call.runInContext(box, { timeout: limitMs })
+      return done
+    } catch (error) {
+      // An error of the context, and so of no class of ours.
+      const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+      if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    }
+    usedMs += cpuMs() - startMs
+  }
+  return undefined
+}

@@ -1,0 +1,47 @@
+// Patterns that backtrack without end on a long line: while one is looked for, no signal and no time limit would be heeded.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestLab } from '../helpers/lab.ts'
+import { startChild } from './children.ts'
+import { createTalkingDriver } from './talking-machine.ts'
+import { judge, machinesIn, publishImage } from './world.ts'
+
+let image: Awaited<ReturnType<typeof publishImage>>
+beforeAll(async () => {
+  image = await publishImage()
+})
+afterAll(() => image[Symbol.asyncDispose]())
+
+test.concurrent.each([
+  ['--wait-for', 'a.*b.*c', 'ab'.repeat(50_000)],
+  ['--wait-for', '[0-9]+.[0-9]+.[0-9]+.[0-9]+ up', `${'1234567890'.repeat(1200)}! up\n`],
+  ['--wait-for', '^(a+)+$', `\n${'a'.repeat(40)}!`],
+  ['--fail-on', 'login.*:.*ready.*ok', 'login: ready '.repeat(8000)],
+  ['--wait-for', '(?<=x*)y.*z*q', 'y'.repeat(100_000)],
+])('%s %s on a long line', { timeout: 60_000 }, async (flag, pattern, line) => {
+  await using lab = await startTestLab({ driver: createTalkingDriver(line) })
+  const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', flag, pattern, image.prefix]
+  using child = startChild(lab, run)
+  const code = await child.code
+  const { out: stdout, err: stderr } = child.seen
+  expect(code, stderr).toBe(8)
+  expect(stderr).toContain(`console: looking for /${pattern}/m in a line of the console took more than 0.5 s; give a`)
+  expect(await judge(lab, { code, stdout, stderr })).toEqual([])
+  expect(await machinesIn(lab)).toEqual([])
+})
+
+test('a pattern that looks like those and is quick is found', { timeout: 60_000 }, async () => {
+  await using lab = await startTestLab({ driver: createTalkingDriver(`${'ab'.repeat(5000)}c\n`) })
+  const run = [
+    'run',
+    'equinixmetal',
+    '-base-url',
+    image.baseUrl,
+    '-timeout',
+    '5m',
+    '-wait-for',
+    'a.*b.*c',
+    image.prefix,
+  ]
+  using child = startChild(lab, run)
+  expect(await child.code, child.seen.err).toBe(0)
+})
