@@ -128,6 +128,7 @@ const rows: Record<FlagName, Row> = {
   },
   tlsCert: { flag: ['c1', 'c1'], env: ['c2', 'c2'], variables: ['METAL_TLS_CERT'], fallback: undefined },
   tlsKey: { flag: ['k1', 'k1'], env: ['k2', 'k2'], variables: ['METAL_TLS_KEY'], fallback: undefined },
+  accelerator: { flag: ['tcg', 'tcg'], env: ['kvm', 'kvm'], variables: ['METAL_LAB_ACCELERATOR'], fallback: 'auto' },
   firmware: { flag: ['uefi', 'uefi'], env: ['bios', 'bios'], variables: ['METAL_LAB_FIRMWARE'], fallback: 'bios' },
   machines: {
     flag: ['qemu', 'qemu'],

@@ -13,6 +13,7 @@ import type { Address } from '../options/values.ts'
 import { openClient } from './api.ts'
 import { checkConsole, prepareConsole } from './attach.ts'
 import type { DoctorOptions } from './options.ts'
+import { stateFolderOf } from './lab-control.ts'
 import { listKnownKeys, requireKnownKey } from './known-keys.ts'
 
 /** What was found; a hint makes it a warning. */
@@ -183,14 +184,16 @@ function labChecks(): Check[] {
     {
       name: 'qemu',
       optional: true,
-      async look({ report, signal }) {
+      async look({ report, signal, env }) {
         const { createQemuDriver } = await import('../lab/machines/qemu.ts')
-        const { accelerator } = await createQemuDriver({ diskFolder: tmpdir(), report, signal })
-        if (accelerator === 'kvm') return { detail: 'QEMU, its iPXE and KVM are there' }
-        return {
-          detail: 'QEMU and its iPXE are there; KVM is not, so a lab is slow',
-          hint: 'let this user open /dev/kvm',
-        }
+        const { titleOf, verdictPathOf } = await import('../lab/machines/accelerator.ts')
+        const verdictPath = verdictPathOf(stateFolderOf(env))
+        const { chosen } = await createQemuDriver({ diskFolder: tmpdir(), verdictPath, report, signal })
+        const title = titleOf(chosen.accelerator)
+        if (chosen.whySlow === undefined)
+          return { detail: `QEMU and its iPXE are installed; machines run with ${title}` }
+        const detail = `QEMU and its iPXE are installed; machines run with ${title}, which is slow: ${chosen.whySlow}`
+        return { detail, hint: chosen.remedy ?? 'use a computer with KVM' }
       },
     },
     {

@@ -30,6 +30,7 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
     `--name=${name}`,
     `--machines=${options.machines}`,
     `--firmware=${options.firmware}`,
+    `--accelerator=${options.accelerator}`,
     `--pace=${options.pace}`,
     `--facilities=${options.facilities}`,
     `--fault=${options.fault}`,

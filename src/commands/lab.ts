@@ -11,6 +11,7 @@ import { parseFaults } from '../lab/faults.ts'
 import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
 import { type Lab, startLab } from '../lab/lab.ts'
 import type { MachineDriver } from '../lab/machines/driver.ts'
+import { titleOf, verdictPathOf } from '../lab/machines/accelerator.ts'
 import { createQemuDriver } from '../lab/machines/qemu.ts'
 import { endOrphans } from '../lab/machines/qemu-orphans.ts'
 import { createSimulatedDriver } from '../lab/machines/simulated.ts'
@@ -28,9 +29,16 @@ const pageFolder = join(import.meta.dirname, 'page')
 
 type Machines = { driver: MachineDriver; note: string }
 
-async function openQemu({ firmware }: LabOptions, diskFolder: string, { report, signal }: Context): Promise<Machines> {
-  const driver = await createQemuDriver({ diskFolder, firmware, report, signal })
-  return { driver, note: driver.accelerator === 'kvm' ? 'QEMU with KVM' : 'QEMU without KVM, which is slow' }
+async function openQemu(
+  { firmware, accelerator }: LabOptions,
+  diskFolder: string,
+  { report, signal, env }: Context,
+): Promise<Machines> {
+  const verdictPath = verdictPathOf(stateFolderOf(env))
+  const driver = await createQemuDriver({ diskFolder, firmware, accelerator, verdictPath, report, signal })
+  const { chosen } = driver
+  const why = chosen.whySlow === undefined ? '' : `, which is slow (${chosen.whySlow})`
+  return { driver, note: `QEMU with ${titleOf(chosen.accelerator)}${why}` }
 }
 
 /** The kind of machines asked for, and what people are told of it. */
@@ -63,11 +71,15 @@ function warnOfNeighbours(what: string, { host }: Address, { report }: Context):
   report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
 }
 
+function machinesLine(note: string): string {
+  return `machines  ${note}`
+}
+
 function describeLab(lab: Lab, note: string): string[] {
   return [
     `API       ${lab.apiUrl}`,
     `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
-    `machines  ${note}`,
+    machinesLine(note),
     `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page prints the link that opens it)`,
   ]
 }
@@ -131,10 +143,12 @@ export async function execute(
     pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
   })
   const environment = labEnvironment(lab)
-  for (const line of describeLab(lab, note)) {
-    if (isForCommand) report.detail(line)
-    else report.info(line)
-  }
+  const lines = describeLab(lab, note)
+  if (isForCommand) {
+    // People are told how fast the command's machines are; the rest it finds in its variables.
+    if (driver.kind === 'qemu') report.info(machinesLine(note))
+    for (const line of lines) report.detail(line)
+  } else for (const line of lines) report.info(line)
   await using _record = await recordLab(stateFolder, environment, name)
   if (isForCommand) {
     return await runInnerCommand(words, {

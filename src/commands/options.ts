@@ -75,6 +75,7 @@ export const labFlags = [
   'detach',
   'machines',
   'firmware',
+  'accelerator',
   'labName',
   'pace',
   'facilities',

@@ -1,6 +1,7 @@
 // Where a device's machine sits: on or off, and what stays when it is off: the serial line, and ports that are forwarded.
 import { LabError } from '../errors.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from './machines/driver.ts'
+import { lastLineOf } from './machines/last-line.ts'
 import { ConsoleMemory } from './page/console-memory.ts'
 import { SerialPort } from './serial-port.ts'
 
@@ -12,19 +13,49 @@ export class Chassis {
   /** Ports of the machine, with those of this computer. */
   readonly #forwards = new Map<number, number>()
   #machine: PoweredMachine | undefined
+  #lastSignMs = 0
 
   constructor() {
-    this.port.watch((bytes) => this.memory.take(bytes, performance.now()))
+    this.port.watch((bytes) => {
+      this.#lastSignMs = performance.now()
+      this.memory.take(bytes, this.#lastSignMs)
+    })
+  }
+
+  /** The last line on its console; '' for none. */
+  get lastLine(): string {
+    return lastLineOf(this.memory.recent.toString('latin1'))
+  }
+
+  /** Tells a machine that has yet to run its boot script that it stands still, if it has been silent for too long. */
+  checkStill(): void {
+    const machine = this.#machine
+    if (machine?.stillAfterMs === undefined || performance.now() - this.#lastSignMs < machine.stillAfterMs) return
+    this.#lastSignMs = performance.now()
+    const { lastLine } = this
+    const where = lastLine === '' ? 'before its first word' : `at "${lastLine}"`
+    machine.standsStill?.(`the machine stood still for ${machine.stillAfterMs / 1000} s ${where}`)
   }
 
   get isOn(): boolean {
     return this.#machine !== undefined
   }
 
-  /** Switches a machine on. `onLoss` hears of it when it goes off other than by `unplug`. @throws what the driver throws */
-  async plugIn(driver: MachineDriver, spec: MachineSpec, onLoss: (loss: PowerLoss) => void): Promise<void> {
-    const machine = await driver.powerOn(spec)
+  /**
+   * Switches a machine on. `onLoss` hears of it when it goes off other than by `unplug`, `onRestart` when the driver starts it
+   * anew. @throws what the driver throws
+   */
+  async plugIn(
+    driver: MachineDriver,
+    spec: MachineSpec,
+    { onLoss, onRestart }: { onLoss: (loss: PowerLoss) => void; onRestart: () => void },
+  ): Promise<void> {
+    const machine = await driver.powerOn(spec, () => {
+      this.#lastSignMs = performance.now()
+      onRestart()
+    })
     this.#machine = machine
+    this.#lastSignMs = performance.now()
     this.port.connect(machine.serial, () => machine.sendBreak?.())
     void this.#watch(machine, onLoss)
     void this.#restoreForwards(machine)

@@ -31,6 +31,7 @@ export class DeviceLife implements AsyncDisposable {
   readonly chassis = new Chassis()
   readonly #transitions = new Transitions()
   readonly #parts: LifeParts
+  #watch: NodeJS.Timeout | undefined
 
   constructor(device: Device, parts: LifeParts) {
     this.device = device
@@ -97,6 +98,7 @@ export class DeviceLife implements AsyncDisposable {
   /** Starts the end of the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
   end(onGone: () => void): void {
     if (this.device.state === 'deprovisioning') return
+    clearInterval(this.#watch)
     this.#transitions.abort()
     this.#history.setState(this.device, 'deprovisioning')
     this.#enqueue(async (signal) => {
@@ -110,6 +112,7 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch)
     this.#transitions.abort()
     await this.#transitions.settled
     await this.#unplug()
@@ -134,6 +137,7 @@ export class DeviceLife implements AsyncDisposable {
 
   async #install(signal: AbortSignal): Promise<void> {
     const { device } = this
+    this.#watchInstallation()
     for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
       this.#history.tell(device, type)
       device.percentage = 20 * (index + 1)
@@ -179,8 +183,39 @@ export class DeviceLife implements AsyncDisposable {
       mac: device.macs[0],
       bootUrl: this.#parts.bootUrlOf(device),
     }
-    await this.chassis.plugIn(this.#parts.driver, spec, (loss) => this.#wentOff(loss))
+    const wasArmed = device.pxeArmed
+    await this.chassis.plugIn(this.#parts.driver, spec, {
+      onLoss: (loss) => this.#wentOff(loss),
+      onRestart: () => {
+        // What it was to boot over the network is not there yet, or not whole.
+        device.pxeArmed ||= wasArmed
+        this.#history.tell(device, 'instance.restarted', 'Device restarted: its machine had stopped')
+      },
+    })
     signal.throwIfAborted()
+  }
+
+  /** A machine that does not come to its boot script is not waited for without end: in provisioning nobody could delete it. */
+  #watchInstallation(): void {
+    clearInterval(this.#watch)
+    const { provisioningMs } = this.#parts.pace
+    const endMs = performance.now() + provisioningMs
+    this.#watch = setInterval(
+      () => {
+        if (!isInstalling(this.device)) return clearInterval(this.#watch)
+        if (performance.now() < endMs) return this.chassis.checkStill()
+        clearInterval(this.#watch)
+        this.#transitions.abort()
+        const { lastLine } = this.chassis
+        const seen = lastLine === '' ? 'nothing on its console' : `"${lastLine}"`
+        this.#history.fail(
+          this.device,
+          `The boot script did not run within ${provisioningMs / 60_000} minutes; last seen: ${seen}`,
+        )
+        this.#enqueue(() => this.#unplug())
+      },
+      Math.min(1000, provisioningMs / 4),
+    )
   }
 
   async #unplug(): Promise<void> {

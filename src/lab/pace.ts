@@ -6,6 +6,8 @@ export interface Pace {
   queuedMs: number
   /** Between two provisioning events, and before a power action or a deletion takes effect. */
   stepMs: number
+  /** From the start of provisioning to the boot script: a machine that takes longer has failed. */
+  provisioningMs: number
   /** How long a failed device is shown before the cloud takes it back. */
   failedMs: number
   /** How long such a device is forbidden (403) before it is not found (404). */
@@ -18,6 +20,7 @@ export interface Pace {
 export const quickPace: Pace = {
   queuedMs: 150,
   stepMs: 100,
+  provisioningMs: 600_000,
   failedMs: 60_000,
   forbiddenMs: 60_000,
   upkeepMs: 250,
@@ -27,6 +30,7 @@ export const quickPace: Pace = {
 export const realPace: Pace = {
   queuedMs: 30_000,
   stepMs: 75_000,
+  provisioningMs: 3_600_000,
   failedMs: 120_000,
   forbiddenMs: 600_000,
   upkeepMs: 5000,

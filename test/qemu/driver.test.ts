@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { LabError } from '../../src/errors.ts'
-import { chooseAccelerator, tcg, tryAccelerator } from '../../src/lab/machines/accelerator.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { createReporter } from '../../src/io.ts'
-import { findProgram, needs } from '../helpers/needs.ts'
+import { needs } from '../helpers/needs.ts'
 import { installerProgram, poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
 import { watch } from './watch.ts'
 
@@ -183,13 +182,6 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     expect(pids.filter(isRunning)).toEqual(pids)
     lab.kill('SIGKILL')
     await expect.poll(() => pids.filter(isRunning)).toEqual([])
-  })
-
-  test('is translated where KVM does not really work, and a broken accelerator is noticed', async () => {
-    const qemu = findProgram('qemu-system-x86_64') ?? ''
-    expect(await tryAccelerator(qemu, tcg)).toBe(true)
-    expect(await tryAccelerator(qemu, { name: 'kvm', args: ['-accel', 'none'] })).toBe(false)
-    expect(['kvm', 'tcg']).toContain((await chooseAccelerator(qemu)).name)
   })
 })
 

@@ -1,52 +1,111 @@
-// How QEMU runs a machine's processors: on this computer's (KVM) where that really works, else translated (TCG).
-import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
+// How QEMU runs a machine's processors: on this computer's own (KVM, on macOS HVF) if that really works, else translated (TCG).
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { errorCode, LabError, messageOf } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import { probeAccelerator } from './accelerator-probe.ts'
+import { readVerdict, writeVerdict } from './accelerator-verdict.ts'
 
 /** A way to run a machine's processors, with QEMU's arguments for it. */
 export interface Accelerator {
-  readonly name: 'kvm' | 'tcg'
+  readonly name: 'kvm' | 'hvf' | 'tcg'
   readonly args: readonly string[]
 }
 
 /** With the processor of this computer. */
 export const kvm: Accelerator = { name: 'kvm', args: ['-accel', 'kvm', '-cpu', 'host'] }
 
+/** The same on macOS. */
+const hvf: Accelerator = { name: 'hvf', args: ['-accel', 'hvf', '-cpu', 'host'] }
+
 /** Works everywhere. */
 export const tcg: Accelerator = { name: 'tcg', args: ['-accel', 'tcg,thread=multi', '-cpu', 'max'] }
 
-const firstWordTimeoutMs = 3000
-
-/**
- * Whether a machine runs with it: it is started without disks or network until its firmware writes to the debug console.
- * A device file or a version says too little: KVM inside some containers starts and aborts, or takes seconds to the first word.
- */
-export async function tryAccelerator(qemu: string, accelerator: Accelerator, signal?: AbortSignal): Promise<boolean> {
-  const machine = ['-no-user-config', '-nodefaults', '-machine', 'q35', '-display', 'none']
-  const debugConsole = ['-chardev', 'stdio,id=debug,signal=off', '-device', 'isa-debugcon,iobase=0x402,chardev=debug']
-  const child = spawn(qemu, [...machine, ...accelerator.args, ...debugConsole], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: firstWordTimeoutMs,
-    killSignal: 'SIGKILL',
-    ...(signal === undefined ? {} : { signal }),
-  })
-  return await new Promise((resolve) => {
-    let spoke = false
-    child.stdout.on('data', () => {
-      spoke = true
-      child.kill('SIGKILL')
-    })
-    child.on('error', () => resolve(false))
-    child.on('close', () => resolve(spoke))
-  })
+/** The accelerator of a lab, and why it is not the faster one. */
+export interface ChosenAccelerator {
+  readonly accelerator: Accelerator
+  /** What is slow and why, as half a sentence. */
+  readonly whySlow?: string
+  /** What would make it fast. */
+  readonly remedy?: string
 }
 
-/** The best accelerator that works here. */
-export async function chooseAccelerator(qemu: string, signal?: AbortSignal): Promise<Accelerator> {
+/** What a choice is made of. */
+export interface AcceleratorOptions {
+  /** QEMU. */
+  program: string
+  /** `kvm` skips the trial: a machine that it stops is restarted with TCG all the same. */
+  wanted?: 'auto' | 'kvm' | 'tcg' | undefined
+  /** File that keeps the verdict of a trial; without one each choice tries anew. */
+  verdictPath?: string | undefined
+  /** How long the trial machine may take to get through iPXE. */
+  patienceMs?: number | undefined
+  /** Path of KVM's device. */
+  kvmPath?: string | undefined
+  report: Pick<Reporter, 'info'>
+  signal?: AbortSignal | undefined
+}
+
+/** Where a lab with this state folder keeps the verdict. */
+export function verdictPathOf(stateFolder: string): string {
+  return join(stateFolder, 'accelerator.json')
+}
+
+/** How people call it. */
+export function titleOf({ name }: Accelerator): string {
+  return name.toUpperCase()
+}
+
+/** Opens KVM's device, as QEMU will. @returns why that does not work */
+async function findObstacle(path: string): Promise<{ whySlow: string; remedy: string } | undefined> {
   try {
-    await access('/dev/kvm', constants.R_OK | constants.W_OK)
-  } catch {
-    return tcg
+    await (await open(path, 'r+')).close()
+    return undefined
+  } catch (error) {
+    const code = errorCode(error) ?? ''
+    if (['ENOENT', 'ENODEV', 'ENXIO'].includes(code)) {
+      const remedy =
+        'enable virtualization in the firmware (for a virtual machine: nested virtualization) and load kvm_intel or kvm_amd'
+      return { whySlow: `this computer has no ${path}`, remedy }
+    }
+    if (['EACCES', 'EPERM'].includes(code)) {
+      const remedy = `add this user to the group of ${path}, or pass the device to the container`
+      return { whySlow: `this user may not open ${path}`, remedy }
+    }
+    return { whySlow: `${path} cannot be opened: ${messageOf(error)}`, remedy: `check ${path}` }
   }
-  return (await tryAccelerator(qemu, kvm, signal)) ? kvm : tcg
+}
+
+/** Tries an accelerator, or remembers the last trial. @returns why it does not work */
+async function judge(accelerator: Accelerator, options: AcceleratorOptions): Promise<string | undefined> {
+  const { program, verdictPath, report, signal, patienceMs = 15_000 } = options
+  const known = verdictPath === undefined ? undefined : await readVerdict(verdictPath, program, accelerator.name)
+  if (known !== undefined) return known.flaw ?? undefined
+  report.info(`trying ${titleOf(accelerator)} with a machine, once after each start of this computer...`)
+  const flaw = await probeAccelerator(program, accelerator, { patienceMs, signal })
+  signal?.throwIfAborted()
+  if (verdictPath !== undefined) await writeVerdict(verdictPath, program, accelerator.name, flaw ?? null)
+  return flaw
+}
+
+/**
+ * The fastest accelerator that works here, or the one that is asked for.
+ * @throws LabError where KVM is asked for and cannot be opened
+ */
+export async function chooseAccelerator(options: AcceleratorOptions): Promise<ChosenAccelerator> {
+  const { wanted = 'auto', kvmPath = '/dev/kvm' } = options
+  if (wanted === 'tcg') return { accelerator: tcg, whySlow: '--accelerator is tcg', remedy: 'use --accelerator auto' }
+  const isMac = process.platform === 'darwin'
+  const fast = isMac && wanted === 'auto' ? hvf : kvm
+  const obstacle = fast === kvm ? await findObstacle(kvmPath) : undefined
+  if (wanted === 'kvm') {
+    if (obstacle === undefined) return { accelerator: kvm }
+    throw new LabError(`KVM is not available: ${obstacle.whySlow}`, { hint: 'use --accelerator auto' })
+  }
+  if (obstacle !== undefined) return { accelerator: tcg, ...obstacle }
+  const flaw = await judge(fast, options)
+  if (flaw === undefined) return { accelerator: fast }
+  const remedy = `${titleOf(fast)} of this computer does not work; --accelerator kvm uses it all the same`
+  return { accelerator: tcg, whySlow: flaw, remedy: isMac ? 'update QEMU' : remedy }
 }

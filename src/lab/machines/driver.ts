@@ -37,13 +37,20 @@ export interface PoweredMachine extends AsyncDisposable {
   forward?(guestPort: number, hostPort: number): Promise<number>
   /** Fulfilled once it is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
+  /** Silence on its line, in milliseconds, after which a machine whose boot script has yet to run stands still. */
+  readonly stillAfterMs?: number
+  /** Is called then: the driver starts it anew in another way, or it goes off as `failed`, for the reason given. */
+  standsStill?(why: string): void
 }
 
 /** A kind of machine. */
 export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
-  /** Switches a machine on. @throws LabError when it cannot be */
-  powerOn(spec: MachineSpec): Promise<PoweredMachine>
+  /**
+   * Switches a machine on. `onRestart` hears of a start that nobody asked for: the machine begins again with its firmware.
+   * @throws LabError when it cannot be
+   */
+  powerOn(spec: MachineSpec, onRestart?: () => void): Promise<PoweredMachine>
   /** Forgets what a machine that is off has kept, its disk. */
   discard?(id: string): Promise<void>
   /** Forgets what all machines but these have kept. */

@@ -26,10 +26,12 @@ export function pathOfFile(index: number): string {
 
 /** What a machine is made of besides what is asked for. */
 export interface QemuFiles {
-  /** Path of the disk. */
-  disk: string
+  /** Path of the disk; without one the machine has none. */
+  disk?: string
   /** The lab's process, as nameProcess has it. */
   owner: string
+  /** Folder of which QEMU's own TFTP gives the boot script, in place of the lab's. */
+  tftp?: string
 }
 
 /** The name of a QEMU, by which a later lab knows whose it is. */
@@ -48,7 +50,11 @@ export function parseMark(name: string): { id: string; owner: string } | undefin
 export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
 
 /** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a serial line. DHCP names the boot script. */
-function commonArgs(spec: MachineSpec, owner: string): { machine: string[]; devices: string[] } {
+function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: string[]; devices: string[] } {
+  const network = [
+    `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`,
+    ...(tftp === undefined ? [] : [`tftp=${escapeValue(tftp)}`]),
+  ]
   return {
     machine: [
       ['-no-user-config', '-nodefaults', '-display', 'none'],
@@ -57,7 +63,7 @@ function commonArgs(spec: MachineSpec, owner: string): { machine: string[]; devi
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),
     devices: [
-      ['-netdev', `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`],
+      ['-netdev', network.join(',')],
       ['-chardev', 'stdio,id=sos,signal=off'],
     ].flat(),
   }
@@ -65,6 +71,7 @@ function commonArgs(spec: MachineSpec, owner: string): { machine: string[]; devi
 
 /** SCSI makes it /dev/sda. A system that frees blocks frees them on this computer too. */
 function diskArgs({ disk }: QemuFiles): string[] {
+  if (disk === undefined) return []
   return [
     ['-drive', diskArgument + escapeValue(disk)],
     ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
@@ -100,7 +107,7 @@ export function x86Args(
   files: QemuFiles,
   firmware: X86Firmware,
 ): string[] {
-  const { machine, devices } = commonArgs(spec, files.owner)
+  const { machine, devices } = commonArgs(spec, files)
   return [
     machine,
     ['-machine', 'q35', ...accelerator.args],
@@ -122,7 +129,7 @@ export type Arm64Start = { kernel: string; initrd: string | undefined; commandLi
  * since the next start is the boot script's to decide. It waits for `cont` before it runs.
  */
 export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles): string[] {
-  const { machine, devices } = commonArgs(spec, files.owner)
+  const { machine, devices } = commonArgs(spec, files)
   const begin =
     'firmware' in start
       ? ['-bios', start.firmware]

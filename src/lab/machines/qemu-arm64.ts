@@ -9,11 +9,15 @@ import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
 import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
+import { describeStop } from './qemu-stop.ts'
 import { SerialLine } from './serial-line.ts'
 import { stay } from './stay.ts'
 
 /** QEMU for these machines. */
 export const arm64Program = 'qemu-system-aarch64'
+
+/** Silence after which a machine that has not run its boot script stands still, in milliseconds. */
+const stillAfterMs = 180_000
 
 /** What such a machine needs of this computer. */
 export interface Arm64Parts {
@@ -112,9 +116,15 @@ class Arm64Machine {
       await forwardPort(qemu.qmp, guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
     }
     await qemu.qmp.execute('cont').catch(() => {})
-    const exit = await qemu.exit
+    const end = await Promise.race([qemu.exit, qemu.stopped])
+    if ('state' in end) {
+      qemu.kill()
+      await qemu.exit
+    }
     this.#process = undefined
-    return exit
+    if (!('state' in end)) return end
+    signal.throwIfAborted()
+    throw new LabError(describeStop(end))
   }
 }
 
@@ -122,12 +132,14 @@ class Arm64Machine {
 export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachine {
   const machine = new Arm64Machine(spec, parts)
   const plug = new AbortController()
+  let still: string | undefined
   const off = machine
     .run(plug.signal)
     .then(lossOf, (error: unknown): PowerLoss => {
       if (plug.signal.aborted) return { reason: 'switched-off' }
       return { reason: 'failed', detail: messageOf(error) }
     })
+    .then((loss): PowerLoss => (still === undefined ? loss : { reason: 'failed', detail: still }))
     .then((loss) => {
       machine.serial.hangUp()
       return loss
@@ -136,6 +148,11 @@ export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachi
     serial: machine.serial,
     sendBreak: () => machine.sendBreak(),
     off,
+    stillAfterMs,
+    standsStill(why) {
+      still = why
+      plug.abort()
+    },
     forward: (guestPort, hostPort) => machine.forward(guestPort, hostPort),
     async [Symbol.asyncDispose]() {
       plug.abort()

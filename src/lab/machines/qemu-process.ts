@@ -8,17 +8,20 @@ import type { Reporter } from '../../io.ts'
 import { leash } from '../leash.ts'
 import type { PowerLoss } from './driver.ts'
 import { qmpFd } from './qemu-args.ts'
+import { type MachineStop, StopWatch } from './qemu-stop.ts'
 import { Qmp } from './qmp.ts'
 import { serialBufferBytes, type SerialLine } from './serial-line.ts'
 
-/** How a process ended. */
-export type QemuExit = { reason: 'poweroff' | 'reset' | 'killed' } | { reason: 'failed'; detail: string }
+/** How a process ended. `crashed` is an end by its own fault, not by somebody's signal. */
+export type QemuExit =
+  | { reason: 'poweroff' | 'reset' | 'killed' }
+  | { reason: 'failed'; detail: string; crashed: boolean }
 
 /** How a machine went off that a process ended so. */
 export function lossOf(exit: QemuExit): PowerLoss {
   switch (exit.reason) {
     case 'failed':
-      return exit
+      return { reason: 'failed', detail: exit.detail }
     case 'killed':
       return { reason: 'switched-off' }
     case 'poweroff':
@@ -36,6 +39,8 @@ export interface QemuProcess {
   sendBreak(): void
   /** Never rejected. */
   exit: Promise<QemuExit>
+  /** Fulfilled if QEMU stops the machine's processors and does not let them go on by itself; never rejected. */
+  stopped: Promise<MachineStop>
   kill(): void
 }
 
@@ -48,6 +53,9 @@ export interface QemuCommand {
   /** What to install where it does not start. */
   hint: string
 }
+
+/** Signals by which others end a process. */
+const endingSignals: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
 /** A child's pipes; there are always these four, which the types of spawn cannot say when there are more descriptors. */
 function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stderr: Readable; control: Duplex } {
@@ -85,7 +93,11 @@ function connect(line: SerialLine, stdin: Writable, stdout: Readable): (until: P
  * Starts QEMU; fulfilled once the process runs.
  * @throws LabError where it does not start
  */
-export async function startQemu(command: QemuCommand, line: SerialLine, report: Reporter): Promise<QemuProcess> {
+export async function startQemu(
+  command: QemuCommand,
+  line: SerialLine,
+  report: Pick<Reporter, 'debug'>,
+): Promise<QemuProcess> {
   const { program, args, fds, hint } = command
   const [file = program, ...rest] = await leash([program, ...args], 'KILL')
   report.debug(`qemu: ${program} ${args.join(' ')}`)
@@ -94,15 +106,18 @@ export async function startQemu(command: QemuCommand, line: SerialLine, report: 
   const { stdin, stdout, stderr, control } = pipesOf(child)
   let killed = false
   let wasReset = false
-  let lastWords = ''
+  let complaint = ''
   createInterface({ input: stderr }).on('line', (words) => {
     // QEMU warns about every fw_cfg name outside opt/; ours has to be one.
     if (words === '' || words.includes('fw_cfg')) return
-    lastWords = words
+    // The first says what is wrong; what follows, such as a failed assertion, is where QEMU noticed.
+    complaint ||= words.replace(/^qemu-system-\w+: (error: )?/, '')
     report.debug(words)
   })
-  const qmp = new Qmp(control, (event, { reason }) => {
-    if (event === 'SHUTDOWN') wasReset = reason === 'guest-reset'
+  const stops = new StopWatch()
+  const qmp = new Qmp(control, (event, data) => {
+    if (event === 'SHUTDOWN') wasReset = data['reason'] === 'guest-reset'
+    stops.see(event, data, qmp)
   })
   const hold = connect(line, stdin, stdout)
   const exit = new Promise<QemuExit>((resolve) => {
@@ -111,7 +126,8 @@ export async function startQemu(command: QemuCommand, line: SerialLine, report: 
       else if (code === 0) resolve({ reason: wasReset ? 'reset' : 'poweroff' })
       else {
         const how = signal === null ? `QEMU exited with ${code}` : `QEMU died of ${signal}`
-        resolve({ reason: 'failed', detail: lastWords || how })
+        const crashed = signal === null || !endingSignals.has(signal)
+        resolve({ reason: 'failed', detail: complaint || how, crashed })
       }
     })
   })
@@ -123,6 +139,7 @@ export async function startQemu(command: QemuCommand, line: SerialLine, report: 
   return {
     qmp,
     exit,
+    stopped: stops.stopped,
     sendBreak() {
       // What is typed behind it must not overtake it on the way to the machine.
       hold(qmp.execute('chardev-send-break', { id: 'sos' }).catch((error: unknown) => report.debug(String(error))))

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { nameProcess } from '../process-name.ts'
-import { type Accelerator, chooseAccelerator } from './accelerator.ts'
+import { type Accelerator, type ChosenAccelerator, chooseAccelerator, tcg, titleOf } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from './driver.ts'
 import { arm64Program, powerOnArm64 } from './qemu-arm64.ts'
 import { keepDisks, prepareDisk, removeDisk } from './qemu-disk.ts'
@@ -72,7 +72,7 @@ function checkBootUrl({ bootUrl }: MachineSpec): void {
 /** A driver that says how its machines' processors are run. */
 export interface QemuDriver extends MachineDriver {
   readonly kind: 'qemu'
-  readonly accelerator: Accelerator['name']
+  readonly chosen: ChosenAccelerator
 }
 
 /** What a driver needs. Disks are kept in diskFolder, which is made where it is missing. */
@@ -80,6 +80,16 @@ export interface QemuDriverOptions {
   diskFolder: string
   /** What x86_64 machines start with; BIOS where it is absent. */
   firmware?: 'bios' | 'uefi'
+  /** What runs x86_64 machines; by default the fastest that works. */
+  accelerator?: 'auto' | 'kvm' | 'tcg' | undefined
+  /** File that keeps what a trial of the accelerator came to. */
+  verdictPath?: string | undefined
+  /** Path of KVM's device. */
+  kvmPath?: string | undefined
+  /** How long that trial may take. */
+  trialMs?: number | undefined
+  /** Silence after which an accelerated machine stands still. */
+  stillMs?: number | undefined
   report: Reporter
   signal?: AbortSignal
 }
@@ -97,23 +107,49 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     })
   }
   const uefi = options.firmware === 'uefi' ? findUefi(folders) : undefined
-  const accelerator = await chooseAccelerator(x86Program, signal)
+  const chosen = await chooseAccelerator({
+    program: x86Program,
+    wanted: options.accelerator,
+    verdictPath: options.verdictPath,
+    patienceMs: options.trialMs,
+    kvmPath: options.kvmPath,
+    report,
+    signal,
+  })
   signal?.throwIfAborted()
   const owner = await nameProcess(process.pid)
+  let { accelerator } = chosen
+  // Machines that were started before may stop for the same reason: each says so, none goes back.
+  const replaceAccelerator = (failed: Accelerator, why: string) => {
+    if (failed === tcg) return false
+    accelerator = tcg
+    report.warn(`${titleOf(failed)} failed: ${why}; the machine starts again with TCG, which this lab uses from now on`)
+    return true
+  }
   return {
     kind: 'qemu',
-    accelerator: accelerator.name,
+    chosen,
     discard: (id) => removeDisk(diskFolder, id),
     keepOnly: (ids) => keepDisks(diskFolder, ids),
-    async powerOn(spec: MachineSpec) {
+    async powerOn(spec: MachineSpec, onRestart = () => {}) {
       checkBootUrl(spec)
+      const firmware = spec.arch === 'aarch64' ? await findArm64Firmware() : undefined
+      const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
       if (spec.arch === 'aarch64') {
-        const firmware = await findArm64Firmware()
-        const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
         return powerOnArm64(spec, { firmware, files, hint: arm64Hint, report })
       }
-      const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
-      return await powerOnX86(spec, { accelerator, files, uefi, hint: x86Hint, report })
+      const hint = x86Hint
+      const { stillMs } = options
+      return await powerOnX86(spec, {
+        accelerator: () => accelerator,
+        replaceAccelerator,
+        onRestart,
+        files,
+        uefi,
+        hint,
+        report,
+        stillMs,
+      })
     },
   }
 }

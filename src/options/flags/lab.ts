@@ -26,6 +26,17 @@ export const labFlags = {
     },
     oneOf('bios', 'uefi'),
   ),
+  accelerator: value(
+    {
+      name: 'accelerator',
+      placeholder: 'kind',
+      choices: ['auto', 'kvm', 'tcg'],
+      env: ['METAL_LAB_ACCELERATOR'],
+      fallback: 'auto',
+      help: "what runs QEMU's x86_64 machines: auto (KVM if it works), kvm, or tcg (slow, works everywhere)",
+    },
+    oneOf('auto', 'kvm', 'tcg'),
+  ),
   labName: value(
     {
       name: 'name',

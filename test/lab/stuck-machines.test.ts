@@ -1,0 +1,122 @@
+// Machines that never come to their boot script: none stays in provisioning, where it could not be deleted.
+import { EventEmitter, once } from 'node:events'
+import { Duplex, PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+
+import type { MachineDriver, PowerLoss } from '../../src/lab/machines/driver.ts'
+import { lastLineOf } from '../../src/lab/machines/last-line.ts'
+import { StopWatch } from '../../src/lab/machines/qemu-stop.ts'
+import { Qmp } from '../../src/lab/machines/qmp.ts'
+import { SerialLine } from '../../src/lab/machines/serial-line.ts'
+import { startTestLab, waitForState } from '../helpers/lab.ts'
+
+/** A machine that says this once and then nothing. */
+function stuckDriver(words: string, stillAfterMs?: number) {
+  const ends: PowerLoss[] = []
+  const driver: MachineDriver = {
+    kind: 'simulated',
+    powerOn() {
+      const serial = new SerialLine()
+      serial.print(words)
+      const plug = new EventEmitter()
+      const goOff = (loss: PowerLoss) => {
+        ends.push(loss)
+        plug.emit('off', loss)
+      }
+      const off = once(plug, 'off').then(([loss]): PowerLoss => loss)
+      return Promise.resolve({
+        serial,
+        off,
+        ...(stillAfterMs === undefined ? {} : { stillAfterMs }),
+        standsStill: (detail: string) => goOff({ reason: 'failed', detail }),
+        async [Symbol.asyncDispose]() {
+          goOff({ reason: 'switched-off' })
+        },
+      })
+    },
+  }
+  return { driver, ends }
+}
+
+const body = { plan: 'baremetal_0', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
+
+describe('a machine that never runs its boot script', () => {
+  test.each([
+    ['Press Ctrl-B for the iPXE command line...', 'last seen: "Press Ctrl-B for the iPXE command line..."'],
+    ['', 'last seen: nothing on its console'],
+  ])('fails after the deadline with what was seen last (%j), is off, and can be deleted', async (words, seen) => {
+    const { driver, ends } = stuckDriver(words)
+    await using lab = await startTestLab({ driver, pace: { provisioningMs: 300 } })
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+    await waitForState(lab, json.id, 'failed')
+    const { events } = (await lab.call('GET', `/devices/${json.id}/events`)).json
+    expect(events[0]).toMatchObject({ type: 'instance.failed', body: expect.stringContaining(seen) })
+    await expect.poll(() => ends).toEqual([{ reason: 'switched-off' }])
+    expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
+  })
+
+  test('fails at once where its driver knows after which silence it stands still', async () => {
+    const { driver } = stuckDriver('iPXE\n', 200)
+    await using lab = await startTestLab({ driver, pace: { provisioningMs: 600_000 } })
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+    await waitForState(lab, json.id, 'failed')
+    const { events } = (await lab.call('GET', `/devices/${json.id}/events`)).json
+    expect(events[0].body).toBe('the machine stood still for 0.2 s at "iPXE"')
+  })
+})
+
+/** Plays the events of a QEMU whose state is this. @returns what is made of them */
+async function play(events: readonly object[], status: string) {
+  const toQemu = new PassThrough()
+  const watch = new StopWatch()
+  const fromQemu = new PassThrough()
+  const socket = Duplex.from({ writable: toQemu, readable: fromQemu })
+  const qmp: Qmp = new Qmp(socket, (event, data) => watch.see(event, data, qmp))
+  const asked: string[] = []
+  toQemu.on('data', (bytes: Buffer) => {
+    for (const line of bytes.toString().trim().split('\n')) {
+      const { id, execute } = JSON.parse(line)
+      asked.push(execute)
+      const answer = execute === 'query-status' ? { status, running: status === 'running' } : {}
+      fromQemu.write(`${JSON.stringify({ return: answer, id })}\n`)
+    }
+  })
+  await qmp.ready
+  for (const event of events) fromQemu.write(`${JSON.stringify(event)}\n`)
+  const done = qmp.execute('the-end').then(() => 'goes on' as const)
+  return await Promise.race([
+    watch.stopped,
+    done.then(() => new Promise<'goes on'>((resolve) => setTimeout(() => resolve('goes on'), 50))),
+  ])
+}
+
+describe('QEMU that stops a machine', () => {
+  test.each([
+    ['KVM met what it cannot do', [{ event: 'STOP' }], 'internal-error', { state: 'internal-error' }],
+    [
+      'the disk took no more',
+      [{ event: 'BLOCK_IO_ERROR', data: { reason: 'No space left on device' } }, { event: 'STOP' }],
+      'io-error',
+      { state: 'io-error', detail: 'the disk: No space left on device' },
+    ],
+    [
+      'the system panicked',
+      [{ event: 'GUEST_PANICKED', data: { action: 'pause' } }],
+      'guest-panicked',
+      { state: 'guest-panicked' },
+    ],
+    ['it was stopped for a moment', [{ event: 'STOP' }, { event: 'RESUME' }], 'running', 'goes on'],
+    ['it is being switched off', [{ event: 'SHUTDOWN' }, { event: 'STOP' }], 'paused', 'goes on'],
+  ])('is noticed, and why: %s', async (_, events, status, expected) => {
+    expect(await play(events, status)).toEqual(expected)
+  })
+})
+
+test.each([
+  ['a\r\nPress Ctrl-B...\r\n', 'Press Ctrl-B...'],
+  ['\u001b[2J\u001b[01;01HSeaBIOS\u001b[03;01H\u001b[1miPXE\u001b[0m', 'iPXE'],
+  ['', ''],
+  ['\u0000\u0007\r\n  ', ''],
+])('the last line of %j', (text, last) => {
+  expect(lastLineOf(text)).toBe(last)
+})
