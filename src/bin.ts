@@ -3,7 +3,10 @@
 import { once } from 'node:events'
 import { run } from './cli.ts'
 import { ConsoleError, errorCode, InterruptedError } from './errors.ts'
+import { unblock } from './io.ts'
 
+const lastWordsMs = 1000
+const outputs = new Set<NodeJS.WriteStream>()
 const first = new AbortController()
 const second = new AbortController()
 // SIGQUIT is Ctrl-\ at a terminal: it must not lose a machine either, nor leave the terminal raw.
@@ -23,8 +26,23 @@ function reasonOf(error: unknown): Error {
 
 /** Output that cannot be written must not lose a machine either. */
 function guard<S extends NodeJS.WriteStream>(stream: S): S {
-  if (stream.listenerCount('error') === 0) stream.on('error', (error) => first.abort(reasonOf(error)))
+  if (outputs.has(stream)) return stream
+  outputs.add(stream)
+  stream.on('error', (error) => first.abort(reasonOf(error)))
+  if (stream.isTTY) unblock(stream)
   return stream
+}
+
+/** Waits until results are taken; the last words of a failure only for a moment, since a terminal may take nothing for ever. */
+async function drain(code: number): Promise<void> {
+  const slow = [...outputs].filter((stream) => !stream.destroyed && stream.writableLength > 0)
+  if (slow.length === 0) return
+  const enough = new AbortController()
+  const giveUp = () => setTimeout(() => enough.abort(), lastWordsMs)
+  if (code !== 0 || first.signal.aborted) giveUp()
+  else first.signal.addEventListener('abort', giveUp)
+  const taken = slow.map(async (stream) => await new Promise((resolve) => stream.write('', resolve)))
+  await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
 }
 
 /** The terminal as the shell had it, whatever ends the program. */
@@ -58,4 +76,7 @@ void run(argv.slice(2), {
   signal: first.signal,
   forced: second.signal,
   ...(process.platform === 'win32' ? {} : { suspend }),
-}).then((code) => process.exit(code))
+}).then(async (code) => {
+  await drain(code)
+  process.exit(code)
+})

@@ -53,6 +53,20 @@ export interface Context extends Io {
   report: Reporter
 }
 
+/**
+ * Has a terminal that takes nothing (Ctrl-S, a window whose connection stalls) stop nobody: Node's writes to terminals wait.
+ * One that Node could not open anew is left alone, since what is changed of it is changed for the shell too.
+ */
+export function unblock(stream: Writable): void {
+  const handle: unknown = Reflect.get(stream, '_handle')
+  if (typeof handle !== 'object' || handle === null || Number(Reflect.get(handle, 'fd')) < 3) return
+  const setBlocking: unknown = Reflect.get(handle, 'setBlocking')
+  if (typeof setBlocking === 'function') Reflect.apply(setBlocking, handle, [false])
+}
+
+/** What may wait for a terminal or a pipe that takes nothing; lines beyond it are lost. */
+const mostWaitingBytes = 1 << 20
+
 const newline = 0x0a
 
 interface ReporterOptions {
@@ -70,6 +84,9 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
   let last = ''
   let shown = ''
   let midLine = false
+  const write = (text: string) => {
+    if (stderr.writableLength < mostWaitingBytes) stderr.write(text)
+  }
   const columns = () => stderr.columns || 80
   // Cut to the terminal's width, so that there are as many rows as lines, also behind the ^C that a terminal shows there.
   const fit = (text: string) =>
@@ -86,13 +103,13 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
   const draw = (above: string) => {
     const before = clear()
     shown = fit(last)
-    stderr.write(before + above + shown)
+    write(before + above + shown)
   }
   const say = (line: string) => {
-    if (midLine) stderr.write('\r\n')
+    if (midLine) write('\r\n')
     midLine = false
     if (live && last !== '') draw(`${line}\n`)
-    else stderr.write(`${line}\n`)
+    else write(`${line}\n`)
   }
   const sayAt =
     (level: number, prefix = '') =>

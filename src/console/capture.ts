@@ -1,7 +1,11 @@
 // What keeps a console on disk. Each piece is written at once and waited for, so that the file is complete to the last
 // byte whatever ends the program.
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
+import { isatty, WriteStream } from 'node:tty'
 import { ConsoleError, errorCode, UsageError } from '../errors.ts'
+import { unblock } from '../io.ts'
 import { createAsciicast } from './asciicast.ts'
 
 /** A file that a console is kept in. Disposing closes it. */
@@ -9,41 +13,79 @@ export interface Capture extends Disposable {
   /** @throws ConsoleError where it cannot be written any more */
   write(chunk: Buffer): void
   resize(columns: number, rows: number): void
+  /** Absent where what is written is taken at once: the machine waits while a reader does not read. */
+  readonly stream?: Writable | undefined
 }
 
-/** A file that only grows. @throws UsageError where it cannot be made */
-function openFile(flag: string, path: string): { append: (bytes: Buffer) => void; close: () => void } {
+/** Where bytes go that are kept. */
+interface Sink {
+  append: (bytes: Buffer) => void
+  close: () => void
+  stream?: Writable
+}
+
+/** A pipe or a terminal as a stream that waits for its reader; undefined for what takes all at once. */
+function openStream(fd: number): Writable | undefined {
+  if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: false, writable: true })
+  if (!isatty(fd)) return undefined
+  const terminal = new WriteStream(fd)
+  unblock(terminal)
+  return terminal
+}
+
+/** A file that only grows, or a pipe. @throws UsageError where it cannot be made, or nobody reads it */
+function openFile(flag: string, path: string): Sink {
   let fd: number
+  let stream: Writable | undefined
   try {
-    fd = openSync(path, 'w')
+    // A FIFO that nobody reads is an error that way, and a terminal stays somebody else's.
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK, O_NOCTTY } = constants
+    fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY, 0o666)
+    stream = openStream(fd)
   } catch (cause) {
+    if (errorCode(cause) === 'ENXIO') {
+      throw new UsageError(`--${flag} "${path}" is a pipe that nobody reads`, { hint: 'start its reader first', cause })
+    }
     throw new UsageError(`--${flag} "${path}" cannot be written (${errorCode(cause) ?? String(cause)})`, {
       hint: 'name a file in a folder that exists and is yours',
       cause,
     })
   }
+  const fail = (cause: unknown) =>
+    new ConsoleError(`--${flag} "${path}" cannot be written any more (${errorCode(cause) ?? String(cause)})`, {
+      hint: errorCode(cause) === 'EPIPE' ? 'its reader has gone' : 'make room for it, or name another file',
+      cause,
+    })
+  if (stream !== undefined) return createStreamSink(stream, fail)
   return {
     append(bytes) {
       try {
         for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
       } catch (cause) {
-        throw new ConsoleError(
-          `--${flag} "${path}" cannot be written any more (${errorCode(cause) ?? String(cause)})`,
-          {
-            hint: 'make room for it, or name another file',
-            cause,
-          },
-        )
+        throw fail(cause)
       }
     },
     close: () => closeSync(fd),
   }
 }
 
+function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleError): Sink {
+  let failure: unknown
+  stream.on('error', (error) => (failure ??= error))
+  return {
+    append(bytes) {
+      if (failure !== undefined) throw fail(failure)
+      stream.write(bytes)
+    },
+    close: () => void stream.end(),
+    stream,
+  }
+}
+
 /** `--log`: the raw bytes. @throws UsageError where it cannot be made */
 export function openLog(path: string): Capture {
-  const file = openFile('log', path)
-  return { write: file.append, resize() {}, [Symbol.dispose]: file.close }
+  const { append, close, stream } = openFile('log', path)
+  return { write: append, resize() {}, stream, [Symbol.dispose]: close }
 }
 
 /** `--record`: an asciicast that starts now. @throws UsageError where it cannot be made */
@@ -59,6 +101,7 @@ export function openRecording(path: string, screen: { columns: number; rows: num
   return {
     write: (chunk) => append(cast.output(chunk, seconds())),
     resize: (columns, rows) => append(cast.resize(columns, rows, seconds())),
+    stream: file.stream,
     [Symbol.dispose]() {
       try {
         append(cast.end(seconds()))

@@ -1,4 +1,5 @@
 // The session itself: bytes both ways between the serial line and the user's streams, until one of them ends it.
+import type { Writable } from 'node:stream'
 import { ConsoleError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import type { Line } from './attempts.ts'
@@ -35,7 +36,7 @@ export interface RelayOptions {
 }
 
 /** Waits until all that was written is taken. */
-async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
+async function drain(stdout: Writable, signal: AbortSignal): Promise<void> {
   if (stdout.destroyed || stdout.writableLength === 0) return
   await new Promise<void>((resolve) => {
     const giveUp = () => setTimeout(resolve, abortedDrainMs).unref()
@@ -51,18 +52,31 @@ async function drain(stdout: Output, signal: AbortSignal): Promise<void> {
 /** As much as Node reads of a pipe at once: where there is so much, a write carries it together. */
 const writeBytes = 65_536
 
-/** Writes what arrives together in few writes, for each costs whoever reads too; the machine waits while stdout does. */
-function createWriter({ channel }: Line, stdout: Output): (chunk: Buffer) => void {
+/** Waits until a stream takes more, or is closed. */
+async function becomeFree(stream: Writable): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      stream.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    stream.on('drain', settle).on('close', settle)
+  })
+}
+
+/** Writes what arrives together in few writes, for each costs whoever reads too; the machine waits while a reader does not read. */
+function createWriter({ channel }: Line, stdout: Output, others: readonly Writable[]): (chunk: Buffer) => void {
+  const wait = async (full: readonly Writable[]) => {
+    channel.pause()
+    channel.stderr.pause()
+    await Promise.all(full.map(becomeFree))
+    channel.resume()
+    channel.stderr.resume()
+  }
   const flush = () => {
     stdout.uncork()
     // A file or a pipe has taken all by now, even if it was more than the stream likes to hold.
-    if (channel.isPaused() || !stdout.writableNeedDrain || stdout.writableLength === 0) return
-    channel.pause()
-    channel.stderr.pause()
-    stdout.once('drain', () => {
-      channel.resume()
-      channel.stderr.resume()
-    })
+    const full = [stdout, ...others].filter((one) => one.writableNeedDrain && one.writableLength > 0 && !one.destroyed)
+    if (full.length > 0 && !channel.isPaused()) void wait(full)
   }
   return (chunk) => {
     if (stdout.writableCorked === 0) {
@@ -76,13 +90,17 @@ function createWriter({ channel }: Line, stdout: Output): (chunk: Buffer) => voi
   }
 }
 
+function streamsOf(captures: readonly Capture[]): Writable[] {
+  return captures.flatMap(({ stream }) => (stream === undefined ? [] : [stream]))
+}
+
 /** What happens to the machine's bytes: shown, kept, and watched. */
 function readOutput(
   line: Line,
   { stdout, report, captures, onOutput }: RelayOptions,
   watch: (chunk: Buffer) => void,
 ): (chunk: Buffer) => void {
-  const write = createWriter(line, stdout)
+  const write = createWriter(line, stdout, streamsOf(captures))
   return (chunk) => {
     onOutput()
     for (const capture of captures) capture.write(chunk)
@@ -158,7 +176,7 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
     stdin.off('data', keyboard).off('error', onInputError).pause()
     stdout.off('resize', resize)
     raw[Symbol.dispose]()
-    await drain(stdout, signal)
+    await Promise.all([stdout, ...streamsOf(captures)].map(async (stream) => await drain(stream, signal)))
     stdout.off('error', onOutputError)
   }
 }
