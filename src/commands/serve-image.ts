@@ -1,6 +1,7 @@
 // The image that `run -serve` offers to the machine: loaded, checked against the machine, and three names on a server.
 import { ImageError } from '../errors.ts'
 import { type Image, loadImage } from '../image/image.ts'
+import { openSteady } from '../image/steady-file.ts'
 import type { Context } from '../io.ts'
 import type { Arch } from '../ipxe/arch.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
@@ -29,7 +30,7 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
 export async function serveImage(
   image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
   listen: Address,
-  { report, forced }: Context,
+  { report, signal, forced }: Context,
 ): Promise<Server> {
   const { baseUrl, arch, plan } = image
   const loaded = await loadImage(image.prefix)
@@ -37,13 +38,24 @@ export async function serveImage(
   const { name, kernel, initrd, cmdline } = loaded
   const text = bootScript({ name, baseUrl, arch, cmdline })
   report.debug(`the iPXE script:\n${text}`)
-  const files = new Map([
+  const files = [await openSteady(kernel.path, signal), await openSteady(initrd.path, signal)] as const
+  const [kernelFile, initrdFile] = files
+  if (files.some(({ isCopy }) => isCopy)) {
+    report.info('The image is on a file system that may hang: it is served from a copy; a new build needs a new run.')
+  }
+  const content = new Map([
     [scriptName(name), { text }],
-    [kernelName(name), { path: kernel.path }],
-    [initrdName(name), { path: initrd.path }],
+    [kernelName(name), { path: kernelFile.path }],
+    [initrdName(name), { path: initrdFile.path }],
   ])
-  const server = await startServer({ listen, content: { kind: 'files', files }, report, forced })
+  const server = await startServer({ listen, content: { kind: 'files', files: content }, report, forced })
   reportServed(server, report)
   report.info(`Serving the image ${name} at ${server.url}`)
-  return server
+  return {
+    ...server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      for (const file of files) await file[Symbol.asyncDispose]()
+    },
+  }
 }
