@@ -74,11 +74,12 @@ export async function holdConsole(
   const attach = async () => {
     const address = sosAddress(device, options.sos)
     const host = await access.find(address, id)
+    const output = json ? createEventStream(context) : stdout
     return await attachConsole({
       ...host,
       username: id,
       stdin,
-      stdout: json ? createEventStream(context) : stdout,
+      stdout: output,
       report,
       ...(watched ? { watch } : {}),
       captures,
@@ -92,7 +93,8 @@ export async function holdConsole(
       onDropped: (why) => report.event('console-dropped', { id, why }),
       onMatch(pattern) {
         matches++
-        report.event('matched', { pattern: pattern.source })
+        // Behind the text that it was seen in, which may still wait for a slow reader.
+        if (json) output.write('', () => report.event('matched', { pattern: pattern.source }))
       },
       onOutput() {
         progress.hush()

@@ -92,7 +92,11 @@ describe('a console in CI', () => {
     expect(events).toContainEqual(
       expect.objectContaining({ event: 'console-attached', id: device, port: lab.sos.port }),
     )
-    expect(events).toContainEqual(expect.objectContaining({ event: 'matched', pattern: 'gr.n' }))
+    const matched = events.findIndex(({ event }) => event === 'matched')
+    expect(events[matched]).toMatchObject({ pattern: 'gr.n' })
+    // What is seen comes before what follows from it.
+    const before = events.slice(0, matched).filter(({ event }) => event === 'console')
+    expect(before.map(({ text }) => text).join('')).toContain('grün')
   })
 
   test('on a runner of GitHub: folded, its text no commands, a failure annotated', async () => {
