@@ -1,4 +1,5 @@
 // The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
+import { isTerminalAnswer } from '../terminal-answer.ts'
 
 /** What the keyboard means besides bytes for the machine. */
 export type EscapeAction = 'leave' | 'help' | 'break' | 'suspend' | 'reboot' | 'power-cycle'
@@ -36,10 +37,46 @@ export const escapeHelp: readonly string[] = [
   '  ~?   this list',
 ]
 
+const escape = 0x1b
+/** A longer one is no sequence. */
+const longestSequence = 256
+
+/** Whether more is to come of what began with an escape character (ECMA-48, 5.4: controls, and strings up to their end). */
+function isOpen(sequence: string): boolean {
+  if (sequence.length === 1) return true
+  const last = sequence.at(-1) ?? ''
+  if (sequence[1] === '[') return sequence.length === 2 || (last >= ' ' && last <= '?')
+  if (!/^[\]P_]/.test(sequence.slice(1)) || sequence.length > longestSequence) return false
+  return last >= ' ' ? sequence.at(-2) !== '\u001b' || sequence.length === 2 : last === '\u001b'
+}
+
 /** A parser that stands at the start of a line. A tilde is held back until the key after it says what it means. */
 export function createEscapeParser(): EscapeParser {
   let atStart = true
   let pending = false
+  /** What has come of a sequence, '' outside of one, and where it began. */
+  let sequence = ''
+  let beganAtStart = false
+
+  /** Takes a byte that goes to the machine. What the terminal says by itself is not typing, and leaves the line as it was. */
+  function follow(byte: number): void {
+    if (sequence !== '') {
+      sequence += String.fromCharCode(byte)
+      if (isOpen(sequence)) return
+      const isAnswer = isTerminalAnswer(sequence)
+      sequence = ''
+      if (isAnswer) {
+        atStart = beganAtStart
+        return
+      }
+    }
+    if (byte === escape) {
+      sequence = '\u001b'
+      beganAtStart = atStart
+    }
+    atStart = byte === 0x0d || byte === 0x0a
+  }
+
   return {
     push(chunk) {
       const send: number[] = []
@@ -55,12 +92,13 @@ export function createEscapeParser(): EscapeParser {
             continue
           }
           if (byte !== tilde) send.push(tilde)
+          atStart = false
         } else if (byte === tilde && atStart) {
           pending = true
           continue
         }
         send.push(byte)
-        atStart = byte === 0x0d || byte === 0x0a
+        follow(byte)
       }
       return { send: Buffer.from(send), actions }
     },

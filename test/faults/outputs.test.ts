@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { startChild } from './children.ts'
-import { createTalkingDriver } from './talking-machine.ts'
+import { createTalkingDriver } from '../helpers/talking-machine.ts'
 import { judge, machinesIn, publishImage } from './world.ts'
 
 const flood = 'an ordinary line of a console\n'.repeat(500)

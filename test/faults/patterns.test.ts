@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestLab } from '../helpers/lab.ts'
 import { startChild } from './children.ts'
-import { createTalkingDriver } from './talking-machine.ts'
+import { createTalkingDriver } from '../helpers/talking-machine.ts'
 import { judge, machinesIn, publishImage } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>

@@ -6,6 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { program } from '../helpers/program.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { startTestLab } from '../helpers/lab.ts'
+import { runToEnd } from '../helpers/io.ts'
+import { createTalkingDriver } from '../helpers/talking-machine.ts'
+import { labEnvironment } from '../../src/lab/environment.ts'
 import type { TestLab } from '../helpers/lab.ts'
 import { fakeBzImage } from '../helpers/image.ts'
 import { bootScriptFor, serveFiles } from './boot-files.ts'
@@ -95,6 +98,32 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.click('[data-action=delete]')
     await shows(page, '#status', '0 machines')
     expect(complaints).toEqual([])
+  })
+
+  test('does not take the keyboard by what its terminal answers to the machine', async () => {
+    await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+    files.files['x'] = bootScriptFor(files.url)
+    // The cursor's place, what the terminal is, its colours, and reports of the focus.
+    const questions = '\u001b[6n\u001b[c\u001b[>c\u001b]10;?\u0007\u001b]11;?\u0007\u001b[?1004hasked\n'
+    await using lab = await startTestLab({ pageFolder, driver: createTalkingDriver(questions) })
+    await using opened = await open(lab, lab.token)
+    const { page } = opened
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      ...body,
+      ipxe_script_url: `${files.url}/x`,
+    })
+    await shows(page, '.xterm-rows', 'asked')
+    await page.focus('.xterm-helper-textarea')
+    await page.focus('#hand')
+    await shows(page, '#keyboard', 'looking on; type to take')
+    const attached = await runToEnd(['console', '-wait-for', 'Session Ready', '-timeout', '20s', json.id], {
+      ...labEnvironment(lab),
+    })
+    expect(attached.code, attached.stdout).toBe(0)
+    await page.focus('.xterm-helper-textarea')
+    await page.keyboard.type('uname -a\n')
+    await shows(page, '#keyboard', 'yours')
   })
 
   test('asks for the token where it has none or a wrong one', async () => {

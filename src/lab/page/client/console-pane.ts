@@ -2,6 +2,7 @@
 import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
 
+import { isTerminalAnswer } from '../../../terminal-answer.ts'
 import type { Keyboard } from '../messages.ts'
 import { element, setText } from './elements.ts'
 
@@ -53,6 +54,8 @@ export class ConsolePane {
       return false
     })
     this.#terminal.onData((text) => {
+      // xterm.js answers machines by itself: who only looks on has not typed.
+      if (this.#keyboard !== 'yours' && isTerminalAnswer(text)) return
       if (this.#keyboard === 'free') onTake()
       for (let at = 0; at < text.length; at += pieceLength) onKeys(toBase64(text.slice(at, at + pieceLength)))
     })
