@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream'
 import { ApiError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
-import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
+import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
 import { requireOption } from '../options/precedence.ts'
 import type { Address } from '../options/values.ts'
 import { openClient } from './api.ts'
@@ -142,7 +142,8 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
       if (prefix === undefined) throw new Skip('not looked at: give its name')
       if (serve === undefined) throw new Skip('not looked at: it is served elsewhere (there is no --serve)')
       const { loadImage } = await import('../image/image.ts')
-      const { name, arch } = await loadImage(prefix)
+      const { name, arch, cmdline } = await loadImage(prefix)
+      if (arch !== undefined) bootScript({ name, baseUrl: baseUrl ?? '', arch, cmdline })
       const detail = `${name} for ${arch ?? 'an unknown architecture'}`
       return arch === undefined ? { detail, hint: 'see that <name>-kernel is a kernel' } : { detail }
     },

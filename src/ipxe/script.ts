@@ -1,4 +1,5 @@
 // The iPXE script that boots an image. Byte for byte what linuxkit writes: scripts in use must not change under anybody.
+import { checkCommandLine } from './command-line.ts'
 import type { Arch } from './arch.ts'
 
 /** What a script is made of. `name` is an image's name without folder, `cmdline` one line. */
@@ -25,33 +26,45 @@ export function initrdName(name: string): string {
   return `${name}-initrd.img`
 }
 
-/** The text of the script; no newline at its end. */
+/**
+ * The text of the script; no newline at its end.
+ * @throws ImageError if the kernel would not get the command line whole
+ */
 export function bootScript(script: BootScript): string {
-  return script.arch === 'aarch64' ? aarch64Script(script) : x86Script(script)
+  const { name, arch, cmdline } = script
+  const params = arch === 'aarch64' ? `ip=dhcp nomodeset ro ${cmdline}` : x86Params(cmdline)
+  checkCommandLine({ name, arch, params, before: arch === 'aarch64' ? `${kernelName(name)} ${aarch64Words}` : '' })
+  return arch === 'aarch64' ? aarch64Script(script, params) : x86Script(script, params)
 }
 
 // The serial console of Metal's x86 machines is ttyS1, which hardly any image asks for, so the script does. Where the
 // image asks itself, nothing stands between the two spaces.
-function x86Script({ name, baseUrl, cmdline }: BootScript): string {
+function x86Params(cmdline: string): string {
   const console = cmdline.includes('console=ttyS1') ? '' : 'console=ttyS1,115200'
+  return `ip=dhcp nomodeset ro serial ${console} ${cmdline}`
+}
+
+function x86Script({ name, baseUrl }: BootScript, params: string): string {
   return `#!ipxe
 
 dhcp
 set base-url ${baseUrl}
-set kernel-params ip=dhcp nomodeset ro serial ${console} ${cmdline}
+set kernel-params ${params}
 kernel \${base-url}/${kernelName(name)} \${kernel-params}
 initrd \${base-url}/${initrdName(name)}
 boot`
 }
 
+const aarch64Words = 'initrd=initrd root=/dev/ram0'
+
 // UEFI machines: the kernel finds its initrd by the name on its command line (ipxe.org/appnote/debian_preseed).
-function aarch64Script({ name, baseUrl, cmdline }: BootScript): string {
+function aarch64Script({ name, baseUrl }: BootScript, params: string): string {
   return `#!ipxe
 
 dhcp
 set base-url ${baseUrl}
 initrd --name initrd \${base-url}/${initrdName(name)}
-set kernel-params ip=dhcp nomodeset ro ${cmdline}
-kernel \${base-url}/${kernelName(name)} initrd=initrd root=/dev/ram0 \${kernel-params}
+set kernel-params ${params}
+kernel \${base-url}/${kernelName(name)} ${aarch64Words} \${kernel-params}
 boot`
 }

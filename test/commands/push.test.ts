@@ -65,6 +65,18 @@ describe('push', () => {
     expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
   })
 
+  it.each([
+    ['quiet #debug', 'a word that begins with "#" at character 7'],
+    ['a ; b', 'the word ";" at character 3'],
+    ['quiet \\', 'a "\\" at character 7'],
+    [`x=${'y'.repeat(2050)}`, 'is 2101 bytes long'],
+  ])('writes nothing of an image whose command line is %.10j', async (cmdline, what) => {
+    await writeFile(join(folder, 'linuxkit-cmdline'), cmdline)
+    const { code, stderr } = await push('linuxkit')
+    expect([code, stderr]).toEqual([5, expect.stringContaining(what)])
+    await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   it('decompresses an aarch64 image unasked', async () => {
     const { code, stderr } = await push('arm')
     expect(code).toBe(0)

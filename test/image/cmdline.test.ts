@@ -9,7 +9,13 @@ describe('readCmdline', () => {
     ['console=ttyS0', 'console=ttyS0'],
     ['console=ttyS0\n', 'console=ttyS0'],
     ['console=ttyS0\r\n\r\n\n', 'console=ttyS0'],
-    ['  a  b \n', '  a  b '],
+    ['  a b \t\n', '  a b \t'],
+    ['a\\ ', 'a\\ '],
+    ['${ip} x=${y z}', '${ip} x=${y z}'],
+    [
+      `"a b" 'c' a#b a;b ;a a&&b &&a ||a \\a a\\b $x {y} -- -c :d %20`,
+      `"a b" 'c' a#b a;b ;a a&&b &&a ||a \\a a\\b $x {y} -- -c :d %20`,
+    ],
     ['', ''],
     ['\n', ''],
     ['name=zo\u00eb', 'name=zo\u00eb'],
@@ -18,12 +24,28 @@ describe('readCmdline', () => {
   })
 
   it.each([
-    ['a\nb', 'cmdline "demo-cmdline" has a newline inside, which would end the line in the iPXE script'],
-    ['a\rb\n', 'cmdline "demo-cmdline" has a newline inside, which would end the line in the iPXE script'],
-    ['\na', 'cmdline "demo-cmdline" has a newline inside, which would end the line in the iPXE script'],
-    ['a\0', 'cmdline "demo-cmdline" has a NUL character inside, where the kernel would stop reading'],
-    [Buffer.from([0x61, 0xff]), 'cmdline "demo-cmdline" is not text'],
-  ])('refuses %j', (text, message) => {
+    ['a\nb', 'a newline at character 2, which would end the line in the iPXE script'],
+    ['a\rb\n', 'a newline at character 2, which would end the line in the iPXE script'],
+    ['\na', 'a newline at character 1, which would end the line in the iPXE script'],
+    ['a\0', 'a NUL character at character 2, where the kernel would stop reading'],
+    ['\ufeffa', 'a byte-order mark (U+FEFF) at character 1, which the kernel takes for a part of the word'],
+    ['a b\ufeff', 'a byte-order mark (U+FEFF) at character 4, which the kernel takes for a part of the word'],
+    ['  a\tb', 'a tab at character 4, which iPXE turns into a space'],
+    ['a\vb', 'a vertical tab at character 2, which iPXE turns into a space'],
+    ['a\fb', 'a form feed at character 2, which iPXE turns into a space'],
+    ['x="a  b"', 'several spaces in a row at character 5, of which iPXE leaves one, in quotes too'],
+    ['#', 'a word that begins with "#" at character 1, where iPXE begins a comment'],
+    [' a #b', 'a word that begins with "#" at character 4, where iPXE begins a comment'],
+    ['a ; b', 'the word ";" at character 3, where iPXE ends the command'],
+    ['a && b', 'the word "&&" at character 3, where iPXE ends the command'],
+    ['a ||', 'the word "||" at character 3, where iPXE ends the command'],
+    ['a b\\\n', 'a "\\" at character 4, with which iPXE takes the next line of the script for a part of this one'],
+  ])('refuses %j', (text, what) => {
+    const message = `cmdline "demo-cmdline" has ${what}`
+    expect(() => read(text)).toThrow(expect.objectContaining({ name: 'ImageError', message }))
+  })
+
+  it.each([[Buffer.from([0x61, 0xff]), 'cmdline "demo-cmdline" is not text']])('refuses %j', (text, message) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ name: 'ImageError', message }))
   })
 })

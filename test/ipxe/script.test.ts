@@ -1,6 +1,6 @@
 // The golden files are linuxkit's own output for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { bootScript, type BootScript, initrdName, kernelName, scriptName } from '../../src/ipxe/script.ts'
 
 const golden = new URL('../fixtures/golden/', import.meta.url)
@@ -37,4 +37,50 @@ it('names an image’s files', () => {
     'a-initrd.img',
     'a-equinixmetal.ipxe',
   ])
+})
+
+describe('a command line that does not come through whole', () => {
+  const added = 'ip=dhcp nomodeset ro serial console=ttyS1,115200 '
+  const armAdded = 'linuxkit-kernel initrd=initrd root=/dev/ram0 ip=dhcp nomodeset ro '
+  const ofBytes = (all: number, before = added) => 'x'.repeat(all - before.length)
+  const words = (count: number) => 'w '.repeat(count - added.split(' ').length + 1).trim()
+
+  it.each<[string, Partial<BootScript>]>([
+    ['2047 bytes', { cmdline: ofBytes(2047) }],
+    ['2047 bytes and spaces', { cmdline: ` ${ofBytes(2047)} ` }],
+    ['2047 bytes on aarch64', { arch: 'aarch64', cmdline: ofBytes(2047, armAdded) }],
+    ['a reference that is longer', { cmdline: `\${${ofBytes(2500)}}` }],
+    ['200 words', { cmdline: words(200) }],
+    ['300 words on aarch64', { arch: 'aarch64', cmdline: words(300) }],
+    ['letters that are not ASCII', { cmdline: 'name=zo\u00eb' }],
+  ])('passes %s', (_, script) => {
+    expect(bootScript({ ...common, ...script })).toContain(script.cmdline)
+  })
+
+  it.each<[Partial<BootScript>, string]>([
+    [{ cmdline: ofBytes(2048) }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
+    [{ cmdline: `\u00eb${ofBytes(2046)}` }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
+    [
+      { cmdline: `console=ttyS1 ${'x'.repeat(2006)}` },
+      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+    ],
+    [
+      { arch: 'aarch64', cmdline: ofBytes(2048, armAdded) },
+      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+    ],
+    [{ cmdline: `\${${'y'.repeat(4100)}}` }, 'makes a line of 4170 bytes in the iPXE script, and iPXE takes 4095'],
+    [
+      { cmdline: `a=\${x} ${ofBytes(2045)}` },
+      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+    ],
+    [{ cmdline: words(201) }, 'has 201 words with what the script adds, and iPXE stops at more than 200'],
+    [
+      { arch: 'aarch64', cmdline: 'name=zo\u00eb' },
+      'has "\u00eb" in it, and on aarch64 iPXE hands on nothing but ASCII',
+    ],
+  ])('refuses %j', (script, why) => {
+    expect(() => bootScript({ ...common, ...script })).toThrow(
+      expect.objectContaining({ name: 'ImageError', message: `the command line of the image "linuxkit" ${why}` }),
+    )
+  })
 })

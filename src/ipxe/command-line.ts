@@ -1,0 +1,47 @@
+// Whether a command line comes through iPXE to the kernel whole: what each of them cuts, and what iPXE dies of.
+import { ImageError } from '../errors.ts'
+import type { Arch } from './arch.ts'
+
+/** COMMAND_LINE_SIZE is 2048 on x86 and arm64, with the NUL at its end. */
+const kernelBytes = 2047
+
+/** The longest line of a script; Debian's iPXE takes longer ones, not every one does. */
+const lineBytes = 4095
+
+/**
+ * iPXE of a BIOS puts each word of a line on its stack of 4 KiB twice: Debian's of 2019 runs a script of 250 words and dies of
+ * 280, earlier the deeper scripts are chained.
+ */
+const biosWords = 200
+
+/**
+ * Checks a command line as the script makes it.
+ * @param script.params the value of its kernel-params
+ * @param script.before what the kernel gets in front of that
+ * @throws ImageError if something of it would be lost, or stop iPXE
+ */
+export function checkCommandLine(script: { name: string; arch: Arch; params: string; before: string }): void {
+  const { name, arch, before, params } = script
+  const words = params.split(/[ \t]+/).filter((word) => word !== '')
+  const refuse = (why: string, hint = 'shorten it') =>
+    new ImageError(`the command line of the image "${name}" ${why}`, { hint })
+  // What references become only iPXE knows: of them nothing is counted.
+  const certain = [before, ...words]
+    .filter((word) => word !== '')
+    .join(' ')
+    .replace(/\$\{.*\}/, '')
+  const bytes = Buffer.byteLength(certain)
+  if (bytes > kernelBytes) {
+    throw refuse(`is ${bytes} bytes long with what the script adds, and the kernel takes ${kernelBytes}`)
+  }
+  const line = Buffer.byteLength(`set kernel-params ${params}`)
+  if (line > lineBytes) throw refuse(`makes a line of ${line} bytes in the iPXE script, and iPXE takes ${lineBytes}`)
+  if (arch === 'x86_64' && words.length > biosWords) {
+    throw refuse(`has ${words.length} words with what the script adds, and iPXE stops at more than ${biosWords}`)
+  }
+  // UEFI takes UTF-16, into which iPXE up to 2022 puts each byte as a character of its own.
+  const foreign = /[^\0-\x7f]/u.exec(params)
+  if (arch === 'aarch64' && foreign !== null) {
+    throw refuse(`has "${foreign[0]}" in it, and on aarch64 iPXE hands on nothing but ASCII`, 'write it in ASCII')
+  }
+}
