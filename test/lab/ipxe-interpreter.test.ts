@@ -220,6 +220,25 @@ describe('a script', () => {
   })
 })
 
+// As Debian's iPXE of 2019 reads them: tried in QEMU, or by its source.
+test.each([
+  ['set v one\\\ntwo \\\n three\necho {${v}}', '{onetwo three}\n', 'exit'],
+  ['set v CR\\\r\nNEXT\r\necho {${v}}', '{CRNEXT}\n', 'exit'],
+  ['set v q\\ \necho {${v}}', '{q\\}\n', 'exit'],
+  ['# comment \\\necho SWALLOWED\necho AFTER', 'AFTER\n', 'exit'],
+  ['  :label echo LABELLED\n\n \t echo INDENT  x', 'LABELLED\nINDENT x\n', 'exit'],
+  ['echo a\necho b\\', 'a\n', 'failed Invalid argument (http://ipxe.org/1c028002)'],
+  ['echo a\necho b\\\n', 'a\n', 'failed Invalid argument (http://ipxe.org/1c028002)'],
+  ['goto on\necho passed over\n:on echo on', 'on\n', 'exit'],
+  ['echo a\u00a0b\u2003c\vd\fe', 'a\u00a0b\u2003c d e\n', 'exit'],
+  ['echo P ${nope} b', 'P  b\n', 'exit'],
+  [`echo "a  b" 'c  d' a\\ b`, `"a b" 'c d' a\\ b\n`, 'exit'],
+  ['echo a &&b c;d ;e && echo f ; echo g', 'a &&b c;d ;e\nf\ng\n', 'exit'],
+])('reads the lines of %j', async (lines, screen, outcome) => {
+  const ran = await run(`#!ipxe\n${lines}`)
+  expect([ran.screen, summarise(ran.outcome)]).toEqual([screen, outcome])
+})
+
 test('a line is words and links', () => {
   expect(parseLine('a b || c && d # e')).toEqual([
     { after: 'always', words: ['a', 'b'] },

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arch } from './driver.ts'
 import { isSupported, notSupported } from './ipxe-download.ts'
 import type { Download, IpxeError } from './ipxe-download.ts'
-import { expandWord, parseLine, splitOptions } from './ipxe-line.ts'
+import { expandWord, parseLine, splitOptions, splitScript } from './ipxe-line.ts'
 import { isKernel } from './kernel-format.ts'
 
 /** A file that iPXE has fetched. */
@@ -36,6 +36,7 @@ export interface IpxeMachine {
 
 const execFormatError = 'Exec format error (http://ipxe.org/2e022001)'
 const noSuchFile = 'No such file or directory (http://ipxe.org/2d02803b)'
+const invalidArgument = 'Invalid argument (http://ipxe.org/1c028002)'
 const deepestChain = 16
 /** Steps between two looks at the clock, so that a script that loops cannot hold the process. */
 const stepsPerTurn = 100
@@ -115,15 +116,16 @@ class Ipxe {
   }
 
   async #follow(script: string, base: string): Promise<Result> {
-    const lines = script.split(/\r?\n/).slice(1)
+    const lines = splitScript(script)
     for (let at = 0; at < lines.length; at++) {
-      const line = (lines[at] ?? '').trim()
-      if (line.startsWith(':')) continue
-      const result = await this.#runLine(line, base)
+      const command = lines[at]?.command
+      if (command === undefined) return failed(invalidArgument)
+      const result = await this.#runLine(command, base)
       if (result === 'ok') continue
       if ('goto' in result) {
-        at = lines.findIndex((one) => one.trim() === `:${result.goto}`)
-        if (at < 0) return failed(noSuchFile)
+        // The line itself runs too: a label may have a command behind it.
+        at = lines.findIndex(({ label }) => label === result.goto) - 1
+        if (at < -1) return failed(noSuchFile)
         continue
       }
       // `exit` ends this script alone: the one that chained it goes on.
@@ -138,7 +140,7 @@ class Ipxe {
       const succeeded = last === 'ok'
       if ((after === 'success' && !succeeded) || (after === 'failure' && succeeded)) continue
       if (++this.#steps % stepsPerTurn === 0) await sleep(1, undefined, { signal: this.#signal })
-      const expanded = words.map((word) => expandWord(word, this.#settings)).filter((word) => word !== '')
+      const expanded = words.map((word) => expandWord(word, this.#settings))
       if (expanded[0] === 'goto') return { goto: expanded[1] ?? '' }
       last = await this.#run(expanded, base)
       if (last !== 'ok' && last.kind !== 'failed') return last
@@ -167,7 +169,7 @@ class Ipxe {
         this.#settings.delete(uri)
         return 'ok'
       case 'isset':
-        return rest.length > 0 ? 'ok' : failed(noSuchFile)
+        return uri !== '' ? 'ok' : failed(noSuchFile)
       case 'iseq':
         return rest.length === 2 && rest[0] === rest[1] ? 'ok' : failed('Operation not permitted')
       case 'echo':

@@ -1,4 +1,30 @@
-// A line of an iPXE script: words separated by white space, no quoting; commands joined by `||` and `&&`.
+// The lines of an iPXE script (src/image/script.c, src/core/exec.c): words separated by white space, no quoting; commands joined
+// by `||` and `&&`; a line that ends in a backslash goes on in the next.
+
+/** A line, whole. */
+export interface ScriptLine {
+  /** A line that begins with a colon can be gone to. */
+  label: string | undefined
+  /** Undefined for the last line if it goes on where nothing follows, which is an error. */
+  command: string | undefined
+}
+
+/** What C's isspace() is true for; JavaScript's \s is true for more. */
+const space = /[ \t\n\v\f\r]+/
+
+/** The lines of a script, the one with its mark first. */
+export function splitScript(script: string): ScriptLine[] {
+  const lines: ScriptLine[] = []
+  let begun: string | undefined
+  for (const fragment of script.replace(/\n$/, '').split('\n')) {
+    const line = ((begun ?? '') + fragment).replace(/\r$/, '')
+    begun = line.endsWith('\\') ? line.slice(0, -1) : undefined
+    if (begun !== undefined) continue
+    const [, label, rest] = /^[ \t\v\f\r]*:([^ \t\v\f\r]*)(.*)$/s.exec(line) ?? []
+    lines.push({ label, command: rest ?? line })
+  }
+  return begun === undefined ? lines : [...lines, { label: undefined, command: undefined }]
+}
 
 /** A command and what must have happened before it: `||` runs it after a failure, `&&` after a success. */
 export interface LinkedCommand {
@@ -13,7 +39,7 @@ export function parseLine(line: string): LinkedCommand[] {
   const commands: LinkedCommand[] = []
   let words: string[] = []
   let after: LinkedCommand['after'] = 'always'
-  for (const word of line.split(/\s+/).filter((one) => one !== '')) {
+  for (const word of line.split(space).filter((one) => one !== '')) {
     if (word.startsWith('#')) break
     const link = links[word]
     if (link === undefined) {
