@@ -74,7 +74,7 @@ async function load(chunk: Chunk, file: OpenFile): Promise<void> {
   try {
     const filled = await file.read(chunk.buffer, chunk.index * chunkBytes)
     // Looked at after the bytes were read: they are of the version that was opened, or they are not sent.
-    if (filled === chunk.buffer.length && file.isUnchanged()) chunk.bytes = chunk.buffer
+    if (filled === chunk.buffer.length && (await file.compare()) === 'unchanged') chunk.bytes = chunk.buffer
   } finally {
     chunk.ready = undefined
     if (chunk.bytes === undefined) hide(chunk)

@@ -1,12 +1,13 @@
 // What is served, and finding in it what a request asks for.
 import { createHash } from 'node:crypto'
-import { realpathSync, statSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import type { BigIntStats, Stats } from 'node:fs'
+import { lstat, readdir, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
-import { type OpenFile, openFile } from './open-file.ts'
+import { OpenFile } from './open-file.ts'
+import { openPinned, type Pin, pin, pinBelow } from './pin.ts'
 import { readTarget, type Target } from './resolve-path.ts'
 
 /** A file that is served under a name of its own, or a text. */
@@ -19,10 +20,12 @@ export type Content = { kind: 'folder'; path: string } | { kind: 'files'; files:
 export interface Found {
   resource: Resource
   source?: OpenFile | Buffer
+  /** Why nothing was found, where the request does not show it: for the log, never for the client. */
+  why?: string | undefined
 }
 
-function nothing(status: Extract<Resource, { kind: 'nothing' }>['status']): Found {
-  return { resource: { kind: 'nothing', status } }
+function nothing(status: Extract<Resource, { kind: 'nothing' }>['status'], why?: string): Found {
+  return { resource: { kind: 'nothing', status }, why }
 }
 
 const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
@@ -37,43 +40,56 @@ const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
   ENFILE: 503,
 }
 
-/** An open file as an answer; what is none, a pipe say, is not there. */
-function foundFile(path: string, name: string): Found {
-  const file = openFile(path)
-  if (file === undefined) return nothing(404)
+/** A file that is held as an answer; anything but a plain file, a pipe say, does not exist. */
+async function foundFile(held: Pin, name: string): Promise<Found> {
+  const fd = held.stats.isFile() ? await openPinned(held) : undefined
+  if (fd === undefined) return nothing(404)
+  const file = new OpenFile(fd, held.stats)
   return { resource: { kind: 'file', name, sizeBytes: file.sizeBytes, ...file.validators }, source: file }
 }
 
-/** The real path of a name in a folder; undefined where links lead out of `root`. */
-function realInside(root: string, path: string): string | undefined {
-  const real = realpathSync.native(path)
-  return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep) ? real : undefined
+/** Whether something is in a folder, after all links. */
+function isInside(root: Pin, { realPath }: Pin): boolean {
+  const { realPath: folder } = root
+  return realPath === folder || realPath.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }
 
-/** The entries of a folder that would be served: no special files, no links that lead nowhere or outside. */
-async function listEntries(root: string, folder: string): Promise<Entry[]> {
-  const entries = await Promise.all(
-    (await readdir(folder)).map(async (name): Promise<Entry | undefined> => {
-      try {
-        const real = realInside(root, join(folder, name))
-        const stats = real === undefined ? undefined : await stat(real)
-        const isFolder = stats?.isDirectory() === true
-        if (stats === undefined || !(isFolder || stats.isFile())) return undefined
-        return { name, folder: isFolder, sizeBytes: isFolder ? 0 : stats.size, modifiedMs: stats.mtimeMs }
-      } catch (error) {
-        if (errorCode(error) === undefined) throw error
-        return undefined
-      }
-    }),
-  )
-  return entries.filter((entry) => entry !== undefined)
+/** An entry of a folder that would be served; undefined for a special file, and a link that leads nowhere or outside. */
+async function readEntry(root: Pin, folder: Pin, name: string): Promise<Entry | undefined> {
+  try {
+    let stats: Stats | BigIntStats = await lstat(join(folder.path, name))
+    if (stats.isSymbolicLink()) {
+      using target = await pinBelow(folder, name)
+      if (!isInside(root, target)) return undefined
+      stats = target.stats
+    }
+    const isFolder = stats.isDirectory()
+    if (!isFolder && !stats.isFile()) return undefined
+    return { name, folder: isFolder, sizeBytes: isFolder ? 0 : Number(stats.size), modifiedMs: Number(stats.mtimeMs) }
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return undefined
+  }
+}
+
+/** How many entries are looked at side by side: each link takes a descriptor. */
+const entriesAtOnce = 64
+
+async function listEntries(root: Pin, folder: Pin): Promise<Entry[]> {
+  const names = await readdir(folder.path)
+  const entries: Entry[] = []
+  for (let at = 0; at < names.length; at += entriesAtOnce) {
+    const some = names.slice(at, at + entriesAtOnce).map(async (name) => await readEntry(root, folder, name))
+    for (const entry of await Promise.all(some)) if (entry !== undefined) entries.push(entry)
+  }
+  return entries
 }
 
 /** The page a folder has of its own. */
-function findIndex(root: string, folder: string): string | undefined {
+async function findIndex(root: Pin, folder: Pin): Promise<Found | undefined> {
   try {
-    const real = realInside(root, join(folder, 'index.html'))
-    return real !== undefined && statSync(real).isFile() ? real : undefined
+    using index = await pinBelow(folder, 'index.html')
+    return isInside(root, index) && index.stats.isFile() ? await foundFile(index, 'index.html') : undefined
   } catch (error) {
     if (statusOf[errorCode(error) ?? ''] === 404) return undefined
     throw error
@@ -82,45 +98,48 @@ function findIndex(root: string, folder: string): string | undefined {
 
 async function findInFolder(path: string, { names, trailingSlashes, query }: Target): Promise<Found> {
   // Asked each time, since the folder may be a link that is switched to another release.
-  const root = realpathSync.native(path)
-  const real = realInside(root, join(root, ...names))
-  if (real === undefined) return nothing(404)
+  using root = await pin(path)
+  using held = await pinBelow(root, ...names)
+  if (!isInside(root, held)) return nothing(404, 'a link leads out of the folder')
   const name = names.at(-1) ?? ''
   const moved = (location: string): Found => ({ resource: { kind: 'moved', location: location + query } })
-  const stats = statSync(real)
-  if (stats.isFile()) {
+  if (held.stats.isFile()) {
     if (trailingSlashes > 0) return moved(`${'../'.repeat(trailingSlashes)}${encodeName(name)}`)
-    return name === 'index.html' ? moved('./') : foundFile(real, name)
+    return name === 'index.html' ? moved('./') : await foundFile(held, name)
   }
-  // Pipes, devices and sockets are not there, and are not touched.
-  if (!stats.isDirectory()) return nothing(404)
+  // Pipes, devices and sockets do not exist for clients, and are not opened.
+  if (!held.stats.isDirectory()) return nothing(404, 'neither a file nor a folder')
   if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
-  const index = findIndex(root, real)
-  if (index !== undefined) return foundFile(index, 'index.html')
-  return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, real) } }
+  const index = await findIndex(root, held)
+  if (index !== undefined) return index
+  return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, held) } }
 }
 
 const startedMs = Date.now()
 
-/** The named files as the entries of a folder; those that are there. */
-function listNamed(files: ReadonlyMap<string, FileSource>): Entry[] {
-  return [...files].flatMap(([name, source]) => {
-    if ('text' in source) {
-      return [{ name, folder: false, sizeBytes: Buffer.byteLength(source.text), modifiedMs: startedMs }]
-    }
-    const stats = statSync(source.path, { throwIfNoEntry: false })
-    return stats?.isFile() === true ? [{ name, folder: false, sizeBytes: stats.size, modifiedMs: stats.mtimeMs }] : []
-  })
+/** A named file as an entry of a folder; undefined if it is missing. */
+async function readNamed(name: string, source: FileSource): Promise<Entry | undefined> {
+  if ('text' in source) {
+    return { name, folder: false, sizeBytes: Buffer.byteLength(source.text), modifiedMs: startedMs }
+  }
+  const stats = await stat(source.path).catch(() => undefined)
+  return stats?.isFile() === true
+    ? { name, folder: false, sizeBytes: stats.size, modifiedMs: stats.mtimeMs }
+    : undefined
 }
 
-function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Found {
+async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<Found> {
   if (target.names.length === 0) {
-    return { resource: { kind: 'folder', path: '/', entries: listNamed(files) } }
+    const entries = await Promise.all([...files].map(async ([name, source]) => await readNamed(name, source)))
+    return { resource: { kind: 'folder', path: '/', entries: entries.filter((entry) => entry !== undefined) } }
   }
   const name = target.names.join('/')
   const source = target.trailingSlashes > 0 ? undefined : files.get(name)
   if (source === undefined) return nothing(404)
-  if ('path' in source) return statSync(source.path).isFile() ? foundFile(source.path, name) : nothing(404)
+  if ('path' in source) {
+    using held = await pin(source.path)
+    return await foundFile(held, name)
+  }
   const bytes = Buffer.from(source.text)
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
   const resource: Resource = { kind: 'file', name, sizeBytes: bytes.length, etag, modifiedMs: startedMs }
@@ -130,7 +149,7 @@ function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Foun
 /** What the file system refuses is an answer too; only a defect or a failing disk throws. */
 async function findTarget(content: Content, target: Target): Promise<Found> {
   try {
-    return content.kind === 'folder' ? await findInFolder(content.path, target) : findNamed(content.files, target)
+    return content.kind === 'folder' ? await findInFolder(content.path, target) : await findNamed(content.files, target)
   } catch (error) {
     const status = statusOf[errorCode(error) ?? '']
     if (status === undefined) throw error
@@ -142,30 +161,29 @@ async function findTarget(content: Content, target: Target): Promise<Found> {
 export type Finder = (text: string) => Promise<Found>
 
 /**
- * Makes a finder. Requests that are handled in the same turn of the event loop share what the first of them found: machines
- * that boot together ask alike, and looking up a name costs more than all else in a small answer.
+ * Makes a finder. Requests that arrive in the same turn of the event loop share one look-up: machines that boot together
+ * ask alike, and looking up a name costs more than all else in a small answer.
  */
 export function createFinder(content: Content): Finder {
-  const files = new Map<string, { found: Found; file: OpenFile }>()
-  const forget = () => {
-    for (const { file } of files.values()) file.close()
-    files.clear()
-  }
-  return async (text) => {
-    const known = files.get(text)
-    if (known !== undefined) {
-      known.file.share()
-      return known.found
-    }
+  const lookups = new Map<string, Promise<Found>>()
+  const lookUp = async (text: string): Promise<Found> => {
     const target = readTarget(text)
     if ('status' in target) return nothing(target.status)
     const found = await findTarget(content, target)
-    const file = found.source
-    if (file !== undefined && !Buffer.isBuffer(file) && !files.has(text)) {
-      if (files.size === 0) setImmediate(forget)
-      file.share()
-      files.set(text, { found, file })
+    const { source } = found
+    // Open until everyone who waits for the look-up has a use of their own.
+    if (source instanceof OpenFile) setImmediate(() => source.close())
+    return found
+  }
+  return async (text) => {
+    let lookup = lookups.get(text)
+    if (lookup === undefined) {
+      if (lookups.size === 0) setImmediate(() => lookups.clear())
+      lookup = lookUp(text)
+      lookups.set(text, lookup)
     }
+    const found = await lookup
+    if (found.source instanceof OpenFile) found.source.share()
     return found
   }
 }

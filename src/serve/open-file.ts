@@ -1,6 +1,7 @@
 // A file that is being sent: its descriptor, and which version of it was opened.
-import { type BigIntStats, close, closeSync, constants, fstatSync, openSync, read } from 'node:fs'
+import { type BigIntStats, close, fstat, read } from 'node:fs'
 import type { Validators } from './conditional.ts'
+import { nameOfDescriptor } from './pin.ts'
 
 /** How long a file must have rested: within the steps of a file system's clock it could change without showing it. */
 const settledMs = 2000
@@ -14,16 +15,23 @@ export class OpenFile {
   readonly version: string
   readonly #fd: number
   readonly #modifiedNs: bigint
+  #changedNs: bigint
+  #links: string
   #users = 1
 
+  /** @param stats of the file, from when it was opened */
   constructor(fd: number, stats: BigIntStats) {
-    const { dev, ino, size, mtimeNs } = stats
+    const { dev, ino, size, mtimeNs, ctimeNs } = stats
     this.#fd = fd
     this.#modifiedNs = mtimeNs
+    this.#changedNs = ctimeNs
+    this.#links = this.#describeLinks(stats)
     this.sizeBytes = Number(size)
-    const tag = `${ino.toString(36)}-${size.toString(36)}-${mtimeNs.toString(36)}`
+    // Size and mtime can be restored after a change (`cp -p`), ctime cannot.
+    const tag = [ino, size, mtimeNs, ctimeNs].map((part) => part.toString(36)).join('-')
     this.validators = { etag: `"${tag}"`, modifiedMs: Number(mtimeNs / 1_000_000n) }
-    const settled = Date.now() - this.validators.modifiedMs > settledMs
+    const changedMs = Number((ctimeNs > mtimeNs ? ctimeNs : mtimeNs) / 1_000_000n)
+    const settled = Date.now() - changedMs > settledMs
     this.version = `${dev.toString(36)}-${tag}${settled ? '' : `-${++unsettled}`}`
   }
 
@@ -38,15 +46,20 @@ export class OpenFile {
     return filled
   }
 
-  /** Whether it is as it was when it was opened. One that was replaced is: its successor is another file. */
-  isUnchanged(): boolean {
-    const { size, mtimeNs } = fstatSync(this.#fd, { bigint: true })
-    return mtimeNs === this.#modifiedNs && Number(size) === this.sizeBytes
-  }
-
-  /** Whether it has become shorter since. */
-  hasShrunk(): boolean {
-    return fstatSync(this.#fd).size < this.sizeBytes
+  /**
+   * How it compares with what was opened. A file that was renamed, replaced or linked has another ctime and the same
+   * content; any other new ctime may be a write whose mtime was set back.
+   */
+  async compare(): Promise<'unchanged' | 'changed' | 'shrunk'> {
+    const stats = await this.#stat()
+    if (Number(stats.size) < this.sizeBytes) return 'shrunk'
+    if (stats.mtimeNs !== this.#modifiedNs || Number(stats.size) !== this.sizeBytes) return 'changed'
+    if (stats.ctimeNs === this.#changedNs) return 'unchanged'
+    const links = this.#describeLinks(stats)
+    if (links === this.#links) return 'changed'
+    this.#links = links
+    this.#changedNs = stats.ctimeNs
+    return 'unchanged'
   }
 
   /** One more user; each closes it. */
@@ -54,11 +67,19 @@ export class OpenFile {
     this.#users++
   }
 
-  /** Gives the descriptor back with the last user. The last close of a large file that was deleted may take long, so nobody waits for that. */
+  /** Gives the descriptor back with the last user. Closing may take long (a large file that was deleted, a network), so nobody waits for it. */
   close(): void {
-    if (--this.#users > 0) return
-    if (this.sizeBytes > 2 ** 20) close(this.#fd)
-    else closeSync(this.#fd)
+    if (--this.#users === 0) close(this.#fd, () => {})
+  }
+
+  #describeLinks({ nlink }: BigIntStats): string {
+    return `${nlink} ${nameOfDescriptor(this.#fd) ?? ''}`
+  }
+
+  #stat(): Promise<BigIntStats> {
+    return new Promise((resolve, reject) => {
+      fstat(this.#fd, { bigint: true }, (error, stats) => (error === null ? resolve(stats) : reject(error)))
+    })
   }
 
   #readOnce(buffer: Buffer, offset: number, position: number): Promise<number> {
@@ -67,23 +88,5 @@ export class OpenFile {
         error === null ? resolve(bytes) : reject(error),
       )
     })
-  }
-}
-
-/**
- * Opens what was a plain file when it was looked at; should it have become a pipe since, that does not block, and is undefined.
- * It and what else looks up a name are synchronous: on a local disk that takes some microseconds, where a way through the
- * thread pool takes a hundred, more than all else in answering a small request.
- */
-export function openFile(path: string): OpenFile | undefined {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  let kept = false
-  try {
-    // The opened file is asked, so that what is said and what is sent are of one file.
-    const stats = fstatSync(fd, { bigint: true })
-    kept = stats.isFile()
-    return kept ? new OpenFile(fd, stats) : undefined
-  } finally {
-    if (!kept) closeSync(fd)
   }
 }

@@ -16,9 +16,10 @@ export function escapeText(text: string): string {
 
 /** `14:03:59 192.0.2.7 GET /linuxkit-kernel 200 8388608 bytes 41 ms`, in local time. */
 export function formatTransfer(transfer: Transfer): string {
-  const { at, client, method, path, status, bytes, startedMs, endedMs, cut } = transfer
+  const { at, client, method, path, status, bytes, startedMs, endedMs } = transfer
+  const note = transfer.cut ?? transfer.why
   const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
   const ms = Math.round((endedMs ?? performance.now()) - startedMs)
   const line = `${time} ${client || '-'} ${escapeText(method)} ${escapeText(path)} ${status}`
-  return `${line} ${bytes} bytes ${ms} ms${cut === undefined ? '' : ` (${cut})`}`
+  return `${line} ${bytes} bytes ${ms} ms${note === undefined ? '' : ` (${note})`}`
 }

@@ -65,6 +65,7 @@ export async function respond(
     let answer = refusal ?? refuse(asked)
     if (answer === undefined) {
       found = await sources.find(transfer.path)
+      transfer.why = found.why
       answer = decide(asked, found.resource, () => sources.boots.list())
     }
     transfer.cut = cuts[await send(response, answer, found?.source, transfer, sources)]

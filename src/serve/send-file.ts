@@ -110,7 +110,7 @@ async function sendPieces(
     const pieces: Buffer[] = []
     for (const [at, { bytes }] of chunks.entries()) {
       const start = (first + at) * chunkBytes
-      if (bytes === undefined) return file.hasShrunk() ? 'shrunk' : 'changed'
+      if (bytes === undefined) return (await file.compare()) === 'shrunk' ? 'shrunk' : 'changed'
       pieces.push(bytes.subarray(Math.max(0, range.start - start), end - start))
     }
     // What comes next is read meanwhile.
@@ -132,9 +132,9 @@ async function sendAlone(response: ServerResponse, file: OpenFile, { start, end 
   const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(aloneBytes)
   try {
     const bytes = buffer.subarray(0, end - start)
-    if ((await file.read(bytes, start)) < bytes.length || !file.isUnchanged()) {
-      return file.hasShrunk() ? 'shrunk' : 'changed'
-    }
+    const filled = await file.read(bytes, start)
+    const now = await file.compare()
+    if (filled < bytes.length || now !== 'unchanged') return now === 'shrunk' ? 'shrunk' : 'changed'
     const reached = start + bytes.length
     return (await writePieces(response, [bytes], reached === end)) ? reached : 'aborted'
   } finally {

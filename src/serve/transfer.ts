@@ -19,6 +19,8 @@ export interface Transfer {
   bytes: number
   /** Why the client did not get all of it. */
   cut: Cut | undefined
+  /** Why nothing was found, where the request does not show it. */
+  why: string | undefined
   /** It is a page that watches, not something fetched: not worth a line. */
   watches: boolean
 }
@@ -39,6 +41,7 @@ export function startTransfer(request: IncomingMessage | undefined, client: stri
     promisedBytes: 0,
     bytes: 0,
     cut: undefined,
+    why: undefined,
     watches: false,
   }
 }
