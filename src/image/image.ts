@@ -1,9 +1,9 @@
 // An image: the three files that `linuxkit build` leaves, found by the prefix of their names and looked at before use.
-import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { access, constants, readFile, stat } from 'node:fs/promises'
 import { errorCode, ImageError } from '../errors.ts'
 import { readCmdline } from './cmdline.ts'
 import { type Compression, detectKernel, readKernelHead } from './kernel.ts'
+import { type Kind, suffixes, suggestImage } from './suggest-image.ts'
 
 /** A file of an image; size in bytes. */
 interface ImageFile {
@@ -23,9 +23,6 @@ export interface Image {
   /** How the kernel is compressed, for which some boot loaders have no use. */
   kernelCompression: Compression | undefined
 }
-
-const suffixes = { kernel: '-kernel', initrd: '-initrd.img', cmdline: '-cmdline' } as const
-type Kind = keyof typeof suffixes
 
 /**
  * Finds `<prefix>-kernel`, `<prefix>-initrd.img` and `<prefix>-cmdline`; the prefix may carry a folder.
@@ -70,7 +67,7 @@ async function findFile(prefix: string, kind: Kind): Promise<ImageFile> {
     await access(path, constants.R_OK)
     return { path, size: stats.size }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') throw refuse('does not exist', await suggest(prefix))
+    if (errorCode(error) === 'ENOENT') throw refuse('does not exist', await suggestImage(prefix, kind))
     return refuseFile(kind, path, error)
   }
 }
@@ -82,19 +79,4 @@ function refuseFile(kind: Kind, path: string, error: unknown): never {
     hint: 'check the path and its permissions',
     cause: error,
   })
-}
-
-/** What to do when a file is missing: take an image that is there, or build one. */
-async function suggest(prefix: string): Promise<string> {
-  const folder = dirname(prefix)
-  const build = `run linuxkit build --format kernel+initrd ${prefix.endsWith('.yml') ? prefix : `${basename(prefix)}.yml`}`
-  const entries = await readdir(folder).catch((): string[] => [])
-  const names = entries
-    .filter((entry) => entry.endsWith(suffixes.kernel))
-    .map((entry) => entry.slice(0, -suffixes.kernel.length))
-    .filter((name) => name !== '' && entries.includes(name + suffixes.initrd))
-    .toSorted()
-  if (names.length === 0) return `${build} first`
-  const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ')
-  return `found ${shown} in "${folder}"; or ${build}`
 }

@@ -61,7 +61,7 @@ describe('loadImage refuses', () => {
       'a missing cmdline',
       () => rm(at('-cmdline')),
       'cmdline "-cmdline" does not exist',
-      `found linuxkit in ".."; or ${build}`,
+      'make it, with the kernel command line in one line; linuxkit build writes none if that is empty',
     ],
     ['an empty kernel', () => writeFile(at('-kernel'), ''), 'kernel "-kernel" is empty', 'run linuxkit build again'],
     [
@@ -100,7 +100,7 @@ describe('loadImage refuses', () => {
     [
       'a cmdline of two lines',
       () => writeFile(at('-cmdline'), 'a\nb\n'),
-      'cmdline "-cmdline" has a newline inside, which would end the line in the iPXE script',
+      'cmdline "-cmdline" has a newline at character 2, which would end the line in the iPXE script',
       'write it as one line',
     ],
   ])('%s', async (_, spoil, message, hint) => {
@@ -119,6 +119,33 @@ describe('loadImage refuses', () => {
     await expect(loadImage(join(folder, 'linuxkit'))).rejects.toMatchObject({
       message: `kernel "${folder}/linuxkit-kernel" does not exist`,
       hint: `found alpine, b1, b2, b3, b4 and 1 more in "${folder}"; or ${build}`,
+    })
+  })
+
+  it.each([
+    ['linuxkit', 'linuxkit.iso', 'iso-bios or kernel+iso'],
+    ['linuxkit', 'linuxkit-efi.iso', 'iso-efi'],
+    ['linuxkit', 'linuxkit-bios.img', 'raw-bios'],
+    ['linuxkit.raw', 'linuxkit.raw', 'aws'],
+    ['linuxkit-efi.qcow2', 'linuxkit-efi.qcow2', 'qcow2-efi'],
+    ['linuxkit.img.tar.gz', 'linuxkit.img.tar.gz', 'gcp'],
+    ['linuxkit.tar', 'linuxkit.tar', 'tar or rpi3'],
+  ])('%s where linuxkit build wrote %s', async (name, file, format) => {
+    await write('demo')
+    await writeFile(join(folder, file), 'x')
+    await expect(loadImage(join(folder, name))).rejects.toMatchObject({
+      message: `kernel "${folder}/${name}-kernel" does not exist`,
+      hint: `"${file}" is what --format ${format} wrote, which iPXE does not boot; ${build}`,
+    })
+  })
+
+  it('a kernel and a squashfs', async () => {
+    const prefix = await write('linuxkit')
+    await rm(at('-initrd.img'))
+    await writeFile(at('-squashfs.img'), 'x')
+    await expect(loadImage(prefix)).rejects.toMatchObject({
+      message: `initrd "${prefix}-initrd.img" does not exist`,
+      hint: `"linuxkit-squashfs.img" is what --format kernel+squashfs wrote, which iPXE does not boot; ${build}`,
     })
   })
 
