@@ -9,13 +9,11 @@ import { allDisks, openDiskFolder } from '../lab/disk-folder.ts'
 import { labEnvironment } from '../lab/environment.ts'
 import { parseFaults } from '../lab/faults.ts'
 import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
-import { type Lab, startLab } from '../lab/lab.ts'
+import type { Lab } from '../lab/lab.ts'
 import type { MachineDriver } from '../lab/machines/driver.ts'
-import { titleOf, verdictPathOf } from '../lab/machines/accelerator.ts'
-import { createQemuDriver } from '../lab/machines/qemu.ts'
+import { lookAtQemu, type QemuLook, x86Program } from '../lab/machines/qemu-look.ts'
 import { endOrphans } from '../lab/machines/qemu-orphans.ts'
-import { createSimulatedDriver } from '../lab/machines/simulated.ts'
-import { quickPace, realPace } from '../lab/pace.ts'
+import { bootingPace, quickPace, realPace } from '../lab/pace.ts'
 import { defaultName, recordLab } from '../lab/running-labs.ts'
 import { openCloudFile } from '../lab/state-folder.ts'
 import type { Address } from '../options/values.ts'
@@ -29,32 +27,43 @@ const pageFolder = join(import.meta.dirname, 'page')
 
 type Machines = { driver: MachineDriver; note: string }
 
+/** What machines are made from. */
+interface Workshop {
+  diskFolder: string
+  /** What QEMU says of itself. */
+  look: Promise<QemuLook> | undefined
+}
+
 async function openQemu(
   { firmware, accelerator }: LabOptions,
-  diskFolder: string,
+  workshop: Workshop,
   { report, signal, env }: Context,
 ): Promise<Machines> {
+  const { createQemuDriver } = await import('../lab/machines/qemu.ts')
+  const { titleOf, verdictPathOf } = await import('../lab/machines/accelerator.ts')
   const verdictPath = verdictPathOf(stateFolderOf(env))
-  const driver = await createQemuDriver({ diskFolder, firmware, accelerator, verdictPath, report, signal })
+  const driver = await createQemuDriver({ ...workshop, firmware, accelerator, verdictPath, report, signal })
   const { chosen } = driver
   const why = chosen.whySlow === undefined ? '' : `, which is slow (${chosen.whySlow})`
   return { driver, note: `QEMU with ${titleOf(chosen.accelerator)}${why}` }
 }
 
 /** The kind of machines asked for, and what people are told of it. */
-async function chooseDriver(options: LabOptions, diskFolder: string, context: Context): Promise<Machines> {
+async function chooseDriver(options: LabOptions, workshop: Workshop, context: Context): Promise<Machines> {
   switch (options.machines) {
-    case 'simulated':
+    case 'simulated': {
+      const { createSimulatedDriver } = await import('../lab/machines/simulated.ts')
       return { driver: createSimulatedDriver(), note: 'simulated' }
+    }
     case 'qemu':
-      return await openQemu(options, diskFolder, context)
+      return await openQemu(options, workshop, context)
     case 'auto':
       try {
-        return await openQemu(options, diskFolder, context)
+        return await openQemu(options, workshop, context)
       } catch (error) {
         if (!(error instanceof LabError)) throw error
         context.report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
-        return await chooseDriver({ ...options, machines: 'simulated' }, diskFolder, context)
+        return await chooseDriver({ ...options, machines: 'simulated' }, workshop, context)
       }
     default:
       return options.machines satisfies never
@@ -116,6 +125,10 @@ export async function execute(
     }
   }
 
+  // QEMU starts while the rest is loaded.
+  const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
+  look?.catch(() => {})
+  const { startLab } = await import('../lab/lab.ts')
   const stateFolder = stateFolderOf(env)
   // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
@@ -126,9 +139,9 @@ export async function execute(
   warnOfNeighbours('SOS', sosListen, context)
   await endOrphans(allDisks(stateFolder), report)
   await using disks = await openDiskFolder(stateFolder, name)
-  const { driver, note } = await chooseDriver(options, disks.path, context)
+  const { driver, note } = await chooseDriver(options, { diskFolder: disks.path, look }, context)
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
-  const pace = options.pace === 'real' ? realPace : quickPace
+  const pace = options.pace === 'real' ? realPace : driver.kind === 'qemu' ? bootingPace : quickPace
   const { facilities } = options
   await using lab = await startLab({
     listen,

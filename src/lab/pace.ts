@@ -26,6 +26,9 @@ export const quickPace: Pace = {
   upkeepMs: 250,
 }
 
+/** For machines whose firmware takes seconds by itself: they begin at once, and are seen in provisioning meanwhile. */
+export const bootingPace: Pace = { ...quickPace, queuedMs: 10, stepMs: 10 }
+
 /** As the cloud was: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
   queuedMs: 30_000,

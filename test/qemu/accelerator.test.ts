@@ -28,11 +28,11 @@ describe('what runs machines', needs(program), () => {
     ['no device', folder, `${folder} cannot be opened: EISDIR`],
   ])('is not KVM where that is %s, without a trial', async (_, path, whySlow) => {
     const report = createRecorder()
-    const chosen = await chooseAccelerator({ program, kvmPath: path, report })
+    const chosen = await chooseAccelerator({ program, version: '7', kvmPath: path, report })
     expect(chosen.accelerator.name).toBe('tcg')
     expect(chosen.whySlow).toContain(whySlow)
     expect(report.lines).toEqual([])
-    await expect(chooseAccelerator({ program, wanted: 'kvm', kvmPath: path, report })).rejects.toThrow(
+    await expect(chooseAccelerator({ program, version: '7', wanted: 'kvm', kvmPath: path, report })).rejects.toThrow(
       `KVM is not available: ${chosen.whySlow}`,
     )
   })
@@ -44,7 +44,7 @@ describe('what runs machines', needs(program), () => {
   ] as const)('is not a KVM that %s, as a trial finds out', { timeout: 60_000 }, async (fault, whySlow) => {
     using _qemu = playHalfKvm(fault)
     const report = createRecorder()
-    const chosen = await chooseAccelerator({ program, kvmPath, patienceMs: 8000, report })
+    const chosen = await chooseAccelerator({ program, version: '7', kvmPath, patienceMs: 8000, report })
     expect(chosen.accelerator.name).toBe('tcg')
     expect(chosen.whySlow).toMatch(whySlow)
     expect(report.lines).toEqual([expect.stringMatching(/^trying KVM with a machine/)])
@@ -54,7 +54,7 @@ describe('what runs machines', needs(program), () => {
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     using _qemu = playHalfKvm('aborts')
-    const chosen = await chooseAccelerator({ program, kvmPath: pipe, report: createRecorder() })
+    const chosen = await chooseAccelerator({ program, version: '7', kvmPath: pipe, report: createRecorder() })
     expect(chosen).toMatchObject({
       accelerator: { name: 'tcg' },
       whySlow: expect.stringContaining('KVM does not start'),
@@ -65,7 +65,7 @@ describe('what runs machines', needs(program), () => {
     using _qemu = playHalfKvm('works')
     const verdictPath = join(folder, 'accelerator.json')
     const report = createRecorder()
-    const options = { program, kvmPath, verdictPath, patienceMs: 90_000, report }
+    const options = { program, version: '7', kvmPath, verdictPath, patienceMs: 90_000, report }
     expect(await chooseAccelerator(options)).toMatchObject({ accelerator: { name: 'kvm' } })
     expect(report.lines).toHaveLength(1)
     expect(await chooseAccelerator(options)).toMatchObject({ accelerator: { name: 'kvm' } })

@@ -8,7 +8,7 @@ import { z } from 'zod'
 
 import { replaceFile } from '../private-file.ts'
 
-const verdictSchema = z.object({ conditions: z.string(), accelerator: z.string(), flaw: z.string().nullable() })
+const verdictSchema = z.object({ conditions: z.string(), flaw: z.string().nullable() })
 
 /** What one start of this computer is called; undefined where the system does not say. */
 async function nameBoot(): Promise<string | undefined> {
@@ -24,49 +24,39 @@ async function nameBoot(): Promise<string | undefined> {
   )
 }
 
-/** The version that a program states. */
-async function nameVersion(program: string): Promise<string | undefined> {
-  return await promisify(execFile)(program, ['--version']).then(
-    ({ stdout }) => stdout.split('\n')[0],
-    () => undefined,
-  )
+/** What a verdict is about. */
+interface Question {
+  /** QEMU's version. */
+  version: string
+  accelerator: string
 }
 
-async function describeConditions(program: string): Promise<string | undefined> {
-  const [boot, qemu] = await Promise.all([nameBoot(), nameVersion(program)])
-  return boot === undefined || qemu === undefined ? undefined : [boot, release(), qemu].join('\n')
+async function describeConditions({ version, accelerator }: Question): Promise<string | undefined> {
+  const boot = await nameBoot()
+  return boot === undefined ? undefined : [boot, release(), version, accelerator].join('\n')
 }
 
 /** The verdict that still holds, if there is one. `flaw` says why the accelerator does not work, null that it does. */
-export async function readVerdict(
-  path: string,
-  program: string,
-  accelerator: string,
-): Promise<{ flaw: string | null } | undefined> {
+export async function readVerdict(path: string, question: Question): Promise<{ flaw: string | null } | undefined> {
   const [conditions, text] = await Promise.all([
-    describeConditions(program),
+    describeConditions(question),
     readFile(path, 'utf8').catch(() => undefined),
   ])
   if (text === undefined || conditions === undefined) return undefined
   try {
     const kept = verdictSchema.parse(JSON.parse(text))
-    return kept.conditions === conditions && kept.accelerator === accelerator ? kept : undefined
+    return kept.conditions === conditions ? kept : undefined
   } catch {
     return undefined
   }
 }
 
 /** Keeps a verdict in a folder that exists. One that cannot be kept only costs the next lab a trial. */
-export async function writeVerdict(
-  path: string,
-  program: string,
-  accelerator: string,
-  flaw: string | null,
-): Promise<void> {
-  const conditions = await describeConditions(program)
+export async function writeVerdict(path: string, verdict: Question & { flaw: string | null }): Promise<void> {
+  const conditions = await describeConditions(verdict)
   if (conditions === undefined) return
   try {
-    await replaceFile(path, `${JSON.stringify({ conditions, accelerator, flaw })}\n`)
+    await replaceFile(path, `${JSON.stringify({ conditions, flaw: verdict.flaw })}\n`)
   } catch {
     // No folder yet, or a full or read-only disk: nothing else depends on it.
   }

@@ -35,6 +35,8 @@ export interface ChosenAccelerator {
 export interface AcceleratorOptions {
   /** QEMU. */
   program: string
+  /** Its version. */
+  version: string
   /** `kvm` skips the trial: a machine that it stops is restarted with TCG all the same. */
   wanted?: 'auto' | 'kvm' | 'tcg' | undefined
   /** File that keeps the verdict of a trial; without one each choice tries anew. */
@@ -79,13 +81,14 @@ async function findObstacle(path: string): Promise<{ whySlow: string; remedy: st
 
 /** Tries an accelerator, or remembers the last trial. @returns why it does not work */
 async function judge(accelerator: Accelerator, options: AcceleratorOptions): Promise<string | undefined> {
-  const { program, verdictPath, report, signal, patienceMs = 15_000 } = options
-  const known = verdictPath === undefined ? undefined : await readVerdict(verdictPath, program, accelerator.name)
+  const { program, version, verdictPath, report, signal, patienceMs = 15_000 } = options
+  const question = { version, accelerator: accelerator.name }
+  const known = verdictPath === undefined ? undefined : await readVerdict(verdictPath, question)
   if (known !== undefined) return known.flaw ?? undefined
   report.info(`trying ${titleOf(accelerator)} with a machine, once after each start of this computer...`)
   const flaw = await probeAccelerator(program, accelerator, { patienceMs, signal })
   signal?.throwIfAborted()
-  if (verdictPath !== undefined) await writeVerdict(verdictPath, program, accelerator.name, flaw ?? null)
+  if (verdictPath !== undefined) await writeVerdict(verdictPath, { ...question, flaw: flaw ?? null })
   return flaw
 }
 

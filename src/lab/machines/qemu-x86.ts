@@ -6,12 +6,10 @@ import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { openNameless } from './nameless-file.ts'
 import { pathOfFile, type QemuFiles, serconPort, type Uefi, x86Args } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
+import { x86Program } from './qemu-look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
 import { describeStop, type MachineStop } from './qemu-stop.ts'
 import { SerialLine } from './serial-line.ts'
-
-/** QEMU for these machines. */
-export const x86Program = 'qemu-system-x86_64'
 
 /** What such a machine needs of this computer. */
 export interface X86Parts {

@@ -1,8 +1,6 @@
 // Machines that QEMU runs: real firmware, real iPXE, a real kernel.
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
@@ -12,7 +10,8 @@ import type { MachineDriver, MachineSpec } from './driver.ts'
 import { arm64Program, powerOnArm64 } from './qemu-arm64.ts'
 import { keepDisks, prepareDisk, removeDisk } from './qemu-disk.ts'
 import { maxBootUrlBytes, type Uefi } from './qemu-args.ts'
-import { powerOnX86, x86Program } from './qemu-x86.ts'
+import { lookAtQemu, type QemuLook, x86Program } from './qemu-look.ts'
+import { powerOnX86 } from './qemu-x86.ts'
 
 const bootRom = 'efi-virtio.rom'
 const x86Hint = 'install it (on Debian: apt-get install qemu-system-x86 ipxe-qemu) or use --machines simulated'
@@ -44,11 +43,14 @@ function findUefi(folders: readonly string[]): Uefi {
   return { code: found[0], variables: found[1] }
 }
 
-/** The folders in which a QEMU looks for its firmware. @throws LabError where it is missing */
-async function findFolders(program: string, hint: string, signal?: AbortSignal): Promise<string[]> {
+/** What a QEMU says of itself. @throws LabError where it is missing */
+async function requireQemu(
+  program: string,
+  hint: string,
+  { look, signal }: { look?: Promise<QemuLook> | undefined; signal?: AbortSignal | undefined } = {},
+): Promise<QemuLook> {
   try {
-    const { stdout } = await promisify(execFile)(program, ['-L', 'help'], signal === undefined ? {} : { signal })
-    return stdout.split('\n').filter((folder) => folder !== '')
+    return await (look ?? lookAtQemu(program, signal))
   } catch (cause) {
     signal?.throwIfAborted()
     throw new LabError(`${JSON.stringify(program)} is not installed or does not start`, { hint, cause })
@@ -57,7 +59,7 @@ async function findFolders(program: string, hint: string, signal?: AbortSignal):
 
 /** UEFI firmware for aarch64 machines. @throws LabError where even QEMU for them is missing */
 async function findArm64Firmware(): Promise<string | undefined> {
-  const folders = await findFolders(arm64Program, arm64Hint)
+  const { folders } = await requireQemu(arm64Program, arm64Hint)
   return [...arm64Firmwares, ...folders.map((folder) => join(folder, 'edk2-aarch64-code.fd'))].find((path) =>
     existsSync(path),
   )
@@ -90,6 +92,8 @@ export interface QemuDriverOptions {
   trialMs?: number | undefined
   /** Silence after which an accelerated machine stands still. */
   stillMs?: number | undefined
+  /** What QEMU says of itself, if it has been asked already. */
+  look?: Promise<QemuLook> | undefined
   report: Reporter
   signal?: AbortSignal
 }
@@ -100,7 +104,7 @@ export interface QemuDriverOptions {
  */
 export async function createQemuDriver(options: QemuDriverOptions): Promise<QemuDriver> {
   const { diskFolder, report, signal } = options
-  const folders = await findFolders(x86Program, x86Hint, signal)
+  const { folders, version } = await requireQemu(x86Program, x86Hint, options)
   if (!folders.some((folder) => existsSync(join(folder, bootRom)))) {
     throw new LabError(`${JSON.stringify(bootRom)}, the iPXE of QEMU's network card, is not installed`, {
       hint: x86Hint,
@@ -109,6 +113,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   const uefi = options.firmware === 'uefi' ? findUefi(folders) : undefined
   const chosen = await chooseAccelerator({
     program: x86Program,
+    version,
     wanted: options.accelerator,
     verdictPath: options.verdictPath,
     patienceMs: options.trialMs,
