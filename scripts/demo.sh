@@ -71,7 +71,10 @@ PATH=$folder/bin:$PATH
 cd "$folder"
 
 [ -e stand-in ] && export METAL_LAB_MACHINES=simulated
-set -- metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080
+# A port that nobody has, and an end to all waiting: without KVM the machine is up within a minute.
+place=127.0.0.1:$(node -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
+set -- metalkit lab -- metalkit run equinixmetal -serve "$place" -base-url "http://$place" -timeout 10m
+say 'the machine is given up if it is not up within 10 minutes'
 if [ -t 0 ] && [ -t 1 ]; then
   say "$* demo"
   say 'you end in the shell of the machine; poweroff there ends it and gives the machine back'

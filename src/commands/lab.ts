@@ -6,7 +6,7 @@ import { isSea } from 'node:sea'
 import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { allDisks, openDiskFolder } from '../lab/disk-folder.ts'
-import { labEnvironment } from '../lab/environment.ts'
+import { labEnvironment, temporaryEnvironment } from '../lab/environment.ts'
 import { parseFaults } from '../lab/faults.ts'
 import { findCommand, runInnerCommand } from '../lab/inner-command.ts'
 import type { Lab } from '../lab/lab.ts'
@@ -165,7 +165,7 @@ export async function execute(
   await using _record = await recordLab(stateFolder, environment, name)
   if (isForCommand) {
     return await runInnerCommand(words, {
-      env: { ...env, ...environment },
+      env: { ...env, ...environment, ...(name === undefined ? temporaryEnvironment(lab) : {}) },
       atTerminal: context.stdin.isTTY === true,
       signal,
       forced,

@@ -7,6 +7,7 @@ import type { Context } from '../io.ts'
 import { archOfPlan } from '../ipxe/arch.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
+import type { MetalClient } from '../metal/client.ts'
 import { facilities, metroOfFacility } from '../metal/locations.ts'
 import { findMachine, rentMachine, reuseMachine } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
@@ -102,12 +103,13 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
     if (access) await holdConsole(client, device, access, options, context)
     else if (server) await serveUntilInterrupted(server, device, options, context)
   } finally {
-    if (keep || existing) sayKept(device, options, context)
+    if (keep || existing) sayKept(client, device, options, context)
   }
 }
 
-function sayKept(device: Device, options: RunOptions, { report }: Context): void {
-  report.info('The machine is kept, and costs money until it is deleted.')
+function sayKept(client: MetalClient, device: Device, options: RunOptions, { report }: Context): void {
+  const until = client.isTemporary ? 'until its lab ends' : 'and costs money until it is deleted'
+  report.info(`The machine is kept, ${until}.`)
   report.info(`Device ID: ${device.id}`)
   report.info(`Console:   ${sshLine(device, sosAddress(device, options.sos))}`)
   report.info(`Delete it: metalkit rm ${device.id}`)

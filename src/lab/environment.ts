@@ -13,3 +13,8 @@ export function labEnvironment(lab: Lab): Record<string, string> {
     METAL_KNOWN_HOSTS: lab.knownHostsPath,
   }
 }
+
+/** What the command of a lab is told besides: that its machines end with it, whatever it leaves behind. */
+export function temporaryEnvironment(lab: Lab): Record<string, string> {
+  return { METAL_LAB_TEMPORARY: lab.apiUrl }
+}

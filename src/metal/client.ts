@@ -35,12 +35,15 @@ export interface ClientOptions {
 export class MetalClient {
   readonly apiUrl: string
   readonly clock: Clock
+  /** Whether this is the API of a lab that ends with the command it was started for, and its machines with it. */
+  readonly isTemporary: boolean
   readonly #options: ClientOptions
   readonly #dispatcher: ReturnType<typeof createDispatcher>
 
   constructor(options: ClientOptions) {
     this.#options = options
     this.apiUrl = options.apiUrl
+    this.isTemporary = options.env['METAL_LAB_TEMPORARY'] === options.apiUrl
     this.clock = options.clock ?? systemClock
     this.#dispatcher = createDispatcher(options.apiUrl, options.env, this.clock)
   }

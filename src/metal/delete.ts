@@ -140,6 +140,7 @@ export async function deleteUntilGone(
     report.progress('')
   }
   const standing = seen ? 'STILL RUNS AND COSTS MONEY' : 'MAY STILL RUN AND COST MONEY'
+  if (client.isTemporary) throw new MachineLeftError(`the machine ${id} runs until its lab ends: ${why}`)
   throw new MachineLeftError(`the machine ${id} ${standing}: ${why}`, {
     hint: `delete it with: metalkit rm ${id}`,
   })

@@ -65,13 +65,13 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     billing_cycle: 'hourly',
     tags: [machineTag, runTag],
   }
-  const leaving = () =>
-    new MachineLeftError(
-      `interrupted while a machine tagged "${runTag}" was being created: it MAY EXIST AND COST MONEY`,
-      {
-        hint: `delete it with: metalkit rm ${runTag}`,
-      },
-    )
+  const leaving = () => {
+    const what = `interrupted while a machine tagged "${runTag}" was being created`
+    if (client.isTemporary) return new MachineLeftError(`${what}: it ends with its lab`)
+    return new MachineLeftError(`${what}: it MAY EXIST AND COST MONEY`, {
+      hint: `delete it with: metalkit rm ${runTag}`,
+    })
+  }
   const { projectId } = options
   const creating = createDevice(client, { projectId, input, runTag, report, signal }).catch(async (error: unknown) => {
     throw await withSuggestions(client, error, { projectId, ...input })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { InterruptedError } from '../../src/errors.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
+import { parseFaults } from '../../src/lab/faults.ts'
 import { fakeArm64Image, makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
@@ -194,6 +195,25 @@ describe('a machine', () => {
     expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} ${device?.id}@127.0.0.1\n`)
     expect(texts.stderr).toContain(`Delete it: metalkit rm ${device?.id}\n`)
     await lab.call('DELETE', `/devices/${device?.id}`)
+  })
+
+  test('that ends with its lab costs no money, whatever happens to it', async () => {
+    const temporary = { METAL_LAB_TEMPORARY: lab.apiUrl }
+    const kept = startRun([...serving(), '-keep', '-wait-for', 'is up'], temporary)
+    expect(await kept.code).toBe(0)
+    expect(kept.texts.stderr).toContain('The machine is kept, until its lab ends.')
+    lab.faults.set(parseFaults('delete:503'))
+    const left = startRun([...serving(), '-wait-for', 'simulated machine is up'], temporary)
+    await expect.poll(() => left.texts.stderr, { timeout: 20_000 }).toContain('cannot be deleted yet')
+    left.force(new InterruptedError('SIGINT'))
+    expect(await left.code).toBe(9)
+    lab.faults.set([])
+    expect(left.texts.stderr).toMatch(/the machine \S+ runs until its lab ends: /)
+    expect(kept.texts.stderr + left.texts.stderr).not.toMatch(/money/i)
+    // Another API's machines do.
+    const other = startRun([...serving(), '-keep', '-wait-for', 'is up'], { METAL_LAB_TEMPORARY: 'http://127.0.0.1:1' })
+    expect(await other.code).toBe(0)
+    expect(other.texts.stderr).toContain('costs money until it is deleted')
   })
 
   test('without its console is shown in a table where there is a terminal', needs('script'), async () => {

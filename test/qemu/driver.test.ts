@@ -153,7 +153,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
     const script = `
       import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu.ts'))}
-      const driver = await createQemuDriver({ diskFolder: ${JSON.stringify(diskFolder)}, report: { debug() {} } })
+      const driver = await createQemuDriver({ diskFolder: ${JSON.stringify(diskFolder)}, report: { debug() {}, info() {}, warn() {} } })
       const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
       process.on('SIGINT', () => console.log('interrupted'))
       machine.serial.once('data', () => console.log('runs'))`

@@ -1,10 +1,11 @@
 // Images nobody here made, and the demo's, on real machines: QEMU, the iPXE ROM, and the program as it is built.
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
@@ -66,12 +67,16 @@ describe('run in a lab with QEMU', () => {
     { ...needs('qemu-system-x86_64', 'apt-get'), timeout: 900_000 },
     async () => {
       const demo = join(import.meta.dirname, '../../scripts/demo.sh')
+      // The port that everybody takes is taken.
+      const taken = createServer()
+      taken.listen(8080, '127.0.0.1').on('error', () => {})
+      onTestFinished(() => void taken.close())
       const env = { ...process.env, METAL_LAB_MACHINES: 'qemu' }
       const running = execute('sh', [demo], { env, maxBuffer: 2 ** 26 })
       running.child.stdin?.end()
       const { stdout, stderr } = await running
       expect(stdout).toMatch(/iPXE 1\.0\.0\S* -- Open Source Network Boot Firmware/)
-      expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:8080\/demo-kernel\.\.\..* ok/)
+      expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:\d+\/demo-kernel\.\.\..* ok/)
       expect(stdout).toContain('demo machine is up')
       expect(stdout).toMatch(/keys +1, from the metadata service/)
       expect(stderr).toMatch(/The machine \S+ is deleted\./)
