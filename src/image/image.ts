@@ -2,7 +2,8 @@
 import { access, constants, readFile, stat } from 'node:fs/promises'
 import { errorCode, ImageError } from '../errors.ts'
 import { readCmdline } from './cmdline.ts'
-import { type Compression, detectKernel, readKernelHead } from './kernel.ts'
+import { detectKernel } from '../kernel-format.ts'
+import { type Compression, readKernelHead } from './kernel.ts'
 import { type Kind, suffixes, suggestImage } from './suggest-image.ts'
 
 /** A file of an image; size in bytes. */

@@ -1,31 +1,10 @@
-// What a kernel file is: the magic numbers that firmware and boot loaders go by.
+// The beginning of a kernel file, seen through its compression.
 import { createReadStream, type ReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
+import { kernelHeadBytes as headBytes } from '../kernel-format.ts'
 import { ByteReader } from './byte-reader.ts'
 import { isGzip } from './gzip.ts'
 import { unpackerOf, unpackRest, type Unpacker } from './unpack.ts'
-
-/** Enough of a kernel for detectKernel; the headers of kernels end well before. */
-const headBytes = 4096
-
-/**
- * The architecture of a kernel from its first bytes (uncompressed), undefined where they are no kernel's.
- * Sources: Documentation/arch/x86/boot.rst, Documentation/arch/arm64/booting.rst, drivers/firmware/efi/libstub/zboot-header.S.
- */
-export function detectKernel(head: Buffer): 'x86_64' | 'aarch64' | undefined {
-  if (holds(head, 0x1fe, '\x55\xaa') && holds(head, 0x202, 'HdrS')) return 'x86_64'
-  if (holds(head, 56, 'ARM\x64')) return 'aarch64'
-  // A kernel that unpacks itself; the same wrapping serves other processors, so the PE header has the say.
-  if (holds(head, 0, 'MZ') && holds(head, 4, 'zimg') && head.length >= 0x40) {
-    const peOffset = head.readUInt32LE(0x3c)
-    if (holds(head, peOffset, 'PE\0\0\x64\xaa')) return 'aarch64'
-  }
-  return undefined
-}
-
-function holds(head: Buffer, offset: number, magic: string): boolean {
-  return head.toString('latin1', offset, offset + magic.length) === magic
-}
 
 /** How a kernel file is compressed. */
 export type Compression = 'gzip' | Unpacker

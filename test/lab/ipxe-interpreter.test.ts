@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { download } from '../../src/lab/machines/ipxe-download.ts'
+import { FetchedFiles } from '../../src/lab/machines/fetched-files.ts'
 import { runIpxe } from '../../src/lab/machines/ipxe-interpreter.ts'
 import type { BootOutcome } from '../../src/lab/machines/ipxe-interpreter.ts'
 import { expandWord, parseLine } from '../../src/lab/machines/ipxe-line.ts'
@@ -256,4 +257,19 @@ test('a big file is counted, not kept', async () => {
   const fetched = await download(`${server.url}/big`, AbortSignal.timeout(10_000))
   expect(fetched).toMatchObject({ sizeBytes: 8 * 1024 * 1024 })
   expect('head' in fetched && fetched.head.length).toBe(256 * 1024)
+})
+
+test('a script that doubles a setting without end fails instead of taking the memory', async () => {
+  const { outcome } = await run('#!ipxe\nset a 0123456789abcdef\n:on\nset a ${a}${a}\ngoto on')
+  expect(summarise(outcome)).toBe('failed Not enough space (http://ipxe.org/31)')
+  const more = await run('#!ipxe\nset a 0123456789abcdef\n:on\nset a${a} 1\nset a ${a}x\ngoto on')
+  expect(summarise(more.outcome)).toBe('failed Not enough space (http://ipxe.org/31)')
+})
+
+test('files that do not fit into the memory of the machine are not fetched whole', async () => {
+  server.files['big'] = Buffer.alloc(2 ** 20)
+  await using files = new FetchedFiles(1.5 * 2 ** 20)
+  const signal = AbortSignal.timeout(10_000)
+  expect(await files.download(`${server.url}/big`, signal)).toMatchObject({ sizeBytes: 2 ** 20 })
+  expect(await files.download(`${server.url}/big`, signal)).toEqual({ error: 'Not enough space (http://ipxe.org/31)' })
 })

@@ -10,7 +10,7 @@ import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { needs } from '../helpers/needs.ts'
 import { fakeArm64Image } from '../helpers/image.ts'
-import { arm64PoweroffProgram, arm64ResetProgram, startBootServer } from './boot-server.ts'
+import { arm64PoweroffProgram, arm64ResetProgram, startBootServer, zbootOf } from './boot-server.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import { installerFolder, needsInstaller } from './installer.ts'
 import { watch } from './watch.ts'
@@ -77,6 +77,21 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
         .toContain(`Kernel command line: console=ttyAMA0 metadata=http://10.0.2.2:${port}/boot/${json.id}`)
     },
   )
+
+  test.each([
+    ['gzip', gzipSync(arm64PoweroffProgram), { reason: 'poweroff' }],
+    ['gzip', Buffer.alloc(20, 7), { reason: 'failed', detail: expect.stringContaining('gzip data does not unpack') }],
+    ['rle', arm64PoweroffProgram, { reason: 'failed', detail: expect.stringContaining('compressed with "rle"') }],
+  ])('starts a kernel that unpacks itself (%s)', async (compression, payload, end) => {
+    await using server = await startBootServer({
+      '/x.ipxe': '#!ipxe\nkernel /k\nboot\n',
+      '/k': zbootOf(payload, compression),
+    })
+    const driver = await createQemuDriver({ diskFolder, report })
+    await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
+    machine.serial.resume()
+    expect(await machine.off).toEqual(end)
+  })
 
   test('refuses a kernel that is compressed, as iPXE for arm64 does, and stays on', async () => {
     await using server = await startBootServer({

@@ -88,6 +88,18 @@ export const arm64PoweroffProgram = arm64Program(8)
 /** A kernel that resets it. */
 export const arm64ResetProgram = arm64Program(9)
 
+/** A kernel for arm64 that unpacks itself (drivers/firmware/efi/libstub/zboot-header.S) around one compressed with gzip. */
+export function zbootOf(payload: Buffer, compression = 'gzip'): Buffer {
+  const head = Buffer.alloc(0x100)
+  head.write('MZ\0\0zimg', 0, 'latin1')
+  head.writeUInt32LE(head.length, 8)
+  head.writeUInt32LE(payload.length, 12)
+  head.write(compression, 24, 'latin1')
+  head.writeUInt32LE(0x80, 0x3c)
+  head.write('PE\0\0\x64\xaa', 0x80, 'latin1')
+  return Buffer.concat([head, payload, Buffer.alloc(64, 0x90)])
+}
+
 /** Answers every path it knows with its text; `asked` holds the paths in the order they came. */
 export async function startBootServer(
   scripts: Record<string, string | Buffer>,

@@ -3,7 +3,9 @@ import type { FileHandle } from 'node:fs/promises'
 
 import { download, type Download, type IpxeError } from './ipxe-download.ts'
 import type { BootImage } from './ipxe-interpreter.ts'
+import type { Zboot } from '../../kernel-format.ts'
 import { openNameless } from './nameless-file.ts'
+import { unpackZboot } from './zboot.ts'
 
 /** Linux finds the next of several initrds at a multiple of four bytes. */
 const initrdAlignment = 4
@@ -11,12 +13,20 @@ const initrdAlignment = 4
 /** What a boot fetched. Disposing it gives the room back. */
 export class FetchedFiles implements AsyncDisposable {
   readonly #files: FileHandle[] = []
+  #roomBytes: number
+
+  /** @param roomBytes what all files may have together: a machine has no more than its memory for them */
+  constructor(roomBytes: number) {
+    this.#roomBytes = roomBytes
+  }
 
   /** Fetches a file; the machine's name for this computer, 10.0.2.2, means loopback here as it does there. */
   async download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
     const file = await this.#open()
     const local = url.replace(/^(http:\/\/)10\.0\.2\.2(?=[:/]|$)/i, '$1127.0.0.1')
     const fetched = await download(local, signal, async (chunk) => {
+      this.#roomBytes -= chunk.length
+      if (this.#roomBytes < 0) throw Object.assign(new Error('no memory left'), { code: 'ENOMEM' })
       await file.writeFile(chunk)
     })
     return 'error' in fetched ? fetched : { ...fetched, fd: file.fd }
@@ -37,6 +47,15 @@ export class FetchedFiles implements AsyncDisposable {
       }
       await whole.writeFile(Buffer.alloc(-sizeBytes & (initrdAlignment - 1)))
     }
+    return whole.fd
+  }
+
+  /** Takes the place of a kernel that unpacks itself. @returns the descriptor of the kernel within */
+  async unpack(fd: number, zboot: Zboot): Promise<number> {
+    const kernel = this.#files.find((file) => file.fd === fd)
+    if (kernel === undefined) return fd
+    const whole = await this.#open()
+    await unpackZboot(kernel, zboot, whole, this.#roomBytes)
     return whole.fd
   }
 

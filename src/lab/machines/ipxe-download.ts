@@ -38,11 +38,16 @@ function describeStatus(status: number): string {
   return status >= 400 ? 'HTTP 4xx Client Error (http://ipxe.org/1d0c6439)' : inputOutputError
 }
 
+/** What iPXE says of what does not fit into the machine's memory. */
+export const notEnoughSpace = 'Not enough space (http://ipxe.org/31)'
+
 const systemErrors: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Connection reset (http://ipxe.org/0f0a6039)',
   ECONNRESET: 'Connection reset (http://ipxe.org/0f0a6039)',
   ETIMEDOUT: 'Connection timed out (http://ipxe.org/4c0a6035)',
   ENOTFOUND: 'Error 0x3e11613b (http://ipxe.org/3e11613b)',
+  ENOMEM: notEnoughSpace,
+  ENOSPC: notEnoughSpace,
   EAI_AGAIN: 'Error 0x3e11613b (http://ipxe.org/3e11613b)',
 }
 

@@ -3,11 +3,12 @@
 // jumps into it, which ends in silence or a reset; here what is no kernel is an "Exec format error", as under UEFI.
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { hasRoom, initialSettings, settingsRoom } from './ipxe-settings.ts'
+import { detectKernel } from '../../kernel-format.ts'
 import type { Arch } from './driver.ts'
-import { isSupported, notSupported } from './ipxe-download.ts'
+import { isSupported, notEnoughSpace, notSupported } from './ipxe-download.ts'
 import type { Download, IpxeError } from './ipxe-download.ts'
-import { expandWord, parseLine, splitOptions, splitScript } from './ipxe-line.ts'
-import { isKernel } from './kernel-format.ts'
+import { expandWords, parseLine, splitOptions, splitScript } from './ipxe-line.ts'
 
 /** A file that iPXE has fetched. */
 export interface BootImage extends Download {
@@ -56,7 +57,7 @@ function isScript({ head, sizeBytes }: BootImage): boolean {
 class Ipxe {
   readonly #machine: IpxeMachine
   readonly #signal: AbortSignal
-  readonly #settings = new Map<string, string>()
+  readonly #settings: Map<string, string>
   #images: BootImage[] = []
   #kernel: BootImage | undefined
   #depth = 0
@@ -65,16 +66,7 @@ class Ipxe {
   constructor(machine: IpxeMachine, signal: AbortSignal) {
     this.#machine = machine
     this.#signal = signal
-    for (const [name, value] of Object.entries({
-      mac: machine.mac,
-      'net0/mac': machine.mac,
-      hostname: machine.hostname,
-      ip: '10.0.2.15',
-      buildarch: machine.arch === 'aarch64' ? 'arm64' : 'i386',
-      platform: machine.arch === 'aarch64' ? 'efi' : 'pcbios',
-    })) {
-      this.#settings.set(name, value)
-    }
+    this.#settings = initialSettings(machine)
   }
 
   /** Fetches a file under the eyes of the user. */
@@ -111,7 +103,7 @@ class Ipxe {
       this.#depth--
       return result
     }
-    if (!isKernel(this.#machine.arch, image.head)) return failed(execFormatError)
+    if (detectKernel(image.head) !== this.#machine.arch) return failed(execFormatError)
     return { kind: 'boot', kernel: image, initrds: this.#images.filter((one) => one !== image && !isScript(one)) }
   }
 
@@ -140,7 +132,8 @@ class Ipxe {
       const succeeded = last === 'ok'
       if ((after === 'success' && !succeeded) || (after === 'failure' && succeeded)) continue
       if (++this.#steps % stepsPerTurn === 0) await sleep(1, undefined, { signal: this.#signal })
-      const expanded = words.map((word) => expandWord(word, this.#settings))
+      const expanded = expandWords(words, this.#settings, settingsRoom)
+      if (expanded === undefined) return failed(notEnoughSpace)
       if (expanded[0] === 'goto') return { goto: expanded[1] ?? '' }
       last = await this.#run(expanded, base)
       if (last !== 'ok' && last.kind !== 'failed') return last
@@ -164,7 +157,7 @@ class Ipxe {
         return 'ok'
       case 'set':
         this.#settings.set(uri, words.join(' '))
-        return 'ok'
+        return hasRoom(this.#settings) ? 'ok' : failed(notEnoughSpace)
       case 'clear':
         this.#settings.delete(uri)
         return 'ok'
@@ -191,7 +184,7 @@ class Ipxe {
       case 'kernel': {
         const image = await this.#fetch(uri, base, options.get('--name') ?? options.get('-n'), words)
         if ('error' in image) return failed(image.error)
-        if (!isKernel(this.#machine.arch, image.head)) {
+        if (detectKernel(image.head) !== this.#machine.arch) {
           this.#machine.print(`Could not select: ${execFormatError}\n`)
           return failed(execFormatError)
         }

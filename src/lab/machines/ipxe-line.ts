@@ -53,16 +53,41 @@ export function parseLine(line: string): LinkedCommand[] {
   return [...commands, { after, words }]
 }
 
-/** Puts settings in, innermost first as iPXE does; one that is not set is empty. `${name:type}` is formatted as it stands. */
-export function expandWord(word: string, settings: ReadonlyMap<string, string>): string {
+/**
+ * Puts settings in, innermost first as iPXE does; one that is not set is empty. `${name:type}` is formatted as it stands.
+ * @returns undefined for what is longer than `longest` meanwhile
+ */
+export function expandWord(
+  word: string,
+  settings: ReadonlyMap<string, string>,
+  longest = Number.POSITIVE_INFINITY,
+): string | undefined {
   let text = word
   // A value may hold a reference itself; one that refers to itself would never end.
   for (let round = 0; round < 32; round++) {
     const expanded = text.replace(/\$\{([^${}]*)\}/, (_, name: string) => settings.get(name.split(':')[0] ?? '') ?? '')
+    if (expanded.length > longest) return undefined
     if (expanded === text) return text
     text = expanded
   }
   return text
+}
+
+/** All words of a command, expanded; undefined where they are longer than `longest` together. */
+export function expandWords(
+  words: readonly string[],
+  settings: ReadonlyMap<string, string>,
+  longest: number,
+): string[] | undefined {
+  const expanded: string[] = []
+  let left = longest
+  for (const word of words) {
+    const text = expandWord(word, settings, left)
+    if (text === undefined) return undefined
+    left -= text.length
+    expanded.push(text)
+  }
+  return expanded
 }
 
 /** The options before the first other word; those in `valued` take a value. */

@@ -2,6 +2,7 @@
 // and starts QEMU with what that leads to; a script that says `exit` goes on to the disk by UEFI firmware.
 import { LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
+import { parseZboot } from '../../kernel-format.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { FetchedFiles } from './fetched-files.ts'
 import { findInitrds } from './initrds.ts'
@@ -35,7 +36,9 @@ async function chooseStart(
   firmware: string | undefined,
 ): Promise<{ start: Arm64Start; fds: number[] } | undefined> {
   if (outcome.kind !== 'boot') return firmware === undefined ? undefined : { start: { firmware }, fds: [] }
-  const { commandLine, fd: kernel = -1 } = outcome.kernel
+  const { commandLine, fd = -1, head } = outcome.kernel
+  const zboot = parseZboot(head)
+  const kernel = zboot === undefined ? fd : await files.unpack(fd, zboot)
   const initrd = await files.join(findInitrds('aarch64', commandLine, outcome.initrds))
   return {
     start: { kernel: pathOfFile(0), initrd: initrd === undefined ? undefined : pathOfFile(1), commandLine },
@@ -84,7 +87,7 @@ class Arm64Machine {
     const { firmware, hint, report } = this.#parts
     const spec = this.#spec
     const print = (text: string) => this.serial.print(text)
-    await using files = new FetchedFiles()
+    await using files = new FetchedFiles(spec.memoryMib * 2 ** 20)
     print(`\niPXE, followed by metalkit lab (HTTP Image Script), ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
