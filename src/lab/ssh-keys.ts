@@ -1,12 +1,12 @@
 // The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
 import { generateKeyPair } from 'node:crypto'
-import { link, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
 import { errorCode, LabError, messageOf } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
-import { replaceFile, writeBeside } from './private-file.ts'
+import { createFile, replaceFile } from './private-file.ts'
 
 /** Keys, and the files that let ssh and metalkit use them. */
 export interface LabKeys {
@@ -32,13 +32,7 @@ async function readText(path: string): Promise<string | undefined> {
 async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
   const present = await readText(path)
   if (present !== undefined) return present
-  await writeBeside(path, await make(), async (beside) => {
-    try {
-      await link(beside, path)
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error
-    }
-  })
+  await createFile(path, await make())
   return await readFile(path, 'utf8')
 }
 

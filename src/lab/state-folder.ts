@@ -1,7 +1,8 @@
 // Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
 import { chmod, readdir, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 
+import { temporaryPrefix } from '../atomic-file.ts'
 import { LabError, messageOf } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { lockState } from './state-lock.ts'
@@ -21,7 +22,7 @@ export async function prepareStateFolder(folder: string): Promise<void> {
 
 /** What a lab that was killed had begun to write in place of the file. */
 async function removeUnfinished(path: string): Promise<void> {
-  const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.`))
+  const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(temporaryPrefix(path)))
   for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
 }
 

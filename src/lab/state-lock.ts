@@ -20,7 +20,9 @@ async function breakLock(path: string, own: string, stale: string): Promise<void
  */
 export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
   const own = `${path}.${process.pid}`
-  const file = await open(own, 'w', 0o600)
+  // What a process with this number left behind, or a link that somebody put there, is not written to.
+  await rm(own, { force: true })
+  const file = await open(own, 'wx', 0o600)
   try {
     await file.writeFile(await nameProcess(process.pid))
   } finally {

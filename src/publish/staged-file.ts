@@ -1,8 +1,7 @@
-// A file that appears whole or not at all: written beside its place under a name of its own, moved there at the end.
-import { randomBytes } from 'node:crypto'
+// A file that is published: written while more of it is made, down to the disk.
 import { constants } from 'node:fs'
-import { copyFile, type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { copyFile, writeFile } from 'node:fs/promises'
+import { type AtomicFile, createAtomicFile, ObstacleError } from '../atomic-file.ts'
 import { errorCode, PublishError } from '../errors.ts'
 import { InFlight } from './in-flight.ts'
 import type { Staged } from './store.ts'
@@ -20,6 +19,12 @@ const hints: Readonly<Record<string, string>> = {
 
 /** A PublishError for what the file system refused; anything else as it is. */
 export function writeError(path: string, error: unknown): unknown {
+  if (error instanceof ObstacleError && error.code === 'EEXIST') {
+    return new PublishError(`"${path}" cannot be written: it is ${error.what}`, {
+      hint: 'remove it, or choose another destination',
+      cause: error,
+    })
+  }
   const code = errorCode(error)
   if (error instanceof PublishError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
   return new PublishError(`"${path}" cannot be written (${code})`, {
@@ -28,17 +33,18 @@ export function writeError(path: string, error: unknown): unknown {
   })
 }
 
-/** A file on its way to `path`. Disposing it before commit removes every trace of it. */
+/** A file on its way to its place. Disposing it before commit removes every trace of it. */
 export class StagedFile implements Staged {
-  readonly path: string
-  readonly #temporary: string
-  readonly #handle: FileHandle
-  #committed = false
+  readonly #file: AtomicFile
+  readonly #handle: AtomicFile['handle']
 
-  constructor(path: string, temporary: string, handle: FileHandle) {
-    this.path = path
-    this.#temporary = temporary
-    this.#handle = handle
+  constructor(file: AtomicFile) {
+    this.#file = file
+    this.#handle = file.handle
+  }
+
+  get path(): string {
+    return this.#file.path
   }
 
   /**
@@ -77,7 +83,7 @@ export class StagedFile implements Staged {
     await this.#attempt(async () => {
       // copyFile brings the mode of the source along; a server is to read the copy of a private file too.
       const { mode } = await this.#handle.stat()
-      await copyFile(source, this.#temporary, constants.COPYFILE_FICLONE)
+      await copyFile(source, this.#file.temporary, constants.COPYFILE_FICLONE)
       await this.#handle.chmod(mode & 0o777)
       await this.#handle.sync()
     }, signal)
@@ -85,18 +91,11 @@ export class StagedFile implements Staged {
 
   /** Puts the file in its place. */
   async commit(): Promise<void> {
-    await this.#attempt(async () => {
-      await rename(this.#temporary, this.path)
-      this.#committed = true
-    })
+    await this.#attempt(async () => await this.#file.place())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      if (!this.#committed) await rm(this.#temporary, { force: true })
-    } finally {
-      await this.#handle.close()
-    }
+    await this.#file[Symbol.asyncDispose]()
   }
 
   async #attempt<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -114,9 +113,8 @@ export class StagedFile implements Staged {
 
 /** Starts a file that will stand at `path`; its folder exists. @throws PublishError when the folder takes no files */
 export async function stageFile(path: string): Promise<StagedFile> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
   try {
-    return new StagedFile(path, temporary, await open(temporary, 'wx', 0o666))
+    return new StagedFile(await createAtomicFile(path))
   } catch (error) {
     throw writeError(path, error)
   }

@@ -280,6 +280,20 @@ describe('nothing is created where', () => {
       /^metalkit: usage: the id file "\/nonexistent\/id" cannot be written \(ENOENT\)/,
     ],
     [
+      'the id file is a device',
+      ['-id-file', '/dev/full', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: the id file "\/dev\/full" cannot be written: it is a device; /,
+    ],
+    [
+      'the id file is a folder',
+      ['-id-file', '/tmp', ...serving()],
+      {},
+      2,
+      /^metalkit: usage: the id file "\/tmp" cannot be written: it is a folder; /,
+    ],
+    [
       'the image is not there',
       serving(),
       {},

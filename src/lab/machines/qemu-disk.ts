@@ -1,7 +1,8 @@
 // The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
-import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { createAtomicFile } from '../../atomic-file.ts'
 import { errorCode, LabError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../make-folder.ts'
 
@@ -30,13 +31,9 @@ export async function prepareDisk(folder: string, id: string): Promise<string> {
       },
     )
     if (isThere) return path
-    const file = await open(`${path}.new`, 'w', 0o600)
-    try {
-      await file.truncate(diskBytes)
-    } finally {
-      await file.close()
-    }
-    await rename(`${path}.new`, path)
+    await using disk = await createAtomicFile(path, 0o600)
+    await disk.handle.truncate(diskBytes)
+    await disk.place()
     return path
   } catch (cause) {
     const why = messageOf(cause)
@@ -53,6 +50,6 @@ export async function removeDisk(folder: string, id: string): Promise<void> {
 export async function keepDisks(folder: string, ids: readonly string[]): Promise<void> {
   const kept = new Set(ids.map((id) => `${id}.raw`))
   for (const name of await readdir(folder).catch(() => [])) {
-    if (/\.raw(\.new)?$/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true })
+    if (/\.raw(\.new|\.[0-9a-f]{12})?$/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true })
   }
 }
