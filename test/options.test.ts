@@ -103,7 +103,7 @@ const rows: Record<FlagName, Row> = {
   send: { flag: ['root\\r', ['root\r']], env: ['\\x03\\\\', ['\u0003\\']], variables: ['METAL_SEND'], fallback: [] },
   log: { flag: ['a.log', 'a.log'], env: ['b.log', 'b.log'], variables: ['METAL_LOG'], fallback: undefined },
   record: { flag: ['a.cast', 'a.cast'], env: ['b.cast', 'b.cast'], variables: ['METAL_RECORD'], fallback: undefined },
-  timeout: { flag: ['1h30m', 5_400_000], env: ['90s', 90_000], variables: ['METAL_TIMEOUT'], fallback: 1_800_000 },
+  timeout: { flag: ['1h30m', 5_400_000], env: ['90s', 90_000], variables: ['METAL_TIMEOUT'], fallback: undefined },
   ttl: { flag: ['2h', 7_200_000], env: ['90s', 90_000], variables: ['METAL_TTL'], fallback: undefined },
   idFile: { flag: ['a.id', 'a.id'], env: ['b.id', 'b.id'], variables: ['METAL_ID_FILE'], fallback: undefined },
   json: { flag: ['true', true], env: ['1', true], variables: ['METAL_JSON'], fallback: false },

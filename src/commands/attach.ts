@@ -12,6 +12,7 @@ import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
 import type { Options } from '../options/flags.ts'
 import type { Address } from '../options/values.ts'
+import { quoteWord } from '../shell-word.ts'
 import type { ConsoleOptions } from './options.ts'
 import { requireKnownKey } from './known-keys.ts'
 
@@ -90,11 +91,19 @@ function sosHostOf(facility: string): string {
   return `sos.${facility}.platformequinix.com`
 }
 
+function findSosHost({ sos, facility }: Device): string | undefined {
+  return sos || (facility?.code ? sosHostOf(facility.code) : undefined)
+}
+
+/** Whether the API says where a device's console is; a device that was just created may not have one yet. */
+export function hasConsole(device: Device): boolean {
+  return findSosHost(device) !== undefined
+}
+
 /** Where a device's console is: --sos, else what the API says, else by its facility. */
 export function sosAddress(device: Device, sos: Address | undefined): Address {
   if (sos !== undefined) return sos
-  const facility = device.facility?.code
-  const host = device.sos || (facility ? sosHostOf(facility) : undefined)
+  const host = findSosHost(device)
   if (host === undefined) {
     throw new ConsoleError(`the API names no console for the machine ${device.id}`, {
       hint: 'name its SOS host with --sos',
@@ -153,7 +162,17 @@ export async function checkConsole(
   })
 }
 
-/** The line with which a person reaches the console without metalkit. */
-export function sshLine(device: Device, { host, port }: Address): string {
-  return `ssh ${port === 22 ? '' : `-p ${port} `}${device.id}@${host}`
+/** The command line that reaches the console without metalkit, with the key and known_hosts file that were given. */
+export function sshLine(
+  device: Device,
+  options: Pick<ConsoleOptions, 'sos'> & Partial<Options<'identity' | 'knownHosts'>>,
+): string {
+  const { host, port } = sosAddress(device, options.sos)
+  return [
+    'ssh',
+    ...(port === 22 ? [] : ['-p', String(port)]),
+    ...(options.identity ?? []).flatMap((path) => ['-i', quoteWord(path)]),
+    ...(options.knownHosts === undefined ? [] : ['-o', quoteWord(`UserKnownHostsFile=${options.knownHosts}`)]),
+    `${device.id}@${host}`,
+  ].join(' ')
 }

@@ -1,18 +1,32 @@
 import type { Context } from '../io.ts'
+import { waitForDevice } from '../metal/follow.ts'
 import { openClient } from './api.ts'
-import { prepareConsole, sosAddress } from './attach.ts'
+import { hasConsole, prepareConsole, sosAddress } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from './options.ts'
+import { defaultTimeoutMs, startTimeLimit } from './time-limit.ts'
 
 /** `console <device id>`: the console of a machine that already runs. */
 export async function execute(
   [id = '']: readonly (string | undefined)[],
   options: ConsoleOptions,
-  context: Context,
+  outer: Context,
 ): Promise<void> {
+  const limit = startTimeLimit(options, outer)
+  const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
   const client = openClient(options, context)
   const access = prepareConsole(options, context)
-  const device = await client.getDevice(encodeURIComponent(id), context.signal)
-  context.report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
-  await holdConsole(client, device, access, options, context)
+  const { report, signal } = context
+  const device = await waitForDevice(
+    {
+      client,
+      device: await client.getDevice(encodeURIComponent(id), signal),
+      timeoutMs: options.timeout ?? defaultTimeoutMs,
+      onWait: ({ state }) => report.info(`The machine ${id} is ${state}; waiting for its console...`),
+      signal,
+    },
+    (one) => options.sos !== undefined || hasConsole(one),
+  )
+  report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
+  await holdConsole(client, device, access, options, context, limit)
 }

@@ -1,11 +1,11 @@
 // Holding a machine's console while the machine runs, and what its end means.
 import { attachConsole, type ConsoleEnding } from '../console/session.ts'
 import { createWatch } from '../console/watch.ts'
-import { MachineError, PatternError } from '../errors.ts'
+import { PatternError } from '../errors.ts'
 import { systemClock } from '../clock.ts'
 import type { Context } from '../io.ts'
 import type { MetalClient } from '../metal/client.ts'
-import { followMachine, type Observation } from '../metal/follow.ts'
+import { describeProgress, followMachine, type Observation } from '../metal/follow.ts'
 import type { Device } from '../metal/schema.ts'
 import { createActionsLog } from './actions-log.ts'
 import { type ConsoleAccess, sosAddress } from './attach.ts'
@@ -13,6 +13,7 @@ import { createEventStream } from './console-events.ts'
 import type { ConsoleOptions } from './options.ts'
 import { createMachineSwitch, type MachineSwitch } from './machine-actions.ts'
 import { Progress } from './progress.ts'
+import { defaultTimeoutMs, patternTimeout } from './time-limit.ts'
 
 const annotatedLines = 10
 
@@ -43,7 +44,9 @@ async function followToEnd(following: Parameters<typeof followMachine>[0], machi
 
 /**
  * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the patterns show, the
- * machine goes off. @throws PatternError, MachineError or ConsoleError for every other end
+ * machine goes off.
+ * @param limit the time limit of the whole run, if it has one
+ * @throws PatternError, MachineError or ConsoleError for every other end
  */
 export async function holdConsole(
   client: MetalClient,
@@ -51,14 +54,22 @@ export async function holdConsole(
   access: ConsoleAccess,
   options: ConsoleOptions,
   context: Context,
+  limit?: AbortSignal,
 ): Promise<void> {
   const { report, stdin, stdout, stderr, env, suspend, clock = systemClock } = context
-  const { timeout: timeoutMs, json } = options
+  const { timeout: timeoutMs = defaultTimeoutMs, json } = options
   const { rules, captures } = access
   const { id } = device
   const ends = new AbortController()
-  const timer = rules.waitFor.length === 0 ? undefined : AbortSignal.timeout(clock.toRealMs(timeoutMs))
+  const isWaiting = rules.waitFor.length > 0
+  const timer = limit ?? (isWaiting ? AbortSignal.timeout(clock.toRealMs(timeoutMs)) : undefined)
   const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
+  // One limit decides how a run that is out of time ends; the waits for the machine and its console have none beside it.
+  const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
+  let seen = 'the machine was not seen'
+  if (timer === undefined && stdin.isTTY !== true) {
+    report.warn('there is no terminal, --wait-for or --timeout: this ends when the machine powers off, or not at all')
+  }
 
   using progress = new Progress(report)
   access.asking.onAsk = () => progress.hush()
@@ -68,7 +79,16 @@ export async function holdConsole(
   const machine = createMachineSwitch(client, id, signal)
   let matches = 0
   const following = followToEnd(
-    { client, id, timeoutMs, onLook: (look: Observation) => progress.see(look), signal },
+    {
+      client,
+      id,
+      timeoutMs: patienceMs,
+      onLook(look: Observation) {
+        seen = `the machine was ${describeProgress(look)}`
+        progress.see(look)
+      },
+      signal,
+    },
     machine,
   )
   const attach = async () => {
@@ -88,7 +108,7 @@ export async function holdConsole(
         powerCycle: () => machine.powerCycle(),
         ...(suspend === undefined ? {} : { suspend }),
       },
-      connectTimeoutMs: timeoutMs,
+      connectTimeoutMs: patienceMs,
       onAttached: () => report.event('console-attached', { id, ...address }),
       onDropped: (why) => report.event('console-dropped', { id, why }),
       onMatch(pattern) {
@@ -108,12 +128,8 @@ export async function holdConsole(
   try {
     conclude(await Promise.race([session, following]), rules.waitFor[matches], context, id)
   } catch (thrown) {
-    const late = timer?.aborted === true && thrown === timer.reason
-    const error = late
-      ? new MachineError(`the console did not show ${rules.waitFor[matches]} in time`, {
-          hint: 'give it longer with --timeout',
-        })
-      : thrown
+    const isLate = timer?.aborted === true && thrown === timer.reason
+    const error = isLate && isWaiting ? patternTimeout(rules.waitFor[matches], timeoutMs, seen) : thrown
     ends.abort()
     await Promise.allSettled([session, following])
     actionsLog?.fail(error, watch.lastLines(annotatedLines))

@@ -3,7 +3,7 @@ import type { Context } from '../io.ts'
 import { machineTag } from '../metal/machine.ts'
 import { requireOption } from '../options/precedence.ts'
 import { openClient } from './api.ts'
-import { sosAddress, sshLine } from './attach.ts'
+import { hasConsole, sshLine } from './attach.ts'
 import type { LsOptions } from './options.ts'
 import { formatTable } from '../table.ts'
 
@@ -20,7 +20,7 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
     state: device.state,
     created_at: device.created_at ?? '',
     age: device.created_at ? formatAge(Date.now() - Date.parse(device.created_at)) : '',
-    console: sshLine(device, sosAddress(device, options.sos)),
+    console: options.sos !== undefined || hasConsole(device) ? sshLine(device, options) : '',
   }))
   if (options.json) {
     for (const machine of machines) context.stdout.write(`${JSON.stringify(machine)}\n`)

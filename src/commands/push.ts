@@ -9,6 +9,7 @@ import { requireOption } from '../options/precedence.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { publishImage, type PublishedFile } from '../publish/publish.ts'
 import type { PushOptions } from './options.ts'
+import { quoteWord } from '../shell-word.ts'
 import { openStore } from './open-store.ts'
 import { describeSize, Transfer } from './transfer.ts'
 
@@ -55,10 +56,10 @@ export async function execute(
     report.info(`nothing was written to ${place} (--dry-run)`)
     return
   }
-  const next = destination.kind === 'folder' ? `; next: metalkit serve ${quoteArgument(place)}` : ''
+  const next = destination.kind === 'folder' ? `; next: metalkit serve ${quoteWord(place)}` : ''
   report.info(`pushed to ${place} for ${arch}${next}`)
-  report.info(`check: metalkit verify ${quoteArgument(baseUrl)} ${quoteArgument(image.name)}`)
-  report.info(`and: metalkit run equinixmetal -base-url ${quoteArgument(baseUrl)} ${quoteArgument(prefix)}`)
+  report.info(`check: metalkit verify ${quoteWord(baseUrl)} ${quoteWord(image.name)}`)
+  report.info(`and: metalkit run equinixmetal -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
 }
 
 /** What was asked for, else what the kernel is, else what this computer is. */
@@ -83,9 +84,4 @@ function describeFile(
   else if (decompressed) notes.push('decompressed')
   else if (wanted) notes.push('as it is (not compressed)')
   return `${name}  ${notes.join(', ')}`
-}
-
-/** As a shell takes it. */
-function quoteArgument(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

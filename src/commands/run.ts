@@ -22,6 +22,7 @@ import type { RunOptions } from './options.ts'
 import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
 import { showBoots } from './served.ts'
+import { defaultTimeoutMs, startTimeLimit } from './time-limit.ts'
 import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
@@ -49,8 +50,8 @@ function defaultHostname(): string {
 }
 
 /** `run equinixmetal`: image, URLs, console, machine, console, and back again. */
-export async function execute([given = '']: readonly (string | undefined)[], options: RunOptions, context: Context) {
-  const { report, signal, forced } = context
+export async function execute([given = '']: readonly (string | undefined)[], options: RunOptions, outer: Context) {
+  const { report, forced } = outer
   if (!options.keep && !options.console) {
     throw new UsageError(
       'keep=false and console=false together make little sense: the machine would be deleted at once',
@@ -59,6 +60,9 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
       },
     )
   }
+  const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
+  const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
+  const context: Context = { ...outer, signal }
   requireOption('baseUrl', options.baseUrl ?? options.tunnel)
   const client = openClient(options, context)
   const projectId = options.device === undefined ? requireOption('projectId', options.projectId) : ''
@@ -68,7 +72,16 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
   const existing =
-    options.device === undefined ? undefined : await findMachine(client, options.device, options.projectId, signal)
+    options.device === undefined
+      ? undefined
+      : await findMachine({
+          client,
+          id: options.device,
+          projectId: options.projectId,
+          timeoutMs: options.timeout ?? defaultTimeoutMs,
+          report,
+          signal,
+        })
 
   if (existing && !options.alwaysPxe) {
     report.warn('with always-pxe=false a machine that has booted before boots from its disk, not the new image')
@@ -100,7 +113,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   try {
     if (options.idFile !== undefined) await writeIdFile(options.idFile, device.id)
     signal.throwIfAborted()
-    if (access) await holdConsole(client, device, access, options, context)
+    if (access) await holdConsole(client, device, access, options, context, limit)
     else if (server) await serveUntilInterrupted(server, device, options, context)
   } finally {
     if (keep || existing) sayKept(client, device, options, context)
@@ -111,7 +124,8 @@ function sayKept(client: MetalClient, device: Device, options: RunOptions, { rep
   const until = client.isTemporary ? 'until its lab ends' : 'and costs money until it is deleted'
   report.info(`The machine is kept, ${until}.`)
   report.info(`Device ID: ${device.id}`)
-  report.info(`Console:   ${sshLine(device, sosAddress(device, options.sos))}`)
+  report.info(`Console:   metalkit console ${device.id}`)
+  report.info(`      or:  ${sshLine(device, options)}`)
   report.info(`Delete it: metalkit rm ${device.id}`)
   report.event('machine-kept', { id: device.id })
 }
@@ -124,7 +138,7 @@ async function serveUntilInterrupted(
   context: Context,
 ): Promise<void> {
   const { report, signal } = context
-  report.info(`Access the console with: ${sshLine(device, sosAddress(device, options.sos))}`)
+  report.info(`Access the console with: ${sshLine(device, options)}`)
   report.info('Serving until Ctrl-C')
   using _table = showBoots(server, context)
   if (!signal.aborted) await once(signal, 'abort')

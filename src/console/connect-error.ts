@@ -1,5 +1,6 @@
 // Why a console could not be connected to, in words, and as a reason that decides whether it is worth another try.
 import { ConsoleError } from '../errors.ts'
+import { quoteWord } from '../shell-word.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
 
@@ -38,11 +39,6 @@ export function describePlace({ host, port }: HostPort): string {
   return port === 22 ? `"${host}"` : `"${name}:${port}"`
 }
 
-/** A file name as a shell takes it. */
-function quote(file: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
-}
-
 /**
  * Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it,
  * `uncertified` why no certificate vouches for the host.
@@ -66,7 +62,7 @@ export function explainHostKey(
       authority === undefined || uncertified === undefined
         ? ''
         : ` (there is an authority for it in ${authority.file}:${authority.line}, but it ${uncertified})`
-    const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quote(file)}`
+    const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quoteWord(file)}`
     return new ConnectError('host-key', `${place} is not a known host${why}; it shows the key ${shown}`, {
       hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
       unknownKey: key,
@@ -82,7 +78,7 @@ export function explainHostKey(
     'host-key',
     `${place} shows the key ${shown}, not the one known from ${where}; someone may be in between`,
     {
-      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quote(verdict.file)} -R '${lookupName(known)}'`,
+      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quoteWord(verdict.file)} -R '${lookupName(known)}'`,
     },
   )
 }

@@ -6,6 +6,7 @@ import type { Device, DeviceEvent } from './schema.ts'
 
 const pollMs = 2000
 const comingUp = new Set(['queued', 'provisioning', 'reinstalling'])
+const onItsWay = new Set([...comingUp, 'powering_on', 'powering_off'])
 
 /** What is seen of a machine at one look. */
 export interface Observation {
@@ -86,6 +87,38 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     }
     await client.clock.sleep(pollMs, signal)
   }
+}
+
+interface WaitOptions {
+  client: MetalClient
+  /** The device as it was seen last. */
+  device: Device
+  timeoutMs: number
+  /** Called once, if there is something to wait for. */
+  onWait: (device: Device) => void
+  signal: AbortSignal
+}
+
+/**
+ * Waits until a device passes, as long as it is on its way: coming up, or being switched on or off.
+ * @returns the device as it was seen last, which may not pass
+ * @throws MachineError if it does not pass in time; signal.reason when aborted
+ */
+export async function waitForDevice(
+  { client, device, timeoutMs, onWait, signal }: WaitOptions,
+  passes: (device: Device) => boolean,
+): Promise<Device> {
+  const deadlineMs = client.clock.now() + timeoutMs
+  let last = device
+  for (let looks = 0; !passes(last) && onItsWay.has(last.state); looks++) {
+    if (looks === 0) onWait(last)
+    if (client.clock.now() > deadlineMs) {
+      throw new MachineError(`the machine ${last.id} is still ${last.state}`, { hint: 'give it longer with --timeout' })
+    }
+    await client.clock.sleep(pollMs, signal)
+    last = await client.getDevice(last.id, signal)
+  }
+  return last
 }
 
 async function observe(client: MetalClient, id: string, seen: Set<string>, signal: AbortSignal): Promise<Observation> {

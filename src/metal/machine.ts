@@ -6,6 +6,7 @@ import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
 import { deleteUntilGone, lastTryMs } from './delete.ts'
+import { waitForDevice } from './follow.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 import { withSuggestions } from './suggestion.ts'
 
@@ -116,20 +117,30 @@ async function unknownMachine(client: MetalClient, error: unknown, projectId: st
   })
 }
 
+interface FindOptions {
+  client: MetalClient
+  id: string
+  /** Where to look for other machines if this one does not exist. */
+  projectId: string | undefined
+  /** How long it may take to come up. */
+  timeoutMs: number
+  report: Reporter
+  signal: AbortSignal
+}
+
 /**
- * Looks up the machine that --device names.
- * @param projectId where to look for others when it is not there
- * @throws ApiError when it is not there, MachineError when it cannot be booted this way
+ * Looks up the machine that --device names, and waits for one that is still coming up.
+ * @throws ApiError if it does not exist, MachineError if it cannot be booted this way
  */
-export async function findMachine(
-  client: MetalClient,
-  id: string,
-  projectId: string | undefined,
-  signal: AbortSignal,
-): Promise<Device> {
-  const device = await client.getDevice(id, signal).catch(async (error: unknown) => {
+export async function findMachine(options: FindOptions): Promise<Device> {
+  const { client, id, projectId, timeoutMs, report, signal } = options
+  const found = await client.getDevice(id, signal).catch(async (error: unknown) => {
     throw await unknownMachine(client, error, projectId)
   })
+  const onWait = ({ state }: Device) =>
+    report.info(`The machine ${id} is ${state}; waiting until it can be rebooted...`)
+  const isRestartable = ({ state }: Device) => state === 'active' || state === 'inactive'
+  const device = await waitForDevice({ client, device: found, timeoutMs, onWait, signal }, isRestartable)
   const os = device.operating_system?.slug
   if (os && os !== 'custom_ipxe') {
     throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {
@@ -139,7 +150,7 @@ export async function findMachine(
   if (device.locked) {
     throw new MachineError(`the machine ${id} is locked`, { hint: 'unlock it first; what is locked is left alone' })
   }
-  if (device.state !== 'active' && device.state !== 'inactive') {
+  if (!isRestartable(device)) {
     throw new MachineError(`the machine ${id} is ${device.state} and cannot be rebooted`, {
       hint: 'wait until it is active',
     })

@@ -7,6 +7,7 @@ import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
+import { quoteWord } from '../shell-word.ts'
 import type { AwsKeys } from './aws-config.ts'
 import { codeOf, refusal } from './s3-error.ts'
 
@@ -140,7 +141,7 @@ export class S3Client implements AsyncDisposable {
     const { bucket, url } = this.#options
     const { origin, hostname } = new URL(url)
     const where = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${origin}`
-    const what = `--bucket ${bucket} --key ${quote(key)} --upload-id ${quote(uploadId)}`
+    const what = `--bucket ${bucket} --key ${quoteWord(key)} --upload-id ${quoteWord(uploadId)}`
     return `aws s3api abort-multipart-upload${where} ${what}`
   }
 
@@ -175,11 +176,6 @@ export class S3Client implements AsyncDisposable {
     const outgoing = { method, headers: textsOf(signed.headers), body, signal }
     return await send(dispatcher, `${url.origin}${signed.path ?? ''}`, outgoing, report)
   }
-}
-
-/** As a shell takes it. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 function textsOf(headers: Record<string, unknown> | undefined): Record<string, string> {

@@ -71,7 +71,13 @@ describe('a console in CI', () => {
       0,
       /showed what was waited for/,
     ],
-    ['what does not show in time', ['-wait-for', 'never', '-timeout', '1s'], '', 6, /did not show \/never\/m in time/],
+    [
+      'what does not show in time',
+      ['-wait-for', 'never', '-timeout', '1s'],
+      '',
+      8,
+      /did not show \/never\/m within 1s/,
+    ],
   ])('%s', async (_name, args, typed, expected, line) => {
     const { io, code, texts } = hold(args)
     io.stdin.push(typed)

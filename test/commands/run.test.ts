@@ -149,9 +149,47 @@ describe('a machine', () => {
 
   test('that does not show the pattern in time is given back too', async () => {
     const { code, texts } = startRun([...serving(), '-wait-for', 'never shown', '-timeout', '1500ms'])
-    expect(await code).toBe(6)
-    expect(texts.stderr).toContain('machine: the console did not show /never shown/m in time')
+    expect(await code).toBe(8)
+    expect(texts.stderr).toContain('console: the console did not show /never shown/m within 1500ms')
     expect(await ids()).toEqual([])
+  })
+
+  test.each([
+    ['as soon as time is up', ['-timeout', '1500ms'], 6, /machine: the run did not end within 1500ms; allow more/],
+    [
+      'with the pattern that is missing',
+      ['-wait-for', 'is up', '-wait-for', 'never', '-timeout', '3s'],
+      8,
+      /did not show \/never\/m within 3s \(the machine was active/,
+    ],
+  ])('ends without a terminal %s', async (_name, args, expected, said) => {
+    const { code, texts } = startRun([...serving(), ...args])
+    expect(await code, texts.stderr).toBe(expected)
+    expect(texts.stderr).toMatch(said)
+    expect(texts.stderr).not.toContain('or not at all')
+    expect(await ids()).toEqual([])
+  })
+
+  test('without a terminal, --wait-for and --timeout warns once that it may not end', async () => {
+    const { code, texts, interrupt } = startRun(serving())
+    await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
+    interrupt(new InterruptedError('SIGTERM'))
+    expect(await code).toBe(143)
+    expect(texts.stderr.match(/ends when the machine powers off, or not at all/g)).toHaveLength(1)
+  })
+
+  test('of --device that is still coming up is waited for', async () => {
+    const body = {
+      plan: 'c3.small.x86',
+      metro: 'am',
+      operating_system: 'custom_ipxe',
+      ipxe_script_url: 'http://127.0.0.1:9/',
+    }
+    const { json: created } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+    const { code, texts } = startRun([...serving(), '-device', created.id, '-timeout', '1s'])
+    // Nothing is at its script's URL, so that it stays in provisioning.
+    expect(await code).toBe(6)
+    expect(texts.stderr).toMatch(/The machine \S+ is (queued|provisioning); waiting until it can be rebooted/)
   })
 
   test('is kept with --keep, boots another script with --device, and is deleted with rm', async () => {
@@ -159,7 +197,14 @@ describe('a machine', () => {
     expect(await kept.code, kept.texts.stderr).toBe(0)
     const [device] = await devices()
     const id = device?.id ?? ''
-    expect(kept.texts.stderr).toContain(`Device ID: ${id}\nConsole:   ssh -p ${lab.sos.port} ${id}@127.0.0.1\n`)
+    const ssh = `ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} ${id}@127.0.0.1`
+    expect(kept.texts.stderr).toContain(`Device ID: ${id}\nConsole:   metalkit console ${id}\n      or:  ${ssh}\n`)
+    if (!needs('ssh').skip) {
+      const child = spawn(`exec ${ssh}`, { shell: true, stdio: ['ignore', 'pipe', 'ignore'] })
+      const [banner] = await once(child.stdout, 'data')
+      child.kill()
+      expect(String(banner)).toContain('[SOS Session Ready.')
+    }
 
     await using other = await makeImage('other')
     await writeFile(`${other.prefix}-cmdline`, 'console=ttyS1 second=boot\n')
@@ -192,7 +237,7 @@ describe('a machine', () => {
     interrupt(new InterruptedError('SIGINT'))
     expect(await code).toBe(0)
     const [device] = await devices()
-    expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} ${device?.id}@127.0.0.1\n`)
+    expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} -i /nonexistent `)
     expect(texts.stderr).toContain(`Delete it: metalkit rm ${device?.id}\n`)
     await lab.call('DELETE', `/devices/${device?.id}`)
   })

@@ -36,8 +36,8 @@ export const watchFlags = {
     {
       name: 'timeout',
       placeholder: 'duration',
-      fallback: '30m',
-      help: 'longest wait for the machine, and for --wait-for',
+      computed: '30m',
+      help: 'time limit: of the whole run without a terminal; at a terminal of the wait for the machine, and of --wait-for',
     },
     parseDuration,
   ),
