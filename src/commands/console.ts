@@ -14,7 +14,7 @@ export async function execute(
 ): Promise<void> {
   const limit = startTimeLimit(options, outer)
   const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
-  const client = openClient(options, context)
+  const client = await openClient(options, context)
   const access = prepareConsole(options, context)
   const { report, signal } = context
   const device = await waitForDevice(

@@ -6,14 +6,16 @@ import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { ApiError } from '../errors.ts'
 import type { Context } from '../io.ts'
+import { archOfPlan } from '../ipxe/arch.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../ipxe/script.ts'
-import { requireOption } from '../options/precedence.ts'
 import type { Address } from '../options/values.ts'
-import { openClient } from './api.ts'
+import { openClient, requireCloudOption } from './api.ts'
 import { checkConsole, prepareConsole } from './attach.ts'
+import { chooseMetro } from './metro.ts'
 import type { DoctorOptions } from './options.ts'
 import { stateFolderOf } from './lab-control.ts'
+import { checkIdFile } from './id-file.ts'
 import { listKnownKeys, requireKnownKey } from './known-keys.ts'
 
 /** What was found; a hint makes it a warning. */
@@ -34,14 +36,12 @@ export class Skip extends Error {}
 
 const urlTimeoutMs = 10_000
 const clockToleranceMs = 30_000
-const defaultMetro = 'am'
 
 /** The console's ways without its rules, and nobody is asked anything. */
 function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
-  const quiet = { waitFor: [], failOn: [], on: [], send: [], noDefaultFailures: true, timeout: 0 }
-  const files = { log: undefined, record: undefined }
+  // Files of --log and --record are the run's to make.
   return prepareConsole(
-    { ...options, hostKeyPolicy: 'ask', ...quiet, ...files },
+    { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined },
     { ...context, stdin: new PassThrough() },
     wanted,
   )
@@ -72,7 +72,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
     {
       name: 'token',
       async look(context) {
-        await clientOf(context).listMetros(context.signal)
+        await (await clientOf(context)).listMetros(context.signal)
         seen.tokenWorks = true
         return { detail: `accepted by ${apiUrl}` }
       },
@@ -80,9 +80,9 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
     {
       name: 'project',
       async look(context) {
-        const id = requireOption('projectId', projectId)
+        const id = await requireCloudOption('projectId', projectId, context)
         needToken()
-        const { name } = await clientOf(context).getProject(id, context.signal)
+        const { name } = await (await clientOf(context)).getProject(id, context.signal)
         return { detail: `${id}${name ? ` (${name})` : ''} is visible` }
       },
     },
@@ -90,7 +90,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
       name: 'clock',
       async look(context) {
         needToken()
-        const timeMs = await clientOf(context).readTime(context.signal)
+        const timeMs = await (await clientOf(context)).readTime(context.signal)
         if (timeMs === undefined) throw new Skip('the API does not say its time')
         const offMs = Math.abs(Date.now() - timeMs)
         if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
@@ -106,7 +106,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
         const labels = found.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)
           return { detail: `${labels}; whether the project knows one is not looked at` }
-        const known = await listKnownKeys(clientOf(context), projectId, context)
+        const known = await listKnownKeys(await clientOf(context), projectId, context)
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
         requireKnownKey(known, found.identities)
         return { detail: `the project knows one of ${labels}` }
@@ -116,10 +116,11 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
 }
 
 function consoleCheck(options: DoctorOptions, seen: Seen): Check {
-  const metro = options.metro ?? defaultMetro
   return {
     name: 'console',
     async look(context) {
+      const metro = chooseMetro(options)
+      if (!options.console) throw new Skip('not looked at: --console=false')
       if (!seen.hasKeys) throw new Skip('not looked at: there is no SSH key')
       const { sos } = options
       const warnings: string[] = []
@@ -151,7 +152,10 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
   const url: Check = {
     name: 'base-url',
     async look(context) {
-      if (baseUrl === undefined) throw new Skip('not looked at: there is no --base-url')
+      if (baseUrl === undefined) {
+        const why = options.tunnel === undefined ? 'there is no --base-url' : 'the tunnel makes it when the run starts'
+        throw new Skip(`not looked at: ${why}`)
+      }
       const { report, signal, env } = context
       const { checkUrls } = await import('../serve/check-urls.ts')
       const [doubt] = doubtsAboutBaseUrl(baseUrl, options.apiUrl)
@@ -176,12 +180,33 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
       return doubt === undefined ? { detail } : { detail, hint: doubt }
     },
   }
-  return [image, url]
+  const path = options.idFile ?? ''
+  const idFile: Check = {
+    name: 'id-file',
+    async look() {
+      await checkIdFile(path)
+      return { detail: `${path} can be written` }
+    },
+  }
+  return options.idFile === undefined ? [image, url] : [image, url, idFile]
 }
 
 /** What the lab needs, where it is asked for. */
-function labChecks(): Check[] {
+function labChecks(options: DoctorOptions): Check[] {
+  const arm: Check = {
+    name: 'qemu-arm',
+    optional: true,
+    async look() {
+      const { findArm64Firmware } = await import('../lab/machines/qemu.ts')
+      if ((await findArm64Firmware()) !== undefined) return { detail: `QEMU for ${options.machine} is installed` }
+      return {
+        detail: `UEFI firmware for ${options.machine} is not installed`,
+        hint: 'on Debian: apt-get install qemu-efi-aarch64',
+      }
+    },
+  }
   return [
+    ...((options.arch ?? archOfPlan(options.machine)) === 'aarch64' ? [arm] : []),
     {
       name: 'qemu',
       optional: true,
@@ -212,5 +237,10 @@ function labChecks(): Check[] {
 /** All there is to look at, in the order of a run. */
 export function listChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
   const seen = { tokenWorks: false, hasKeys: false }
-  return [...apiChecks(options, seen), consoleCheck(options, seen), ...imageChecks(prefix, options), ...labChecks()]
+  return [
+    ...apiChecks(options, seen),
+    consoleCheck(options, seen),
+    ...imageChecks(prefix, options),
+    ...labChecks(options),
+  ]
 }

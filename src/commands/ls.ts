@@ -1,16 +1,15 @@
 import { formatAge } from '../age.ts'
 import type { Context } from '../io.ts'
 import { machineTag } from '../metal/machine.ts'
-import { requireOption } from '../options/precedence.ts'
-import { openClient } from './api.ts'
+import { openClient, requireCloudOption } from './api.ts'
 import { hasConsole, sshLine } from './attach.ts'
 import type { LsOptions } from './options.ts'
 import { formatTable } from '../table.ts'
 
 /** `ls`: the machines that metalkit made and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
-  const client = openClient(options, context)
-  const projectId = requireOption('projectId', options.projectId)
+  const client = await openClient(options, context)
+  const projectId = await requireCloudOption('projectId', options.projectId, context)
   const devices = await client.listDevices(projectId, machineTag, context.signal)
   const machines = devices.map((device) => ({
     id: device.id,

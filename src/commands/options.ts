@@ -86,20 +86,7 @@ export const labFlags = [
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlags)[number]>
 
-export const doctorFlags = [
-  'baseUrl',
-  'serve',
-  'imgName',
-  'metro',
-  'sos',
-  'identity',
-  'knownHosts',
-  'hostKeyPolicy',
-  'hostKey',
-  'apiKey',
-  'projectId',
-  'apiUrl',
-  'json',
-] as const satisfies readonly FlagName[]
+/** Those of `run`: whoever is about to run asks with the same words. */
+export const doctorFlags = runFlags
 /** The options `doctor` is given. */
-export type DoctorOptions = Options<(typeof doctorFlags)[number]>
+export type DoctorOptions = RunOptions

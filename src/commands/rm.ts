@@ -5,8 +5,7 @@ import type { MetalClient } from '../metal/client.ts'
 import { deleteUntilGone } from '../metal/delete.ts'
 import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
-import { requireOption } from '../options/precedence.ts'
-import { openClient } from './api.ts'
+import { openClient, requireCloudOption } from './api.ts'
 import type { RmOptions } from './options.ts'
 
 /** Asks on the terminal; anything but yes is no. */
@@ -20,9 +19,10 @@ async function confirm(question: string, { stdin, stderr, signal }: Context): Pr
 }
 
 /** The machine with an id, or those with the tag of a run, as a run names what it could not see. */
-async function find(name: string, options: RmOptions, client: MetalClient, signal: AbortSignal): Promise<Device[]> {
+async function find(name: string, options: RmOptions, client: MetalClient, context: Context): Promise<Device[]> {
+  const { signal } = context
   if (!name.startsWith(runTagPrefix)) return [await client.getDevice(encodeURIComponent(name), signal)]
-  return await client.listDevices(requireOption('projectId', options.projectId), name, signal)
+  return await client.listDevices(await requireCloudOption('projectId', options.projectId, context), name, signal)
 }
 
 /** The cloud's clock may be ahead of this computer's: nothing is younger than 0. */
@@ -39,7 +39,7 @@ async function select(
 ): Promise<Device[]> {
   const { signal } = context
   if (options.olderThan === undefined) {
-    const named = (await Promise.all(ids.map((id) => find(id, options, client, signal)))).flat()
+    const named = (await Promise.all(ids.map((id) => find(id, options, client, context)))).flat()
     const foreign = named.find((device) => !device.tags?.includes(machineTag))
     if (foreign !== undefined) {
       throw new UsageError(`the machine "${foreign.id}" was not made by metalkit (it has no tag "${machineTag}")`, {
@@ -49,7 +49,11 @@ async function select(
     return named
   }
   const { olderThan } = options
-  const devices = await client.listDevices(requireOption('projectId', options.projectId), machineTag, signal)
+  const devices = await client.listDevices(
+    await requireCloudOption('projectId', options.projectId, context),
+    machineTag,
+    signal,
+  )
   return devices.filter((device) => ageOf(device) >= olderThan)
 }
 
@@ -64,7 +68,7 @@ export async function execute(
   if ((ids.length === 0) === (options.olderThan === undefined)) {
     throw new UsageError('either ids of machines or --older-than is needed', { hint: 'metalkit ls shows the machines' })
   }
-  const client = openClient(options, context)
+  const client = await openClient(options, context)
   const devices = await select(ids, options, client, context)
   if (devices.length === 0) return report.info('No machines.')
   if (options.olderThan !== undefined && !options.yes) {

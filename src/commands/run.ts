@@ -8,13 +8,12 @@ import { archOfPlan } from '../ipxe/arch.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../ipxe/script.ts'
 import type { MetalClient } from '../metal/client.ts'
-import { facilities, metroOfFacility } from '../metal/locations.ts'
 import { findMachine, rentMachine, reuseMachine } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { requireOption } from '../options/precedence.ts'
 import { checkUrls } from '../serve/check-urls.ts'
 import type { Server } from '../serve/server.ts'
-import { openClient } from './api.ts'
+import { openClient, requireCloudOption } from './api.ts'
 import { checkConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
 import { checkIdFile, writeIdFile } from './id-file.ts'
@@ -22,27 +21,11 @@ import type { RunOptions } from './options.ts'
 import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
 import { showBoots } from './served.ts'
+import { chooseMetro } from './metro.ts'
 import { defaultTimeoutMs, startTimeLimit } from './time-limit.ts'
 import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
-const defaultMetro = 'am'
-
-/** --zone as a metro, --metro, or the default. */
-function chooseMetro({ zone, metro }: RunOptions): string {
-  if (zone === undefined) return metro ?? defaultMetro
-  const ofZone = metroOfFacility(zone)
-  if (ofZone === undefined) {
-    const known = Object.keys(facilities).join(', ')
-    throw new UsageError(`the facility "${zone}" is not known`, { hint: `give a --metro, or one of ${known}` })
-  }
-  if (metro !== undefined && metro !== ofZone) {
-    throw new UsageError(`the facility "${zone}" is in metro ${ofZone}, not in "${metro}"`, {
-      hint: 'give --metro alone',
-    })
-  }
-  return ofZone
-}
 
 /** The user's name made into a host name. */
 function defaultHostname(): string {
@@ -64,8 +47,9 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
   requireOption('baseUrl', options.baseUrl ?? options.tunnel)
-  const client = openClient(options, context)
-  const projectId = options.device === undefined ? requireOption('projectId', options.projectId) : ''
+  const client = await openClient(options, context)
+  const projectId =
+    options.device === undefined ? await requireCloudOption('projectId', options.projectId, context) : ''
   const metro = chooseMetro(options)
   await using tunnel = await openTunnel(options, context)
   const baseUrl = requireOption('baseUrl', options.baseUrl ?? tunnel?.url)

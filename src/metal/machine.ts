@@ -117,6 +117,11 @@ async function unknownMachine(client: MetalClient, error: unknown, projectId: st
   })
 }
 
+/** Whether a reboot or a power-on starts it now. */
+function isRestartable({ state }: Device): boolean {
+  return state === 'active' || state === 'inactive'
+}
+
 interface FindOptions {
   client: MetalClient
   id: string
@@ -139,7 +144,6 @@ export async function findMachine(options: FindOptions): Promise<Device> {
   })
   const onWait = ({ state }: Device) =>
     report.info(`The machine ${id} is ${state}; waiting until it can be rebooted...`)
-  const isRestartable = ({ state }: Device) => state === 'active' || state === 'inactive'
   const device = await waitForDevice({ client, device: found, timeoutMs, onWait, signal }, isRestartable)
   const os = device.operating_system?.slug
   if (os && os !== 'custom_ipxe') {

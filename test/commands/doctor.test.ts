@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { run } from '../../src/cli.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
+import { recordLab } from '../../src/lab/running-labs.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd, start } from '../helpers/io.ts'
@@ -123,6 +126,43 @@ describe('doctor in a lab', () => {
     expect(by['base-url']?.detail).toContain('is taken by another program')
   })
 
+  test('takes every flag that run takes, and looks for what they need', async () => {
+    await using lab = await startTestLab()
+    using folder = makeFolder()
+    const watching = [
+      '-wait-for',
+      'up',
+      '-on',
+      'login:',
+      '-send',
+      'root\\r',
+      '-timeout',
+      '5m',
+      '-log',
+      join(folder.path, 'log'),
+    ]
+    const machine = [
+      '-zone',
+      'ams1',
+      '-machine',
+      'c3.large.arm64',
+      '-hostname',
+      'a',
+      '-keep',
+      '-ttl',
+      '1h',
+      '-always-pxe',
+    ]
+    const { code, by, stderr } = await examine(
+      [...watching, ...machine, '-id-file', join(folder.path, 'missing', 'id')],
+      labEnvironment(lab),
+    )
+    expect([code, stderr]).toEqual([2, ''])
+    expect(by['id-file']).toMatchObject({ status: 'fail', detail: expect.stringContaining('cannot be written') })
+    expect(by['qemu-arm']).toBeDefined()
+    expect(existsSync(join(folder.path, 'log'))).toBe(false)
+  })
+
   test('reads as a table for people', async () => {
     await using lab = await startTestLab()
     const { stdout } = await runToEnd(['doctor'], { ...labEnvironment(lab), METAL_KNOWN_HOSTS: '/nonexistent' })
@@ -130,6 +170,26 @@ describe('doctor in a lab', () => {
     expect(stdout).toMatch(/\nfail {2}console {3}.*\n {16}-> if that is the fingerprint/)
   })
 })
+
+describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.1:1', 'x'], ['ls']])(
+  '%s',
+  (...argv) => {
+    test('without a token begins with the lab, and names the one that runs', async () => {
+      using folder = makeFolder()
+      const env = { XDG_STATE_HOME: folder.path }
+      const nothing = await runToEnd(argv, env)
+      expect(nothing.code).toBe(2)
+      expect(nothing.stdout + nothing.stderr).toMatch(
+        /no api-key is given(;|\n *->) to try metalkit without an account, start .*: metalkit lab; else set --api-key/,
+      )
+      await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
+      const running = await runToEnd(argv, env)
+      expect(running.stdout + running.stderr).toContain(
+        'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"; else',
+      )
+    })
+  },
+)
 
 test('a clock that is off is a warning', async () => {
   const date = new Date(Date.now() - 3_600_000).toUTCString()
@@ -147,8 +207,10 @@ test('at a terminal what it says fits the window, elsewhere it is a line a check
   expect(lines.filter((line) => line.length > 60 && / \S+ /.test(line.slice(16)))).toEqual([])
   expect(lines.slice(0, 2)).toEqual([
     'fail  token     no api-key is given',
-    '                -> set --api-key or METAL_API_TOKEN or',
+    '                -> to try metalkit without an account, start',
   ])
   const plain = await runToEnd(['doctor'])
-  expect(plain.stdout).toMatch(/^ {16}-> set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN .*\)$/m)
+  expect(plain.stdout).toMatch(
+    /^ {16}-> to try metalkit .*; else set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN .*\)$/m,
+  )
 })

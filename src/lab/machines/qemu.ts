@@ -58,7 +58,7 @@ async function requireQemu(
 }
 
 /** UEFI firmware for aarch64 machines. @throws LabError where even QEMU for them is missing */
-async function findArm64Firmware(): Promise<string | undefined> {
+export async function findArm64Firmware(): Promise<string | undefined> {
   const { folders } = await requireQemu(arm64Program, arm64Hint)
   return [...arm64Firmwares, ...folders.map((folder) => join(folder, 'edk2-aarch64-code.fd'))].find((path) =>
     existsSync(path),
