@@ -144,6 +144,7 @@ const rows: Record<FlagName, Row> = {
   },
   pace: { flag: ['real', 'real'], env: ['quick', 'quick'], variables: ['METAL_LAB_PACE'], fallback: 'quick' },
   facilities: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_FACILITIES'], fallback: false },
+  isolate: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_ISOLATE'], fallback: false },
   labName: { flag: ['one', 'one'], env: ['two-2', 'two-2'], variables: ['METAL_LAB_NAME'], fallback: undefined },
   labPort: {
     flag: [':1', address('', 1)],

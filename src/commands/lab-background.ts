@@ -33,6 +33,7 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
     `--accelerator=${options.accelerator}`,
     `--pace=${options.pace}`,
     `--facilities=${options.facilities}`,
+    `--isolate=${options.isolate}`,
     `--fault=${options.fault}`,
     ...listenFlag('port', options.labPort),
     ...listenFlag('sos-port', options.sosPort),

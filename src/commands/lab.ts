@@ -142,7 +142,7 @@ export async function execute(
   const { driver, note } = await chooseDriver(options, { diskFolder: disks.path, look }, context)
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
   const pace = options.pace === 'real' ? realPace : driver.kind === 'qemu' ? bootingPace : quickPace
-  const { facilities } = options
+  const { facilities, isolate } = options
   await using lab = await startLab({
     listen,
     sosListen,
@@ -150,6 +150,7 @@ export async function execute(
     stateFolder,
     pace,
     facilities,
+    isolate,
     faults,
     report,
     cloudFile: kept?.path,

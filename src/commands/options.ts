@@ -79,6 +79,7 @@ export const labFlags = [
   'labName',
   'pace',
   'facilities',
+  'isolate',
   'fault',
   'labPort',
   'sosPort',

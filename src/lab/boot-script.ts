@@ -4,9 +4,9 @@ import type { Device } from './device.ts'
 /**
  * The script of a device. `bootUrl` is the boot server's URL for it, without a slash at the end. The phone-home is a plain GET,
  * because the iPXE of Debian's QEMU has no `params`. A boot that is not to go over the network only says `exit`, which makes
- * the firmware go on to the disk. `metadata_url` is the lab's own: a script that is chained to can pass it on to its kernel.
+ * the firmware go on to the disk. An isolated machine is given the user's script by the lab. `metadata_url` is the lab's own: a script that is chained to can pass it on to its kernel.
  */
-export function bootScript(device: Device, bootUrl: string): string {
+export function bootScript(device: Device, bootUrl: string, isIsolated = false): string {
   if (!device.pxeArmed && !device.alwaysPxe) return '#!ipxe\n\nexit\n'
   return `#!ipxe
 
@@ -22,11 +22,11 @@ imgfree
 
 set packet_facility ${device.facilityCode}
 set packet_plan ${device.plan.slug}
-${ownScript(device)}`
+${ownScript(device, isIsolated ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? ''))}`
 }
 
 /** The user's part. Where there are both, the userdata wins, as in the real boot server. */
-function ownScript(device: Device): string {
+function ownScript(device: Device, scriptUrl: string): string {
   if (device.userdata.startsWith('#!ipxe')) return `${device.userdata.replace(/^#!ipxe[^\n]*\n?/, '').trimEnd()}\n`
-  return `chain --autofree ${device.ipxeScriptUrl ?? ''}\n`
+  return `chain --autofree ${scriptUrl}\n`
 }

@@ -7,7 +7,7 @@ import { Chassis } from './chassis.ts'
 import { connectedEvent, provisioningEvents } from './device-events.ts'
 import type { DeviceHistory } from './device-history.ts'
 import { type Device, isInstalling } from './device.ts'
-import type { MachineDriver, PowerLoss } from './machines/driver.ts'
+import type { MachineDriver, Passage, PowerLoss } from './machines/driver.ts'
 import type { Pace } from './pace.ts'
 import { Transitions } from './transitions.ts'
 
@@ -17,6 +17,8 @@ export interface LifeParts {
   pace: Pace
   /** URL of the boot script of a device. */
   bootUrlOf: (device: Device) => string
+  /** All that a device's machine reaches, where machines are isolated. */
+  passagesOf?: ((device: Device) => readonly Passage[]) | undefined
   report: Reporter
   /** Where all that happens to devices is told. */
   history: DeviceHistory
@@ -182,6 +184,7 @@ export class DeviceLife implements AsyncDisposable {
       memoryMib: device.plan.memoryMib,
       mac: device.macs[0],
       bootUrl: this.#parts.bootUrlOf(device),
+      passages: this.#parts.passagesOf?.(device),
     }
     const wasArmed = device.pxeArmed
     await this.chassis.plugIn(this.#parts.driver, spec, {

@@ -16,6 +16,7 @@ import { type Device, isComingUp } from './device.ts'
 import { type Fault, FaultPlan } from './faults.ts'
 import { createKeyRecord } from './key-record.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { fetchScript, passagesOf, qemuHost } from './isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { quickPace } from './pace.ts'
 import type { Pace } from './pace.ts'
@@ -54,6 +55,8 @@ export interface LabParts {
   /** File that keeps devices, keys and events over restarts, for one lab at a time; without one nothing is kept. */
   cloudFile?: string | undefined
   pace?: Pace | undefined
+  /** Whether QEMU's machines reach only the lab and the place of their boot files. */
+  isolate?: boolean
   /** Whether devices can be asked for by facility; by default that is refused, as it was in the end. */
   facilities?: boolean
   /** What machines may have; by default most of this computer, or plenty for simulated ones. */
@@ -65,9 +68,6 @@ export interface LabParts {
   pageFolder?: string | undefined
   report: Reporter
 }
-
-/** This computer's loopback as QEMU's user network shows it to machines. */
-const qemuHost = '10.0.2.2'
 
 /** The key that opens the consoles is one of the user's. */
 function addUserKey(cloud: Cloud, line: string): void {
@@ -113,7 +113,10 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   let origin = ''
   let machineOrigin = ''
   const bootUrlOf = (device: Device) => `${machineOrigin}/boot/${device.id}`
+  const isIsolated = parts.isolate === true && driver.kind === 'qemu'
+  const labPlace = { host: reachableHost(parts.listen.host), port: 0 }
   const lifecycle = new Lifecycle({
+    passagesOf: isIsolated ? (device) => passagesOf(device, labPlace) : undefined,
     cloud,
     driver,
     pace,
@@ -125,14 +128,23 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const rateLimit = parts.rateLimit ?? generousLimit
   const handle = savingChanges(
     store,
-    createHandler({ cloud, lifecycle, bootUrlOf, faults, rateLimit, pageFolder: parts.pageFolder }),
+    createHandler({
+      scriptOf: isIsolated ? (device) => fetchScript(device, labPlace) : undefined,
+      cloud,
+      lifecycle,
+      bootUrlOf,
+      faults,
+      rateLimit,
+      pageFolder: parts.pageFolder,
+    }),
   )
   const page = parts.pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
   const api: ApiServer = await startApiServer(parts.listen, handle, report, page?.upgrade)
   const apiHost = reachableHost(parts.listen.host)
   const originAt = (host: string) => `http://${formatAddress({ host, port: api.port })}`
   origin = originAt(apiHost)
-  machineOrigin = driver.kind === 'qemu' && apiHost.startsWith('127.') ? originAt(qemuHost) : origin
+  labPlace.port = api.port
+  machineOrigin = driver.kind === 'qemu' && (isIsolated || apiHost.startsWith('127.')) ? originAt(qemuHost) : origin
   await driver.keepOnly?.(devices.map(({ id }) => id))
   for (const device of devices) await lifecycle.restore(device)
 

@@ -19,7 +19,7 @@ import { eventRoutes } from './event-routes.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
 import { findRelation } from './find-relation.ts'
 import { keyRoutes } from './key-routes.ts'
-import { machineRoutes } from './machine-routes.ts'
+import { machineRoutes, type ScriptOf } from './machine-routes.ts'
 import { limitRate } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withRelations } from './relations.ts'
@@ -41,6 +41,8 @@ export interface HandlerParts {
   lifecycle: Lifecycle
   /** URL of what a device's machine asks for, as the machine reaches it. */
   bootUrlOf: (device: Device) => string
+  /** A device's own script as an isolated machine can follow it. */
+  scriptOf?: ScriptOf | undefined
   faults: FaultPlan
   rateLimit: RateLimit
   /** Folder of the page's files, where there is a page. */
@@ -51,7 +53,7 @@ export interface HandlerParts {
  * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
  */
 export function createHandler(parts: HandlerParts): Handler<Answer> {
-  const { cloud, lifecycle, bootUrlOf, faults, rateLimit, pageFolder } = parts
+  const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit, pageFolder } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...catalogueRoutes(cloud),
@@ -66,7 +68,7 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
   const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
   const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud.token, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
-  const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf))
+  const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf, scriptOf))
   const page = pageFolder === undefined ? boot : createPageHandler(pageFolder)
   return (request) => {
     if (isPagePath(request.path)) return page(request)

@@ -57,9 +57,17 @@ function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle
   return plain('ok\n')
 }
 
+/** Gives a device's own script as an isolated machine can follow it. */
+export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: string }>
+
 /** Routes below /boot/{id}. `bootUrlOf` is that URL for a device, as its machine reaches it. */
-export function machineRoutes(cloud: Cloud, lifecycle: Lifecycle, bootUrlOf: (device: Device) => string): Route[] {
-  const of = (pattern: string, answer: (device: Device, request: RoutedRequest) => Answer): Route => {
+export function machineRoutes(
+  cloud: Cloud,
+  lifecycle: Lifecycle,
+  bootUrlOf: (device: Device) => string,
+  scriptOf?: ScriptOf,
+): Route[] {
+  const of = (pattern: string, answer: (device: Device, request: RoutedRequest) => Answer | Promise<Answer>): Route => {
     const [methods = '', path = ''] = pattern.split(' ')
     return [
       `${methods} /boot/{id}${path}`,
@@ -70,7 +78,12 @@ export function machineRoutes(cloud: Cloud, lifecycle: Lifecycle, bootUrlOf: (de
     ]
   }
   return [
-    of('GET /auto.ipxe', (device) => plain(bootScript(device, bootUrlOf(device)))),
+    of('GET /auto.ipxe', (device) => plain(bootScript(device, bootUrlOf(device), scriptOf !== undefined))),
+    of('GET /script', async (device) => {
+      const script = await scriptOf?.(device)
+      if (script === undefined) return noResource
+      return 'text' in script ? plain(script.text) : { status: 502, json: { message: script.error } }
+    }),
     of('GET|POST /phone-home', (device, request) => takePhoneHome(device, request, lifecycle)),
     of('POST /events', (device, { body }) => takeUserState(device, body, lifecycle)),
     of('GET /metadata', (device, request) => {

@@ -18,6 +18,15 @@ export interface MachineSpec {
    * the device active: one that never does stays in provisioning, where the lab, as the service did, refuses to delete it.
    */
   bootUrl: string
+  /** All that it reaches, where it is isolated: ports of 10.0.2.2. */
+  passages?: readonly Passage[] | undefined
+}
+
+/** A port at which an isolated machine reaches another of this computer's network. */
+export interface Passage {
+  guestPort: number
+  host: string
+  port: number
 }
 
 /** Why a machine went off: by itself (poweroff), because it was switched off, or because it could not run. */

@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises'
 
 import { download, type Download, type IpxeError } from './ipxe-download.ts'
 import type { BootImage } from './ipxe-interpreter.ts'
+import { formatAddress } from '../../address.ts'
+import type { Passage } from './driver.ts'
 import type { Zboot } from '../../kernel-format.ts'
 import { openNameless } from './nameless-file.ts'
 import { unpackZboot } from './zboot.ts'
@@ -13,22 +15,41 @@ const initrdAlignment = 4
 /** What a boot fetched. Disposing it gives the room back. */
 export class FetchedFiles implements AsyncDisposable {
   readonly #files: FileHandle[] = []
+  readonly #passages: readonly Passage[] | undefined
   #roomBytes: number
 
-  /** @param roomBytes what all files may have together: a machine has no more than its memory for them */
-  constructor(roomBytes: number) {
+  /**
+   * @param roomBytes what all files may have together: a machine has no more than its memory for them
+   * @param passages all that an isolated machine reaches
+   */
+  constructor(roomBytes: number, passages?: readonly Passage[]) {
     this.#roomBytes = roomBytes
+    this.#passages = passages
   }
 
-  /** Fetches a file; the machine's name for this computer, 10.0.2.2, means loopback here as it does there. */
+  /** The machine's name for this computer, 10.0.2.2, means loopback here as it does there; an isolated one knows no other. */
+  #route(url: string): string | undefined {
+    const local = new URL(url)
+    if (this.#passages === undefined) {
+      if (local.hostname === '10.0.2.2') local.hostname = '127.0.0.1'
+      return local.href
+    }
+    const guestPort = local.port === '' ? 80 : Number(local.port)
+    const passage = this.#passages.find((one) => one.guestPort === guestPort)
+    if (local.hostname !== '10.0.2.2' || passage === undefined) return undefined
+    local.host = formatAddress(passage)
+    return local.href
+  }
+
+  /** Fetches a file. */
   async download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
     const file = await this.#open()
-    const local = url.replace(/^(http:\/\/)10\.0\.2\.2(?=[:/]|$)/i, '$1127.0.0.1')
-    const fetched = await download(local, signal, async (chunk) => {
+    const store = async (chunk: Buffer) => {
       this.#roomBytes -= chunk.length
       if (this.#roomBytes < 0) throw Object.assign(new Error('no memory left'), { code: 'ENOMEM' })
       await file.writeFile(chunk)
-    })
+    }
+    const fetched = await download(url, signal, store, (one) => this.#route(one))
     return 'error' in fetched ? fetched : { ...fetched, fd: file.fd }
   }
 

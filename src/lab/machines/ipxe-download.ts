@@ -89,14 +89,21 @@ export function isSupported(url: string): boolean {
 
 /**
  * Reads a file whole in bounded memory. Redirects in a circle end with an error, where iPXE would go round for ever.
- * Rejects only where the signal ends it.
+ * `route` says where a URL leads, undefined for nowhere. Rejects only where the signal ends it.
  */
-export async function download(url: string, signal: AbortSignal, store?: Store): Promise<Download | IpxeError> {
+export async function download(
+  url: string,
+  signal: AbortSignal,
+  store?: Store,
+  route: (url: string) => string | undefined = (one) => one,
+): Promise<Download | IpxeError> {
   let location = url
   try {
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
       if (!isSupported(location)) return { error: notSupported }
-      const response = await open(location, signal)
+      const target = route(location)
+      if (target === undefined) return { error: 'Network unreachable (http://ipxe.org/280a6011)' }
+      const response = await open(target, signal)
       const status = response.statusCode ?? 0
       if (status >= 200 && status < 300) return await read(response, location, store)
       response.destroy()

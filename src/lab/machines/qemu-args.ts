@@ -1,6 +1,8 @@
 // A rented server as QEMU's command line: pure data in, arguments out.
+import { isSea } from 'node:sea'
+
 import type { Accelerator } from './accelerator.ts'
-import type { MachineSpec } from './driver.ts'
+import type { MachineSpec, Passage } from './driver.ts'
 
 /** A value inside QEMU's `key=value,key=value`: a comma is written twice, nothing else has a meaning. */
 export function escapeValue(text: string): string {
@@ -49,11 +51,25 @@ export function parseMark(name: string): { id: string; owner: string } | undefin
 /** The argument that has a disk, up to its path. */
 export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
 
+/**
+ * QEMU's network closed but for passages. A forward may not have the address of QEMU itself, which therefore moves; what carries
+ * a connection is a process each, since QEMU connects anew for none of its other kinds.
+ */
+function isolate(passages: readonly Passage[]): string[] {
+  const forwards = passages.map(({ guestPort, host, port }) => {
+    const program = `const s=require("net").connect(${port},${JSON.stringify(host)});process.stdin.pipe(s).pipe(process.stdout);s.on("error",()=>process.exit(1))`
+    const command = isSea() ? `nc ${host} ${port}` : `"${process.execPath}" -e '${program}'`
+    return `guestfwd=tcp:10.0.2.2:${guestPort}-cmd:${escapeValue(command)}`
+  })
+  return ['restrict=on', 'host=10.0.2.254', ...forwards]
+}
+
 /** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a serial line. DHCP names the boot script. */
 function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: string[]; devices: string[] } {
   const network = [
     `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`,
     ...(tftp === undefined ? [] : [`tftp=${escapeValue(tftp)}`]),
+    ...(spec.passages === undefined ? [] : isolate(spec.passages)),
   ]
   return {
     machine: [

@@ -87,7 +87,7 @@ class Arm64Machine {
     const { firmware, hint, report } = this.#parts
     const spec = this.#spec
     const print = (text: string) => this.serial.print(text)
-    await using files = new FetchedFiles(spec.memoryMib * 2 ** 20)
+    await using files = new FetchedFiles(spec.memoryMib * 2 ** 20, spec.passages)
     print(`\niPXE, followed by metalkit lab (HTTP Image Script), ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)

@@ -64,6 +64,12 @@ export const labFlags = {
     fallback: 'false',
     help: 'take facilities too, as the API did until 2023',
   }),
+  isolate: boolean({
+    name: 'isolate',
+    env: ['METAL_LAB_ISOLATE'],
+    fallback: 'false',
+    help: "QEMU's machines reach only the lab and the place of their boot files",
+  }),
   fault: value(
     {
       name: 'fault',
