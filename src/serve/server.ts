@@ -16,6 +16,7 @@ import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
 import { type Answer, answerStatus } from './decide.ts'
 import { listen, localUrl } from './listen.ts'
+import { clientOf, Places } from './places.ts'
 import { formatTransfer } from './request-log.ts'
 import { endSocket, respond } from './respond.ts'
 import type { Tls } from './tls.ts'
@@ -50,12 +51,14 @@ export interface ServerOptions {
   headersTimeoutMs?: number
   /** How long running responses may go on when the server is disposed. */
   closeTimeoutMs?: number
-  /** Answers sent at the same time; who asks beyond that is told to come back (503). */
+  /** Answers sent to one client at the same time, and some more in all; further requests get 503 and a Retry-After. */
   mostResponses?: number
 }
 
 /** Connections, whatever they do; beyond it they are closed unheard. */
 const mostConnections = 2048
+/** The part of connections and answers that is for other clients than the first, who may take all the rest. */
+const othersShare = 1 / 8
 
 /** What is answered where node:http found no request; undefined where there is nobody to tell. */
 function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
@@ -75,7 +78,9 @@ function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallT
     // node:http's own answer to a request without Host has no length and is not logged; refuse() has one.
     requireHostHeader: false,
   }
-  const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls })
+  // A handshake is given the patience that a header is given.
+  const tlsOptions = { handshakeTimeout: headersTimeoutMs }
+  const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions, ...tls })
   // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
   Object.assign(server, { httpAllowHalfOpen: true })
   server.timeout = stallTimeoutMs
@@ -101,6 +106,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const listeners: ((transfer: Transfer) => void)[] = [log]
   const running = new Map<Socket, Promise<void>>()
+  const mostInAll = mostResponses + Math.ceil(mostResponses * othersShare)
+  const responses = new Places(mostResponses)
+  const connections = new Places(mostConnections * (1 - othersShare))
   const stalled = new WeakSet<Socket>()
 
   const end = (transfer: Transfer) => {
@@ -118,14 +126,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const onRequest: RequestListener = (request, response) => {
     const { socket } = request
     const transfer = startTransfer(request, socket.remoteAddress)
-    const busy = !running.has(socket) && running.size >= mostResponses
+    const client = clientOf(transfer.client)
+    const isNew = !running.has(socket)
+    const busy = isNew && (running.size >= mostInAll || responses.isFull(client))
+    if (isNew) responses.take(client)
     const refusal = busy ? answerStatus(503, { 'Retry-After': 5, Connection: 'close' }) : undefined
     // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one piece.
     const before = running.get(socket)
     const takeTurn = async () => {
       if (before !== undefined) await before
       await handle(request, response, transfer, refusal)
-      if (running.get(socket) === turn) running.delete(socket)
+      if (running.get(socket) !== turn) return
+      running.delete(socket)
+      responses.release(client)
     }
     const turn = takeTurn()
     running.set(socket, turn)
@@ -149,9 +162,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (running.has(socket)) stalled.add(socket)
     socket.destroy()
   })
+  server.on('connection', (socket) => {
+    const client = clientOf(socket.remoteAddress ?? '')
+    if (connections.isFull(client)) {
+      socket.destroy()
+      return
+    }
+    connections.take(client)
+    socket.once('close', () => connections.release(client))
+  })
   server.on('request', onRequest)
   server.on('checkExpectation', onRequest)
   server.on('clientError', (error, socket) => {
+    // Before the end of a handshake nobody could read an answer.
+    if (/^ERR_(TLS|SSL)_/.test(errorCode(error) ?? '') && socket instanceof Socket) {
+      const status = errorCode(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 408 : 400
+      end({ ...startTransfer(undefined, socket.remoteAddress), status, cut: 'no TLS' })
+      socket.destroy()
+      return
+    }
     refuseSocket(socket, socket instanceof Socket ? answerBadRequest(error, socket) : undefined)
   })
   server.on('connect', (request, socket) => refuseSocket(socket, answerStatus(405, { Allow: 'GET, HEAD' }), request))

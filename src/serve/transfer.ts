@@ -26,7 +26,7 @@ export interface Transfer {
 }
 
 /** Why an answer ended early. */
-export type Cut = 'aborted' | 'stalled' | 'file shrank' | 'file changed' | 'failed'
+export type Cut = 'aborted' | 'stalled' | 'file shrank' | 'file changed' | 'failed' | 'no TLS'
 
 /** A transfer at its start; `client` is asked for early, because a socket that was closed no longer knows. */
 export function startTransfer(request: IncomingMessage | undefined, client: string | undefined): Transfer {

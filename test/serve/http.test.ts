@@ -154,6 +154,25 @@ test('who asks while too many are answered is told to come back', async () => {
   const answer = parseAnswer(await exchange(port, get(host)))
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5', connection: 'close' } })
   expect(small.lines).toEqual([expect.stringMatching(/GET \/a 503 24 bytes/)])
+  // Another computer still gets an answer.
+  const other = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+  other.write(`GET /a HTTP/1.0\r\n\r\n`)
+  const chunks: Buffer[] = []
+  for await (const chunk of other) chunks.push(chunk)
+  expect(parseAnswer(Buffer.concat(chunks).toString()).status).toBe(200)
   for (const socket of readers) socket.destroy()
   await expect.poll(async () => parseAnswer(await exchange(port, `GET /a HTTP/1.0\r\n\r\n`)).status).toBe(200)
+})
+
+test('of all connections one client cannot have the last ones', { timeout: 30_000 }, async () => {
+  await using full = await serve(folder.path)
+  const { port } = full.address
+  const sockets = Array.from({ length: 2048 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
+  const other = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+  other.write(`GET /a HTTP/1.0\r\n\r\n`)
+  const chunks: Buffer[] = []
+  for await (const chunk of other) chunks.push(chunk)
+  expect(parseAnswer(Buffer.concat(chunks).toString()).status).toBe(200)
+  for (const socket of sockets) socket.destroy()
 })

@@ -1,7 +1,9 @@
 // https with real certificates.
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { loadTls } from '../../src/serve/tls.ts'
@@ -47,6 +49,19 @@ describe('https', needs('openssl'), () => {
     expect(await countBytes(`${server.url}/x-kernel`, tls.cert)).toBe(1_000_000)
     await until(() => server.lines.length > 0)
     expect(server.lines).toEqual([expect.stringMatching(/ 127\.0\.0\.1 GET \/x-kernel 200 1000000 bytes/)])
+  })
+
+  test.each([
+    ['says nothing', ''],
+    ['stops in the middle', '\x16\x03\x01'],
+  ])('a handshake that %s ends, and is logged', async (_, bytes) => {
+    const tls = await loadTls(at('one.pem'), at('one.key'))
+    await using server = await serve(folder.path, { tls, headersTimeoutMs: 300 })
+    const socket = connect(server.address.port, '127.0.0.1').on('error', () => {})
+    socket.write(bytes, 'latin1')
+    await once(socket.resume(), 'close')
+    await server[Symbol.asyncDispose]()
+    expect(server.lines).toEqual([expect.stringMatching(/ 127\.0\.0\.1 - - 408 0 bytes .* \(no TLS\)$/)])
   })
 
   test('who speaks plain HTTP gets no file and hurts nobody', async () => {
