@@ -43,6 +43,32 @@ interface LineOptions extends ConnectOptions {
   terminal: Output | undefined
 }
 
+/** The exit status of a server that has no session to give at the moment: sysexits.h's EX_TEMPFAIL. */
+const busyStatus = 75
+/** Whoever has not refused by then does not. */
+const silentMs = 100
+
+/** Whether the server ends the session before it says a word, because somebody else has the console. What it says stays to be read. */
+async function isBusy(channel: ClientChannel): Promise<boolean> {
+  let status: unknown
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(settle, silentMs)
+    function onExit(code: unknown): void {
+      status = code
+      settle()
+    }
+    function settle(): void {
+      clearTimeout(timer)
+      channel.off('readable', settle).off('exit', onExit)
+      resolve()
+    }
+    channel.on('readable', settle).on('exit', onExit)
+  })
+  // Until then Node takes it that somebody reads.
+  await new Promise((resolve) => setImmediate(resolve))
+  return status === busyStatus
+}
+
 /** Opens the shell that is the serial line. @throws ConnectError, reason `busy`, where the server has none to give now */
 async function openShell(connection: Connection, { address, terminal, signal, timeoutMs }: LineOptions) {
   const place = describePlace(address)
@@ -53,18 +79,30 @@ async function openShell(connection: Connection, { address, terminal, signal, ti
   const opened = new AbortController()
   try {
     signal.throwIfAborted()
-    return await new Promise<ClientChannel>((resolve, reject) => {
+    let busy: Promise<boolean> | undefined
+    const channel = await new Promise<ClientChannel>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new ConnectError('timeout', `${place} does not open the console`))
       }, timeoutMs)
       opened.signal.addEventListener('abort', () => clearTimeout(timer))
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
       connection.client.shell(window, (error, channel) => {
-        if (error === undefined) return resolve(channel)
+        if (error === undefined) {
+          // At once: a refusal may have come with the same packet.
+          busy = isBusy(channel)
+          return resolve(channel)
+        }
         const refused = new ConnectError('busy', `${place} refuses to open the console`, { cause: error })
         return reject(connection.failure() ?? refused)
       })
     })
+    if (await busy) {
+      throw new ConnectError(
+        'busy',
+        `${place}: another session has this console; leave it there (~., or "Let go" in the page)`,
+      )
+    }
+    return channel
   } finally {
     opened.abort()
   }

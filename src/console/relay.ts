@@ -165,7 +165,7 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
     },
   })
   try {
-    channel.on('data', show)
+    channel.on('data', show).resume()
     channel.stderr.on('data', show)
     stdout.on('error', onOutputError).on('resize', resize)
     // A stream that was paused, by a session before, does not flow by itself.

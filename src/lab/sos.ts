@@ -37,7 +37,10 @@ export interface Sos extends AsyncDisposable {
 
 const banner =
   '[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n'
-const busy = '[SOS session refused: this machine has a session already, and it can have one only.]\r\n'
+const busy =
+  '[SOS session refused: another session has this console. Leave it there first: ~. in a terminal, "Let go" in the page.]\r\n'
+/** By which clients tell a refusal from an end: sysexits.h's EX_TEMPFAIL. */
+const busyStatus = 75
 
 /** Output that may wait for a client; what is more is lost, since a serial line does not wait. */
 const outputBufferBytes = 1 << 20
@@ -75,7 +78,7 @@ function acceptsKey(context: AuthContext, keys: readonly string[]): boolean {
 /** Says a last line, and closes the channel in order: exit status, end, close. */
 function endChannel(channel: ServerChannel, status: number, lastLine = ''): void {
   if (channel.destroyed || channel.writableEnded) return
-  if (lastLine !== '') channel.write(lastLine)
+  if (lastLine !== '') channel.stderr.write(lastLine)
   channel.exit(status)
   channel.end()
 }
@@ -89,7 +92,7 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
     },
     () => endChannel(channel, 0),
   )
-  if (session === undefined) return endChannel(channel, 1, busy)
+  if (session === undefined) return endChannel(channel, busyStatus, busy)
   const detach = () => session[Symbol.dispose]()
   channel.on('close', detach)
   client.on('close', detach)

@@ -184,9 +184,9 @@ describe('its connection', () => {
       await sees(one, 'yours')
       other.send({ type: 'take' })
       const files = ['-i', lab.userKeyPath, '-o', `UserKnownHostsFile=${lab.knownHostsPath}`, '-o', 'BatchMode=yes']
-      const openSos = () => spawn('ssh', ['-p', String(lab.sos.port), ...files, `${id}@127.0.0.1`])
+      const openSos = () => spawn('ssh', ['-T', '-p', String(lab.sos.port), ...files, `${id}@127.0.0.1`])
       const refused = openSos()
-      expect(String(await once(refused.stdout, 'data'))).toContain('SOS session refused')
+      expect(String(await once(refused.stderr, 'data'))).toContain('SOS session refused')
       one.send({ type: 'release' })
       await sees(other, 'free')
       const session = openSos()
