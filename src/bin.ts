@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The only file that knows `process`: signals, streams, the environment and the exit code.
 import { once } from 'node:events'
+import { fstatSync } from 'node:fs'
 import { run } from './cli.ts'
 import { ConsoleError, errorCode, InterruptedError } from './errors.ts'
 import { unblock } from './io.ts'
@@ -45,6 +46,16 @@ async function drain(code: number): Promise<void> {
   await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
 }
 
+/** Whether stdout and stderr are one: a terminal, or a file or a pipe by `2>&1`. */
+function doOutputsMeet(): boolean {
+  try {
+    const [stdout, stderr] = [fstatSync(1), fstatSync(2)]
+    return stdout.ino === stderr.ino && stdout.dev === stderr.dev
+  } catch {
+    return false
+  }
+}
+
 /** The terminal as the shell had it, whatever ends the program. */
 function restoreTerminal(): void {
   if (process.stdin.isRaw) process.stdin.setRawMode(false)
@@ -71,6 +82,9 @@ void run(argv.slice(2), {
   },
   get stderr() {
     return guard(process.stderr)
+  },
+  get outputsMeet() {
+    return doOutputsMeet()
   },
   env: process.env,
   signal: first.signal,

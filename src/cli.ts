@@ -45,7 +45,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let report: Reporter | undefined
   // Made when there is something to say: help needs none, and would wait for it.
   const reporterOf = (verbosity: Verbosity, events?: Output) =>
-    createReporter({ stderr: io.stderr, verbosity, plain, events })
+    createReporter({ stderr: io.stderr, verbosity, plain, outputsMeet: io.outputsMeet, events })
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
     const typed = beforeDashes(own)

@@ -17,6 +17,8 @@ export interface Io {
   /** Everything said to people. */
   stderr: Output
   env: Record<string, string | undefined>
+  /** Whether stdout and stderr are the same terminal, file or pipe. */
+  outputsMeet?: boolean
   /** Aborted with an InterruptedError by the first SIGINT, SIGTERM, SIGHUP or SIGQUIT: stop and clean up. */
   signal: AbortSignal
   /** Aborted by the second such signal: stop cleaning up, say what stays behind. */
@@ -42,7 +44,7 @@ export interface Reporter {
   debug(line: string): void
   /** The line or lines about something that takes long; elsewhere than at a terminal each new text is said once. '' ends it. */
   progress(line: string): void
-  /** Takes note of what a machine writes on the same terminal: the next line begins at the left. */
+  /** Takes note of what a machine writes to stdout: where stderr is the same, the next line begins at the left. */
   overhear(chunk: Buffer): void
   /** Tells scripts what happened; without --json nobody hears it. */
   event<K extends keyof EventFields>(event: K, fields: EventFields[K]): void
@@ -74,12 +76,14 @@ interface ReporterOptions {
   verbosity: Verbosity
   /** A terminal that cannot rewrite a line, or that keeps all that was ever on it, as CI does. */
   plain?: boolean
+  /** Whether stdout goes to the same place. */
+  outputsMeet?: boolean | undefined
   /** Where events go: stdout with --json. */
   events?: Writable | undefined
 }
 
 /** A reporter on stderr, and on stdout for scripts. */
-export function createReporter({ stderr, verbosity, plain, events }: ReporterOptions): Reporter {
+export function createReporter({ stderr, verbosity, plain, outputsMeet, events }: ReporterOptions): Reporter {
   const live = stderr.isTTY === true && verbosity >= 0 && plain !== true
   let last = ''
   let shown = ''
@@ -106,7 +110,7 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
     write(before + above + shown)
   }
   const say = (line: string) => {
-    if (midLine) write('\r\n')
+    if (midLine) write(stderr.isTTY === true ? '\r\n' : '\n')
     midLine = false
     if (live && last !== '') draw(`${line}\n`)
     else write(`${line}\n`)
@@ -131,7 +135,7 @@ export function createReporter({ stderr, verbosity, plain, events }: ReporterOpt
       else if (line !== '') say(line)
     },
     overhear(chunk) {
-      midLine = stderr.isTTY === true && chunk.at(-1) !== newline
+      midLine = outputsMeet === true && events === undefined && chunk.at(-1) !== newline
     },
     event(event, fields) {
       events?.write(formatEvent(event, fields, new Date()))

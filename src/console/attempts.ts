@@ -86,11 +86,11 @@ async function openShell(connection: Connection, { address, terminal, signal, ti
       }, timeoutMs)
       opened.signal.addEventListener('abort', () => clearTimeout(timer))
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
-      connection.client.shell(window, (error, channel) => {
+      connection.client.shell(window, (error, opening) => {
         if (error === undefined) {
           // At once: a refusal may have come with the same packet.
-          busy = isBusy(channel)
-          return resolve(channel)
+          busy = isBusy(opening)
+          return resolve(opening)
         }
         const refused = new ConnectError('busy', `${place} refuses to open the console`, { cause: error })
         return reject(connection.failure() ?? refused)

@@ -7,6 +7,7 @@ import type { Capture } from './capture.ts'
 import { createKeyboard, type MachineActions } from './keyboard.ts'
 import type { Notices } from './notices.ts'
 import { enterRawMode } from './terminal.ts'
+import type { TerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
 import { startWatching } from './watching.ts'
 
@@ -27,6 +28,7 @@ export interface RelayOptions {
   notices: Notices
   watch: Watch | undefined
   captures: readonly Capture[]
+  modes: TerminalModes
   actions: MachineActions
   /** A pattern of --wait-for showed. */
   onMatch: (pattern: RegExp) => void
@@ -97,14 +99,15 @@ function streamsOf(captures: readonly Capture[]): Writable[] {
 /** What happens to the machine's bytes: shown, kept, and watched. */
 function readOutput(
   line: Line,
-  { stdout, report, captures, onOutput }: RelayOptions,
+  { stdout, report, captures, modes, onOutput }: RelayOptions,
   watch: (chunk: Buffer) => void,
 ): (chunk: Buffer) => void {
   const write = createWriter(line, stdout, streamsOf(captures))
   return (chunk) => {
     onOutput()
     for (const capture of captures) capture.write(chunk)
-    if (stdout.isTTY === true) report.overhear(chunk)
+    report.overhear(chunk)
+    modes.note(chunk)
     write(chunk)
     watch(chunk)
   }
@@ -158,7 +161,10 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
   let raw = enterRawMode(stdin)
   const keyboard = createKeyboard(line, options, over.signal, {
     leave: () => end({ kind: 'left' }),
-    release: () => raw[Symbol.dispose](),
+    release: () => {
+      raw[Symbol.dispose]()
+      options.modes.restore()
+    },
     seize: () => {
       raw = enterRawMode(stdin)
       resize()

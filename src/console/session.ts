@@ -8,6 +8,7 @@ import type { HostAccess } from './connection.ts'
 import type { MachineActions } from './keyboard.ts'
 import { createNotices } from './notices.ts'
 import { relay, type RelayEnding } from './relay.ts'
+import { watchTerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
 
 /** Why a console was left: by the user, because all that was waited for showed, or because what must not show did. */
@@ -60,6 +61,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
   const atTerminal = stdin.isTTY === true
   const notices = createNotices(report)
   let { onOutput } = options
+  using modes = watchTerminalModes(stdout)
 
   let attachedMs = 0
 
@@ -80,6 +82,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
       notices,
       watch,
       captures,
+      modes,
       actions,
       onMatch,
       onOutput: () => {

@@ -33,8 +33,9 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   let actions: string[]
   let socket: string
   let sessions = 0
-  const machine =
-    'trap "echo interrupted" INT; echo up; stty size; while read line; do echo "got $line"; stty size; done'
+  const modes = String.raw`\033[?7l\033[?25l\033[31m\033(0\033[?1003h\033[5;10r\033[?1049h`
+  const loop = `while read line; do [ "$line" = modes ] && printf "${modes}"; echo "got $line"; stty size; done`
+  const machine = `trap "echo interrupted" INT; echo up; stty size; ${loop}`
 
   beforeAll(async () => {
     ring = createKeyRing()
@@ -131,6 +132,25 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('~', '.')
     await shows('The console was left.')
     await isRestored()
+  })
+
+  test('what a machine did to the terminal is put right, and the screen is not cleared', async () => {
+    await start()
+    await type('modes', 'Enter')
+    const flags =
+      '#{wrap_flag}#{cursor_flag}#{mouse_any_flag}#{alternate_on} #{scroll_region_upper}-#{scroll_region_lower}'
+    const look = async () => (await tmux('display-message', '-p', '-t', 'test', flags)).trim()
+    await expect.poll(look).toMatch(/^0011/)
+    await type('~', '.')
+    await shows('The console was left.')
+    await isRestored()
+    expect(await look()).toBe('1100 0-29')
+    // What was there has only moved up.
+    expect(await tmux('capture-pane', '-p', '-S', '-', '-t', 'test')).toMatch(/^up$/m)
+    const line = (await tmux('capture-pane', '-p', '-e', '-t', 'test'))
+      .split('\n')
+      .find((one) => one.includes('was left'))
+    expect(line).toBe('The console was left.')
   })
 
   test('~^Z gives the terminal to the shell, and fg takes it back', async () => {

@@ -140,3 +140,11 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
     expect(await machinesIn(lab)).toEqual([])
   })
 })
+
+test('stdout and stderr in one file: a line of ours begins on a line of its own', { timeout: 60_000 }, async () => {
+  await using talking = await startTestLab({ driver: createTalkingDriver('half a line') })
+  using child = startChild(talking, run('-wait-for', 'half a line'), { shell: 'PROGRAM > all 2>&1' })
+  expect(await child.code).toBe(0)
+  const all = readFileSync(join(child.folder, 'all'), 'utf8')
+  expect(all).toContain('half a line\nThe console showed what was waited for.\n')
+})

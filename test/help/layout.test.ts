@@ -71,22 +71,26 @@ test.each([
 })
 
 test.each([
-  [true, 'tick\n\r\ntock\ntack\nlast\n'],
-  [false, 'tick\ntock\ntack\nlast\n'],
-])('at a terminal (%s) a line begins at the left, whatever a console has written there', (isTTY, text) => {
-  let seen = ''
-  const stderr: Output = Object.assign(new PassThrough(), { isTTY })
-  stderr.on('data', (chunk) => (seen += String(chunk)))
-  const report = createReporter({ stderr, verbosity: 0 })
-  report.info('tick')
-  report.overhear(Buffer.from('half a line'))
-  report.info('tock')
-  report.info('tack')
-  report.overhear(Buffer.from('whole\r\n'))
-  report.info('last')
-  stderr.end()
-  return new Promise<void>((resolve) => stderr.once('end', resolve)).then(() => expect(seen).toBe(text))
-})
+  [true, true, 'tick\n\r\ntock\ntack\nlast\n'],
+  [false, true, 'tick\n\ntock\ntack\nlast\n'],
+  [true, false, 'tick\ntock\ntack\nlast\n'],
+])(
+  'a line begins at the left (terminal %s, one with stdout %s), whatever a console has written there',
+  (isTTY, outputsMeet, text) => {
+    let seen = ''
+    const stderr: Output = Object.assign(new PassThrough(), { isTTY })
+    stderr.on('data', (chunk) => (seen += String(chunk)))
+    const report = createReporter({ stderr, verbosity: 0, outputsMeet })
+    report.info('tick')
+    report.overhear(Buffer.from('half a line'))
+    report.info('tock')
+    report.info('tack')
+    report.overhear(Buffer.from('whole\r\n'))
+    report.info('last')
+    stderr.end()
+    return new Promise<void>((resolve) => stderr.once('end', resolve)).then(() => expect(seen).toBe(text))
+  },
+)
 
 describe('the manual page', () => {
   test('has every command, flag, variable and exit code', async () => {
