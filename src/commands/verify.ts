@@ -1,6 +1,7 @@
 // metalkit verify: whether machines get what was pushed.
 import { VerifyError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
+import { ipxeProblem } from '../ipxe-url.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
 import { type Place, verifyImage } from '../publish/verify.ts'
@@ -12,7 +13,7 @@ export async function execute(
   _options: object,
   { report, signal }: Context,
 ): Promise<void> {
-  await using place = await openPlace(where)
+  await using place = await openPlace(where, report)
   using transfer = new Transfer(report, 'verifying')
   const { manifest, findings } = await verifyImage(place, name, {
     onStart: (bytes) => transfer.start(bytes),
@@ -33,7 +34,7 @@ export async function execute(
   report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are right`)
 }
 
-async function openPlace(where: string): Promise<Place> {
+async function openPlace(where: string, report: Context['report']): Promise<Place> {
   if (!/^https?:\/\//i.test(where)) {
     const destination = parseDestination(where, 'place')
     if (destination.kind === 'folder') return new FolderPlace(destination.path)
@@ -43,6 +44,12 @@ async function openPlace(where: string): Promise<Place> {
   }
   if (!URL.canParse(where))
     throw new UsageError(`"${where}" is not a URL`, { hint: 'write it as http://host[:port]/path' })
+  const problem = ipxeProblem(where)
+  if (problem !== undefined) {
+    throw new UsageError(`machines cannot fetch from "${where}": ${problem}`, {
+      hint: 'give the base URL as iPXE reads it, http://host[:port]/path',
+    })
+  }
   const { WebPlace } = await import('../publish/web-place.ts')
-  return new WebPlace(where)
+  return new WebPlace(where, report)
 }

@@ -1,4 +1,5 @@
 // What the texts of flags mean. A parser takes a text as a user types it and gives its value, or refuses it in words.
+import { ipxeProblem } from '../ipxe-url.ts'
 
 /** Why a text is no value for its flag: the message finishes the sentence `--flag "text" …`. */
 export class Refusal extends Error {
@@ -62,6 +63,8 @@ export function parseBaseUrl(text: string): string {
   if (text === '') throw new Refusal('is empty', hint)
   if (/\s/.test(text)) throw new Refusal('contains white space, which would end the line in the iPXE script', hint)
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw new Refusal('is not an http or https URL', hint)
+  const problem = ipxeProblem(text)
+  if (problem !== undefined) throw new Refusal(`cannot be fetched by iPXE: ${problem}`, hint)
   return text
 }
 

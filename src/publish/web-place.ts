@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
 import { errorCode, messageOf, VerifyError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
 import type { Place } from './verify.ts'
 
 const mostRedirects = 10
@@ -13,11 +14,13 @@ const hint = 'check the URL, and that the server runs'
 /** The folder of a base URL. */
 export class WebPlace implements Place {
   readonly #base: string
+  readonly #report: Pick<Reporter, 'warn'>
   readonly #headers: Record<string, string>
   readonly #agent = new Agent({ connect: { timeout: silenceMs }, headersTimeout: silenceMs, bodyTimeout: silenceMs })
   readonly #dispatcher = this.#agent.compose(interceptors.redirect({ maxRedirections: mostRedirects }))
 
-  constructor(baseUrl: string) {
+  constructor(baseUrl: string, report: Pick<Reporter, 'warn'>) {
+    this.#report = report
     const url = new URL(baseUrl)
     const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
     this.#headers = url.username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
@@ -40,6 +43,12 @@ export class WebPlace implements Place {
       throw fetchError(url, error)
     }
     const { statusCode, body } = answer
+    const last = visited(answer).at(-1)
+    if (url.startsWith('http:') && last?.protocol === 'https:') {
+      this.#report.warn(
+        `"${url}" redirects to "${last.origin}${last.pathname}": many machines cannot fetch https (their iPXE lacks TLS or trusts few certificates)`,
+      )
+    }
     if (statusCode === 200) return readBody(body, url, signal)
     await body.dump()
     if (statusCode === 404 || statusCode === 410) return undefined
@@ -52,6 +61,13 @@ export class WebPlace implements Place {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy()
   }
+}
+
+/** The URLs of an answer's redirects, as undici keeps them. */
+function visited({ context }: Dispatcher.ResponseData): URL[] {
+  const history: unknown =
+    context !== null && typeof context === 'object' && 'history' in context ? context.history : []
+  return Array.isArray(history) ? history.filter((one) => one instanceof URL) : []
 }
 
 function split(url: string): { origin: string; path: string } {

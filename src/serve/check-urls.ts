@@ -4,6 +4,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { errorCode, messageOf, ServeError } from '../errors.ts'
 import { isLoopback, readProxies } from '../http/proxy.ts'
 import type { Reporter } from '../io.ts'
+import { ipxeProblem } from '../ipxe-url.ts'
 
 /** How URLs are checked. */
 export interface CheckOptions {
@@ -13,7 +14,7 @@ export interface CheckOptions {
   timeoutMs: number
   /** Where proxies are looked up. */
   env?: Record<string, string | undefined>
-  report: Pick<Reporter, 'detail' | 'event'>
+  report: Pick<Reporter, 'detail' | 'event' | 'warn'>
 }
 
 /** How a URL is reached: directly where it is on this computer, else by what the environment says of proxies. */
@@ -58,6 +59,15 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
   }
 }
 
+/** The same for a URL as it was written. */
+function hidePassword(text: string): string {
+  return text.replace(/^([^/]*\/\/[^/?#@:]*:)[^/?#]*@/, '$1***@')
+}
+
+function warnOfHttps(shown: string, to: URL): string {
+  return `${shown} redirects to "${showUrl(to)}": many machines cannot fetch https (their iPXE lacks TLS or trusts few certificates); serve it over http`
+}
+
 /** One request; the body is not wanted. */
 async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
   const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
@@ -77,8 +87,11 @@ async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: 
 async function checkUrl(route: Route, first: string, { timeoutMs, report }: CheckOptions, signal: AbortSignal) {
   const start = performance.now()
   let url = new URL(first)
-  const shown = `"${showUrl(url)}"`
+  const problem = ipxeProblem(first)
+  // A URL that is read in two ways is shown as it was written.
+  const shown = `"${problem === undefined ? showUrl(url) : hidePassword(first)}"`
   const fail = (why: string, cause?: unknown) => new ServeError(`${shown} cannot be fetched: ${why}`, { hint, cause })
+  if (problem !== undefined) throw fail(`iPXE cannot: ${problem}`)
   const seen = new Set<string>()
   for (;;) {
     const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
@@ -97,6 +110,11 @@ async function checkUrl(route: Route, first: string, { timeoutMs, report }: Chec
       const next = new URL(location, url)
       if (next.protocol !== 'http:' && next.protocol !== 'https:')
         throw fail(`it redirects to "${next.href}", which is not http or https`)
+      const absolute = /^[a-z]+:/i.test(location)
+      const unread = ipxeProblem(absolute ? location : `${url.origin}${location.startsWith('/') ? '' : '/'}${location}`)
+      if (unread !== undefined)
+        throw fail(`it redirects to "${hidePassword(location)}", where iPXE cannot follow: ${unread}`)
+      if (url.protocol === 'http:' && next.protocol === 'https:') report.warn(warnOfHttps(shown, next))
       if (seen.has(next.href)) throw fail(`its redirects go in a circle, back to "${showUrl(next)}"`)
       if (seen.size > mostRedirects) throw fail(`it redirects more than ${mostRedirects} times`)
       url = next

@@ -94,7 +94,8 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
     values.parseBaseUrl,
     [
       ['http://a/x/', 'http://a/x/'],
-      ['HTTPS://a', 'HTTPS://a'],
+      ['https://a', 'https://a'],
+      ['HTTPS://a', 'cannot be fetched by iPXE: iPXE knows "https", not "HTTPS"; write it as http://host[:port]/path'],
       ['', 'is empty; write it as http://host[:port]/path'],
       ['ftp://http://a', noUrl],
       ['http:/a', noUrl],

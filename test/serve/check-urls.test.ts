@@ -28,6 +28,9 @@ const answer: RequestListener = ({ url = '', method = '', headers }, response) =
     '/to-missing': () => to('/missing', 308),
     '/to-ftp': () => to('ftp://elsewhere/x'),
     '/to-nothing': () => to('http://'),
+    '/to-upper': () => to(`HTTP://${headers.host}/ok`),
+    '/to-umlaut': () => to('/%C3%A9'),
+    '/to-https': () => to(`https://${headers.host}/ok`),
     '/forbidden': () => response.writeHead(403).end(),
     '/no-content': () => response.writeHead(204).end(),
     '/hangs': () => undefined,
@@ -72,6 +75,12 @@ test.each([
   ['/chain/11', 'it redirects more than 10 times'],
   ['/to-missing', 'the server answered 404 Not Found (redirected to "http://HOST/missing")'],
   ['/to-ftp', 'it redirects to "ftp://elsewhere/x", which is not http or https'],
+  ['/to-upper', 'it redirects to "HTTP://HOST/ok", where iPXE cannot follow: iPXE knows "http", not "HTTP"'],
+  [
+    '/to-umlaut',
+    'it redirects to "/%C3%A9", where iPXE cannot follow: it has characters beyond ASCII, which iPXE sends wrongly',
+  ],
+  ['/a\\b', 'iPXE cannot: it has a back slash, which iPXE does not take for a slash'],
   ['/to-nothing', 'it redirects to "http://", which is no URL'],
   ['/cut', 'the connection was closed without an answer'],
 ])('%s: %s', async (path, why) => {
@@ -174,4 +183,12 @@ describe('proxies', () => {
       /^HTTP_PROXY is not an http or https URL$/,
     )
   })
+})
+
+test('a redirect from http to https is warned of', async () => {
+  await using server = await start(createServer(answer))
+  const { lines, report } = keepLines()
+  const options = { signal: new AbortController().signal, timeoutMs: 10_000, report }
+  await expect(checkUrls([`http://${server.host}/to-https`], options)).rejects.toThrow('TLS failed')
+  expect(lines).toEqual([expect.stringMatching(/^warn: .*to-https" redirects to "https:.* cannot fetch https/)])
 })
