@@ -41,7 +41,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
 
   test.each([
     ['SIGTERM', [], 143],
-    ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 6],
+    ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['the pattern', ['-wait-for', 'machine is up'], 0],
   ] as const)('%s ends the run', async (end, args, code) => {
     // The machine asks for the image when nothing can be read from there any more.

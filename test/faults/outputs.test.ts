@@ -56,7 +56,7 @@ const isGone = (pid: number) => !existsSync(`/proc/${pid}`)
 describe('a terminal that takes nothing', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test.each([
     ['SIGTERM', ['-vv'], 143],
-    ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 6],
+    ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['SIGTERM', ['-vv', '-json'], 143],
   ] as const)('%s ends the run (%j)', async (end, args, code) => {
     using child = startChild(lab, run(...args), { terminal: true })
@@ -96,9 +96,9 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
 
   test.each([
     ['-log', 'SIGTERM', [], 143],
-    ['-log', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 6],
+    ['-log', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['-record', 'SIGTERM', [], 143],
-    ['-record', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 6],
+    ['-record', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
   ] as const)('%s to a reader that stalls: %s ends the run', async (flag, end, args, code) => {
     const fifo = makeFifo()
     const reader = spawn('cat', [fifo], { stdio: ['ignore', 'pipe', 'inherit'] })
