@@ -56,10 +56,16 @@ export async function execute(
     report.info(`nothing was written to ${place} (--dry-run)`)
     return
   }
-  const next = destination.kind === 'folder' ? `; next: metalkit serve ${quoteWord(place)}` : ''
+  const next = destination.kind === 'folder' ? `; next: metalkit serve${portFlag(baseUrl)} ${quoteWord(place)}` : ''
   report.info(`pushed to ${place} for ${arch}${next}`)
   report.info(`check: metalkit verify ${quoteWord(baseUrl)} ${quoteWord(image.name)}`)
   report.info(`and: metalkit run equinixmetal -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
+}
+
+/** The flag that makes serve listen on the port of the base URL; nothing where that is its own, or none is written. */
+function portFlag(baseUrl: string): string {
+  const { protocol, port } = new URL(baseUrl)
+  return protocol === 'https:' || port === '' || port === '8080' ? '' : ` --port :${port}`
 }
 
 /** What was asked for, else what the kernel is, else what this computer is. */

@@ -11,7 +11,7 @@ import { close, listen } from '../helpers/port.ts'
 
 /** A path as a server understands it, for which "%2F" is no separator. */
 function decode(path: string): string {
-  return path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
+  return path.replaceAll(/%(?!2f)([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
 }
 
 /** What Node asks for, if that is what is written. */
