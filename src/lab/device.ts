@@ -1,5 +1,5 @@
 // A device of the lab: plain data, so that it can be shown, kept and compared.
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
 import type { deviceStates } from '../metal/schema.ts'
 import type { Metro, OperatingSystem, Plan } from './catalogue.ts'
@@ -36,6 +36,8 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   readonly id: string
   readonly shortId: string
   readonly projectId: string
+  /** Opens what the lab tells its machine, to whom knows it; the id stands in command lines and logs. */
+  readonly bootKey: string
   readonly createdAt: string
   /** MAC addresses of eth0 and eth1. */
   readonly macs: readonly [string, string]
@@ -73,6 +75,11 @@ function macsOf(id: string): [string, string] {
   return [`${prefix}:00`, `${prefix}:01`]
 }
 
+/** A new secret for the URLs of a device's machine. */
+export function createBootKey(): string {
+  return randomBytes(24).toString('base64url')
+}
+
 /** A new device, queued. */
 export function createDevice(projectId: string, request: DeviceRequest): Device {
   const id = randomUUID()
@@ -83,6 +90,7 @@ export function createDevice(projectId: string, request: DeviceRequest): Device 
     id,
     shortId,
     projectId,
+    bootKey: createBootKey(),
     createdAt: now,
     updatedAt: now,
     macs: macsOf(id),

@@ -112,7 +112,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const pace = parts.pace ?? quickPace
   let origin = ''
   let machineOrigin = ''
-  const bootUrlOf = (device: Device) => `${machineOrigin}/boot/${device.id}`
+  const bootUrlOf = (device: Device) => `${machineOrigin}/boot/${device.bootKey}`
   const isIsolated = parts.isolate === true && driver.kind === 'qemu'
   const labPlace = { host: reachableHost(parts.listen.host), port: 0 }
   const lifecycle = new Lifecycle({

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 import { findMetro, findOperatingSystem, findPlan } from './catalogue.ts'
 import type { Cloud, CloudSettings } from './cloud.ts'
-import type { Device } from './device.ts'
+import { createBootKey, type Device } from './device.ts'
 import { deviceStates } from '../metal/schema.ts'
 
 const eventSchema = z.object({
@@ -18,6 +18,8 @@ const deviceSchema = z.object({
   id: z.uuid(),
   shortId: z.string(),
   projectId: z.uuid(),
+  /** Devices of before had none. */
+  bootKey: z.string().min(32).default(createBootKey),
   createdAt: z.iso.datetime(),
   macs: z.tuple([z.string(), z.string()]),
   plan: z.string(),

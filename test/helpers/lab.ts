@@ -84,6 +84,13 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
   }
 }
 
+/** URL of what a device's machine asks for. @throws if there is no such device */
+export function bootUrlOf(lab: Pick<Lab, 'apiUrl' | 'devices'>, id: string): string {
+  const device = lab.devices().find((one) => one.id === id)
+  if (device === undefined) throw new Error(`no device ${id}`)
+  return `${lab.apiUrl.replace('/metal/v1', '')}/boot/${device.bootKey}`
+}
+
 /** Asks again and again until the answer passes, and returns it. @throws after a minute, or patienceMs, with the last answer */
 export async function waitUntil<T>(
   ask: () => Promise<T> | T,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+import { bootUrlOf, startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { machineMetadata } from './answer-schemas.ts'
 import { fakeBzImage } from '../helpers/image.ts'
 import { bootScriptFor, serveFiles } from './boot-files.ts'
@@ -21,7 +21,7 @@ async function start(body: object = {}) {
   })
   expect(status, JSON.stringify(json)).toBe(201)
   await waitForState(lab, json.id, 'active')
-  const base = `${lab.apiUrl.replace('/metal/v1', '')}/boot/${json.id}`
+  const base = bootUrlOf(lab, json.id)
   return {
     lab,
     id: String(json.id),
@@ -61,7 +61,7 @@ test('the metadata of a machine has its schema, with URLs at the host that was a
   expect(metadata.network.addresses).toHaveLength(3)
   expect((await own.get('/auto.ipxe')).status).toBe(200)
   expect((await own.get('/autoxipxe')).status).toBe(404)
-  const nowhere = await fetch(`${own.base.replace(own.id, 'nobody')}/metadata`)
+  const nowhere = await fetch(`${own.base.replace(/[^/]+$/, 'nobody')}/metadata`)
   expect([nowhere.status, await nowhere.json()]).toEqual([404, { message: 'resource not found' }])
 })
 

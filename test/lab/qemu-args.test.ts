@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { kvm, tcg } from '../../src/lab/machines/accelerator.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
-import { arm64Args, x86Args } from '../../src/lab/machines/qemu-args.ts'
+import { arm64Args, secretConfig, x86Args } from '../../src/lab/machines/qemu-args.ts'
 
 const spec: MachineSpec = {
   id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
@@ -32,7 +32,7 @@ test('an x86_64 machine is this command line', () => {
     [
       machine,
       ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
-      ['-netdev', `user,id=n0,hostname=web1,bootfile=${spec.bootUrl}`],
+      ['-set', 'netdev.n0.hostname=web1'],
       ['-chardev', 'stdio,id=sos,signal=off'],
       ['-device', 'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,bootindex=0'],
       disk,
@@ -45,16 +45,16 @@ test('an x86_64 machine is this command line', () => {
 test.each([
   [
     { kernel: '/dev/fd/4', initrd: '/dev/fd/5', commandLine: 'initrd=i console=ttyAMA0,115200' },
-    ['-kernel', '/dev/fd/4', '-append', 'initrd=i console=ttyAMA0,115200', '-initrd', '/dev/fd/5'],
+    ['--preconfig', '-kernel', '/dev/fd/4', '-initrd', '/dev/fd/5'],
   ],
-  [{ kernel: '/dev/fd/4', initrd: undefined, commandLine: '' }, ['-kernel', '/dev/fd/4', '-append', '']],
+  [{ kernel: '/dev/fd/4', initrd: undefined, commandLine: '' }, ['--preconfig', '-kernel', '/dev/fd/4']],
   [{ firmware: '/usr/share/efi.fd' }, ['-bios', '/usr/share/efi.fd']],
 ])('an aarch64 machine that starts with %j', (start, args) => {
   expect(arm64Args(spec, start, files)).toEqual(
     [
       machine,
       ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57', '-no-reboot', '-S'],
-      ['-netdev', `user,id=n0,hostname=web1,bootfile=${spec.bootUrl}`],
+      ['-set', 'netdev.n0.hostname=web1'],
       ['-chardev', 'stdio,id=sos,signal=off'],
       ['-device', 'virtio-net-pci,netdev=n0,mac=0c:c4:7a:00:00:01,romfile='],
       disk,
@@ -82,28 +82,20 @@ test('UEFI takes the place of what the BIOS needs', () => {
 
 test('KVM comes with the processor of the host', () => {
   const args = x86Args(spec, kvm, files, sercon)
-  expect(args.slice(args.indexOf('-accel'), args.indexOf('-netdev'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
+  expect(args.slice(args.indexOf('-accel'), args.indexOf('-set'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
 })
 
-/** QEMU's reading of `type,key=value,…`: a value ends at a comma that is not followed by another. */
-function readOptions(text: string): Record<string, string> {
-  const options: Record<string, string> = {}
-  for (const part of text.replaceAll(',,', '\0').split(',').slice(1)) {
-    const at = part.indexOf('=')
-    options[part.slice(0, at)] = part.slice(at + 1).replaceAll('\0', ',')
-  }
-  return options
-}
+test.each(['a,restrict=on', 'a,', 'a=b', 'a.b', '-a --monitor stdio', 'a\nb'])(
+  'host name %j stays a value',
+  (hostname) => {
+    const args = x86Args({ ...spec, hostname }, tcg, files, sercon)
+    expect(args).toHaveLength(x86Args(spec, tcg, files, sercon).length)
+    expect(args[args.indexOf('-set') + 1]).toBe(`netdev.n0.hostname=${hostname}`)
+  },
+)
 
-test.each([
-  ['a,restrict=on', 'http://h/x.ipxe'],
-  ['a', 'http://h/x.ipxe,hostfwd=tcp::22-:22'],
-  ['a,', ',http://h/,,x,'],
-  ['a=b', 'http://h/?a=b&c=d,e=f'],
-  ['-a --monitor stdio', 'http://h/%2c"\'$(id)`id`;#'],
-  ['a\nb', 'http://h/é\\,smb=/'],
-])('host name %j and boot URL %j stay values', (hostname, bootUrl) => {
-  const args = x86Args({ ...spec, hostname, bootUrl }, tcg, files, sercon)
-  expect(args).toHaveLength(x86Args(spec, tcg, files, sercon).length)
-  expect(readOptions(args[args.indexOf('-netdev') + 1] ?? '')).toEqual({ id: 'n0', hostname, bootfile: bootUrl })
+test('the boot URL, which has a secret, is in a file instead of the command line', () => {
+  expect(x86Args(spec, tcg, files, sercon).join(' ')).not.toContain(spec.bootUrl)
+  expect(secretConfig(spec)).toBe(`[netdev "n0"]\n  type = "user"\n  bootfile = "${spec.bootUrl}"\n`)
+  expect(() => secretConfig({ bootUrl: 'http://h/"\nguestfwd="' })).toThrow('has a quote')
 })

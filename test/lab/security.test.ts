@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
-import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { bootUrlOf, startTestLab, waitUntil } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
 
 const specs: MachineSpec[] = []
@@ -34,7 +34,7 @@ const create = (body: object) => lab.call('POST', `/projects/${lab.projectId}/de
 
 /** What the boot server gives a device. */
 async function scriptOf(id: string): Promise<string> {
-  return await (await fetch(`${lab.apiUrl.replace('/metal/v1', '')}/boot/${id}/auto.ipxe`)).text()
+  return await (await fetch(`${bootUrlOf(lab, id)}/auto.ipxe`)).text()
 }
 
 /** Texts that mean something to a shell, QEMU's options, iPXE, terminals, paths or JavaScript. */
@@ -82,8 +82,8 @@ test.each(nasty)('as a tag, description, customdata and label %j comes back as i
   expect(list.devices.map(({ id }: { id: string }) => id)).toEqual([json.id])
   expect(await scriptOf(json.id)).toBe(
     (await scriptOf((await create({ hostname: json.hostname })).json.id)).replaceAll(
-      /boot\/[0-9a-f-]+/g,
-      `boot/${json.id}`,
+      /boot\/[\w-]+/g,
+      new URL(bootUrlOf(lab, json.id)).pathname.slice(1),
     ),
   )
 })
@@ -142,16 +142,33 @@ describe('what machines reach without a token', () => {
     expect(answer).not.toContain(lab.projectId)
   })
 
+  test.each(['auto.ipxe', 'userdata', 'metadata', 'events', 'phone-home', '2009-04-04/user-data'])(
+    "a device's id does not open its %s, which its own secret does",
+    async (path) => {
+      const { json } = await create({})
+      const [id, secret] = [`${new URL(lab.apiUrl).origin}/boot/${json.id}`, bootUrlOf(lab, json.id)]
+      const request: RequestInit =
+        path === 'events' ? { method: 'POST', body: '{"state":"running","code":1000}' } : { method: 'GET' }
+      expect((await fetch(`${id}/${path}`, request)).status).toBe(404)
+      expect((await fetch(`${secret}/${path}`, request)).status).toBe(200)
+      const key = new URL(secret).pathname.split('/')[2] ?? ''
+      expect(JSON.stringify((await lab.call('GET', `/devices/${json.id}`)).json)).not.toContain(key)
+      expect(lab.lines.join('\n')).not.toContain(key)
+    },
+  )
+
   test.each(['evil.example/"', 'a b', '<x>', 'user@host'])('a Host of %j stands in no URL', async (host) => {
     const { json } = await create({})
-    const answer = await raw(`GET /boot/${json.id}/metadata HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+    const answer = await raw(
+      `GET ${new URL(bootUrlOf(lab, json.id)).pathname}/metadata HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`,
+    )
     expect(answer).not.toContain(host)
   })
 
   test('a body that is too long is refused before it is whole', async () => {
     const { json } = await create({})
     const body = 'x'.repeat(1024 * 1024 + 1)
-    const head = `POST /boot/${json.id}/events HTTP/1.1\r\nhost: h\r\ncontent-length: ${2 ** 40}\r\n\r\n`
+    const head = `POST ${new URL(bootUrlOf(lab, json.id)).pathname}/events HTTP/1.1\r\nhost: h\r\ncontent-length: ${2 ** 40}\r\n\r\n`
     expect(await raw(`${head}${body}`)).toMatch(/^HTTP\/1\.1 413 /)
   })
 })

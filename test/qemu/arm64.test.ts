@@ -1,7 +1,9 @@
 // aarch64 machines, where the lab follows the boot script in iPXE's place.
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 
@@ -11,7 +13,7 @@ import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
 import { needs } from '../helpers/needs.ts'
 import { fakeArm64Image } from '../helpers/image.ts'
 import { arm64PoweroffProgram, arm64ResetProgram, startBootServer, zbootOf } from './boot-server.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { bootUrlOf, startTestLab } from '../helpers/lab.ts'
 import { installerFolder, needsInstaller } from './installer.ts'
 import { watch } from './watch.ts'
 
@@ -74,7 +76,14 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
       const port = new URL(lab.apiUrl).port
       await expect
         .poll(() => screens[0]?.text(), { timeout: 120_000 })
-        .toContain(`Kernel command line: console=ttyAMA0 metadata=http://10.0.2.2:${port}/boot/${json.id}`)
+        .toContain(
+          `Kernel command line: console=ttyAMA0 metadata=http://10.0.2.2:${port}${new URL(bootUrlOf(lab, json.id)).pathname}`,
+        )
+      // Every user of this computer sees command lines.
+      const key = new URL(bootUrlOf(lab, json.id)).pathname.split('/')[2] ?? ''
+      const { stdout: processes } = await promisify(execFile)('ps', ['-ww', '-eo', 'args'])
+      expect(processes).toContain(json.id)
+      expect(processes).not.toContain(key)
     },
   )
 

@@ -1,5 +1,5 @@
-// What machines ask for: their boot script, and the metadata service. No token: the device's id, which only its owner knows, is in
-// the path, where the real service knew its callers by their addresses.
+// What machines ask for: their boot script, and the metadata service. No token: a secret of the device's own, which its machine
+// alone is told, is in the path, where the real service knew its callers by their addresses.
 import { z } from 'zod'
 
 import { bootScript } from '../boot-script.ts'
@@ -7,6 +7,7 @@ import type { Cloud } from '../cloud.ts'
 import type { Device } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { findMetadataText, metadataForMachine } from '../metadata.ts'
+import { isSameSecret } from '../secret.ts'
 import { ok, plain, refuse } from './answer.ts'
 import type { Answer } from './answer.ts'
 import { apiPrefix } from './catalogue-view.ts'
@@ -60,7 +61,7 @@ function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle
 /** Gives a device's own script as an isolated machine can follow it. */
 export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: string }>
 
-/** Routes below /boot/{id}. `bootUrlOf` is that URL for a device, as its machine reaches it. */
+/** Routes below /boot/{key}. `bootUrlOf` is that URL for a device, as its machine reaches it. */
 export function machineRoutes(
   cloud: Cloud,
   lifecycle: Lifecycle,
@@ -70,9 +71,10 @@ export function machineRoutes(
   const of = (pattern: string, answer: (device: Device, request: RoutedRequest) => Answer | Promise<Answer>): Route => {
     const [methods = '', path = ''] = pattern.split(' ')
     return [
-      `${methods} /boot/{id}${path}`,
+      `${methods} /boot/{key}${path}`,
       (request) => {
-        const device = cloud.devices.get(request.parameters[0] ?? '')
+        const [key = ''] = request.parameters
+        const device = [...cloud.devices.values()].find(({ bootKey }) => isSameSecret(key, bootKey))
         return device === undefined ? noResource : answer(device, request)
       },
     ]
@@ -88,7 +90,7 @@ export function machineRoutes(
     of('POST /events', (device, { body }) => takeUserState(device, body, lifecycle)),
     of('GET /metadata', (device, request) => {
       const origin = originOf(request)
-      return ok(metadataForMachine(device, cloud, `${origin}/boot/${device.id}`, `${origin}${apiPrefix}`))
+      return ok(metadataForMachine(device, cloud, `${origin}/boot/${device.bootKey}`, `${origin}${apiPrefix}`))
     }),
     of('GET /userdata', (device) => plain(device.userdata)),
     of('GET /2009-04-04/{path*}', (device, { parameters: [, path = ''] }) => {

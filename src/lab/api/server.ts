@@ -68,8 +68,8 @@ async function respond(
   report: Reporter,
 ): Promise<void> {
   const startedMs = performance.now()
-  // The path alone: headers carry the token, and a query might carry anything.
-  const line = `${message.method ?? '?'} ${(message.url ?? '?').split('?')[0] ?? ''}`
+  // The path alone, without the secret of a machine: headers carry the token, and a query might carry anything.
+  const line = `${message.method ?? '?'} ${((message.url ?? '?').split('?')[0] ?? '').replace(/^\/boot\/[^/]+/, '/boot/…')}`
   let answer: Answer
   try {
     const request = await readRequest(message)

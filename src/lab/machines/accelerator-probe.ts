@@ -9,7 +9,7 @@ import { messageOf } from '../../errors.ts'
 import type { Accelerator } from './accelerator.ts'
 import { lastLineOf } from './last-line.ts'
 import { openNameless } from './nameless-file.ts'
-import { pathOfFile, serconPort, x86Args } from './qemu-args.ts'
+import { pathOfFile, secretConfig, serconPort, x86Args } from './qemu-args.ts'
 import { startQemu } from './qemu-process.ts'
 import { SerialLine } from './serial-line.ts'
 
@@ -60,7 +60,11 @@ export async function probeAccelerator(
     await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
     const args = x86Args(spec, accelerator, { owner: String(process.pid), tftp: folder }, { sercon: pathOfFile(0) })
     const silent = { debug() {} }
-    const qemu = await startQemu({ program, args, fds: [sercon.fd], hint: '' }, line, silent)
+    const qemu = await startQemu(
+      { program, args, fds: [sercon.fd], config: secretConfig(spec), hint: '' },
+      line,
+      silent,
+    )
     try {
       const ended = await Promise.race([isThrough, isOver, qemu.stopped, qemu.exit])
       if (ended === 'through' || ended === 'left') return undefined

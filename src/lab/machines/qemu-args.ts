@@ -59,16 +59,26 @@ function isolate(passages: readonly Passage[]): string[] {
   const forwards = passages.map(({ guestPort, host, port }) => {
     const program = `const s=require("net").connect(${port},${JSON.stringify(host)});process.stdin.pipe(s).pipe(process.stdout);s.on("error",()=>process.exit(1))`
     const command = isSea() ? `nc ${host} ${port}` : `"${process.execPath}" -e '${program}'`
-    return `guestfwd=tcp:10.0.2.2:${guestPort}-cmd:${escapeValue(command)}`
+    return `guestfwd=tcp:10.0.2.2:${guestPort}-cmd:${command}`
   })
   return ['restrict=on', 'host=10.0.2.254', ...forwards]
+}
+
+/**
+ * The part of the machine that QEMU reads from a file, since every local user sees its command line: the boot URL opens
+ * all that the lab tells the machine. The rest of the network is set there, as the file's format takes a key only once.
+ * @throws Error for a URL that the format cannot hold
+ */
+export function secretConfig({ bootUrl }: Pick<MachineSpec, 'bootUrl'>): string {
+  if (/["\n]/.test(bootUrl)) throw new Error(`the boot URL ${JSON.stringify(bootUrl)} has a quote or a line's end`)
+  return `[netdev "n0"]\n  type = "user"\n  bootfile = "${bootUrl}"\n`
 }
 
 /** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a serial line. DHCP names the boot script. */
 function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: string[]; devices: string[] } {
   const network = [
-    `user,id=n0,hostname=${escapeValue(spec.hostname)},bootfile=${escapeValue(spec.bootUrl)}`,
-    ...(tftp === undefined ? [] : [`tftp=${escapeValue(tftp)}`]),
+    `hostname=${spec.hostname}`,
+    ...(tftp === undefined ? [] : [`tftp=${tftp}`]),
     ...(spec.passages === undefined ? [] : isolate(spec.passages)),
   ]
   return {
@@ -79,7 +89,7 @@ function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: s
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),
     devices: [
-      ['-netdev', network.join(',')],
+      ...network.map((option) => ['-set', `netdev.n0.${option}`]),
       ['-chardev', 'stdio,id=sos,signal=off'],
     ].flat(),
   }
@@ -150,7 +160,8 @@ export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles
     'firmware' in start
       ? ['-bios', start.firmware]
       : [
-          ['-kernel', start.kernel, '-append', start.commandLine],
+          // The command line may have the boot URL: it is set once QEMU runs, before the machine is made.
+          ['--preconfig', '-kernel', start.kernel],
           start.initrd === undefined ? [] : ['-initrd', start.initrd],
         ].flat()
   return [

@@ -7,8 +7,9 @@ import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { FetchedFiles } from './fetched-files.ts'
 import { findInitrds } from './initrds.ts'
 import { type BootOutcome, runIpxe } from './ipxe-interpreter.ts'
-import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles } from './qemu-args.ts'
+import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles, secretConfig } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
+import type { Qmp } from './qmp.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
 import { describeStop } from './qemu-stop.ts'
 import { SerialLine } from './serial-line.ts'
@@ -44,6 +45,14 @@ async function chooseStart(
     start: { kernel: pathOfFile(0), initrd: initrd === undefined ? undefined : pathOfFile(1), commandLine },
     fds: initrd === undefined ? [kernel] : [kernel, initrd],
   }
+}
+
+/** Fulfilled once QEMU has read the files. The kernel's command line is given here, where no other user reads it. */
+async function readKernel(qmp: Qmp, start: Arm64Start): Promise<void> {
+  await qmp.ready
+  if (!('kernel' in start)) return
+  await qmp.execute('qom-set', { path: '/machine', property: 'append', value: start.commandLine })
+  await qmp.execute('x-exit-preconfig')
 }
 
 /** A machine that is on, through any number of resets. */
@@ -107,13 +116,14 @@ class Arm64Machine {
       program: arm64Program,
       args: arm64Args(spec, chosen.start, this.#parts.files),
       fds: chosen.fds,
+      config: secretConfig(spec),
       hint,
     }
     const qemu = await startQemu(command, this.serial, report)
     this.#process = qemu
     if (signal.aborted) qemu.kill()
     // By then it has read the files, and can tell of a reset. One that ends before says why by its exit.
-    await qemu.qmp.ready.catch(() => {})
+    await readKernel(qemu.qmp, chosen.start).catch((error: unknown) => report.debug(messageOf(error)))
     await files[Symbol.asyncDispose]()
     for (const [guestPort, hostPort] of this.#forwards) {
       await forwardPort(qemu.qmp, guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))

@@ -7,7 +7,8 @@ import { LabError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { leash } from '../leash.ts'
 import type { PowerLoss } from './driver.ts'
-import { qmpFd } from './qemu-args.ts'
+import { openNameless } from './nameless-file.ts'
+import { pathOfFile, qmpFd } from './qemu-args.ts'
 import { type MachineStop, StopWatch } from './qemu-stop.ts'
 import { Qmp } from './qmp.ts'
 import { serialBufferBytes, type SerialLine } from './serial-line.ts'
@@ -50,6 +51,8 @@ export interface QemuCommand {
   args: readonly string[]
   /** Descriptors that it gets, the first as 4 (3 is the control socket). */
   fds: readonly number[]
+  /** What QEMU reads as a file of options before the arguments: secrets have no place in a command line. */
+  config: string
   /** What to install where it does not start. */
   hint: string
 }
@@ -98,11 +101,15 @@ export async function startQemu(
   line: SerialLine,
   report: Pick<Reporter, 'debug'>,
 ): Promise<QemuProcess> {
-  const { program, args, fds, hint } = command
+  const { program, fds, hint } = command
+  await using config = await openNameless()
+  // Not at the file's position, which a reader may share.
+  await config.write(command.config, 0)
+  const args = ['-readconfig', pathOfFile(fds.length), ...command.args]
   const [file = program, ...rest] = await leash([program, ...args], 'KILL')
   report.debug(`qemu: ${program} ${args.join(' ')}`)
   // In a session of its own: Ctrl-C at the lab's terminal is for the lab and its command, not for the machines.
-  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...fds], detached: true })
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...fds, config.fd], detached: true })
   const { stdin, stdout, stderr, control } = pipesOf(child)
   let killed = false
   let wasReset = false

@@ -4,7 +4,7 @@ import type { Reporter } from '../../io.ts'
 import { type Accelerator, tcg } from './accelerator.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from './driver.ts'
 import { openNameless } from './nameless-file.ts'
-import { pathOfFile, type QemuFiles, serconPort, type Uefi, x86Args } from './qemu-args.ts'
+import { pathOfFile, type QemuFiles, secretConfig, serconPort, type Uefi, x86Args } from './qemu-args.ts'
 import { forwardPort } from './qemu-forward.ts'
 import { x86Program } from './qemu-look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './qemu-process.ts'
@@ -65,7 +65,11 @@ class X86Machine {
     await using sercon = await openNameless()
     await sercon.writeFile(serconPort)
     const args = x86Args(this.#spec, this.#accelerator, files, uefi ?? { sercon: pathOfFile(0) })
-    this.#qemu = await startQemu({ program: x86Program, args, fds: [sercon.fd], hint }, this.serial, report)
+    this.#qemu = await startQemu(
+      { program: x86Program, args, fds: [sercon.fd], config: secretConfig(this.#spec), hint },
+      this.serial,
+      report,
+    )
     if (this.#isUnplugged) this.#qemu.kill()
   }
 
