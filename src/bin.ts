@@ -1,35 +1,39 @@
 #!/usr/bin/env node
 // The only file that knows `process`: signals, streams, the environment and the exit code.
 import { once } from 'node:events'
-import { fstatSync } from 'node:fs'
+import { closeSync, fstatSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { run } from './cli.ts'
-import { ConsoleError, errorCode, InterruptedError } from './errors.ts'
+import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { unblock } from './io.ts'
+import { createStop, stopSignals } from './stop.ts'
 
 const lastWordsMs = 1000
 const outputs = new Set<NodeJS.WriteStream>()
-const first = new AbortController()
-const second = new AbortController()
-// SIGQUIT is Ctrl-\ at a terminal: it must not lose a machine either, nor leave the terminal raw.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
-  process.on(signal, () => (first.signal.aborted ? second : first).abort(new InterruptedError(signal)))
+const stop = createStop()
+for (const name of stopSignals) {
+  try {
+    process.on(name, () => stop.hear(name))
+  } catch {
+    // This system has no such signal.
+  }
 }
 // A defect in a callback must not lose a machine: the run is told to end, and cleans up.
-process.on('uncaughtException', (error) => first.abort(error))
+process.on('uncaughtException', (error) => stop.end(error))
 
 /** Why the run is to end when its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
-function reasonOf(error: unknown): Error {
+function reasonOf(error: unknown, isTerminal: boolean): Error {
   const code = errorCode(error)
   if (code === 'EPIPE') return new InterruptedError('SIGPIPE')
-  if (code === 'EIO') return new InterruptedError('SIGHUP')
-  return new ConsoleError(`the output cannot be written (${code ?? 'unknown'})`, { cause: error })
+  if (code === 'EIO' && isTerminal) return new InterruptedError('SIGHUP')
+  return new ConsoleError(`the output cannot be written (${describeCondition(error)})`, { cause: error })
 }
 
 /** Output that cannot be written must not lose a machine either. */
 function guard<S extends NodeJS.WriteStream>(stream: S): S {
   if (outputs.has(stream)) return stream
   outputs.add(stream)
-  stream.on('error', (error) => first.abort(reasonOf(error)))
+  stream.on('error', (error) => stop.end(reasonOf(error, stream.isTTY)))
   if (stream.isTTY) unblock(stream)
   return stream
 }
@@ -40,8 +44,8 @@ async function drain(code: number): Promise<void> {
   if (slow.length === 0) return
   const enough = new AbortController()
   const giveUp = () => setTimeout(() => enough.abort(), lastWordsMs)
-  if (code !== 0 || first.signal.aborted) giveUp()
-  else first.signal.addEventListener('abort', giveUp)
+  if (code !== 0 || stop.signal.aborted) giveUp()
+  else stop.signal.addEventListener('abort', giveUp)
   const taken = slow.map(async (stream) => await new Promise((resolve) => stream.write('', resolve)))
   await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
 }
@@ -56,9 +60,20 @@ function doOutputsMeet(): boolean {
   }
 }
 
+/** Node restores terminals at its end, and aborts with a stack trace of its own where one has been closed. */
+function dropClosedTerminals(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (!isatty(fd) && fstatSync(fd).isCharacterDevice()) closeSync(fd)
+    } catch {
+      // It is closed already.
+    }
+  }
+}
+
 /** The terminal as the shell had it, whatever ends the program. */
 function restoreTerminal(): void {
-  if (process.stdin.isRaw) process.stdin.setRawMode(false)
+  if (process.stdin.isRaw && isatty(0)) process.stdin.setRawMode(false)
 }
 
 /** Stops the whole job, as the terminal does on Ctrl-Z: a wrapper such as npx would go on else. */
@@ -68,13 +83,29 @@ async function suspend(): Promise<void> {
   await resumed
 }
 
+/** Ends the program; output that could not be written is no success. */
+async function finish(code: number): Promise<void> {
+  await drain(code)
+  // A write that failed says so a turn later.
+  await new Promise(setImmediate)
+  const { reason } = stop.signal
+  const isUnsaid = code === 0 && reason instanceof ConsoleError
+  if (isUnsaid) process.stderr.write(`metalkit: ${describeError(reason)}\n`)
+  dropClosedTerminals()
+  process.exit(isUnsaid ? reason.exitCode : code)
+}
+
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
-void run(argv.slice(2), {
+const code = run(argv.slice(2), {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
-    if (process.listenerCount('exit') === 0) process.once('exit', restoreTerminal)
+    if (process.listenerCount('exit') === 0) {
+      process.once('exit', restoreTerminal)
+      // A terminal that closes is an error of stdin too, also when nobody reads it.
+      process.stdin.on('error', () => {})
+    }
     return process.stdin
   },
   get stdout() {
@@ -87,10 +118,8 @@ void run(argv.slice(2), {
     return doOutputsMeet()
   },
   env: process.env,
-  signal: first.signal,
-  forced: second.signal,
+  signal: stop.signal,
+  forced: stop.forced,
   ...(process.platform === 'win32' ? {} : { suspend }),
-}).then(async (code) => {
-  await drain(code)
-  process.exit(code)
 })
+void code.then(finish)

@@ -1,5 +1,7 @@
 // The error family. A subclass is a way for a run to end: it fixes the exit code and names the layer that failed.
 // A message reads: what failed with the value quoted, and why; the hint says what to do next. Both are one line.
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
 
 /** Exit codes of the program; the table in docs/exit-codes.md says the same for users. */
 export const exitCodes = {
@@ -121,18 +123,32 @@ export class LabError extends MetalkitError {
   readonly layer = 'lab'
 }
 
-const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGPIPE: 13, SIGTERM: 15 } as const
+function sayingOf(signal: NodeJS.Signals): string {
+  return signal === 'SIGPIPE' ? 'whoever read the output went away' : `by ${signal}`
+}
 
 /** A signal ended the run, SIGPIPE being for a reader of its output that went away; the exit code is the shell's: 128 and the signal's number. */
 export class InterruptedError extends MetalkitError {
-  readonly exitCode: number
   readonly layer = 'interrupted'
-  readonly signal: keyof typeof signalNumbers
+  #signal: NodeJS.Signals
 
-  constructor(signal: keyof typeof signalNumbers) {
-    super(signal === 'SIGPIPE' ? 'whoever read the output went away' : `by ${signal}`)
-    this.signal = signal
-    this.exitCode = 128 + signalNumbers[signal]
+  constructor(signal: NodeJS.Signals, message = sayingOf(signal)) {
+    super(message)
+    this.#signal = signal
+  }
+
+  get signal(): NodeJS.Signals {
+    return this.#signal
+  }
+
+  get exitCode(): number {
+    return 128 + constants.signals[this.#signal]
+  }
+
+  /** Names the act anew: one act can arrive as several signals, its consequences first. */
+  rename(signal: NodeJS.Signals): void {
+    this.#signal = signal
+    this.message = sayingOf(signal)
   }
 }
 
@@ -182,4 +198,11 @@ export function exitCodeOf(error: unknown): number {
 /** The code of a Node system error (`ENOENT`), or undefined. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** What the system says of an error, in words: "no space left on device", not ENOSPC. */
+export function describeCondition(error: unknown): string {
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined
+  const words = typeof errno === 'number' ? getSystemErrorMap().get(errno)?.[1] : undefined
+  return words ?? errorCode(error) ?? messageOf(error)
 }

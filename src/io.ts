@@ -19,9 +19,9 @@ export interface Io {
   env: Record<string, string | undefined>
   /** Whether stdout and stderr are the same terminal, file or pipe. */
   outputsMeet?: boolean
-  /** Aborted with an InterruptedError by the first SIGINT, SIGTERM, SIGHUP or SIGQUIT: stop and clean up. */
+  /** Aborted by the first signal, or output that cannot be written (stop.ts): stop and clean up. */
   signal: AbortSignal
-  /** Aborted by the second such signal: stop cleaning up, say what stays behind. */
+  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, say what stays behind. */
   forced: AbortSignal
   /** Stops the program as Ctrl-Z does, and resolves when it goes on; absent where there is no job control. */
   suspend?: () => Promise<void>

@@ -6,6 +6,7 @@ import { deleteUntilGone } from '../metal/delete.ts'
 import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
 import { openClient, requireCloudOption } from './api.ts'
+import { sayOnInterrupt } from './interrupt-notice.ts'
 import type { RmOptions } from './options.ts'
 
 /** Asks on the terminal; anything but yes is no. */
@@ -76,6 +77,7 @@ export async function execute(
     if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to do so without being asked' })
     if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing is deleted.')
   }
+  using _notice = sayOnInterrupt(context, 'the deletion goes on')
   const outcomes = await Promise.allSettled(
     devices.map(async ({ id, project }) => {
       const projectId = project?.href?.split('/').at(-1) ?? options.projectId

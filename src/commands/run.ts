@@ -17,6 +17,7 @@ import { openClient, requireCloudOption } from './api.ts'
 import { checkConsole, prepareConsole, sosAddress, sshLine } from './attach.ts'
 import { holdConsole } from './hold-console.ts'
 import { checkIdFile, writeIdFile } from './id-file.ts'
+import { sayOnInterrupt } from './interrupt-notice.ts'
 import type { RunOptions } from './options.ts'
 import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
@@ -89,6 +90,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const { ttl, keep } = options
   const until = ttl === undefined ? {} : { termination_time: new Date(Date.now() + ttl).toISOString() }
   const input = { ...wanted, plan, metro, ...until }
+  using _notice = sayOnInterrupt(context, keep || existing ? 'the machine is kept' : 'giving the machine back')
   await using machine = existing
     ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
     : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, signal, forced })

@@ -33,7 +33,10 @@ export async function findCommand(name: string, searchPath: string): Promise<Fou
 }
 
 /** How long a command that was told twice to end may still speak. */
-const lastWordsMs = 2000
+const lastWordsMs = 5000
+
+/** Signals that a terminal sends to the whole process group. */
+const fromTerminal: ReadonlySet<string> = new Set(['SIGINT', 'SIGHUP', 'SIGQUIT'])
 
 /** What a command runs in. */
 export interface InnerCommandOptions {
@@ -54,10 +57,11 @@ export async function runInnerCommand(command: readonly string[], options: Inner
   const [file = '', ...args] = await leash(command, 'TERM')
   const child = spawn(file, args, { stdio: 'inherit', env })
   const pass = ({ reason }: AbortSignal) => {
-    const name = reason instanceof InterruptedError ? reason.signal : 'SIGTERM'
-    // Ctrl-C and a closed terminal reach the whole process group. The command must not get them twice: the second one
-    // tells a run to leave its machine.
-    if (name === 'SIGTERM' || !atTerminal) child.kill(name)
+    const heard = reason instanceof InterruptedError ? reason.signal : 'SIGTERM'
+    // Programs ignore SIGPIPE when they write to a terminal or a pipe of their own.
+    const name = heard === 'SIGPIPE' ? 'SIGTERM' : heard
+    // Ctrl-C and a closed terminal reach the whole process group already.
+    if (!atTerminal || !fromTerminal.has(name)) child.kill(name)
   }
   let timer: NodeJS.Timeout | undefined
   const onSignal = () => pass(signal)

@@ -34,7 +34,7 @@ function read(path: string): string {
 
 /**
  * Starts the program. `shell` is how: `PROGRAM` in it stands for the program with its arguments, such as
- * `PROGRAM | head -1`; at a terminal it gets one from script(1).
+ * `PROGRAM | head -1`, and `COMMAND` for the same as one simple command, such as `timeout 3 COMMAND`; at a terminal it gets one from script(1).
  */
 export function startChild(
   lab: TestLab,
@@ -49,7 +49,7 @@ export function startChild(
   const noted = `{ sh -c ${quote(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`
   const lines = [
     terminal ? `stty -g > ${folder}/before` : '',
-    shell.replace('PROGRAM', () => noted),
+    shell.replace('PROGRAM', () => noted).replace('COMMAND', () => `sh -c ${quote(`${notes}; exec ${words}`)}`),
     terminal ? `stty -g > ${folder}/after` : '',
   ]
   const script = lines.filter((line) => line !== '').join('\n')

@@ -1,7 +1,11 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
 import { createServer, type Server } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseFaults } from '../../src/lab/faults.ts'
+import { stopSignals } from '../../src/stop.ts'
 import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { listen } from '../helpers/port.ts'
@@ -156,6 +160,8 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
         15_000,
       )
       const [machine] = await machinesIn(lab)
+      expect(said(child)).toContain('Ctrl-C again gives up')
+      await pause(1200)
       process.kill(child.pid(), signal)
       const code = await child.code
       expect(code).toBe(9)
@@ -169,10 +175,10 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
 
   test('during the create names the tag, and what removes the machine', async () => {
     await using lab = await startTestLab()
-    const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=5000ms' }
+    const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=8000ms' }
     using child = await runTo({ isThere: () => true, ...moment }, lab, true)
     process.kill(child.pid(), 'SIGINT')
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pause(1200)
     process.kill(child.pid(), 'SIGINT')
     const code = await child.code
     expect(code).toBe(9)
@@ -180,6 +186,82 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
     expect(await judge(lab, { code, stdout: '', stderr: said(child).replaceAll('\r', '') })).toEqual([])
   })
 })
+
+describe(
+  'one act that arrives as two events deletes the machine',
+  { ...needs('script', 'ps', 'timeout', 'tee'), timeout: 60_000 },
+  () => {
+    test.each<[NodeJS.Signals, NodeJS.Signals, number[]]>([
+      ['SIGTERM', 'SIGHUP', [143]],
+      ['SIGHUP', 'SIGTERM', [143]],
+      ['SIGINT', 'SIGTERM', [130, 143]],
+      ['SIGINT', 'SIGINT', [130]],
+      ['SIGHUP', 'SIGHUP', [129]],
+    ])('%s and %s', async (one, other, codes) => {
+      await using lab = await startTestLab({ pace: unhurried })
+      using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
+      process.kill(child.pid(), one)
+      await pause(1)
+      process.kill(child.pid(), other)
+      expect(codes, said(child)).toContain(await child.code)
+      expect(await machinesIn(lab)).toEqual([])
+      expect(said(child)).toContain('Ctrl-C again gives up')
+    })
+
+    test('timeout, which signals its child and then the group', async () => {
+      await using lab = await startTestLab({ pace: { stepMs: 3000 } })
+      const args = ['run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
+      using child = startChild(lab, args, { shell: 'timeout 6 COMMAND' })
+      await child.code
+      expect(said(child)).toContain('interrupted: by SIGTERM')
+      expect(said(child)).toMatch(/The machine \S+ is deleted/)
+      expect(await machinesIn(lab)).toEqual([])
+    })
+
+    test('Ctrl-C at a pipe into tee', async () => {
+      await using lab = await startTestLab({ pace: { stepMs: 1000 } })
+      const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
+      using child = startChild(lab, args, { shell: '(trap : INT; PROGRAM) 2>&1 | tee log', terminal: true })
+      await waitUntil(
+        async () => (await machinesIn(lab)).length,
+        (count) => count > 0,
+        20_000,
+      )
+      child.process.stdin?.write('\u0003')
+      expect(await child.code, said(child)).toBe(130)
+      expect(await machinesIn(lab)).toEqual([])
+    })
+
+    test('a terminal that closes keeps the exit code, and Node prints no stack trace', async () => {
+      await using lab = await startTestLab({ pace: unhurried })
+      const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
+      using child = startChild(lab, args, { shell: '(trap : HUP; PROGRAM 2> err)', terminal: true })
+      await waitUntil(
+        () => said(child),
+        (text) => text.includes('is up'),
+        20_000,
+      )
+      child.process.kill('SIGKILL')
+      await waitUntil(
+        () => existsSync(join(child.folder, 'code')),
+        (there) => there,
+        20_000,
+      )
+      expect(readFileSync(join(child.folder, 'code'), 'utf8').trim()).toBe('129')
+      expect(readFileSync(join(child.folder, 'err'), 'utf8')).not.toMatch(/Native stack|ResetStdio|Assertion/)
+      expect(await machinesIn(lab)).toEqual([])
+    })
+
+    test.each(stopSignals.filter((name) => !(name in signals)))('%s ends the run in order', async (name) => {
+      await using lab = await startTestLab({ pace: unhurried })
+      using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
+      process.kill(child.pid(), name)
+      expect(await child.code, said(child)).toBe(128 + constants.signals[name])
+      expect(said(child)).not.toContain('Debugger')
+      expect(await machinesIn(lab)).toEqual([])
+    })
+  },
+)
 
 describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test('a closed terminal takes the machine with it', async () => {

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { InterruptedError } from '../src/errors.ts'
+import { createStop, oneActMs } from '../src/stop.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+type Event = NodeJS.Signals | 'SIGPIPE'
+
+/** Events with the milliseconds before each. @returns what the run ends with, and whether it is forced */
+async function play(...events: [afterMs: number, event: Event][]) {
+  const stop = createStop()
+  for (const [afterMs, event] of events) {
+    await vi.advanceTimersByTimeAsync(afterMs)
+    if (event === 'SIGPIPE') stop.end(new InterruptedError('SIGPIPE'))
+    else stop.hear(event)
+  }
+  const { reason } = stop.signal
+  return { code: reason instanceof InterruptedError ? reason.exitCode : 0, forced: stop.forced.aborted }
+}
+
+describe('one act', () => {
+  test.each<[string, [number, Event][], number]>([
+    ['Ctrl-C alone', [[0, 'SIGINT']], 130],
+    [
+      'Ctrl-C that npm forwards',
+      [
+        [0, 'SIGINT'],
+        [1, 'SIGINT'],
+      ],
+      130,
+    ],
+    [
+      'timeout: the child, then its group',
+      [
+        [0, 'SIGTERM'],
+        [1, 'SIGTERM'],
+      ],
+      143,
+    ],
+    [
+      'the shell and the kernel as a terminal closes',
+      [
+        [0, 'SIGHUP'],
+        [2000, 'SIGHUP'],
+      ],
+      129,
+    ],
+    [
+      'SIGTERM and SIGHUP',
+      [
+        [0, 'SIGTERM'],
+        [1, 'SIGHUP'],
+      ],
+      143,
+    ],
+    [
+      'SIGHUP and SIGTERM',
+      [
+        [0, 'SIGHUP'],
+        [1, 'SIGTERM'],
+      ],
+      143,
+    ],
+    [
+      'Ctrl-C with tee: EPIPE first',
+      [
+        [0, 'SIGPIPE'],
+        [1, 'SIGINT'],
+      ],
+      130,
+    ],
+    [
+      'Ctrl-C with tee: EPIPE last',
+      [
+        [0, 'SIGINT'],
+        [1, 'SIGPIPE'],
+      ],
+      130,
+    ],
+    [
+      'a reader that left, and a Ctrl-C later',
+      [
+        [0, 'SIGPIPE'],
+        [3000, 'SIGINT'],
+      ],
+      141,
+    ],
+    [
+      'any other signal twice',
+      [
+        [0, 'SIGUSR2'],
+        [3000, 'SIGUSR2'],
+      ],
+      140,
+    ],
+  ])('%s', async (_, events, code) => {
+    expect(await play(...events)).toEqual({ code, forced: false })
+  })
+})
+
+describe('a second word', () => {
+  test('counts a second after the first', async () => {
+    expect(await play([0, 'SIGINT'], [oneActMs + 1, 'SIGINT'])).toEqual({ code: 130, forced: true })
+    expect(await play([0, 'SIGINT'], [1, 'SIGINT'], [oneActMs, 'SIGTERM'])).toEqual({ code: 130, forced: true })
+  })
+
+  test('is never SIGHUP, and SIGHUP is no first word', async () => {
+    expect((await play([0, 'SIGINT'], [3000, 'SIGHUP'])).forced).toBe(false)
+    expect((await play([0, 'SIGHUP'], [3000, 'SIGTERM'])).forced).toBe(false)
+  })
+})
