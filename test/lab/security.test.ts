@@ -120,6 +120,16 @@ test.each(nasty)('as userdata %j is told to the machine alone', async (text) => 
   expect(JSON.stringify({ ...spec })).not.toContain(JSON.stringify(text).slice(1, -1))
 })
 
+test('customdata nested thousands deep is refused, at a create and a change, and the lab goes on', async () => {
+  const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
+  const body = JSON.stringify({ ...good, customdata: '?' }).replace('"?"', deep)
+  const refused = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+  expect([refused.status, refused.json]).toEqual([422, { errors: ['customdata is invalid'] }])
+  const { json } = await create({ customdata: { a: { b: [1] } } })
+  expect((await lab.call('PUT', `/devices/${json.id}`, `{"customdata":${deep}}`)).status).toBe(422)
+  expect((await lab.call('GET', `/devices/${json.id}/customdata`)).json).toEqual({ a: { b: [1] } })
+})
+
 test('nothing that was sent has polluted anything or drawn on the terminal', () => {
   expect(Object.keys(Object.prototype)).toEqual([])
   expect(lab.lines.length).toBeGreaterThan(100)

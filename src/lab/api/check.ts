@@ -53,12 +53,24 @@ export function checkHostname(hostname: string | null | undefined): string[] {
   return /^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(hostname) ? [] : ['Hostname is invalid']
 }
 
+/** Levels of nesting that are taken: writing JSON takes the stack's room for each. */
+const mostLevels = 100
+
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostLevels) return false
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
+  }
+  return true
+}
+
 /** Fields that a create and an update share (DeviceCreateInput.yaml, DeviceUpdateInput.yaml). */
 export const changeableFields = {
   hostname: z.string().nullish(),
   description: z.string().nullish(),
   billing_cycle: z.enum(['hourly', 'daily', 'monthly', 'yearly']).nullish(),
-  customdata: z.record(z.string(), z.unknown()).nullish(),
+  customdata: z.record(z.string(), z.unknown()).refine(isShallow).nullish(),
   ipxe_script_url: z.string().nullish(),
   userdata: z.string().nullish(),
   always_pxe: z.boolean().nullish(),
