@@ -46,6 +46,17 @@ export class ByteReader implements AsyncDisposable {
     return chunk
   }
 
+  /** Takes as many bytes as given, in pieces as they were read; fewer only at the end. */
+  async *stream(size: number): AsyncGenerator<Buffer, void, undefined> {
+    for (let missing = size; missing > 0;) {
+      const chunk = await this.takeChunk()
+      if (chunk === undefined) return
+      if (chunk.length > missing) this.putBack(chunk.subarray(missing))
+      yield chunk.subarray(0, missing)
+      missing -= Math.min(missing, chunk.length)
+    }
+  }
+
   /** Puts back the end of what takeChunk gave; of several chunks the last one first. */
   putBack(rest: Buffer): void {
     this.#offset -= rest.length

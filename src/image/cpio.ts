@@ -2,7 +2,6 @@
 // not unpacked, to know where one ends.
 
 const headerBytes = 110
-const trailer = 'TRAILER!!!\0'
 
 /** Whether bytes begin an entry of a cpio archive the kernel takes. */
 export function isCpio(head: Buffer): boolean {
@@ -15,42 +14,40 @@ export function paddingOf(size: number): number {
 }
 
 /**
- * Follows archives, and zeros between them, through bytes that come in pieces.
- * - `rest`: before an archive, or behind the trailer of one
- * - `entry`: between two entries of an archive that goes on
+ * Follows archives, and zeros between their entries, through bytes that come in pieces. As to the kernel, a trailer is an entry
+ * like others, and an archive may end without one.
+ * - `rest`: before an entry, or behind one
  * - `inside`: within an entry
  * - `lost`: the bytes are no archive
  */
 export class CpioWalker {
-  /** Bytes walked over since the walker began. */
+  /** Where the next byte stands, for the multiples of four. */
   #position = 0
-  #phase: 'rest' | 'header' | 'name' | 'body' | 'lost' = 'rest'
-  #collected = ''
+  #phase: 'rest' | 'header' | 'body' | 'lost' = 'rest'
+  #header = ''
   /** Of the phase, bytes still to come. */
   #missing = 0
-  /** Of the entry: bytes behind the collected part of its name. */
-  #behindName = 0
+  #entries = 0
 
-  get state(): 'rest' | 'entry' | 'inside' | 'lost' {
-    if (this.#phase === 'rest' || this.#phase === 'lost') return this.#phase
-    return this.#phase === 'header' && this.#collected === '' ? 'entry' : 'inside'
+  get state(): 'rest' | 'inside' | 'lost' {
+    return this.#phase === 'rest' || this.#phase === 'lost' ? this.#phase : 'inside'
   }
 
-  /** Begins anew here, at a multiple of four: what came before does not count. */
-  restart(): void {
+  /** How many entries have begun. */
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** Begins anew at a position: what came before does not count. */
+  restart(position: number): void {
     this.#phase = 'rest'
-    this.#position = 0
-  }
-
-  /** What comes is no archive. */
-  lose(): void {
-    this.#phase = 'lost'
+    this.#position = position
   }
 
   /**
    * Walks on.
-   * @returns how many of the bytes belong to archives or stand as zeros between them; fewer than all only where, behind
-   *   an archive, something else begins, or where the walker is lost
+   * @returns how many of the bytes belong to archives or stand as zeros between entries; fewer than all only if, between two
+   *   entries, something else begins, or if the walker is lost
    */
   push(bytes: Buffer): number {
     let at = 0
@@ -61,53 +58,33 @@ export class CpioWalker {
         this.#position += zeros
         if (at === bytes.length) break
         if (bytes[at] !== 0x30 || paddingOf(this.#position) !== 0) return at
-        this.#expectHeader()
+        this.#phase = 'header'
+        this.#header = ''
+        this.#missing = headerBytes
       }
       const size = Math.min(this.#missing, bytes.length - at)
-      if (this.#phase !== 'body') this.#collected += bytes.toString('latin1', at, at + size)
+      if (this.#phase === 'header') this.#header += bytes.toString('latin1', at, at + size)
       at += size
       this.#position += size
       this.#missing -= size
-      if (this.#missing === 0) this.#finishPhase()
+      if (this.#missing > 0) break
+      if (this.#phase === 'header') this.#readHeader()
+      else this.#phase = 'rest'
     }
     return at
   }
 
-  #expectHeader(): void {
-    this.#phase = 'header'
-    this.#collected = ''
-    this.#missing = headerBytes
-  }
-
-  #finishPhase(): void {
-    if (this.#phase === 'header') this.#readHeader()
-    else if (this.#phase === 'name') this.#readName()
-    else this.#expectHeader()
-  }
-
   #readHeader(): void {
-    if (!/^07070[12][0-9a-fA-F]{104}$/.test(this.#collected)) {
+    if (!/^07070[12][0-9a-fA-F]{104}$/.test(this.#header)) {
       this.#phase = 'lost'
       return
     }
-    const field = (index: number) => Number.parseInt(this.#collected.slice(6 + index * 8, 14 + index * 8), 16)
+    const field = (index: number) => Number.parseInt(this.#header.slice(6 + index * 8, 14 + index * 8), 16)
     const bodySize = field(6)
     const nameSize = field(11)
-    this.#phase = 'name'
-    this.#collected = ''
-    this.#missing = Math.min(nameSize, trailer.length)
-    this.#behindName = nameSize - this.#missing + paddingOf(headerBytes + nameSize) + bodySize + paddingOf(bodySize)
-    if (this.#missing === 0) this.#readName()
-  }
-
-  #readName(): void {
-    const last = this.#collected === trailer
-    this.#collected = ''
-    this.#missing = this.#behindName
-    this.#phase = 'body'
-    // What pads the trailer is zeros, and zeros are all that may follow it.
-    if (last) this.#phase = 'rest'
-    else if (this.#missing === 0) this.#expectHeader()
+    this.#entries++
+    this.#missing = nameSize + paddingOf(headerBytes + nameSize) + bodySize + paddingOf(bodySize)
+    this.#phase = this.#missing === 0 ? 'rest' : 'body'
   }
 }
 

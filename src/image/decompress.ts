@@ -1,9 +1,9 @@
 // An image's files as the machine will have them in memory once everything is unpacked: for boot loaders that unpack nothing.
 import { ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
-import { countZeros, CpioWalker, isCpio, paddingOf } from './cpio.ts'
+import { countZeros, CpioWalker, isCpio } from './cpio.ts'
 import { gunzipMember, isGzip } from './gzip.ts'
-import { unpackerOf, unpackRest } from './unpack.ts'
+import { unpackerOf, unpackPart, unpackRest } from './unpack.ts'
 
 /** What became of a file; complete once its content has been read to the end. */
 export interface Outcome {
@@ -11,20 +11,8 @@ export interface Outcome {
   decompressed: boolean
 }
 
-const magics: readonly (readonly [magic: string, name: string])[] = [
-  ['\x02\x21\x4c\x18', 'lz4'],
-  ['\x5d\0\0', 'lzma'],
-  ['\x89LZO', 'lzo'],
-  ['BZh', 'bzip2'],
-]
-
-/** What bytes look like that nothing here decompresses: `lz4`, or undefined. */
-function nameCompression(head: Buffer): string | undefined {
-  return magics.find(([magic]) => head.toString('latin1', 0, magic.length) === magic)?.[1]
-}
-
 /**
- * A kernel: gzip is decompressed, every member of it, zstd and xz are, and anything else comes as it is.
+ * A kernel: gzip is decompressed, every member of it, what a program unpacks is, and anything else comes as it is.
  * @throws ImageError when it is damaged, or followed by something that would be lost
  */
 export async function* decompressKernel(reader: ByteReader, outcome: Outcome): AsyncGenerator<Buffer> {
@@ -36,20 +24,20 @@ export async function* decompressKernel(reader: ByteReader, outcome: Outcome): A
   }
   outcome.decompressed = true
   if (unpacker !== undefined) {
-    yield* unpackRest(unpacker, reader)
+    yield* unpackRest(reader)
     return
   }
   while (isGzip(await reader.peek(2))) yield* gunzipMember(reader)
   await skipZeros(reader)
-  const behind = await reader.peek(6)
-  if (behind.length > 0) throw unknownPart(reader, behind)
+  if ((await reader.peek(1)).length > 0) throw unknownPart(reader)
 }
 
 /**
- * An initrd: what the kernel's init/initramfs.c makes of it. It is a sequence, in any order, of cpio archives, of gzip
- * members that hold archives, and of zeros between them; the last part may be zstd or xz. Archives come verbatim, members decompressed, and each begins at a multiple of
- * four, where the kernel looks for it. A file that begins as none of these comes as it is.
- * @throws ImageError when a part is damaged, or when behind a good part something unknown begins
+ * An initrd: what the kernel's init/initramfs.c makes of it, tried part for part with a kernel. It is a sequence, in any order,
+ * of cpio archives at multiples of four, of compressed parts that hold whole entries of archives, and of zeros. Archives come
+ * verbatim, the others decompressed, each again at a multiple of four. A file that begins otherwise, or one compressed part
+ * that holds no archive, is a file system to the kernel and comes as it is.
+ * @throws ImageError for what the kernel refuses: a damaged part, an unknown one, an entry that is cut
  */
 export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): AsyncGenerator<Buffer> {
   const walker = new CpioWalker()
@@ -57,49 +45,60 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
   let memberSize: number | undefined
   let known = false
   for (;;) {
-    const head = await reader.peek(6)
+    const head = await reader.peek(8)
+    const { offset } = reader
     if (head.length === 0) return
-    const unpacker = unpackerOf(head)
+    const name = isGzip(head) ? 'gzip' : unpackerOf(head)
     let part: AsyncIterable<Buffer>
-    let begins = false
-    if (isGzip(head)) {
+    if (name !== undefined) {
+      checkForKernel(reader, head, name)
       outcome.decompressed = true
-      known = true
-      // What one member leaves unfinished goes on in the next, as zcat would join them; only a new archive is aligned.
-      begins = walker.state === 'rest'
-      part = follow(walker, gunzipMember(reader, memberSize))
-    } else if (unpacker !== undefined) {
-      outcome.decompressed = true
-      begins = walker.state === 'rest'
-      part = follow(walker, unpackRest(unpacker, reader))
-    } else if (isCpio(head)) {
-      known = true
-      if (walker.state === 'inside') throw unfinished(reader, 'ends too early')
-      // The kernel looks for archives at multiples of four only; one that stands elsewhere was meant to be found.
-      begins = walker.state !== 'entry'
+      part = follow(walker, isGzip(head) ? gunzipMember(reader, memberSize) : unpackPart(reader), {
+        reader,
+        name,
+        known,
+      })
+    } else if (head[0] === 0 || isCpio(head)) {
+      if (head[0] !== 0 && offset % 4 !== 0) {
+        throw refuse(reader, 'begins a cpio archive, which is no multiple of four', 'put zeros in front of it')
+      }
       part = copyArchives(reader, walker)
-    } else if (written === 0 && head[0] === 0) {
-      part = copyArchives(reader, walker)
-    } else if (!known) {
-      part = copyRest(reader)
+    } else if (head.toString('latin1', 0, 6) === '070707') {
+      throw refuse(reader, 'begins a cpio archive of the old format', 'make it with cpio -H newc')
+    } else if (known) {
+      throw unknownPart(reader)
     } else {
-      throw unknownPart(reader, head)
+      part = copyRest(reader)
     }
-    if (begins) {
-      const padding = Buffer.alloc(paddingOf(written))
-      walker.restart()
-      written += padding.length
-      if (padding.length > 0) yield padding
-    }
-    const before = written
+    // The multiples of four are those of the file, and in a compressed part those of its content.
+    const position = name === undefined ? offset : 0
+    walker.restart(position)
+    const padding = Buffer.alloc((position - written) & 3)
+    const before = written + padding.length
+    if (padding.length > 0) yield padding
+    written = before
     for await (const chunk of part) {
       written += chunk.length
       yield chunk
     }
-    if (isGzip(head)) {
+    known ||= name !== undefined || walker.entries > 0
+    if (name !== undefined) {
       memberSize = written - before
       await skipZeros(reader)
     }
+  }
+}
+
+/** @throws ImageError for a part in a form of its compression that the kernel does not take */
+function checkForKernel(reader: ByteReader, head: Buffer, name: string): void {
+  if (name === 'gzip' && ((head[3] ?? 0) & 0x16) !== 0) {
+    throw refuse(reader, 'begins gzip data whose header has more than a name', 'compress it with gzip')
+  }
+  if (name === 'xz' && (head[7] ?? 0) > 1) {
+    throw refuse(reader, 'begins xz data with a check other than CRC32', 'compress it with xz --check=crc32')
+  }
+  if (name === 'lz4' && head[0] === 4) {
+    throw refuse(reader, 'begins an lz4 frame, which is not the legacy format', 'compress it with lz4 -l')
   }
 }
 
@@ -119,12 +118,25 @@ async function* copyArchives(reader: ByteReader, walker: CpioWalker): AsyncGener
   if (walker.state === 'inside') throw unfinished(reader, 'ends too early')
 }
 
-/** Passes the content of a member on while the walker looks at it. */
-async function* follow(walker: CpioWalker, member: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const chunk of member) {
-    if (walker.push(chunk) < chunk.length) walker.lose()
+/** Passes the content of a compressed part on while the walker looks at it. `known` says whether something came before it. */
+async function* follow(
+  walker: CpioWalker,
+  content: AsyncIterable<Buffer>,
+  { reader, name, known }: { reader: ByteReader; name: string; known: boolean },
+): AsyncGenerator<Buffer> {
+  const { offset } = reader
+  const { entries } = walker
+  const refuseContent = (why: string) => refuse(reader, `begins ${name} data that ${why}`, hint, offset)
+  let foreign = false
+  for await (const chunk of content) {
+    foreign ||= walker.push(chunk) < chunk.length || walker.state === 'lost'
+    if (foreign && (known || walker.entries > entries)) throw refuseContent('holds more than cpio archives')
     yield chunk
   }
+  if (!foreign && walker.state === 'rest') return
+  if (known || walker.entries > entries) throw refuseContent('ends within an entry of a cpio archive')
+  await skipZeros(reader)
+  if ((await reader.peek(1)).length > 0) throw refuseContent('holds no cpio archive')
 }
 
 async function skipZeros(reader: ByteReader): Promise<void> {
@@ -143,12 +155,13 @@ function unfinished(reader: ByteReader, why: string): ImageError {
   return new ImageError(`"${reader.path}" is damaged: before offset ${reader.offset}, a cpio archive ${why}`, { hint })
 }
 
-function unknownPart(reader: ByteReader, head: Buffer): ImageError {
-  const what = nameCompression(head) ?? 'neither gzip nor cpio'
+function refuse(reader: ByteReader, what: string, todo: string, offset = reader.offset): ImageError {
+  return new ImageError(`"${reader.path}" is not what the kernel unpacks: at offset ${offset} ${what}`, { hint: todo })
+}
+
+function unknownPart(reader: ByteReader): ImageError {
   return new ImageError(
-    `"${reader.path}" cannot be decompressed: at offset ${reader.offset} begins a part that is ${what}`,
-    {
-      hint: 'push with --decompress=false to copy it as it is',
-    },
+    `"${reader.path}" cannot be decompressed: at offset ${reader.offset} begins a part that is neither cpio nor compressed in a known way`,
+    { hint: 'push with --decompress=false to copy it as it is' },
   )
 }

@@ -16,7 +16,7 @@ export async function readKernelHead(path: string): Promise<{ head: Buffer; comp
   if (compression === undefined) return { head: raw, compression }
   const file = createReadStream(path)
   try {
-    const unpacked = compression === 'gzip' ? gunzip(file) : unpackRest(compression, new ByteReader(path, file))
+    const unpacked = compression === 'gzip' ? gunzip(file) : unpackRest(new ByteReader(path, file))
     // What is damaged has no head to speak of: that is reported where the whole file is read, not here.
     return { head: await readUpTo(unpacked, headBytes).catch(() => Buffer.alloc(0)), compression }
   } finally {

@@ -1,5 +1,5 @@
-// zstd and xz, by the programs of that name. Node 20 has neither; what npm offers for them leaves checksums unchecked, holds
-// the whole file in memory or takes ten times as long, and who has such an image has the programs.
+// What is compressed otherwise than with gzip, by Debian's programs. Node 20 has none of them; what npm offers for them leaves
+// checksums unchecked, holds the whole file in memory or takes ten times as long, and who has such an image has the programs.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
@@ -7,46 +7,88 @@ import { pipeline } from 'node:stream/promises'
 import { text } from 'node:stream/consumers'
 import { errorCode, ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
+import { takeXzStream, takeZstdFrame } from './frames.ts'
 
-/** A program that unpacks what it reads. */
-export type Unpacker = 'zstd' | 'xz'
+/** A compression that a program undoes. */
+export type Unpacker = 'zstd' | 'xz' | 'lz4' | 'bzip2' | 'lzma' | 'lzo'
 
-const magics: readonly (readonly [magic: string, unpacker: Unpacker])[] = [
-  ['\x28\xb5\x2f\xfd', 'zstd'],
-  ['\xfd7zXZ\0', 'xz'],
+/** How bytes in it begin, and who unpacks them. */
+interface Format {
+  name: Unpacker
+  magic: string
+  program: string
+  args?: readonly string[]
+  /** The Debian package that has the program. */
+  package: string
+  /** Takes one part of several; absent if only the program can tell where it ends. */
+  takePart?: (reader: ByteReader) => AsyncGenerator<Buffer, void, undefined>
+}
+
+const formats: readonly Format[] = [
+  { name: 'zstd', magic: '\x28\xb5\x2f\xfd', program: 'zstd', package: 'zstd', takePart: takeZstdFrame },
+  { name: 'xz', magic: '\xfd7zXZ\0', program: 'xz', package: 'xz-utils', takePart: takeXzStream },
+  // What the kernel reads is the legacy format; kernels for other loaders may be in frames.
+  { name: 'lz4', magic: '\x02\x21\x4c\x18', program: 'lz4', package: 'lz4' },
+  { name: 'lz4', magic: '\x04\x22\x4d\x18', program: 'lz4', package: 'lz4' },
+  { name: 'bzip2', magic: 'BZh', program: 'bzip2', package: 'bzip2' },
+  { name: 'lzma', magic: '\x5d\0\0', program: 'xz', args: ['--format=lzma'], package: 'xz-utils' },
+  { name: 'lzo', magic: '\x89LZO', program: 'lzop', package: 'lzop' },
 ]
 
-/** What unpacks bytes that begin so; undefined where they are neither zstd nor xz. */
+function formatOf(head: Buffer): Format | undefined {
+  return formats.find(({ magic }) => head.toString('latin1', 0, magic.length) === magic)
+}
+
+/** What unpacks bytes that begin so; undefined if no program here does. */
 export function unpackerOf(head: Buffer): Unpacker | undefined {
-  return magics.find(([magic]) => head.toString('latin1', 0, magic.length) === magic)?.[1]
+  return formatOf(head)?.name
 }
 
 /**
  * Unpacks everything from where the reader stands to its end.
- * @throws ImageError where the data is damaged, or the program is not installed
+ * @throws ImageError if the data is damaged, or the program is not installed
  */
-export async function* unpackRest(program: Unpacker, reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+export async function* unpackRest(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  yield* unpack(reader, () => restOf(reader))
+}
+
+/**
+ * Unpacks the part where the reader stands and leaves the reader behind it; of some formats everything to the end is one.
+ * @throws ImageError if the data is damaged, or the program is not installed
+ */
+export async function* unpackPart(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  yield* unpack(reader, (format) => format.takePart?.(reader) ?? restOf(reader))
+}
+
+async function* unpack(
+  reader: ByteReader,
+  take: (format: Format) => AsyncGenerator<Buffer, void, undefined>,
+): AsyncGenerator<Buffer, void, undefined> {
   const start = reader.offset
-  const child = spawn(program, ['-d', '-c'], { stdio: 'pipe' })
+  const format = formatOf(await reader.peek(6))
+  if (format === undefined) return
+  const { name, program } = format
+  const child = spawn(program, [...(format.args ?? []), '-d', '-c'], { stdio: 'pipe' })
   const ended = once(child, 'close').catch((error: unknown) => error)
   const said = text(child.stderr).catch(() => '')
   // A program that has seen enough does not read on; why is in what it says.
-  const fed = pipeline(Readable.from(restOf(reader)), child.stdin).catch((error: unknown) => error)
+  const fed = pipeline(Readable.from(take(format)), child.stdin).catch((error: unknown) => error)
   try {
     const chunks: AsyncIterable<Buffer> = child.stdout
     yield* chunks
     const end = await ended
     if (errorCode(end) === 'ENOENT') {
-      throw new ImageError(`"${reader.path}" is ${program}, and the program "${program}" is not installed`, {
-        hint: `install ${program}, or push with --decompress=false`,
+      throw new ImageError(`"${reader.path}" is ${name}, and the program "${program}" is not installed`, {
+        hint: `install ${format.package}, or push with --decompress=false`,
       })
     }
     const feeding = await fed
     if (feeding instanceof ImageError) throw feeding
-    if (!Array.isArray(end) || end[0] !== 0) {
-      const why = (await said).trim().split('\n').at(-1)?.trim()
+    const why = (await said).trim().split('\n').at(-1)?.trim() ?? ''
+    // bzip2 passes over what follows its data, says so, and ends well.
+    if (!Array.isArray(end) || end[0] !== 0 || (name === 'bzip2' && why !== '')) {
       throw new ImageError(
-        `"${reader.path}" is damaged: the ${program} data at offset ${start} cannot be unpacked (${why})`,
+        `"${reader.path}" is damaged: the ${name} data at offset ${start} cannot be unpacked (${why || `${program} failed`})`,
         { hint: 'build or copy it again' },
       )
     }

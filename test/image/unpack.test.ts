@@ -52,7 +52,6 @@ describe.each([
     it.each<[string, (packed: Buffer) => Buffer]>([
       ['cut off', (packed) => packed.subarray(0, -20)],
       ['spoilt', (packed) => Buffer.from(packed).fill(1, 1_000_000, 1_000_100)],
-      ['followed by something', (packed) => Buffer.concat([packed, Buffer.from('something')])],
     ])('and refused where it is %s', async (_, spoil) => {
       await expect(decompress(decompressInitrd, spoil(pack(files)))).rejects.toMatchObject({
         name: 'ImageError',
@@ -61,6 +60,14 @@ describe.each([
             `^"demo-initrd\\.img" is damaged: the ${program} data at offset 0 cannot be unpacked \\(\\S.*\\)$`,
           ),
         ),
+      })
+    })
+
+    it('and refused where something else follows', async () => {
+      const packed = pack(files)
+      await expect(decompress(decompressInitrd, Buffer.concat([packed, Buffer.from('x')]))).rejects.toMatchObject({
+        name: 'ImageError',
+        message: `"demo-initrd.img" cannot be decompressed: at offset ${packed.length} begins a part that is neither cpio nor compressed in a known way`,
       })
     })
   })
@@ -75,7 +82,7 @@ describe.each([
       await expect(decompress(decompressInitrd, Buffer.concat([magic, zeros(300_000)]))).rejects.toMatchObject({
         name: 'ImageError',
         message: `"demo-initrd.img" is ${program}, and the program "${program}" is not installed`,
-        hint: `install ${program}, or push with --decompress=false`,
+        hint: `install ${program === 'xz' ? 'xz-utils' : program}, or push with --decompress=false`,
       })
     })
   })
