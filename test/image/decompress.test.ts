@@ -198,12 +198,13 @@ describe('decompressKernel', () => {
   })
 })
 
+const by =
+  (program: string, ...args: string[]) =>
+  (input: Buffer) =>
+    execFileSync(program, args, { input })
+
 // What the kernel of Debian 12 made of each in QEMU.
 describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4'), () => {
-  const by =
-    (program: string, ...args: string[]) =>
-    (input: Buffer) =>
-      execFileSync(program, args, { input })
   const zstd = by('zstd', '-q', '-c')
   const xz = by('xz', '--check=crc32', '-c')
   const blocks = by('xz', '--check=crc32', '-T2', '--block-size=64KiB', '-c')
