@@ -122,10 +122,10 @@ describe('push', () => {
   })
 
   it('names the port of the base URL for serve', async () => {
-    const out = join(folder, 'ported')
-    const args = ['push', 'equinixmetal', '-destination', out, join(folder, 'linuxkit')]
+    const ported = join(folder, 'ported')
+    const args = ['push', 'equinixmetal', '-destination', ported, join(folder, 'linuxkit')]
     const { stderr } = await runToEnd([...args, '-base-url', 'http://192.0.2.7:9000'])
-    expect(stderr).toContain(`next: metalkit serve --port :9000 ${out}\n`)
+    expect(stderr).toContain(`next: metalkit serve --port :9000 ${ported}\n`)
   })
 
   it('takes a file: URL, and --img-name before the argument', async () => {
