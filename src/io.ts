@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from './clock.ts'
 import { type EventFields, formatEvent } from './events.ts'
+import { showUnseen } from './plain-text.ts'
 
 /** stdin as a command sees it: a terminal has isTTY and raw mode. */
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }
@@ -118,7 +119,7 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
   const sayAt =
     (level: number, prefix = '') =>
     (line: string) => {
-      if (verbosity >= level) say(`${prefix}${line}`)
+      if (verbosity >= level) say(`${prefix}${showUnseen(line)}`)
     }
   return {
     verbosity,
@@ -128,7 +129,8 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
     info: sayAt(0),
     detail: sayAt(1),
     debug: sayAt(2),
-    progress(line) {
+    progress(text) {
+      const line = showUnseen(text)
       if (verbosity < 0 || (line === last && (!live || fit(line) === shown))) return
       last = line
       if (live) draw('')

@@ -1,4 +1,5 @@
 // Columns for people.
+import { plainText } from './plain-text.ts'
 
 const gap = '  '
 
@@ -13,7 +14,8 @@ function countFitting(widths: readonly number[], windowColumns: number): number 
  * A line a row, columns as wide as they need to be, two blanks apart; the first row is the header.
  * @param windowColumns the width of a terminal, in characters: what would break its lines is left out
  */
-export function formatTable(rows: readonly (readonly string[])[], windowColumns = Number.POSITIVE_INFINITY): string {
+export function formatTable(cells: readonly (readonly string[])[], windowColumns = Number.POSITIVE_INFINITY): string {
+  const rows = cells.map((row) => row.map(plainText))
   const widths = (rows[0] ?? []).map((_title, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const count = countFitting(widths, windowColumns)
   const lines = rows.map((row) =>

@@ -23,10 +23,12 @@ import { listKnownKeys } from './known-keys.ts'
 import { serveImage } from './serve-image.ts'
 import { showBoots } from './served.ts'
 import { chooseMetro } from './metro.ts'
-import { defaultTimeoutMs, startTimeLimit } from './time-limit.ts'
+import { defaultTimeoutMs, formatDuration, startTimeLimit } from './time-limit.ts'
 import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
+/** A Date header tells seconds, and answers take some. */
+const clockToleranceMs = 60_000
 
 /** The user's name made into a host name. */
 function defaultHostname(): string {
@@ -88,7 +90,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const hostname = options.hostname ?? defaultHostname()
   const wanted = { hostname, ipxe_script_url: scriptUrl, always_pxe: options.alwaysPxe }
   const { ttl, keep } = options
-  const until = ttl === undefined ? {} : { termination_time: new Date(Date.now() + ttl).toISOString() }
+  const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }
   const input = { ...wanted, plan, metro, ...until }
   using _notice = sayOnInterrupt(context, keep || existing ? 'the machine is kept' : 'giving the machine back')
   await using machine = existing
@@ -114,6 +116,19 @@ function sayKept(client: MetalClient, device: Device, options: RunOptions, { rep
   report.info(`      or:  ${sshLine(device, options)}`)
   report.info(`Delete it: metalkit rm ${device.id}`)
   report.event('machine-kept', { id: device.id })
+}
+
+/** When a machine with this time to live ends, by the API's clock: this computer's may be wrong. */
+async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: Context): Promise<string> {
+  const ownMs = client.clock.now()
+  const apiMs = (await client.readTime(signal)) ?? ownMs
+  if (Math.abs(apiMs - ownMs) > clockToleranceMs) {
+    const off = formatDuration(Math.round(Math.abs(apiMs - ownMs) / 1000) * 1000)
+    report.warn(
+      `this computer's clock is ${off} ${apiMs > ownMs ? 'behind' : 'ahead of'} the API's, which --ttl goes by`,
+    )
+  }
+  return new Date(apiMs + ttlMs).toISOString()
 }
 
 /** Keeps serving to the machine that boots; without its console on the terminal there is room to show how far that is. */

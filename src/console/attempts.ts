@@ -132,15 +132,15 @@ export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
  */
 export async function reachLine(options: ReachOptions): Promise<Line> {
   const { report, notices, connectTimeoutMs, signal, clock } = options
-  const started = clock.now()
+  const started = clock.monotonicMs()
   let said = ''
   for (;;) {
-    const left = connectTimeoutMs - (clock.now() - started)
+    const left = connectTimeoutMs - (clock.monotonicMs() - started)
     try {
       return await openLine({ ...options, timeoutMs: Math.max(1, Math.min(left, attemptTimeoutMs)) })
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
-      const elapsed = clock.now() - started
+      const elapsed = clock.monotonicMs() - started
       if (elapsed + intervalMs >= patienceMs(error.reason, connectTimeoutMs)) throw error
       const line = `console: ${error.message}; trying again every ${intervalMs / 1000} s`
       if (line === said) report.detail(line)

@@ -71,7 +71,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     await using connection = line.connection
     if (first) for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
     report.detail(`console: attached to ${describePlace(address)}`)
-    attachedMs = clock.now()
+    attachedMs = clock.monotonicMs()
     onAttached?.()
     if (!first) notices.say('console: attached again')
     else if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
@@ -99,7 +99,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     if (ending.kind !== 'dropped') return ending
     onDropped?.(ending.why)
     signal.throwIfAborted()
-    if (clock.now() - attachedMs > shortSessionMs) pauseMs = firstPauseMs
+    if (clock.monotonicMs() - attachedMs > shortSessionMs) pauseMs = firstPauseMs
     const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
     notices.say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
     await clock.sleep(pauseMs, signal)

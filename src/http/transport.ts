@@ -31,6 +31,8 @@ export class NoAnswerError extends Error {
 const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
 const bodyTimeoutMs = 30_000
+/** The longest answer that is read; a project's thousand machines are under 4 MB. */
+const maxAnswerBytes = 8 * 2 ** 20
 
 /** Connections to one API, by way of the proxies that the environment names. @throws UsageError for one that is no URL */
 export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>, clock: Clock): Dispatcher {
@@ -62,6 +64,20 @@ const reasons: Record<string, string> = {
 /** The proxy would not connect to the API. */
 class RefusedByProxyError extends Error {}
 
+/** The answer is longer than any answer should be. */
+class EndlessAnswerError extends Error {}
+
+async function readText(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > maxAnswerBytes) throw new EndlessAnswerError('the answer is too long')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
 /** OpenSSL's and Node's names for what can be wrong with a certificate. */
 function isCertificateCode(code: string): boolean {
   return /CERT|^UNABLE_TO_VERIFY/.test(code)
@@ -70,6 +86,7 @@ function isCertificateCode(code: string): boolean {
 /** In words why there was no answer; the text of an error is never shown, it could quote what was sent. */
 function reasonOf(error: unknown): string {
   if (error instanceof RefusedByProxyError) return 'the proxy of the environment refused to connect'
+  if (error instanceof EndlessAnswerError) return `the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`
   if (error instanceof errors.ConnectTimeoutError) return 'the connection timed out'
   if (error instanceof errors.HeadersTimeoutError) return 'no answer came in time'
   if (error instanceof errors.BodyTimeoutError) return 'the answer stopped midway'
@@ -136,7 +153,7 @@ export async function send(
     const answer = {
       status: statusCode,
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, firstOf(value)])),
-      text: await body.text(),
+      text: await readText(body),
     }
     log(String(statusCode))
     return answer

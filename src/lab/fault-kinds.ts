@@ -14,8 +14,11 @@ export type Mishap =
   /** Half of the body comes as if it were all. */
   | 'truncated'
 
-/** Either the request is not carried out and this is the answer, or it is carried out and this happens to its answer. */
-export type ApiFault = { instead: Answer } | { mishap: Mishap }
+/**
+ * Either the request is not carried out and this is the answer, or it is carried out and this happens to its answer, or this
+ * is the answer and it is carried out later.
+ */
+export type ApiFault = { instead: Answer } | { mishap: Mishap } | { before: Answer }
 
 const html =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n'
@@ -43,6 +46,8 @@ export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault
   ['500', { instead: refuse(500, ohSnap) }],
   ['502-html', { instead: { status: 502, text: html, headers: { 'content-type': 'text/html' } } }],
   ['503', { instead: refuse(503, 'Service unavailable') }],
+  ['500-late', { before: refuse(500, ohSnap) }],
+  ['504-late', { before: { status: 504, text: html, headers: { 'content-type': 'text/html' } } }],
   ['drop-before', { instead: { status: 500, mishap: { kind: 'dropped' } } }],
   ['drop-after', { mishap: 'dropped' }],
   ['slow-headers', { mishap: 'late' }],

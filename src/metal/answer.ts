@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
 import type { Answer, NoAnswerError } from '../http/transport.ts'
+import { plainText } from '../plain-text.ts'
 import { errorSchema } from './schema.ts'
 
 /** A call of the API. */
@@ -39,7 +40,7 @@ function contentTypeOf(answer: Answer): string {
   return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
 }
 
-/** The words of an API error, on one line and without control characters, which could play tricks on a terminal. */
+/** The words of an API error, on one line. */
 function wordsOf(answer: Answer): string {
   let words: string | undefined
   try {
@@ -48,7 +49,7 @@ function wordsOf(answer: Answer): string {
   } catch {
     words = undefined
   }
-  const clean = words?.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500)
+  const clean = words === undefined ? undefined : plainText(words).slice(0, 500)
   return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's form)`
 }
 
@@ -92,6 +93,9 @@ export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiEr
     : new ApiError(message, options)
 }
 
+/** Answers below 500 to a POST that may have been carried out: something gave up waiting, or met what an earlier try has made. */
+const uncertainStatuses = new Set([408, 409, 425, 499])
+
 /** The error for an answer that is not 2xx. */
 export function refusal(call: Call, answer: Answer): ApiError | AuthenticationError {
   const { status } = answer
@@ -100,7 +104,8 @@ export function refusal(call: Call, answer: Answer): ApiError | AuthenticationEr
     return new AuthenticationError(message, { hint: 'check --api-key, METAL_API_TOKEN or token in metal.yaml' })
   }
   const options = { status, ...hintFor(call, status) }
-  return status >= 500 && call.method === 'POST' ? new UncertainError(message, options) : new ApiError(message, options)
+  const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || uncertainStatuses.has(status))
+  return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }
 
 /** What to do about a status that says little; of others the API's own words do. */

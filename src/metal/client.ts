@@ -14,6 +14,7 @@ import {
   deviceListSchema,
   deviceSchema,
   eventListSchema,
+  type metaSchema,
   metroListSchema,
   planListSchema,
   projectSchema,
@@ -29,6 +30,13 @@ export interface ClientOptions {
   report: Reporter
   /** For waits, deadlines and time-outs; the system's where it is undefined. */
   clock?: Clock | undefined
+}
+
+/** Whether a list goes on after a page, if any of the ways to say so does; a list that says nothing is asked again. */
+function hasMore(meta: z.infer<typeof metaSchema> | null | undefined, page: number, read: number): boolean {
+  const { next, last_page: lastPage, total } = meta ?? {}
+  const isSilent = next === undefined && typeof lastPage !== 'number' && typeof total !== 'number'
+  return isSilent || Boolean(next?.href) || page < (lastPage ?? 0) || read < (total ?? 0)
 }
 
 /** A client of one API with one token. */
@@ -117,7 +125,7 @@ export class MetalClient {
 
   /** All devices of a project, or those that carry a tag, through every page. */
   async listDevices(projectId: string, tag: string | undefined, signal?: AbortSignal): Promise<Device[]> {
-    const devices: Device[] = []
+    const devices = new Map<string, Device>()
     for (let page = 1; ; page++) {
       const query = new URLSearchParams({ ...(tag === undefined ? {} : { tag }), page: String(page), per_page: '100' })
       const list = await this.#read(
@@ -129,11 +137,13 @@ export class MetalClient {
         },
         deviceListSchema,
       )
-      devices.push(...list.devices)
-      if (list.devices.length === 0 || page >= (list.meta?.last_page ?? (list.meta?.next?.href ? page + 1 : page)))
-        break
+      const before = devices.size
+      for (const device of list.devices) devices.set(device.id, device)
+      // A page without anything new is the end, whatever the API says of further ones: some lists have no end.
+      if (devices.size === before || !hasMore(list.meta, page, devices.size)) break
     }
-    return tag === undefined ? devices : devices.filter((device) => device.tags?.includes(tag))
+    const all = [...devices.values()]
+    return tag === undefined ? all : all.filter((device) => device.tags?.includes(tag))
   }
 
   async updateDevice(id: string, input: DeviceUpdateInput, signal?: AbortSignal): Promise<Device> {

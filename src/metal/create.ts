@@ -3,6 +3,7 @@ import { MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { UncertainError } from './answer.ts'
 import type { MetalClient } from './client.ts'
+import type { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 
 /** When the machine is looked for after a create whose answer was lost, each after the one before: the API may still be at it. */
@@ -12,19 +13,19 @@ const maxCreates = 3
 interface CreateOptions {
   projectId: string
   input: DeviceCreateInput
-  /** One of input.tags, unique to this run, by which the machine is found when the answer is lost. */
-  runTag: string
+  /** Takes note of each create, and knows the tag that all machines of this run bear. */
+  ledger: Ledger
   report: Reporter
   signal: AbortSignal
 }
 
-/** The device with the tag, undefined where there is none. @throws ApiError when the last look does not work */
-async function findByTag(client: MetalClient, projectId: string, tag: string): Promise<Device | undefined> {
+/** A device with the run's tag, undefined if there is none. @throws ApiError if the last look does not work */
+async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | undefined> {
   let failure: unknown
   for (const delayMs of lookDelaysMs) {
     await client.clock.sleep(delayMs)
     try {
-      const [device] = await client.listDevices(projectId, tag)
+      const [device] = await ledger.look()
       if (device !== undefined) return device
       failure = undefined
     } catch (error) {
@@ -42,25 +43,25 @@ async function findByTag(client: MetalClient, projectId: string, tag: string): P
  */
 export async function createDevice(
   client: MetalClient,
-  { projectId, input, runTag, report, signal }: CreateOptions,
+  { projectId, input, ledger, report, signal }: CreateOptions,
 ): Promise<Device> {
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await client.createDevice(projectId, input, signal)
+      const device = await client.createDevice(projectId, input, signal)
+      ledger.noteCreated(device)
+      return device
     } catch (error) {
       if (!(error instanceof UncertainError)) throw error
-      report.info(`${error.message}; looking for a machine tagged ${runTag}`)
+      ledger.noteUncertain()
+      report.info(`${error.message}; looking for a machine tagged ${ledger.tag}`)
       let found: Device | undefined
       try {
-        found = await findByTag(client, projectId, runTag)
+        found = await findByTag(client, ledger)
       } catch (lookError) {
         throw new MachineLeftError(
-          `a machine tagged "${runTag}" may exist: its create got no clear answer, and looking for it failed`,
-          {
-            hint: `delete it when the API answers again, with: metalkit rm ${runTag}`,
-            cause: lookError,
-          },
+          `a machine tagged "${ledger.tag}" may exist: its create got no clear answer, and looking for it failed`,
+          { hint: `delete it when the API answers again, with: metalkit rm ${ledger.tag}`, cause: lookError },
         )
       }
       if (found !== undefined) {

@@ -10,6 +10,8 @@ const firstDelayMs = 3000
 const longestDelayMs = 15_000
 /** However long they take, so many tries are made where there is any hope. */
 const fewestTries = 3
+/** How long after the first sign that a machine is gone it is looked for again. */
+const confirmDelayMs = 1000
 /** A machine may be provisioning for long, and cannot be deleted then. */
 const provisioningPatienceMs = 60 * 60_000
 /** Anything else that refuses to go away. */
@@ -21,6 +23,11 @@ export const lastTryMs = 3000
 
 const goingStates = new Set(['deprovisioning', 'deleted'])
 const comingStates = new Set(['queued', 'provisioning', 'reinstalling'])
+
+/** Whether a device is being taken down, or has been. */
+export function isGoing({ state }: Device): boolean {
+  return goingStates.has(state)
+}
 
 /** Which machine: the project is where it is looked for when the API denies knowing it. */
 export interface DeleteTarget {
@@ -38,25 +45,33 @@ interface Standing {
 }
 
 /**
- * The device, or undefined once it is gone: 404, and 403, which is what the API says of a failed machine it has taken
- * back. One that nobody has deleted is not believed to be gone before the project's list lacks it as well: a 403 or 404
- * may as well come from a token that has lost its rights, or from something in between.
+ * The device, or undefined if it looks gone: it is being taken down, or 404, or 403, which is what the API says of a failed
+ * machine it has taken back.
  */
-async function lookUp(
-  client: MetalClient,
-  { id, projectId }: DeleteTarget,
-  accepted: boolean,
-  signal: AbortSignal,
-): Promise<Device | undefined> {
+async function lookUp(client: MetalClient, { id }: DeleteTarget, signal: AbortSignal): Promise<Device | undefined> {
   try {
     const device = await client.getDevice(id, signal)
-    return goingStates.has(device.state) ? undefined : device
+    return isGoing(device) ? undefined : device
   } catch (error) {
     if (!isGone(error)) throw error
+    return undefined
   }
-  if (accepted || projectId === undefined) return undefined
-  const device = (await client.listDevices(projectId, undefined, signal)).find((one) => one.id === id)
-  return device === undefined || goingStates.has(device.state) ? undefined : device
+}
+
+/**
+ * Looks again after a moment, in the project's list too. One sign is not enough: a 403 or 404 may come from a token that
+ * has lost its rights or from something in between, and a machine that was going was seen to come back.
+ */
+async function confirmGone(
+  client: MetalClient,
+  target: DeleteTarget,
+  signal: AbortSignal,
+): Promise<Device | undefined> {
+  await client.clock.sleep(confirmDelayMs, signal)
+  const device = await lookUp(client, target, signal)
+  if (device !== undefined || target.projectId === undefined) return device
+  const listed = (await client.listDevices(target.projectId, undefined, signal)).find(({ id }) => id === target.id)
+  return listed === undefined || isGoing(listed) ? undefined : listed
 }
 
 function describeStanding(device: Device, refusal: MetalkitError | undefined): Standing {
@@ -71,6 +86,7 @@ async function tryDelete(
   client: MetalClient,
   target: DeleteTarget,
   signal: AbortSignal,
+  confirm = confirmGone,
 ): Promise<Standing | undefined> {
   let refusal: MetalkitError | undefined
   try {
@@ -80,7 +96,7 @@ async function tryDelete(
     refusal = error
   }
   try {
-    const device = await lookUp(client, target, refusal === undefined, signal)
+    const device = (await lookUp(client, target, signal)) ?? (await confirm(client, target, signal))
     return device === undefined ? undefined : describeStanding(device, refusal)
   } catch (error) {
     if (!(error instanceof MetalkitError)) throw error
@@ -95,7 +111,7 @@ async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<S
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), client.clock.toRealMs(lastTryMs))
   try {
-    return await tryDelete(client, target, patience.signal)
+    return await tryDelete(client, target, patience.signal, async () => undefined)
   } catch (error) {
     if (!patience.signal.aborted) throw error
     return { why: 'the run was interrupted twice', seen: false, patienceMs: 0 }
@@ -116,7 +132,7 @@ export async function deleteUntilGone(
   forced: AbortSignal,
 ): Promise<void> {
   const { id } = target
-  const startedMs = client.clock.now()
+  const startedMs = client.clock.monotonicMs()
   let why = ''
   let seen = true
   try {
@@ -126,7 +142,7 @@ export async function deleteUntilGone(
       why = still.why
       seen = still.seen
       const isHopeless = still.patienceMs === 0
-      if (isHopeless || (tries >= fewestTries && client.clock.now() - startedMs >= still.patienceMs)) break
+      if (isHopeless || (tries >= fewestTries && client.clock.monotonicMs() - startedMs >= still.patienceMs)) break
       report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying until it is`)
       await client.clock.sleep(delayMs, forced)
     }

@@ -1,5 +1,6 @@
 // Follows a machine through its states and events while it comes up and runs.
 import { ApiError, MachineError } from '../errors.ts'
+import { plainText } from '../plain-text.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import type { Device, DeviceEvent } from './schema.ts'
@@ -26,9 +27,9 @@ interface FollowOptions {
   signal: AbortSignal
 }
 
-/** An event in words, on one line and without control characters. */
+/** An event in words, on one line. */
 export function describeEvent(event: DeviceEvent | undefined): string {
-  return (event?.body ?? '').replaceAll(/\p{Cc}+/gu, ' ')
+  return plainText(event?.body ?? '')
 }
 
 /** `provisioning 40%: Network configured`. */
@@ -49,7 +50,7 @@ export function percentageOf(device: Device): number | undefined {
  * @throws MachineError when it fails, vanishes or does not come up in time; signal.reason when aborted
  */
 export async function followMachine({ client, id, timeoutMs, onLook, signal }: FollowOptions): Promise<'powered-off'> {
-  const deadlineMs = client.clock.now() + timeoutMs
+  const deadlineMs = client.clock.monotonicMs() + timeoutMs
   const seen = new Set<string>()
   let last = 'just created'
   let offBefore = false
@@ -80,7 +81,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     const off = device.state === 'inactive'
     if (off && offBefore) return 'powered-off'
     offBefore = off
-    if (comingUp.has(device.state) && client.clock.now() > deadlineMs) {
+    if (comingUp.has(device.state) && client.clock.monotonicMs() > deadlineMs) {
       throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
         hint: 'give it longer with --timeout',
       })
@@ -108,11 +109,11 @@ export async function waitForDevice(
   { client, device, timeoutMs, onWait, signal }: WaitOptions,
   passes: (device: Device) => boolean,
 ): Promise<Device> {
-  const deadlineMs = client.clock.now() + timeoutMs
+  const deadlineMs = client.clock.monotonicMs() + timeoutMs
   let last = device
   for (let looks = 0; !passes(last) && onItsWay.has(last.state); looks++) {
     if (looks === 0) onWait(last)
-    if (client.clock.now() > deadlineMs) {
+    if (client.clock.monotonicMs() > deadlineMs) {
       throw new MachineError(`the machine ${last.id} is still ${last.state}`, { hint: 'give it longer with --timeout' })
     }
     await client.clock.sleep(pollMs, signal)

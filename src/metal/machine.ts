@@ -7,6 +7,7 @@ import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
 import { deleteUntilGone, lastTryMs } from './delete.ts'
 import { waitForDevice } from './follow.ts'
+import { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 import { withSuggestions } from './suggestion.ts'
 
@@ -60,6 +61,8 @@ async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, graceMs: n
 export async function rentMachine(options: RentOptions): Promise<Machine> {
   const { client, report, signal, forced } = options
   const runTag = `${runTagPrefix}${options.runId}`
+  const { projectId } = options
+  const ledger = new Ledger({ client, projectId, tag: runTag, report })
   const input: DeviceCreateInput = {
     ...options.input,
     operating_system: 'custom_ipxe',
@@ -73,8 +76,9 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       hint: `delete it with: metalkit rm ${runTag}`,
     })
   }
-  const { projectId } = options
-  const creating = createDevice(client, { projectId, input, runTag, report, signal }).catch(async (error: unknown) => {
+  const creating = createDevice(client, { projectId, input, ledger, report, signal }).catch(async (error: unknown) => {
+    // What got no clear answer may still come, and nobody holds a machine that could be given back.
+    await ledger.settle({ forced })
     throw await withSuggestions(client, error, { projectId, ...input })
   })
   const device = await orAborted(creating, forced, client.clock.toRealMs(lastTryMs), leaving)
@@ -83,11 +87,15 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
   return {
     device,
     async [Symbol.asyncDispose]() {
-      if (options.keep) return
+      if (options.keep) return await ledger.settle({ keptId: device.id, forced })
       report.info(`Deleting the machine ${device.id}...`)
-      await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
-      report.info(`The machine ${device.id} is deleted.`)
-      report.event('machine-deleted', { id: device.id })
+      try {
+        await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
+        report.info(`The machine ${device.id} is deleted.`)
+        report.event('machine-deleted', { id: device.id })
+      } finally {
+        await ledger.settle({ keptId: device.id, forced })
+      }
     },
   }
 }

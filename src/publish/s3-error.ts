@@ -1,4 +1,5 @@
 // What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in a line for people.
+import { plainText } from '../plain-text.ts'
 import { PublishError } from '../errors.ts'
 import type { Answer } from '../http/transport.ts'
 
@@ -62,7 +63,7 @@ function hintOf(code: string | undefined, answer: Answer, { bucket, region, orig
   }
 }
 
-const clean = (text: string) => text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 200)
+const clean = (text: string) => plainText(text).slice(0, 200)
 
 /** `"s3://bucket/key" cannot be written (403 AccessDenied, request 4442…)`, and what to do. */
 export function refusal(verb: string, answer: Answer, subject: Subject): PublishError {

@@ -72,6 +72,7 @@ export function createJumpingClock(): Clock {
   let skippedMs = 0
   return {
     now: () => performance.now() + skippedMs,
+    monotonicMs: () => performance.now() + skippedMs,
     async sleep(ms, signal) {
       signal?.throwIfAborted()
       skippedMs += ms

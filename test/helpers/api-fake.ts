@@ -60,6 +60,7 @@ export function createTestClient(apiUrl: string, report = createRecorder()) {
     clock: {
       ...systemClock,
       now: () => Date.now() + waits.reduce((sum, ms) => sum + ms, 0),
+      monotonicMs: () => performance.now() + waits.reduce((sum, ms) => sum + ms, 0),
       async sleep(ms, signal) {
         waits.push(ms)
         signal?.throwIfAborted()

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 export function createFastClock(factor: number): Clock {
   const startedMs = Date.now()
   return {
+    monotonicMs: () => performance.now() * factor,
     now: () => startedMs + (Date.now() - startedMs) * factor,
     sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
     toRealMs: (ms) => ms / factor,

@@ -37,7 +37,7 @@ describe('errors say what was done, what came back, and the request', () => {
       'several errors',
       { status: 422, json: { errors: ['one', 'two\u001b[2J'] } },
       4,
-      'metal: looking up the machine "d-1": the API answered 422 "one; two [2J" [request r-1]',
+      'metal: looking up the machine "d-1": the API answered 422 "one; two\\u{1b}[2J" [request r-1]',
     ],
     [
       'more words than anybody reads',

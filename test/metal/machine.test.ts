@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
 import { describeError, InterruptedError } from '../../src/errors.ts'
 import type { MetalClient } from '../../src/metal/client.ts'
 import { deleteUntilGone } from '../../src/metal/delete.ts'
@@ -70,14 +71,18 @@ describe('create exactly once', () => {
 
   test('what is lost every time is created three times, and no more', async () => {
     await using api = await startFakeApi(({ method }) => (method === 'POST' ? dropped : empty))
-    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(/^creating a machine: the connection/)
+    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
+      /^a create of a machine tagged "metalkit-run-run1" got no clear answer, and no machine has appeared/,
+    )
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(3)
   })
 
   test('where looking for it fails too, the tag is named', async () => {
     await using api = await startFakeApi(() => dropped)
     const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
-    expect(describeError(error)).toMatch(/^machine: a machine tagged "metalkit-run-run1" may exist/)
+    expect(describeError(error)).toMatch(
+      /^machine: a create of a machine tagged "metalkit-run-run1" got no clear answer, and looking for it failed/,
+    )
   })
 
   test('a second interrupt waits shortly for the answer and names the tag', async () => {
@@ -127,30 +132,60 @@ describe('delete until gone', () => {
   const denied: Reply = { status: 403, json: { errors: ['no'] } }
   const none: Reply = { status: 200, json: { devices: [], meta: { next: null } } }
   const listed: Reply = { status: 200, json: { devices: [{ id: 'd-1', state: 'active' }], meta: { next: null } } }
-  const twice = ['DELETE', 'GET', 'DELETE', 'GET']
-  const lookedTwice = ['DELETE', 'GET', 'GET', 'DELETE', 'GET']
+  // Gone is believed when it is seen twice, the second time in the project's list too.
+  const twiceGone = [gone, gone, none]
+  const once = ['DELETE', 'GET', 'GET', 'GET']
+  const twice = ['DELETE', 'GET', ...once]
 
   test.each<[string, Reply[], Reply[], string[]]>([
-    ['at once', [{ status: 204 }], [gone], ['DELETE', 'GET']],
-    ['being taken down counts', [{ status: 204 }], [deviceOf('deprovisioning')], ['DELETE', 'GET']],
-    ['403 counts as gone where the project has it no more', [denied], [denied, none], ['DELETE', 'GET', 'GET']],
-    ['404 counts as gone where the project has it no more', [gone], [gone, none], ['DELETE', 'GET', 'GET']],
-    ['404 does not where it is seen', [gone, { status: 204 }], [deviceOf('active'), gone], twice],
-    ['403 does not where the project has it', [denied, { status: 204 }], [denied, listed, gone], lookedTwice],
-    ['403 does not where the project is denied too', [denied, { status: 204 }], [denied, denied, gone], lookedTwice],
+    ['at once', [{ status: 204 }], [...twiceGone], once],
+    [
+      'being taken down counts',
+      [{ status: 204 }],
+      [deviceOf('deprovisioning'), deviceOf('deprovisioning'), none],
+      once,
+    ],
+    ['403 counts as gone where the project has it no more', [denied], [denied, denied, none], once],
+    ['404 counts as gone where the project has it no more', [gone], [...twiceGone], once],
+    ['404 does not where it is seen', [gone, { status: 204 }], [deviceOf('active'), ...twiceGone], twice],
+    [
+      '403 does not where the project has it',
+      [denied, { status: 204 }],
+      [denied, denied, listed, ...twiceGone],
+      [...once, ...once],
+    ],
+    [
+      '403 does not where the project is denied too',
+      [denied, { status: 204 }],
+      [denied, denied, denied, ...twiceGone],
+      [...once, ...once],
+    ],
+    [
+      'accepted and 403 does not where the project has it',
+      [{ status: 204 }, { status: 204 }],
+      [denied, denied, listed, ...twiceGone],
+      [...once, ...once],
+    ],
+    [
+      'one 404 does not where it is seen again',
+      [{ status: 204 }, { status: 204 }],
+      [gone, deviceOf('active'), ...twiceGone],
+      ['DELETE', 'GET', 'GET', ...once],
+    ],
+    [
+      'being taken down does not where it comes back',
+      [{ status: 204 }, { status: 204 }],
+      [deviceOf('deprovisioning'), deviceOf('active'), ...twiceGone],
+      ['DELETE', 'GET', 'GET', ...once],
+    ],
     [
       'refused while provisioning',
       [{ status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }, { status: 204 }],
-      [deviceOf('provisioning'), gone],
-      ['DELETE', 'GET', 'DELETE', 'GET'],
+      [deviceOf('provisioning'), ...twiceGone],
+      twice,
     ],
-    [
-      'accepted but still there',
-      [{ status: 204 }, { status: 204 }],
-      [deviceOf('active'), gone],
-      ['DELETE', 'GET', 'DELETE', 'GET'],
-    ],
-    ['lost answers', [dropped, { status: 204 }], [gone], ['DELETE', 'DELETE', 'GET']],
+    ['accepted but still there', [{ status: 204 }, { status: 204 }], [deviceOf('active'), ...twiceGone], twice],
+    ['lost answers', [dropped, { status: 204 }], [...twiceGone], ['DELETE', ...once]],
   ])('%s', async (_, deletes, gets, expected) => {
     await using api = await startFakeApi(
       ({ method }) => (method === 'DELETE' ? deletes.shift() : gets.shift()) ?? dropped,
@@ -233,12 +268,14 @@ describe('delete until gone', () => {
   })
 
   test('leaving the block that rented it deletes it, also by an error', async () => {
-    await using api = await startFakeApi(({ method }) =>
+    await using api = await startFakeApi(({ method, path }) =>
       method === 'POST'
         ? { status: 201, json: { id: 'd-1', state: 'queued' } }
         : method === 'DELETE'
           ? { status: 204 }
-          : gone,
+          : path.startsWith('/projects/')
+            ? { status: 200, json: { devices: [] } }
+            : gone,
     )
     const { client } = createTestClient(api.apiUrl)
     const failing = async () => {
@@ -246,6 +283,164 @@ describe('delete until gone', () => {
       throw new Error(`with ${machine.device.id}`)
     }
     await expect(failing()).rejects.toThrow('with d-1')
-    expect(methods(api.all)).toEqual(['POST /projects/p-1/devices', 'DELETE /devices/d-1', 'GET /devices/d-1'])
+    const list = 'GET /projects/p-1/devices'
+    const seen = methods(api.all).map((line) => line.replace(/\?.*/, ''))
+    const looks = ['GET /devices/d-1', 'GET /devices/d-1', list]
+    expect(seen).toEqual(['POST /projects/p-1/devices', 'DELETE /devices/d-1', ...looks, list])
+  })
+})
+
+describe('every machine of a run goes back', () => {
+  const tags = ['metalkit', 'metalkit-run-run1']
+
+  /** An API whose creates are answered as told, and come through when their time has come, `afterMs` after the first of all. */
+  async function play(creates: readonly { reply: Reply; afterMs: number }[], listLagMs = 0) {
+    const machines = new Map<string, { fromMs: number; endedMs: number }>()
+    let clock: Clock | undefined
+    const now = () => clock?.monotonicMs() ?? 0
+    let startedMs = 0
+    const isThere = (id: string, lagMs: number) => {
+      const machine = machines.get(id)
+      return machine !== undefined && now() >= machine.fromMs + lagMs && now() < machine.endedMs + lagMs
+    }
+    await using api = await startFakeApi(({ method, path }) => {
+      const id = path.split('/').at(-1) ?? ''
+      if (method === 'POST') {
+        if (machines.size === 0) startedMs = now()
+        const { reply, afterMs } = creates[machines.size] ?? { reply: dropped, afterMs: Infinity }
+        machines.set(`d-${machines.size + 1}`, { fromMs: startedMs + afterMs, endedMs: Infinity })
+        return reply
+      }
+      if (path.startsWith('/projects/')) {
+        const ids = [...machines.keys()].filter((one) => isThere(one, listLagMs))
+        return {
+          status: 200,
+          json: { devices: ids.map((one) => ({ id: one, state: 'active', tags })), meta: { total: ids.length } },
+        }
+      }
+      const machine = machines.get(id)
+      if (machine === undefined || !isThere(id, 0)) return gone
+      if (method !== 'DELETE') return deviceOf('active')
+      machine.endedMs = now()
+      return { status: 204 }
+    })
+    const { client, report } = createTestClient(api.apiUrl)
+    clock = client.clock
+    const failure: unknown = await (async () => {
+      await using _machine = await rent(client)
+    })().catch((error: unknown) => error)
+    const left = [...machines].filter(
+      ([id, { fromMs }]) => fromMs < Infinity && (!isThere(id, 0) ? now() < fromMs : true),
+    )
+    return { failure, left: left.map(([id]) => id), lines: report.lines }
+  }
+
+  const refused: Reply = { status: 500 }
+  const made = (id: string): Reply => ({ status: 201, json: { id, state: 'queued', tags } })
+
+  test.each<[string, Parameters<typeof play>[0], number]>([
+    [
+      '500, and it appears 28 s later',
+      [
+        { reply: refused, afterMs: 28_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '504 three times, and one appears four minutes later',
+      [
+        { reply: { status: 504 }, afterMs: 240_000 },
+        { reply: refused, afterMs: 0 },
+        { reply: refused, afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '408',
+      [
+        { reply: { status: 408 }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '409',
+      [
+        { reply: { status: 409 }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '425',
+      [
+        { reply: { status: 425 }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '499',
+      [
+        { reply: { status: 499 }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      'a redirect',
+      [
+        { reply: { status: 307, headers: { location: '/' } }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      'a body that cannot be read',
+      [
+        { reply: { status: 201, text: '<html>' }, afterMs: 20_000 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    [
+      '429 with an act',
+      [
+        { reply: { status: 429 }, afterMs: 0 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    ['201 with another id than the list has', [{ reply: made('d-9'), afterMs: 0 }], 0],
+    [
+      'a list that lags 20 s',
+      [
+        { reply: dropped, afterMs: 0 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      20_000,
+    ],
+  ])('%s', async (_name, creates, lagMs) => {
+    const { left, failure } = await play(creates, lagMs)
+    expect(left, String(failure)).toEqual([])
+  })
+
+  test('a create without a machine ends with 9, the tag and the command', async () => {
+    const { failure } = await play([
+      { reply: refused, afterMs: Infinity },
+      { reply: made('d-2'), afterMs: 0 },
+    ])
+    expect(failure).toMatchObject({
+      exitCode: 9,
+      message: expect.stringContaining('"metalkit-run-run1"'),
+      hint: 'delete it with: metalkit rm metalkit-run-run1',
+    })
+  })
+
+  test('the grace is for uncertain creates alone', async () => {
+    const { failure, lines } = await play([{ reply: made('d-1'), afterMs: 0 }])
+    expect(failure).toBeUndefined()
+    expect(lines.join('\n')).not.toContain('got no clear answer')
   })
 })

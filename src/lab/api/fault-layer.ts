@@ -22,6 +22,9 @@ export function stepOf({ method, path }: Pick<ApiRequest, 'method' | 'path'>): S
   return stepPatterns.find(([pattern]) => pattern.test(line))?.[1]
 }
 
+/** After how long a create was seen to come through that had been answered with an error. */
+const lateMs = 28_000
+
 /** Plays the faults that are due, and hands on every other request. */
 export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answer> {
   return async (request) => {
@@ -29,6 +32,10 @@ export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answ
     const fault = step === undefined ? undefined : plan.take(step)
     const kind = apiFaults.get(fault?.kind ?? '')
     if (fault === undefined || kind === undefined) return await next(request)
+    if ('before' in kind) {
+      setTimeout(() => void next(request), fault.lastsMs ?? lateMs).unref()
+      return kind.before
+    }
     if ('mishap' in kind) {
       return { ...(await next(request)), mishap: { kind: kind.mishap, lastsMs: fault.lastsMs } }
     }

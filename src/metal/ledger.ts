@@ -1,0 +1,133 @@
+// The ledger of a run: how many machines it asked for, and which bear its tag. What was asked for and never seen may still come,
+// so that it is looked for until the run's end and for a grace after it.
+import { MachineLeftError, MetalkitError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import type { MetalClient } from './client.ts'
+import { deleteUntilGone, isGoing } from './delete.ts'
+import type { Device } from './schema.ts'
+
+/** A create that got no clear answer was seen to come through up to four minutes later. */
+const graceMs = 5 * 60_000
+/** After so long without a machine a create is taken for one that was not carried out. */
+const hopeMs = 15 * 60_000
+const lookMs = 5000
+
+interface LedgerOptions {
+  client: MetalClient
+  projectId: string
+  /** One of the tags of every machine of this run, and of no other. */
+  tag: string
+  report: Reporter
+}
+
+/** How the machines of a run are given back. */
+interface SettleOptions {
+  /** The machine that is to stay, if any. */
+  keptId?: string | undefined
+  /** Aborted when the user will not wait. */
+  forced: AbortSignal
+}
+
+/** Takes note of a run's creates, and gives back every machine that came of them. */
+export class Ledger {
+  readonly tag: string
+  readonly #options: LedgerOptions
+  readonly #seen = new Set<string>()
+  #creates = 0
+  #lastUncertainMs: number | undefined
+
+  constructor(options: LedgerOptions) {
+    this.#options = options
+    this.tag = options.tag
+  }
+
+  /** A create was answered with a machine. */
+  noteCreated({ id }: Device): void {
+    this.#creates++
+    this.#seen.add(id)
+  }
+
+  /** A create got no clear answer: there may be a machine of it, now or later. */
+  noteUncertain(): void {
+    this.#creates++
+    this.#lastUncertainMs = this.#options.client.clock.monotonicMs()
+  }
+
+  /** The machines with the run's tag, but for those that are going. @throws ApiError */
+  async look(signal?: AbortSignal): Promise<Device[]> {
+    const { client, projectId } = this.#options
+    const devices = await client.listDevices(projectId, this.tag, signal)
+    for (const { id } of devices) this.#seen.add(id)
+    return devices.filter((device) => !isGoing(device))
+  }
+
+  /**
+   * Deletes every machine with the run's tag, and waits for those that may still come of a create without a clear answer.
+   * @throws MachineLeftError naming the machines, or the tag while a create is unaccounted for
+   */
+  async settle({ keptId, forced }: SettleOptions): Promise<void> {
+    const { report, client } = this.#options
+    const { clock } = client
+    let failure: MetalkitError | undefined
+    const errors: unknown[] = []
+    const left = new Set<string>()
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        failure = undefined
+        try {
+          for (const { id } of await this.look(forced)) {
+            if (id === keptId || left.has(id)) continue
+            await this.#giveBack(id, forced).catch((error: unknown) => {
+              left.add(id)
+              errors.push(error)
+            })
+          }
+        } catch (error) {
+          if (!(error instanceof MetalkitError)) throw error
+          failure = error
+        }
+        const waitedMs = clock.monotonicMs() - (this.#lastUncertainMs ?? 0)
+        if (client.isTemporary || !this.#isUnaccounted || waitedMs >= graceMs) break
+        if (isFirst) {
+          report.info(
+            `A create got no clear answer; looking for its machine for ${Math.ceil((graceMs - waitedMs) / 60_000)} min more...`,
+          )
+        }
+        await clock.sleep(lookMs, forced)
+      }
+    } catch (error) {
+      if (!forced.aborted) throw error
+    }
+    if (this.#isLost(failure)) errors.push(this.#unaccounted(failure))
+    if (errors.length === 1) throw errors[0]
+    if (errors.length > 1) throw new AggregateError(errors)
+  }
+
+  get #isUnaccounted(): boolean {
+    return this.#lastUncertainMs !== undefined && this.#creates > this.#seen.size
+  }
+
+  #isLost(failure: MetalkitError | undefined): boolean {
+    const { client } = this.#options
+    if (client.isTemporary || !this.#isUnaccounted) return false
+    const waitedMs = client.clock.monotonicMs() - (this.#lastUncertainMs ?? 0)
+    return failure !== undefined || waitedMs < hopeMs
+  }
+
+  async #giveBack(id: string, forced: AbortSignal): Promise<void> {
+    const { client, projectId, report } = this.#options
+    report.info(`Deleting the machine ${id}, which this run made too...`)
+    await deleteUntilGone(client, { id, projectId }, report, forced)
+    report.info(`The machine ${id} is deleted.`)
+    report.event('machine-deleted', { id })
+  }
+
+  #unaccounted(failure: MetalkitError | undefined): MachineLeftError {
+    const why =
+      failure === undefined ? 'no machine has appeared for it yet' : `looking for it failed: ${failure.message}`
+    return new MachineLeftError(
+      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL COME AND COST MONEY`,
+      { hint: `delete it with: metalkit rm ${this.tag}` },
+    )
+  }
+}

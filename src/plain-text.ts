@@ -1,0 +1,19 @@
+// Text from elsewhere (an API, a bucket, a file name), made safe to print: what could move a terminal's cursor, hide text or
+// turn its direction around is shown instead of obeyed.
+
+/** Control and format characters (Unicode Cc and Cf, bidi controls among them), and separators of lines. */
+const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
+
+function escapeOf(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16)}}`
+}
+
+/** The text with its lines as they are, and every other unseen character as its escape, such as `\\u{1b}`. */
+export function showUnseen(text: string): string {
+  return text.replaceAll(unseen, (character) => (character === '\n' ? character : escapeOf(character)))
+}
+
+/** The text on one line: white space becomes a space, every other unseen character its escape. */
+export function plainText(text: string): string {
+  return showUnseen(text.replaceAll(/[\t\n\v\f\r\u2028\u2029]+/g, ' '))
+}
