@@ -70,7 +70,7 @@ const rows: Record<string, Row> = {
   },
   on: { args: good, code: 0, check: ({ stdout }) => expect(stdout).toContain('echo good\r\ngood\r\n') },
   send: { args: [...say('one'), ...say('two'), '-wait-for', '^one$', '-wait-for', '^two$'], code: 0 },
-  timeout: { args: ['-wait-for', 'never', '-timeout', '2s'], code: 6 },
+  timeout: { args: ['-wait-for', 'never', '-timeout', '2s'], code: 8 },
   log: {
     args: [...good, '-log', 'FILE'],
     code: 0,

@@ -123,7 +123,8 @@ describe('lab -- COMMAND', () => {
     const lab = metalkit(['lab', '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'])
     await lab.shows('ready')
     lab.child.kill('SIGTERM')
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // Less than a second later it would be the same act.
+    await new Promise((resolve) => setTimeout(resolve, 1200))
     lab.child.kill('SIGTERM')
     expect(await lab.code).toBe(137)
   })

@@ -273,7 +273,7 @@ describe('a machine', () => {
       .toMatch(/machine +script +kernel +initrd\r\n\S+ +done +done +done/)
     child.stdin.write('\u0003')
     await once(child, 'close')
-    expect(text).toMatch(/Delete it: metalkit rm [0-9a-f-]{36}\r\n$/)
+    expect(text).toMatch(/Delete it: metalkit rm [0-9a-f-]{36}\r\n/)
   })
 })
 
@@ -285,7 +285,7 @@ describe('nothing is created where', () => {
       serving(),
       { METAL_API_TOKEN: '' },
       2,
-      /^metalkit: usage: no api-key is given; set --api-key or METAL_API_TOKEN/,
+      /^metalkit: usage: no api-key is given; .*metalkit lab.*; else set --api-key or METAL_API_TOKEN/,
     ],
     [
       'the token is wrong',
