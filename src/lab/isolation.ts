@@ -1,5 +1,6 @@
 // Machines that reach nothing but the lab and the place of their own boot files. QEMU's network is closed (restrict) but for ports
 // of the address at which machines know this computer; the boot script that they get names its files there.
+import { formatAddress } from '../address.ts'
 import { download, keptBytes } from './machines/ipxe-download.ts'
 import type { Passage } from './machines/driver.ts'
 import type { Device } from './device.ts'
@@ -8,6 +9,16 @@ import type { Device } from './device.ts'
 export const qemuHost = '10.0.2.2'
 
 const scriptTimeoutMs = 30_000
+
+/** A local URL for a file beside the boot script that a machine fetched; undefined for a file anywhere else. */
+export function urlBesideScript(device: Pick<Device, 'ipxeScriptUrl'>, url: string): string | undefined {
+  const origin = originOf(device)
+  const [, text, hostname, path] = /^(http:\/\/([^/:]+)[^/]*)(\/.*)$/i.exec(url) ?? []
+  if (origin === undefined || text === undefined || path === undefined) return undefined
+  // An isolated machine knows the place by another name.
+  const isThere = text === origin.text || (hostname === qemuHost && new URL(text).port === String(origin.port))
+  return isThere ? `http://${formatAddress(origin)}${path}` : undefined
+}
 
 /** Where the boot script's files are, as its URL has it; undefined where that is no plain HTTP. */
 function originOf({
@@ -41,10 +52,7 @@ export async function fetchScript(
   const url = device.ipxeScriptUrl ?? ''
   if (origin === undefined || passage === undefined) return { error: `"${url}" is not an http URL` }
   // By the machine's name for this computer, too.
-  const here = url.replace(
-    origin.text,
-    `http://${origin.host.includes(':') ? `[${origin.host}]` : origin.host}:${origin.port}`,
-  )
+  const here = url.replace(origin.text, `http://${formatAddress(origin)}`)
   const isThere = (location: string) => (new URL(location).origin === new URL(here).origin ? location : undefined)
   const fetched = await download(here, AbortSignal.timeout(scriptTimeoutMs), undefined, isThere)
   if ('error' in fetched) return fetched

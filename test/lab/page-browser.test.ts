@@ -1,13 +1,16 @@
 // The lab's page in a real browser: a machine is created by the API, watched, typed to, and switched off.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { program } from '../helpers/program.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { startTestLab, waitForState } from '../helpers/lab.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { createTalkingDriver } from '../helpers/talking-machine.ts'
+import { formatSize } from '../../src/byte-size.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import type { TestLab } from '../helpers/lab.ts'
 import { fakeBzImage } from '../helpers/image.ts'
@@ -82,7 +85,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.keyboard.press('Tab')
     expect(await page.evaluate('document.activeElement.className')).toContain('xterm')
     await page.keyboard.press('Tab')
-    expect(await page.evaluate('document.activeElement.id')).toBe('script')
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY')
     await page.focus('#hand')
     await page.keyboard.press('Enter')
     await shows(page, '#keyboard', 'yours')
@@ -96,8 +99,161 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.click('[data-action=power_on]')
     await shows(page, '#state', 'active')
     await page.click('[data-action=delete]')
+    await page.click('#confirm')
     await shows(page, '#status', '0 machines')
     expect(complaints).toEqual([])
+  })
+
+  test('asks before it deletes, and opens no other machine in the place of the deleted one', async () => {
+    await using lab = await startTestLab({ pageFolder })
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
+    for (const hostname of ['web1', 'web2']) {
+      const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, hostname })
+      await waitForState(lab, String(json.id), 'active')
+    }
+    await using opened = await open(lab, lab.token)
+    const { page } = opened
+    await shows(page, '#hostname', 'web2')
+    for (const size of [
+      { width: 1280, height: 900 },
+      { width: 360, height: 740 },
+    ]) {
+      await page.setViewportSize(size)
+      await page.dblclick('[data-action=delete]')
+      await shows(page, '#question', 'Delete web2?')
+      // The second click has met nothing.
+      expect(lab.devices()).toHaveLength(2)
+      const button = await page.locator('[data-action=delete]').boundingBox()
+      const confirm = await page.locator('#confirm').boundingBox()
+      if (button === null || confirm === null) throw new Error('a button is not to be seen')
+      const isApart =
+        confirm.x > button.x + button.width ||
+        confirm.x + confirm.width < button.x ||
+        confirm.y > button.y + button.height ||
+        confirm.y + confirm.height < button.y
+      expect(isApart).toBe(true)
+      await page.keyboard.press('Escape')
+      await page.waitForSelector('#ask', { state: 'hidden' })
+    }
+    await page.focus('[data-action=delete]')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate('document.activeElement.id')).toBe('keep')
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('#ask', { state: 'hidden' })
+    expect(lab.devices()).toHaveLength(2)
+    await page.click('[data-action=delete]')
+    await page.click('#confirm')
+    await shows(page, '#gone', 'web2 is deleted. Choose another machine.')
+    expect(await page.isHidden('#machine')).toBe(true)
+    await page.click('#machines button')
+    await shows(page, '#hostname', 'web1')
+    // A question about a machine that another deletes goes with it.
+    await page.click('[data-action=delete]')
+    await shows(page, '#question', 'Delete web1?')
+    const [rest] = lab.devices()
+    expect((await lab.call('DELETE', `/devices/${rest?.id}`)).status).toBe(204)
+    await page.waitForSelector('#ask', { state: 'hidden' })
+    await shows(page, '#status', '0 machines')
+  })
+
+  test('labels what it shows, copies ids and commands, and lists fetches in order with their sizes', async () => {
+    await using files = await serveFiles({ k: fakeBzImage(), i: Buffer.alloc(3_456_789) })
+    files.files['x'] = bootScriptFor(files.url)
+    await using lab = await startTestLab({ pageFolder })
+    await using opened = await open(lab, lab.token, { permissions: ['clipboard-read', 'clipboard-write'] })
+    const { page } = opened
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      ...body,
+      ipxe_script_url: `${files.url}/x`,
+    })
+    await shows(page, '#state', 'active')
+    await expect.poll(() => page.locator('#facts > div').allTextContents()).toHaveLength(6)
+    const facts = (await page.locator('#facts > div').allTextContents()).map((fact) =>
+      fact.replaceAll(/\s+/g, ' ').trim(),
+    )
+    expect(facts[0]).toBe('Plan c3.small.x86')
+    expect(facts[4]).toContain(`ID ${json.id}`)
+    expect(facts[5]).toContain(`In a terminal metalkit console ${json.id}`)
+    for (const [id, expected] of [
+      ['id', json.id],
+      ['attach', `metalkit console ${json.id}`],
+    ]) {
+      await page.click(`[data-copy=${id}]`)
+      await shows(page, `[data-copy=${id}]`, 'Copied')
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(expected)
+    }
+    const rows = async () => {
+      const cells = await page.evaluate<string[][]>(
+        "[...document.querySelectorAll('#fetched tr')].map((row) => [...row.cells].map((cell) => cell.textContent))",
+      )
+      return cells.map(([number, url, size]) => [number, url?.split('/').at(-1), size])
+    }
+    const kernelSize = formatSize(fakeBzImage().length)
+    await expect.poll(rows).toEqual([
+      ['1', 'auto.ipxe', '–'],
+      ['2', 'phone-home', '–'],
+      ['3', 'x', formatSize(Buffer.byteLength(bootScriptFor(files.url)))],
+      ['4', 'k', kernelSize],
+      ['5', 'i', '3.5 MB'],
+    ])
+  })
+
+  test('says that another session has the console, and takes it only by typing', needs('ssh'), async () => {
+    await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
+    files.files['x'] = bootScriptFor(files.url)
+    await using lab = await startTestLab({ pageFolder })
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      ...body,
+      ipxe_script_url: `${files.url}/x`,
+    })
+    await using opened = await open(lab, lab.token)
+    const { page } = opened
+    await shows(page, '.xterm-rows', 'machine is up')
+    await shows(page, '#keyboard', 'looking on')
+    // Looking through the page: by wheel, selection, shortcuts and the keys that move.
+    await page.click('#terminal')
+    await page.mouse.wheel(0, -300)
+    for (const key of ['ArrowUp', 'PageUp', 'Control+c', 'Control+a', 'Escape', 'Shift']) await page.keyboard.press(key)
+    const options = ['-i', lab.userKeyPath, '-o', `UserKnownHostsFile=${lab.knownHostsPath}`, '-o', 'BatchMode=yes']
+    const session = spawn('ssh', ['-T', '-p', String(lab.sos.port), ...options, `${json.id}@127.0.0.1`])
+    expect(String(await once(session.stdout, 'data'))).toContain('SOS Session Ready')
+    await shows(page, '#keyboard', 'another session has this console')
+    expect(await page.isDisabled('#hand')).toBe(true)
+    await page.keyboard.type('x')
+    session.kill()
+    await shows(page, '#keyboard', 'looking on; type to take')
+    await page.keyboard.type('uname -a\n')
+    await shows(page, '#keyboard', 'yours')
+    await shows(page, '.xterm-rows', 'Linux web1')
+  })
+
+  test('says that the lab does not answer, wherever the page is scrolled to, and goes on when it does', async () => {
+    await using lab = await startTestLab({ pageFolder })
+    const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
+    await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
+    await using opened = await open(lab, lab.token, { viewport: { width: 360, height: 740 } })
+    const { page } = opened
+    await shows(page, '.xterm-rows', 'iPXE>')
+    expect(await page.isHidden('#lost')).toBe(true)
+    await page.evaluate('scrollTo(0, document.body.scrollHeight)')
+    const { port } = new URL(lab.apiUrl)
+    await lab[Symbol.asyncDispose]()
+    await page.waitForSelector('#lost:not([hidden])')
+    const top = await page.evaluate<number>("document.getElementById('lost').getBoundingClientRect().top")
+    expect(top).toBe(0)
+    await shows(page, '#lost', 'The lab does not answer')
+    await shows(page, '#keyboard', 'not connected')
+    expect(await page.evaluate("document.querySelector('[data-action=delete]').closest('[inert]') !== null")).toBe(true)
+    await using again = await startTestLab({ pageFolder, listen: { host: '127.0.0.1', port: Number(port) } })
+    // Another lab has another token, and the page says that too.
+    expect(again.token).not.toBe(lab.token)
+    await page.waitForSelector('#refusal:not([hidden])')
+    expect(await page.isHidden('#lost')).toBe(true)
+    await page.fill('#token', again.token)
+    await page.keyboard.press('Enter')
+    await shows(page, '#status', '0 machines')
   })
 
   test('does not take the keyboard by what its terminal answers to the machine', async () => {
@@ -132,6 +288,10 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     const { page } = opened
     await page.waitForSelector('#login:not([hidden])')
     expect(await page.isHidden('#lab')).toBe(true)
+    await shows(page, '#refusal:not([hidden])', 'Wrong token')
+    await page.reload()
+    await page.waitForSelector('#login:not([hidden])')
+    expect(await page.isHidden('#refusal')).toBe(true)
     await page.fill('#token', lab.token)
     await page.keyboard.press('Enter')
     await shows(page, '#status', '0 machines')
@@ -139,9 +299,10 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
 
   test.each(['light', 'dark'] as const)('fits a phone, and is readable in the %s', async (colorScheme) => {
     await using lab = await startTestLab({ pageFolder })
+    const userdata = `#!ipxe\necho ${'x'.repeat(80)}\nshell`
     const hostname = `a-rather-long-host-name.${'x'.repeat(60)}.example.com`
     const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname }
-    await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
+    await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata })
     await using opened = await open(lab, lab.token, { viewport: { width: 360, height: 740 }, colorScheme })
     const { page } = opened
     await shows(page, '#state', 'active')
@@ -152,6 +313,11 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.setViewportSize({ width: 360, height: 740 })
     await showsNewest(page)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+    // The cards begin folded, and the console keeps its 80 columns: a line of 80 characters is one row.
+    const cards = "[...document.querySelectorAll('details.card')].map(({ open }) => open)"
+    expect(await page.evaluate(cards)).toEqual([false, false, false])
+    const rows = await page.locator('.xterm-rows > div').allTextContents()
+    expect(rows).toContain('x'.repeat(80))
     const [ground, ink] = await page.evaluate<[string, string]>(
       'const { backgroundColor, color } = getComputedStyle(document.body); [backgroundColor, color]',
     )

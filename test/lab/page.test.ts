@@ -279,6 +279,11 @@ test.each<[what: string, printed: string, fetched: object[]]>([
     `http://h/${'x'.repeat(71)}\r\nyz... ok\r\n`,
     [{ what: `http://h/${'x'.repeat(71)}yz`, ms: 1, result: 'ok' }],
   ],
+  [
+    'a full line before it that is no URL',
+    `Filename: http://h/${'x'.repeat(61)}\r\nhttp://h/${'x'.repeat(61)}... ok\r\n`,
+    [{ what: `http://h/${'x'.repeat(61)}`, ms: 1, result: 'ok' }],
+  ],
   ['other things that end in dots', 'Configuring (net0 02:00:00:00:00:00)...... ok\r\nLoading...\r\n', []],
   ['colours', '\u001b[0;1m/k...\u001b[0m ok\n', [{ what: '/k', ms: 1, result: 'ok' }]],
 ])('the screen tells of %s', (_what, printed, fetched) => {

@@ -39,8 +39,8 @@ export class FetchTrail {
   }
 
   #endLine(nowMs: number): void {
-    // The screen was full, and the line goes on in the next one.
-    const isFull = this.#line.length > 0 && this.#line.length % screenColumns === 0
+    // The screen was full in the middle of a URL, and the line goes on in the next one.
+    const isFull = this.#line.length % screenColumns === 0 && /^\S*\//.test(this.#line)
     if (isFull && !this.#line.endsWith('... ok')) return
     const result = /^\S+\.\.\.\s*(.*?)\s*$/.exec(this.#line)?.[1]
     const last = this.#fetched.at(-1)

@@ -18,6 +18,8 @@ export interface Fetched {
   what: string
   /** undefined while it goes on. */
   ms?: number
+  /** undefined while unknown. */
+  sizeBytes?: number
   /** `ok`, or what went wrong. */
   result?: string
 }

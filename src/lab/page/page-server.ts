@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 
+import { FetchSizes } from './fetch-sizes.ts'
 import { isOwnOrigin } from './guard.ts'
 import type { LabMessage } from './messages.ts'
 import { type PageParts, PageSession } from './page-session.ts'
@@ -22,14 +23,15 @@ export interface PageServer extends Disposable {
 }
 
 /** Takes the connections of pages at /page/live, from the lab's own page only. */
-export function createPageServer(parts: PageParts): PageServer {
+export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
+  const sizes = new FetchSizes()
   const server = new WebSocketServer({ noServer: true, maxPayload: longestMessage, perMessageDeflate: false })
   server.on('connection', (socket) => {
     const send = (message: LabMessage) => {
       const isLate = message.type === 'console' && socket.bufferedAmount > longestQueue
       if (socket.readyState === socket.OPEN && !isLate) socket.send(JSON.stringify(message))
     }
-    const session = new PageSession(parts, send, () => socket.close(1008, 'denied'))
+    const session = new PageSession({ ...parts, sizes }, send, () => socket.close(1008, 'denied'))
     const hello = setTimeout(() => {
       if (!session.isKnown) socket.terminate()
     }, helloMs)
@@ -53,6 +55,7 @@ export function createPageServer(parts: PageParts): PageServer {
       else socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     },
     [Symbol.dispose]() {
+      sizes[Symbol.dispose]()
       for (const client of server.clients) client.terminate()
       server.close()
     },

@@ -6,6 +6,7 @@ import type { Device } from '../device.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import { isSameSecret } from '../secret.ts'
 import { describeDetail, summarize } from './describe.ts'
+import type { FetchSizes } from './fetch-sizes.ts'
 import type { Keyboard, LabMessage } from './messages.ts'
 
 /** What a session shows. */
@@ -14,6 +15,7 @@ export interface PageParts {
   lifecycle: Lifecycle
   /** URL of what a device's machine asks for. */
   bootUrlOf: (device: Device) => string
+  sizes: FetchSizes
 }
 
 const messageSchema = z.discriminatedUnion('type', [
@@ -84,7 +86,8 @@ export class PageSession implements Disposable {
     if (body === undefined) return
     const { device, chassis } = body
     const bootUrl = this.#parts.bootUrlOf(device)
-    const detail = describeDetail(device, bootUrl, chassis.memory.fetched, this.#describeKeyboard())
+    const fetched = this.#parts.sizes.add(chassis.memory.fetched, device)
+    const detail = describeDetail(device, bootUrl, fetched, this.#describeKeyboard())
     this.#sendChange({ type: 'detail', detail })
   }
 

@@ -2,6 +2,8 @@
 import type { LabMessage, MachineSummary } from '../messages.ts'
 import { Connection } from './connection.ts'
 import { ConsolePane } from './console-pane.ts'
+import { startCopyButtons } from './copy-buttons.ts'
+import { DeleteDialog } from './delete-dialog.ts'
 import { element, setText } from './elements.ts'
 import { showMachines } from './machine-list.ts'
 import { showDetail, showSummary } from './machine-pane.ts'
@@ -19,9 +21,10 @@ function findToken(): string | null {
 }
 
 /** Asks for the token, and starts again with it. */
-function askForToken(): void {
+function askForToken(isRefused: boolean): void {
   setText('status', 'locked')
   element('lab').hidden = true
+  element('refusal').hidden = !isRefused
   const form = element('login')
   form.hidden = false
   form.addEventListener('submit', (event) => {
@@ -34,14 +37,31 @@ function askForToken(): void {
 
 async function call(token: string, method: string, path: string, body?: object): Promise<void> {
   setText('problem', '')
-  const response = await fetch(`/metal/v1${path}`, {
-    method,
-    headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-    body: body === undefined ? null : JSON.stringify(body),
-  })
-  if (response.ok) return
-  const { error, errors }: { error?: string; errors?: string[] } = await response.json()
-  setText('problem', error ?? errors?.join('; ') ?? `The lab answered ${response.status}`)
+  try {
+    const response = await fetch(`/metal/v1${path}`, {
+      method,
+      headers: { 'x-auth-token': token, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+    })
+    if (response.ok) return
+    const { error, errors }: { error?: string; errors?: string[] } = await response.json().catch(() => ({}))
+    setText('problem', error ?? errors?.join('; ') ?? `The lab answered ${response.status}`)
+  } catch {
+    setText('problem', 'The lab does not answer.')
+  }
+}
+
+/** Says that the lab does not answer, or no longer says so. What asks the lab for something is then out of reach. */
+function showLost(isLost: boolean): void {
+  element('lost').hidden = !isLost
+  document.body.classList.toggle('is-lost', isLost)
+  for (const part of document.querySelectorAll('nav, article .buttons')) part.toggleAttribute('inert', isLost)
+}
+
+/** On a phone, only the machines and the console begin unfolded. */
+function foldCards(): void {
+  if (!matchMedia('(max-width: 44rem)').matches) return
+  for (const card of document.querySelectorAll('details.card')) card.removeAttribute('open')
 }
 
 function start(token: string): void {
@@ -56,14 +76,26 @@ function start(token: string): void {
   }
   const refresh = () => {
     const machine = machines.find(({ id }) => id === current)
-    if (machine === undefined) {
-      current = undefined
-      element('machine').hidden = true
-      const [first] = machines
-      if (first !== undefined) return pick(first.id)
-    } else showSummary(machine)
+    element('machine').hidden = machine === undefined
+    element('gone').hidden = machine !== undefined || machines.length === 0
+    if (machine !== undefined) showSummary(machine)
     showMachines(machines, current, pick)
   }
+  /** A machine opens by itself only where there was none: after one is deleted the next is not under the pointer. */
+  const take = (next: readonly MachineSummary[]) => {
+    const gone = machines.find(({ id }) => id === current && !next.some((one) => one.id === id))
+    if (gone !== undefined) {
+      setText('gone', `${gone.hostname} is deleted. Choose another machine.`)
+      current = undefined
+    }
+    const isFirst = machines.length === 0
+    machines = next
+    dialog.keepOnly(next.map(({ id }) => id))
+    const [first] = next
+    if (isFirst && current === undefined && first !== undefined) pick(first.id)
+    else refresh()
+  }
+  const dialog = new DeleteDialog((id) => void call(token, 'DELETE', `/devices/${id}`))
   const pane = new ConsolePane({
     onTake: () => connection.send({ type: 'take' }),
     onRelease: () => connection.send({ type: 'release' }),
@@ -72,10 +104,11 @@ function start(token: string): void {
   const onMessage = (message: LabMessage) => {
     switch (message.type) {
       case 'machines':
-        machines = message.machines
+        showLost(false)
         element('lab').hidden = false
+        take(message.machines)
         setText('status', `${machines.length} machine${machines.length === 1 ? '' : 's'}`)
-        return refresh()
+        return
       case 'detail':
         if (message.detail.id !== current) return
         pane.setKeyboard(message.detail.keyboard)
@@ -86,7 +119,8 @@ function start(token: string): void {
       case 'denied':
         sessionStorage.removeItem(tokenKey)
         connection.stop()
-        return askForToken()
+        showLost(false)
+        return askForToken(true)
       default:
         throw new Error(`unknown message ${String(message satisfies never)}`)
     }
@@ -97,13 +131,18 @@ function start(token: string): void {
     onOpen: () => {
       if (current !== undefined) connection.send({ type: 'look', id: current })
     },
-    onClose: () => setText('status', 'the lab does not answer'),
+    onClose: () => {
+      showLost(true)
+      setText('status', 'not connected')
+      pane.disconnect()
+    },
   })
   for (const button of document.querySelectorAll('[data-action]')) {
     const action = button.getAttribute('data-action') ?? ''
     button.addEventListener('click', () => {
       if (current === undefined) return
-      if (action === 'delete') void call(token, 'DELETE', `/devices/${current}`)
+      const hostname = machines.find(({ id }) => id === current)?.hostname ?? current
+      if (action === 'delete') dialog.ask(current, hostname)
       else void call(token, 'POST', `/devices/${current}/actions`, { type: action })
     })
   }
@@ -112,5 +151,7 @@ function start(token: string): void {
 }
 
 const token = findToken()
-if (token === null) askForToken()
+foldCards()
+startCopyButtons()
+if (token === null) askForToken(false)
 else start(token)

@@ -2,7 +2,6 @@
 import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
 
-import { isTerminalAnswer } from '../../../terminal-answer.ts'
 import type { Keyboard } from '../messages.ts'
 import { element, setText } from './elements.ts'
 
@@ -20,7 +19,19 @@ function fromBase64(data: string): Uint8Array {
 const notes: Readonly<Record<Keyboard, string>> = {
   free: 'looking on; type to take the keyboard',
   yours: 'the keyboard is yours; F6 leaves the console',
-  taken: 'looking on; another session has the keyboard',
+  taken: 'another session has this console; you are looking on until it leaves',
+}
+
+/** Columns of a serial line, which programs count on. */
+const leastColumns = 80
+const largestFont = 13
+const smallestFont = 4
+
+/** Whether a key is typing, and not a shortcut, a move through the page or the copying of what is shown. */
+function isTyping(event: KeyboardEvent): boolean {
+  const isShortcut = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState('AltGraph')
+  // A phone's keyboard and input methods name no key.
+  return !isShortcut && (event.key.length === 1 || ['Enter', 'Unidentified', 'Process', 'Dead'].includes(event.key))
 }
 
 /** What the pane asks for. */
@@ -34,41 +45,53 @@ export interface ConsoleParts {
 /** A terminal that shows one machine at a time. */
 export class ConsolePane {
   readonly #terminal = new Terminal({
-    fontSize: 13,
+    // Until it has come into view and is fitted: a character is three fifths as wide as high.
+    fontSize: Math.min(largestFont, innerWidth / leastColumns / 0.65),
     scrollback: 5000,
     screenReaderMode: false,
     theme: { background: '#0d1014' },
   })
   readonly #fit = new FitAddon()
   #keyboard: Keyboard = 'free'
+  /** From the first key on, before the lab says whose the keyboard is. */
+  #hasTyped = false
 
   constructor(parts: ConsoleParts) {
     const { onTake, onRelease, onKeys } = parts
+    const begin = () => {
+      if (this.#keyboard !== 'free') return
+      this.#hasTyped = true
+      onTake()
+    }
     this.#terminal.loadAddon(this.#fit)
     this.#terminal.open(element('terminal'))
     this.#terminal.attachCustomKeyEventHandler((event) => {
-      // Who only goes through the page by Tab gets on; once the keyboard is taken, Tab is the machine's.
-      if (event.key === 'Tab') return this.#keyboard === 'yours'
-      if (event.key !== 'F6') return true
-      if (event.type === 'keydown') element('hand').focus()
-      return false
+      if (event.key === 'F6') {
+        if (event.type === 'keydown') element('hand').focus()
+        return false
+      }
+      if (this.#hasTyped) return true
+      // The user who is only looking moves through the page, copies and scrolls.
+      if (!isTyping(event)) return false
+      if (event.type === 'keydown') begin()
+      return true
     })
+    element('terminal').addEventListener('paste', begin, { capture: true })
     this.#terminal.onData((text) => {
-      // xterm.js answers machines by itself: who only looks on has not typed.
-      if (this.#keyboard !== 'yours' && isTerminalAnswer(text)) return
-      if (this.#keyboard === 'free') onTake()
+      // xterm.js by itself answers machines, and turns the wheel into keys.
+      if (!this.#hasTyped) return
       for (let at = 0; at < text.length; at += pieceLength) onKeys(toBase64(text.slice(at, at + pieceLength)))
     })
     element('hand').addEventListener('click', () => {
       if (this.#keyboard === 'yours') return onRelease()
-      onTake()
+      begin()
       this.#terminal.focus()
     })
     // xterm.js loses its place in the text when it is resized while it cannot be seen (its issue 6117). This observer is made
     // after its own, so that it is told later that the terminal is in view.
     let isInView = false
     const fit = () => {
-      if (isInView) this.#fit.fit()
+      if (isInView) this.#fitColumns()
     }
     new IntersectionObserver((entries) => {
       isInView = entries.at(-1)?.isIntersecting === true
@@ -77,17 +100,47 @@ export class ConsolePane {
     new ResizeObserver(fit).observe(element('terminal'))
   }
 
+  /** Fills the place; where it is narrow, with a font small enough for 80 columns. */
+  #fitColumns(): void {
+    let size = largestFont
+    this.#terminal.options.fontSize = size
+    const columns = this.#fit.proposeDimensions()?.cols ?? leastColumns
+    if (columns < leastColumns) {
+      size = Math.max(smallestFont, Math.ceil((largestFont * (columns + 1) * 10) / leastColumns) / 10)
+      this.#terminal.options.fontSize = size
+      // Browsers round the width of a character.
+      while (size > smallestFont && (this.#fit.proposeDimensions()?.cols ?? leastColumns) < leastColumns) {
+        size -= 0.1
+        this.#terminal.options.fontSize = size
+      }
+    }
+    this.#fit.fit()
+  }
+
   /** Shows what a machine printed; from the start where another machine was shown before. */
   show(data: string, isStart: boolean): void {
-    if (isStart) this.#terminal.reset()
+    if (isStart) {
+      this.#hasTyped = false
+      this.#terminal.reset()
+    }
     this.#terminal.write(fromBase64(data))
   }
 
   /** Shows who has the keyboard. */
   setKeyboard(keyboard: Keyboard): void {
+    // A message from before the lab heard of the first key says that it is free, still.
+    if (keyboard !== 'free' || this.#keyboard === 'yours') this.#hasTyped = keyboard === 'yours'
     this.#keyboard = keyboard
+    element('keyboard').dataset['keyboard'] = keyboard
     setText('keyboard', notes[keyboard])
     setText('hand', keyboard === 'yours' ? 'Let go' : 'Type here')
     element('hand').toggleAttribute('disabled', keyboard === 'taken')
+  }
+
+  /** The lab is not there: nobody has the keyboard. */
+  disconnect(): void {
+    this.setKeyboard('free')
+    this.#hasTyped = false
+    setText('keyboard', 'not connected')
   }
 }

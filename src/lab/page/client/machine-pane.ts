@@ -1,5 +1,6 @@
 // The machine that is looked at, but for its console.
 import { formatAge } from '../../../age.ts'
+import { formatSize } from '../../../byte-size.ts'
 import type { Fetched, MachineDetail, MachineSummary } from '../messages.ts'
 import { create, element, setText } from './elements.ts'
 
@@ -12,8 +13,12 @@ export function showSummary(machine: MachineSummary): void {
   setText('hostname', machine.hostname)
   setText('state', machine.state)
   element('state').dataset['state'] = machine.state
-  const age = formatAge(Date.now() - Date.parse(machine.createdAt))
-  setText('facts', `${machine.plan} in ${machine.metro}, ${age} old, ${machine.isOn ? 'on' : 'off'}, ${machine.id}`)
+  setText('plan', machine.plan)
+  setText('metro', machine.metro)
+  setText('power', machine.isOn ? 'on' : 'off')
+  setText('age', formatAge(Date.now() - Date.parse(machine.createdAt)))
+  setText('id', machine.id)
+  setText('attach', `metalkit console ${machine.id}`)
   const progress = element('progress')
   progress.setAttribute('value', String(machine.percentage))
   progress.hidden = machine.percentage >= 100
@@ -25,17 +30,29 @@ export function showSummary(machine: MachineSummary): void {
   }
 }
 
-function describeResult({ ms, result }: Fetched): string {
-  if (ms === undefined) return 'fetching'
-  if (result !== 'ok') return result ?? ''
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+function describeTime({ ms, result }: Fetched): HTMLElement {
+  if (ms === undefined) return create('td', {}, 'fetching')
+  if (result !== 'ok') return create('td', { class: 'failed' }, result ?? '')
+  return create('td', {}, ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 }
 
-/** Shows the rest. */
-export function showDetail({ events, fetched, script }: MachineDetail): void {
-  element('fetched').replaceChildren(
-    ...fetched.map((one) => create('tr', {}, create('td', {}, one.what), create('td', {}, describeResult(one)))),
+function describeFetched(one: Fetched, index: number): HTMLElement {
+  const size = one.sizeBytes === undefined ? '\u2013' : formatSize(one.sizeBytes)
+  return create(
+    'tr',
+    {},
+    create('td', {}, String(index + 1)),
+    create('td', {}, one.what),
+    create('td', {}, size),
+    describeTime(one),
   )
+}
+
+/** Shows the rest; fetches in their order, events newest first. */
+export function showDetail({ events, fetched, script }: MachineDetail): void {
+  element('unfetched').hidden = fetched.length > 0
+  element('fetches').hidden = fetched.length === 0
+  element('fetched').replaceChildren(...fetched.map(describeFetched))
   element('events').replaceChildren(
     ...events.map(({ body, createdAt }) => {
       const time = create('time', { datetime: createdAt }, new Date(createdAt).toLocaleTimeString('en-GB'))

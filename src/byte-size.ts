@@ -1,0 +1,16 @@
+// Sizes of files, for people.
+
+const units = ['kB', 'MB', 'GB', 'TB']
+
+/** `999 B`, `1.2 kB`, `135.0 MB`: in powers of 1000, as disks and networks are sold. */
+export function formatSize(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  let value = bytes / 1000
+  let unit = 0
+  // What rounds to 1000.0 is one of the next unit.
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${value.toFixed(1)} ${units[unit]}`
+}
