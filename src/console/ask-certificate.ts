@@ -73,6 +73,9 @@ function createSplitter(): (chunk: Buffer) => Buffer[] {
   }
 }
 
+/** A host that sends more without showing its key shows none. */
+const maxBytes = 2 ** 20
+
 /**
  * Asks on a new connection, which cannot be used for anything else then.
  * @returns undefined where the host shows none, also because it says nothing in time
@@ -96,7 +99,10 @@ export async function askCertificate(
         if (kind === message.ecdhReply) return resolve(createWireReader(payload.subarray(1)).string())
         if (kind !== message.ignore && kind !== message.debug) resolve(undefined)
       }
+      let received = 0
       stream.on('data', (chunk: Buffer) => {
+        received += chunk.length
+        if (received > maxBytes) return resolve(undefined)
         try {
           split(chunk).forEach(take)
         } catch (error) {

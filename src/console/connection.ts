@@ -65,6 +65,10 @@ async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {
   socket.destroy()
 }
 
+/** What a server may send before anybody is logged in; key exchanges and a banner take a few KB. */
+const maxBytesBeforeLogin = 2 ** 20
+const maxBannerCharacters = 65_536
+
 /** The bytes to a host: a TCP connection, or a channel through the last of the hosts before it. */
 async function openStream(
   options: ConnectOptions,
@@ -123,7 +127,8 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
   let ended = false
   const opened = new AbortController()
   stream.once('end', () => (ended = true))
-  client.on('banner', (message) => (banner += message))
+  client.on('banner', (message) => (banner = (banner + message).slice(0, maxBannerCharacters)))
+  let received = 0
   try {
     await new Promise<void>((resolve, reject) => {
       // This handler stays: ssh2 emits errors after the end too, and one without a handler would end the program.
@@ -139,6 +144,15 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
       })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
       if (signal.aborted) return reject(signal.reason)
+      // A server may say anything before its version, and any number of banners: some never stop.
+      const count = (chunk: Buffer) => {
+        received += chunk.length
+        if (received <= maxBytesBeforeLogin) return
+        const what = `${describePlace(address)} sends without end: more than ${maxBytesBeforeLogin / 2 ** 20} MB before a login`
+        reject(new ConnectError('protocol', what))
+      }
+      stream.on('data', count)
+      opened.signal.addEventListener('abort', () => stream.off('data', count))
       if (milestone === 'ready') client.once('ready', () => resolve())
       else client.once('handshake', () => resolve())
       return void client.connect(config)

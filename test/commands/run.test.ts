@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { parseFaults } from '../../src/lab/faults.ts'
@@ -69,6 +70,21 @@ describe('a machine', () => {
     expect(texts.stderr).toMatch(/Booting [0-9a-f-]{36}\.\.\./)
     expect(texts.stderr).toMatch(/The machine [0-9a-f-]{36} is deleted\.\n$/)
     expect(await ids()).toEqual([])
+  })
+
+  test('ends after --ttl by the clock of the API, and says that this computer has another', async () => {
+    const hourMs = 3_600_000
+    const clock: Clock = { ...systemClock, now: () => Date.now() - 3 * hourMs }
+    const args = ['run', 'equinixmetal', ...serving(), '-ttl', '2h', '-keep', '-wait-for', 'is up', image.prefix]
+    const { code, texts } = start(args, labEnvironment(lab), clock)
+    expect(await code, texts.stderr).toBe(0)
+    expect(texts.stderr).toMatch(
+      /warning: this computer's clock is (2h59m5\ds|3h\S*) behind the API's, which --ttl goes by/,
+    )
+    const [device] = await devices()
+    const leftMs = Date.parse(String(device?.['termination_time'])) - Date.now()
+    expect(leftMs).toBeGreaterThan(1.9 * hourMs)
+    expect(leftMs).toBeLessThanOrEqual(2 * hourMs)
   })
 
   test('tells scripts what happens, writes its id, and says nothing to people with -q', async () => {

@@ -57,6 +57,32 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     )
   })
 
+  test.each([
+    ['before its version', 'no SSH here\r\n'],
+    ['after its version', 'SSH-2.0-flood\r\n'],
+  ])('a server that sends without end %s is left', async (_when, first) => {
+    let sent = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write(first)
+      const line = Buffer.from('flood flood flood flood flood flood flood flood flood\r\n'.repeat(1000))
+      const more = () => {
+        while (sent < 64 * 2 ** 20 && socket.write(line)) sent += line.length
+      }
+      socket.on('drain', more)
+      more()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const place = { host: '127.0.0.1', port }
+    const said = await failureOf(place, trust(place, keys.ed25519), 20_000)
+    expect(said).toMatch(/sends without end|closed|protocol|SSH/i)
+    expect(said).not.toContain('did not answer')
+    expect(sent).toBeLessThan(32 * 2 ** 20)
+    server.close()
+  })
+
   test('a changed and a revoked key: the line of the file', async () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     expect(await failureOf(sshd, trust(sshd, keys.other))).toMatch(

@@ -133,6 +133,50 @@ test('a list is read through all its pages, and only what carries the tag is tak
   expect(devices.map(({ id }) => id)).toEqual(['a', 'c'])
 })
 
+test.each<[string, (page: number, count: number) => unknown, number]>([
+  ['without meta', () => undefined, 3],
+  ['with total only', () => ({ total: 5 }), 3],
+  ['whose last_page contradicts next', (page) => ({ last_page: 1, next: page < 3 ? { href: 'x' } : null }), 3],
+  ['whose next contradicts last_page', () => ({ last_page: 3, next: null }), 3],
+  ['whose next has no end', () => ({ next: { href: 'x' } }), 4],
+  ['whose total has no end', () => ({ total: 1e9 }), 4],
+])('a list %s is read whole, and ends', async (_name, metaOf, requests) => {
+  const pages = [['a', 'b'], ['c', 'd'], ['e']]
+  await using api = await startFakeApi(({ path }) => {
+    const page = Number(new URL(path, 'http://x').searchParams.get('page'))
+    const devices = (pages[page - 1] ?? []).map((id) => ({ ...device, id }))
+    return { status: 200, json: { devices, meta: metaOf(page, devices.length) } }
+  })
+  const devices = await createTestClient(api.apiUrl).client.listDevices('p', undefined)
+  expect(devices.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(api.all.length).toBeLessThanOrEqual(requests + 1)
+})
+
+test('a list that repeats its first page for ever ends, and an interrupt ends any', async () => {
+  const page: Reply = { status: 200, json: { devices: [device], meta: { next: { href: 'x' } } } }
+  await using api = await startFakeApi(() => page)
+  expect(await createTestClient(api.apiUrl).client.listDevices('p', undefined)).toHaveLength(1)
+  expect(api.all).toHaveLength(2)
+  const reason = new Error('enough')
+  const listing = createTestClient(api.apiUrl).client.listDevices('p', undefined, AbortSignal.abort(reason))
+  await expect(listing).rejects.toBe(reason)
+})
+
+test('an answer without end is an error', { timeout: 60_000 }, async () => {
+  await using api = await startFakeApi(() => (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    const chunk = 'x'.repeat(65_536)
+    const more = () => {
+      while (response.write(chunk));
+    }
+    response.on('drain', more).on('error', () => {})
+    more()
+  })
+  await expect(createTestClient(api.apiUrl).client.act('d-1', 'reboot')).rejects.toThrow(
+    'the answer is longer than 8 MB',
+  )
+})
+
 test('the token is sent as X-Auth-Token and shown nowhere', async () => {
   let header: string | undefined
   await using api = await startFakeApi(() => (response) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
+import { MetalClient } from '../../src/metal/client.ts'
 import { describeError, InterruptedError } from '../../src/errors.ts'
-import type { MetalClient } from '../../src/metal/client.ts'
 import { deleteUntilGone } from '../../src/metal/delete.ts'
 import { rentMachine } from '../../src/metal/machine.ts'
 import { createTestClient, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
@@ -254,6 +254,34 @@ describe('delete until gone', () => {
     await expect(
       deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), force.signal),
     ).rejects.toMatchObject({ exitCode: 9 })
+  })
+
+  test('a laptop that slept for ten hours still tries as long as ever', async () => {
+    let tries = 0
+    await using api = await startFakeApi(({ method, path }) => {
+      if (path.startsWith('/projects/')) return { status: 200, json: { devices: [] } }
+      if (method !== 'DELETE') return tries > 8 ? gone : deviceOf('provisioning')
+      return tries++ > 8 ? { status: 204 } : { status: 422, json: { errors: ['Cannot delete it while provisioning'] } }
+    })
+    const { client } = createTestClient(api.apiUrl)
+    const { clock } = client
+    let sleptMs = 0
+    const asleep = new MetalClient({
+      apiUrl: api.apiUrl,
+      token: 'sesame',
+      env: {},
+      report: createRecorder(),
+      clock: {
+        ...clock,
+        now: () => Date.now() + sleptMs,
+        async sleep(ms, signal) {
+          sleptMs += 10 * 3_600_000
+          await clock.sleep(ms, signal)
+        },
+      },
+    })
+    await deleteUntilGone(asleep, target, createRecorder(), never)
+    expect(tries).toBeGreaterThan(8)
   })
 
   test('a token that is refused at the end leaves the machine, and says so', async () => {
