@@ -34,7 +34,8 @@ export function renderBootLines(boots: readonly Boot[], rows: number): string {
 function renderCell(step: Step | undefined): string {
   if (step === undefined) return '<td>–'
   const title = escapeHtml(step.file)
-  const text = escapeHtml(describeStep(step))
+  // A number and its unit stay on one line.
+  const text = escapeHtml(describeStep(step)).replaceAll(' MB', '&nbsp;MB')
   const bar =
     step.state === 'running' && step.totalBytes >= 100_000
       ? `<progress max="${step.totalBytes}" value="${step.bytes}"></progress> `

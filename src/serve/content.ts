@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats, Stats } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { basename, join, resolve, sep } from 'node:path'
 import { errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
@@ -112,7 +112,8 @@ async function findInFolder(path: string, { names, trailingSlashes, query }: Tar
   if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
   const index = await findIndex(root, held)
   if (index !== undefined) return index
-  return { resource: { kind: 'folder', path: ['', ...names, ''].join('/'), entries: await listEntries(root, held) } }
+  const entries = await listEntries(root, held)
+  return { resource: { kind: 'folder', root: basename(resolve(path)), path: ['', ...names, ''].join('/'), entries } }
 }
 
 const startedMs = Date.now()
@@ -131,7 +132,9 @@ async function readNamed(name: string, source: FileSource): Promise<Entry | unde
 async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<Found> {
   if (target.names.length === 0) {
     const entries = await Promise.all([...files].map(async ([name, source]) => await readNamed(name, source)))
-    return { resource: { kind: 'folder', path: '/', entries: entries.filter((entry) => entry !== undefined) } }
+    return {
+      resource: { kind: 'folder', root: '', path: '/', entries: entries.filter((entry) => entry !== undefined) },
+    }
   }
   const name = target.names.join('/')
   const source = target.trailingSlashes > 0 ? undefined : files.get(name)

@@ -10,7 +10,8 @@ import { type ByteRange, readRange } from './range.ts'
 /** What a request found. */
 export type Resource =
   | ({ kind: 'file'; name: string; sizeBytes: number } & Validators)
-  | { kind: 'folder'; path: string; entries: readonly Entry[] }
+  /** `root` is the name of the served folder; '' for files from several places. */
+  | { kind: 'folder'; root: string; path: string; entries: readonly Entry[] }
   | { kind: 'moved'; location: string }
   | { kind: 'nothing'; status: 400 | 403 | 404 | 500 | 503 }
 
@@ -108,8 +109,8 @@ function answerFolder({ headers }: Asked, folder: Extract<Resource, { kind: 'fol
   if (headers.accept === 'text/event-stream') {
     return { status: 200, headers: { ...common, 'Content-Type': 'text/event-stream' }, body: { kind: 'boots' } }
   }
-  const { path, entries } = folder
-  const text = isBrowser(headers) ? renderPage(path, entries, boots()) : renderListing(path, entries)
+  const { root, path, entries } = folder
+  const text = isBrowser(headers) ? renderPage({ root, path }, entries, boots()) : renderListing(path, entries)
   return answerText(200, 'text/html', text, common)
 }
 

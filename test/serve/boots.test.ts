@@ -2,11 +2,12 @@
 import { once } from 'node:events'
 import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderBootLines, renderBootRows } from '../../src/serve/boot-table.ts'
 import { Boots, stepOf } from '../../src/serve/boots.ts'
+import { renderPage } from '../../src/serve/page.ts'
 import { startTransfer, type Transfer } from '../../src/serve/transfer.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { makeFolder, request, serve, until } from './help-serve.ts'
@@ -104,10 +105,16 @@ describe('the page', () => {
     const { port } = server.address
     const page = await request(port, '/', browser)
     expect(page.headers).toMatchObject({ 'cache-control': 'no-store', vary: 'Accept, User-Agent' })
-    expect(page.body).toContain('<a href="a%26b">a&amp;b</a><td class="size">2<td>20')
+    expect(page.body).toContain('<a href="a%26b">a&amp;b</a><td class="size" title="2 bytes">2 B<td>20')
+    const text = Buffer.from(page.body, 'latin1').toString()
+    expect(text).toContain(`<title>${basename(folder.path)}/ – metalkit</title>`)
+    expect(text).toContain(`<p class="tool">Served by metalkit</p>\n<h1>${basename(folder.path)}/</h1>`)
+    expect(text).not.toContain(folder.path)
     expect(page.body).toContain('<a href="sub/">sub/</a>')
     expect(page.body).not.toContain('../')
-    expect((await request(port, '/sub/', browser)).body).toContain('<a href="../">../</a>')
+    const below = await request(port, '/sub/', browser)
+    expect(below.body).toContain('<a href="../">../</a>')
+    expect(below.body).toContain(`<h1>${basename(folder.path)}/sub/</h1>`)
     for (const headers of [{}, { 'User-Agent': 'curl/8', Accept: '*/*' }, { 'User-Agent': 'iPXE/1.0' }]) {
       const { body } = await request(port, '/', headers)
       expect(body).toContain('<pre>')
@@ -143,6 +150,34 @@ describe('the page', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375)
     reader.destroy()
   })
+
+  test.each([360, 1280])(
+    'breaks no address at %i pixels',
+    { ...needs('chromium'), timeout: 120_000 },
+    async (width) => {
+      const boots = new Boots()
+      for (const client of [
+        '192.168.100.200',
+        '2001:db8:1234:5678:9abc:def0:1234:5678',
+        'fe80::9abc:def0:1234:5678%enp0s31f6',
+      ]) {
+        boots.see(transfer(client, '/x.ipxe', { endedMs: 1001 }))
+        boots.see(transfer(client, '/x-kernel', { bytes: 12e6, promisedBytes: 12e6, endedMs: 2000 }))
+        boots.see(transfer(client, '/x-initrd.img', { bytes: 61e6, promisedBytes: 135e6 }))
+      }
+      const executablePath = findProgram('chromium') ?? ''
+      await using browserProcess = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+      const page = await browserProcess.newPage({ viewport: { width, height: 700 } })
+      await page.setContent(renderPage({ root: 'build', path: '/' }, [], boots.list(5000)))
+      const lines = await page.evaluate(`[...document.querySelectorAll('#boots td:first-child')].map((cell) => {
+      const range = document.createRange()
+      range.selectNodeContents(cell)
+      return range.getClientRects().length
+    })`)
+      expect(lines).toEqual([1, 1, 1])
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+    },
+  )
 
   test('is told of what goes on, without a line in the log, and lets the server close', async () => {
     const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
