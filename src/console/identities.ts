@@ -33,17 +33,17 @@ export interface IdentitySources {
   report: Reporter
 }
 
-/** Asks for the passphrase of a file until it fits; undefined where it never does, or nobody can be asked. */
-async function unlock(file: string, { prompter, report }: IdentitySources): Promise<Identity | undefined> {
-  if (prompter === undefined) return undefined
+/** Asks for the passphrase of a locked file until it fits; the file as before if it never does or nobody can be asked. */
+async function unlock(file: string, locked: KeyFile, { prompter, report }: IdentitySources): Promise<KeyFile> {
+  if (prompter === undefined) return locked
   for (let attempt = 1; attempt <= passphraseTries; attempt++) {
     const passphrase = await prompter.askSecret(`Passphrase of ${file}: `)
-    if (passphrase === '') return undefined
+    if (passphrase === '') return locked
     const found = await readKeyFile(file, passphrase)
-    if (found.kind === 'key') return fileIdentity(file, found.key)
+    if (found.kind !== 'wrong-passphrase') return found
     report.warn(`that is not the passphrase of "${file}"`)
   }
-  return undefined
+  return locked
 }
 
 /** The words for a named key that cannot be used. */
@@ -79,12 +79,11 @@ async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
   const keys: Identity[] = []
   for (const name of sources.named) {
     const file = name.replace(/^~(?=\/)/, sources.home)
-    const found = await readKeyFile(file)
+    const stored = await readKeyFile(file)
     await noteCertificate(file, sources)
-    const key = found.kind === 'key' ? fileIdentity(file, found.key) : undefined
-    const unlocked = found.kind === 'encrypted' ? await unlock(file, sources) : undefined
-    if (found.kind !== 'key' && unlocked === undefined) refuseNamed(file, found)
-    for (const one of [key, unlocked]) if (one !== undefined) keys.push(one)
+    const found = stored.kind === 'encrypted' ? await unlock(file, stored, sources) : stored
+    if (found.kind !== 'key') refuseNamed(file, found)
+    keys.push(fileIdentity(file, found.key))
   }
   return keys
 }
@@ -127,7 +126,7 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
   const fromAgent = await loadFromAgent(sources, files, looked)
   fromAgent.forEach(add)
 
-  const locked: { file: string; line: string | undefined }[] = []
+  const locked: { file: string; stored: KeyFile; line: string | undefined }[] = []
   for (const file of files) {
     const found = await readKeyFile(file)
     await noteCertificate(file, sources)
@@ -141,17 +140,18 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
     } else {
       looked.push(`${file} is locked by a passphrase`)
       const half = found.kind === 'encrypted' ? found.publicKey : undefined
-      locked.push({ file, line: half === undefined ? undefined : publicLineOf(half) })
+      locked.push({ file, stored: found, line: half === undefined ? undefined : publicLineOf(half) })
     }
   }
 
   const will = () => [...keys.keys()].some((line) => wanted?.has(line) ?? true)
   const closed: string[] = []
-  for (const { file, line } of locked) {
+  for (const { file, stored, line } of locked) {
     if (line !== undefined && keys.has(line)) continue
     const useful = line === undefined || wanted === undefined || wanted.has(line)
-    const unlocked = useful && !will() ? await unlock(file, sources) : undefined
-    if (unlocked !== undefined) add(unlocked)
+    const found = useful && !will() ? await unlock(file, stored, sources) : stored
+    if (found.kind === 'key') add(fileIdentity(file, found.key))
+    else if (found.kind === 'unusable') report.warn(`private key "${file}" ${found.why}`)
     else if (line !== undefined || fromAgent.length === 0) closed.push(file)
   }
   for (const file of closed) {

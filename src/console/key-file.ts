@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import ssh2, { type ParsedKey } from 'ssh2'
 import { errorCode } from '../errors.ts'
 import { keyTypeOf } from './host-key.ts'
+import { convertPem, findPemBlock } from './pem-key.ts'
 
 /** What a file holds; `why` finishes the sentence `"file" …`. */
 export type KeyFile =
@@ -13,45 +14,44 @@ export type KeyFile =
   | { kind: 'wrong-passphrase' }
   | { kind: 'unusable'; why: string; hint: string }
 
-/** Whether a private key is locked, by what its format says: OpenSSH names a cipher, PEM a header, PuTTY a line. */
-function isEncrypted(text: string): boolean {
-  const openssh = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]*)-----END/.exec(text)
-  if (openssh !== null) {
-    const magic = Buffer.from('openssh-key-v1\0')
-    const body = Buffer.from(openssh[1] ?? '', 'base64')
-    if (body.length < magic.length + 4 || !body.subarray(0, magic.length).equals(magic)) return false
-    const start = magic.length + 4
-    return body.toString('latin1', start, start + body.readUInt32BE(magic.length)) !== 'none'
-  }
-  return (
-    /^-----BEGIN ENCRYPTED PRIVATE KEY-----/m.test(text) ||
-    /^Proc-Type: 4,ENCRYPTED/m.test(text) ||
-    (text.startsWith('PuTTY-User-Key-File-') && !/^Encryption: none/m.test(text))
-  )
-}
-
-/** The public half of a locked key: OpenSSH's format holds it in the open, of others a file beside may. */
-async function readPublicHalf(text: string, file: string): Promise<ParsedKey | undefined> {
-  const body = Buffer.from(/-----BEGIN OPENSSH PRIVATE KEY-----([^-]*)-----END/.exec(text)?.[1] ?? '', 'base64')
-  // The magic, then strings: cipher, derivation, its options; the number of keys; the public key.
-  let at = 'openssh-key-v1\0'.length
+/** The fields of OpenSSH's own format that are not secret, or undefined where it is damaged (OpenSSH, PROTOCOL.key). */
+function readOpenssh(text: string): { cipher: string; blob: Buffer } | undefined {
+  const body = Buffer.from(text.replaceAll(/^-----.*$/gm, ''), 'base64')
+  const magic = Buffer.from('openssh-key-v1\0')
+  if (!body.subarray(0, magic.length).equals(magic)) return undefined
+  let at = magic.length
   const next = () => {
     const end = at + 4 + (at + 4 <= body.length ? body.readUInt32BE(at) : 0)
     const field = body.subarray(at + 4, end)
     at = end
     return field
   }
-  next()
+  const cipher = next().toString('latin1')
+  // The derivation and its options, the number of keys.
   next()
   next()
   at += 4
   const blob = next()
+  next()
+  // The tag of a cipher that authenticates stands behind the last field.
+  const whole = at === body.length || (at < body.length && /gcm|poly1305/.test(cipher))
+  return whole && blob.length > 0 ? { cipher, blob } : undefined
+}
+
+/** The public half of a locked key: OpenSSH's format holds it in the open, of others a file beside may. */
+async function readPublicHalf(blob: Buffer | undefined, file: string): Promise<ParsedKey | undefined> {
   const line =
-    blob.length > 0
-      ? `${keyTypeOf(blob)} ${blob.toString('base64')}`
-      : await readFile(`${file}.pub`, 'utf8').catch(() => '')
+    blob === undefined
+      ? await readFile(`${file}.pub`, 'utf8').catch(() => '')
+      : `${keyTypeOf(blob)} ${blob.toString('base64')}`
   const [key] = [ssh2.utils.parseKey(line)].flat()
   return key instanceof Error ? undefined : key
+}
+
+const makeOne = 'make one with ssh-keygen -t ed25519'
+
+function damaged(why = 'is damaged: it does not hold a whole private key'): KeyFile {
+  return { kind: 'unusable', why, hint: `name another with --identity, or ${makeOne}` }
 }
 
 /** The public key a file holds, `file.pub` or `file` itself; undefined where there is none. */
@@ -74,13 +74,27 @@ export async function readKeyFile(file: string, passphrase?: string): Promise<Ke
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' }
     return { kind: 'unusable', why: `cannot be read (${code ?? String(error)})`, hint: 'make it readable for you' }
   }
-  const encrypted = isEncrypted(text)
-  if (encrypted && passphrase === undefined) return { kind: 'encrypted', publicKey: await readPublicHalf(text, file) }
+  const block = findPemBlock(text)
+  if (block === undefined && text.includes('PRIVATE KEY-----')) return damaged()
+  const openssh = block?.kind === 'OPENSSH' ? readOpenssh(block.text) : undefined
+  if (block?.kind === 'OPENSSH' && openssh === undefined) return damaged()
+  if (text.startsWith('PuTTY-User-Key-File-3')) {
+    return { kind: 'unusable', why: 'is a PuTTY key', hint: 'convert it with puttygen, -O private-openssh' }
+  }
+  const putty = text.startsWith('PuTTY-User-Key-File-') && !/^Encryption: none/m.test(text)
+  const encrypted = block === undefined ? putty : block.encrypted || (openssh?.cipher ?? 'none') !== 'none'
+  if (encrypted && passphrase === undefined) {
+    return { kind: 'encrypted', publicKey: await readPublicHalf(openssh?.blob, file) }
+  }
+  const convert = block !== undefined && openssh === undefined
+  const pem = convert ? convertPem(block, passphrase) : { kind: 'key' as const, text: block?.text.trimEnd() ?? text }
+  if (pem.kind === 'unusable') return damaged(pem.why)
+  if (pem.kind === 'wrong-passphrase') return pem
   // ssh2 answers with a list for a format that may hold several keys.
-  const [key] = [ssh2.utils.parseKey(text, passphrase)].flat()
-  if (encrypted && key instanceof Error) return { kind: 'wrong-passphrase' }
+  const [key] = [ssh2.utils.parseKey(pem.text, convert ? undefined : passphrase)].flat()
+  if (encrypted && !convert && key instanceof Error) return { kind: 'wrong-passphrase' }
   if (key === undefined || key instanceof Error) {
-    return { kind: 'unusable', why: 'is no private key that can be used', hint: 'make one with ssh-keygen -t ed25519' }
+    return { kind: 'unusable', why: 'is no private key that can be used', hint: makeOne }
   }
   if (!key.isPrivateKey()) {
     return { kind: 'unusable', why: 'is a public key', hint: 'name the private one, without .pub' }
