@@ -1,6 +1,7 @@
 // The lab's page in a real browser: a machine is created by the API, watched, typed to, and switched off.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +10,7 @@ import { program } from '../helpers/program.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { startTestLab, waitForState } from '../helpers/lab.ts'
 import { runToEnd } from '../helpers/io.ts'
+import { close, listen } from '../helpers/port.ts'
 import { createTalkingDriver } from '../helpers/talking-machine.ts'
 import { formatSize } from '../../src/byte-size.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
@@ -46,6 +48,25 @@ async function showsNewest(page: Page): Promise<void> {
 /** Of a colour as browsers write it, `rgb(1, 2, 3)`. */
 function brightness(color: string): number {
   return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number))
+}
+
+/** A way to a port that can be stopped: connections stay, and nothing comes through. */
+async function startWay(target: number) {
+  const sockets: Socket[] = []
+  const server = createServer((near) => {
+    const far = connect(target, '127.0.0.1')
+    near.pipe(far).pipe(near)
+    for (const socket of [near, far]) sockets.push(socket.on('error', () => {}))
+  })
+  return {
+    port: await listen(server),
+    stop: () => sockets.forEach((socket) => socket.pause()),
+    goOn: () => sockets.forEach((socket) => socket.resume()),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await close(server)
+    },
+  }
 }
 
 describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () => {
@@ -254,6 +275,18 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.fill('#token', again.token)
     await page.keyboard.press('Enter')
     await shows(page, '#status', '0 machines')
+  })
+
+  test('says that the lab does not answer when it keeps its connections and says nothing', async () => {
+    await using lab = await startTestLab({ pageFolder })
+    await using way = await startWay(Number(new URL(lab.apiUrl).port))
+    await using opened = await open({ ...lab, apiUrl: `http://127.0.0.1:${way.port}/metal/v1` }, lab.token)
+    const { page } = opened
+    await shows(page, '#status', '0 machines')
+    way.stop()
+    await page.waitForSelector('#lost:not([hidden])')
+    way.goOn()
+    await page.waitForSelector('#lost', { state: 'hidden' })
   })
 
   test('does not take the keyboard by what its terminal answers to the machine', async () => {

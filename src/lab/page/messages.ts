@@ -44,6 +44,8 @@ export type LabMessage =
   /** What was printed before the machine was looked at comes first, with `isStart`. */
   | { type: 'console'; id: string; data: string; isStart: boolean }
   | { type: 'denied' }
+  /** Once a second: a page that hears nothing says so. */
+  | { type: 'alive' }
 
 /** From the page. The first one is `hello`. */
 export type PageMessage =

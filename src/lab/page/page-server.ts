@@ -10,6 +10,8 @@ import { type PageParts, PageSession } from './page-session.ts'
 
 /** How often a page is told what has changed. */
 const refreshMs = 200
+/** How often it hears that the lab is alive. */
+const aliveMs = 1000
 /** How long a connection may take to say who it is. */
 const helloMs = 5000
 /** The longest message of a page: what is pasted comes in pieces of this. */
@@ -36,6 +38,9 @@ export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
       if (!session.isKnown) socket.terminate()
     }, helloMs)
     const timer = setInterval(() => session.refresh(), refreshMs)
+    const alive = setInterval(() => {
+      if (session.isKnown) send({ type: 'alive' })
+    }, aliveMs)
     socket.on('message', (data, isBinary) => {
       if (isBinary || !Buffer.isBuffer(data)) socket.close(1003)
       else session.take(data.toString('utf8'))
@@ -44,6 +49,7 @@ export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
     socket.on('close', () => {
       clearTimeout(hello)
       clearInterval(timer)
+      clearInterval(alive)
       session[Symbol.dispose]()
     })
   })

@@ -104,7 +104,6 @@ function start(token: string): void {
   const onMessage = (message: LabMessage) => {
     switch (message.type) {
       case 'machines':
-        showLost(false)
         element('lab').hidden = false
         take(message.machines)
         setText('status', `${machines.length} machine${machines.length === 1 ? '' : 's'}`)
@@ -119,8 +118,9 @@ function start(token: string): void {
       case 'denied':
         sessionStorage.removeItem(tokenKey)
         connection.stop()
-        showLost(false)
         return askForToken(true)
+      case 'alive':
+        return
       default:
         throw new Error(`unknown message ${String(message satisfies never)}`)
     }
@@ -131,6 +131,7 @@ function start(token: string): void {
     onOpen: () => {
       if (current !== undefined) connection.send({ type: 'look', id: current })
     },
+    onSilence: showLost,
     onClose: () => {
       showLost(true)
       setText('status', 'not connected')
