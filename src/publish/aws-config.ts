@@ -25,28 +25,52 @@ export interface AwsConfig {
   region: string
   /** Of a store that is not AWS's own; undefined where none is set. */
   endpoint: string | undefined
+  /** Whether the bucket stands in the host name (`virtual`), in the path (`path`), or where it fits (`auto`). */
+  addressing: string
 }
 
-/** Reads a shared file's text. */
+/** Reads a shared file's text as the aws program does: names in any case, `=` or `:`, deeper lines belong to the one above. */
 export function parseIni(text: string): Sections {
   const sections: Sections = new Map()
-  let section = new Map<string, string>()
+  let section: Map<string, string> | undefined
   let parent = ''
-  for (const line of text.split(/\r?\n/)) {
+  let depth = 0
+  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
     if (/^\s*([#;]|$)/.test(line)) continue
-    const heading = /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1]
+    const indent = line.search(/\S/)
+    const nested = parent !== '' && indent > depth
+    if (!nested) depth = indent
+    const heading = nested ? undefined : /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1]
     if (heading !== undefined) {
       section = sections.get(heading) ?? new Map<string, string>()
       sections.set(heading, section)
+      parent = ''
       continue
     }
-    const [, indent = '', name = '', value = ''] = /^(\s*)([^=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    const pattern = nested ? /^\s*([^=]*?)\s*=\s*(.*?)\s*$/ : /^\s*([^=:]*?)\s*[=:]\s*(.*?)\s*$/
+    const [, name = '', value = ''] = pattern.exec(line) ?? []
     if (name === '') continue
-    if (indent === '') parent = name
+    if (!nested) parent = name.toLowerCase()
     // A comment behind a value begins with white space, since keys may hold # and ;.
-    section.set(indent === '' ? name : `${parent}.${name}`, value.replace(/\s+[#;].*$/, ''))
+    section?.set(nested ? `${parent}.${name}` : parent, value.replace(/\s+[#;].*$/, ''))
   }
   return sections
+}
+
+/** The section `[kind name]` of the configuration; its name may be quoted as in a shell. */
+function findSection(config: Sections, kind: string, name: string): Map<string, string> | undefined {
+  for (const [heading, section] of config) {
+    const [, word, rest = ''] = /^(\S+)\s+(.+)$/.exec(heading) ?? []
+    if (word === kind && rest.replaceAll(/"([^"]*)"|'([^']*)'|\\(.)/g, '$1$2$3') === name) return section
+  }
+  return undefined
+}
+
+/** The path of a file that a variable names, with `~` and variables filled in. */
+function expandPath(path: string, home: string, env: Env): string {
+  return path
+    .replaceAll(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced?: string, bare?: string) => env[braced ?? bare ?? ''] ?? whole)
+    .replace(/^~(?=\/|$)/, home)
 }
 
 async function readSections(path: string, named: boolean): Promise<Sections> {
@@ -91,33 +115,38 @@ function keysOfEnv(env: Env): AwsKeys | undefined {
  * @throws UsageError where there are no keys, or where getting them needs more than reading
  */
 export async function readAwsConfig(env: Env): Promise<AwsConfig> {
-  const folder = join(env['HOME'] || homedir(), '.aws')
-  const configPath = env['AWS_CONFIG_FILE'] || join(folder, 'config')
-  const credentialsPath = env['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials')
+  const home = env['HOME'] || homedir()
+  const placeOf = (variable: string, file: string) => expandPath(env[variable] || join(home, '.aws', file), home, env)
+  const configPath = placeOf('AWS_CONFIG_FILE', 'config')
+  const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
   const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
   const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
-  const name = env['AWS_PROFILE'] || 'default'
-  const profile = config.get(`profile ${name}`) ?? (name === 'default' ? config.get('default') : undefined)
+  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((one) => env[one])
+  const name = (variable !== undefined && env[variable]) || 'default'
   const secrets = credentials.get(name)
-  if (env['AWS_PROFILE'] && profile === undefined && secrets === undefined) {
+  const configured = findSection(config, 'profile', name) ?? (name === 'default' ? config.get('default') : undefined)
+  if (variable !== undefined && configured === undefined && secrets === undefined) {
     throw new UsageError(`the AWS profile "${name}" is neither in "${configPath}" nor in "${credentialsPath}"`, {
-      hint: 'correct or unset AWS_PROFILE',
+      hint: `correct or unset ${variable}`,
     })
   }
-  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile?.get('region') || 'us-east-1'
+  // The credentials file may hold any setting, and overrides the other.
+  const profile = new Map([...(configured ?? []), ...(secrets ?? [])])
+  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile.get('region') || 'us-east-1'
   if (!/^[\w-]+$/.test(region))
     throw new UsageError(`the AWS region "${region}" is none`, { hint: 'correct AWS_REGION' })
-  const services = config.get(`services ${profile?.get('services') ?? ''}`)
-  const endpoint = services?.get('s3.endpoint_url') ?? profile?.get('endpoint_url')
+  const services = findSection(config, 'services', profile.get('services') ?? '')
+  const endpoint = services?.get('s3.endpoint_url') ?? profile.get('endpoint_url')
   if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
     throw new UsageError(`the endpoint_url of the AWS profile "${name}" is not an http or https URL`, {
       hint: `correct it in "${configPath}", or set --endpoint`,
     })
   }
   return {
-    keys: keysOfEnv(env) ?? keysOfProfile(name, [secrets, profile], env),
+    keys: keysOfEnv(env) ?? keysOfProfile(name, [secrets, configured], env),
     region,
     endpoint: endpoint?.replace(/\/+$/, ''),
+    addressing: profile.get('s3.addressing_style') ?? 'auto',
   }
 }
 

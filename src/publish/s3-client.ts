@@ -50,13 +50,20 @@ export function encodePath(path: string): string {
 
 /**
  * Where a bucket is. AWS has it in the host name, except where a dot in it would not fit the certificate; other stores
- * all take it in the path.
+ * take it in the path, unless addressing_style of the AWS profile says otherwise.
  */
-export function bucketUrl(place: { bucket: string; region: string; endpoint: string | undefined }): string {
-  const { bucket, region, endpoint } = place
-  if (endpoint !== undefined) return `${endpoint}/${encodePath(bucket)}`
-  const host = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
-  return /[^a-z0-9-]/.test(bucket) ? `https://${host}/${encodePath(bucket)}` : `https://${bucket}.${host}`
+export function bucketUrl(place: {
+  bucket: string
+  region: string
+  endpoint: string | undefined
+  addressing?: string
+}): string {
+  const { bucket, region, endpoint, addressing = 'auto' } = place
+  const store = new URL(endpoint ?? `https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
+  const fits = !/[^a-z0-9-]/.test(bucket) && !/^[\d.]+$|^\[/.test(store.hostname)
+  const inHost = addressing === 'virtual' || (addressing === 'auto' && endpoint === undefined)
+  if (inHost && fits) return `${store.protocol}//${bucket}.${store.host}${store.pathname.replace(/\/+$/, '')}`
+  return `${endpoint ?? store.origin}/${encodePath(bucket)}`
 }
 
 /** Refusals that pass: what was sent did not arrive as it was, or not in time. */

@@ -217,7 +217,7 @@ export async function openS3Store(
 ): Promise<S3Store> {
   const { keys, region, ...config } = await readAwsConfig(env)
   const endpoint = given ?? config.endpoint
-  const url = bucketUrl({ bucket, region, endpoint })
+  const url = bucketUrl({ bucket, region, endpoint, addressing: config.addressing })
   const dispatcher = createDispatcher(url, env, clock)
   return new S3Store(new S3Client({ bucket, url, keys, region, dispatcher, clock, report }), prefix)
 }

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { parseIni, readAwsConfig } from '../../src/publish/aws-config.ts'
+import { needs } from '../helpers/needs.ts'
 import { makeFolder } from '../image/folder.ts'
 
 const credentials = `
@@ -82,9 +84,15 @@ describe('readAwsConfig', () => {
       { accessKeyId: 'AKSTORE', secretAccessKey: 'store', origin: profile('store') },
       { region: 'us-east-1', endpoint: 'http://minio.example.com:9000' },
     ],
+    // Version 2 of the aws program; version 1 has it the other way round.
+    [
+      { AWS_PROFILE: 'store', AWS_DEFAULT_PROFILE: 'lent' },
+      { accessKeyId: 'AKSTORE', secretAccessKey: 'store', origin: profile('store') },
+      { region: 'us-east-1', endpoint: 'http://minio.example.com:9000' },
+    ],
     [{ ...inEnv, AWS_PROFILE: 'sso' }, own, { region: 'us-east-1', endpoint: undefined }],
   ])('%j', async (env, keys, rest) => {
-    expect(await readFrom(env)).toEqual({ keys, ...rest })
+    expect(await readFrom(env)).toEqual({ keys, addressing: 'auto', ...rest })
   })
 
   it.each<[Record<string, string>, string | RegExp]>([
@@ -124,4 +132,46 @@ it('keeps what is in a value: = and # too, but no comment behind it', () => {
     ['a', { x: '1=2', y: 'p#q' }],
     ['b', { z: '' }],
   ])
+})
+
+const secretsOf = (name: string) => `aws_access_key_id = AK${name}\naws_secret_access_key = ${name}\n`
+
+describe('as the aws program reads them', needs('aws'), () => {
+  test.each<[name: string, env: Record<string, string>, config: string, credentials?: string]>([
+    ['AWS_DEFAULT_PROFILE', { AWS_DEFAULT_PROFILE: 'other' }, '[profile other]\nregion = o-1\n'],
+    ['~', { AWS_CONFIG_FILE: '~/.aws/config', AWS_SHARED_CREDENTIALS_FILE: '~/.aws/credentials' }, ''],
+    ['a variable', { AWS_CONFIG_FILE: '$HOME/.aws/config' }, '[default]\nregion = v-1\n'],
+    ['upper case', {}, '[default]\nREGION = u-1\n', '[default]\nAWS_ACCESS_KEY_ID = AKU\nAWS_SECRET_ACCESS_KEY = u\n'],
+    ['colons', {}, '[default]\nregion: c-1\n', '[default]\naws_access_key_id: AKC\naws_secret_access_key : a=b:c\n'],
+    ['a name in quotes', { AWS_PROFILE: 'a b' }, `[profile "a b"]\nregion = q-1\n${secretsOf('Q')}`],
+    ['a name in quotes, one word', { AWS_PROFILE: 'other' }, "[profile 'other']\nregion = q-2\n"],
+    [
+      'indented',
+      {},
+      '  [default]\n  region = i-1\n',
+      '\t[default]\n\taws_access_key_id=AKI\n\taws_secret_access_key=i\n',
+    ],
+    ['more indented than its section', {}, '[default]\n   region = i-2\n   output = json\n'],
+    ['a region among the secrets', {}, '[default]\nregion = a-1\n', `[default]\nregion = b-1\n${secretsOf('B')}`],
+    ['a nested setting', {}, '[default]\ns3 =\n  region = nested\n  addressing_style = virtual\nregion = n-1\n'],
+  ])(
+    '%s',
+    async (_name, variables, settings, secrets = '') => {
+      const home = await makeFolder()
+      await mkdir(join(home, '.aws'))
+      const usual = ['default', 'other', 'third'].map((one) => `[${one}]\n${secretsOf(one)}`).join('')
+      await writeFile(join(home, '.aws/config'), settings)
+      await writeFile(join(home, '.aws/credentials'), secrets || usual)
+      const env = { HOME: home, ...variables }
+      const ask = (setting: string) => {
+        const options = { env: { ...env, PATH: process.env['PATH'] }, encoding: 'utf8' as const }
+        return execFileSync('aws', ['configure', 'get', setting], options).trim()
+      }
+      const { keys, region, addressing } = await readAwsConfig(env)
+      expect([keys.accessKeyId, keys.secretAccessKey]).toEqual([ask('aws_access_key_id'), ask('aws_secret_access_key')])
+      if (settings !== '') expect(region).toBe(ask('region'))
+      if (settings.includes('virtual')) expect(addressing).toBe(ask('s3.addressing_style'))
+    },
+    30_000,
+  )
 })

@@ -12,6 +12,15 @@ test.each([
   expect(bucketUrl({ bucket, region, endpoint })).toBe(url)
 })
 
+test.each([
+  ['virtual', 'bucket', 'https://store.example.com:9000', 'https://bucket.store.example.com:9000'],
+  ['virtual', 'my.bucket', 'https://store.example.com', 'https://store.example.com/my.bucket'],
+  ['virtual', 'bucket', 'http://127.0.0.1:9000', 'http://127.0.0.1:9000/bucket'],
+  ['path', 'bucket', undefined, 'https://s3.x-1.amazonaws.com/bucket'],
+])('addressing_style = %s has the bucket %s at %s in %s', (addressing, bucket, endpoint, url) => {
+  expect(bucketUrl({ bucket, region: 'x-1', endpoint, addressing })).toBe(url)
+})
+
 test('a key is escaped as it is signed', () => {
   expect(encodePath("a b/ü+(1)*!'~-_.")).toBe('a%20b/%C3%BC%2B%281%29%2A%21%27~-_.')
 })
