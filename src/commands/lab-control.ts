@@ -93,7 +93,12 @@ async function stop(request: Request): Promise<void> {
   const { context } = request
   const lab = await requireLab(request)
   const pid = await findProcess(lab.process)
-  if (pid !== undefined) process.kill(pid, 'SIGTERM')
+  if (pid === undefined) {
+    throw new LabError('the lab runs in another container, where its process has another number', {
+      hint: 'stop it there',
+    })
+  }
+  process.kill(pid, 'SIGTERM')
   const endMs = Date.now() + stopTimeoutMs
   while ((await findProcess(lab.process)) !== undefined) {
     if (Date.now() > endMs) throw new LabError(`the lab does not end, process ${pid}`, { hint: 'kill it' })

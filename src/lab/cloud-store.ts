@@ -5,7 +5,7 @@ import { errorCode, LabError, messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Cloud } from './cloud.ts'
 import { replaceFile } from './private-file.ts'
-import { saveCloud, savedCloudSchema } from './saved-cloud.ts'
+import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
 import type { SavedCloud } from './saved-cloud.ts'
 
 /** How long changes that nobody waits for may stay in memory. */
@@ -22,6 +22,12 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
       hint: 'move it away to start anew',
       cause,
+    })
+  }
+  const unreadable = findUnreadable(json)
+  if (unreadable !== undefined) {
+    throw new LabError(`the lab's state in "${path}" cannot be used: ${unreadable}`, {
+      hint: 'use the metalkit that wrote it, or give this lab another --name',
     })
   }
   const parsed = savedCloudSchema.safeParse(json)
@@ -51,19 +57,24 @@ export class CloudStore implements AsyncDisposable {
 
   /** Something changed: it is saved soon. */
   touch(): void {
-    this.#timer ??= setTimeout(() => void this.save(), delayMs)
+    this.#timer ??= setTimeout(() => void this.save().catch(() => {}), delayMs)
   }
 
-  /** Fulfilled once all that is so now is on disk. Calls at the same time share a write. A write that fails is reported. */
+  /**
+   * Fulfilled once all that is so now is on disk. Calls at the same time share a write.
+   * @throws LabError if it cannot be written, which is reported too
+   */
   async save(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
     // What runs has begun without the newest change; what waits for it has not.
-    this.#next ??= (this.#running ?? Promise.resolve()).then(() => {
-      this.#running = this.#next
-      this.#next = undefined
-      return this.#write()
-    })
+    this.#next ??= (this.#running ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        this.#running = this.#next
+        this.#next = undefined
+        return this.#write()
+      })
     await this.#next
   }
 
@@ -74,12 +85,14 @@ export class CloudStore implements AsyncDisposable {
       await replaceFile(this.#path, text)
       this.#saved = text
     } catch (error) {
-      const why = messageOf(error)
-      this.#report.warn(`lab: cannot save the state in "${this.#path}": ${why}`)
+      const what = `cannot save the state in "${this.#path}": ${messageOf(error)}`
+      this.#report.warn(`lab: ${what}`)
+      throw new LabError(what, { cause: error })
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.save()
+    // That it failed has been reported.
+    await this.save().catch(() => {})
   }
 }

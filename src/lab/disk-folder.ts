@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { makeFolder } from '../make-folder.ts'
+import { isLocked, tryLock } from './file-lock.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
 /** The folder that all disks of the labs of a state folder are below. */
@@ -15,13 +16,23 @@ function folderNameOf(process: string): string {
   return `of-${process.replace(' ', '-')}`
 }
 
+/** The file that is locked as long as the lab of a folder lives. */
+function lockOf(path: string): string {
+  return `${path}.lock`
+}
+
 /** Deletes the disks of unnamed labs that were killed. */
 async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const owner = /^of-(\d+)(?:-(\d+))?$/.exec(name)
     if (owner === null) continue
-    const isAlive = (await findProcess(owner.slice(1).filter(Boolean).join(' '))) !== undefined
-    if (!isAlive) await rm(join(folder, name), { recursive: true, force: true })
+    const path = join(folder, name)
+    // A process of another container has a number that means nothing here.
+    const isAlive =
+      (await isLocked(lockOf(path))) ?? (await findProcess(owner.slice(1).filter(Boolean).join(' '))) !== undefined
+    if (isAlive) continue
+    await rm(path, { recursive: true, force: true })
+    await rm(lockOf(path), { force: true })
   }
 }
 
@@ -35,10 +46,13 @@ export async function openDiskFolder(
   await sweep(folder)
   if (labName !== undefined) return { path: join(folder, labName), async [Symbol.asyncDispose]() {} }
   const path = join(folder, folderNameOf(await nameProcess(process.pid)))
+  const lock = await tryLock(lockOf(path))
   return {
     path,
     async [Symbol.asyncDispose]() {
       await rm(path, { recursive: true, force: true })
+      await rm(lockOf(path), { force: true })
+      if (lock.state === 'locked') await lock.file.close()
     },
   }
 }

@@ -1,7 +1,8 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
 import { type Address, formatAddress } from '../address.ts'
+import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import type { Answer } from './api/answer.ts'
+import { type Answer, refuse } from './api/answer.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
@@ -76,12 +77,26 @@ function addUserKey(cloud: Cloud, line: string): void {
   if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
 }
 
-/** Answers that something has changed are given once it is on disk. */
-function savingChanges(store: CloudStore | undefined, next: Handler<Answer>): Handler<Answer> {
+/** Answers that something has changed are given once it is on disk; devices that cannot be kept are ended, and the create fails. */
+function savingChanges(
+  store: CloudStore | undefined,
+  cloud: Cloud,
+  lifecycle: Lifecycle,
+  next: Handler<Answer>,
+): Handler<Answer> {
+  if (store === undefined) return next
   return async (request) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return await next(request)
+    const before = new Set(cloud.devices.keys())
     const answer = await next(request)
-    if (request.method !== 'GET' && request.method !== 'HEAD') await store?.save()
-    return answer
+    try {
+      await store.save()
+      return answer
+    } catch (error) {
+      const created = listDevices(cloud).filter(({ id }) => !before.has(id))
+      for (const device of created) lifecycle.remove(device)
+      return created.length === 0 ? answer : refuse(500, `The lab ${messageOf(error)}`)
+    }
   }
 }
 
@@ -128,6 +143,8 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const rateLimit = parts.rateLimit ?? generousLimit
   const handle = savingChanges(
     store,
+    cloud,
+    lifecycle,
     createHandler({
       scriptOf: isIsolated ? (device) => fetchScript(device, labPlace) : undefined,
       cloud,

@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, messageOf } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { replaceFile } from './private-file.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 
@@ -30,6 +31,11 @@ function folderOf(stateFolder: string): string {
   return join(stateFolder, 'running')
 }
 
+/** The file that is locked as long as the lab of a record lives. */
+function lockOf(path: string): string {
+  return `${path}.lock`
+}
+
 /** Records the lab of this process. Disposing it removes the record. @throws LabError where it cannot be written */
 export async function recordLab(
   stateFolder: string,
@@ -37,15 +43,18 @@ export async function recordLab(
   name?: string,
 ): Promise<AsyncDisposable> {
   const folder = folderOf(stateFolder)
-  const path = join(folder, `${process.pid}.json`)
+  const own = await nameProcess(process.pid)
+  const path = join(folder, `${own.replace(' ', '-')}.json`)
   const record: RunningLab = {
-    process: await nameProcess(process.pid),
+    process: own,
     name,
     startedAt: new Date().toISOString(),
     environment,
   }
+  let lock: LockAttempt
   try {
     await makeFolder(folder, 0o700)
+    lock = await tryLock(lockOf(path))
     await replaceFile(path, JSON.stringify(record))
   } catch (cause) {
     const why = messageOf(cause)
@@ -57,6 +66,8 @@ export async function recordLab(
   return {
     async [Symbol.asyncDispose]() {
       await rm(path, { force: true })
+      await rm(lockOf(path), { force: true })
+      if (lock.state === 'locked') await lock.file.close()
     },
   }
 }
@@ -75,12 +86,18 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
   const folder = folderOf(stateFolder)
   const files = await readdir(folder).catch(() => [])
   const running: RunningLab[] = []
-  for (const file of files.filter((one) => /^\d+\.json$/.test(one))) {
+  for (const file of files.filter((one) => /^\d+(?:-\d+)?\.json$/.test(one))) {
     const path = join(folder, file)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
-    const isAlive = record !== undefined && (await findProcess(record.process)) !== undefined
-    if (isAlive) running.push(record)
-    else await rm(path, { force: true })
+    // A process of another container has a number that means nothing here: the lock tells.
+    const isAlive =
+      record !== undefined && ((await isLocked(lockOf(path))) ?? (await findProcess(record.process)) !== undefined)
+    if (isAlive) {
+      running.push(record)
+      continue
+    }
+    await rm(path, { force: true })
+    await rm(lockOf(path), { force: true })
   }
   return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
 }

@@ -6,6 +6,8 @@ import type { Cloud, CloudSettings } from './cloud.ts'
 import { createBootKey, type Device } from './device.ts'
 import { deviceStates } from '../metal/schema.ts'
 
+const version = 1
+
 const eventSchema = z.object({
   id: z.uuid(),
   type: z.string(),
@@ -62,7 +64,7 @@ const keySchema = z.object({
 
 /** The file. `version` changes when an older metalkit could not read it any more. */
 export const savedCloudSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(version),
   /** So that clients' settings stay right over a restart; the file is its owner's only. */
   token: z.string().min(32),
   userId: z.uuid(),
@@ -88,15 +90,44 @@ export function saveCloud(cloud: Cloud): object {
   const batches = [...cloud.batches.values()]
   const { token, userId, organizationId, projectId, createdAt } = cloud
   const vanished = [...cloud.vanished]
-  return { version: 1, token, userId, organizationId, projectId, createdAt, devices, keys, batches, vanished }
+  return { version, token, userId, organizationId, projectId, createdAt, devices, keys, batches, vanished }
 }
 
-/** A device again; undefined where the catalogue does not have its parts any more. */
-function loadDevice(saved: SavedDevice): Device | undefined {
+const partsSchema = z.looseObject({
+  version: z.number(),
+  devices: z
+    .array(z.looseObject({ hostname: z.string(), plan: z.string(), metro: z.string(), operatingSystem: z.string() }))
+    .optional(),
+})
+
+/**
+ * Why this metalkit cannot use a state that another one may have written: its version is newer, or a device has a plan, a metro
+ * or an operating system that is not in the catalogue. Undefined if neither is so.
+ */
+export function findUnreadable(json: unknown): string | undefined {
+  const parts = partsSchema.safeParse(json)
+  if (!parts.success) return undefined
+  const { version: found, devices = [] } = parts.data
+  if (found > version) return `it has version ${found}, of a newer metalkit; this one reads version ${version}`
+  for (const { hostname, plan, metro, operatingSystem } of devices) {
+    const missing = [
+      findPlan(plan) === undefined ? `plan "${plan}"` : '',
+      findMetro(metro) === undefined ? `metro "${metro}"` : '',
+      findOperatingSystem(operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
+    ].find((one) => one !== '')
+    if (missing !== undefined) return `its machine "${hostname}" has the ${missing}, which this metalkit does not know`
+  }
+  return undefined
+}
+
+/** A device again. @throws Error for parts that are not in the catalogue, which findUnreadable has ruled out */
+function loadDevice(saved: SavedDevice): Device {
   const plan = findPlan(saved.plan)
   const metro = findMetro(saved.metro)
   const operatingSystem = findOperatingSystem(saved.operatingSystem)
-  if (plan === undefined || metro === undefined || operatingSystem === undefined) return undefined
+  if (plan === undefined || metro === undefined || operatingSystem === undefined) {
+    throw new Error(`a device with unknown parts: ${saved.id}`)
+  }
   return { ...saved, plan, metro, operatingSystem }
 }
 
@@ -120,5 +151,5 @@ export function loadCloud(
     batches: new Map(saved.batches.map((batch) => [batch.id, batch])),
     vanished: new Map(saved.vanished),
   }
-  return { cloud, devices: saved.devices.flatMap((device) => loadDevice(device) ?? []) }
+  return { cloud, devices: saved.devices.map(loadDevice) }
 }

@@ -27,6 +27,8 @@ export interface SosParts {
   findPort: (deviceId: string) => SosPort | undefined
   /** What is to go wrong with connections. */
   faults?: FaultPlan
+  /** How long a client may take to log in and open its console, in ms. */
+  patienceMs?: number
   report: Reporter
 }
 
@@ -44,6 +46,9 @@ const busyStatus = 75
 
 /** Output that may wait for a client; what is more is lost, since a serial line does not wait. */
 const outputBufferBytes = 1 << 20
+
+/** How long a client may take to log in and open its console, as sshd's LoginGraceTime. */
+const loginPatienceMs = 120_000
 
 /** How long a client may take to hang up when the SOS closes. */
 const goodbyeTimeoutMs = 1000
@@ -117,7 +122,7 @@ function serveSession(client: Connection, session: Session, deviceId: string, pa
   })
 }
 
-function serveClient(client: Connection, parts: SosParts): void {
+function serveClient(client: Connection, parts: SosParts, onConsole: () => void): void {
   let deviceId = ''
   client.on('error', (error) => parts.report.debug(`sos: ${error.message}`))
   client.on('authentication', (context) => {
@@ -127,7 +132,11 @@ function serveClient(client: Connection, parts: SosParts): void {
     context.accept()
   })
   client.on('ready', () => {
-    client.on('session', (accept) => serveSession(client, accept(), deviceId, parts))
+    client.on('session', (accept) => {
+      const session = accept()
+      session.on('shell', onConsole)
+      serveSession(client, session, deviceId, parts)
+    })
   })
 }
 
@@ -139,17 +148,27 @@ export async function startSos(parts: SosParts): Promise<Sos> {
   const { host, port } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
-  const serve = (client: Connection) => {
+  // Connections with a console: after that a quiet machine makes a quiet connection.
+  const inUse = new Set<string>()
+  const serve = (client: Connection, { ip, port: from }: Partial<ssh2.ClientInfo> = {}) => {
     clients.add(client)
     client.on('close', () => clients.delete(client))
-    serveClient(client, parts)
+    serveClient(client, parts, () => inUse.add(`${ip} ${from}`))
   }
   ssh.on('connection', serve)
   // Each typed character comes back as a packet of its own; without noDelay typing lags.
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`
+    const timer = setTimeout(() => {
+      if (!inUse.has(peer)) socket.destroy()
+    }, parts.patienceMs ?? loginPatienceMs)
+    socket.once('close', () => {
+      clearTimeout(timer)
+      inUse.delete(peer)
+      sockets.delete(socket)
+    })
     const fault = parts.faults?.takeSos()
     if (fault === undefined) ssh.injectSocket(socket)
     else void playSosFault(fault, socket, { hostKey: parts.hostKey, algorithms, serve })

@@ -1,7 +1,8 @@
-// One lab at a time for one state: a file that names the process.
+// One lab at a time for one state: a locked file that names the process.
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
 
 import { errorCode, LabError } from '../errors.ts'
+import { tryLock } from './file-lock.ts'
 import { findProcess, nameProcess } from './process-name.ts'
 import { nameFlag } from './running-labs.ts'
 
@@ -19,6 +20,28 @@ async function breakLock(path: string, own: string, stale: string): Promise<void
  * @throws LabError naming the process that has it
  */
 export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
+  const attempt = await tryLock(path)
+  if (attempt.state === 'unknown') return await claimState(path, name)
+  if (attempt.state === 'held') {
+    const holder = await findProcess(await readFile(path, 'utf8').catch(() => ''))
+    throw runsAlready(name, holder === undefined ? 'in another container' : `as process ${holder}`)
+  }
+  const { file } = attempt
+  await file.truncate()
+  await file.writeFile(await nameProcess(process.pid))
+  return { [Symbol.asyncDispose]: () => file.close() }
+}
+
+function runsAlready(name: string, where: string): LabError {
+  return new LabError(`a lab named "${name}" runs already, ${where}`, {
+    hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
+  })
+}
+
+/** The same by process numbers, for computers without flock: it does not hold across containers. */
+async function claimState(path: string, name: string): Promise<AsyncDisposable> {
+  // What tryLock has made is nobody's.
+  await breakLock(path, `${path}.${process.pid}`, '')
   const own = `${path}.${process.pid}`
   // What a process with this number left behind, or a link that somebody put there, is not written to.
   await rm(own, { force: true })
@@ -38,11 +61,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
       }
       const text = await readFile(path, 'utf8').catch(() => '')
       const holder = await findProcess(text)
-      if (holder !== undefined) {
-        throw new LabError(`a lab named "${name}" runs already, as process ${holder}`, {
-          hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
-        })
-      }
+      if (holder !== undefined) throw runsAlready(name, `as process ${holder}`)
       await breakLock(path, own, text)
     }
   } finally {

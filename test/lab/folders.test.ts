@@ -22,7 +22,9 @@ test('the disks of a lab without a name end with it, those of one that was kille
   }
   const own = await openDiskFolder(folder, undefined)
   await mkdir(own.path)
-  expect((await readdir(allDisks(folder))).toSorted()).toEqual(['named', basename(own.path), 'of-course'].toSorted())
+  expect((await readdir(allDisks(folder))).toSorted()).toEqual(
+    ['named', basename(own.path), `${basename(own.path)}.lock`, 'of-course'].toSorted(),
+  )
   await using beside = await openDiskFolder(folder, 'other')
   expect(beside.path).toBe(join(allDisks(folder), 'other'))
   expect(await readdir(allDisks(folder))).toContain(basename(own.path))
@@ -33,11 +35,11 @@ test('the disks of a lab without a name end with it, those of one that was kille
 test('what a killed lab had begun to write in place of its file is taken away, and nothing of another', async () => {
   const clouds = join(folder, 'clouds')
   await mkdir(clouds)
-  for (const name of ['one.json', 'one.json.4711', 'one-two.json', 'one-two.json.12']) {
+  for (const name of ['one.json', '.one.json.4711', 'one-two.json', '.one-two.json.12']) {
     await writeFile(join(clouds, name), '{}')
   }
   await using file = await openCloudFile(folder, 'one')
   expect(file.path).toBe(join(clouds, 'one.json'))
-  expect(await readdir(clouds)).toEqual(['one-two.json', 'one-two.json.12', 'one.json', 'one.lock'])
+  expect(await readdir(clouds)).toEqual(['.one-two.json.12', 'one-two.json', 'one.json', 'one.lock'])
   expect((await stat(clouds)).mode & 0o777).toBe(0o700)
 })

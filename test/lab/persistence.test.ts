@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import { openDiskFolder } from '../../src/lab/disk-folder.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { recordLab } from '../../src/lab/running-labs.ts'
 import { lockState } from '../../src/lab/state-lock.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import type { TestLabOptions } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
 
 async function makeFolder() {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-kept-'))
@@ -130,20 +134,45 @@ describe('the file', () => {
     await expect.poll(() => readdir(place.folder)).toEqual(['cloud.json'])
   })
 
-  test('that cannot be written is warned of, and the lab goes on', async () => {
+  test('that cannot be written makes a create fail, and the lab goes on', async () => {
     await using place = await makeFolder()
     const path = join(place.folder, 'gone', 'cloud.json')
-    await using own = await startIn(path)
-    const id = await own.create()
-    await waitForState(own.lab, id, 'active')
-    expect(
-      own.lab.lines.filter((line) => line.includes('cannot save the state in "PATH"'.replace('PATH', path))),
-    ).not.toEqual([])
+    await using lab = await startTestLab({ cloudFile: path })
+    const { status, json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      plan: 'c3.small.x86',
+      metro: 'am',
+      operating_system: 'custom_ipxe',
+      ipxe_script_url: 'http://127.0.0.1:9/',
+    })
+    expect(status).toBe(500)
+    expect(json.error).toContain('The lab cannot save the state in')
+    const list = async () => (await lab.call('GET', `/projects/${lab.projectId}/devices`)).json.devices
+    await expect.poll(list).toEqual([])
+    expect(lab.lines.filter((line) => line.includes(`cannot save the state in "${path}"`))).not.toEqual([])
+  })
+
+  test.each([
+    ['a newer version', { version: 2 }, 'it has version 2, of a newer metalkit; this one reads version 1'],
+    [
+      'an unknown plan',
+      { version: 1, devices: [{ hostname: 'box', plan: 'z9.huge', metro: 'am', operatingSystem: 'custom_ipxe' }] },
+      'its machine "box" has the plan "z9.huge", which this metalkit does not know',
+    ],
+  ])('with %s ends the start, and stays as it is', async (_, state, why) => {
+    await using place = await makeFolder()
+    const text = JSON.stringify(state)
+    await writeFile(place.cloudFile, text)
+    await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
+      name: 'LabError',
+      message: `the lab's state in "${place.cloudFile}" cannot be used: ${why}`,
+      hint: 'use the metalkit that wrote it, or give this lab another --name',
+    })
+    expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
   })
 
   test.each([
     ['not JSON', '{"version":1,', 'it is not JSON'],
-    ['of another version', '{"version":2}', 'version is not as a lab writes it'],
+    ['of no version', '{"version":0}', 'version is not as a lab writes it'],
     ['of another shape', '[]', 'it is not as a lab writes it'],
   ])('that is %s ends the start, and stays as it is', async (_, text, why) => {
     await using place = await makeFolder()
@@ -171,6 +200,39 @@ describe('the lock', () => {
     await using _again = await lockState(path, 'mine')
     expect(await readdir(place.folder)).toEqual(['lock'])
   })
+
+  test(
+    'holds across PID namespaces, and nothing of a lab in another is removed',
+    needs('unshare', 'flock'),
+    async () => {
+      await using place = await makeFolder()
+      const path = join(place.folder, 'lock')
+      await using _lock = await lockState(path, 'mine')
+      await using disks = await openDiskFolder(place.folder, undefined)
+      await mkdir(disks.path)
+      await using _record = await recordLab(place.folder, {}, 'mine')
+      const script = `
+      import { recordLab } from '../../src/lab/running-labs.ts'
+import { lockState } from '${join(import.meta.dirname, '../../src/lab/state-lock.ts')}'
+      import { openDiskFolder } from '${join(import.meta.dirname, '../../src/lab/disk-folder.ts')}'
+      import { listRunningLabs } from '${join(import.meta.dirname, '../../src/lab/running-labs.ts')}'
+      await openDiskFolder('${place.folder}', undefined)
+      const labs = await listRunningLabs('${place.folder}')
+      const said = await lockState('${path}', 'mine').then(() => 'taken', (error) => error.message)
+      process.stdout.write(JSON.stringify([labs.map(({ name }) => name), said]))`
+      const file = join(place.folder, 'other.ts')
+      await writeFile(file, script)
+      const bundle = join(place.folder, 'other.mjs')
+      execFileSync(
+        'npx',
+        ['rolldown', file, '--platform', 'node', '--format', 'esm', '--log-level', 'silent', '-o', bundle],
+        { stdio: 'ignore' },
+      )
+      const said = execFileSync('unshare', ['-p', '-f', '--mount-proc', process.execPath, bundle], { encoding: 'utf8' })
+      expect(JSON.parse(said)).toEqual([['mine'], 'a lab named "mine" runs already, in another container'])
+      expect(existsSync(disks.path)).toBe(true)
+    },
+  )
 
   test.each([
     [

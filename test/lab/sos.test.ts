@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
+import ssh2 from 'ssh2'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createReporter } from '../../src/io.ts'
 import { SerialPort } from '../../src/lab/serial-port.ts'
@@ -244,6 +245,36 @@ test('a client that says nothing does not keep the SOS from closing', async () =
   await once(socket, 'connect')
   await sos[Symbol.asyncDispose]()
   if (!socket.closed) await once(socket, 'close')
+})
+
+test.each([
+  ['says nothing', ''],
+  ['says half of who it is', 'SSH-2.0-'],
+  ['says who it is, and no more', 'SSH-2.0-quiet\r\n'],
+])('a client that %s is let go, one with a console is not', async (_what, greeting) => {
+  const patient = { listen: { host: '127.0.0.1', port: 0 }, hostKey: keys.hostKey, report, patienceMs: 500 }
+  await using own = await startSos({
+    ...patient,
+    findPort: (device) => (device === id ? { port, keys: opening, isReadOnly } : undefined),
+  })
+  const client = new ssh2.Client()
+  client.on('error', () => {})
+  client.connect({
+    host: '127.0.0.1',
+    port: own.address.port,
+    username: id,
+    privateKey: readFileSync(keys.userKeyPath),
+  })
+  await once(client, 'ready')
+  client.shell((_error, channel) => channel.resume())
+  const left = once(client, 'close').then(() => 'left')
+  const socket = connect(own.address.port, '127.0.0.1')
+  socket.on('error', () => {}).resume()
+  socket.write(greeting)
+  await once(socket, 'close')
+  const stays = new Promise((resolve) => setTimeout(resolve, 700, 'stays'))
+  expect(await Promise.race([left, stays])).toBe('stays')
+  client.end()
 })
 
 test('a taken port is an error that names it', async () => {
