@@ -124,6 +124,8 @@ function expand(text: string, tokens: Record<string, string>, query: SettingsQue
     .replaceAll(/%([%dhiklLnpru])/g, (whole, token: string) => (token === '%' ? '%' : (tokens[token] ?? whole)))
 }
 
+const isYes = (text: string | undefined) => /^(yes|true)$/i.test(text ?? '')
+
 /** What the files say of a host. @throws ConsoleError where one cannot be read */
 export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings> {
   const values: Values = new Map()
@@ -145,7 +147,10 @@ export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings
   const fill = (text: string) => expand(text, tokens, query)
   const files = (key: string) => values.get(key)?.flatMap((word) => (word.toLowerCase() === 'none' ? [] : [fill(word)]))
   const agent = one('identityagent')
-  const jump = one('proxyjump')
+  // The first of the two counts, also if it is `none`.
+  const proxy = [...values.keys()].find((key) => key === 'proxyjump' || key === 'proxycommand')
+  const jump = proxy === 'proxyjump' ? one('proxyjump') : undefined
+  const command = proxy === 'proxycommand' ? one('proxycommand') : undefined
   return {
     hostName,
     port,
@@ -157,13 +162,13 @@ export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings
         : agent.startsWith('$') && !agent.startsWith('${')
           ? query.env[agent.slice(1)]
           : fill(agent),
-    identitiesOnly: one('identitiesonly')?.toLowerCase() === 'yes',
+    identitiesOnly: isYes(one('identitiesonly')),
     userKnownHosts: files('userknownhostsfile'),
     globalKnownHosts: files('globalknownhostsfile'),
     hostKeyAlias: one('hostkeyalias'),
-    hashKnownHosts: one('hashknownhosts')?.toLowerCase() === 'yes',
+    hashKnownHosts: isYes(one('hashknownhosts')),
     proxyJump:
       jump === undefined || jump.toLowerCase() === 'none' ? [] : jump.split(',').map((hop) => fill(hop.trim())),
-    proxyCommand: [undefined, 'none'].includes(one('proxycommand')) ? undefined : one('proxycommand'),
+    proxyCommand: command?.toLowerCase() === 'none' ? undefined : command,
   }
 }
