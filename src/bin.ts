@@ -6,20 +6,29 @@ import { isatty } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { unblock } from './io.ts'
+import { isStartedToStay, watchNpm } from './starter.ts'
 import { createStop, stopSignals } from './stop.ts'
 
 const lastWordsMs = 1000
 const outputs = new Set<NodeJS.WriteStream>()
 const stop = createStop()
+const isToStay = isStartedToStay(process.env)
 for (const name of stopSignals) {
   try {
-    process.on(name, () => stop.hear(name))
+    process.on(name, () => {
+      if (name !== 'SIGHUP' || !isToStay) stop.hear(name)
+    })
   } catch {
     // This system has no such signal.
   }
 }
 // A defect in a callback must not lose a machine: the run is told to end, and cleans up.
 process.on('uncaughtException', (error) => stop.end(error))
+if (!isToStay) {
+  watchNpm(process.env, () =>
+    stop.end(new InterruptedError('SIGTERM', 'npm, which started this run, has ended; the run ends as by SIGTERM')),
+  )
+}
 
 /** Why the run is to end when its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
 function reasonOf(error: unknown, isTerminal: boolean): Error {

@@ -1,0 +1,69 @@
+// Who started the program, as far as Linux shows it: whether hangups are to be ignored, and a parent whose end is ours.
+import { readFileSync, readlinkSync } from 'node:fs'
+
+const shells = new Set(['sh', 'dash', 'bash', 'ash', 'busybox', 'zsh', 'ksh'])
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** What /proc says of a process; undefined where it is gone, or the system has no /proc. */
+function statOf(pid: number | 'self') {
+  const [, name, rest] = /^\d+ \((.*)\) \S+ (.*)/s.exec(read(`/proc/${pid}/stat`)) ?? []
+  if (name === undefined || rest === undefined) return undefined
+  const [parent, , session] = rest.split(' ').map(Number)
+  return { name, parent, session }
+}
+
+/** Whether a process ignores SIGHUP; Node resets its own signals as it starts, so only its parent's tell. */
+function ignoresHangup(pid: number): boolean {
+  const ignored = /^SigIgn:\s*([0-9a-f]+)/m.exec(read(`/proc/${pid}/status`))?.[1]
+  return ignored !== undefined && (BigInt(`0x${ignored}`) & 1n) === 1n
+}
+
+/** nohup takes the place of a terminal's input with a /dev/null that can only be written. */
+function hasStdinOfNohup(): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(read('/proc/self/fdinfo/0'))?.[1] ?? '0'
+    return readlinkSync('/proc/self/fd/0') === '/dev/null' && (Number.parseInt(flags, 8) & 3) === 1
+  } catch {
+    return false
+  }
+}
+
+/** Whether the program was started to outlive its terminal: by nohup, or by a shell that ignores SIGHUP. */
+export function isStartedToStay(env: NodeJS.ProcessEnv): boolean {
+  return /(?:^|\/)nohup$/.test(env['_'] ?? '') || hasStdinOfNohup() || ignoresHangup(process.ppid)
+}
+
+/**
+ * Tells once when npm or npx is gone, or the shell between: they do not always pass SIGTERM on. A program in a session
+ * of its own (setsid, a lab in the background) is to outlive them.
+ */
+export function watchNpm(env: NodeJS.ProcessEnv, tell: () => void): void {
+  const self = statOf('self')
+  if (env['npm_command'] === undefined || self === undefined || self.session === process.pid) return
+  // Up through the shells between, to npm itself.
+  const ancestors = () => {
+    const pids = [process.ppid]
+    for (
+      let stat = statOf(process.ppid);
+      stat?.parent !== undefined && shells.has(stat.name);
+      stat = statOf(stat.parent)
+    ) {
+      pids.push(stat.parent)
+    }
+    return pids.join(' ')
+  }
+  const first = ancestors()
+  const timer = setInterval(() => {
+    if (ancestors() === first) return
+    clearInterval(timer)
+    tell()
+  }, 1000)
+  timer.unref()
+}
