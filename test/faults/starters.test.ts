@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
@@ -43,6 +44,8 @@ describe('a run that is to stay', { ...needs('bash', 'nohup', 'ps'), timeout: 60
     using child = startChild(lab, args(), { shell: `cat > go <<'EOF'\nCOMMAND\nEOF\n${how}` })
     await says(child, 'is up')
     process.kill(child.pid(), 'SIGHUP')
+    // Later than one act: the second signal does not rename the first then.
+    await pause(1200)
     process.kill(child.pid(), 'SIGTERM')
     await child.code
     expect(said(child)).toContain('by SIGTERM')
