@@ -1,5 +1,4 @@
 // What `run` and `console` share before anything is billed: how the console will be reached, and that it can be.
-import { homedir, userInfo } from 'node:os'
 import { type AccessFinder, createAccessFinder } from '../console/access.ts'
 import { type Capture, openLog, openRecording } from '../console/capture.ts'
 import { type HostAccess, probeHost } from '../console/connection.ts'
@@ -7,6 +6,7 @@ import { defaultFailures } from '../console/failures.ts'
 import { createPrompter } from '../console/prompter.ts'
 import type { WatchRules } from '../console/watch.ts'
 import { ConsoleError, UsageError } from '../errors.ts'
+import { homeFolder, userName } from '../home-folder.ts'
 import type { Context } from '../io.ts'
 import { facilitiesOfMetro } from '../metal/locations.ts'
 import type { Device } from '../metal/schema.ts'
@@ -39,8 +39,8 @@ export function prepareAccess(
 ): AccessFinder {
   const { env, report } = context
   return createAccessFinder({
-    home: env['HOME'] || homedir(),
-    localUser: userInfo().username,
+    home: homeFolder(env),
+    localUser: userName(env),
     env,
     identityFiles: options.identity,
     knownHostsFile: options.knownHosts,

@@ -1,6 +1,6 @@
 // metalkit completion: the script for a shell, and the answers to what it asks.
-import { homedir } from 'node:os'
 import { UsageError } from '../errors.ts'
+import { homeFolder } from '../home-folder.ts'
 import { findImages } from '../help/lookup.ts'
 import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
@@ -36,7 +36,7 @@ async function findDevices(context: Context): Promise<Choice[]> {
 async function lookUp({ kind, typed, choices }: Suggestion, context: Context): Promise<readonly Choice[]> {
   switch (kind) {
     case 'image':
-      return await findImages(typed, context.env['HOME'] ?? homedir())
+      return await findImages(typed, homeFolder(context.env))
     case 'device':
       return await findDevices(context)
     case 'metro':

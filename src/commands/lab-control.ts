@@ -1,9 +1,9 @@
 // What is done with a lab that runs: env, page, status, stop, logs, forward.
 import { createReadStream } from 'node:fs'
-import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { errorCode, exitCodes, LabError, UsageError } from '../errors.ts'
+import { homeFolder } from '../home-folder.ts'
 import type { Context } from '../io.ts'
 import { askLab } from '../lab/ask-lab.ts'
 import { findProcess } from '../lab/process-name.ts'
@@ -14,8 +14,7 @@ import { formatTable } from '../table.ts'
 /** Where labs keep keys and records: $XDG_STATE_HOME/metalkit/lab, by default under ~/.local/state. A relative one does not count. */
 export function stateFolderOf(env: Context['env']): string {
   const state = env['XDG_STATE_HOME'] ?? ''
-  const home = env['HOME'] ?? ''
-  return join(isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local/state'), 'metalkit/lab')
+  return join(isAbsolute(state) ? state : join(homeFolder(env), '.local/state'), 'metalkit/lab')
 }
 
 /** Where a lab in the background writes what it says. */

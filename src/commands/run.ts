@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { userInfo } from 'node:os'
 import { basename } from 'node:path'
 import { UsageError } from '../errors.ts'
+import { userName } from '../home-folder.ts'
 import type { Context } from '../io.ts'
 import { archOfPlan } from '../ipxe/arch.ts'
 import { doubtsAboutBaseUrl } from '../ipxe/base-url.ts'
@@ -31,8 +31,8 @@ const urlTimeoutMs = 30_000
 const clockToleranceMs = 60_000
 
 /** The user's name made into a host name. */
-function defaultHostname(): string {
-  return `${userInfo().username.replaceAll(/[^a-zA-Z0-9-]/g, '-')}-linuxkit`
+function defaultHostname(env: Context['env']): string {
+  return `${userName(env).replaceAll(/[^a-zA-Z0-9-]/g, '-')}-linuxkit`
 }
 
 /** `run equinixmetal`: image, URLs, console, machine, console, and back again. */
@@ -87,7 +87,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   if (access)
     await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)
 
-  const hostname = options.hostname ?? defaultHostname()
+  const hostname = options.hostname ?? defaultHostname(outer.env)
   const wanted = { hostname, ipxe_script_url: scriptUrl, always_pxe: options.alwaysPxe }
   const { ttl, keep } = options
   const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }

@@ -1,10 +1,10 @@
 // metal.yaml, the file metal-cli keeps: `token` and `project-id` are read, everything else is left alone.
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { errorCode, UsageError } from '../errors.ts'
+import { homeFolder } from '../home-folder.ts'
 
 const schema = z
   .object({ token: z.string(), 'project-id': z.string() })
@@ -20,7 +20,7 @@ export async function readConfig(
   env: Record<string, string | undefined>,
 ): Promise<{ path: string; values: Record<string, string | undefined> }> {
   const named = env['METAL_CONFIG']
-  const path = named || join(env['HOME'] ?? homedir(), '.config', 'equinix', 'metal.yaml')
+  const path = named || join(homeFolder(env), '.config', 'equinix', 'metal.yaml')
   let text: string
   try {
     text = await readFile(path, 'utf8')

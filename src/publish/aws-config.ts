@@ -1,9 +1,9 @@
 // Where AWS programs find keys and the region: environment, then the shared files of `aws configure`
 // (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errorCode, UsageError } from '../errors.ts'
+import { homeFolder } from '../home-folder.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -115,7 +115,7 @@ function keysOfEnv(env: Env): AwsKeys | undefined {
  * @throws UsageError where there are no keys, or where getting them needs more than reading
  */
 export async function readAwsConfig(env: Env): Promise<AwsConfig> {
-  const home = env['HOME'] || homedir()
+  const home = homeFolder(env)
   const placeOf = (variable: string, file: string) => expandPath(env[variable] || join(home, '.aws', file), home, env)
   const configPath = placeOf('AWS_CONFIG_FILE', 'config')
   const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
