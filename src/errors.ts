@@ -200,9 +200,13 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Conditions that the system words for programmers. */
+const plainer: Record<string, string> = { EISDIR: 'it is a folder', ENOTDIR: 'a part of the path is not a folder' }
+
 /** What the system says of an error, in words: "no space left on device", not ENOSPC. */
 export function describeCondition(error: unknown): string {
-  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined
-  const words = typeof errno === 'number' ? getSystemErrorMap().get(errno)?.[1] : undefined
-  return words ?? errorCode(error) ?? messageOf(error)
+  const code = errorCode(error)
+  if (code === undefined) return messageOf(error)
+  const known = [...getSystemErrorMap().values()].find(([name]) => name === code)
+  return plainer[code] ?? known?.[1] ?? code
 }

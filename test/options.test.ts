@@ -204,7 +204,7 @@ test('metal.yaml is found in the home folder where METAL_CONFIG is not set', asy
 })
 
 test.each([
-  ['missing', undefined, /^the configuration file ".*missing\.yaml" cannot be read \(ENOENT\)$/],
+  ['missing', undefined, /^the configuration file ".*missing\.yaml" cannot be read: no such file or directory$/],
   ['broken', 'token: [', /^the configuration file ".*broken\.yaml" is not YAML$/],
   ['wrong', 'token: {secret-inside: 1}', /^in the configuration file ".*wrong\.yaml", token is not what it should be$/],
 ])('a %s configuration file is refused without quoting it', async (name, text, message) => {

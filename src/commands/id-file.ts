@@ -2,10 +2,10 @@
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { checkReplaceable, ObstacleError, replaceFile } from '../atomic-file.ts'
-import { errorCode, UsageError } from '../errors.ts'
+import { describeCondition, UsageError } from '../errors.ts'
 
 function refuse(path: string, error: unknown): never {
-  const why = error instanceof ObstacleError ? `: it is ${error.what}` : ` (${errorCode(error) ?? 'unknown'})`
+  const why = error instanceof ObstacleError ? `: it is ${error.what}` : `: ${describeCondition(error)}`
   throw new UsageError(`the id file "${path}" cannot be written${why}`, {
     hint: 'name a file in a folder that exists and is yours with --id-file',
     cause: error,

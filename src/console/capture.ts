@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { isatty, WriteStream } from 'node:tty'
-import { ConsoleError, errorCode, UsageError } from '../errors.ts'
+import { ConsoleError, describeCondition, errorCode, UsageError } from '../errors.ts'
 import { unblock } from '../io.ts'
 import { createAsciicast } from './asciicast.ts'
 
@@ -46,13 +46,13 @@ function openFile(flag: string, path: string): Sink {
     if (errorCode(cause) === 'ENXIO') {
       throw new UsageError(`--${flag} "${path}" is a pipe that nobody reads`, { hint: 'start its reader first', cause })
     }
-    throw new UsageError(`--${flag} "${path}" cannot be written (${errorCode(cause) ?? String(cause)})`, {
+    throw new UsageError(`--${flag} "${path}" cannot be written: ${describeCondition(cause)}`, {
       hint: 'name a file in a folder that exists and is yours',
       cause,
     })
   }
   const fail = (cause: unknown) =>
-    new ConsoleError(`--${flag} "${path}" cannot be written any more (${errorCode(cause) ?? String(cause)})`, {
+    new ConsoleError(`--${flag} "${path}" can no longer be written: ${describeCondition(cause)}`, {
       hint: errorCode(cause) === 'EPIPE' ? 'its reader has gone' : 'make room for it, or name another file',
       cause,
     })

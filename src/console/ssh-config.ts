@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { parse } from 'ssh-config'
-import { ConsoleError, errorCode } from '../errors.ts'
+import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import { matchesPattern } from './known-hosts.ts'
 
 /** What ssh would do to reach a host. File names have their tokens and `~` filled in; absent is ssh's default. */
@@ -84,7 +84,7 @@ async function readFileInto(file: string, query: SettingsQuery, values: Values, 
     text = await readFile(file, 'utf8')
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errorCode(error) ?? '')) return
-    throw new ConsoleError(`ssh's configuration "${file}" cannot be read (${errorCode(error) ?? String(error)})`, {
+    throw new ConsoleError(`ssh's configuration "${file}" cannot be read: ${describeCondition(error)}`, {
       hint: 'make it readable for you',
       cause: error,
     })

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ConsoleError, errorCode } from '../errors.ts'
+import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { type ConnectError, describePlace, explainHostKey, refusePinned } from './connect-error.ts'
 import { checkCertificate, describeAuthority, parseCertificate } from './host-certificate.ts'
@@ -44,7 +44,7 @@ async function appendLine(file: string, line: string): Promise<void> {
     await handle.appendFile(`${size > 0 && last.toString() !== '\n' ? '\n' : ''}${line}\n`)
     await handle.sync()
   } catch (cause) {
-    throw new ConsoleError(`the host key cannot be added to "${file}" (${errorCode(cause) ?? String(cause)})`, {
+    throw new ConsoleError(`the host key cannot be added to "${file}" (${describeCondition(cause)})`, {
       hint: 'make it writable, or name another file with --known-hosts',
       cause,
     })

@@ -1,6 +1,6 @@
 // An image: the three files that `linuxkit build` leaves, found by the prefix of their names and looked at before use.
 import { access, constants, readFile, stat } from 'node:fs/promises'
-import { errorCode, ImageError } from '../errors.ts'
+import { describeCondition, errorCode, ImageError } from '../errors.ts'
 import { readCmdline } from './cmdline.ts'
 import { detectKernel } from '../kernel-format.ts'
 import { type Compression, readKernelHead } from './kernel.ts'
@@ -76,7 +76,7 @@ async function findFile(prefix: string, kind: Kind): Promise<ImageFile> {
 function refuseFile(kind: Kind, path: string, error: unknown): never {
   const code = errorCode(error)
   if (code === undefined || error instanceof ImageError) throw error
-  throw new ImageError(`${kind} "${path}" cannot be read (${code})`, {
+  throw new ImageError(`${kind} "${path}" cannot be read: ${describeCondition(error)}`, {
     hint: 'check the path and its permissions',
     cause: error,
   })

@@ -5,7 +5,7 @@ import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { errorCode, ImageError } from '../errors.ts'
+import { describeCondition, ImageError } from '../errors.ts'
 
 /** File systems behind which there is a server, by the numbers Linux has for them (statfs(2), linux/magic.h). */
 const remoteTypes: ReadonlySet<number> = new Set([
@@ -44,7 +44,7 @@ export async function openSteady(path: string, signal: AbortSignal): Promise<Ste
     return { path: `/proc/self/fd/${handle.fd}`, isCopy: true, [Symbol.asyncDispose]: async () => await handle.close() }
   } catch (cause) {
     signal.throwIfAborted()
-    throw new ImageError(`"${path}" cannot be copied to "${tmpdir()}" (${errorCode(cause) ?? String(cause)})`, {
+    throw new ImageError(`"${path}" cannot be copied to "${tmpdir()}" (${describeCondition(cause)})`, {
       hint: 'it is on a file system that may hang, so that it is served from a copy; name a roomier place with TMPDIR',
       cause,
     })

@@ -1,7 +1,7 @@
 // The file in which a cloud outlives its lab: replaced whole, so that it is never half-written.
 import { readFile } from 'node:fs/promises'
 
-import { errorCode, LabError, messageOf } from '../errors.ts'
+import { errorCode, LabError, describeCondition } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Cloud } from './cloud.ts'
 import { replaceFile } from './private-file.ts'
@@ -18,7 +18,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined
-    const why = cause instanceof SyntaxError ? 'it is not JSON' : messageOf(cause)
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
     throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
       hint: 'move it away to start anew',
       cause,
@@ -85,7 +85,7 @@ export class CloudStore implements AsyncDisposable {
       await replaceFile(this.#path, text)
       this.#saved = text
     } catch (error) {
-      const what = `cannot save the state in "${this.#path}": ${messageOf(error)}`
+      const what = `cannot save the state in "${this.#path}": ${describeCondition(error)}`
       this.#report.warn(`lab: ${what}`)
       throw new LabError(what, { cause: error })
     }

@@ -2,9 +2,9 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { makeFolder } from '../make-folder.ts'
 import { isLocked, tryLock } from './file-lock.ts'
 import { findProcess, nameProcess } from './process-name.ts'
+import { prepareStateFolder } from './state-folder.ts'
 
 /** The folder that all disks of the labs of a state folder are below. */
 export function allDisks(stateFolder: string): string {
@@ -42,7 +42,7 @@ export async function openDiskFolder(
   labName: string | undefined,
 ): Promise<AsyncDisposable & { path: string }> {
   const folder = allDisks(stateFolder)
-  await makeFolder(folder, 0o700)
+  await prepareStateFolder(folder)
   await sweep(folder)
   if (labName !== undefined) return { path: join(folder, labName), async [Symbol.asyncDispose]() {} }
   const path = join(folder, folderNameOf(await nameProcess(process.pid)))

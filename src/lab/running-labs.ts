@@ -1,7 +1,7 @@
 // Which labs run on this computer, so that a shell beside one can use it: a file a lab, named by its process.
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError, messageOf } from '../errors.ts'
+import { LabError, describeCondition } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { replaceFile } from './private-file.ts'
@@ -57,7 +57,7 @@ export async function recordLab(
     lock = await tryLock(lockOf(path))
     await replaceFile(path, JSON.stringify(record))
   } catch (cause) {
-    const why = messageOf(cause)
+    const why = describeCondition(cause)
     throw new LabError(`cannot record the lab in "${folder}": ${why}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause,

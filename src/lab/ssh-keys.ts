@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
-import { errorCode, LabError, messageOf } from '../errors.ts'
+import { errorCode, LabError, describeCondition } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { createFile, replaceFile } from './private-file.ts'
 
@@ -93,7 +93,7 @@ export async function loadLabKeys(stateFolder: string, sosHosts: readonly string
     return { hostKey, userKeyPath, userPublicKey, knownHostsPath }
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause
-    const why = messageOf(cause)
+    const why = describeCondition(cause)
     throw new LabError(`cannot keep keys in "${folder}": ${why}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause,

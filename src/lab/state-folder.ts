@@ -3,7 +3,7 @@ import { chmod, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { temporaryPrefix } from '../atomic-file.ts'
-import { LabError, messageOf } from '../errors.ts'
+import { LabError, describeCondition } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { lockState } from './state-lock.ts'
 
@@ -13,7 +13,7 @@ export async function prepareStateFolder(folder: string): Promise<void> {
     await makeFolder(folder, 0o700)
     await chmod(folder, 0o700)
   } catch (error) {
-    throw new LabError(`cannot use "${folder}" as state folder: ${messageOf(error)}`, {
+    throw new LabError(`cannot use "${folder}" as state folder: ${describeCondition(error)}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause: error,
     })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { errorCode, UsageError } from '../errors.ts'
+import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../home-folder.ts'
 
 const schema = z
@@ -26,7 +26,7 @@ export async function readConfig(
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (!named && errorCode(error) === 'ENOENT') return { path, values: {} }
-    throw new UsageError(`the configuration file "${path}" cannot be read (${errorCode(error)})`, {
+    throw new UsageError(`the configuration file "${path}" cannot be read: ${describeCondition(error)}`, {
       hint: named ? 'METAL_CONFIG names it; correct or unset it' : 'correct its permissions',
     })
   }

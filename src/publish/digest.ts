@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { errorCode, ImageError } from '../errors.ts'
+import { describeCondition, errorCode, ImageError } from '../errors.ts'
 import type { Digest } from './store.ts'
 
 /** On files of hundreds of megabytes smaller reads cost time and larger ones memory. */
@@ -85,7 +85,10 @@ export async function digestFile(path: string, signal: AbortSignal): Promise<Dig
 function readError(path: string, error: unknown): unknown {
   const code = errorCode(error)
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
-  return new ImageError(`"${path}" cannot be read (${code})`, { hint: 'look at the disk it is on', cause: error })
+  return new ImageError(`"${path}" cannot be read: ${describeCondition(error)}`, {
+    hint: 'look at the disk it is on',
+    cause: error,
+  })
 }
 
 /** Reads bytes for what they pass through on their way. @throws the signal's reason */

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { type AtomicFile, createAtomicFile, ObstacleError } from '../atomic-file.ts'
-import { errorCode, PublishError } from '../errors.ts'
+import { describeCondition, errorCode, PublishError } from '../errors.ts'
 import { InFlight } from './in-flight.ts'
 import type { Staged } from './store.ts'
 
@@ -27,7 +27,7 @@ export function writeError(path: string, error: unknown): unknown {
   }
   const code = errorCode(error)
   if (error instanceof PublishError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
-  return new PublishError(`"${path}" cannot be written (${code})`, {
+  return new PublishError(`"${path}" cannot be written: ${describeCondition(error)}`, {
     hint: hints[code] ?? 'choose a destination you may write to',
     cause: error,
   })

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { BigIntStats, Stats } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve, sep } from 'node:path'
-import { errorCode, ServeError } from '../errors.ts'
+import { describeCondition, errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
 import { OpenFile } from './open-file.ts'
@@ -207,7 +207,7 @@ export async function checkContent(content: Content): Promise<void> {
         cause,
       })
     }
-    throw new ServeError(`${shown} cannot be read (${errorCode(cause) ?? String(cause)})`, {
+    throw new ServeError(`${shown} cannot be read: ${describeCondition(cause)}`, {
       hint: 'look at its permissions',
       cause,
     })

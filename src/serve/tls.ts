@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import { errorCode, ServeError } from '../errors.ts'
+import { describeCondition, ServeError } from '../errors.ts'
 
 /** A certificate with its chain, and its private key, as PEM. */
 export interface Tls {
@@ -14,7 +14,7 @@ async function readPem(path: string, what: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    throw new ServeError(`the ${what} "${path}" cannot be read (${errorCode(cause) ?? 'unknown'})`, {
+    throw new ServeError(`the ${what} "${path}" cannot be read: ${describeCondition(cause)}`, {
       hint: 'give a PEM file',
       cause,
     })

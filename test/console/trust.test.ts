@@ -191,7 +191,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
 
   test('a file that cannot be written is an error', async () => {
     expect((await reach('/proc/none/known_hosts', { acceptNew: true })).outcome).toBe(
-      'console: the host key cannot be added to "/proc/none/known_hosts" (ENOENT); make it writable, or name another file with --known-hosts',
+      'console: the host key cannot be added to "/proc/none/known_hosts" (no such file or directory); make it writable, or name another file with --known-hosts',
     )
   })
 

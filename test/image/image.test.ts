@@ -94,7 +94,7 @@ describe('loadImage refuses', () => {
         await rm(at('-kernel'))
         await symlink('linuxkit-kernel', at('-kernel'))
       },
-      'kernel "-kernel" cannot be read (ELOOP)',
+      'kernel "-kernel" cannot be read: too many symbolic links encountered',
       'check the path and its permissions',
     ],
     [

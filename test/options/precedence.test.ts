@@ -42,7 +42,7 @@ describe('the refusal of a configuration file', () => {
     await mkdir(join(folder, 'home/.config/equinix/metal.yaml'), { recursive: true })
     const found = resolveOptions(['apiKey'], {}, { HOME: join(folder, 'home') })
     await expect(found).rejects.toMatchObject({
-      message: expect.stringMatching(/metal\.yaml" cannot be read \(EISDIR\)$/),
+      message: expect.stringMatching(/metal\.yaml" cannot be read: it is a folder$/),
       hint: 'correct its permissions',
     })
   })

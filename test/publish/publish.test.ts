@@ -135,7 +135,7 @@ describe('publishImage leaves nothing half-written', () => {
     await writeFile(join(folder, 'new'), '')
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
-      message: `"${destination}" cannot be written (ENOTDIR)`,
+      message: `"${destination}" cannot be written: a part of the path is not a folder`,
       hint: 'a file is in the way of a folder',
     })
   })
@@ -144,7 +144,7 @@ describe('publishImage leaves nothing half-written', () => {
     await mkdir(join(destination, 'linuxkit-kernel'), { recursive: true })
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
-      message: `"${destination}/linuxkit-kernel" cannot be written (EISDIR)`,
+      message: `"${destination}/linuxkit-kernel" cannot be written: it is a folder`,
       hint: 'a folder of that name is in the way',
     })
     expect(await readdir(destination)).toEqual(['linuxkit-kernel'])
@@ -153,7 +153,7 @@ describe('publishImage leaves nothing half-written', () => {
   it('a destination that takes no files', async () => {
     await expect(push({ to: '/proc/self' })).rejects.toMatchObject({
       name: 'PublishError',
-      message: '"/proc/self/linuxkit-kernel" cannot be written (ENOENT)',
+      message: '"/proc/self/linuxkit-kernel" cannot be written: no such file or directory',
     })
   })
 })

@@ -15,6 +15,6 @@ test('what the disk could not take while more was written is told of, though the
   await using file = new StagedFile(atomic)
   await expect(file.write(bytes(), new AbortController().signal)).rejects.toMatchObject({
     name: 'PublishError',
-    message: `"${join(folder, 'file')}" cannot be written (EIO)`,
+    message: `"${join(folder, 'file')}" cannot be written: i/o error`,
   })
 })

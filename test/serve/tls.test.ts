@@ -73,8 +73,8 @@ describe('https', needs('openssl'), () => {
   })
 
   test.each([
-    ['missing', 'one.key', 'the certificate "AT/missing" cannot be read (ENOENT)'],
-    ['one.pem', 'missing', 'the key "AT/missing" cannot be read (ENOENT)'],
+    ['missing', 'one.key', 'the certificate "AT/missing" cannot be read: no such file or directory'],
+    ['one.pem', 'missing', 'the key "AT/missing" cannot be read: no such file or directory'],
     ['nonsense', 'one.key', 'the certificate "AT/nonsense" is not one in PEM'],
     ['one.pem', 'nonsense', 'the key "AT/nonsense" is not the one of the certificate "AT/one.pem"'],
     ['one.pem', 'other.key', 'the key "AT/other.key" is not the one of the certificate "AT/one.pem"'],
