@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stateFolderOf } from '../src/commands/lab-control.ts'
 import { homeFolder, userName } from '../src/home-folder.ts'
 import { readConfig } from '../src/options/config.ts'
+import { runToEnd } from './helpers/io.ts'
 import { needs } from './helpers/needs.ts'
 import { program } from './helpers/program.ts'
 
@@ -31,4 +33,15 @@ test('a user id without a passwd entry and without HOME is no fault of the progr
   const { status, stderr } = spawnSync('unshare', [...asStranger, program, 'ls'], { encoding: 'utf8' })
   expect(stderr).toMatch(/^metalkit: usage: .*token/)
   expect(status).toBe(2)
+})
+
+test('a state folder below a file is named in one line', async () => {
+  const state = join(import.meta.filename, 'state')
+  const { code, stderr } = await runToEnd(['lab', '--machines', 'simulated', '--', process.execPath, '--version'], {
+    XDG_STATE_HOME: state,
+  })
+  expect([code, stderr]).toEqual([
+    10,
+    `metalkit: lab: cannot use "${state}/metalkit/lab/disks" as state folder: a part of the path is not a folder; set XDG_STATE_HOME to a folder of yours\n`,
+  ])
 })

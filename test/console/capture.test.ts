@@ -99,7 +99,9 @@ describe('files', () => {
     )
     if (!existsSync('/dev/full')) return
     const full = openLog('/dev/full')
-    expect(failure(() => full.write(Buffer.from('x')))).toMatch(/^console: --log .* any more \(ENOSPC\); make room/)
+    expect(failure(() => full.write(Buffer.from('x')))).toMatch(
+      /^console: --log .* longer be written: no space left on device; make room/,
+    )
     full[Symbol.dispose]()
   })
 })

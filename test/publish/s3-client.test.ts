@@ -61,7 +61,7 @@ describe('a refusal says what to do', () => {
     ],
     [
       { status: 400, headers: {}, text: error('EntityTooLarge', '<Message>Too\nlarge\u001b[2J</Message>') },
-      '(400 EntityTooLarge, "Too large [2J")',
+      '(400 EntityTooLarge, "Too large\\u{1b}[2J")',
       'check the destination and --endpoint',
     ],
     [{ status: 502, headers: {}, text: '<html>' }, '(502 without a word of S3)', 'try again later'],
