@@ -338,7 +338,7 @@ describe('nothing is created where', () => {
       ['-id-file', '/nonexistent/id', ...serving()],
       {},
       2,
-      /^metalkit: usage: the id file "\/nonexistent\/id" cannot be written \(ENOENT\)/,
+      /^metalkit: usage: the id file "\/nonexistent\/id" cannot be written: no such file or directory/,
     ],
     [
       'the id file is a device',

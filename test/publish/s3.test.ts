@@ -225,7 +225,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     const { code, stderr } = await world.pushImpatiently()
     expect(code).toBe(5)
     expect(stderr).toMatch(
-      /^warning: an unfinished upload of .* costs money; .*: aws s3api abort-multipart-upload --endpoint-url http:\/\/127\.0\.0\.1:\d+ --bucket boot-\d+ --key 'a b\+\/demo-initrd.img' --upload-id '\S+'$/m,
+      /^warning: an unfinished upload of .* costs money; .*: aws s3api abort-multipart-upload --endpoint-url http:\/\/127\.0\.0\.1:\d+ --bucket boot-\d+ --key 'a b\+\/demo-initrd.img' --upload-id \S+$/m,
     )
     expect(await world.unfinished()).toEqual(['demo-initrd.img'])
   })
