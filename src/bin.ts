@@ -12,23 +12,31 @@ import { createStop, stopSignals } from './stop.ts'
 const lastWordsMs = 1000
 const outputs = new Set<NodeJS.WriteStream>()
 const stop = createStop()
-const isToStay = isStartedToStay(process.env)
-for (const name of stopSignals) {
-  try {
-    process.on(name, () => {
-      if (name !== 'SIGHUP' || !isToStay) stop.hear(name)
-    })
-  } catch {
-    // This system has no such signal.
+
+let isHeeding = false
+
+/** Heeds whatever may end a run. Done when a command first asks for its signal: help has nothing to lose, and would wait for it. */
+function heedEnds(): void {
+  if (isHeeding) return
+  isHeeding = true
+  const isToStay = isStartedToStay(process.env)
+  for (const name of stopSignals) {
+    try {
+      process.on(name, () => {
+        if (name !== 'SIGHUP' || !isToStay) stop.hear(name)
+      })
+    } catch {
+      // This system has no such signal.
+    }
   }
-}
-// A defect in a callback must not lose a machine: the run is told to end, and cleans up.
-process.on('uncaughtException', (error) => stop.end(error))
-if (!isToStay) {
+  if (isToStay) return
   watchNpm(process.env, () =>
     stop.end(new InterruptedError('SIGTERM', 'npm, which started this run, has ended; the run ends as by SIGTERM')),
   )
 }
+
+// A defect in a callback must not lose a machine: the run is told to end, and cleans up.
+process.on('uncaughtException', (error) => stop.end(error))
 
 /** Why the run is to end when its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
 function reasonOf(error: unknown, isTerminal: boolean): Error {
@@ -73,7 +81,7 @@ function doOutputsMeet(): boolean {
 function dropClosedTerminals(): void {
   for (const fd of [0, 1, 2]) {
     try {
-      if (!isatty(fd) && fstatSync(fd).isCharacterDevice()) closeSync(fd)
+      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd)
     } catch {
       // It is closed already.
     }
@@ -127,7 +135,10 @@ const code = run(argv.slice(2), {
     return doOutputsMeet()
   },
   env: process.env,
-  signal: stop.signal,
+  get signal() {
+    heedEnds()
+    return stop.signal
+  },
   forced: stop.forced,
   ...(process.platform === 'win32' ? {} : { suspend }),
 })

@@ -88,6 +88,6 @@ export const labFlags = [
 export type LabOptions = Options<(typeof labFlags)[number]>
 
 /** Those of `run`: whoever is about to run asks with the same words. */
-export const doctorFlags = runFlags
+export const doctorFlags = [...runFlags] as const satisfies readonly FlagName[]
 /** The options `doctor` is given. */
 export type DoctorOptions = RunOptions
