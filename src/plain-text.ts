@@ -4,16 +4,26 @@
 /** Control and format characters (Unicode Cc and Cf, bidi controls among them), and separators of lines. */
 const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
+/** Dim and its end (ECMA-48, SGR 2 and 22), which notices are written with, and which do no harm in any text. */
+const styles = new RegExp(String.raw`(\u001b\[22?m)`)
+
 function escapeOf(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16)}}`
 }
 
 /** The text with its lines as they are, and every other unseen character as its escape, such as `\\u{1b}`. */
 export function showUnseen(text: string): string {
-  return text.replaceAll(unseen, (character) => (character === '\n' ? character : escapeOf(character)))
+  return text
+    .split(styles)
+    .map((part) =>
+      styles.test(part)
+        ? part
+        : part.replaceAll(unseen, (character) => (character === '\n' ? character : escapeOf(character))),
+    )
+    .join('')
 }
 
 /** The text on one line: white space becomes a space, every other unseen character its escape. */
 export function plainText(text: string): string {
-  return showUnseen(text.replaceAll(/[\t\n\v\f\r\u2028\u2029]+/g, ' '))
+  return text.replaceAll(/[\t\n\v\f\r\u2028\u2029]+/g, ' ').replaceAll(unseen, escapeOf)
 }

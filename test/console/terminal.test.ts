@@ -22,7 +22,7 @@ function findConsole(): number {
 const defects = `
 process.on('SIGUSR2', () => { throw new Error('a defect in a callback') })
 process.on('SIGIO', () => process.exit(1))
-process.on('SIGPWR', () => Promise.reject(new Error('a defect in a promise')))
+process.on('SIGURG', () => Promise.reject(new Error('a defect in a promise')))
 `
 
 describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
@@ -174,7 +174,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     ['SIGINT', () => process.kill(findConsole(), 'SIGINT'), /interrupted: by SIGINT/],
     ['SIGQUIT', () => process.kill(findConsole(), 'SIGQUIT'), /interrupted: by SIGQUIT/],
     ['an exception that nothing catches', () => process.kill(findConsole(), 'SIGUSR2'), /a defect in a callback/],
-    ['a promise that nothing catches', () => process.kill(findConsole(), 'SIGPWR'), /a defect in a promise/],
+    ['a promise that nothing catches', () => process.kill(findConsole(), 'SIGURG'), /a defect in a promise/],
     ['an exit without a word', () => process.kill(findConsole(), 'SIGIO'), /\nprompt>\s*$/],
   ])('restored after: %s', async (_name, end, line) => {
     await start()
