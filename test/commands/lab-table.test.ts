@@ -36,7 +36,7 @@ test('the table has the newest machines first, what matters most at the left, an
     'HOSTNAME                  STATE             AGE  PLAN          LAST EVENT',
     'three                     queued            1m   c3.small.x86',
     'a-host-name-that-is-l...  provisioning 40%  1m   c3.small.x86',
-    'one                       active            1m   c3.small.x86  up \\u{1b}[31mand running',
+    'one                       active            1m   c3.small.x86  up  [31mand running',
   ]
   expect(renderMachines(devices, 3, nowMs).split('\n')).toEqual(lines)
   expect(renderMachines(devices, 2, nowMs).split('\n')).toEqual([...lines.slice(0, 3), 'and 1 more'])
