@@ -67,6 +67,7 @@ export async function holdConsole(
   // One limit decides how a run that is out of time ends; the waits for the machine and its console have none beside it.
   const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
   let seen = 'the machine was not seen'
+  let isReached = false
   if (timer === undefined && stdin.isTTY !== true) {
     report.warn('there is no terminal, --wait-for or --timeout: this ends when the machine powers off, or not at all')
   }
@@ -109,7 +110,10 @@ export async function holdConsole(
         ...(suspend === undefined ? {} : { suspend }),
       },
       connectTimeoutMs: patienceMs,
-      onAttached: () => report.event('console-attached', { id, ...address }),
+      onAttached() {
+        isReached = true
+        report.event('console-attached', { id, ...address })
+      },
       onDropped: (why) => report.event('console-dropped', { id, why }),
       onMatch(pattern) {
         matches++
@@ -129,7 +133,10 @@ export async function holdConsole(
     conclude(await Promise.race([session, following]), rules.waitFor[matches], context, id)
   } catch (thrown) {
     const isLate = timer?.aborted === true && thrown === timer.reason
-    const error = isLate && isWaiting ? patternTimeout(rules.waitFor[matches], timeoutMs, seen) : thrown
+    const error =
+      isLate && isWaiting
+        ? patternTimeout(rules.waitFor[matches], timeoutMs, isReached ? seen : `its console was not reached; ${seen}`)
+        : thrown
     ends.abort()
     await Promise.allSettled([session, following])
     actionsLog?.fail(error, watch.lastLines(annotatedLines))
