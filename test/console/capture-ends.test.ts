@@ -145,7 +145,10 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     const held = hold(`--${flag}`, '/dev/full')
     expect(await held.code).toBe(7)
     expect(held.seen.err).toMatch(
-      new RegExp(`^metalkit: console: --${flag} "/dev/full" cannot be written any more \\(ENOSPC\\); make room`, 'm'),
+      new RegExp(
+        `^metalkit: console: --${flag} "/dev/full" can no longer be written: no space left on device; make room`,
+        'm',
+      ),
     )
   })
 })

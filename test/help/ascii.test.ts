@@ -80,7 +80,7 @@ test('no text in the code has other letters, but for pages in browsers', () => {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   expect(files.length).toBeGreaterThan(100)
   const found = files
-    .filter((file) => !/^lab\/page|^serve\/boot-table/.test(file))
+    .filter((file) => !/^lab\/page|^serve\/(?:boot-table|page)/.test(file))
     .flatMap((file) => {
       const code = readFileSync(join(source, file), 'utf8').replaceAll(
         /^\s*(?:\/\/|\/?\*).*$|\/\*.*?\*\/|\s\/\/ .*$/gm,
