@@ -236,9 +236,9 @@ describe('values that are refused', () => {
     ['serve', ':65536', '--serve ":65536" has no valid port'],
     ['sos', 'h:0', '--sos "h:0" has no valid port'],
     ['sos', 'user@h', '--sos "user@h" is not a host'],
-    ['keep', 'yes', '--keep "yes" is neither true nor false'],
+    ['keep', 'yeah', '--keep "yeah" is neither true nor false'],
     ['keep', '', '--keep "" is neither true nor false'],
-    ['arch', 'arm64', '--arch "arm64" is not known'],
+    ['arch', 'arm', '--arch "arm" is not known'],
     [
       'waitFor',
       '(',

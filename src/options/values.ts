@@ -11,10 +11,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Go's spellings (strconv.ParseBool). */
+/** Go's spellings (strconv.ParseBool), and the words that people write into variables. */
 export function parseBoolean(text: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false
+  if (['1', 't', 'T', 'TRUE', 'true', 'True', 'yes', 'on'].includes(text)) return true
+  if (['0', 'f', 'F', 'FALSE', 'false', 'False', 'no', 'off'].includes(text)) return false
   throw new Refusal('is neither true nor false', 'write true or false')
 }
 
@@ -147,6 +147,12 @@ export function parseFingerprint(text: string): string {
     throw new Refusal('is not a fingerprint', 'write it as ssh-keygen -l prints it: SHA256: and 43 characters')
   }
   return text.slice(0, 50)
+}
+
+/** An architecture by the kernel's name, or by that of Go and Debian. */
+export function parseArch(text: string): 'x86_64' | 'aarch64' {
+  const synonyms: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
+  return oneOf('x86_64', 'aarch64')(synonyms[text] ?? text)
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {

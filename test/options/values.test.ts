@@ -35,7 +35,11 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
     [
       ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),
       ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false] as const),
-      ['on', 'is neither true nor false; write true or false'],
+      ['yes', true],
+      ['on', true],
+      ['no', false],
+      ['off', false],
+      ['maybe', 'is neither true nor false; write true or false'],
     ],
   ],
   [

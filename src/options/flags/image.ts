@@ -1,6 +1,6 @@
 // Flags of the image, of where machines fetch it, and of the server that has it.
 import { boolean, value } from '../flag.ts'
-import { oneOf, parseBaseUrl, parseEndpoint, parseListen, parseText } from '../values.ts'
+import { parseArch, parseBaseUrl, parseEndpoint, parseListen, parseText } from '../values.ts'
 
 export const imageFlags = {
   baseUrl: value(
@@ -35,9 +35,9 @@ export const imageFlags = {
       placeholder: 'arch',
       choices: ['x86_64', 'aarch64'],
       computed: 'worked out',
-      help: 'architecture of the image: x86_64 or aarch64',
+      help: 'architecture of the image: x86_64 (amd64) or aarch64 (arm64)',
     },
-    oneOf('x86_64', 'aarch64'),
+    parseArch,
   ),
   decompress: boolean({
     name: 'decompress',
