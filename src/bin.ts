@@ -2,11 +2,12 @@
 // The only file that knows `process`: signals, streams, the environment and the exit code.
 import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import { isatty } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { unblock } from './io.ts'
-import { isStartedToStay, watchNpm } from './starter.ts'
+import { isInBackground, isStartedToStay, watchNpm } from './starter.ts'
 import { createStop, stopSignals } from './stop.ts'
 
 const lastWordsMs = 1000
@@ -112,18 +113,23 @@ async function finish(code: number): Promise<void> {
   process.exit(isUnsaid ? reason.exitCode : code)
 }
 
+/** The program's own stdin, as the terminal it may be is to be found and left. */
+function openStdin(): NodeJS.ReadStream {
+  process.once('exit', restoreTerminal)
+  // A terminal that closes is an error of stdin too, also when nobody reads it.
+  process.stdin.on('error', () => {})
+  return process.stdin
+}
+
+let input: NodeJS.ReadStream | PassThrough | undefined
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
 const code = run(argv.slice(2), {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
-    if (process.listenerCount('exit') === 0) {
-      process.once('exit', restoreTerminal)
-      // A terminal that closes is an error of stdin too, also when nobody reads it.
-      process.stdin.on('error', () => {})
-    }
-    return process.stdin
+    // A job started with & would be stopped by its terminal, with a rented machine: it has none, and nothing is typed.
+    return (input ??= isInBackground() ? new PassThrough() : openStdin())
   },
   get stdout() {
     return guard(process.stdout)

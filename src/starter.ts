@@ -15,8 +15,8 @@ function read(path: string): string {
 function statOf(pid: number | 'self') {
   const [, name, rest] = /^\d+ \((.*)\) \S+ (.*)/s.exec(read(`/proc/${pid}/stat`)) ?? []
   if (name === undefined || rest === undefined) return undefined
-  const [parent, , session] = rest.split(' ').map(Number)
-  return { name, parent, session }
+  const [parent, group, session, terminal, foreground] = rest.split(' ').map(Number)
+  return { name, parent, group, session, terminal, foreground }
 }
 
 /** Whether a process ignores SIGHUP; Node resets its own signals as it starts, so only its parent's tell. */
@@ -33,6 +33,12 @@ function hasStdinOfNohup(): boolean {
   } catch {
     return false
   }
+}
+
+/** Whether the program is a background job of its terminal, which stops whoever reads from it or changes its mode. */
+export function isInBackground(): boolean {
+  const self = statOf('self')
+  return self !== undefined && self.terminal !== 0 && self.foreground !== self.group
 }
 
 /** Whether the program was started to outlive its terminal: by nohup, or by a shell that ignores SIGHUP. */
