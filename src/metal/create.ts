@@ -49,7 +49,7 @@ export async function createDevice(
   for (let attempt = 1; ; attempt++) {
     try {
       const device = await client.createDevice(projectId, input, signal)
-      ledger.noteCreated(device)
+      ledger.noteCreated()
       return device
     } catch (error) {
       if (!(error instanceof UncertainError)) throw error

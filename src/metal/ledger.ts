@@ -11,6 +11,8 @@ const graceMs = 5 * 60_000
 /** After so long without a machine a create is taken for one that was not carried out. */
 const hopeMs = 15 * 60_000
 const lookMs = 5000
+/** How often the run's machines are looked for if that fails and every create was answered. */
+const maxLooks = 3
 
 interface LedgerOptions {
   client: MetalClient
@@ -42,9 +44,17 @@ export class Ledger {
   }
 
   /** A create was answered with a machine. */
-  noteCreated({ id }: Device): void {
+  noteCreated(): void {
     this.#creates++
-    this.#seen.add(id)
+  }
+
+  /**
+   * Takes note of the machines there are, before they are deleted, if a create got no clear answer. Only what a list shows
+   * counts: the id of an answer may be another than the machine's.
+   */
+  async takeStock(signal: AbortSignal): Promise<void> {
+    if (this.#lastUncertainMs === undefined) return
+    await this.look(signal).catch(() => [])
   }
 
   /** A create got no clear answer: there may be a machine of it, now or later. */
@@ -72,7 +82,7 @@ export class Ledger {
     const errors: unknown[] = []
     const left = new Set<string>()
     try {
-      for (let isFirst = true; ; isFirst = false) {
+      for (let looks = 1; ; looks++) {
         failure = undefined
         try {
           for (const { id } of await this.look(forced)) {
@@ -87,8 +97,9 @@ export class Ledger {
           failure = error
         }
         const waitedMs = clock.monotonicMs() - (this.#lastUncertainMs ?? 0)
-        if (client.isTemporary || !this.#isUnaccounted || waitedMs >= graceMs) break
-        if (isFirst) {
+        const isRetried = failure !== undefined && this.#lastUncertainMs === undefined && looks < maxLooks
+        if (client.isTemporary || (!isRetried && (!this.#isUnaccounted || waitedMs >= graceMs))) break
+        if (looks === 1 && !isRetried) {
           report.info(
             `A create got no clear answer; looking for its machine for ${Math.ceil((graceMs - waitedMs) / 60_000)} min more...`,
           )

@@ -89,6 +89,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     async [Symbol.asyncDispose]() {
       if (options.keep) return await ledger.settle({ keptId: device.id, forced })
       report.info(`Deleting the machine ${device.id}...`)
+      await ledger.takeStock(forced)
       try {
         await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
         report.info(`The machine ${device.id} is deleted.`)
