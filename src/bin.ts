@@ -128,8 +128,8 @@ if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
 const code = run(argv.slice(2), {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
-    // A job started with & would be stopped by its terminal, with a rented machine: it has none, and nothing is typed.
-    return (input ??= isInBackground() ? new PassThrough() : openStdin())
+    // A job started with & would be stopped by its terminal, with a rented machine: nothing is typed there. A file or a pipe is read.
+    return (input ??= isatty(0) && isInBackground() ? new PassThrough() : openStdin())
   },
   get stdout() {
     return guard(process.stdout)

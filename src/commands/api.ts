@@ -5,17 +5,14 @@ import { MetalClient } from '../metal/client.ts'
 import type { FlagName, Options } from '../options/flags.ts'
 import { requireOption } from '../options/precedence.ts'
 
-/** What to do if the shell does not know the lab that runs, or if no cloud is configured at all; undefined if neither helps. */
+/** What to do if a lab runs that the shell does not know; undefined if none runs. */
 async function findLabHint(env: Context['env']): Promise<string | undefined> {
   const { stateFolderOf } = await import('./lab-control.ts')
-  const { listRunningLabs } = await import('../lab/running-labs.ts')
+  const { listRunningLabs, nameFlag } = await import('../lab/running-labs.ts')
   const labs = await listRunningLabs(stateFolderOf(env)).catch(() => [])
-  const [lab] = labs.filter(({ name }) => name !== undefined)
-  if (lab !== undefined) {
-    const flag = lab.name === 'default' ? '' : ` --name ${lab.name}`
-    return `a lab runs on this computer; to use it, run: eval "$(metalkit lab env${flag})"`
-  }
-  return undefined
+  const name = labs.find((lab) => lab.name !== undefined)?.name
+  if (name === undefined) return undefined
+  return `a lab runs on this computer; to use it, run: eval "$(metalkit lab env${nameFlag(name)})"`
 }
 
 /** A value the cloud cannot be asked without. @throws UsageError that names the lab first, then the other ways to give it */

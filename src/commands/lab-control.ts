@@ -7,7 +7,8 @@ import { homeFolder } from '../home-folder.ts'
 import type { Context } from '../io.ts'
 import { askLab } from '../lab/ask-lab.ts'
 import { findProcess } from '../lab/process-name.ts'
-import { defaultName, findRunningLab, listRunningLabs, type RunningLab } from '../lab/running-labs.ts'
+import { defaultName, findRunningLab, listRunningLabs, nameFlag, type RunningLab } from '../lab/running-labs.ts'
+import { quoteWord } from '../shell-word.ts'
 import { formatAge } from '../age.ts'
 import { formatTable } from '../table.ts'
 
@@ -32,7 +33,7 @@ interface Request {
 
 function noLab(name: string | undefined): LabError {
   return new LabError(name === undefined ? 'no lab runs' : `no lab named "${name}" runs`, {
-    hint: `start one with metalkit lab${name === undefined ? '' : ` --name ${name}`}`,
+    hint: `start one with metalkit lab${nameFlag(name ?? defaultName)}`,
   })
 }
 
@@ -44,7 +45,7 @@ async function requireLab({ name, context }: Request): Promise<RunningLab> {
 
 async function printEnvironment(request: Request): Promise<void> {
   for (const [name, value] of Object.entries((await requireLab(request)).environment)) {
-    request.context.stdout.write(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
+    request.context.stdout.write(`export ${name}=${quoteWord(value)}\n`)
   }
 }
 
@@ -117,7 +118,7 @@ async function printLogs({ name: asked, context }: Request): Promise<void> {
   } catch (cause) {
     if (errorCode(cause) !== 'ENOENT') throw cause
     throw new LabError(`no lab named "${name}" has run in the background`, {
-      hint: 'start one with metalkit lab -d',
+      hint: `start one with metalkit lab -d${nameFlag(name)}`,
       cause,
     })
   }
@@ -163,8 +164,12 @@ export async function controlLab(word: string, request: Request): Promise<number
   const stray = run === undefined ? word : request.words[mostWords]
   if (run === undefined || stray !== undefined) {
     const shown = run === undefined ? word : `${word} ${stray}`
+    const general = `write metalkit lab, metalkit lab ${Object.keys(verbs).join('|')}, or metalkit lab -- COMMAND`
+    // `lab stop NAME` is what people who know docker write.
+    const named =
+      run === undefined || stray === undefined ? undefined : `metalkit lab ${word} --name ${quoteWord(stray)}`
     throw new UsageError(`lab does not know "${shown}"`, {
-      hint: `write metalkit lab, metalkit lab ${Object.keys(verbs).join('|')}, or metalkit lab -- COMMAND`,
+      hint: named === undefined ? general : `if that is the lab's name, write ${named}`,
     })
   }
   await run(request)

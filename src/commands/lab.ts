@@ -14,7 +14,7 @@ import type { MachineDriver } from '../lab/machines/driver.ts'
 import { lookAtQemu, type QemuLook, x86Program } from '../lab/machines/qemu-look.ts'
 import { endOrphans } from '../lab/machines/qemu-orphans.ts'
 import { bootingPace, quickPace, realPace } from '../lab/pace.ts'
-import { defaultName, recordLab } from '../lab/running-labs.ts'
+import { defaultName, nameFlag, recordLab } from '../lab/running-labs.ts'
 import { openCloudFile } from '../lab/state-folder.ts'
 import type { Address } from '../options/values.ts'
 import type { LabOptions } from './options.ts'
@@ -84,12 +84,12 @@ function machinesLine(note: string): string {
   return `machines  ${note}`
 }
 
-function describeLab(lab: Lab, note: string): string[] {
+function describeLab(lab: Lab, note: string, name: string): string[] {
   return [
     `API       ${lab.apiUrl}`,
     `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
     machinesLine(note),
-    `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page prints the link that opens it)`,
+    `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page${nameFlag(name)} prints the link that opens it)`,
   ]
 }
 
@@ -157,7 +157,7 @@ export async function execute(
     pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
   })
   const environment = labEnvironment(lab)
-  const lines = describeLab(lab, note)
+  const lines = describeLab(lab, note, name ?? defaultName)
   if (isForCommand) {
     // People are told how fast the command's machines are; the rest it finds in its variables.
     if (driver.kind === 'qemu') report.info(machinesLine(note))

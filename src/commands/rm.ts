@@ -5,6 +5,7 @@ import type { MetalClient } from '../metal/client.ts'
 import { deleteUntilGone } from '../metal/delete.ts'
 import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
+import { plainText } from '../plain-text.ts'
 import { openClient, requireCloudOption } from './api.ts'
 import { sayOnInterrupt } from './interrupt-notice.ts'
 import type { RmOptions } from './options.ts'
@@ -73,7 +74,7 @@ export async function execute(
   const devices = await select(ids, options, client, context)
   if (devices.length === 0) return report.info('No machines.')
   if (options.olderThan !== undefined && !options.yes) {
-    const list = devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', ')
+    const list = plainText(devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', '))
     if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to do so without being asked' })
     if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing is deleted.')
   }

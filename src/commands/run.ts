@@ -92,7 +92,8 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   const { ttl, keep } = options
   const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }
   const input = { ...wanted, plan, metro, ...until }
-  using _notice = sayOnInterrupt(context, keep || existing ? 'the machine is kept' : 'giving the machine back')
+  // What happens to a machine that is kept is said at the end, on every way out.
+  using _notice = keep || existing ? undefined : sayOnInterrupt(context, 'giving the machine back')
   await using machine = existing
     ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
     : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, signal, forced })

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
+import { ApiError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { type Call, isWholeJson, noAnswer, readAnswer, refusal } from './answer.ts'
 import {
@@ -31,6 +32,9 @@ export interface ClientOptions {
   /** For waits, deadlines and time-outs; the system's where it is undefined. */
   clock?: Clock | undefined
 }
+
+/** More than any project has machines, at a hundred a page. */
+const maxPages = 1000
 
 /** Whether a list goes on after a page, if any of the ways to say so does; a list that says nothing is asked again. */
 function hasMore(meta: z.infer<typeof metaSchema> | null | undefined, page: number, read: number): boolean {
@@ -141,6 +145,11 @@ export class MetalClient {
       for (const device of list.devices) devices.set(device.id, device)
       // A page without anything new is the end, whatever the API says of further ones: some lists have no end.
       if (devices.size === before || !hasMore(list.meta, page, devices.size)) break
+      if (page === maxPages) {
+        throw new ApiError(`listing the project's machines: the list has no end (${maxPages} pages)`, {
+          hint: 'check that --api-url is a Metal API',
+        })
+      }
     }
     const all = [...devices.values()]
     return tag === undefined ? all : all.filter((device) => device.tags?.includes(tag))

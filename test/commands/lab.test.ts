@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -153,11 +153,13 @@ describe('lab', () => {
   })
 
   test('env does not believe a lab that was killed', async () => {
+    const records = () => (existsSync(running) ? readdirSync(running).filter((file) => file.endsWith('.json')) : [])
+    const before = records().length
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
     await lab.shows('Ctrl-C here ends the lab')
     lab.child.kill('SIGKILL')
     await lab.code
-    expect(readdirSync(running).filter((file) => file.endsWith('.json'))).not.toEqual([])
+    expect(records()).toHaveLength(before + 1)
     const none = metalkit(['lab', 'env'])
     expect(await none.code).toBe(10)
     expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab runs; start one with metalkit lab\n' })
@@ -241,7 +243,14 @@ describe('lab', () => {
   test.each([
     [['lab', 'foo'], 'lab does not know "foo"'],
     [['lab', 'env', '--', 'true'], 'lab does not know "env true"'],
-    [['lab', 'env', 'more'], 'lab does not know "env more"'],
+    [
+      ['lab', 'env', 'more'],
+      'lab does not know "env more"; if that is the lab\'s name, write metalkit lab env --name more',
+    ],
+    [
+      ['lab', 'stop', 'back'],
+      'lab does not know "stop back"; if that is the lab\'s name, write metalkit lab stop --name back',
+    ],
     [['lab', 'forward', 'x'], 'lab forward needs a machine and a port'],
     [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
     [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],

@@ -289,7 +289,7 @@ describe('a machine', () => {
       .toMatch(/machine +script +kernel +initrd\r\n\S+ +done +done +done/)
     child.stdin.write('\u0003')
     await once(child, 'close')
-    expect(text).toMatch(/Delete it: metalkit rm [0-9a-f-]{36}\r\n/)
+    expect(text).toMatch(/Delete it: metalkit rm [0-9a-f-]{36}\r\n$/)
   })
 })
 

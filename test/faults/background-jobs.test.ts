@@ -14,25 +14,36 @@ beforeAll(async () => {
 })
 afterAll(() => image[Symbol.asyncDispose]())
 
-test(
-  'a background job of a terminal runs to its end, and gives its machine back',
-  needs('script', 'bash'),
-  async () => {
-    await using lab = await startTestLab({ pace: { queuedMs: 500 } })
-    const shell = spawn('script', ['-qec', 'bash --norc -i', '/dev/null'], {
-      env: { PATH: process.env['PATH'], HOME: lab.stateFolder, TERM: 'vt100', ...labEnvironment(lab) },
-    })
-    let seen = ''
-    shell.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
-    const run = `run equinixmetal -base-url ${image.baseUrl} -wait-for 'is up' -timeout 60s ${image.prefix}`
-    shell.stdin.write(`${process.execPath} ${program} ${run} &\n`)
-    await waitUntil(
-      () => seen,
-      (text) => /The machine \S+ is deleted/.test(text),
-    )
-    shell.stdin.write('jobs; exit\n')
-    await once(shell, 'close')
+/** Runs `run` at the terminal of a real bash; `around` is the command line, with RUN for the run. */
+async function atTerminal(around: string, pattern: string): Promise<{ seen: string; left: number }> {
+  await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+  const shell = spawn('script', ['-qec', 'bash --norc -i', '/dev/null'], {
+    env: { PATH: process.env['PATH'], HOME: lab.stateFolder, TERM: 'vt100', ...labEnvironment(lab) },
+  })
+  let seen = ''
+  shell.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
+  const words = `run equinixmetal -base-url ${image.baseUrl} -wait-for '${pattern}' -timeout 60s ${image.prefix}`
+  shell.stdin.write(`${around.replace('RUN', `${process.execPath} ${program} ${words}`)}\n`)
+  await waitUntil(
+    () => seen,
+    (text) => /The machine \S+ is deleted/.test(text),
+  )
+  shell.stdin.write('jobs; exit\n')
+  await once(shell, 'close')
+  return { seen, left: (await machinesIn(lab)).length }
+}
+
+test.each([
+  ['a background job', 'RUN &', 'is up'],
+  ['a background job that reads a pipe', `RUN < <(sleep 5; printf 'echo from-file\\r') &`, '^from-file'],
+  ['a job of timeout, which is one too', 'timeout 60 RUN', 'is up'],
+])(
+  '%s of a terminal runs to its end, and gives its machine back',
+  needs('script', 'bash', 'timeout'),
+  async (_name, around, pattern) => {
+    const { seen, left } = await atTerminal(around, pattern)
+    expect(seen).toContain('The console showed what was waited for.')
     expect(seen).not.toMatch(/Stopped|tty input|tty output/)
-    expect(await machinesIn(lab)).toEqual([])
+    expect(left).toBe(0)
   },
 )

@@ -162,6 +162,16 @@ test('a list that repeats its first page for ever ends, and an interrupt ends an
   await expect(listing).rejects.toBe(reason)
 })
 
+test('a list with new machines on every page, without end, is an error', async () => {
+  await using api = await startFakeApi(({ path }) => {
+    const page = new URL(path, 'http://x').searchParams.get('page')
+    return { status: 200, json: { devices: [{ ...device, id: `d-${page}` }], meta: { next: { href: 'x' } } } }
+  })
+  const listing = createTestClient(api.apiUrl).client.listDevices('p', undefined)
+  await expect(listing).rejects.toThrow('the list has no end (1000 pages)')
+  expect(api.all).toHaveLength(1000)
+})
+
 test('an answer without end is an error', { timeout: 60_000 }, async () => {
   await using api = await startFakeApi(() => (response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
