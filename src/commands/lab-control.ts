@@ -8,7 +8,7 @@ import type { Context } from '../io.ts'
 import { askLab } from '../lab/ask-lab.ts'
 import { findProcess } from '../lab/process-name.ts'
 import { defaultName, findRunningLab, listRunningLabs, nameFlag, type RunningLab } from '../lab/running-labs.ts'
-import { quoteWord } from '../shell-word.ts'
+import { quoteValue, quoteWord } from '../shell-word.ts'
 import { formatAge } from '../age.ts'
 import { formatTable } from '../table.ts'
 
@@ -45,7 +45,7 @@ async function requireLab({ name, context }: Request): Promise<RunningLab> {
 
 async function printEnvironment(request: Request): Promise<void> {
   for (const [name, value] of Object.entries((await requireLab(request)).environment)) {
-    request.context.stdout.write(`export ${name}=${quoteWord(value)}\n`)
+    request.context.stdout.write(`export ${name}=${quoteValue(value)}\n`)
   }
 }
 
