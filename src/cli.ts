@@ -3,7 +3,7 @@
 import manifest from '../package.json' with { type: 'json' }
 import { commands } from './commands/index.ts'
 import { describeError, errorFields, exitCodeOf, exitCodes, flattenErrors, MetalkitError } from './errors.ts'
-import { findCommand } from './commands/command.ts'
+import { findCommand } from './options/command.ts'
 import { helpPage, widthOf } from './help/page.ts'
 import { type Context, createReporter, type Io, type Output, type Reporter, type Verbosity } from './io.ts'
 import { normaliseArgs } from './options/arguments.ts'

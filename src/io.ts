@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from './clock.ts'
 import { type EventFields, formatEvent } from './events.ts'
-import { showUnseen } from './plain-text.ts'
+import { showUnseen } from './text/plain-text.ts'
 
 /** stdin as a command sees it: a terminal has isTTY and raw mode. */
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }

@@ -1,8 +1,8 @@
 // What a command line asks for, by commander. Loaded for command lines that are to be carried out; help does without.
 import { Command as Program, CommanderError, Option } from 'commander'
-import { type Command, findCommand } from './commands/command.ts'
+import { type Command, findCommand } from './options/command.ts'
 import { UsageError } from './errors.ts'
-import type { Flag } from './options/flag.ts'
+import type { Flag } from './options/flags/flag.ts'
 import { type FlagName, flags, globalFlags } from './options/flags.ts'
 import type { Texts } from './options/precedence.ts'
 

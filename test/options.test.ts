@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import { UsageError } from '../src/errors.ts'
 import { normaliseArgs } from '../src/options/arguments.ts'
-import type { Flag } from '../src/options/flag.ts'
+import type { Flag } from '../src/options/flags/flag.ts'
 import { type FlagName, flags } from '../src/options/flags.ts'
 import { requireOption, resolveOptions } from '../src/options/precedence.ts'
 

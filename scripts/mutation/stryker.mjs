@@ -3,7 +3,7 @@
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'scripts/mutation/vitest.config.ts', related: false },
-  mutate: ['src/ipxe/*.ts', 'src/options/*.ts', 'src/console/known-hosts.ts', 'src/console/trust.ts'],
+  mutate: ['src/ipxe/*.ts', 'src/options/*.ts', 'src/ssh/known-hosts.ts', 'src/ssh/trust.ts'],
   concurrency: 1,
   // What is computed once, when a file is loaded, would be shown to all tests anew: nine tenths of the time for a twentieth of all.
   ignoreStatic: true,

@@ -1,6 +1,6 @@
 // metalkit completion: the script for a shell, and the answers to what it asks.
 import { UsageError } from '../errors.ts'
-import { homeFolder } from '../home-folder.ts'
+import { homeFolder } from '../files/home-folder.ts'
 import { findImages } from '../help/lookup.ts'
 import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'

@@ -1,7 +1,16 @@
 // What the program can do: the commands as help shows them. Pure data, so that --help loads nothing else; a body is
 // imported when its command runs.
-import { type Command, command } from './command.ts'
-import { consoleFlags, doctorFlags, labFlags, lsFlags, pushFlags, rmFlags, runFlags, serveFlags } from './options.ts'
+import { type Command, command } from '../options/command.ts'
+import {
+  consoleFlags,
+  doctorFlags,
+  labFlags,
+  lsFlags,
+  pushFlags,
+  rmFlags,
+  runFlags,
+  serveFlags,
+} from '../options/command-flags.ts'
 
 const run = command({
   words: 'run equinixmetal',
@@ -16,7 +25,7 @@ const run = command({
     'metalkit run equinixmetal -base-url http://boot.example.com -machine c3.large.arm64 -keep linuxkit',
     "metalkit run equinixmetal -base-url http://boot.example.com -wait-for 'login:' -timeout 20m linuxkit",
   ],
-  load: () => import('./run.ts'),
+  load: () => import('./run/run.ts'),
 })
 
 const push = command({
@@ -34,7 +43,7 @@ const push = command({
     'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp://me@boot.example.com/srv/www linuxkit',
     'metalkit push equinixmetal -base-url http://boot.example.com -destination s3://my-bucket/boot linuxkit',
   ],
-  load: () => import('./push.ts'),
+  load: () => import('./push/push.ts'),
 })
 
 const verify = command({
@@ -73,7 +82,7 @@ const attach = command({
     "metalkit console -wait-for 'login:' -log boot.log 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
     "metalkit console -on 'login:' -send 'root\\r' -wait-for '# $' 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
   ],
-  load: () => import('./console.ts'),
+  load: () => import('./console/console.ts'),
 })
 
 const ls = command({
@@ -120,7 +129,7 @@ const lab = command({
     'metalkit lab forward 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c 22',
     'metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080 linuxkit',
   ],
-  load: () => import('./lab.ts'),
+  load: () => import('./lab/lab.ts'),
 })
 
 const doctor = command({
@@ -134,7 +143,7 @@ const doctor = command({
     'metalkit doctor -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
     'metalkit lab -- metalkit doctor --json',
   ],
-  load: () => import('./doctor.ts'),
+  load: () => import('./doctor/doctor.ts'),
 })
 
 const completion = command({

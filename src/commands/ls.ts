@@ -1,10 +1,11 @@
-import { formatAge } from '../age.ts'
+import { formatAge } from '../text/age.ts'
 import type { Context } from '../io.ts'
 import { machineTag } from '../metal/machine.ts'
-import { openClient, requireCloudOption } from './api.ts'
-import { hasConsole, sshLine } from './attach.ts'
-import type { LsOptions } from './options.ts'
-import { formatTable } from '../table.ts'
+import { openClient, requireCloudOption } from './shared/api.ts'
+import { sshLine } from './console/attach.ts'
+import { hasConsole } from '../metal/sos-host.ts'
+import type { LsOptions } from '../options/command-flags.ts'
+import { formatTable } from '../text/table.ts'
 
 /** `ls`: the machines that metalkit made and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {

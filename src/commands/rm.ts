@@ -5,10 +5,10 @@ import type { MetalClient } from '../metal/client.ts'
 import { deleteUntilGone } from '../metal/delete.ts'
 import { machineTag, runTagPrefix } from '../metal/machine.ts'
 import type { Device } from '../metal/schema.ts'
-import { plainText } from '../plain-text.ts'
-import { openClient, requireCloudOption } from './api.ts'
-import { sayOnInterrupt } from './interrupt-notice.ts'
-import type { RmOptions } from './options.ts'
+import { plainText } from '../text/plain-text.ts'
+import { openClient, requireCloudOption } from './shared/api.ts'
+import { sayOnInterrupt } from './shared/interrupt-notice.ts'
+import type { RmOptions } from '../options/command-flags.ts'
 
 /** Asks on the terminal; anything but yes is no. */
 async function confirm(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {

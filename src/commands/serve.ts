@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { InterruptedError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { flags } from '../options/flags.ts'
-import { outsideUrls } from '../serve/listen.ts'
+import { outsideUrls } from '../listen.ts'
 import { startServer } from '../serve/server.ts'
 import { loadTls, type Tls } from '../serve/tls.ts'
-import { reportServed, showBoots } from './served.ts'
-import type { ServeOptions } from './options.ts'
+import { reportServed, showBoots } from './shared/served.ts'
+import type { ServeOptions } from '../options/command-flags.ts'
 
 /** The folder to serve: the argument is the flag in another place, so both may not say different things; a variable gives way. */
 function chooseDirectory(given: string | undefined, option: string, context: Context): string {

@@ -5,7 +5,7 @@ import { ipxeProblem } from '../ipxe-url.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
 import { type Place, verifyImage } from '../publish/verify.ts'
-import { describeSize, Transfer } from './transfer.ts'
+import { describeSize, Transfer } from './shared/transfer.ts'
 
 /** Verifies the image of a name at a base URL or in a folder. */
 export async function execute(

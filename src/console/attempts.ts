@@ -3,8 +3,8 @@ import type { ClientChannel } from 'ssh2'
 import type { Clock } from '../clock.ts'
 import type { Output, Reporter } from '../io.ts'
 import type { Notices } from './notices.ts'
-import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
-import { connect, type Connection, type ConnectOptions } from './connection.ts'
+import { ConnectError, describePlace, type FailureReason } from '../ssh/connect-error.ts'
+import { connect, type Connection, type ConnectOptions } from '../ssh/connection.ts'
 
 const intervalMs = 2000
 /** One try; a server that accepts and then says nothing is given up for the next. */

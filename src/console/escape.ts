@@ -1,5 +1,5 @@
 // The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
-import { isTerminalAnswer } from '../terminal-answer.ts'
+import { isTerminalAnswer } from '../text/terminal-answer.ts'
 
 /** What the keyboard means besides bytes for the machine. */
 export type EscapeAction = 'leave' | 'help' | 'break' | 'suspend' | 'reboot' | 'power-cycle'

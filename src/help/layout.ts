@@ -1,6 +1,6 @@
 // How a command and its flags are written, the same in --help and in the manual page.
-import type { Command } from '../commands/command.ts'
-import type { Flag } from '../options/flag.ts'
+import type { Command } from '../options/command.ts'
+import type { Flag } from '../options/flags/flag.ts'
 import { type FlagName, flags, groups } from '../options/flags.ts'
 
 /** A flag as it is written: `-q, --quiet`, `--serve <address>`. */

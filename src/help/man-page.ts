@@ -1,6 +1,6 @@
 // The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
-import type { Command } from '../commands/command.ts'
-import type { Flag } from '../options/flag.ts'
+import type { Command } from '../options/command.ts'
+import type { Flag } from '../options/flags/flag.ts'
 import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
 import { inGroups, notesOf, synopsisOf, termOf } from './layout.ts'

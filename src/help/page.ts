@@ -1,5 +1,5 @@
 // A page of --help, from the tables of commands and flags that the manual page is made of too.
-import { type Command, findCommand } from '../commands/command.ts'
+import { type Command, findCommand } from '../options/command.ts'
 import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { callOf, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 

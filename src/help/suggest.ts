@@ -1,6 +1,6 @@
 // What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
-import { type Argument, type Command, findCommand } from '../commands/command.ts'
-import type { Flag } from '../options/flag.ts'
+import { type Argument, type Command, findCommand } from '../options/command.ts'
+import type { Flag } from '../options/flags/flag.ts'
 import { flags, globalFlags } from '../options/flags.ts'
 
 /** Something that can be typed next, and what help says of it. */

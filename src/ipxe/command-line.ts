@@ -1,6 +1,6 @@
 // Whether a command line comes through iPXE to the kernel whole: what each of them cuts, and what iPXE dies of.
 import { ImageError } from '../errors.ts'
-import type { Arch } from './arch.ts'
+import type { Arch } from '../arch.ts'
 
 /** COMMAND_LINE_SIZE is 2048 on x86 and arm64, with the NUL at its end. */
 const kernelBytes = 2047

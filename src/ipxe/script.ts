@@ -1,6 +1,6 @@
 // The iPXE script that boots an image. Byte for byte what linuxkit writes: scripts in use must not change under anybody.
 import { checkCommandLine } from './command-line.ts'
-import type { Arch } from './arch.ts'
+import type { Arch } from '../arch.ts'
 
 /** What a script is made of. `name` is an image's name without folder, `cmdline` one line. */
 export interface BootScript {

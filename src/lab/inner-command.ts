@@ -5,7 +5,7 @@ import { access, stat } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { InterruptedError } from '../errors.ts'
-import { leash } from './leash.ts'
+import { leash } from './state/leash.ts'
 
 /** What a shell says of a command: where it is, or the exit code for one that is missing (127) or cannot be run (126). */
 export type FoundCommand = { path: string } | { exitCode: 126 | 127; why: string }

@@ -2,31 +2,32 @@
 import { type Address, formatAddress } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { type Answer, refuse } from './api/answer.ts'
+import { type Answer, refuse } from './web/answer.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
-import type { Handler } from './api/request.ts'
-import { startApiServer } from './api/server.ts'
-import type { ApiServer } from './api/server.ts'
-import { type Capacity, measureComputer, plenty } from './capacity.ts'
-import { createCloud, keyLinesOf, listDevices } from './cloud.ts'
-import type { Cloud, CloudSettings } from './cloud.ts'
-import { CloudStore, readSavedCloud } from './cloud-store.ts'
-import { type Device, isComingUp } from './device.ts'
-import { type Fault, FaultPlan } from './faults.ts'
-import { createKeyRecord } from './key-record.ts'
-import { Lifecycle } from './lifecycle.ts'
-import { fetchScript, passagesOf, qemuHost } from './isolation.ts'
+import type { Handler } from './web/request.ts'
+import { startApiServer } from './web/server.ts'
+import type { ApiServer } from './web/server.ts'
+import { type Capacity, measureComputer, plenty } from './cloud/capacity.ts'
+import { createCloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
+import type { Cloud, CloudSettings } from './cloud/cloud.ts'
+import { CloudStore, readSavedCloud } from './cloud/cloud-store.ts'
+import { type Device, isComingUp } from './cloud/device.ts'
+import { type Fault, FaultPlan } from './faults/faults.ts'
+import { createKeyRecord } from './cloud/key-record.ts'
+import { Lifecycle } from './cloud/lifecycle.ts'
+import { fetchScript, passagesOf, qemuHost } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
-import { quickPace } from './pace.ts'
-import type { Pace } from './pace.ts'
+import { quickPace } from './cloud/pace.ts'
+import type { Pace } from './cloud/pace.ts'
+import { withPage } from './page/page-routes.ts'
 import { createPageServer } from './page/page-server.ts'
-import { startSos } from './sos.ts'
-import { loadLabKeys } from './ssh-keys.ts'
-import { loadCloud } from './saved-cloud.ts'
-import { prepareStateFolder } from './state-folder.ts'
-import { startUpkeep } from './upkeep.ts'
+import { startSos } from './sos/sos.ts'
+import { loadLabKeys } from './sos/ssh-keys.ts'
+import { loadCloud } from './cloud/saved-cloud.ts'
+import { prepareStateFolder } from './state/state-folder.ts'
+import { startUpkeep } from './cloud/upkeep.ts'
 
 /** A lab that runs. Disposing it switches all machines off and closes everything, and waits for that. */
 export interface Lab extends AsyncDisposable {
@@ -152,11 +153,12 @@ export async function startLab(parts: LabParts): Promise<Lab> {
       bootUrlOf,
       faults,
       rateLimit,
-      pageFolder: parts.pageFolder,
     }),
   )
-  const page = parts.pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
-  const api: ApiServer = await startApiServer(parts.listen, handle, report, page?.upgrade)
+  const { pageFolder } = parts
+  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
+  const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
+  const api: ApiServer = await startApiServer(parts.listen, answer, report, page?.upgrade)
   const apiHost = reachableHost(parts.listen.host)
   const originAt = (host: string) => `http://${formatAddress({ host, port: api.port })}`
   origin = originAt(apiHost)

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
 import type { Answer, NoAnswerError } from '../http/transport.ts'
-import { plainText } from '../plain-text.ts'
+import { plainText } from '../text/plain-text.ts'
 import { errorSchema } from './schema.ts'
 
 /** A call of the API. */

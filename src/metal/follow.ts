@@ -1,6 +1,6 @@
 // Follows a machine through its states and events while it comes up and runs.
 import { ApiError, MachineError } from '../errors.ts'
-import { plainText } from '../plain-text.ts'
+import { plainText } from '../text/plain-text.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import type { Device, DeviceEvent } from './schema.ts'

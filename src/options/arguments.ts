@@ -1,5 +1,5 @@
 // The command line as Go programs take it, put into the form commander reads.
-import type { Flag } from './flag.ts'
+import type { Flag } from './flags/flag.ts'
 import { flags, globalFlags } from './flags.ts'
 
 const byName = new Map<string, Flag>()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
-import { homeFolder } from '../home-folder.ts'
+import { homeFolder } from '../files/home-folder.ts'
 
 const schema = z
   .object({ token: z.string(), 'project-id': z.string() })

@@ -1,5 +1,5 @@
 // Every flag once: the rows stand in flags/, a file for each group of the help.
-import type { Flag } from './flag.ts'
+import type { Flag } from './flags/flag.ts'
 import { apiFlags } from './flags/api.ts'
 import { consoleFlags } from './flags/console.ts'
 import { imageFlags } from './flags/image.ts'

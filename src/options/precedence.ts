@@ -1,8 +1,8 @@
 // Where a value comes from: flag > environment > metal.yaml > default. It is decided here and nowhere else.
 import { UsageError } from '../errors.ts'
-import type { Flag } from './flag.ts'
+import type { Flag } from './flags/flag.ts'
 import { type FlagName, flags, type Options } from './flags.ts'
-import { Refusal } from './values.ts'
+import { Refusal } from './flags/values.ts'
 
 /** What stood on the command line, by flag name in code; of a list all elements. */
 export type Texts = Partial<Record<FlagName, string | readonly string[]>>

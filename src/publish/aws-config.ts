@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, UsageError } from '../errors.ts'
-import { homeFolder } from '../home-folder.ts'
+import { homeFolder } from '../files/home-folder.ts'
 
 type Env = Record<string, string | undefined>
 

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../errors.ts'
-import { makeFolder } from '../make-folder.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import { digestFile, readSource } from './digest.ts'
 import { sameDigest } from './manifest.ts'
 import { stageFile, writeError } from './staged-file.ts'

@@ -7,7 +7,7 @@ import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
-import { quoteWord } from '../shell-word.ts'
+import { quoteWord } from '../text/shell-word.ts'
 import type { AwsKeys } from './aws-config.ts'
 import { codeOf, refusal } from './s3-error.ts'
 

@@ -1,5 +1,5 @@
 // What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in a line for people.
-import { plainText } from '../plain-text.ts'
+import { plainText } from '../text/plain-text.ts'
 import { PublishError } from '../errors.ts'
 import type { Answer } from '../http/transport.ts'
 

@@ -1,7 +1,7 @@
 // A file that is published: written while more of it is made, down to the disk.
 import { constants } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
-import { type AtomicFile, createAtomicFile, ObstacleError } from '../atomic-file.ts'
+import { type AtomicFile, createAtomicFile, ObstacleError } from '../files/atomic-file.ts'
 import { describeCondition, errorCode, PublishError } from '../errors.ts'
 import { InFlight } from './in-flight.ts'
 import type { Staged } from './store.ts'

@@ -1,5 +1,5 @@
 // The machines that boot, as text for a terminal and as HTML for the page. Names come from clients and are escaped.
-import { formatTable } from '../table.ts'
+import { formatTable } from '../text/table.ts'
 import { type Boot, type Step, stepNames } from './boots.ts'
 import { escapeHtml } from './listing.ts'
 import { escapeText } from './request-log.ts'

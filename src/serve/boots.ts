@@ -1,5 +1,5 @@
 // The machines that boot from here: which of them has fetched its script, kernel and initrd, how far and how fast.
-import { readTarget } from './resolve-path.ts'
+import { readTarget } from './files/resolve-path.ts'
 import type { Transfer } from './transfer.ts'
 
 /** The files a machine boots with, in the order in which it fetches them. */

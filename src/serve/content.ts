@@ -6,9 +6,9 @@ import { basename, join, resolve, sep } from 'node:path'
 import { describeCondition, errorCode, ServeError } from '../errors.ts'
 import type { Resource } from './decide.ts'
 import { encodeName, type Entry } from './listing.ts'
-import { OpenFile } from './open-file.ts'
-import { openPinned, type Pin, pin, pinBelow } from './pin.ts'
-import { readTarget, type Target } from './resolve-path.ts'
+import { OpenFile } from './files/open-file.ts'
+import { openPinned, type Pin, pin, pinBelow } from './files/pin.ts'
+import { readTarget, type Target } from './files/resolve-path.ts'
 
 /** A file that is served under a name of its own, or a text. */
 export type FileSource = { path: string } | { text: string }

@@ -1,11 +1,11 @@
 // What is answered to a request, as data: from the method, the headers and what was found, and from nothing else.
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { Boot } from './boots.ts'
-import { checkConditions, rangeCounts, type Validators } from './conditional.ts'
+import { checkConditions, rangeCounts, type Validators } from './files/conditional.ts'
 import { type Entry, renderListing } from './listing.ts'
-import { mediaType } from './media-type.ts'
+import { mediaType } from './files/media-type.ts'
 import { isBrowser, renderPage } from './page.ts'
-import { type ByteRange, readRange } from './range.ts'
+import { type ByteRange, readRange } from './files/range.ts'
 
 /** What a request found. */
 export type Resource =

@@ -1,5 +1,5 @@
 // The page of a folder for people: what is there, and the machines that boot. Works without scripts; with them it keeps itself up to date.
-import { formatSize } from '../byte-size.ts'
+import { formatSize } from '../text/byte-size.ts'
 import { renderBootRows } from './boot-table.ts'
 import type { Boot } from './boots.ts'
 import { encodeName, type Entry, escapeHtml, formatDate, showName, sortEntries } from './listing.ts'

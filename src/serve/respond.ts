@@ -7,7 +7,7 @@ import type { Boots } from './boots.ts'
 import type { Finder, Found } from './content.ts'
 import { type Answer, answerStatus, decide, refuse } from './decide.ts'
 import { sendBoots } from './send-boots.ts'
-import { sendFile, type SendOutcome, writeChunks } from './send-file.ts'
+import { sendFile, type SendOutcome, writeChunks } from './files/send-file.ts'
 import type { Transfer } from './transfer.ts'
 
 /** What answers are made from. */

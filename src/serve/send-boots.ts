@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { renderBootRows } from './boot-table.ts'
 import type { Boots } from './boots.ts'
-import { type SendOutcome, writeChunks } from './send-file.ts'
+import { type SendOutcome, writeChunks } from './files/send-file.ts'
 
 const periodMs = 500
 /** A line now and then, so that a connection nothing happens on is not taken for a dead one. */

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { renderTransfer, Transfer } from '../../src/commands/transfer.ts'
+import { renderTransfer, Transfer } from '../../src/commands/shared/transfer.ts'
 import { createReporter } from '../../src/io.ts'
 
 it.each([

@@ -1,8 +1,8 @@
 // What the tests of sessions stand on: a folder of keys, a real sshd as the console's server, and sessions under way.
 import { expect } from 'vitest'
-import { type Identities, loadIdentities } from '../../src/console/identities.ts'
+import { type Identities, loadIdentities } from '../../src/ssh/identities.ts'
 import { attachConsole, type AttachConsoleOptions, type ConsoleEnding } from '../../src/console/session.ts'
-import type { KnownHosts } from '../../src/console/known-hosts.ts'
+import type { KnownHosts } from '../../src/ssh/known-hosts.ts'
 import { createWatch, type Watch, type WatchRules } from '../../src/console/watch.ts'
 import { ConsoleError, describeError } from '../../src/errors.ts'
 import type { Input } from '../../src/io.ts'

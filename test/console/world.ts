@@ -2,10 +2,10 @@
 import { PassThrough, Writable } from 'node:stream'
 import type { Clock } from '../../src/clock.ts'
 import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
-import { type AccessFinder, type AccessSources, createAccessFinder } from '../../src/console/access.ts'
-import type { HostAccess } from '../../src/console/connection.ts'
-import { KnownHosts, parseKnownHosts } from '../../src/console/known-hosts.ts'
-import { HostTrust } from '../../src/console/trust.ts'
+import { type AccessFinder, type AccessSources, createAccessFinder } from '../../src/ssh/access.ts'
+import type { HostAccess } from '../../src/ssh/connection.ts'
+import { KnownHosts, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
+import { HostTrust } from '../../src/ssh/trust.ts'
 import type { TestKey } from '../helpers/sshd.ts'
 
 /** A stdout that keeps what it is given; slow ones take a while for each piece. */

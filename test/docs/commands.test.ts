@@ -9,8 +9,8 @@ import { startWorld } from './world.ts'
 
 /** Lines that need more than one lab and a web server (until Ctrl-C, somebody else's server), by the test that tries their like. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'metalkit lab                       # until Ctrl-C': 'test/commands/lab.test.ts',
-  'eval "$(metalkit lab env)"         # in another shell': 'test/commands/lab.test.ts',
+  'metalkit lab                       # until Ctrl-C': 'test/commands/lab/lab.test.ts',
+  'eval "$(metalkit lab env)"         # in another shell': 'test/commands/lab/lab.test.ts',
   'metalkit serve ': 'test/commands/serve.test.ts',
   'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp:': 'test/publish/sftp.test.ts',
   'metalkit push equinixmetal -base-url http://my-bucket.s3.': 'test/publish/s3.test.ts',

@@ -2,10 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { apiFaults } from '../../src/lab/fault-kinds.ts'
+import { apiFaults } from '../../src/lab/faults/fault-kinds.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
 import { startTestLab } from '../helpers/lab.ts'
-import { parseFaults } from '../../src/lab/faults.ts'
+import { parseFaults } from '../../src/lab/faults/faults.ts'
 
 /** What a kind of fault is to a client. */
 type Family = 'unauthorized' | 'gone' | 'refused' | 'busy' | 'broken' | 'unsent' | 'lost' | 'half' | 'late'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { bootScript } from '../../src/ipxe/script.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
-import { parseFaults } from '../../src/lab/faults.ts'
+import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { startServer } from '../../src/serve/server.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { makeImage } from '../helpers/image.ts'

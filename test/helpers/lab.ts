@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { startLab } from '../../src/lab/lab.ts'
 import type { Lab, LabParts } from '../../src/lab/lab.ts'
-import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
-import { quickPace } from '../../src/lab/pace.ts'
-import type { Pace } from '../../src/lab/pace.ts'
-import { checkAnswer } from '../lab/answer-schemas.ts'
-import { loadLabKeys } from '../../src/lab/ssh-keys.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
+import { quickPace } from '../../src/lab/cloud/pace.ts'
+import type { Pace } from '../../src/lab/cloud/pace.ts'
+import { checkAnswer } from '../lab/api/answer-schemas.ts'
+import { loadLabKeys } from '../../src/lab/sos/ssh-keys.ts'
 import { createRecorder } from './recorder.ts'
 
 /** A lab under test; `lines` is all that it said, `call` asks its API with the token and checks each answer's schema. */

@@ -1,7 +1,7 @@
 // A machine that has much to say: a simulated one that goes on talking once it is up.
 import type { MachineDriver } from '../../src/lab/machines/driver.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
-import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
 
 const betweenMs = 10
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
-import { apiFaults, sosFaults, steps } from '../../src/lab/fault-kinds.ts'
+import { apiFaults, sosFaults, steps } from '../../src/lab/faults/fault-kinds.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/errors.ts'
 import { stepOf } from '../../src/lab/api/fault-layer.ts'
-import { FaultPlan, parseFaults } from '../../src/lab/faults.ts'
+import { FaultPlan, parseFaults } from '../../src/lab/faults/faults.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
 import { program } from '../helpers/program.ts'
 

@@ -10,12 +10,12 @@ import { build } from 'rolldown'
 import { describe, expect, test } from 'vitest'
 
 import { labEnvironment } from '../../src/lab/environment.ts'
-import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
 import { close, findFreePort, listen } from '../helpers/port.ts'
 import { fakeBzImage } from '../helpers/image.ts'
-import { bootScriptFor, serveFiles } from './boot-files.ts'
+import { bootScriptFor, serveFiles } from './machines/boot-files.ts'
 
 test('the environment is what metalkit reads', async () => {
   await using lab = await startTestLab()

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
-import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
 import { bootUrlOf, startTestLab, waitUntil } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
 

@@ -3,10 +3,10 @@ import { runInNewContext } from 'node:vm'
 
 import { expect, test } from 'vitest'
 
-import { createSimulatedDriver } from '../../src/lab/machines/simulated.ts'
+import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
 import { startTestLab, waitUntil } from '../helpers/lab.ts'
 import { fakeBzImage } from '../helpers/image.ts'
-import { bootScriptFor, serveFiles } from './boot-files.ts'
+import { bootScriptFor, serveFiles } from './machines/boot-files.ts'
 
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')

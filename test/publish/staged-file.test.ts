@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createAtomicFile } from '../../src/atomic-file.ts'
+import { createAtomicFile } from '../../src/files/atomic-file.ts'
 import { StagedFile } from '../../src/publish/staged-file.ts'
 import { makeFolder } from '../image/folder.ts'
 

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 
 import { createReporter } from '../../src/io.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
-import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
+import { createQemuDriver } from '../../src/lab/machines/qemu/qemu.ts'
 import { needs } from '../helpers/needs.ts'
 import { fakeArm64Image } from '../helpers/image.ts'
 import { arm64PoweroffProgram, arm64ResetProgram, startBootServer, zbootOf } from './boot-server.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { LabError } from '../../src/errors.ts'
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
-import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
+import { createQemuDriver } from '../../src/lab/machines/qemu/qemu.ts'
 import { createReporter } from '../../src/io.ts'
 import { needs } from '../helpers/needs.ts'
 import { installerProgram, poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
@@ -152,7 +152,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     // The driver is bundled, since Node 20 does not run TypeScript, and started in a process that can be killed.
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
     const script = `
-      import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu.ts'))}
+      import { createQemuDriver } from ${JSON.stringify(join(process.cwd(), 'src/lab/machines/qemu/qemu.ts'))}
       const driver = await createQemuDriver({ diskFolder: ${JSON.stringify(diskFolder)}, report: { debug() {}, info() {}, warn() {} } })
       const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
       process.on('SIGINT', () => console.log('interrupted'))

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { labEnvironment } from '../../src/lab/environment.ts'
-import { createQemuDriver } from '../../src/lab/machines/qemu.ts'
+import { createQemuDriver } from '../../src/lab/machines/qemu/qemu.ts'
 import { startServer } from '../../src/serve/server.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { startTestLab, waitForState, waitUntil } from '../helpers/lab.ts'

@@ -1,9 +1,9 @@
 // Every header that decides, as tables: no server, no file.
 import { describe, expect, test } from 'vitest'
-import { readHttpDate } from '../../src/serve/conditional.ts'
+import { readHttpDate } from '../../src/serve/files/conditional.ts'
 import { decide, refuse, type Resource } from '../../src/serve/decide.ts'
-import { mediaType } from '../../src/serve/media-type.ts'
-import { readRange } from '../../src/serve/range.ts'
+import { mediaType } from '../../src/serve/files/media-type.ts'
+import { readRange } from '../../src/serve/files/range.ts'
 
 const date = 'Sun, 06 Nov 1994 08:49:37 GMT'
 const before = 'Sun, 06 Nov 1994 08:49:36 GMT'

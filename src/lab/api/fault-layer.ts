@@ -1,10 +1,10 @@
 // A layer around the API that plays faults, and the routes by which they are switched while the lab runs.
 import { describeError, UsageError } from '../../errors.ts'
-import { apiFaults, type Step } from '../fault-kinds.ts'
-import { type FaultPlan, parseFaults } from '../faults.ts'
-import { type Answer, noContent, ok, refuse } from './answer.ts'
-import type { ApiRequest, Handler } from './request.ts'
-import type { Route } from './router.ts'
+import { apiFaults, type Step } from '../faults/fault-kinds.ts'
+import { type FaultPlan, parseFaults } from '../faults/faults.ts'
+import { type Answer, noContent, ok, refuse } from '../web/answer.ts'
+import type { ApiRequest, Handler } from '../web/request.ts'
+import type { Route } from '../web/router.ts'
 
 const stepPatterns: readonly (readonly [RegExp, Step])[] = [
   [/^POST \/projects\/[^/]+\/devices$/, 'create'],

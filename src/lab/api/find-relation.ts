@@ -1,10 +1,10 @@
 // From an href to what is there.
-import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../catalogue.ts'
-import type { Cloud } from '../cloud.ts'
-import { organizationView, projectView, userView } from './account-view.ts'
-import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './catalogue-view.ts'
-import { deviceView } from './device-view.ts'
-import { keyView } from './key-routes.ts'
+import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../cloud/catalogue.ts'
+import type { Cloud } from '../cloud/cloud.ts'
+import { organizationView, projectView, userView } from './views/account.ts'
+import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './views/catalogue.ts'
+import { deviceView } from './views/device.ts'
+import { keyView } from './views/key.ts'
 
 /** Views by the folder of their href; undefined where nothing has the id. */
 const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | undefined>> = {

@@ -1,30 +1,29 @@
 // The API as one function from request to answer, made of layers.
-import type { Cloud } from '../cloud.ts'
-import type { Device } from '../device.ts'
-import type { FaultPlan } from '../faults.ts'
-import type { Lifecycle } from '../lifecycle.ts'
-import { createPageHandler, isPagePath } from '../page/page-routes.ts'
-import { isSameSecret } from '../secret.ts'
-import { accountRoutes } from './account-routes.ts'
-import { unauthorized } from './answer.ts'
-import type { Answer } from './answer.ts'
-import { batchRoutes } from './batch-routes.ts'
-import { capacityRoutes } from './capacity-routes.ts'
-import { catalogueRoutes } from './catalogue-routes.ts'
-import { apiPrefix } from './catalogue-view.ts'
-import { detailRoutes } from './detail-routes.ts'
-import { controlRoutes } from './control-routes.ts'
-import { deviceRoutes } from './device-routes.ts'
-import { eventRoutes } from './event-routes.ts'
+import type { Cloud } from '../cloud/cloud.ts'
+import type { Device } from '../cloud/device.ts'
+import type { FaultPlan } from '../faults/faults.ts'
+import type { Lifecycle } from '../cloud/lifecycle.ts'
+import { isSameSecret } from '../state/secret.ts'
+import { accountRoutes } from './routes/account.ts'
+import { unauthorized } from '../web/answer.ts'
+import type { Answer } from '../web/answer.ts'
+import { batchRoutes } from './routes/batch.ts'
+import { capacityRoutes } from './routes/capacity.ts'
+import { catalogueRoutes } from './routes/catalogue.ts'
+import { apiPrefix } from './views/catalogue.ts'
+import { detailRoutes } from './routes/detail.ts'
+import { controlRoutes } from './routes/control.ts'
+import { deviceRoutes } from './routes/device.ts'
+import { eventRoutes } from './routes/event.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
 import { findRelation } from './find-relation.ts'
-import { keyRoutes } from './key-routes.ts'
-import { machineRoutes, type ScriptOf } from './machine-routes.ts'
+import { keyRoutes } from './routes/key.ts'
+import { machineRoutes, type ScriptOf } from './routes/machine.ts'
 import { limitRate } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withRelations } from './relations.ts'
-import type { Handler } from './request.ts'
-import { createRouter } from './router.ts'
+import type { Handler } from '../web/request.ts'
+import { createRouter } from '../web/router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
 
 /** Lets through what carries the token in X-Auth-Token, the one scheme of the specification. */
@@ -45,15 +44,13 @@ export interface HandlerParts {
   scriptOf?: ScriptOf | undefined
   faults: FaultPlan
   rateLimit: RateLimit
-  /** Folder of the page's files, where there is a page. */
-  pageFolder?: string | undefined
 }
 
 /**
  * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
  */
 export function createHandler(parts: HandlerParts): Handler<Answer> {
-  const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit, pageFolder } = parts
+  const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...catalogueRoutes(cloud),
@@ -69,9 +66,7 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
   const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud.token, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
   const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf, scriptOf))
-  const page = pageFolder === undefined ? boot : createPageHandler(pageFolder)
   return (request) => {
-    if (isPagePath(request.path)) return page(request)
     if (request.path.startsWith('/lab/')) return control(request)
     if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)
     return api({ ...request, path: request.path.slice(apiPrefix.length) })

@@ -1,7 +1,7 @@
 // How many requests a client may make, and the headers that say so.
-import { refuse } from './answer.ts'
-import type { Answer } from './answer.ts'
-import type { Handler } from './request.ts'
+import { refuse } from '../web/answer.ts'
+import type { Answer } from '../web/answer.ts'
+import type { Handler } from '../web/request.ts'
 
 /** So many requests in each window of time. */
 export interface RateLimit {

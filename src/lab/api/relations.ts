@@ -1,7 +1,7 @@
 // `include` and `exclude`: which relations of an answer are whole, and which are only `{href}`.
-import { hrefOf } from './catalogue-view.ts'
-import type { Answer } from './answer.ts'
-import type { Handler } from './request.ts'
+import { hrefOf } from './views/catalogue.ts'
+import type { Answer } from '../web/answer.ts'
+import type { Handler } from '../web/request.ts'
 
 type Json = Record<string, unknown>
 

@@ -1,6 +1,6 @@
 // What the specification has and the lab has not: networks beyond addresses, billing, people, the market.
-import { refuse } from './answer.ts'
-import type { Route } from './router.ts'
+import { refuse } from '../web/answer.ts'
+import type { Route } from '../web/router.ts'
 
 const patterns = `
   DELETE /api-keys/{id}

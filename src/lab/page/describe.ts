@@ -1,7 +1,8 @@
 // What the page shows of devices.
-import { bootScript } from '../boot-script.ts'
-import type { Device } from '../device.ts'
-import type { Fetched, Keyboard, MachineDetail, MachineSummary } from './messages.ts'
+import { bootScript } from '../cloud/boot-script.ts'
+import type { Device } from '../cloud/device.ts'
+import type { Fetched } from '../cloud/fetch-trail.ts'
+import type { Keyboard, MachineDetail, MachineSummary } from './messages.ts'
 
 const shownEvents = 100
 

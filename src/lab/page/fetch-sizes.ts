@@ -2,9 +2,9 @@
 // fetch and only while a page shows it. Any program in a machine can print a URL, hence no other server is asked.
 import { request } from 'node:http'
 
-import type { Device } from '../device.ts'
-import { urlBesideScript } from '../isolation.ts'
-import type { Fetched } from './messages.ts'
+import type { Device } from '../cloud/device.ts'
+import { urlBesideScript } from '../machines/qemu/isolation.ts'
+import type { Fetched } from '../cloud/fetch-trail.ts'
 
 const patienceMs = 5000
 

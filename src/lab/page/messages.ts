@@ -1,4 +1,5 @@
 // What the page and the lab say to each other over the websocket: a JSON value a message.
+import type { Fetched } from '../cloud/fetch-trail.ts'
 
 /** A machine in the list. Times are RFC 3339. */
 export interface MachineSummary {
@@ -11,17 +12,6 @@ export interface MachineSummary {
   percentage: number
   createdAt: string
   isOn: boolean
-}
-
-/** Something a machine fetched while it booted, as its console told. */
-export interface Fetched {
-  what: string
-  /** undefined while it goes on. */
-  ms?: number
-  /** undefined while unknown. */
-  sizeBytes?: number
-  /** `ok`, or what went wrong. */
-  result?: string
 }
 
 /** Who can type into the machine that is looked at. */

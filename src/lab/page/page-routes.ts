@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 
-import { type Answer, refuse } from '../api/answer.ts'
-import type { Handler } from '../api/request.ts'
-import { createRouter, type Route } from '../api/router.ts'
+import { type Answer, refuse } from '../web/answer.ts'
+import type { Handler } from '../web/request.ts'
+import { createRouter, type Route } from '../web/router.ts'
 import { isOwnHost, pageHeaders } from './guard.ts'
 
 const files = [
@@ -14,8 +14,7 @@ const files = [
   ['/page/app.css', 'app.css', 'text/css; charset=utf-8'],
 ] as const
 
-/** Whether a path is the page's. */
-export function isPagePath(path: string): boolean {
+function isPagePath(path: string): boolean {
   return path === '/' || path.startsWith('/page/')
 }
 
@@ -24,8 +23,8 @@ async function readPart(folder: string, name: string): Promise<string> {
   return isSea() ? getAsset(name, 'utf8') : await readFile(join(folder, name), 'utf8')
 }
 
-/** Answers for the page from the folder that the build made; each file is read when it is asked for. */
-export function createPageHandler(folder: string): Handler<Answer> {
+/** Answers for the page from the folder that the build made, and passes other requests on; a file is read at each request. */
+export function withPage(folder: string, api: Handler<Answer>): Handler<Answer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,
     async () => ({
@@ -34,7 +33,11 @@ export function createPageHandler(folder: string): Handler<Answer> {
       headers: { ...pageHeaders, 'content-type': type },
     }),
   ])
-  const next = createRouter(routes)
-  return (request) =>
-    isOwnHost(request.headers.host) ? next(request) : refuse(421, 'This page has no such name', { ...pageHeaders })
+  const page = createRouter(routes)
+  return (request) => {
+    if (!isPagePath(request.path)) return api(request)
+    return isOwnHost(request.headers.host)
+      ? page(request)
+      : refuse(421, 'This page has no such name', { ...pageHeaders })
+  }
 }

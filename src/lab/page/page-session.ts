@@ -1,10 +1,10 @@
 // One open page: it looks at the list, at one machine and its console, and types there when nobody else does.
 import { z } from 'zod'
 
-import { type Cloud, listDevices } from '../cloud.ts'
-import type { Device } from '../device.ts'
-import type { Lifecycle } from '../lifecycle.ts'
-import { isSameSecret } from '../secret.ts'
+import { type Cloud, listDevices } from '../cloud/cloud.ts'
+import type { Device } from '../cloud/device.ts'
+import type { Lifecycle } from '../cloud/lifecycle.ts'
+import { isSameSecret } from '../state/secret.ts'
 import { describeDetail, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
 import type { Keyboard, LabMessage } from './messages.ts'

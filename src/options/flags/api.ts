@@ -1,6 +1,6 @@
 // Flags of the API, and of what is said.
-import { boolean, count, value } from '../flag.ts'
-import { parseApiUrl, parseId, parseToken } from '../values.ts'
+import { boolean, count, value } from './flag.ts'
+import { parseApiUrl, parseId, parseToken } from './values.ts'
 
 export const apiFlags = {
   apiKey: value(

@@ -1,6 +1,6 @@
 // Flags of the console: whom to trust, with which key, and what is kept of it.
-import { boolean, list, value } from '../flag.ts'
-import { oneOf, parseFingerprint, parseHost, parseText } from '../values.ts'
+import { boolean, list, value } from './flag.ts'
+import { oneOf, parseFingerprint, parseHost, parseText } from './values.ts'
 
 export const consoleFlags = {
   console: boolean({ name: 'console', fallback: 'true', help: 'attach to the serial console' }),

@@ -1,6 +1,6 @@
 // Flags of the image, of where machines fetch it, and of the server that has it.
-import { boolean, value } from '../flag.ts'
-import { parseArch, parseBaseUrl, parseEndpoint, parseListen, parseText } from '../values.ts'
+import { boolean, value } from './flag.ts'
+import { parseArch, parseBaseUrl, parseEndpoint, parseListen, parseText } from './values.ts'
 
 export const imageFlags = {
   baseUrl: value(

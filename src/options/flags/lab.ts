@@ -1,6 +1,6 @@
 // Flags of the lab. Their variables say so: some share a name with a flag of run or serve.
-import { boolean, value } from '../flag.ts'
-import { oneOf, parseLabName, parseListen, parseText } from '../values.ts'
+import { boolean, value } from './flag.ts'
+import { oneOf, parseLabName, parseListen, parseText } from './values.ts'
 
 export const labFlags = {
   detach: boolean({ name: 'detach', short: 'd', fallback: 'false', help: 'run in the background' }),

@@ -1,6 +1,6 @@
 // Flags of the machine: which one, and what becomes of it.
-import { boolean, value } from '../flag.ts'
-import { parseAge, parseDuration, parseHostname, parseId, parseText } from '../values.ts'
+import { boolean, value } from './flag.ts'
+import { parseAge, parseDuration, parseHostname, parseId, parseText } from './values.ts'
 
 export const machineFlags = {
   metro: value(

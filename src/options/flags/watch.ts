@@ -1,6 +1,6 @@
 // Flags of what the console shows: what ends the run, what is typed for an answer.
-import { boolean, list, value } from '../flag.ts'
-import { parseDuration, parseKeys, parsePattern } from '../values.ts'
+import { boolean, list, value } from './flag.ts'
+import { parseDuration, parseKeys, parsePattern } from './values.ts'
 
 export const watchFlags = {
   waitFor: list(

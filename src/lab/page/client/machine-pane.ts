@@ -1,7 +1,8 @@
 // The machine that is looked at, but for its console.
-import { formatAge } from '../../../age.ts'
-import { formatSize } from '../../../byte-size.ts'
-import type { Fetched, MachineDetail, MachineSummary } from '../messages.ts'
+import { formatAge } from '../../../text/age.ts'
+import { formatSize } from '../../../text/byte-size.ts'
+import type { Fetched } from '../../cloud/fetch-trail.ts'
+import type { MachineDetail, MachineSummary } from '../messages.ts'
 import { create, element, setText } from './elements.ts'
 
 /** States in which the lab takes no power action. */

@@ -1,0 +1,104 @@
+// The house's own rules, which no linter has: imports go one way between folders, folders do not import each other in
+// circles, and no folder holds more files than one takes in at a glance. Prints what breaks a rule; exits with 1 then.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path/posix'
+
+const maxFiles = 20
+
+const ground = ['src', 'src/text', 'src/files']
+
+/** The lab speaks the wire contract of the API, and no more of its client. */
+const wire = ['src/metal/schema.ts', 'src/metal/locations.ts']
+
+/** What each folder of src may import, besides itself, its inner folders and the ground floor. A folder without a row has its parent's. */
+const mayImport = {
+  src: ['src/text', 'src/files'],
+  'src/text': [],
+  'src/files': ['src/text'],
+  'src/options': [],
+  'src/help': ['src/options'],
+  'src/http': [],
+  'src/ssh': [],
+  'src/image': [],
+  'src/ipxe': [],
+  'src/serve': ['src/http'],
+  'src/metal': ['src/http'],
+  'src/console': ['src/ssh'],
+  'src/publish': ['src/http', 'src/ssh'],
+  'src/tunnel': ['src/http', 'src/ssh'],
+  'src/lab': [],
+  'src/lab/web': [],
+  'src/lab/state': [],
+  'src/lab/machines': ['src/lab/state'],
+  'src/lab/cloud': ['src/lab/machines', 'src/lab/state', ...wire],
+  'src/lab/faults': ['src/lab/web'],
+  'src/lab/api': ['src/lab/web', 'src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/state', ...wire],
+  'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/state'],
+  'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/state'],
+}
+
+/** Composition happens here, so these import what they like. */
+const composing = ['src/commands', 'src/bin.ts', 'src/cli.ts', 'src/parse.ts']
+
+const isWithin = (path, folder) => path === folder || path.startsWith(`${folder}/`)
+const walk = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
+  )
+
+/** The row that a file goes by: the nearest folder above it that has one. */
+function roomOf(file) {
+  let folder = dirname(file)
+  while (!Object.hasOwn(mayImport, folder) && folder !== '.') folder = dirname(folder)
+  return folder
+}
+
+const complaints = []
+const files = ['src', 'test', 'bench', 'scripts'].flatMap(walk).filter((file) => !isWithin(file, 'test/fixtures'))
+for (const folder of new Set(files.map(dirname))) {
+  const count = files.filter((file) => dirname(file) === folder).length
+  if (count > maxFiles) complaints.push(`${folder} holds ${count} files; at most ${maxFiles} lie in one folder`)
+}
+
+const imports = files
+  .filter((file) => isWithin(file, 'src') && file.endsWith('.ts'))
+  .flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']*)'/g)].map(([, to]) => ({
+      from: file,
+      to: join(dirname(file), to),
+    })),
+  )
+for (const { from, to } of imports) {
+  if (composing.some((place) => isWithin(from, place))) continue
+  const room = roomOf(from)
+  const isAllowed =
+    isWithin(to, 'src') &&
+    !composing.some((place) => isWithin(to, place)) &&
+    (roomOf(to) === room ||
+      isWithin(roomOf(to), room) ||
+      [...ground, ...mayImport[room]].some((place) => place === to || place === roomOf(to)))
+  // The ground floor knows no room.
+  const isUp = ground.includes(room) && !ground.includes(roomOf(to))
+  if (!isAllowed || isUp) complaints.push(`${from} must not import ${to}`)
+}
+
+const arrows = new Map()
+for (const { from, to } of imports) {
+  const [room, other] = [dirname(from), dirname(to)]
+  if (room === other || room === 'src') continue
+  arrows.set(room, (arrows.get(room) ?? new Set()).add(other))
+}
+for (const start of arrows.keys()) {
+  const reached = new Set()
+  const waiting = [...arrows.get(start)]
+  while (waiting.length > 0) {
+    const room = waiting.pop()
+    if (reached.has(room)) continue
+    reached.add(room)
+    waiting.push(...(arrows.get(room) ?? []))
+  }
+  if (reached.has(start)) complaints.push(`${start} imports folders that import it`)
+}
+
+for (const complaint of complaints) console.error(`rooms: ${complaint}`)
+process.exitCode = complaints.length === 0 ? 0 : 1

@@ -1,0 +1,128 @@
+// What `run` and `console` share before anything is billed: how the console will be reached, and that it can be.
+import type { AccessFinder } from '../../ssh/access.ts'
+import { type Capture, openLog, openRecording } from '../../console/capture.ts'
+import { type HostAccess, probeHost } from '../../ssh/connection.ts'
+import { defaultFailures } from '../../console/failures.ts'
+import type { WatchRules } from '../../console/watch.ts'
+import { ConsoleError, UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { facilitiesOfMetro } from '../../metal/locations.ts'
+import type { Device } from '../../metal/schema.ts'
+import { sosAddress, sosHostOf } from '../../metal/sos-host.ts'
+import type { Options } from '../../options/flags.ts'
+import type { Address } from '../../address.ts'
+import { quoteWord } from '../../text/shell-word.ts'
+import type { ConsoleOptions } from '../../options/command-flags.ts'
+import { prepareAccess } from '../shared/access.ts'
+import { requireKnownKey } from '../shared/known-keys.ts'
+
+const probeTimeoutMs = 15_000
+
+/** What a console needs, found before a machine is rented. */
+export interface ConsoleAccess extends AccessFinder {
+  /** Public keys that the console will take, where that is known. */
+  wanted: ReadonlySet<string> | undefined
+  rules: WatchRules
+  /** What to do before the user is asked anything: a line that rewrites itself would do so over the question. */
+  asking: { onAsk: () => void }
+  captures: readonly Capture[]
+}
+
+/** What the console is watched for. @throws UsageError where --on and --send are no pairs */
+function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
+  const { waitFor, failOn, on, send, noDefaultFailures } = options
+  if (on.length !== send.length) {
+    throw new UsageError(`there are ${on.length} --on and ${send.length} --send`, {
+      hint: "give them in pairs: --on 'login:' --send 'root\\r'",
+    })
+  }
+  // A person who looks at a panic may want to type at it.
+  const watched = waitFor.length > 0 || failOn.length > 0 || stdin.isTTY !== true
+  return {
+    waitFor,
+    failOn: watched && !noDefaultFailures ? [...failOn, ...defaultFailures] : failOn,
+    replies: on.map((pattern, index) => ({ on: pattern, send: send[index] ?? '' })),
+  }
+}
+
+/** All that can be found out without a machine. @throws UsageError */
+export function prepareConsole(options: ConsoleOptions, context: Context, wanted?: ReadonlySet<string>): ConsoleAccess {
+  const { log, record } = options
+  const asking = { onAsk: () => {} }
+  const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
+  return {
+    ...prepareAccess(options, context, wanted, () => asking.onAsk()),
+    asking,
+    wanted,
+    rules: chooseRules(options, context),
+    captures: [
+      ...(log === undefined ? [] : [openLog(log)]),
+      ...(record === undefined ? [] : [openRecording(record, screen)]),
+    ],
+  }
+}
+
+/** Probes hosts; one that answers as it should is enough. Those about which somebody may be asked go one by one. */
+async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Promise<void> {
+  const errors: unknown[] = []
+  let reached = 0
+  for (const host of hosts) {
+    try {
+      await probeHost(host, { signal, timeoutMs: probeTimeoutMs })
+      reached++
+    } catch (error) {
+      signal.throwIfAborted()
+      errors.push(error)
+    }
+  }
+  if (reached === 0) throw errors[0]
+}
+
+/**
+ * Checks, before anything is billed, that the console can be reached and is the one that is known, and that it will know a
+ * key of ours. Where the machine will stand is not known yet, so without --sos all of the metro's SOS hosts are candidates.
+ */
+export async function checkConsole(
+  target: Address | { metro: string },
+  access: ConsoleAccess,
+  context: Context,
+): Promise<void> {
+  const addresses =
+    'host' in target ? [target] : facilitiesOfMetro(target.metro).map((code) => ({ host: sosHostOf(code), port: 22 }))
+  const hosts: HostAccess[] = []
+  for (const address of addresses) hosts.push(await access.find(address, ''))
+  const [first] = hosts
+  if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities)
+  if ('host' in target) return await probeAny(hosts, context)
+  if (first === undefined) {
+    return context.report.warn(
+      `the SOS hosts of metro ${target.metro} are not known; the console's host key is checked once the machine exists`,
+    )
+  }
+  const known = hosts.filter(({ trust, place }) => trust.knows(place))
+  if (known.length > 0) {
+    const probes = known.map((host) => probeAny([host], context))
+    await Promise.any(probes).catch(async () => await probes[0])
+    return
+  }
+  if (hosts.some(({ trust, place }) => trust.open || trust.hasAuthority(place))) return await probeAny(hosts, context)
+  const names = addresses.map(({ host }) => host)
+  throw new ConsoleError(`no SOS host of metro "${target.metro}" is in known_hosts (looked for ${names.join(', ')})`, {
+    hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, name one with --host-key, or name the host with --sos`,
+  })
+}
+
+/** The command line that reaches the console without metalkit, with the key and known_hosts file that were given. */
+export function sshLine(
+  device: Device,
+  options: Pick<ConsoleOptions, 'sos'> & Partial<Options<'identity' | 'knownHosts'>>,
+): string {
+  const { host, port } = sosAddress(device, options.sos)
+  return [
+    'ssh',
+    ...(port === 22 ? [] : ['-p', String(port)]),
+    ...(options.identity ?? []).flatMap((path) => ['-i', quoteWord(path)]),
+    ...(options.knownHosts === undefined ? [] : ['-o', quoteWord(`UserKnownHostsFile=${options.knownHosts}`)]),
+    `${device.id}@${host}`,
+  ].join(' ')
+}

@@ -1,0 +1,150 @@
+// Holding a machine's console while the machine runs, and what its end means.
+import { attachConsole, type ConsoleEnding } from '../../console/session.ts'
+import { createWatch } from '../../console/watch.ts'
+import { PatternError } from '../../errors.ts'
+import { systemClock } from '../../clock.ts'
+import type { Context } from '../../io.ts'
+import type { MetalClient } from '../../metal/client.ts'
+import { describeProgress, followMachine, type Observation } from '../../metal/follow.ts'
+import type { Device } from '../../metal/schema.ts'
+import { createActionsLog } from './actions-log.ts'
+import type { ConsoleAccess } from './attach.ts'
+import { sosAddress } from '../../metal/sos-host.ts'
+import { createEventStream } from './console-events.ts'
+import type { ConsoleOptions } from '../../options/command-flags.ts'
+import { createMachineSwitch, type MachineSwitch } from './machine-actions.ts'
+import { Progress } from './progress.ts'
+import { defaultTimeoutMs, patternTimeout } from '../shared/time-limit.ts'
+
+const annotatedLines = 10
+
+type Ending = ConsoleEnding | { kind: 'powered-off' }
+
+/** Says why it ended, or throws where that is a failure; `pending` is what was waited for and did not show. */
+function conclude(ending: Ending, pending: RegExp | undefined, { report }: Context, id: string): void {
+  if (ending.kind === 'failed') {
+    throw new PatternError(`the console showed "${ending.line}"`, {
+      hint: `${ending.pattern} counts as a failure`,
+    })
+  }
+  if (ending.kind === 'powered-off') report.info(`The machine ${id} is powered off.`)
+  if (ending.kind === 'left') report.info('The console was left.')
+  if (ending.kind === 'matched') report.info('The console showed what was waited for.')
+  if (pending === undefined || ending.kind === 'matched') return
+  const why = { 'powered-off': 'the machine powered off', left: 'the console was left' }[ending.kind]
+  throw new PatternError(`${why} before it showed ${pending}`)
+}
+
+/** Follows the machine to its end; off is no end while it is being switched off and on. */
+async function followToEnd(following: Parameters<typeof followMachine>[0], machine: MachineSwitch): Promise<Ending> {
+  for (;;) {
+    await followMachine(following)
+    if (!machine.cycling) return { kind: 'powered-off' }
+  }
+}
+
+/**
+ * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the patterns show, the
+ * machine goes off.
+ * @param limit the time limit of the whole run, if it has one
+ * @throws PatternError, MachineError or ConsoleError for every other end
+ */
+export async function holdConsole(
+  client: MetalClient,
+  device: Device,
+  access: ConsoleAccess,
+  options: ConsoleOptions,
+  context: Context,
+  limit?: AbortSignal,
+): Promise<void> {
+  const { report, stdin, stdout, stderr, env, suspend, clock = systemClock } = context
+  const { timeout: timeoutMs = defaultTimeoutMs, json } = options
+  const { rules, captures } = access
+  const { id } = device
+  const ends = new AbortController()
+  const isWaiting = rules.waitFor.length > 0
+  const timer = limit ?? (isWaiting ? AbortSignal.timeout(clock.toRealMs(timeoutMs)) : undefined)
+  const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
+  // One limit decides how a run that is out of time ends; the waits for the machine and its console have none beside it.
+  const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
+  let seen = 'the machine was not seen'
+  let isReached = false
+  if (timer === undefined && stdin.isTTY !== true) {
+    report.warn('there is no terminal, --wait-for or --timeout: this ends when the machine powers off, or not at all')
+  }
+
+  using progress = new Progress(report)
+  access.asking.onAsk = () => progress.hush()
+  using actionsLog = createActionsLog(env, { log: json ? stderr : stdout, fold: !json }, `console of ${id}`)
+  const watch = createWatch(rules)
+  const watched = rules.waitFor.length + rules.failOn.length + rules.replies.length > 0 || actionsLog !== undefined
+  const machine = createMachineSwitch(client, id, signal)
+  let matches = 0
+  const following = followToEnd(
+    {
+      client,
+      id,
+      timeoutMs: patienceMs,
+      onLook(look: Observation) {
+        seen = `the machine was ${describeProgress(look)}`
+        progress.see(look)
+      },
+      signal,
+    },
+    machine,
+  )
+  const attach = async () => {
+    const address = sosAddress(device, options.sos)
+    const host = await access.find(address, id)
+    const output = json ? createEventStream(context) : stdout
+    return await attachConsole({
+      ...host,
+      username: id,
+      stdin,
+      stdout: output,
+      report,
+      ...(watched ? { watch } : {}),
+      captures,
+      actions: {
+        reboot: () => machine.reboot(),
+        powerCycle: () => machine.powerCycle(),
+        ...(suspend === undefined ? {} : { suspend }),
+      },
+      connectTimeoutMs: patienceMs,
+      onAttached() {
+        isReached = true
+        report.event('console-attached', { id, ...address })
+      },
+      onDropped: (why) => report.event('console-dropped', { id, why }),
+      onMatch(pattern) {
+        matches++
+        // Behind the text that it was seen in, which may still wait for a slow reader.
+        if (json) output.write('', () => report.event('matched', { pattern: pattern.source }))
+      },
+      onOutput() {
+        progress.hush()
+        actionsLog?.begin()
+      },
+      signal,
+      clock,
+    })
+  }
+  const session = attach()
+  try {
+    conclude(await Promise.race([session, following]), rules.waitFor[matches], context, id)
+  } catch (thrown) {
+    const isLate = timer?.aborted === true && thrown === timer.reason
+    const error =
+      isLate && isWaiting
+        ? patternTimeout(rules.waitFor[matches], timeoutMs, isReached ? seen : `its console was not reached; ${seen}`)
+        : thrown
+    ends.abort()
+    await Promise.allSettled([session, following])
+    actionsLog?.fail(error, watch.lastLines(annotatedLines))
+    throw error
+  } finally {
+    ends.abort()
+    await Promise.allSettled([session, following])
+    for (const capture of captures) capture[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,65 @@
+// How a machine comes up, as people and scripts see it: at a terminal one line that is rewritten, elsewhere a line for each change.
+import type { Reporter } from '../../io.ts'
+import { describeEvent, describeProgress, type Observation, percentageOf } from '../../metal/follow.ts'
+import { renderBar, renderElapsed } from '../shared/bar.ts'
+
+/** The live line: `provisioning [########------------] 40% 1m05s Network configured`. */
+export function renderProgress(look: Observation, elapsedMs: number): string {
+  const percentage = percentageOf(look.device)
+  return [
+    look.device.state,
+    percentage === undefined ? '' : renderBar(percentage),
+    renderElapsed(elapsedMs),
+    describeEvent(look.newest),
+  ]
+    .filter((part) => part !== '')
+    .join(' ')
+}
+
+/** Shows looks at a machine until the console speaks; then only -v shows them, so that they do not garble its text. */
+export class Progress implements Disposable {
+  readonly #report: Reporter
+  readonly #startedMs = Date.now()
+  readonly #ticker: NodeJS.Timeout | undefined
+  #look: Observation | undefined
+  #told = ''
+  #silent = false
+
+  constructor(report: Reporter) {
+    this.#report = report
+    if (report.live) this.#ticker = setInterval(() => this.#draw(), 1000)
+  }
+
+  /** Takes in a look at the machine. */
+  see(look: Observation): void {
+    const { device, news } = look
+    const percentage = percentageOf(device)
+    const line = describeProgress({ device, newest: undefined })
+    const { id, state } = device
+    if (line !== this.#told)
+      this.#report.event('state', { id, state, ...(percentage === undefined ? {} : { percentage }) })
+    this.#told = line
+    for (const { type, body } of news) this.#report.event('event', { id, type: type ?? '', body: body ?? '' })
+    this.#look = look
+    if (this.#silent) this.#report.detail(`machine: ${describeProgress(look)}`)
+    else if (this.#report.live) this.#draw()
+    else this.#report.progress(`machine: ${describeProgress(look)}`)
+  }
+
+  /** The console speaks now: the live line goes and does not come back. */
+  hush(): void {
+    if (this.#silent) return
+    this.#silent = true
+    clearInterval(this.#ticker)
+    this.#report.progress('')
+  }
+
+  [Symbol.dispose](): void {
+    this.hush()
+  }
+
+  #draw(): void {
+    if (this.#look !== undefined && !this.#silent)
+      this.#report.progress(renderProgress(this.#look, Date.now() - this.#startedMs))
+  }
+}

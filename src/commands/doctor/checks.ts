@@ -1,0 +1,246 @@
+// What doctor looks at. Each check ends with what it found, or throws what run or lab would have thrown.
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { basename } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { ApiError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { archOfPlan } from '../../arch.ts'
+import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
+import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
+import type { Address } from '../../address.ts'
+import { openClient, requireCloudOption } from '../shared/api.ts'
+import { checkConsole, prepareConsole } from '../console/attach.ts'
+import { chooseMetro } from '../shared/metro.ts'
+import type { DoctorOptions } from '../../options/command-flags.ts'
+import { stateFolderOf } from '../lab/control.ts'
+import { checkIdFile } from '../run/id-file.ts'
+import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
+
+/** What was found; a hint makes it a warning. */
+export interface Finding {
+  detail: string
+  hint?: string
+}
+
+/** Something to look at; what is optional hinders some runs only. */
+export interface Check {
+  name: string
+  optional?: boolean
+  look: (context: Context) => Promise<Finding>
+}
+
+/** Why a thing was not looked at. */
+export class Skip extends Error {}
+
+const urlTimeoutMs = 10_000
+const clockToleranceMs = 30_000
+
+/** The console's ways without its rules, and nobody is asked anything. */
+function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
+  // Files of --log and --record are the run's to make.
+  return prepareConsole(
+    { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined },
+    { ...context, stdin: new PassThrough() },
+    wanted,
+  )
+}
+
+/** Listens there for a moment. @throws ServeError where that cannot be */
+async function tryPort(address: Address): Promise<void> {
+  const { listen } = await import('../../listen.ts')
+  const server = createServer()
+  await listen(server, address)
+  await new Promise((resolve) => server.close(resolve))
+}
+
+/** What later checks need to know of earlier ones. */
+interface Seen {
+  tokenWorks: boolean
+  hasKeys: boolean
+}
+
+/** What run asks of the API. */
+function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
+  const { apiUrl, projectId } = options
+  const clientOf = (context: Context) => openClient(options, context)
+  const needToken = () => {
+    if (!seen.tokenWorks) throw new Skip('not looked at: the token does not work')
+  }
+  return [
+    {
+      name: 'token',
+      async look(context) {
+        await (await clientOf(context)).listMetros(context.signal)
+        seen.tokenWorks = true
+        return { detail: `accepted by ${apiUrl}` }
+      },
+    },
+    {
+      name: 'project',
+      async look(context) {
+        const id = await requireCloudOption('projectId', projectId, context)
+        needToken()
+        const { name } = await (await clientOf(context)).getProject(id, context.signal)
+        return { detail: `${id}${name ? ` (${name})` : ''} is visible` }
+      },
+    },
+    {
+      name: 'clock',
+      async look(context) {
+        needToken()
+        const timeMs = await (await clientOf(context)).readTime(context.signal)
+        if (timeMs === undefined) throw new Skip('the API does not say its time')
+        const offMs = Math.abs(Date.now() - timeMs)
+        if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
+        const detail = `${Math.round(offMs / 1000)} s away from the API's, so --ttl and certificates go wrong`
+        return { detail, hint: 'set it, for example with timedatectl set-ntp true' }
+      },
+    },
+    {
+      name: 'keys',
+      async look(context) {
+        const found = await accessOf(options, context).find(options.sos ?? { host: 'localhost', port: 22 }, '')
+        seen.hasKeys = true
+        const labels = found.identities.keys.map(({ label }) => label).join(', ')
+        if (!seen.tokenWorks || projectId === undefined)
+          return { detail: `${labels}; whether the project knows one is not looked at` }
+        const known = await listKnownKeys(await clientOf(context), projectId, context)
+        if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
+        requireKnownKey(known, found.identities)
+        return { detail: `the project knows one of ${labels}` }
+      },
+    },
+  ]
+}
+
+function consoleCheck(options: DoctorOptions, seen: Seen): Check {
+  return {
+    name: 'console',
+    async look(context) {
+      const metro = chooseMetro(options)
+      if (!options.console) throw new Skip('not looked at: --console=false')
+      if (!seen.hasKeys) throw new Skip('not looked at: there is no SSH key')
+      const { sos } = options
+      const warnings: string[] = []
+      const report = { ...context.report, warn: (line: string) => warnings.push(line) }
+      await checkConsole(sos ?? { metro }, accessOf(options, context), { ...context, report })
+      const [warning] = warnings
+      if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
+      const where = sos === undefined ? `an SOS host of metro ${metro}` : `${sos.host}:${sos.port}`
+      return { detail: `${where} answers, and its host key is the known one` }
+    },
+  }
+}
+
+/** The image, and the way to it. */
+function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
+  const { serve, baseUrl } = options
+  const image: Check = {
+    name: 'image',
+    async look() {
+      if (prefix === undefined) throw new Skip('not looked at: give its name')
+      if (serve === undefined) throw new Skip('not looked at: it is served elsewhere (there is no --serve)')
+      const { loadImage } = await import('../../image/image.ts')
+      const { name, arch, cmdline } = await loadImage(prefix)
+      if (arch !== undefined) bootScript({ name, baseUrl: baseUrl ?? '', arch, cmdline })
+      const detail = `${name} for ${arch ?? 'an unknown architecture'}`
+      return arch === undefined ? { detail, hint: 'see that <name>-kernel is a kernel' } : { detail }
+    },
+  }
+  const url: Check = {
+    name: 'base-url',
+    async look(context) {
+      if (baseUrl === undefined) {
+        const why = options.tunnel === undefined ? 'there is no --base-url' : 'the tunnel makes it when the run starts'
+        throw new Skip(`not looked at: ${why}`)
+      }
+      const { report, signal, env } = context
+      const { checkUrls } = await import('../../serve/check-urls.ts')
+      const [doubt] = doubtsAboutBaseUrl(baseUrl, options.apiUrl)
+      const check = (names: readonly string[]) =>
+        checkUrls(
+          names.map((name) => `${baseUrl}/${name}`),
+          { signal, timeoutMs: urlTimeoutMs, env, report },
+        )
+      if (serve !== undefined) {
+        const { startServer } = await import('../../serve/server.ts')
+        const name = `metalkit-doctor-${randomUUID()}`
+        const files = new Map([[name, { text: 'here' }]])
+        await using _server = await startServer({ listen: serve, content: { kind: 'files', files }, report })
+        await check([name])
+      } else if (prefix === undefined) {
+        throw new Skip('not looked at: give the name of the image that should be there')
+      } else {
+        await check([scriptName, kernelName, initrdName].map((nameOf) => nameOf(basename(prefix))))
+      }
+      const what = serve === undefined ? 'has the image' : 'leads to --serve'
+      const detail = `${baseUrl} ${what}, as seen from here`
+      return doubt === undefined ? { detail } : { detail, hint: doubt }
+    },
+  }
+  const path = options.idFile ?? ''
+  const idFile: Check = {
+    name: 'id-file',
+    async look() {
+      await checkIdFile(path)
+      return { detail: `${path} can be written` }
+    },
+  }
+  return options.idFile === undefined ? [image, url] : [image, url, idFile]
+}
+
+/** What the lab needs, where it is asked for. */
+function labChecks(options: DoctorOptions): Check[] {
+  const arm: Check = {
+    name: 'qemu-arm',
+    optional: true,
+    async look() {
+      const { findArm64Firmware } = await import('../../lab/machines/qemu/qemu.ts')
+      if ((await findArm64Firmware()) !== undefined) return { detail: `QEMU for ${options.machine} is installed` }
+      return {
+        detail: `UEFI firmware for ${options.machine} is not installed`,
+        hint: 'on Debian: apt-get install qemu-efi-aarch64',
+      }
+    },
+  }
+  return [
+    ...((options.arch ?? archOfPlan(options.machine)) === 'aarch64' ? [arm] : []),
+    {
+      name: 'qemu',
+      optional: true,
+      async look({ report, signal, env }) {
+        const { createQemuDriver } = await import('../../lab/machines/qemu/qemu.ts')
+        const { titleOf, verdictPathOf } = await import('../../lab/machines/qemu/accelerator.ts')
+        const verdictPath = verdictPathOf(stateFolderOf(env))
+        const { chosen } = await createQemuDriver({ diskFolder: tmpdir(), verdictPath, report, signal })
+        const title = titleOf(chosen.accelerator)
+        if (chosen.whySlow === undefined)
+          return { detail: `QEMU and its iPXE are installed; machines run with ${title}` }
+        const detail = `QEMU and its iPXE are installed; machines run with ${title}, which is slow: ${chosen.whySlow}`
+        return { detail, hint: chosen.remedy ?? 'use a computer with KVM' }
+      },
+    },
+    {
+      name: 'ports',
+      optional: true,
+      async look() {
+        const ports = [7070, 7022]
+        for (const port of ports) await tryPort({ host: '127.0.0.1', port })
+        return { detail: `${ports.join(' and ')} are free for a lab` }
+      },
+    },
+  ]
+}
+
+/** All there is to look at, in the order of a run. */
+export function listChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
+  const seen = { tokenWorks: false, hasKeys: false }
+  return [
+    ...apiChecks(options, seen),
+    consoleCheck(options, seen),
+    ...imageChecks(prefix, options),
+    ...labChecks(options),
+  ]
+}

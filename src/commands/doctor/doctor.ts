@@ -1,0 +1,77 @@
+// metalkit doctor: everything run needs, tried one after the other, each with what to do about it.
+import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.ts'
+import { wrap } from '../../help/page.ts'
+import type { Context } from '../../io.ts'
+import { type Check, type Finding, listChecks, Skip } from './checks.ts'
+import type { DoctorOptions } from '../../options/command-flags.ts'
+
+/** Longer than any answer takes that is worth having. */
+const patienceMs = 20_000
+
+/** What came of a check. `warn` is in the way of some runs only, `skip` was not looked at. */
+interface Result extends Finding {
+  check: string
+  status: 'ok' | 'warn' | 'fail' | 'skip'
+  error?: unknown
+}
+
+/** Tries one thing; nothing it throws is lost. */
+async function runCheck({ name, optional, look }: Check, context: Context): Promise<Result> {
+  const patience = AbortSignal.timeout(patienceMs)
+  let last = ''
+  const note = (line: string) => {
+    last = line
+    context.report.debug(line)
+  }
+  const report = { ...context.report, detail: note, info: note, progress: note, event: () => {} }
+  const signal = AbortSignal.any([context.signal, patience])
+  try {
+    const finding = await look({ ...context, report, signal })
+    return { check: name, status: finding.hint === undefined ? 'ok' : 'warn', ...finding }
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (error instanceof Skip) return { check: name, status: 'skip', detail: error.message }
+    const status = optional === true ? 'warn' : 'fail'
+    if (patience.aborted && !(error instanceof MetalkitError)) {
+      const detail = `no end within ${patienceMs / 1000} s${last === '' ? '' : ` (${last})`}`
+      return { check: name, status, detail, hint: 'see that the network is there', error }
+    }
+    if (!(error instanceof MetalkitError)) throw error
+    const { message: detail, hint } = errorFields(error)
+    return { check: name, status, detail, ...(hint === undefined ? {} : { hint }), error }
+  }
+}
+
+const indent = ' '.repeat(16)
+
+/** What stands beside a check: at a terminal in as many lines as it needs there, elsewhere one, for grep. */
+function fit(text: string, windowColumns: number | undefined): string {
+  if (windowColumns === undefined) return text
+  return wrap(text, Math.max(windowColumns - indent.length, 20)).join(`\n${indent}`)
+}
+
+/** Looks at all, and ends with the code of the first thing that would end a run. */
+export async function execute(
+  [prefix]: readonly (string | undefined)[],
+  options: DoctorOptions,
+  context: Context,
+): Promise<number> {
+  const { stdout, report } = context
+  const failed: Result[] = []
+  for (const check of listChecks(options.imgName ?? prefix, options)) {
+    if (report.live) report.progress(`looking at ${check.name}`)
+    const result = await runCheck(check, context)
+    report.progress('')
+    const { error: _error, ...shown } = result
+    if (options.json) stdout.write(`${JSON.stringify(shown)}\n`)
+    else {
+      stdout.write(`${result.status.padEnd(4)}  ${result.check.padEnd(8)}  ${fit(result.detail, stdout.columns)}\n`)
+      if (result.hint !== undefined) stdout.write(`${indent}${fit(`-> ${result.hint}`, stdout.columns)}\n`)
+    }
+    if (result.status === 'fail') failed.push(result)
+  }
+  const [first] = failed
+  if (first === undefined) return exitCodes.success
+  report.detail(describeError(first.error))
+  return exitCodeOf(first.error) === exitCodes.internal ? exitCodes.api : exitCodeOf(first.error)
+}

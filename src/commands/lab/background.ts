@@ -1,0 +1,89 @@
+// metalkit lab -d: the same lab in a process that stays when this one ends.
+import { spawn } from 'node:child_process'
+import { open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { isSea } from 'node:sea'
+import { formatAddress } from '../../address.ts'
+import { exitCodes, LabError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { findRunningLab, nameFlag } from '../../lab/state/running-labs.ts'
+import { makeFolder } from '../../files/make-folder.ts'
+import type { Address } from '../../address.ts'
+import type { LabOptions } from '../../options/command-flags.ts'
+import { logPathOf, stateFolderOf } from './control.ts'
+
+function listenFlag(name: string, address: Address | undefined): string[] {
+  if (address === undefined) return []
+  return [`--${name}=${formatAddress(address)}`]
+}
+
+/** What a lab at a terminal says last. */
+export function howToUse(name: string): string {
+  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; Ctrl-C here ends the lab`
+}
+
+/** The command line of the lab that stays. */
+export function backgroundArgs(options: LabOptions, name: string): string[] {
+  return [
+    'lab',
+    '--detach=false',
+    `--name=${name}`,
+    `--machines=${options.machines}`,
+    `--firmware=${options.firmware}`,
+    `--accelerator=${options.accelerator}`,
+    `--pace=${options.pace}`,
+    `--facilities=${options.facilities}`,
+    `--isolate=${options.isolate}`,
+    `--fault=${options.fault}`,
+    ...listenFlag('port', options.labPort),
+    ...listenFlag('sos-port', options.sosPort),
+  ]
+}
+
+/** Starts it, and waits until it can be used. @throws LabError with its last line where it ends at once */
+export async function startInBackground(options: LabOptions, name: string, context: Context): Promise<number> {
+  const { env, report, signal } = context
+  const stateFolder = stateFolderOf(env)
+  const logPath = logPathOf(stateFolder, name)
+  const already = await findRunningLab(stateFolder, name)
+  if (already !== undefined) {
+    throw new LabError(`a lab named "${name}" runs already, as process ${already.process.split(' ')[0]}`, {
+      hint: `use it with metalkit lab env${nameFlag(name)}, or give this one another --name`,
+    })
+  }
+  await makeFolder(dirname(logPath), 0o700)
+  const log = await open(logPath, 'w', 0o600)
+  // A single executable is its own script.
+  const script = isSea() ? [] : [process.argv[1] ?? '']
+  const args = [...process.execArgv, ...script, ...backgroundArgs(options, name)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', log.fd, log.fd], env, detached: true })
+  await log.close()
+  let hasEnded = false
+  child.once('exit', () => (hasEnded = true))
+  child.once('error', () => (hasEnded = true))
+  try {
+    for (;;) {
+      const lab = await findRunningLab(stateFolder, name)
+      if (lab?.process.split(' ')[0] === String(child.pid)) break
+      if (hasEnded) {
+        const said = (await readFile(logPath, 'utf8').catch(() => '')).trim()
+        throw new LabError(
+          said
+            .split('\n')
+            .at(-1)
+            ?.replace(/^metalkit: (lab: )?/, '') || 'it ended at once',
+        )
+      }
+      signal.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  } catch (error) {
+    child.kill('SIGTERM')
+    throw error
+  }
+  child.unref()
+  const said = await readFile(logPath, 'utf8')
+  for (const line of said.split('\n')) if (line !== '' && line !== howToUse(name)) report.info(line)
+  report.info(`Use it with eval "$(metalkit lab env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
+  return exitCodes.success
+}

@@ -1,0 +1,178 @@
+// metalkit lab: the local cloud, for as long as a command runs or until a signal.
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isSea } from 'node:sea'
+import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { allDisks, openDiskFolder } from '../../lab/state/disk-folder.ts'
+import { labEnvironment, temporaryEnvironment } from '../../lab/environment.ts'
+import { parseFaults } from '../../lab/faults/faults.ts'
+import { findCommand, runInnerCommand } from '../../lab/inner-command.ts'
+import type { Lab } from '../../lab/lab.ts'
+import type { MachineDriver } from '../../lab/machines/driver.ts'
+import { lookAtQemu, type QemuLook, x86Program } from '../../lab/machines/qemu/look.ts'
+import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
+import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
+import { defaultName, nameFlag, recordLab } from '../../lab/state/running-labs.ts'
+import { openCloudFile } from '../../lab/state/state-folder.ts'
+import type { Address } from '../../address.ts'
+import type { LabOptions } from '../../options/command-flags.ts'
+import { howToUse, startInBackground } from './background.ts'
+import { controlLab, stateFolderOf } from './control.ts'
+import { showMachines } from './machine-table.ts'
+
+/** The page's files, where the build puts them beside the program. */
+const pageFolder = join(import.meta.dirname, 'page')
+
+type Machines = { driver: MachineDriver; note: string }
+
+/** What machines are made from. */
+interface Workshop {
+  diskFolder: string
+  /** What QEMU says of itself. */
+  look: Promise<QemuLook> | undefined
+}
+
+async function openQemu(
+  { firmware, accelerator }: LabOptions,
+  workshop: Workshop,
+  { report, signal, env }: Context,
+): Promise<Machines> {
+  const { createQemuDriver } = await import('../../lab/machines/qemu/qemu.ts')
+  const { titleOf, verdictPathOf } = await import('../../lab/machines/qemu/accelerator.ts')
+  const verdictPath = verdictPathOf(stateFolderOf(env))
+  const driver = await createQemuDriver({ ...workshop, firmware, accelerator, verdictPath, report, signal })
+  const { chosen } = driver
+  const why = chosen.whySlow === undefined ? '' : `, which is slow (${chosen.whySlow})`
+  return { driver, note: `QEMU with ${titleOf(chosen.accelerator)}${why}` }
+}
+
+/** The kind of machines asked for, and what people are told of it. */
+async function chooseDriver(options: LabOptions, workshop: Workshop, context: Context): Promise<Machines> {
+  switch (options.machines) {
+    case 'simulated': {
+      const { createSimulatedDriver } = await import('../../lab/machines/simulated/simulated.ts')
+      return { driver: createSimulatedDriver(), note: 'simulated' }
+    }
+    case 'qemu':
+      return await openQemu(options, workshop, context)
+    case 'auto':
+      try {
+        return await openQemu(options, workshop, context)
+      } catch (error) {
+        if (!(error instanceof LabError)) throw error
+        context.report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
+        return await chooseDriver({ ...options, machines: 'simulated' }, workshop, context)
+      }
+    default:
+      return options.machines satisfies never
+  }
+}
+
+/** Where to listen: on loopback, unless a host is named. */
+function listenOn(given: Address | undefined, port: number): Address {
+  return given === undefined ? { host: '127.0.0.1', port } : { host: given.host || '127.0.0.1', port: given.port }
+}
+
+function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
+  if (/^(127\.|::1$|localhost$)/.test(host)) return
+  report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
+}
+
+function machinesLine(note: string): string {
+  return `machines  ${note}`
+}
+
+function describeLab(lab: Lab, note: string, name: string): string[] {
+  return [
+    `API       ${lab.apiUrl}`,
+    `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
+    machinesLine(note),
+    `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page${nameFlag(name)} prints the link that opens it)`,
+  ]
+}
+
+/** Runs until a signal; a signal is the right end. */
+async function waitForSignal({ signal }: Context): Promise<number> {
+  if (!signal.aborted) await once(signal, 'abort')
+  if (!(signal.reason instanceof InterruptedError)) throw signal.reason
+  return exitCodes.success
+}
+
+export async function execute(
+  [word, ...command]: readonly (string | undefined)[],
+  options: LabOptions,
+  context: Context,
+): Promise<number> {
+  const { report, env, signal, forced } = context
+  const words = command.filter((one) => one !== undefined)
+  if (word !== undefined) return await controlLab(word, { name: options.labName, words, context })
+  if (options.detach && words.length > 0) {
+    throw new UsageError('a lab for a COMMAND ends with it, so that it cannot stay in the background', {
+      hint: 'leave -d or the COMMAND out',
+    })
+  }
+  if (options.detach) return await startInBackground(options, options.labName ?? defaultName, context)
+  const faults = parseFaults(options.fault)
+  for (const { text } of faults) report.info(`fault     ${text}`)
+  const isForCommand = words.length > 0
+  if (isForCommand) {
+    const found = await findCommand(words[0] ?? '', env['PATH'] ?? '')
+    if ('exitCode' in found) {
+      report.error(`lab: ${found.why}`)
+      return found.exitCode
+    }
+  }
+
+  // QEMU starts while the rest is loaded.
+  const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
+  look?.catch(() => {})
+  const { startLab } = await import('../../lab/lab.ts')
+  const stateFolder = stateFolderOf(env)
+  // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.
+  const name = options.labName ?? (isForCommand ? undefined : defaultName)
+  const hasOwnPorts = !isForCommand && name === defaultName
+  const listen = listenOn(options.labPort, hasOwnPorts ? 7070 : 0)
+  const sosListen = listenOn(options.sosPort, hasOwnPorts ? 7022 : 0)
+  warnOfNeighbours('API', listen, context)
+  warnOfNeighbours('SOS', sosListen, context)
+  await endOrphans(allDisks(stateFolder), report)
+  await using disks = await openDiskFolder(stateFolder, name)
+  const { driver, note } = await chooseDriver(options, { diskFolder: disks.path, look }, context)
+  await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
+  const pace = options.pace === 'real' ? realPace : driver.kind === 'qemu' ? bootingPace : quickPace
+  const { facilities, isolate } = options
+  await using lab = await startLab({
+    listen,
+    sosListen,
+    driver,
+    stateFolder,
+    pace,
+    facilities,
+    isolate,
+    faults,
+    report,
+    cloudFile: kept?.path,
+    pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
+  })
+  const environment = labEnvironment(lab)
+  const lines = describeLab(lab, note, name ?? defaultName)
+  if (isForCommand) {
+    // People are told how fast the command's machines are; the rest it finds in its variables.
+    if (driver.kind === 'qemu') report.info(machinesLine(note))
+    for (const line of lines) report.detail(line)
+  } else for (const line of lines) report.info(line)
+  await using _record = await recordLab(stateFolder, environment, name)
+  if (isForCommand) {
+    return await runInnerCommand(words, {
+      env: { ...env, ...environment, ...(name === undefined ? temporaryEnvironment(lab) : {}) },
+      atTerminal: context.stdin.isTTY === true,
+      signal,
+      forced,
+    })
+  }
+  report.info(howToUse(name ?? defaultName))
+  using _table = showMachines(lab, context)
+  return await waitForSignal(context)
+}

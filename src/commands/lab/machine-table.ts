@@ -1,0 +1,52 @@
+// The lab's machines as a table at a terminal, below what the lab says.
+import type { Context } from '../../io.ts'
+import type { Device } from '../../lab/cloud/device.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { formatAge } from '../../text/age.ts'
+import { formatTable } from '../../text/table.ts'
+
+const periodMs = 500
+const longestHostname = 24
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text
+}
+
+function describeState({ state, percentage }: Device): string {
+  return state === 'provisioning' || state === 'reinstalling' ? `${state} ${percentage}%` : state
+}
+
+/**
+ * A line for each device below a head, the newest devices first, what matters most at the left; '' where there is none.
+ * At most `rows` devices.
+ */
+export function renderMachines(devices: readonly Device[], rows: number, nowMs: number): string {
+  if (devices.length === 0) return ''
+  const shown = devices.slice(-rows).toReversed()
+  const table = formatTable([
+    ['HOSTNAME', 'STATE', 'AGE', 'PLAN', 'LAST EVENT'],
+    ...shown.map((device) => [
+      shorten(device.hostname, longestHostname),
+      describeState(device),
+      formatAge(nowMs - Date.parse(device.createdAt)),
+      device.plan.slug,
+      device.events.at(-1)?.body ?? '',
+    ]),
+  ])
+  const more = devices.length - shown.length
+  return more === 0 ? table.trimEnd() : `${table}and ${more} more`
+}
+
+/** Shows the machines until it is disposed; elsewhere than at a terminal nothing. */
+export function showMachines(lab: Lab, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
+  if (!report.live) return { [Symbol.dispose]: () => {} }
+  // As many as fit below a few lines of what was said.
+  const draw = () => report.progress(renderMachines(lab.devices(), Math.max(1, (stderr.rows || 24) - 6), Date.now()))
+  const ticker = setInterval(draw, periodMs)
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(ticker)
+      report.progress('')
+    },
+  }
+}

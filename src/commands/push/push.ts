@@ -1,0 +1,93 @@
+// metalkit push: an image and its boot script, written to where machines can fetch them.
+import { ImageError } from '../../errors.ts'
+import { contentsOf } from '../../image/content.ts'
+import { type Image, loadImage } from '../../image/image.ts'
+import type { Context } from '../../io.ts'
+import { type Arch, hostArch } from '../../arch.ts'
+import { bootScript, scriptName } from '../../ipxe/script.ts'
+import { requireOption } from '../../options/precedence.ts'
+import { parseDestination } from '../../publish/destination.ts'
+import { publishImage, type PublishedFile } from '../../publish/publish.ts'
+import type { PushOptions } from '../../options/command-flags.ts'
+import { quoteWord } from '../../text/shell-word.ts'
+import { openStore } from './open-store.ts'
+import { describeSize, Transfer } from '../shared/transfer.ts'
+
+/** Pushes the image that the argument or --img-name names. */
+export async function execute(
+  args: readonly (string | undefined)[],
+  options: PushOptions,
+  context: Context,
+): Promise<void> {
+  const { report, signal } = context
+  const { dryRun } = options
+  const baseUrl = requireOption('baseUrl', options.baseUrl)
+  const destination = parseDestination(options.destination)
+  const prefix = options.imgName ?? args[0] ?? 'equinixmetal'
+  const image = await loadImage(prefix)
+  const arch = chooseArch(image, options.arch)
+  const decompress = options.decompress ?? arch === 'aarch64'
+  if (image.arch === undefined) {
+    report.warn(`"${image.kernel.path}" does not look like a kernel; the script is for ${arch}`)
+  }
+  if (!decompress && arch === 'aarch64' && image.kernelCompression !== undefined) {
+    report.warn(
+      `"${image.kernel.path}" is ${image.kernelCompression}, which iPXE on aarch64 cannot load; leave out --decompress=false`,
+    )
+  }
+  const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
+  await using store = await openStore(destination, options, context)
+  using transfer = new Transfer(report, 'pushing')
+  const files = await publishImage(store, {
+    image: { name: image.name, arch, cmdline: image.cmdline },
+    sources: contentsOf(image, { decompress }),
+    script,
+    dryRun,
+    onStart: (bytes) => transfer.start(bytes),
+    onBytes: (count) => transfer.add(count),
+    now: new Date(),
+    signal,
+  })
+  transfer[Symbol.dispose]()
+  const images = new Set([image.kernel.path, image.initrd.path].map((path) => path.slice(path.lastIndexOf('/') + 1)))
+  for (const file of files) report.info(describeFile(file, decompress && images.has(file.name), dryRun))
+  const place = destination.kind === 'folder' ? destination.path : options.destination
+  if (dryRun) {
+    report.info(`nothing was written to ${place} (--dry-run)`)
+    return
+  }
+  const next = destination.kind === 'folder' ? `; next: metalkit serve${portFlag(baseUrl)} ${quoteWord(place)}` : ''
+  report.info(`pushed to ${place} for ${arch}${next}`)
+  report.info(`check: metalkit verify ${quoteWord(baseUrl)} ${quoteWord(image.name)}`)
+  report.info(`and: metalkit run equinixmetal -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
+}
+
+/** The flag that makes serve listen on the port of the base URL; nothing where that is its own, or none is written. */
+function portFlag(baseUrl: string): string {
+  const { protocol, port } = new URL(baseUrl)
+  return protocol === 'https:' || port === '' || port === '8080' ? '' : ` --port :${port}`
+}
+
+/** What was asked for, else what the kernel is, else what this computer is. */
+function chooseArch(image: Image, asked: Arch | undefined): Arch {
+  if (asked !== undefined && image.arch !== undefined && asked !== image.arch) {
+    throw new ImageError(`kernel "${image.kernel.path}" is for ${image.arch}, not for ${asked}`, {
+      hint: `leave out --arch, or push an image built for ${asked}`,
+    })
+  }
+  return asked ?? image.arch ?? hostArch()
+}
+
+/** `linuxkit-kernel  20.0 kB, decompressed`. */
+function describeFile(
+  { name, size, unchanged, decompressed }: PublishedFile,
+  wanted: boolean,
+  dryRun: boolean,
+): string {
+  const notes = [size === undefined ? 'decompressed' : describeSize(size)]
+  if (unchanged) notes.push('unchanged')
+  else if (dryRun) notes.push('would be written')
+  else if (decompressed) notes.push('decompressed')
+  else if (wanted) notes.push('as it is (not compressed)')
+  return `${name}  ${notes.join(', ')}`
+}

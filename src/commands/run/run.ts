@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { basename } from 'node:path'
+import { UsageError } from '../../errors.ts'
+import { userName } from '../../files/home-folder.ts'
+import type { Context } from '../../io.ts'
+import { archOfPlan } from '../../arch.ts'
+import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
+import { initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
+import type { MetalClient } from '../../metal/client.ts'
+import { findMachine, rentMachine, reuseMachine } from '../../metal/machine.ts'
+import type { Device } from '../../metal/schema.ts'
+import { requireOption } from '../../options/precedence.ts'
+import { checkUrls } from '../../serve/check-urls.ts'
+import type { Server } from '../../serve/server.ts'
+import { openClient, requireCloudOption } from '../shared/api.ts'
+import { checkConsole, prepareConsole, sshLine } from '../console/attach.ts'
+import { sosAddress } from '../../metal/sos-host.ts'
+import { holdConsole } from '../console/hold-console.ts'
+import { checkIdFile, writeIdFile } from './id-file.ts'
+import { sayOnInterrupt } from '../shared/interrupt-notice.ts'
+import type { RunOptions } from '../../options/command-flags.ts'
+import { listKnownKeys } from '../shared/known-keys.ts'
+import { serveImage } from './serve-image.ts'
+import { showBoots } from '../shared/served.ts'
+import { chooseMetro } from '../shared/metro.ts'
+import { defaultTimeoutMs, formatDuration, startTimeLimit } from '../shared/time-limit.ts'
+import { openTunnel } from './tunnel.ts'
+
+const urlTimeoutMs = 30_000
+/** A Date header tells seconds, and answers take some. */
+const clockToleranceMs = 60_000
+
+/** The user's name made into a host name. */
+function defaultHostname(env: Context['env']): string {
+  return `${userName(env).replaceAll(/[^a-zA-Z0-9-]/g, '-')}-linuxkit`
+}
+
+/** `run equinixmetal`: image, URLs, console, machine, console, and back again. */
+export async function execute([given = '']: readonly (string | undefined)[], options: RunOptions, outer: Context) {
+  const { report, forced } = outer
+  if (!options.keep && !options.console) {
+    throw new UsageError(
+      'keep=false and console=false together make little sense: the machine would be deleted at once',
+      {
+        hint: 'give --keep, or leave the console on',
+      },
+    )
+  }
+  const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
+  const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
+  const context: Context = { ...outer, signal }
+  requireOption('baseUrl', options.baseUrl ?? options.tunnel)
+  const client = await openClient(options, context)
+  const projectId =
+    options.device === undefined ? await requireCloudOption('projectId', options.projectId, context) : ''
+  const metro = chooseMetro(options)
+  await using tunnel = await openTunnel(options, context)
+  const baseUrl = requireOption('baseUrl', options.baseUrl ?? tunnel?.url)
+  for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
+  if (options.idFile !== undefined) await checkIdFile(options.idFile)
+  const existing =
+    options.device === undefined
+      ? undefined
+      : await findMachine({
+          client,
+          id: options.device,
+          projectId: options.projectId,
+          timeoutMs: options.timeout ?? defaultTimeoutMs,
+          report,
+          signal,
+        })
+
+  if (existing && !options.alwaysPxe) {
+    report.warn('with always-pxe=false a machine that has booted before boots from its disk, not the new image')
+  }
+  const plan = existing?.plan?.slug ?? options.machine
+  const arch = options.arch ?? archOfPlan(plan)
+  const prefix = options.imgName ?? given
+  await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
+
+  const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)
+  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, report })
+  const [scriptUrl = ''] = urlsOf
+
+  const known = options.console && !existing ? await listKnownKeys(client, projectId, context) : undefined
+  const access = options.console ? prepareConsole(options, context, known) : undefined
+  if (access)
+    await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)
+
+  const hostname = options.hostname ?? defaultHostname(outer.env)
+  const wanted = { hostname, ipxe_script_url: scriptUrl, always_pxe: options.alwaysPxe }
+  const { ttl, keep } = options
+  const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }
+  const input = { ...wanted, plan, metro, ...until }
+  // What happens to a machine that is kept is said at the end, on every way out.
+  using _notice = keep || existing ? undefined : sayOnInterrupt(context, 'giving the machine back')
+  await using machine = existing
+    ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
+    : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, signal, forced })
+  const { device } = machine
+  report.info(`Booting ${device.id}...`)
+  try {
+    if (options.idFile !== undefined) await writeIdFile(options.idFile, device.id)
+    signal.throwIfAborted()
+    if (access) await holdConsole(client, device, access, options, context, limit)
+    else if (server) await serveUntilInterrupted(server, device, options, context)
+  } finally {
+    if (keep || existing) sayKept(client, device, options, context)
+  }
+}
+
+function sayKept(client: MetalClient, device: Device, options: RunOptions, { report }: Context): void {
+  const until = client.isTemporary ? 'until its lab ends' : 'and costs money until it is deleted'
+  report.info(`The machine is kept, ${until}.`)
+  report.info(`Device ID: ${device.id}`)
+  report.info(`Console:   metalkit console ${device.id}`)
+  report.info(`      or:  ${sshLine(device, options)}`)
+  report.info(`Delete it: metalkit rm ${device.id}`)
+  report.event('machine-kept', { id: device.id })
+}
+
+/** When a machine with this time to live ends, by the API's clock: this computer's may be wrong. */
+async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: Context): Promise<string> {
+  const ownMs = client.clock.now()
+  const apiMs = (await client.readTime(signal)) ?? ownMs
+  if (Math.abs(apiMs - ownMs) > clockToleranceMs) {
+    const off = formatDuration(Math.round(Math.abs(apiMs - ownMs) / 1000) * 1000)
+    report.warn(
+      `this computer's clock is ${off} ${apiMs > ownMs ? 'behind' : 'ahead of'} the API's, which --ttl goes by`,
+    )
+  }
+  return new Date(apiMs + ttlMs).toISOString()
+}
+
+/** Keeps serving to the machine that boots; without its console on the terminal there is room to show how far that is. */
+async function serveUntilInterrupted(
+  server: Server,
+  device: Device,
+  options: RunOptions,
+  context: Context,
+): Promise<void> {
+  const { report, signal } = context
+  report.info(`Access the console with: ${sshLine(device, options)}`)
+  report.info('Serving until Ctrl-C')
+  using _table = showBoots(server, context)
+  if (!signal.aborted) await once(signal, 'abort')
+}

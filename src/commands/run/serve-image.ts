@@ -1,0 +1,61 @@
+// The image that `run -serve` offers to the machine: loaded, checked against the machine, and three names on a server.
+import { ImageError } from '../../errors.ts'
+import { type Image, loadImage } from '../../image/image.ts'
+import { openSteady } from '../../image/steady-file.ts'
+import type { Context } from '../../io.ts'
+import type { Arch } from '../../arch.ts'
+import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
+import type { Address } from '../../address.ts'
+import { type Server, startServer } from '../../serve/server.ts'
+import { reportServed } from '../shared/served.ts'
+
+/** Refuses an image that cannot run on the machine. */
+function checkArch(image: Image, arch: Arch, plan: string): void {
+  const { path } = image.kernel
+  if (image.arch !== arch) {
+    const is =
+      image.arch === undefined ? 'is no kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
+    throw new ImageError(`"${path}" ${is}, and the plan ${plan} boots ${arch}`, {
+      hint: `build the image for ${arch}, or choose another --machine or --arch`,
+    })
+  }
+  if (arch === 'aarch64' && image.kernelCompression !== undefined) {
+    throw new ImageError(`"${path}" is compressed, and iPXE on aarch64 boots no compressed kernel`, {
+      hint: 'write it decompressed with metalkit push -decompress, and run from there',
+    })
+  }
+}
+
+/** Serves the three names of an image, and nothing else. @throws ImageError or ServeError */
+export async function serveImage(
+  image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
+  listen: Address,
+  { report, signal, forced }: Context,
+): Promise<Server> {
+  const { baseUrl, arch, plan } = image
+  const loaded = await loadImage(image.prefix)
+  checkArch(loaded, arch, plan)
+  const { name, kernel, initrd, cmdline } = loaded
+  const text = bootScript({ name, baseUrl, arch, cmdline })
+  report.debug(`the iPXE script:\n${text}`)
+  const files = [await openSteady(kernel.path, signal), await openSteady(initrd.path, signal)] as const
+  const [kernelFile, initrdFile] = files
+  if (files.some(({ isCopy }) => isCopy)) {
+    report.info('The image is on a file system that may hang: it is served from a copy; a new build needs a new run.')
+  }
+  const content = new Map([
+    [scriptName(name), { text }],
+    [kernelName(name), { path: kernelFile.path }],
+    [initrdName(name), { path: initrdFile.path }],
+  ])
+  const server = await startServer({ listen, content: { kind: 'files', files: content }, report, forced })
+  reportServed(server, report)
+  report.info(`Serving the image ${name} at ${server.url}`)
+  return {
+    ...server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      for (const file of files) await file[Symbol.asyncDispose]()
+    },
+  }
+}

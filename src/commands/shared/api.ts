@@ -1,0 +1,39 @@
+// The API that the flags name, for every command that asks it.
+import { UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { MetalClient } from '../../metal/client.ts'
+import type { FlagName, Options } from '../../options/flags.ts'
+import { requireOption } from '../../options/precedence.ts'
+
+/** What to do if a lab runs that the shell does not know; undefined if none runs. */
+async function findLabHint(env: Context['env']): Promise<string | undefined> {
+  const { stateFolderOf } = await import('../lab/control.ts')
+  const { listRunningLabs, nameFlag } = await import('../../lab/state/running-labs.ts')
+  const labs = await listRunningLabs(stateFolderOf(env)).catch(() => [])
+  const name = labs.find((lab) => lab.name !== undefined)?.name
+  if (name === undefined) return undefined
+  return `a lab runs on this computer; to use it, run: eval "$(metalkit lab env${nameFlag(name)})"`
+}
+
+/** A value the cloud cannot be asked without. @throws UsageError that names the lab first, then the other ways to give it */
+export async function requireCloudOption(
+  name: FlagName & ('apiKey' | 'projectId'),
+  given: string | undefined,
+  { env }: Context,
+): Promise<string> {
+  try {
+    return requireOption(name, given)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const start = 'to try metalkit without an account, start a cloud on this computer: metalkit lab'
+    const hint = `${(await findLabHint(env)) ?? start}; else ${error.hint}`
+    throw new UsageError(error.message, { hint })
+  }
+}
+
+/** A client of --api-url with the token of --api-key. @throws UsageError if there is no token */
+export async function openClient(options: Options<'apiUrl' | 'apiKey'>, context: Context): Promise<MetalClient> {
+  const { env, report, clock } = context
+  const token = await requireCloudOption('apiKey', options.apiKey, context)
+  return new MetalClient({ apiUrl: options.apiUrl, token, env, report, clock })
+}

@@ -1,0 +1,43 @@
+// The SSH keys that a machine's console will take: those of the project and of the user, as the API lists them.
+import type { Identities } from '../../ssh/identities.ts'
+import { ApiError, ConsoleError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import type { MetalClient } from '../../metal/client.ts'
+
+/** Type and base64, without the comment. */
+function keyOf(line: string): string {
+  return line.trim().split(/\s+/).slice(0, 2).join(' ')
+}
+
+/** The keys a machine of the project will be given, as type and base64; undefined where the API does not tell. */
+export async function listKnownKeys(
+  client: MetalClient,
+  projectId: string,
+  { report, signal }: Context,
+): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const keys = await client.listSshKeys(projectId, signal)
+    // A token of a project has no user, and then no keys of one.
+    const own = await client.listOwnSshKeys(signal).catch((error: unknown) => {
+      if (error instanceof ApiError) return []
+      throw error
+    })
+    return new Set([...keys, ...own].map(({ key }) => keyOf(key)))
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    report.detail(`whether the project knows an SSH key of yours is not checked: ${error.message}`)
+    return undefined
+  }
+}
+
+/** @throws ConsoleError where none of our keys is known, listing those that were tried */
+export function requireKnownKey(known: ReadonlySet<string>, { keys }: Identities): void {
+  if (keys.some(({ publicKey }) => known.has(publicKey))) return
+  const tried = keys.map(({ label, type, fingerprint }) => `${label} (${type} ${fingerprint})`)
+  throw new ConsoleError(
+    `the project knows none of your SSH keys, so its console would not let you in: ${tried.join(', ')}`,
+    {
+      hint: 'add one of them to the project, or name one that it has with --identity',
+    },
+  )
+}

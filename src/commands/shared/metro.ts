@@ -1,0 +1,22 @@
+// The metro that --metro and --zone name.
+import { UsageError } from '../../errors.ts'
+import { facilities, metroOfFacility } from '../../metal/locations.ts'
+import type { Options } from '../../options/flags.ts'
+
+const defaultMetro = 'am'
+
+/** The metro of --zone, or --metro, or the default. @throws UsageError if the two contradict each other */
+export function chooseMetro({ zone, metro }: Options<'zone' | 'metro'>): string {
+  if (zone === undefined) return metro ?? defaultMetro
+  const ofZone = metroOfFacility(zone)
+  if (ofZone === undefined) {
+    const known = Object.keys(facilities).join(', ')
+    throw new UsageError(`the facility "${zone}" is not known`, { hint: `give a --metro, or one of ${known}` })
+  }
+  if (metro !== undefined && metro !== ofZone) {
+    throw new UsageError(`the facility "${zone}" is in metro ${ofZone}, not in "${metro}"`, {
+      hint: 'give --metro alone',
+    })
+  }
+  return ofZone
+}

@@ -1,0 +1,27 @@
+// What a server does, told to scripts as events and to people as a table below the log.
+import type { Context, Reporter } from '../../io.ts'
+import { renderBootLines } from '../../serve/boot-table.ts'
+import type { Server } from '../../serve/server.ts'
+
+/** Tells scripts of each request. */
+export function reportServed(server: Server, report: Reporter): void {
+  server.onServed(({ client, method, path, status, bytes, startedMs, endedMs, cut }) => {
+    const ms = Math.round((endedMs ?? performance.now()) - startedMs)
+    report.event('served', { client, method, path, status, bytes, ms, complete: cut === undefined })
+  })
+}
+
+const periodMs = 500
+
+/** Shows the machines that boot at a terminal, until it is disposed; elsewhere nothing. */
+export function showBoots(server: Server, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
+  if (!report.live) return { [Symbol.dispose]: () => {} }
+  const draw = () => report.progress(renderBootLines(server.boots.list(), Math.max(1, (stderr.rows || 24) - 4)))
+  const ticker = setInterval(draw, periodMs)
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(ticker)
+      report.progress('')
+    },
+  }
+}

@@ -1,0 +1,43 @@
+// What --timeout limits: the whole run where nobody watches, and only the waiting at a terminal.
+import { systemClock } from '../../clock.ts'
+import { MachineError, PatternError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import type { ConsoleOptions } from '../../options/command-flags.ts'
+
+/** The longest wait for a machine to come up, and for --wait-for, unless --timeout sets another. */
+export const defaultTimeoutMs = 30 * 60_000
+
+const hint = 'allow more time with --timeout'
+
+/** A duration as people write it: `1h30m`, `90s`, `1500ms`. */
+export function formatDuration(ms: number): string {
+  if (ms % 1000 !== 0) return `${ms}ms`
+  const [hours, minutes, seconds] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, (ms / 1000) % 60]
+  if (hours === 0 && ms < 120_000) return `${ms / 1000}s`
+  return [hours ? `${hours}h` : '', minutes ? `${minutes}m` : '', seconds ? `${seconds}s` : ''].join('')
+}
+
+/** What a wait for a pattern ends with when time is up; `seen` is what was last known of the machine. */
+export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, seen = ''): PatternError {
+  const detail = seen === '' ? '' : ` (${seen})`
+  return new PatternError(`the console did not show ${pattern} within ${formatDuration(timeoutMs)}${detail}`, { hint })
+}
+
+/**
+ * Starts the time limit of a whole run: without a terminal, and with --timeout or --wait-for.
+ * @returns a signal that is aborted with the error the run ends with; undefined if the run has no limit
+ */
+export function startTimeLimit(options: ConsoleOptions, context: Context): AbortSignal | undefined {
+  const { timeout, waitFor } = options
+  if (context.stdin.isTTY === true || (timeout === undefined && waitFor.length === 0)) return undefined
+  const { clock = systemClock } = context
+  const timeoutMs = timeout ?? defaultTimeoutMs
+  const limit = new AbortController()
+  const [pattern] = waitFor
+  const timer = setTimeout(() => {
+    const late = new MachineError(`the run did not end within ${formatDuration(timeoutMs)}`, { hint })
+    limit.abort(pattern === undefined ? late : patternTimeout(pattern, timeoutMs))
+  }, clock.toRealMs(timeoutMs))
+  timer.unref()
+  return limit.signal
+}

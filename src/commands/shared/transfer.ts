@@ -1,0 +1,62 @@
+// How far bytes are: at a terminal one line that is rewritten, elsewhere a line now and then.
+import type { Reporter } from '../../io.ts'
+import { renderBar, renderElapsed } from './bar.ts'
+
+const liveMs = 200
+const plainMs = 10_000
+
+/** `227.9 MB`. */
+export function describeSize(sizeBytes: number): string {
+  if (sizeBytes < 1000) return `${sizeBytes} bytes`
+  const units = ['kB', 'MB', 'GB', 'TB']
+  const power = Math.min(Math.floor(Math.log10(sizeBytes) / 3), units.length)
+  return `${(sizeBytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`
+}
+
+/** `[########------------] 40% of 300.0 MB, 120.0 MB/s, 2s left`. */
+export function renderTransfer(doneBytes: number, totalBytes: number, elapsedMs: number): string {
+  const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes)
+  const parts = [`${renderBar(share * 100)} of ${describeSize(totalBytes)}`]
+  if (elapsedMs > 0 && doneBytes > 0) {
+    parts.push(`${describeSize(Math.round((doneBytes / elapsedMs) * 1000))}/s`)
+    parts.push(`${renderElapsed((elapsedMs / doneBytes) * Math.max(0, totalBytes - doneBytes))} left`)
+  }
+  return parts.join(', ')
+}
+
+/** Shows a transfer from its start until it is disposed of. */
+export class Transfer implements Disposable {
+  readonly #report: Reporter
+  readonly #verb: string
+  #timer: NodeJS.Timeout | undefined
+  #startedMs = 0
+  #done = 0
+  #total = 0
+
+  constructor(report: Reporter, verb: string) {
+    this.#report = report
+    this.#verb = verb
+  }
+
+  /** Begins, with the bytes there are in all. */
+  start(total: number): void {
+    this.#startedMs = performance.now()
+    this.#total = total
+    if (total > 0) this.#timer = setInterval(() => this.#draw(), this.#report.live ? liveMs : plainMs)
+  }
+
+  /** Counts bytes that are done. */
+  add(count: number): void {
+    this.#done += count
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#report.progress('')
+  }
+
+  #draw(): void {
+    const text = renderTransfer(this.#done, this.#total, performance.now() - this.#startedMs)
+    this.#report.progress(`${this.#verb} ${text}`)
+  }
+}

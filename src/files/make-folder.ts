@@ -1,0 +1,29 @@
+// Folders that are made as they are needed.
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { errorCode } from '../errors.ts'
+
+/**
+ * Makes a folder and those above it, unless they are there. Node's own way of doing so (`recursive`) never ends where the
+ * system takes no folders, as below /proc.
+ * @param mode permissions of each folder that is made
+ * @throws the error of the file system; none where something else has the name: using it will say so
+ */
+export async function makeFolder(path: string, mode?: number): Promise<void> {
+  try {
+    await makeOne(path, mode)
+  } catch (error) {
+    const above = dirname(path)
+    if (errorCode(error) !== 'ENOENT' || above === path) throw error
+    await makeFolder(above, mode)
+    await makeOne(path, mode)
+  }
+}
+
+async function makeOne(path: string, mode: number | undefined): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+}

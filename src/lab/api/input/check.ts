@@ -1,0 +1,80 @@
+// Checks that several requests share, and the refusals. Texts marked [I] are inferred in the style of the known ones.
+import { z } from 'zod'
+
+import type { OperatingSystem } from '../../cloud/catalogue.ts'
+
+/** The reasons of a 422, or what was asked for. */
+export type Checked<T> = { errors: string[] } | { value: T }
+
+/** The reasons, none where it passed. */
+export function errorsOf(checked: Checked<unknown>): string[] {
+  return 'errors' in checked ? checked.errors : []
+}
+
+/** Checks a body's shape: each field that has the wrong type is a reason [I]. */
+export function checkShape<T>(schema: z.ZodType<T>, body: unknown): Checked<T> {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return { value: parsed.data }
+  const names = parsed.error.issues.map((issue) => issue.path.join('.'))
+  return { errors: names.map((name) => (name === '' ? 'The body is not an object' : `${name} is invalid`)) }
+}
+
+/** Finds what a slug names: blank and unknown are reasons. The text for plans is the API's, the others follow it [I]. */
+export function choose<T>(
+  kind: string,
+  slug: string | null | undefined,
+  find: (slug: string) => T | undefined,
+): Checked<T> {
+  if (slug === undefined || slug === null || slug === '') {
+    return { errors: [`${kind.charAt(0).toUpperCase()}${kind.slice(1)} can't be blank`] }
+  }
+  const value = find(slug)
+  return value === undefined ? { errors: [`${slug} is not a valid ${kind}`] } : { value }
+}
+
+/** A script URL must be one that a boot server could put into a line of a script [I]. */
+function isScriptUrl(url: string): boolean {
+  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(url) && URL.canParse(url)
+}
+
+/** The rules of custom_ipxe: the script is given one way, and a URL is a URL. An empty URL counts as given. */
+export function checkScript(system: OperatingSystem, url: string | null | undefined, userdata: string): string[] {
+  if (system.slug !== 'custom_ipxe') return []
+  const hasUrl = url !== undefined && url !== null
+  if (hasUrl === userdata.startsWith('#!ipxe') || url === '') {
+    return ['only ipxe_script_url or userdata may be used for custom ipxe.']
+  }
+  return hasUrl && !isScriptUrl(url) ? [`${url} is not a valid ipxe_script_url`] : []
+}
+
+/** Host names take no underscore; the API's own text is not known [I]. */
+export function checkHostname(hostname: string | null | undefined): string[] {
+  if (hostname === undefined || hostname === null || hostname === '') return []
+  return /^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(hostname) ? [] : ['Hostname is invalid']
+}
+
+/** Levels of nesting that are taken: writing JSON takes the stack's room for each. */
+const mostLevels = 100
+
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostLevels) return false
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
+  }
+  return true
+}
+
+/** Fields that a create and an update share (DeviceCreateInput.yaml, DeviceUpdateInput.yaml). */
+export const changeableFields = {
+  hostname: z.string().nullish(),
+  description: z.string().nullish(),
+  billing_cycle: z.enum(['hourly', 'daily', 'monthly', 'yearly']).nullish(),
+  customdata: z.record(z.string(), z.unknown()).refine(isShallow).nullish(),
+  ipxe_script_url: z.string().nullish(),
+  userdata: z.string().nullish(),
+  always_pxe: z.boolean().nullish(),
+  locked: z.boolean().nullish(),
+  network_frozen: z.boolean().nullish(),
+  tags: z.array(z.string()).nullish(),
+}

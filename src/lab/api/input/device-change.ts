@@ -1,0 +1,81 @@
+// What clients may change of devices and do to them (DeviceUpdateInput.yaml, DeviceActionInput.yaml).
+import { z } from 'zod'
+
+import { findOperatingSystem } from '../../cloud/catalogue.ts'
+import type { Device } from '../../cloud/device.ts'
+import { changeableFields, checkHostname, checkScript, checkShape, choose } from './check.ts'
+import type { Checked } from './check.ts'
+
+const updateSchema = z.looseObject(changeableFields)
+
+/** Fields of a device that change, under their own names. */
+export type DeviceChange = Partial<
+  Pick<
+    Device,
+    | 'hostname'
+    | 'description'
+    | 'billingCycle'
+    | 'customdata'
+    | 'ipxeScriptUrl'
+    | 'userdata'
+    | 'alwaysPxe'
+    | 'locked'
+    | 'networkFrozen'
+    | 'tags'
+  >
+>
+
+/** Checks the body of an update. What is absent stays. */
+export function checkUpdate(body: unknown, device: Device): Checked<DeviceChange> {
+  const shape = checkShape(updateSchema, body)
+  if ('errors' in shape) return shape
+  const input = shape.value
+  const url = input.ipxe_script_url === undefined ? device.ipxeScriptUrl : input.ipxe_script_url
+  const userdata = input.userdata ?? device.userdata
+  const scriptChanges = input.ipxe_script_url !== undefined || input.userdata !== undefined
+  const errors = [
+    ...(scriptChanges ? checkScript(device.operatingSystem, url, userdata) : []),
+    ...checkHostname(input.hostname),
+  ]
+  if (errors.length > 0) return { errors }
+  return {
+    value: {
+      hostname: input.hostname || device.hostname,
+      description: input.description === undefined ? device.description : input.description,
+      billingCycle: input.billing_cycle ?? device.billingCycle,
+      customdata: input.customdata ?? device.customdata,
+      ipxeScriptUrl: url,
+      userdata,
+      alwaysPxe: input.always_pxe ?? device.alwaysPxe,
+      locked: input.locked ?? device.locked,
+      networkFrozen: input.network_frozen ?? device.networkFrozen,
+      tags: input.tags ?? device.tags,
+    },
+  }
+}
+
+const actionSchema = z.looseObject({
+  type: z.enum(['power_on', 'power_off', 'reboot', 'rescue', 'reinstall']),
+  operating_system: z.string().nullish(),
+  ipxe_script_url: z.string().nullish(),
+})
+
+/** What an action asks for; system and script are those to reinstall. */
+export interface ActionRequest {
+  type: z.infer<typeof actionSchema>['type']
+  change: Pick<Device, 'operatingSystem' | 'ipxeScriptUrl'>
+}
+
+/** Checks the body of an action. */
+export function checkAction(body: unknown, device: Device): Checked<ActionRequest> {
+  const shape = checkShape(actionSchema, body)
+  if ('errors' in shape) return shape
+  const { type, operating_system: slug, ipxe_script_url: given } = shape.value
+  const system = choose('operating system', slug ?? device.operatingSystem.slug, findOperatingSystem)
+  if ('errors' in system) return system
+  const url = given === undefined ? device.ipxeScriptUrl : given
+  const errors = type === 'reinstall' ? checkScript(system.value, url, device.userdata) : []
+  return errors.length > 0
+    ? { errors }
+    : { value: { type, change: { operatingSystem: system.value, ipxeScriptUrl: url } } }
+}

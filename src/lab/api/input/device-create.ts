@@ -1,0 +1,74 @@
+// New devices, one or a batch of them in one call (InstancesBatchCreateInput.yaml).
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+
+import { hasRoom } from '../../cloud/capacity.ts'
+import type { Batch, Cloud } from '../../cloud/cloud.ts'
+import { createDevice } from '../../cloud/device.ts'
+import type { Device } from '../../cloud/device.ts'
+import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import { checkShape, errorsOf } from './check.ts'
+import type { Checked } from './check.ts'
+import { checkCreate } from './device-input.ts'
+
+/** Creates a device for each body, or none where one is refused; a reason is given once. */
+export function createDevices(bodies: readonly unknown[], cloud: Cloud, lifecycle: Lifecycle): Checked<Device[]> {
+  const checked = bodies.map((body) => checkCreate(body, cloud))
+  const errors = new Set(checked.flatMap(errorsOf))
+  if (errors.size > 0) return { errors: [...errors] }
+  const wanted = checked.flatMap((one) => ('value' in one ? one.value : []))
+  const wantedPlans = wanted.map(({ request }) => request.plan)
+  if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
+  const devices = wanted.map(({ request, addedKeys }) => {
+    for (const key of addedKeys) cloud.keys.set(key.id, key)
+    const device = createDevice(cloud.projectId, request)
+    lifecycle.create(device)
+    return device
+  })
+  return { value: devices }
+}
+
+/** Most devices of a batch (inferred). */
+const longestBatch = 100
+
+const batchSchema = z.looseObject({
+  batches: z
+    .array(
+      z.looseObject({
+        quantity: z.int().min(1).max(longestBatch).nullish(),
+        hostname: z.string().nullish(),
+        hostnames: z.array(z.string()).max(longestBatch).nullish(),
+      }),
+    )
+    .min(1)
+    .max(longestBatch),
+})
+
+/** The bodies of a batch's devices. `{{index}}` in the host name is the device's number, 01 and on. */
+export function expandBatch(batch: z.infer<typeof batchSchema>['batches'][number]): object[] {
+  const { quantity, hostnames, ...body } = batch
+  const count = quantity ?? hostnames?.length ?? 1
+  return Array.from({ length: count }, (_, index) => {
+    const hostname = hostnames?.[index] ?? body.hostname
+    const number = String(index + 1).padStart(2, '0')
+    return hostname === undefined || hostname === null
+      ? body
+      : { ...body, hostname: hostname.replaceAll('{{index}}', number) }
+  })
+}
+
+/** Creates the batches of a body, all devices or none. */
+export function createBatches(json: unknown, cloud: Cloud, lifecycle: Lifecycle): Checked<Batch[]> {
+  const shape = checkShape(batchSchema, json)
+  if ('errors' in shape) return shape
+  const groups = shape.value.batches.map(expandBatch)
+  const created = createDevices(groups.flat(), cloud, lifecycle)
+  if ('errors' in created) return created
+  let from = 0
+  const batches = groups.map((group): Batch => {
+    const devices = created.value.slice(from, (from += group.length))
+    return { id: randomUUID(), deviceIds: devices.map(({ id }) => id), createdAt: new Date().toISOString() }
+  })
+  for (const batch of batches) cloud.batches.set(batch.id, batch)
+  return { value: batches }
+}

@@ -1,0 +1,91 @@
+// What clients may ask of new devices (DeviceCreateInput.yaml), and the refusals. Texts marked [I] are inferred in the style of the
+// known ones.
+import { z } from 'zod'
+
+import { facilityCodes, findFacility, findMetro, findOperatingSystem, findPlan } from '../../cloud/catalogue.ts'
+import type { Metro } from '../../cloud/catalogue.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { DeviceRequest } from '../../cloud/device.ts'
+import type { KeyRecord } from '../../cloud/key-record.ts'
+import { changeableFields, checkHostname, checkScript, checkShape, choose, errorsOf } from './check.ts'
+import type { Checked } from './check.ts'
+import { chooseKeys, keyFields } from './device-keys.ts'
+
+const createSchema = z.looseObject({
+  ...changeableFields,
+  ...keyFields,
+  plan: z.string().nullish(),
+  metro: z.string().nullish(),
+  /** The specification has a list; a text is taken as well. */
+  facility: z.union([z.string(), z.array(z.string())]).nullish(),
+  operating_system: z.string().nullish(),
+  termination_time: z.string().nullish(),
+})
+
+function checkTerminationTime(time: string | null | undefined): string[] {
+  if (time === undefined || time === null || time === '') return []
+  return Date.parse(time) > Date.now() ? [] : ['Termination time must be in the future']
+}
+
+/** Where a device is to stand. A facility, where those are taken, says more than a metro. */
+function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metro; facilityCode: string }> {
+  const facilities = [input.facility ?? []].flat()
+  if (facilities.length > 0 && facilities[0] !== 'any') {
+    const found = facilities.map(findFacility).find((one) => one !== undefined)
+    if (found !== undefined) return { value: { metro: found.metro, facilityCode: found.code } }
+    return {
+      errors: facilities.map((code) => (code === '' ? "Facility can't be blank" : `${code} is not a valid facility`)),
+    }
+  }
+  const metro = choose('metro', facilities[0] ?? input.metro, findMetro)
+  return 'errors' in metro ? metro : { value: { metro: metro.value, facilityCode: facilityCodes(metro.value)[0] } }
+}
+
+/** Checks the body of a create. All reasons are given at once, but for a facility, which is refused first, even when empty. */
+export function checkCreate(body: unknown, cloud: Cloud): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[] }> {
+  // Null is what the official Go client writes for a facility that is not given.
+  const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
+  if (isNamed && !cloud.settings.facilities) {
+    return {
+      errors: [
+        `The 'facility' parameter is not supported for organization ${cloud.organizationId}. For more details, see https://feedback.equinixmetal.com/changelog/bye-facilities-hello-again-metros`,
+      ],
+    }
+  }
+  const shape = checkShape(createSchema, body)
+  if ('errors' in shape) return shape
+  const input = shape.value
+  const plan = choose('plan', input.plan, findPlan)
+  const place = choosePlace(input)
+  const system = choose('operating system', input.operating_system, findOperatingSystem)
+  const keys = chooseKeys(input, cloud)
+  const userdata = input.userdata ?? ''
+  const errors = [
+    ...[plan, place, system].flatMap(errorsOf),
+    ...('value' in system ? checkScript(system.value, input.ipxe_script_url, userdata) : []),
+    ...checkHostname(input.hostname),
+    ...checkTerminationTime(input.termination_time),
+    ...errorsOf(keys),
+  ]
+  if (errors.length > 0 || 'errors' in plan || 'errors' in place || 'errors' in system || 'errors' in keys) {
+    return { errors }
+  }
+  const request: DeviceRequest = {
+    plan: plan.value,
+    ...place.value,
+    operatingSystem: system.value,
+    hostname: input.hostname === null || input.hostname === '' ? undefined : input.hostname,
+    description: input.description ?? null,
+    billingCycle: input.billing_cycle ?? 'hourly',
+    ipxeScriptUrl: input.ipxe_script_url ?? null,
+    userdata,
+    customdata: input.customdata ?? {},
+    alwaysPxe: input.always_pxe ?? false,
+    locked: input.locked ?? false,
+    networkFrozen: input.network_frozen ?? false,
+    tags: input.tags ?? [],
+    terminationTime: input.termination_time ? new Date(input.termination_time).toISOString() : null,
+    keyIds: keys.value.ids,
+  }
+  return { value: { request, addedKeys: keys.value.added } }
+}

@@ -1,0 +1,64 @@
+// Batches: devices of one call (Batch.yaml, BatchesList.yaml).
+import type { Batch, Cloud } from '../../cloud/cloud.ts'
+import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
+import { hrefOf } from '../views/catalogue.ts'
+import { createBatches } from '../input/device-create.ts'
+import { withJson } from '../../web/request.ts'
+import type { Route } from '../../web/router.ts'
+
+/** A batch; its devices are those that are still there. */
+function batchView(batch: Batch, cloud: Cloud) {
+  return {
+    id: batch.id,
+    state: 'completed',
+    quantity: batch.deviceIds.length,
+    error_messages: [],
+    devices: batch.deviceIds.filter((id) => cloud.devices.has(id)).map((id) => hrefOf(`/devices/${id}`)),
+    project: hrefOf(`/projects/${cloud.projectId}`),
+    created_at: batch.createdAt,
+    updated_at: batch.createdAt,
+  }
+}
+
+/** Routes of batches. */
+export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+  const listAll = (batches: Iterable<Batch>) => ({ batches: [...batches].map((batch) => batchView(batch, cloud)) })
+  return [
+    [
+      'POST /projects/{id}/devices/batch',
+      ({ parameters: [id], body }) => {
+        if (id !== cloud.projectId) return notFound
+        return withJson(body, (json) => {
+          const batches = createBatches(json, cloud, lifecycle)
+          return 'errors' in batches ? unprocessable(...batches.errors) : created(listAll(batches.value))
+        })
+      },
+    ],
+    [
+      'GET /projects/{id}/batches',
+      ({ parameters: [id] }) => (id === cloud.projectId ? ok(listAll(cloud.batches.values())) : notFound),
+    ],
+    [
+      'GET /batches/{id}',
+      ({ parameters: [id = ''] }) => {
+        const batch = cloud.batches.get(id)
+        return batch === undefined ? notFound : ok(batchView(batch, cloud))
+      },
+    ],
+    [
+      'DELETE /batches/{id}',
+      ({ parameters: [id = ''], query }) => {
+        const batch = cloud.batches.get(id)
+        if (batch === undefined) return notFound
+        if (query.get('remove_associated_instances') === 'true') {
+          const devices = batch.deviceIds.flatMap((deviceId) => cloud.devices.get(deviceId) ?? [])
+          if (devices.some(({ locked }) => locked)) return unprocessable('Cannot delete a locked item')
+          for (const device of devices) lifecycle.remove(device)
+        }
+        cloud.batches.delete(id)
+        return noContent
+      },
+    ],
+  ]
+}

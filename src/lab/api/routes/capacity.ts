@@ -1,0 +1,73 @@
+// Capacity (CapacityList.yaml, CapacityCheckPerMetroList.yaml, CapacityCheckPerFacilityList.yaml).
+import { z } from 'zod'
+
+import { countFree, countFreePlans, describeLevel } from '../../cloud/capacity.ts'
+import { facilities, findFacility, findMetro, findPlan, metros } from '../../cloud/catalogue.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import { notFound, ok, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { checkShape } from '../input/check.ts'
+import { withJson } from '../../web/request.ts'
+import type { Route } from '../../web/router.ts'
+
+const checkSchema = z.looseObject({
+  servers: z.array(
+    z.looseObject({
+      facility: z.string().nullish(),
+      metro: z.string().nullish(),
+      plan: z.string(),
+      /** A text by the specification; packngo sends a number. */
+      quantity: z.union([z.string().regex(/^\d+$/), z.int().nonnegative()]),
+    }),
+  ),
+})
+
+function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean): Answer {
+  const levels = Object.fromEntries(
+    countFreePlans(cloud).map(({ plan, free }) => [
+      plan.slug,
+      { level: describeLevel(free), ...(counted ? { available_servers: free } : {}) },
+    ]),
+  )
+  return ok({ capacity: Object.fromEntries(codes.map((code) => [code, levels])) })
+}
+
+/** Whether the servers asked for can be had, each on its own. What was asked is said again, as it was. */
+function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): Answer {
+  const checked = checkShape(checkSchema, json)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const servers = checked.value.servers.map(({ plan: slug, quantity, ...server }) => {
+    const plan = findPlan(slug)
+    const place = server[kind] ?? ''
+    const exists = (kind === 'metro' ? findMetro(place) : findFacility(place)) !== undefined
+    const available = plan !== undefined && exists && countFree(cloud, plan) >= Number(quantity)
+    return { [kind]: place, plan: slug, quantity, available }
+  })
+  return ok({ servers })
+}
+
+/** Routes of capacity, of everything and of the organization. */
+export function capacityRoutes(cloud: Cloud): Route[] {
+  const byFacility = () =>
+    listCapacity(
+      cloud,
+      facilities.map(({ code }) => code),
+      false,
+    )
+  const byMetro = () =>
+    listCapacity(
+      cloud,
+      metros.map(({ code }) => code),
+      true,
+    )
+  const ofOrganization = (id: string | undefined, answer: () => Answer) =>
+    id === cloud.organizationId ? answer() : notFound
+  return [
+    ['GET /capacity', byFacility],
+    ['GET /capacity/metros', byMetro],
+    ['POST /capacity', ({ body }) => withJson(body, (json) => checkCapacity(cloud, 'facility', json))],
+    ['POST /capacity/metros', ({ body }) => withJson(body, (json) => checkCapacity(cloud, 'metro', json))],
+    ['GET /organizations/{id}/capacity', ({ parameters: [id] }) => ofOrganization(id, byFacility)],
+    ['GET /organizations/{id}/capacity/metros', ({ parameters: [id] }) => ofOrganization(id, byMetro)],
+  ]
+}

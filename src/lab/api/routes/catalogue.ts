@@ -1,0 +1,57 @@
+// What there is to rent, and where.
+import { facilities, findMetro, metros, operatingSystems, plans } from '../../cloud/catalogue.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import { notFound, ok } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { facilityView, metroView, operatingSystemView, planView } from '../views/catalogue.ts'
+import type { Route } from '../../web/router.ts'
+
+// Always the same in every lab.
+const planViews = plans.map(planView)
+const metroList = ok({ metros: metros.map(metroView) })
+const facilityList = ok({ facilities: facilities.map(({ code, metro }) => facilityView(code, metro)) })
+const systemList = ok({ operating_systems: operatingSystems.map((system) => operatingSystemView(system, plans)) })
+
+/** The filters of the list: a category, the type and the slug. */
+function listPlans(query: URLSearchParams): Answer {
+  const categories = [...query.getAll('categories[]'), ...query.getAll('categories')].flatMap((text) => text.split(','))
+  const [type, slug] = [query.get('type'), query.get('slug')]
+  const found = planViews.filter(
+    (plan) =>
+      (categories.length === 0 || plan.categories.some((one) => categories.includes(one))) &&
+      (type === null || plan.type === type) &&
+      (slug === null || plan.slug === slug),
+  )
+  return ok({ plans: found })
+}
+
+/** Routes of the catalogue. */
+export function catalogueRoutes(cloud: Cloud): Route[] {
+  const lists: [name: string, list: (query: URLSearchParams) => Answer][] = [
+    ['plans', listPlans],
+    ['facilities', () => facilityList],
+    ['operating-systems', () => systemList],
+  ]
+  return [
+    ...lists.flatMap(([name, list]): Route[] => [
+      [`GET /${name}`, ({ query }) => list(query)],
+      [
+        `GET /projects/{id}/${name}`,
+        ({ parameters: [id], query }) => (id === cloud.projectId ? list(query) : notFound),
+      ],
+      [
+        `GET /organizations/{id}/${name}`,
+        ({ parameters: [id], query }) => (id === cloud.organizationId ? list(query) : notFound),
+      ],
+    ]),
+    ['GET /metros', () => metroList],
+    ['GET /locations/metros', () => metroList],
+    [
+      'GET /locations/metros/{id}',
+      ({ parameters: [id = ''] }) => {
+        const metro = id === 'any' ? undefined : findMetro(id)
+        return metro === undefined ? notFound : ok(metroView(metro))
+      },
+    ],
+  ]
+}

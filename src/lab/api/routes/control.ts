@@ -1,0 +1,40 @@
+// What only a lab's machines can: a TCP port of one on this computer's loopback.
+import { z } from 'zod'
+
+import { describeError, LabError } from '../../../errors.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import { type Answer, created, notFound, refuse, unprocessable } from '../../web/answer.ts'
+import { checkShape } from '../input/check.ts'
+import { parseJson } from '../../web/request.ts'
+import type { Route } from '../../web/router.ts'
+
+const port = z.int().min(1).max(65_535)
+const forwardSchema = z.looseObject({ port, host_port: port.nullish() })
+
+/** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` where it is to be a certain one. */
+export function controlRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+  const forward = async (device: Device, body: Buffer): Promise<Answer> => {
+    const json = parseJson(body)
+    if (json === undefined) return refuse(400, 'Bad request')
+    const checked = checkShape(forwardSchema, json.value)
+    if ('errors' in checked) return unprocessable(...checked.errors)
+    try {
+      const hostPort = await lifecycle.forward(device, checked.value.port, checked.value.host_port ?? 0)
+      return created({ host: '127.0.0.1', host_port: hostPort, port: checked.value.port })
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error
+      return unprocessable(describeError(error).replace(/^lab: /, ''))
+    }
+  }
+  return [
+    [
+      'POST /lab/devices/{id}/forwards',
+      ({ parameters: [id = ''], body }) => {
+        const device = cloud.devices.get(id)
+        return device === undefined ? notFound : forward(device, body)
+      },
+    ],
+  ]
+}

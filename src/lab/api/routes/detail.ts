@@ -1,0 +1,74 @@
+// What belongs to a device: its data, addresses, ports, keys and health.
+import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import { describeMetadata } from '../views/metadata.ts'
+import { noContent, notFound, ok, refuse, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { keyView } from '../views/key.ts'
+import { addressViews, portViews, reservationViews } from '../views/network.ts'
+import { paginate } from '../../web/paging.ts'
+import type { Route } from '../../web/router.ts'
+import { withDevice } from './with-device.ts'
+
+/** Userdata that an operating system would know what to do with; which ones the API took is inferred. */
+function isUserdata(text: string): boolean {
+  return text === '' || /^(#!|#cloud-config|#include|#cloud-boothook|Content-Type:|\{)/.test(text)
+}
+
+function isHealthy(device: Device): boolean {
+  return device.state !== 'failed'
+}
+
+/** Routes of what belongs to a device. */
+export function detailRoutes(cloud: Cloud): Route[] {
+  const of = (pattern: string, answer: (device: Device) => Answer): Route => [
+    pattern,
+    ({ parameters: [id] }) => withDevice(cloud, id, answer),
+  ]
+  const findById = <T extends { id: string }>(views: (device: Device) => T[], id: string | undefined): Answer => {
+    const found = listDevices(cloud)
+      .flatMap(views)
+      .find((view) => view.id === id)
+    return found === undefined ? notFound : ok(found)
+  }
+  const reservations = (device: Device) => reservationViews(device, cloud)
+  return [
+    of('GET /devices/{id}/customdata', (device) => ok(device.customdata)),
+    of('GET /devices/{id}/userdata', (device) => ok({ userdata: device.userdata })),
+    of('GET /devices/{id}/metadata', (device) => ok(describeMetadata(device, cloud))),
+    of('GET /devices/{id}/ips', (device) => ok({ ip_addresses: addressViews(device) })),
+    of('GET /devices/{id}/ssh-keys', (device) =>
+      ok({ ssh_keys: device.keyIds.flatMap((id) => cloud.keys.get(id) ?? []).map((key) => keyView(key, cloud)) }),
+    ),
+    of('GET /devices/{id}/diagnostics/screenshot', () => refuse(501, 'Not implemented for this device')),
+    of('GET /devices/{id}/diagnostics/health/rollup', (device) =>
+      ok({ health_rollup: isHealthy(device) ? 'ok' : 'critical', updated_at: device.updatedAt }),
+    ),
+    ['GET /ports/{id}', ({ parameters: [id] }) => findById(portViews, id)],
+    [
+      'GET /ips/{id}',
+      ({ parameters: [id] }) => {
+        const assignment = findById(addressViews, id)
+        return assignment.status === 404 ? findById(reservations, id) : assignment
+      },
+    ],
+    [
+      'GET /projects/{id}/ips',
+      ({ parameters: [id], path, query }) => {
+        if (id !== cloud.projectId) return notFound
+        const types = query.get('types')?.split(',')
+        const all = listDevices(cloud)
+          .flatMap(reservations)
+          .filter(({ type }) => types === undefined || types.includes(type))
+        // The one list whose pages are longer by default.
+        if (!query.has('per_page')) query.set('per_page', '250')
+        const { page, meta } = paginate(all, path, query)
+        return ok({ ip_addresses: page, meta })
+      },
+    ],
+    [
+      'POST /userdata/validate',
+      ({ query }) => (isUserdata(query.get('userdata') ?? '') ? noContent : unprocessable('Userdata is invalid')),
+    ],
+  ]
+}

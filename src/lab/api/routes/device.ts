@@ -1,0 +1,100 @@
+// Devices: create, list, get, change, delete, act.
+import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
+import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import { accepted, created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { checkAction, checkUpdate } from '../input/device-change.ts'
+import { createDevices } from '../input/device-create.ts'
+import { matchesQuery } from '../input/device-query.ts'
+import { deviceView } from '../views/device.ts'
+import { paginate } from '../../web/paging.ts'
+import { withJson } from '../../web/request.ts'
+import type { Route, RoutedRequest } from '../../web/router.ts'
+import { withDevice } from './with-device.ts'
+
+/** `force_delete` comes in the query by the specification, and in a JSON body from packngo. */
+function isForced(query: URLSearchParams, body: unknown): boolean {
+  const inQuery = query.get('force_delete')
+  if (inQuery !== null) return inQuery !== 'false'
+  return typeof body === 'object' && body !== null && 'force_delete' in body && body.force_delete === true
+}
+
+/** Why a device cannot be deleted now. */
+function refuseDelete(device: Device, forced: boolean): string | undefined {
+  if (device.locked) return 'Cannot delete a locked item'
+  return isInstalling(device) && !forced ? 'Cannot delete a device while it is provisioning' : undefined
+}
+
+/** Routes of devices. */
+export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+  const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
+    withDevice(cloud, id, answer)
+
+  const create = (request: RoutedRequest): Answer => {
+    if (request.parameters[0] !== cloud.projectId) return notFound
+    return withJson(request.body, (json) => {
+      const devices = createDevices([json], cloud, lifecycle)
+      if ('errors' in devices) return unprocessable(...devices.errors)
+      const [device] = devices.value
+      return device === undefined ? notFound : created(deviceView(device, cloud))
+    })
+  }
+
+  /** Newest first; the order is inferred. */
+  const list = ({ path, query }: RoutedRequest): Answer => {
+    const found = listDevices(cloud).filter((device) => matchesQuery(device, query))
+    const { page, meta } = paginate(found.toReversed(), path, query)
+    return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
+  }
+
+  const update = (request: RoutedRequest): Answer =>
+    forDevice(request, (device) =>
+      withJson(request.body, (json) => {
+        const checked = checkUpdate(json, device)
+        if ('errors' in checked) return unprocessable(...checked.errors)
+        Object.assign(device, checked.value, { updatedAt: new Date().toISOString() })
+        return ok(deviceView(device, cloud))
+      }),
+    )
+
+  const remove = (request: RoutedRequest): Answer =>
+    forDevice(request, (device) =>
+      withJson(request.body, (json) => {
+        const why = refuseDelete(device, isForced(request.query, json))
+        if (why !== undefined) return unprocessable(why)
+        lifecycle.remove(device)
+        return noContent
+      }),
+    )
+
+  /** What is on its way to being something else takes no action; that it is refused with 422 is inferred. */
+  const act = (request: RoutedRequest): Answer =>
+    forDevice(request, (device) =>
+      withJson(request.body, (json) => {
+        const checked = checkAction(json, device)
+        if ('errors' in checked) return unprocessable(...checked.errors)
+        const { type, change } = checked.value
+        if (type === 'rescue') return unprocessable('rescue is not supported by the lab')
+        if (isComingUp(device) || device.state === 'deprovisioning') {
+          return unprocessable(`Cannot ${type} a device while it is ${device.state}`)
+        }
+        if (type === 'reinstall') Object.assign(device, change)
+        lifecycle.act(device, type)
+        return accepted
+      }),
+    )
+
+  return [
+    ['POST /projects/{id}/devices', create],
+    ['GET /projects/{id}/devices', (request) => (request.parameters[0] === cloud.projectId ? list(request) : notFound)],
+    [
+      'GET /organizations/{id}/devices',
+      (request) => (request.parameters[0] === cloud.organizationId ? list(request) : notFound),
+    ],
+    ['GET /devices/{id}', (request) => forDevice(request, (device) => ok(deviceView(device, cloud)))],
+    ['PUT|PATCH /devices/{id}', update],
+    ['DELETE /devices/{id}', remove],
+    ['POST /devices/{id}/actions', act],
+  ]
+}

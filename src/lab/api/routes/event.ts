@@ -1,0 +1,51 @@
+// Events, of one device and of all (EventList.yaml).
+import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import type { DeviceEvent } from '../../cloud/device-events.ts'
+import type { Device } from '../../cloud/device.ts'
+import { notFound, ok } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { eventView } from '../views/device.ts'
+import { paginate } from '../../web/paging.ts'
+import type { Route } from '../../web/router.ts'
+import { withDevice } from './with-device.ts'
+
+/** The events of some devices, newest first. */
+function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Device }[] {
+  const all = devices.flatMap((device) => device.events.map((event) => ({ event, device })))
+  // What happened in one millisecond stays in its order.
+  return devices.length === 1
+    ? all.toReversed()
+    : all.toSorted((a, b) => b.event.createdAt.localeCompare(a.event.createdAt))
+}
+
+function listEvents(devices: readonly Device[], path: string, query: URLSearchParams): Answer {
+  const { page, meta } = paginate(eventsOf(devices), path, query)
+  return ok({ events: page.map(({ event, device }) => eventView(event, device)), meta })
+}
+
+/** Routes of events. */
+export function eventRoutes(cloud: Cloud): Route[] {
+  const all = (path: string, query: URLSearchParams) => listEvents(listDevices(cloud), path, query)
+  return [
+    ['GET /events', ({ path, query }) => all(path, query)],
+    [
+      'GET /projects/{id}/events',
+      ({ parameters: [id], path, query }) => (id === cloud.projectId ? all(path, query) : notFound),
+    ],
+    [
+      'GET /organizations/{id}/events',
+      ({ parameters: [id], path, query }) => (id === cloud.organizationId ? all(path, query) : notFound),
+    ],
+    [
+      'GET /devices/{id}/events',
+      ({ parameters: [id], path, query }) => withDevice(cloud, id, (device) => listEvents([device], path, query)),
+    ],
+    [
+      'GET /events/{id}',
+      ({ parameters: [id] }) => {
+        const found = eventsOf(listDevices(cloud)).find(({ event }) => event.id === id)
+        return found === undefined ? notFound : ok(eventView(found.event, found.device))
+      },
+    ],
+  ]
+}

@@ -1,0 +1,101 @@
+// What machines ask for: their boot script, and the metadata service. No token: a secret of the device's own, which its machine
+// alone is told, is in the path, where the real service knew its callers by their addresses.
+import { z } from 'zod'
+
+import { bootScript } from '../../cloud/boot-script.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import { findMetadataText, metadataForMachine } from '../views/metadata.ts'
+import { isSameSecret } from '../../state/secret.ts'
+import { ok, plain, refuse } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { apiPrefix } from '../views/catalogue.ts'
+import { parseJson } from '../../web/request.ts'
+import type { ApiRequest } from '../../web/request.ts'
+import type { Route, RoutedRequest } from '../../web/router.ts'
+
+/** 404 as the metadata service words it. */
+const noResource: Answer = { status: 404, json: { message: 'resource not found' } }
+
+const userStateSchema = z.looseObject({
+  state: z.enum(['running', 'succeeded', 'failed']),
+  code: z.int().min(1000).max(1099),
+  message: z.string().max(4096).nullish(),
+})
+
+/** The lab's address as the machine wrote it: from inside QEMU it is another than from here. */
+function originOf({ headers }: ApiRequest): string {
+  const { host = '' } = headers
+  return /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) ? `http://${host}` : ''
+}
+
+/** The machine's words about itself become an event `user.NNNN`. */
+function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answer {
+  const said = userStateSchema.safeParse(parseJson(body)?.value)
+  if (!said.success) return refuse(400, 'Bad request')
+  const { state, code, message } = said.data
+  lifecycle.history.tell(device, `user.${code}`, message ?? '', state)
+  return { status: 200 }
+}
+
+/** What the type of a phone-home is: in the query, or in the body as JSON or as a form. */
+function typeOf({ query, body }: ApiRequest): string {
+  const inQuery = query.get('type')
+  if (inQuery !== null) return inQuery
+  const json = parseJson(body)?.value
+  if (typeof json === 'object' && json !== null) return 'type' in json && typeof json.type === 'string' ? json.type : ''
+  return new URLSearchParams(body.toString('utf8')).get('type') ?? ''
+}
+
+/** iPXE phones home when it has an address; a system that does so says that it is ready. Other types change nothing. */
+function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle): Answer {
+  const type = typeOf(request)
+  const ready = 'provisioning.110'
+  if (type === 'provisioning.104.01') lifecycle.connected(device)
+  else if ((type === '' || type === ready) && device.provisioned[ready] === undefined)
+    lifecycle.history.tell(device, ready)
+  return plain('ok\n')
+}
+
+/** Gives a device's own script as an isolated machine can follow it. */
+export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: string }>
+
+/** Routes below /boot/{key}. `bootUrlOf` is that URL for a device, as its machine reaches it. */
+export function machineRoutes(
+  cloud: Cloud,
+  lifecycle: Lifecycle,
+  bootUrlOf: (device: Device) => string,
+  scriptOf?: ScriptOf,
+): Route[] {
+  const of = (pattern: string, answer: (device: Device, request: RoutedRequest) => Answer | Promise<Answer>): Route => {
+    const [methods = '', path = ''] = pattern.split(' ')
+    return [
+      `${methods} /boot/{key}${path}`,
+      (request) => {
+        const [key = ''] = request.parameters
+        const device = [...cloud.devices.values()].find(({ bootKey }) => isSameSecret(key, bootKey))
+        return device === undefined ? noResource : answer(device, request)
+      },
+    ]
+  }
+  return [
+    of('GET /auto.ipxe', (device) => plain(bootScript(device, bootUrlOf(device), scriptOf !== undefined))),
+    of('GET /script', async (device) => {
+      const script = await scriptOf?.(device)
+      if (script === undefined) return noResource
+      return 'text' in script ? plain(script.text) : { status: 502, json: { message: script.error } }
+    }),
+    of('GET|POST /phone-home', (device, request) => takePhoneHome(device, request, lifecycle)),
+    of('POST /events', (device, { body }) => takeUserState(device, body, lifecycle)),
+    of('GET /metadata', (device, request) => {
+      const origin = originOf(request)
+      return ok(metadataForMachine(device, cloud, `${origin}/boot/${device.bootKey}`, `${origin}${apiPrefix}`))
+    }),
+    of('GET /userdata', (device) => plain(device.userdata)),
+    of('GET /2009-04-04/{path*}', (device, { parameters: [, path = ''] }) => {
+      const text = findMetadataText(device, cloud, path)
+      return text === undefined ? noResource : plain(text)
+    }),
+  ]
+}

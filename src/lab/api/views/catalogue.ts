@@ -1,0 +1,74 @@
+// Plans, operating systems and places on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
+import { facilities, facilityId, metros, operatingSystemId, planId } from '../../cloud/catalogue.ts'
+import type { Metro, OperatingSystem, Plan } from '../../cloud/catalogue.ts'
+
+/** Where all hrefs start. */
+export const apiPrefix = '/metal/v1'
+
+/** `{href}` of something under the API. */
+export function hrefOf(path: string): { href: string } {
+  return { href: `${apiPrefix}${path}` }
+}
+
+/** A metro. */
+export function metroView(metro: Metro) {
+  return { id: metro.id, code: metro.code, name: metro.name, country: metro.country }
+}
+
+/** A facility of a metro. */
+export function facilityView(code: string, metro: Metro) {
+  return {
+    id: facilityId({ code }),
+    name: `${metro.name} ${code.slice(metro.code.length)}`,
+    code,
+    features: ['baremetal', 'ibx'],
+    ip_ranges: [],
+    address: { address: 'this computer', city: metro.name, zip_code: '0', country: metro.country },
+    metro: metroView(metro),
+  }
+}
+
+const free = { price: { hour: 0 } }
+const allMetros = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free }))
+const allFacilities = facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free }))
+
+/** A plan, available everywhere; the size is the lab's machine. */
+export function planView(plan: Plan) {
+  return {
+    id: planId(plan),
+    slug: plan.slug,
+    name: plan.slug,
+    description: `${plan.slug}, played by the lab`,
+    line: 'baremetal',
+    legacy: false,
+    class: plan.slug,
+    type: 'standard',
+    categories: ['compute'],
+    deployment_types: ['on_demand', 'spot_market'],
+    specs: {
+      cpus: [{ count: plan.cpus, type: plan.arch === 'aarch64' ? 'ARMv8 64-bit' : 'x86 64-bit' }],
+      memory: { total: `${plan.memoryMib / 1024}GB` },
+      drives: [],
+      nics: [{ count: 2, type: '1Gbps' }],
+      features: { raid: false, txt: false, uefi: plan.arch === 'aarch64' },
+    },
+    available_in: allFacilities,
+    available_in_metros: allMetros,
+    pricing: { hour: 0 },
+  }
+}
+
+/** An operating system. `provisionable_on` names all plans, as the API would take it anywhere. */
+export function operatingSystemView(system: OperatingSystem, plans: readonly Plan[]) {
+  return {
+    id: operatingSystemId(system),
+    slug: system.slug,
+    name: system.name,
+    distro: system.distro,
+    version: system.version,
+    preinstallable: false,
+    licensed: false,
+    pricing: {},
+    provisionable_on: plans.map((plan) => plan.slug),
+  }
+}

@@ -1,0 +1,81 @@
+// Devices and their events on the wire (Device.yaml, Event.yaml). Relations are what the API gives
+// without `include`: plan, operating system, facility and metro whole, the rest as `{href}`.
+import { plans } from '../../cloud/catalogue.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import { provisioningEvents } from '../../cloud/device-events.ts'
+import type { DeviceEvent } from '../../cloud/device-events.ts'
+import { type Device, isComingUp } from '../../cloud/device.ts'
+import { iqnOf, switchIdOf } from './metadata.ts'
+import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue.ts'
+import { addressViews, portViews } from './network.ts'
+
+/** An event of a device. */
+export function eventView(event: DeviceEvent, device: Device) {
+  return {
+    ...hrefOf(`/events/${event.id}`),
+    id: event.id,
+    type: event.type,
+    body: event.body,
+    interpolated: event.body,
+    state: event.state,
+    relationships: [hrefOf(`/devices/${device.id}`)],
+    created_at: event.createdAt,
+  }
+}
+
+function provisioningEventViews(device: Device) {
+  return provisioningEvents.map(([type, body]) => {
+    const event = device.provisioned[type]
+    if (event !== undefined) return eventView(event, device)
+    // Listed before they happen, with nothing in them yet.
+    return { id: null, type, body, interpolated: body, state: 'pending', relationships: [], created_at: null }
+  })
+}
+
+const actions = ['power_off', 'power_on', 'reboot', 'reinstall'] as const
+
+/** A device. The percentage is shown only until it is provisioned. */
+export function deviceView(device: Device, cloud: Cloud) {
+  return {
+    ...hrefOf(`/devices/${device.id}`),
+    id: device.id,
+    short_id: device.shortId,
+    hostname: device.hostname,
+    description: device.description,
+    state: device.state,
+    tags: device.tags,
+    image_url: null,
+    billing_cycle: device.billingCycle,
+    user: 'root',
+    iqn: iqnOf(device),
+    locked: device.locked,
+    network_frozen: device.networkFrozen,
+    bonding_mode: 4,
+    created_at: device.createdAt,
+    updated_at: device.updatedAt,
+    created_by: { ...hrefOf(`/users/${cloud.userId}`), id: cloud.userId, short_id: cloud.userId.slice(0, 8) },
+    ipxe_script_url: device.ipxeScriptUrl,
+    always_pxe: device.alwaysPxe,
+    storage: {},
+    customdata: device.customdata,
+    operating_system: operatingSystemView(device.operatingSystem, plans),
+    facility: facilityView(device.facilityCode, device.metro),
+    metro: metroView(device.metro),
+    project: hrefOf(`/projects/${device.projectId}`),
+    project_lite: hrefOf(`/projects/${device.projectId}`),
+    ssh_keys: device.keyIds.filter((id) => cloud.keys.has(id)).map((id) => hrefOf(`/ssh-keys/${id}`)),
+    volumes: [],
+    ip_addresses: addressViews(device),
+    network_ports: portViews(device),
+    plan: planView(device.plan),
+    userdata: device.userdata,
+    switch_uuid: switchIdOf(device),
+    provisioning_events: provisioningEventViews(device),
+    ...(isComingUp(device) ? { provisioning_percentage: device.percentage } : {}),
+    spot_instance: false,
+    spot_price_max: null,
+    termination_time: device.terminationTime,
+    actions: actions.map((type) => ({ type, name: type.replace('_', ' ') })),
+    sos: cloud.sosHost,
+  }
+}

@@ -1,0 +1,131 @@
+// Ports and addresses of a device on the wire (Port.yaml, IPAssignment.yaml, IPReservation.yaml).
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import { nameUuid } from '../../cloud/name-uuid.ts'
+import { facilityView, hrefOf, metroView } from './catalogue.ts'
+
+/** The bond and its two ports. */
+export function portViews(device: Device) {
+  const bond = { id: nameUuid(`${device.id} bond0`), name: 'bond0' }
+  const ethernet = device.macs.map((mac, index) => {
+    const id = nameUuid(`${device.id} eth${index}`)
+    return {
+      ...hrefOf(`/ports/${id}`),
+      id,
+      type: 'NetworkPort',
+      name: `eth${index}`,
+      data: { mac, bonded: true },
+      bond,
+      disbond_operation_supported: true,
+      virtual_networks: [],
+    }
+  })
+  return [
+    {
+      ...hrefOf(`/ports/${bond.id}`),
+      id: bond.id,
+      type: 'NetworkBondPort',
+      name: 'bond0',
+      data: { bonded: true },
+      network_type: 'layer3',
+      disbond_operation_supported: true,
+      virtual_networks: [],
+    },
+    ...ethernet,
+  ]
+}
+
+/** An address block of a device. */
+export interface AddressBlock {
+  address: string
+  gateway: string
+  netmask: string
+  family: 4 | 6
+  cidr: number
+  public: boolean
+}
+
+/** Addresses from the ranges kept for documentation: machines here are reached by their console alone. None before 102. */
+export function addressBlocks(device: Device): AddressBlock[] {
+  if (!device.networked) return []
+  const host = (Number.parseInt(device.shortId.slice(0, 2), 16) % 127) * 2
+  const small = { netmask: '255.255.255.254', family: 4, cidr: 31 } as const
+  const large = { netmask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', family: 6, cidr: 127 } as const
+  const hex = host.toString(16)
+  return [
+    { address: `203.0.113.${host + 1}`, gateway: `203.0.113.${host}`, ...small, public: true },
+    { address: `2001:db8::${hex}1`, gateway: `2001:db8::${hex}0`, ...large, public: true },
+    { address: `10.66.0.${host + 1}`, gateway: `10.66.0.${host}`, ...small, public: false },
+  ]
+}
+
+function assignmentId(device: Device, block: AddressBlock): string {
+  return nameUuid(`${device.id} ${block.address}`)
+}
+
+function reservationId(device: Device, block: AddressBlock): string {
+  return nameUuid(`block ${assignmentId(device, block)}`)
+}
+
+/** What assignments and reservations have in common. */
+function blockFields(device: Device, block: AddressBlock) {
+  return {
+    address_family: block.family,
+    netmask: block.netmask,
+    cidr: block.cidr,
+    network: block.gateway,
+    gateway: block.gateway,
+    public: block.public,
+    management: true,
+    manageable: true,
+    enabled: true,
+    global_ip: false,
+    metro: metroView(device.metro),
+    created_at: device.createdAt,
+  }
+}
+
+/** The addresses that a device has. */
+export function addressViews(device: Device) {
+  return addressBlocks(device).map((block) => {
+    const id = assignmentId(device, block)
+    const { network, netmask, cidr, ...fields } = blockFields(device, block)
+    return {
+      ...hrefOf(`/ips/${id}`),
+      id,
+      address: block.address,
+      network,
+      netmask,
+      cidr,
+      ...fields,
+      type: 'IPAssignment',
+      assigned_to: hrefOf(`/devices/${device.id}`),
+      parent_block: { network, netmask, cidr, ...hrefOf(`/ips/${reservationId(device, block)}`) },
+    }
+  })
+}
+
+/** The blocks that the project holds for a device: those its addresses are from. */
+export function reservationViews(device: Device, cloud: Cloud) {
+  return addressBlocks(device).map((block) => {
+    const id = reservationId(device, block)
+    return {
+      ...hrefOf(`/ips/${id}`),
+      id,
+      address: block.gateway,
+      ...blockFields(device, block),
+      type: `${block.public ? 'public' : 'private'}_ipv${block.family}`,
+      addon: false,
+      bill: false,
+      details: null,
+      tags: [],
+      state: 'created',
+      customdata: {},
+      facility: facilityView(device.facilityCode, device.metro),
+      project: hrefOf(`/projects/${cloud.projectId}`),
+      project_lite: hrefOf(`/projects/${cloud.projectId}`),
+      requested_by: hrefOf(`/users/${cloud.userId}`),
+      assignments: [hrefOf(`/ips/${assignmentId(device, block)}`)],
+    }
+  })
+}

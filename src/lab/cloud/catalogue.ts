@@ -1,0 +1,145 @@
+// What the lab has to offer: plans with sizes a computer can carry, operating systems, metros and their facilities.
+import { facilitiesOfMetro, metros as metroCodes } from '../../metal/locations.ts'
+import type { Arch } from '../machines/driver.ts'
+import { nameUuid } from './name-uuid.ts'
+
+/** A plan. `aliases` are the older slugs that the API still takes. */
+export interface Plan {
+  slug: string
+  aliases: readonly string[]
+  arch: Arch
+  /** Size of the lab's machine, not of the server it stands for. */
+  cpus: number
+  memoryMib: number
+}
+
+function plan(slug: string, arch: Arch, cpus: number, memoryGib: number, ...aliases: string[]): Plan {
+  return { slug, aliases, arch, cpus, memoryMib: memoryGib * 1024 }
+}
+
+/** Slugs and aliases as in the service's legacy documentation; x1.small.x86 for baremetal_1e is inferred. */
+export const plans: readonly Plan[] = [
+  plan('t1.small.x86', 'x86_64', 1, 1, 'baremetal_0'),
+  plan('c1.small.x86', 'x86_64', 1, 1, 'baremetal_1'),
+  plan('x1.small.x86', 'x86_64', 1, 1, 'baremetal_1e'),
+  plan('m1.xlarge.x86', 'x86_64', 2, 4, 'baremetal_2'),
+  plan('c1.xlarge.x86', 'x86_64', 2, 2, 'baremetal_3'),
+  plan('s1.large.x86', 'x86_64', 2, 2, 'baremetal_s'),
+  plan('c2.medium.x86', 'x86_64', 2, 2),
+  plan('c3.small.x86', 'x86_64', 1, 1),
+  plan('c3.medium.x86', 'x86_64', 2, 2),
+  plan('m3.small.x86', 'x86_64', 1, 2),
+  plan('m3.large.x86', 'x86_64', 2, 4),
+  plan('s3.xlarge.x86', 'x86_64', 2, 4),
+  plan('c1.large.arm', 'aarch64', 2, 1, 'baremetal_2a'),
+  plan('c1.large.arm.xda', 'aarch64', 2, 2, 'baremetal_2a2'),
+  plan('c2.large.arm', 'aarch64', 2, 2, 'baremetal_2a4', 'baremetal_2a5', 'baremetal_hua'),
+  plan('c2.large.anbox', 'aarch64', 2, 2),
+  plan('c3.large.arm', 'aarch64', 2, 2),
+  plan('c3.large.arm64', 'aarch64', 2, 2),
+  plan('x.large.arm', 'aarch64', 2, 2),
+]
+
+/** The id of a plan. */
+export function planId({ slug }: Plan): string {
+  return nameUuid(`plan ${slug}`)
+}
+
+/** The plan of a slug, alias or id. */
+export function findPlan(name: string): Plan | undefined {
+  return plans.find((one) => one.slug === name || one.aliases.includes(name) || planId(one) === name)
+}
+
+/** An operating system that can be asked for. */
+export interface OperatingSystem {
+  slug: string
+  name: string
+  distro: string
+  version: string
+}
+
+/** Only custom_ipxe boots here; a device with another one ends as `failed`. */
+export const operatingSystems: readonly OperatingSystem[] = [
+  { slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' },
+  { slug: 'alpine_3', name: 'Alpine 3', distro: 'alpine', version: '3' },
+  { slug: 'debian_12', name: 'Debian 12', distro: 'debian', version: '12' },
+  { slug: 'flatcar_stable', name: 'Flatcar Stable', distro: 'flatcar', version: 'stable' },
+  { slug: 'ubuntu_22_04', name: 'Ubuntu 22.04 LTS', distro: 'ubuntu', version: '22.04' },
+]
+
+/** The id of an operating system. */
+export function operatingSystemId({ slug }: OperatingSystem): string {
+  return nameUuid(`operating system ${slug}`)
+}
+
+/** The operating system of a slug or id. */
+export function findOperatingSystem(name: string): OperatingSystem | undefined {
+  return operatingSystems.find((one) => one.slug === name || operatingSystemId(one) === name)
+}
+
+/** A metro; `id` is a UUID. */
+export interface Metro {
+  id: string
+  code: string
+  name: string
+  country: string
+}
+
+const metroNames: Readonly<Record<string, readonly [name: string, country: string]>> = {
+  am: ['Amsterdam', 'NL'],
+  at: ['Atlanta', 'US'],
+  ch: ['Chicago', 'US'],
+  da: ['Dallas', 'US'],
+  dc: ['Washington DC', 'US'],
+  fr: ['Frankfurt', 'DE'],
+  hk: ['Hong Kong', 'HK'],
+  la: ['Los Angeles', 'US'],
+  ld: ['London', 'GB'],
+  md: ['Madrid', 'ES'],
+  ny: ['New York', 'US'],
+  pa: ['Paris', 'FR'],
+  se: ['Seattle', 'US'],
+  sg: ['Singapore', 'SG'],
+  sl: ['Seoul', 'KR'],
+  sv: ['Silicon Valley', 'US'],
+  sy: ['Sydney', 'AU'],
+  ty: ['Tokyo', 'JP'],
+}
+
+/** All metros, those of the wire contract's fixtures. A name that is not known is the code in capitals. */
+export const metros: readonly Metro[] = metroCodes.map((code) => {
+  const [name, country] = metroNames[code] ?? [code.toUpperCase(), 'US']
+  return { id: nameUuid(`metro ${code}`), code, name, country }
+})
+
+/** The metro of a code or id; "any" is the first one. */
+export function findMetro(metro: string): Metro | undefined {
+  return metro === 'any' ? metros[0] : metros.find((one) => one.code === metro || one.id === metro)
+}
+
+/** Codes of the facilities of a metro, at least one; the first is where its machines stand. */
+export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
+  const [first = `${metro.code}1`, ...others] = facilitiesOfMetro(metro.code)
+  return [first, ...others]
+}
+
+/** A facility and the metro it is in. */
+export interface Facility {
+  code: string
+  metro: Metro
+}
+
+/** All facilities. */
+export const facilities: readonly Facility[] = metros.flatMap((metro) =>
+  facilityCodes(metro).map((code) => ({ code, metro })),
+)
+
+/** The id of a facility. */
+export function facilityId({ code }: Pick<Facility, 'code'>): string {
+  return nameUuid(`facility ${code}`)
+}
+
+/** The facility of a code or id. */
+export function findFacility(name: string): Facility | undefined {
+  return facilities.find((one) => one.code === name || facilityId(one) === name)
+}

@@ -1,0 +1,98 @@
+// The file in which a cloud outlives its lab: replaced whole, so that it is never half-written.
+import { readFile } from 'node:fs/promises'
+
+import { errorCode, LabError, describeCondition } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import type { Cloud } from './cloud.ts'
+import { replaceFile } from '../state/private-file.ts'
+import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
+import type { SavedCloud } from './saved-cloud.ts'
+
+/** How long changes that nobody waits for may stay in memory. */
+const delayMs = 200
+
+/** Reads the file; undefined where there is none. @throws LabError where it is damaged or cannot be read */
+export async function readSavedCloud(path: string): Promise<SavedCloud | undefined> {
+  let json: unknown
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'))
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
+    throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
+      hint: 'move it away to start anew',
+      cause,
+    })
+  }
+  const unreadable = findUnreadable(json)
+  if (unreadable !== undefined) {
+    throw new LabError(`the lab's state in "${path}" cannot be used: ${unreadable}`, {
+      hint: 'use the metalkit that wrote it, or give this lab another --name',
+    })
+  }
+  const parsed = savedCloudSchema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const where = parsed.error.issues[0]?.path.join('.') ?? ''
+  throw new LabError(`cannot read the lab's state in "${path}": ${where || 'it'} is not as a lab writes it`, {
+    hint: 'move it away to start anew',
+    cause: parsed.error,
+  })
+}
+
+/** Keeps a cloud in a file. Disposing it saves a last time. */
+export class CloudStore implements AsyncDisposable {
+  readonly #path: string
+  readonly #cloud: Cloud
+  readonly #report: Reporter
+  #saved = ''
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(path: string, cloud: Cloud, report: Reporter) {
+    this.#path = path
+    this.#cloud = cloud
+    this.#report = report
+  }
+
+  /** Something changed: it is saved soon. */
+  touch(): void {
+    this.#timer ??= setTimeout(() => void this.save().catch(() => {}), delayMs)
+  }
+
+  /**
+   * Fulfilled once all that is so now is on disk. Calls at the same time share a write.
+   * @throws LabError if it cannot be written, which is reported too
+   */
+  async save(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    // What runs has begun without the newest change; what waits for it has not.
+    this.#next ??= (this.#running ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        this.#running = this.#next
+        this.#next = undefined
+        return this.#write()
+      })
+    await this.#next
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify(saveCloud(this.#cloud))
+    if (text === this.#saved) return
+    try {
+      await replaceFile(this.#path, text)
+      this.#saved = text
+    } catch (error) {
+      const what = `cannot save the state in "${this.#path}": ${describeCondition(error)}`
+      this.#report.warn(`lab: ${what}`)
+      throw new LabError(what, { cause: error })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // That it failed has been reported.
+    await this.save().catch(() => {})
+  }
+}

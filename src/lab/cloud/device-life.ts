@@ -1,0 +1,243 @@
+// The life of one device: its machine in the chassis, on and off, and the states it goes through meanwhile.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { describeError } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import { Chassis } from './chassis.ts'
+import { connectedEvent, provisioningEvents } from './device-events.ts'
+import type { DeviceHistory } from './device-history.ts'
+import { type Device, isInstalling } from './device.ts'
+import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
+import type { Pace } from './pace.ts'
+import { Transitions } from './transitions.ts'
+
+/** What a life needs of the lab. */
+export interface LifeParts {
+  driver: MachineDriver
+  pace: Pace
+  /** URL of the boot script of a device. */
+  bootUrlOf: (device: Device) => string
+  /** All that a device's machine reaches, where machines are isolated. */
+  passagesOf?: ((device: Device) => readonly Passage[]) | undefined
+  report: Reporter
+  /** Where all that happens to devices is told. */
+  history: DeviceHistory
+}
+
+/** Power actions of POST /devices/{id}/actions that the lab can do. */
+export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'reinstall'
+
+/** Moves one device through its states, one transition after the other. Disposing it switches its machine off and waits for that. */
+export class DeviceLife implements AsyncDisposable {
+  readonly device: Device
+  readonly chassis = new Chassis()
+  readonly #transitions = new Transitions()
+  readonly #parts: LifeParts
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(device: Device, parts: LifeParts) {
+    this.device = device
+    this.#parts = parts
+  }
+
+  /** Starts the provisioning of a device that is queued. */
+  provision(): void {
+    this.#enqueue(async (signal) => {
+      await sleep(this.#parts.pace.queuedMs, undefined, { signal })
+      this.#history.setState(this.device, 'provisioning')
+      await this.#install(signal)
+    })
+  }
+
+  /** Goes on after a lab whose machines ended with it: what ran is off, and what was being made is made again. */
+  resume(): void {
+    const { device } = this
+    if (device.state === 'queued') return this.provision()
+    if (isInstalling(device)) return this.#enqueue((signal) => this.#reinstall(signal))
+    if (device.state === 'inactive' || device.state === 'failed') return
+    this.#history.tell(device, 'instance.powered_off', 'Device powered off with the lab')
+    this.#history.setState(device, 'inactive')
+  }
+
+  /** Starts a power action. The device's state shows it at once. */
+  act(action: PowerAction): void {
+    const { device } = this
+    switch (action) {
+      case 'power_on':
+        if (!this.chassis.isOn || device.state !== 'active') this.#history.setState(device, 'powering_on')
+        return this.#enqueue((signal) => this.#powerOn(signal))
+      case 'power_off':
+        this.#history.setState(device, 'powering_off')
+        return this.#enqueue((signal) => this.#powerOff(signal))
+      case 'reboot':
+        this.#history.setState(device, 'powering_off')
+        return this.#enqueue(async (signal) => {
+          await this.#powerOff(signal)
+          await this.#powerOn(signal)
+        })
+      case 'reinstall':
+        this.#history.setState(device, 'reinstalling')
+        return this.#enqueue((signal) => this.#reinstall(signal))
+      default:
+        throw new Error(`unknown action ${String(action satisfies never)}`)
+    }
+  }
+
+  /**
+   * The boot script has run on the machine. The service ends its part here, since it cannot see further, and calls the device
+   * active although its system has yet to load.
+   */
+  connected(): void {
+    const { device } = this
+    this.#history.tell(device, ...connectedEvent)
+    device.pxeArmed = false
+    if (!isInstalling(device)) return
+    this.#history.tell(device, 'provisioning.110')
+    device.percentage = 100
+    this.#history.setState(device, 'active')
+  }
+
+  /** Starts the end of the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
+  end(onGone: () => void): void {
+    if (this.device.state === 'deprovisioning') return
+    clearInterval(this.#watch)
+    this.#transitions.abort()
+    this.#history.setState(this.device, 'deprovisioning')
+    this.#enqueue(async (signal) => {
+      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+      await this.#unplug()
+      await this.#parts.driver.discard?.(this.device.id)
+      this.chassis.port.hangUp()
+      onGone()
+      this.#history.setState(this.device, 'deleted')
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch)
+    this.#transitions.abort()
+    await this.#transitions.settled
+    await this.#unplug()
+    this.chassis.port.hangUp()
+  }
+
+  get #history(): DeviceHistory {
+    return this.#parts.history
+  }
+
+  /** Appends a transition. One that fails makes the device `failed`. */
+  #enqueue(run: (signal: AbortSignal) => Promise<void>): void {
+    this.#transitions.enqueue(run, (error) => this.#history.fail(this.device, describeError(error)))
+  }
+
+  async #reinstall(signal: AbortSignal): Promise<void> {
+    await this.#unplug()
+    await this.#parts.driver.discard?.(this.device.id)
+    Object.assign(this.device, { provisioned: {}, percentage: 0, pxeArmed: true })
+    await this.#install(signal)
+  }
+
+  async #install(signal: AbortSignal): Promise<void> {
+    const { device } = this
+    this.#watchInstallation()
+    for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
+      this.#history.tell(device, type)
+      device.percentage = 20 * (index + 1)
+      if (type === 'provisioning.102') device.networked = true
+      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    }
+    if (device.operatingSystem.slug !== 'custom_ipxe') {
+      return this.#history.fail(
+        device,
+        `The lab cannot install ${device.operatingSystem.name}: it boots custom_ipxe only`,
+      )
+    }
+    await this.#plugIn(signal)
+  }
+
+  async #powerOn(signal: AbortSignal): Promise<void> {
+    if (this.chassis.isOn) return this.#history.setState(this.device, 'active')
+    this.#history.setState(this.device, 'powering_on')
+    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await this.#plugIn(signal)
+    // Off again already: what that did to the state stands.
+    if (!this.chassis.isOn) return
+    this.#history.tell(this.device, 'instance.powered_on', 'Device powered on')
+    this.#history.setState(this.device, 'active')
+  }
+
+  async #powerOff(signal: AbortSignal): Promise<void> {
+    this.#history.setState(this.device, 'powering_off')
+    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await this.#unplug()
+    this.#history.tell(this.device, 'instance.powered_off', 'Device powered off')
+    this.#history.setState(this.device, 'inactive')
+  }
+
+  async #plugIn(signal: AbortSignal): Promise<void> {
+    const { device } = this
+    const spec = {
+      id: device.id,
+      hostname: device.hostname,
+      arch: device.plan.arch,
+      cpus: device.plan.cpus,
+      memoryMib: device.plan.memoryMib,
+      mac: device.macs[0],
+      bootUrl: this.#parts.bootUrlOf(device),
+      passages: this.#parts.passagesOf?.(device),
+    }
+    const wasArmed = device.pxeArmed
+    await this.chassis.plugIn(this.#parts.driver, spec, {
+      onLoss: (loss) => this.#wentOff(loss),
+      onRestart: () => {
+        // What it was to boot over the network is not there yet, or not whole.
+        device.pxeArmed ||= wasArmed
+        this.#history.tell(device, 'instance.restarted', 'Device restarted: its machine had stopped')
+      },
+    })
+    signal.throwIfAborted()
+  }
+
+  /** A machine that does not come to its boot script is not waited for without end: in provisioning nobody could delete it. */
+  #watchInstallation(): void {
+    clearInterval(this.#watch)
+    const { provisioningMs } = this.#parts.pace
+    const endMs = performance.now() + provisioningMs
+    this.#watch = setInterval(
+      () => {
+        if (!isInstalling(this.device)) return clearInterval(this.#watch)
+        if (performance.now() < endMs) return this.chassis.checkStill()
+        clearInterval(this.#watch)
+        this.#transitions.abort()
+        const { lastLine } = this.chassis
+        const seen = lastLine === '' ? 'nothing on its console' : `"${lastLine}"`
+        this.#history.fail(
+          this.device,
+          `The boot script did not run within ${provisioningMs / 60_000} minutes; last seen: ${seen}`,
+        )
+        this.#enqueue(() => this.#unplug())
+      },
+      Math.min(1000, provisioningMs / 4),
+    )
+  }
+
+  async #unplug(): Promise<void> {
+    try {
+      await this.chassis.unplug()
+    } catch (error) {
+      this.#parts.report.error(`the machine of ${this.device.hostname} did not switch off: ${describeError(error)}`)
+    }
+  }
+
+  /** A machine went off that nobody switched off. */
+  #wentOff(loss: PowerLoss): void {
+    const { device } = this
+    if (device.state === 'deprovisioning') return
+    if (loss.reason === 'failed') return this.#history.fail(device, loss.detail)
+    if (isInstalling(device)) {
+      return this.#history.fail(device, 'The machine went off before its boot script ran')
+    }
+    this.#history.tell(device, 'instance.powered_off', 'Device powered off by its operating system')
+    if (device.state !== 'powering_off') this.#history.setState(device, 'inactive')
+  }
+}

@@ -1,0 +1,155 @@
+// A cloud as a file has it: plain JSON, things of the catalogue by their names.
+import { z } from 'zod'
+
+import { findMetro, findOperatingSystem, findPlan } from './catalogue.ts'
+import type { Cloud, CloudSettings } from './cloud.ts'
+import { createBootKey, type Device } from './device.ts'
+import { deviceStates } from '../../metal/schema.ts'
+
+const version = 1
+
+const eventSchema = z.object({
+  id: z.uuid(),
+  type: z.string(),
+  body: z.string(),
+  state: z.string(),
+  createdAt: z.iso.datetime(),
+})
+
+const deviceSchema = z.object({
+  id: z.uuid(),
+  shortId: z.string(),
+  projectId: z.uuid(),
+  /** Devices of before had none. */
+  bootKey: z.string().min(32).default(createBootKey),
+  createdAt: z.iso.datetime(),
+  macs: z.tuple([z.string(), z.string()]),
+  plan: z.string(),
+  metro: z.string(),
+  facilityCode: z.string(),
+  operatingSystem: z.string(),
+  hostname: z.string(),
+  description: z.string().nullable(),
+  billingCycle: z.string(),
+  ipxeScriptUrl: z.string().nullable(),
+  userdata: z.string(),
+  customdata: z.record(z.string(), z.unknown()),
+  alwaysPxe: z.boolean(),
+  locked: z.boolean(),
+  networkFrozen: z.boolean(),
+  tags: z.array(z.string()),
+  terminationTime: z.iso.datetime().nullable(),
+  keyIds: z.array(z.string()),
+  updatedAt: z.iso.datetime(),
+  state: z.enum(deviceStates),
+  percentage: z.number(),
+  failedAt: z.iso.datetime().nullable(),
+  networked: z.boolean(),
+  pxeArmed: z.boolean(),
+  events: z.array(eventSchema),
+  provisioned: z.record(z.string(), eventSchema),
+})
+type SavedDevice = z.infer<typeof deviceSchema>
+
+const keySchema = z.object({
+  id: z.uuid(),
+  owner: z.enum(['user', 'project']),
+  label: z.string(),
+  key: z.string(),
+  fingerprint: z.string(),
+  tags: z.array(z.string()),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+
+/** The file. `version` changes when an older metalkit could not read it any more. */
+export const savedCloudSchema = z.object({
+  version: z.literal(version),
+  /** So that clients' settings stay right over a restart; the file is its owner's only. */
+  token: z.string().min(32),
+  userId: z.uuid(),
+  organizationId: z.uuid(),
+  projectId: z.uuid(),
+  createdAt: z.iso.datetime(),
+  devices: z.array(deviceSchema),
+  keys: z.array(keySchema),
+  batches: z.array(z.object({ id: z.uuid(), deviceIds: z.array(z.uuid()), createdAt: z.iso.datetime() })),
+  vanished: z.array(z.tuple([z.string(), z.number()])),
+})
+export type SavedCloud = z.infer<typeof savedCloudSchema>
+
+/** What a file is to have of a cloud. */
+export function saveCloud(cloud: Cloud): object {
+  const devices = [...cloud.devices.values()].map((device) => ({
+    ...device,
+    plan: device.plan.slug,
+    metro: device.metro.code,
+    operatingSystem: device.operatingSystem.slug,
+  }))
+  const keys = [...cloud.keys.values()]
+  const batches = [...cloud.batches.values()]
+  const { token, userId, organizationId, projectId, createdAt } = cloud
+  const vanished = [...cloud.vanished]
+  return { version, token, userId, organizationId, projectId, createdAt, devices, keys, batches, vanished }
+}
+
+const partsSchema = z.looseObject({
+  version: z.number(),
+  devices: z
+    .array(z.looseObject({ hostname: z.string(), plan: z.string(), metro: z.string(), operatingSystem: z.string() }))
+    .optional(),
+})
+
+/**
+ * Why this metalkit cannot use a state that another one may have written: its version is newer, or a device has a plan, a metro
+ * or an operating system that is not in the catalogue. Undefined if neither is so.
+ */
+export function findUnreadable(json: unknown): string | undefined {
+  const parts = partsSchema.safeParse(json)
+  if (!parts.success) return undefined
+  const { version: found, devices = [] } = parts.data
+  if (found > version) return `it has version ${found}, of a newer metalkit; this one reads version ${version}`
+  for (const { hostname, plan, metro, operatingSystem } of devices) {
+    const missing = [
+      findPlan(plan) === undefined ? `plan "${plan}"` : '',
+      findMetro(metro) === undefined ? `metro "${metro}"` : '',
+      findOperatingSystem(operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
+    ].find((one) => one !== '')
+    if (missing !== undefined) return `its machine "${hostname}" has the ${missing}, which this metalkit does not know`
+  }
+  return undefined
+}
+
+/** A device again. @throws Error for parts that are not in the catalogue, which findUnreadable has ruled out */
+function loadDevice(saved: SavedDevice): Device {
+  const plan = findPlan(saved.plan)
+  const metro = findMetro(saved.metro)
+  const operatingSystem = findOperatingSystem(saved.operatingSystem)
+  if (plan === undefined || metro === undefined || operatingSystem === undefined) {
+    throw new Error(`a device with unknown parts: ${saved.id}`)
+  }
+  return { ...saved, plan, metro, operatingSystem }
+}
+
+/** A cloud as it was saved, without its devices' machines; the devices are to be restored one by one. */
+export function loadCloud(
+  saved: SavedCloud,
+  sosHost: string,
+  settings: CloudSettings,
+): { cloud: Cloud; devices: Device[] } {
+  const { token, userId, organizationId, projectId, createdAt } = saved
+  const cloud: Cloud = {
+    token,
+    userId,
+    organizationId,
+    projectId,
+    createdAt,
+    sosHost,
+    settings,
+    devices: new Map(),
+    keys: new Map(saved.keys.map((key) => [key.id, key])),
+    batches: new Map(saved.batches.map((batch) => [batch.id, batch])),
+    vanished: new Map(saved.vanished),
+  }
+  return { cloud, devices: saved.devices.map(loadDevice) }
+}

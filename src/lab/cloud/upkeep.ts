@@ -1,0 +1,54 @@
+// What the cloud does by itself: it deletes devices whose time is up, and takes failed ones back.
+import type { Reporter } from '../../io.ts'
+import type { Cloud } from './cloud.ts'
+import type { Device } from './device.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Pace } from './pace.ts'
+
+/** What is due. */
+export interface Due {
+  /** Devices whose termination time has come. A locked one stays until it is unlocked (inferred). */
+  ended: Device[]
+  /** Devices that failed long enough ago to be taken back. */
+  failed: Device[]
+  /** Ids of devices taken back, to be forgotten. */
+  forgotten: string[]
+}
+
+function isPast(time: string | null, nowMs: number, graceMs: number): boolean {
+  return time !== null && Date.parse(time) + graceMs <= nowMs
+}
+
+/** Decides what is due at a time (ms since 1970). */
+export function findDue(cloud: Cloud, pace: Pick<Pace, 'failedMs'>, nowMs: number): Due {
+  const devices = [...cloud.devices.values()].filter(({ state }) => state !== 'deprovisioning')
+  return {
+    ended: devices.filter((device) => !device.locked && isPast(device.terminationTime, nowMs, 0)),
+    failed: devices.filter((device) => device.state === 'failed' && isPast(device.failedAt, nowMs, pace.failedMs)),
+    forgotten: [...cloud.vanished].filter(([, untilMs]) => untilMs <= nowMs).map(([id]) => id),
+  }
+}
+
+/** Starts the upkeep; disposing it ends it. */
+export function startUpkeep(parts: { cloud: Cloud; lifecycle: Lifecycle; pace: Pace; report: Reporter }): Disposable {
+  const { cloud, lifecycle, pace, report } = parts
+  const timer = setInterval(() => {
+    const nowMs = Date.now()
+    const due = findDue(cloud, pace, nowMs)
+    for (const id of due.forgotten) cloud.vanished.delete(id)
+    for (const device of due.failed) {
+      report.detail(`lab: ${device.hostname}: failed, and is taken back`)
+      cloud.vanished.set(device.id, nowMs + pace.forbiddenMs)
+      lifecycle.remove(device)
+    }
+    for (const device of due.ended) {
+      report.detail(`lab: ${device.hostname}: its termination time has come`)
+      lifecycle.remove(device)
+    }
+  }, pace.upkeepMs)
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+// What can go wrong with a request to the API, and with a connection to the SOS. The words are those the API was seen to use.
+import {
+  type Answer,
+  forbiddenDevice,
+  type Mishap,
+  notFound,
+  refuse,
+  unauthorized,
+  unprocessable,
+} from '../web/answer.ts'
+
+/**
+ * Either the request is not carried out and this is the answer, or it is carried out and this happens to its answer, or this
+ * is the answer and it is carried out later.
+ */
+export type ApiFault = { instead: Answer } | { mishap: Mishap } | { before: Answer }
+
+const html =
+  '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n'
+const facilityGone =
+  "The 'facility' parameter is not supported for organization 6e4c3d1e-58f2-4d2b-9d0d-5c7f2a1f6f5a. For more details, see https://feedback.equinixmetal.com/changelog/bye-facilities-hello-again-metros"
+const ohSnap =
+  "Oh snap, something went wrong! We've logged the error and will take a look - please reach out to us if you continue having trouble."
+
+/** Faults of the API by name. */
+export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault>([
+  ['401', { instead: unauthorized }],
+  ['403', { instead: forbiddenDevice }],
+  ['403-token', { instead: refuse(403, 'Access denied for the current authentication token') }],
+  ['404', { instead: notFound }],
+  ['422-facility', { instead: unprocessable('ny5 is not a valid facility') }],
+  ['422-facility-blank', { instead: unprocessable("Facility can't be blank") }],
+  ['422-facility-gone', { instead: unprocessable(facilityGone) }],
+  ['422-plan', { instead: unprocessable('Type0 is not a valid plan') }],
+  ['422-ipxe', { instead: unprocessable('only ipxe_script_url or userdata may be used for custom ipxe.') }],
+  ['422-provisioning', { instead: unprocessable('Cannot delete a device while it is provisioning') }],
+  ['422-locked', { instead: unprocessable('Cannot delete a locked item') }],
+  ['422-capacity', { instead: unprocessable("There aren't available servers in that metro") }],
+  ['422-server', { instead: unprocessable('Server is not provisionable') }],
+  ['429', { instead: refuse(429, 'Too many requests') }],
+  ['500', { instead: refuse(500, ohSnap) }],
+  ['502-html', { instead: { status: 502, text: html, headers: { 'content-type': 'text/html' } } }],
+  ['503', { instead: refuse(503, 'Service unavailable') }],
+  ['500-late', { before: refuse(500, ohSnap) }],
+  ['504-late', { before: { status: 504, text: html, headers: { 'content-type': 'text/html' } } }],
+  ['drop-before', { instead: { status: 500, mishap: { kind: 'dropped' } } }],
+  ['drop-after', { mishap: 'dropped' }],
+  ['slow-headers', { mishap: 'late' }],
+  ['slow-body', { mishap: 'halting' }],
+  ['cut-body', { mishap: 'cut' }],
+  ['truncated', { mishap: 'truncated' }],
+])
+
+/** Faults of the SOS: how a connection to it goes wrong. */
+export const sosFaults = ['drop-before', 'silent', 'wrong-key', 'auth-refused', 'drop-session'] as const
+/** One of them. */
+export type SosFault = (typeof sosFaults)[number]
+
+/** What a client asks of the API, and its console. */
+export const steps = ['create', 'list', 'get', 'events', 'update', 'action', 'delete', 'sos'] as const
+/** One of them. */
+export type Step = (typeof steps)[number]

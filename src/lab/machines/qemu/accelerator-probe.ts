@@ -1,0 +1,86 @@
+// Whether an accelerator really runs machines: one with the ROM and the network card of the others goes through iPXE to a marker.
+// A device file, a version or the firmware's first words say too little: KVM in some virtual machines starts, speaks, and stops
+// when iPXE changes the processor's mode.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { messageOf } from '../../../errors.ts'
+import type { Accelerator } from './accelerator.ts'
+import { lastLineOf } from '../last-line.ts'
+import { openNameless } from '../ipxe/nameless-file.ts'
+import { pathOfFile, secretConfig, serconPort, x86Args } from './args.ts'
+import { startQemu } from './process.ts'
+import { SerialLine } from '../serial-line.ts'
+
+const script = 'trial.ipxe'
+const marker = 'metalkit has seen iPXE run'
+
+/** The machine: as small as iPXE allows, and without a disk. */
+const spec = {
+  id: '00000000-0000-4000-8000-000000000000',
+  hostname: 'trial',
+  arch: 'x86_64' as const,
+  cpus: 1,
+  memoryMib: 256,
+  mac: '02:00:00:00:00:00',
+  bootUrl: script,
+}
+
+/** @returns why machines do not run with it, undefined if they do */
+export async function probeAccelerator(
+  program: string,
+  accelerator: Accelerator,
+  { patienceMs, signal }: { patienceMs: number; signal?: AbortSignal | undefined },
+): Promise<string | undefined> {
+  const title = accelerator.name.toUpperCase()
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-trial-'))
+  const line = new SerialLine()
+  let seen = ''
+  const isThrough = new Promise<'through'>((resolve) => {
+    line.on('data', (bytes: Buffer) => {
+      seen = (seen + bytes.toString('latin1')).slice(-4096)
+      if (seen.includes(marker)) resolve('through')
+    })
+  })
+  const where = () => {
+    const last = lastLineOf(seen)
+    return last === '' ? 'before its first word' : `at "${last}"`
+  }
+  await using sercon = await openNameless()
+  let timer: NodeJS.Timeout | undefined
+  let leave: (() => void) | undefined
+  const isOver = new Promise<'late' | 'left'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), patienceMs)
+    leave = () => resolve('left')
+    signal?.addEventListener('abort', leave)
+  })
+  try {
+    await sercon.writeFile(serconPort)
+    await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
+    const args = x86Args(spec, accelerator, { owner: String(process.pid), tftp: folder }, { sercon: pathOfFile(0) })
+    const silent = { debug() {} }
+    const qemu = await startQemu(
+      { program, args, fds: [sercon.fd], config: secretConfig(spec), hint: '' },
+      line,
+      silent,
+    )
+    try {
+      const ended = await Promise.race([isThrough, isOver, qemu.stopped, qemu.exit])
+      if (ended === 'through' || ended === 'left') return undefined
+      if (ended === 'late')
+        return `${title} does not get a machine through iPXE within ${patienceMs / 1000} s: it stood still ${where()}`
+      if ('state' in ended) return `${title} stopped a machine in iPXE (${ended.state}) ${where()}`
+      return `${title} does not start a machine: ${ended.reason === 'failed' ? ended.detail : `QEMU ended ${where()}`}`
+    } finally {
+      qemu.kill()
+      await qemu.exit
+    }
+  } catch (error) {
+    return `${title} cannot be tried: ${messageOf(error)}`
+  } finally {
+    clearTimeout(timer)
+    if (leave !== undefined) signal?.removeEventListener('abort', leave)
+    await rm(folder, { recursive: true, force: true })
+  }
+}

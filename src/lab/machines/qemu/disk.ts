@@ -1,0 +1,55 @@
+// The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { createAtomicFile } from '../../../files/atomic-file.ts'
+import { errorCode, LabError, messageOf } from '../../../errors.ts'
+import { makeFolder } from '../../../files/make-folder.ts'
+
+/** What a machine sees, in bytes: enough to install a system on. */
+export const diskBytes = 8 * 1024 ** 3
+
+/** Path of a machine's disk. */
+export function diskPath(folder: string, id: string): string {
+  return join(folder, `${id}.raw`)
+}
+
+/**
+ * Makes the disk of a machine where there is none yet: empty, its owner's only.
+ * @returns its path
+ * @throws LabError where that does not work
+ */
+export async function prepareDisk(folder: string, id: string): Promise<string> {
+  const path = diskPath(folder, id)
+  try {
+    await makeFolder(folder, 0o700)
+    const isThere = await stat(path).then(
+      () => true,
+      (error: unknown) => {
+        if (errorCode(error) !== 'ENOENT') throw error
+        return false
+      },
+    )
+    if (isThere) return path
+    await using disk = await createAtomicFile(path, 0o600)
+    await disk.handle.truncate(diskBytes)
+    await disk.place()
+    return path
+  } catch (cause) {
+    const why = messageOf(cause)
+    throw new LabError(`cannot make the disk "${path}": ${why}`, { cause })
+  }
+}
+
+/** Deletes the disk of a machine; nothing happens where there is none. */
+export async function removeDisk(folder: string, id: string): Promise<void> {
+  await rm(diskPath(folder, id), { force: true })
+}
+
+/** Deletes all disks but those of these machines. */
+export async function keepDisks(folder: string, ids: readonly string[]): Promise<void> {
+  const kept = new Set(ids.map((id) => `${id}.raw`))
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (/\.raw(\.new|\.[0-9a-f]{12})?$/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true })
+  }
+}

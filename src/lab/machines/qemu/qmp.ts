@@ -1,0 +1,84 @@
+// QEMU's control socket (QMP, docs/interop/qmp-spec): a JSON value a line in both directions.
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
+import { z } from 'zod'
+
+import { LabError } from '../../../errors.ts'
+
+const messageSchema = z.looseObject({
+  id: z.number().optional(),
+  return: z.unknown().optional(),
+  error: z.looseObject({ desc: z.string() }).optional(),
+  event: z.string().optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+})
+
+type Message = z.infer<typeof messageSchema>
+
+/** A line that is none of the protocol's is nobody's. */
+function parseMessage(line: string): Message {
+  try {
+    return messageSchema.safeParse(JSON.parse(line)).data ?? {}
+  } catch {
+    return {}
+  }
+}
+
+/** Speaks to one QEMU. */
+export class Qmp {
+  readonly #socket: Duplex
+  readonly #waiting = new Map<number, (answer: Message | undefined) => void>()
+  #lastId = 0
+  #isClosed = false
+  /** Fulfilled once QEMU takes commands: by then it has set its machine up. Rejected where it ends before. */
+  readonly ready: Promise<unknown>
+
+  constructor(socket: Duplex, onEvent: (event: string, data: Record<string, unknown>) => void) {
+    this.#socket = socket
+    const lines = createInterface({ input: socket })
+    lines.on('line', (line) => {
+      const message = parseMessage(line)
+      if (message.event !== undefined) onEvent(message.event, message.data ?? {})
+      else if (message.id !== undefined) this.#settle(message.id, message)
+    })
+    // A QEMU that is killed resets the connection, which both tell of; its close says all there is to say.
+    lines.on('error', () => {})
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      this.#isClosed = true
+      for (const id of this.#waiting.keys()) this.#settle(id, undefined)
+    })
+    this.ready = this.#send('qmp_capabilities')
+    this.ready.catch(() => {})
+  }
+
+  /** Runs a command. @throws LabError with QEMU's words, or where QEMU is gone */
+  async execute(command: string, args?: Record<string, unknown>): Promise<unknown> {
+    await this.ready
+    return await this.#send(command, args)
+  }
+
+  /** Runs a line of the monitor that people use. @returns what it printed */
+  async executeHuman(line: string): Promise<string> {
+    return String(await this.execute('human-monitor-command', { 'command-line': line }))
+  }
+
+  #settle(id: number, answer: Message | undefined): void {
+    this.#waiting.get(id)?.(answer)
+    this.#waiting.delete(id)
+  }
+
+  async #send(command: string, args?: Record<string, unknown>): Promise<unknown> {
+    const id = ++this.#lastId
+    const answer = await new Promise<Message | undefined>((resolve) => {
+      if (this.#isClosed) return resolve(undefined)
+      this.#waiting.set(id, resolve)
+      this.#socket.write(
+        `${JSON.stringify({ execute: command, id, ...(args === undefined ? {} : { arguments: args }) })}\n`,
+      )
+    })
+    if (answer === undefined) throw new LabError('QEMU is gone')
+    if (answer.error !== undefined) throw new LabError(`QEMU refused ${command}: ${answer.error.desc}`)
+    return answer.return
+  }
+}

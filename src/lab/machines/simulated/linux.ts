@@ -1,0 +1,42 @@
+// What a kernel that a simulated machine was given would say, and whether anybody sees it.
+import type { Arch } from '../driver.ts'
+import { findInitrds } from '../ipxe/initrds.ts'
+import type { BootImage } from '../ipxe/interpreter.ts'
+
+/** The name of the machine's serial console in `console=`. */
+export const consoleOf = { x86_64: 'ttyS1', aarch64: 'ttyAMA0' } as const
+
+/** Whether a kernel with this command line speaks on the serial line. */
+export function hasSerialConsole(arch: Arch, commandLine: string): boolean {
+  return commandLine.split(/\s+/).some((word) => word.split(',')[0] === `console=${consoleOf[arch]}`)
+}
+
+/** The lines of a boot log, up to where the system starts or the kernel panics for want of one. */
+export function bootLog(
+  machine: { arch: Arch; cpus: number; memoryMib: number },
+  kernel: BootImage,
+  initrds: readonly BootImage[],
+): { lines: string[]; panics: boolean } {
+  const found = findInitrds(machine.arch, kernel.commandLine, initrds)
+  const initrdBytes = found.reduce((total, initrd) => total + initrd.sizeBytes, 0)
+  const says = [
+    `Linux version 0.0.0-simulated (metalkit lab) ${machine.arch}`,
+    `Command line: ${kernel.commandLine}`,
+    `Memory: ${machine.memoryMib} MiB`,
+    `smp: Brought up 1 node, ${machine.cpus} CPU${machine.cpus === 1 ? '' : 's'}`,
+    `printk: console [${consoleOf[machine.arch]}] enabled`,
+    ...(found.length === 0
+      ? [
+          'VFS: Cannot open root device "(null)" or unknown-block(0,0): error -6',
+          'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
+        ]
+      : [
+          'Unpacking initramfs...',
+          `Freeing initrd memory: ${Math.ceil(initrdBytes / 1024)}K`,
+          'virtio_net virtio0 eth0: renamed from net0',
+          'Run /init as init process',
+        ]),
+  ]
+  const lines = says.map((text, index) => `[    0.${String(index * 70_000).padStart(6, '0')}] ${text}`)
+  return { lines, panics: found.length === 0 }
+}

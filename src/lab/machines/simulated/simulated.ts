@@ -1,0 +1,104 @@
+// Machines without QEMU: they follow the boot script as iPXE would, look at what they were given, and play a small system.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { messageOf } from '../../../errors.ts'
+import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
+import { download } from '../ipxe/download.ts'
+import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
+import { SerialLine } from '../serial-line.ts'
+import { bootLog, hasSerialConsole } from './linux.ts'
+import { askHostname, sayUp } from './metadata.ts'
+import { SimulatedShell } from './shell.ts'
+import type { Departure } from './shell.ts'
+import { stay } from '../stay.ts'
+
+/** A machine that is on; the signal pulls its plug. */
+interface SimulatedMachine {
+  spec: MachineSpec
+  serial: SerialLine
+  lineDelayMs: number
+  signal: AbortSignal
+}
+
+/** Plays the system that was booted until it powers off or reboots. Without a console on this line it cannot be seen or typed to. */
+async function runSystem(
+  { spec, serial, lineDelayMs, signal }: SimulatedMachine,
+  { kernel, initrds }: Extract<BootOutcome, { kind: 'boot' }>,
+): Promise<Departure> {
+  const { commandLine } = kernel
+  if (!hasSerialConsole(spec.arch, commandLine)) return await stay(signal)
+  const { lines, panics } = bootLog(spec, kernel, initrds)
+  for (const line of lines) {
+    await sleep(lineDelayMs, undefined, { signal })
+    serial.print(`${line}\n`)
+  }
+  if (panics) return await stay(signal)
+  await sleep(lineDelayMs, undefined, { signal })
+  const hostname = (await askHostname(spec.bootUrl, signal)) ?? spec.hostname
+  await sayUp(spec.bootUrl, 'simulated machine is up', signal)
+  serial.print(`\nsimulated machine is up: ${hostname}\n`)
+  const departed = new Promise<Departure>((resolve) => {
+    const shell = new SimulatedShell({ ...spec, hostname, commandLine }, (text) => serial.print(text), resolve)
+    serial.onType = (bytes) => shell.type(bytes)
+  })
+  const departure = await Promise.race([departed, stay(signal)])
+  serial.onType = undefined
+  serial.print(`[   60.000000] reboot: ${departure === 'poweroff' ? 'Power down' : 'Restarting system'}\n`)
+  return departure
+}
+
+/** From power on to power off, through any number of reboots. Rejects where the plug is pulled. */
+async function runMachine(machine: SimulatedMachine): Promise<void> {
+  const { spec, serial, lineDelayMs, signal } = machine
+  const print = (text: string) => serial.print(text)
+  for (;;) {
+    await sleep(lineDelayMs, undefined, { signal })
+    print(`\nSimulated firmware, ${spec.arch}, ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
+    print(`\niPXE 1.x (simulated) -- Open Source Network Boot Firmware\nFeatures: HTTP bzImage Script\n`)
+    print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
+    print(`Filename: ${spec.bootUrl}\n`)
+    const outcome = await runIpxe(spec.bootUrl, { ...spec, print, download }, signal)
+    if (outcome.kind === 'shell') return await stay(signal)
+    if (outcome.kind !== 'boot') {
+      if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)
+      print(
+        'No more network devices\n\nBooting from Hard Disk...\nBoot failed: could not read the boot disk\n\nNo bootable device.\n',
+      )
+      return await stay(signal)
+    }
+    const departure = await runSystem(machine, outcome)
+    if (departure === 'poweroff') return
+  }
+}
+
+/**
+ * A driver of simulated machines. `lineDelayMs` is the pause before each line of the boot log: long enough for a client to
+ * reach the console, which keeps nothing, before the machine is up.
+ */
+export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver {
+  return {
+    kind: 'simulated',
+    powerOn(spec: MachineSpec): Promise<PoweredMachine> {
+      const serial = new SerialLine()
+      const plug = new AbortController()
+      const off = runMachine({ spec, serial, lineDelayMs, signal: plug.signal })
+        .then(
+          (): PowerLoss => ({ reason: 'poweroff' }),
+          (error: unknown): PowerLoss =>
+            plug.signal.aborted ? { reason: 'switched-off' } : { reason: 'failed', detail: messageOf(error) },
+        )
+        .then((loss) => {
+          serial.hangUp()
+          return loss
+        })
+      return Promise.resolve({
+        serial,
+        off,
+        async [Symbol.asyncDispose]() {
+          plug.abort()
+          await off
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,102 @@
+// The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
+import { generateKeyPair } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import ssh2 from 'ssh2'
+import { errorCode, LabError, describeCondition } from '../../errors.ts'
+import { makeFolder } from '../../files/make-folder.ts'
+import { createFile, replaceFile } from '../state/private-file.ts'
+
+/** Keys, and the files that let ssh and metalkit use them. */
+export interface LabKeys {
+  /** RSA, PEM. */
+  hostKey: string
+  userKeyPath: string
+  /** A line of authorized_keys. */
+  userPublicKey: string
+  knownHostsPath: string
+}
+
+/** The file's text, or undefined where there is none. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The file's text, made where it is missing. Of two labs that start at once both get what the first one made. */
+async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
+  const present = await readText(path)
+  if (present !== undefined) return present
+  await createFile(path, await make())
+  return await readFile(path, 'utf8')
+}
+
+/** Makes the file's text be `text`. */
+async function ensureText(path: string, text: string): Promise<void> {
+  if ((await readText(path)) === text) return
+  await replaceFile(path, text)
+}
+
+/** `ssh-rsa AAAA…`, the public half. @throws LabError where the file is no private key */
+function publicLine(path: string, privateKey: string): string {
+  const key = ssh2.utils.parseKey(privateKey)
+  if (key instanceof Error || !key.isPrivateKey()) {
+    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab makes a new one' })
+  }
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`
+}
+
+/** A host key for an SOS, as PEM. */
+export async function makeHostKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 3072 })
+  return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+}
+
+/** ssh2 1.17 loses a leading zero byte, so that one key in 256 is none: such a one is thrown away. */
+async function makeUserKey(): Promise<string> {
+  for (;;) {
+    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' })
+    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key
+  }
+}
+
+/** A line of known_hosts, for the hosts at every port. Hosts that another lab with this key had stay. */
+function knownHostsText(hosts: readonly string[], hostLine: string, present: string): string {
+  const [patterns = '', ...key] = present.trim().split(' ')
+  const known = key.join(' ') === hostLine ? patterns.split(',') : []
+  const wanted = ['127.0.0.1', 'localhost', ...hosts].flatMap((host) => [`[${host}]:*`, host])
+  return `${[...new Set([...wanted, ...known])].join(',')} ${hostLine}\n`
+}
+
+/**
+ * The keys in `<stateFolder>/ssh`, made where they are missing.
+ * @param sosHosts names and addresses the SOS goes by, besides 127.0.0.1 and localhost
+ * @throws LabError where a key file is damaged or the folder cannot be written
+ */
+export async function loadLabKeys(stateFolder: string, sosHosts: readonly string[]): Promise<LabKeys> {
+  const folder = join(stateFolder, 'ssh')
+  const hostKeyPath = join(folder, 'host_rsa')
+  const userKeyPath = join(folder, 'user_ed25519')
+  const knownHostsPath = join(folder, 'known_hosts')
+  try {
+    await makeFolder(folder, 0o700)
+    const hostKey = await readOrCreate(hostKeyPath, makeHostKey)
+    const userPublicKey = publicLine(userKeyPath, await readOrCreate(userKeyPath, makeUserKey))
+    await ensureText(`${userKeyPath}.pub`, `${userPublicKey} metalkit lab\n`)
+    const present = (await readText(knownHostsPath)) ?? ''
+    await ensureText(knownHostsPath, knownHostsText(sosHosts, publicLine(hostKeyPath, hostKey), present))
+    return { hostKey, userKeyPath, userPublicKey, knownHostsPath }
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause
+    const why = describeCondition(cause)
+    throw new LabError(`cannot keep keys in "${folder}": ${why}`, {
+      hint: 'set XDG_STATE_HOME to a folder of yours',
+      cause,
+    })
+  }
+}

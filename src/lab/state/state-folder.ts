@@ -1,0 +1,41 @@
+// Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
+import { chmod, readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+import { temporaryPrefix } from '../../files/atomic-file.ts'
+import { LabError, describeCondition } from '../../errors.ts'
+import { makeFolder } from '../../files/make-folder.ts'
+import { lockState } from './state-lock.ts'
+
+/** Makes the folder, and makes it private. @throws LabError where that does not work */
+export async function prepareStateFolder(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder, 0o700)
+    await chmod(folder, 0o700)
+  } catch (error) {
+    throw new LabError(`cannot use "${folder}" as state folder: ${describeCondition(error)}`, {
+      hint: 'set XDG_STATE_HOME to a folder of yours',
+      cause: error,
+    })
+  }
+}
+
+/** What a lab that was killed had begun to write in place of the file. */
+async function removeUnfinished(path: string): Promise<void> {
+  const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(temporaryPrefix(path)))
+  for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
+}
+
+/**
+ * Takes the file that keeps the devices of the lab with this name; disposing it leaves it to the next.
+ * @throws LabError where a lab of that name runs, or the folder cannot be used
+ */
+export async function openCloudFile(folder: string, name: string): Promise<AsyncDisposable & { path: string }> {
+  const clouds = join(folder, 'clouds')
+  await prepareStateFolder(folder)
+  await prepareStateFolder(clouds)
+  const lock = await lockState(join(clouds, `${name}.lock`), name)
+  const path = join(clouds, `${name}.json`)
+  await removeUnfinished(path)
+  return { path, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() }
+}

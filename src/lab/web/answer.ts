@@ -1,0 +1,64 @@
+// What the server says, as data; the API's own error shapes: `error` for one reason, `errors` for a refused body.
+
+/** How an answer fails to arrive whole. */
+export type Mishap =
+  /** The connection is closed instead. */
+  | 'dropped'
+  /** Nothing comes, until the client goes or the fault's time is over. */
+  | 'late'
+  /** Half of the body comes, and the rest when the fault's time is over. */
+  | 'halting'
+  /** Half of the body comes, and the connection is closed. */
+  | 'cut'
+  /** Half of the body comes as if it were all. */
+  | 'truncated'
+
+/** An answer before it is sent: JSON, plain text, or nothing. */
+export interface Answer {
+  status: number
+  json?: unknown
+  text?: string
+  headers?: Record<string, string>
+  /** What is to happen to it on its way; without lastsMs the slow ones last until the client goes. */
+  mishap?: { kind: Mishap; lastsMs?: number | undefined }
+}
+
+/** 200 with JSON. */
+export function ok(json: unknown): Answer {
+  return { status: 200, json }
+}
+
+/** 201 with what was created. */
+export function created(json: unknown): Answer {
+  return { status: 201, json }
+}
+
+/** 204. */
+export const noContent: Answer = { status: 204 }
+
+/** 202 without a body. */
+export const accepted: Answer = { status: 202 }
+
+/** 200 with plain text, for iPXE. */
+export function plain(text: string): Answer {
+  return { status: 200, text }
+}
+
+/** The shape for a request that is refused as such. */
+export function refuse(status: number, error: string, headers: Record<string, string> = {}): Answer {
+  return { status, json: { error }, headers }
+}
+
+/** 404 as the API words it. */
+export const notFound = refuse(404, 'Not found')
+
+/** 403 for a device that failed and was taken back, as the API words it. */
+export const forbiddenDevice: Answer = { status: 403, json: { errors: ['You are not authorized to view this device'] } }
+
+/** 401 as the API words it. */
+export const unauthorized = refuse(401, 'Invalid authentication token')
+
+/** 422 with its reasons. */
+export function unprocessable(...errors: string[]): Answer {
+  return { status: 422, json: { errors } }
+}

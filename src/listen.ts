@@ -1,0 +1,72 @@
+// Taking an address to listen on, and the URLs it is then reached at.
+import type { Server } from 'node:http'
+import { networkInterfaces } from 'node:os'
+import { type Address, formatAddress } from './address.ts'
+import { errorCode, ServeError } from './errors.ts'
+
+/** What a refused bind means, in words. */
+function describeFailure(address: Address, cause: unknown): ServeError {
+  const shown = `"${formatAddress(address)}"`
+  const code = errorCode(cause) ?? String(cause)
+  const other = formatAddress({ host: address.host, port: address.port < 65535 ? address.port + 1 : 8080 })
+  switch (code) {
+    case 'EADDRINUSE':
+      return new ServeError(`cannot listen on ${shown}: port ${address.port} is taken by another program`, {
+        hint: `choose another, such as ${other}, or stop that program (ss -ltnp "sport = :${address.port}" names it)`,
+        cause,
+      })
+    case 'EACCES':
+      return new ServeError(`cannot listen on ${shown}: this user may not take port ${address.port}`, {
+        hint: `choose a port from 1024 on, such as ${formatAddress({ host: address.host, port: 8080 })}`,
+        cause,
+      })
+    case 'EADDRNOTAVAIL':
+      return new ServeError(`cannot listen on ${shown}: "${address.host}" is not an address of this computer`, {
+        hint: `use one that is, or :${address.port} for all of them`,
+        cause,
+      })
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EAI_NODATA':
+    case 'EAI_NONAME':
+      return new ServeError(`cannot listen on ${shown}: the host "${address.host}" does not resolve`, {
+        hint: `write an address of this computer, or :${address.port} for all of them`,
+        cause,
+      })
+    default:
+      return new ServeError(`cannot listen on ${shown} (${code})`, { hint: `try another, such as ${other}`, cause })
+  }
+}
+
+/** Makes a server listen. @returns what it listens on @throws ServeError saying why it cannot */
+export async function listen(server: Server, address: Address): Promise<Address> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      // Without a host Node listens on :: for both IP versions, or on 0.0.0.0 where there is no IPv6.
+      server.listen({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    throw describeFailure(address, error)
+  }
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string') throw new Error(`listening on ${String(bound)}`)
+  return { host: bound.address, port: bound.port }
+}
+
+/** The URL at which a client on this computer reaches the address. */
+export function localUrl({ host, port }: Address, tls = false): string {
+  return `${tls ? 'https' : 'http'}://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port })}`
+}
+
+/** The URLs at which other computers may reach it: one for each address of this one where all are listened on. */
+export function outsideUrls({ host, port }: Address, tls = false, interfaces = networkInterfaces()): string[] {
+  if (host !== '0.0.0.0' && host !== '::') return []
+  const addresses = Object.values(interfaces).flatMap((list) => list ?? [])
+  return addresses
+    .filter(({ internal, family, scopeid }) => !internal && (family === 'IPv4' || (host === '::' && scopeid === 0)))
+    .map(({ address }) => `${tls ? 'https' : 'http'}://${formatAddress({ host: address, port })}`)
+}

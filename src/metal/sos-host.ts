@@ -1,0 +1,30 @@
+// Where a device's serial console is: Serial over SSH.
+import type { Address } from '../address.ts'
+import { ConsoleError } from '../errors.ts'
+import type { Device } from './schema.ts'
+
+/** The SOS host of a facility (there is one per facility, never per metro). */
+export function sosHostOf(facility: string): string {
+  return `sos.${facility}.platformequinix.com`
+}
+
+function findSosHost({ sos, facility }: Device): string | undefined {
+  return sos || (facility?.code ? sosHostOf(facility.code) : undefined)
+}
+
+/** Whether the API says where a device's console is; a device that was just created may not have one yet. */
+export function hasConsole(device: Device): boolean {
+  return findSosHost(device) !== undefined
+}
+
+/** Where a device's console is: --sos, else what the API says, else by its facility. */
+export function sosAddress(device: Device, sos: Address | undefined): Address {
+  if (sos !== undefined) return sos
+  const host = findSosHost(device)
+  if (host === undefined) {
+    throw new ConsoleError(`the API names no console for the machine ${device.id}`, {
+      hint: 'name its SOS host with --sos',
+    })
+  }
+  return { host, port: 22 }
+}

@@ -1,0 +1,93 @@
+// The flags of each command, and the options its body is given for them.
+import type { FlagName, Options } from './flags.ts'
+
+/** The flags of every command that holds a console. */
+export const consoleFlags = [
+  'waitFor',
+  'failOn',
+  'noDefaultFailures',
+  'on',
+  'send',
+  'timeout',
+  'log',
+  'record',
+  'json',
+  'apiKey',
+  'apiUrl',
+  'sos',
+  'identity',
+  'knownHosts',
+  'hostKeyPolicy',
+  'hostKey',
+] as const satisfies readonly FlagName[]
+/** The options of every command that holds a console. */
+export type ConsoleOptions = Options<(typeof consoleFlags)[number]>
+
+export const runFlags = [
+  'baseUrl',
+  'serve',
+  'tunnel',
+  'metro',
+  'zone',
+  'machine',
+  'arch',
+  'hostname',
+  'imgName',
+  'alwaysPxe',
+  'device',
+  'keep',
+  'console',
+  'ttl',
+  'idFile',
+  'projectId',
+  ...consoleFlags,
+] as const satisfies readonly FlagName[]
+/** The options `run` is given. */
+export type RunOptions = Options<(typeof runFlags)[number]>
+
+export const pushFlags = [
+  'baseUrl',
+  'imgName',
+  'arch',
+  'decompress',
+  'destination',
+  'endpoint',
+  'dryRun',
+  'identity',
+  'knownHosts',
+] as const satisfies readonly FlagName[]
+/** The options `push` is given. */
+export type PushOptions = Options<(typeof pushFlags)[number]>
+
+export const serveFlags = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as const satisfies readonly FlagName[]
+/** The options `serve` is given. */
+export type ServeOptions = Options<(typeof serveFlags)[number]>
+
+export const lsFlags = ['json', 'apiKey', 'projectId', 'apiUrl', 'sos'] as const satisfies readonly FlagName[]
+/** The options `ls` is given. */
+export type LsOptions = Options<(typeof lsFlags)[number]>
+
+export const rmFlags = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl'] as const satisfies readonly FlagName[]
+/** The options `rm` is given. */
+export type RmOptions = Options<(typeof rmFlags)[number]>
+
+export const labFlags = [
+  'detach',
+  'machines',
+  'firmware',
+  'accelerator',
+  'labName',
+  'pace',
+  'facilities',
+  'isolate',
+  'fault',
+  'labPort',
+  'sosPort',
+] as const satisfies readonly FlagName[]
+/** The options `lab` is given. */
+export type LabOptions = Options<(typeof labFlags)[number]>
+
+/** Those of `run`: whoever is about to run asks with the same words. */
+export const doctorFlags = [...runFlags] as const satisfies readonly FlagName[]
+/** The options `doctor` is given. */
+export type DoctorOptions = RunOptions

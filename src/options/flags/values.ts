@@ -1,0 +1,173 @@
+// What the texts of flags mean. A parser takes a text as a user types it and gives its value, or refuses it in words.
+import type { Address } from '../../address.ts'
+import { ipxeProblem } from '../../ipxe-url.ts'
+
+/** Why a text is no value for its flag: the message finishes the sentence `--flag "text" …`. */
+export class Refusal extends Error {
+  readonly hint: string | undefined
+
+  constructor(why: string, hint?: string) {
+    super(why)
+    this.hint = hint
+  }
+}
+
+/** Go's spellings (strconv.ParseBool), and the words that people write into variables. */
+export function parseBoolean(text: string): boolean {
+  if (['1', 't', 'T', 'TRUE', 'true', 'True', 'yes', 'on'].includes(text)) return true
+  if (['0', 'f', 'F', 'FALSE', 'false', 'False', 'no', 'off'].includes(text)) return false
+  throw new Refusal('is neither true nor false', 'write true or false')
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d$/.test(text)) throw new Refusal('is not a level', 'write 0, 1 or 2')
+  return Number(text)
+}
+
+export function parseText(text: string): string {
+  return text
+}
+
+/** A token as a file or a CI variable brings it, often with a newline behind it. */
+export function parseToken(text: string): string {
+  const token = text.trim()
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal('holds characters no token has', 'copy it again')
+  return token
+}
+
+const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** A duration as Go writes it (`90s`, `1h30m`, `500ms`), in milliseconds. */
+export function parseAge(text: string): number {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
+    throw new Refusal('is not a duration', 'write it as 90s, 10m or 1h30m')
+  }
+  let total = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    total += Number(amount) * (durationUnits[unit ?? ''] ?? Number.NaN)
+  }
+  return total
+}
+
+/** A duration that a timer can wait, in milliseconds. */
+export function parseDuration(text: string): number {
+  const total = parseAge(text)
+  if (!(total > 0 && total <= 2 ** 31 - 1)) {
+    throw new Refusal('is not between 1ms and 24 days', 'choose a duration in that range')
+  }
+  return total
+}
+
+/** A base URL, kept as it is given: machines append `/<name>-kernel` to it. */
+export function parseBaseUrl(text: string): string {
+  const hint = 'write it as http://host[:port]/path'
+  if (text === '') throw new Refusal('is empty', hint)
+  if (/\s/.test(text)) throw new Refusal('contains white space, which would end the line in the iPXE script', hint)
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw new Refusal('is not an http or https URL', hint)
+  const problem = ipxeProblem(text)
+  if (problem !== undefined) throw new Refusal(`cannot be fetched by iPXE: ${problem}`, hint)
+  return text
+}
+
+export function parseApiUrl(text: string): string {
+  if (/\s/.test(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text)) {
+    throw new Refusal('is not an http or https URL', 'write it as https://api.equinix.com/metal/v1')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+/** The URL of a store, without a trailing slash. */
+export function parseEndpoint(text: string): string {
+  const url = /^https?:\/\/[^\s?#@]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) throw new Refusal('is not an http or https URL', 'write it as https://host[:port]')
+  return url.href.replace(/\/+$/, '')
+}
+
+/** A name that is also one of a file. */
+export function parseLabName(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,31}$/.test(text)) return text
+  throw new Refusal('is not a name for a lab', 'use up to 32 letters a to z, digits and -')
+}
+
+/** `host[:port]`, `[v6][:port]`; the port defaults to `defaultPort`. */
+export function parseHost(defaultPort: number): (text: string) => Address {
+  return (text) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]+))(?::(\d+))?$/.exec(text)
+    const host = match?.[1] ?? match?.[2]
+    const port = match?.[3] === undefined ? defaultPort : Number(match[3])
+    if (host === undefined) throw new Refusal('is not a host', 'write it as host, host:port or [address]:port')
+    if (port < 1 || port > 65535) throw new Refusal('has no valid port', 'choose a port from 1 to 65535')
+    return { host, port }
+  }
+}
+
+/** `:port`, `port`, `host:port` or `[v6]:port`, as Go's servers take it; host '' is every interface, port 0 any free one. */
+export function parseListen(text: string): Address {
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d+)$/.exec(text)
+  const hint = 'write it as :8080, 8080 or 127.0.0.1:8080'
+  if (match === null) throw new Refusal('is not an address to listen on', hint)
+  const port = Number(match[3])
+  if (port > 65535) throw new Refusal('has no valid port', hint)
+  return { host: match[1] ?? match[2] ?? '', port }
+}
+
+export function parsePattern(text: string): RegExp {
+  // A class such as [^\n] may name a line end; a match never holds one.
+  if (/^(?:[^\\[]|\\[^n]|\[(?:\\.|[^\]])*\])*(?:\\n|\n)/s.test(text)) {
+    throw new Refusal('holds a line end, and each line is looked at alone', 'give the option once for each line')
+  }
+  try {
+    return new RegExp(text, 'm')
+  } catch (error) {
+    throw new Refusal(
+      `is not a regular expression (${error instanceof Error ? error.message : String(error)})`,
+      'escape what is meant literally with a backslash',
+    )
+  }
+}
+
+/** Text to type: `\r` is the return key, and the other escapes of JavaScript's strings mean what they mean there. */
+export function parseKeys(text: string): string {
+  const named: Record<string, string> = { r: '\r', n: '\n', t: '\t', b: '\b', e: '\u001b', '\\': '\\' }
+  return text.replaceAll(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|$)/gs, (_, code: string) => {
+    const character = code.length > 1 ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : named[code]
+    if (character === undefined) throw new Refusal(`holds "\\${code}", which is no key`, 'write a backslash as \\\\')
+    return character
+  })
+}
+
+/** A fingerprint as ssh-keygen -l prints it. */
+export function parseFingerprint(text: string): string {
+  if (!/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text)) {
+    throw new Refusal('is not a fingerprint', 'write it as ssh-keygen -l prints it: SHA256: and 43 characters')
+  }
+  return text.slice(0, 50)
+}
+
+/** An architecture by the kernel's name, or by that of Go and Debian. */
+export function parseArch(text: string): 'x86_64' | 'aarch64' {
+  const synonyms: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
+  return oneOf('x86_64', 'aarch64')(synonyms[text] ?? text)
+}
+
+export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = choices.find((choice) => choice === text)
+    if (found === undefined) throw new Refusal('is not known', `choose one of ${choices.join(', ')}`)
+    return found
+  }
+}
+
+/** A host name as the API takes it (no underscore, RFC 1123). */
+export function parseHostname(text: string): string {
+  if (!/^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(text)) {
+    throw new Refusal('is not a host name', 'use letters, digits, dots and hyphens only; the API takes no underscore')
+  }
+  return text
+}
+
+/** An id as it stands in the API's paths; real ones are UUIDs. */
+export function parseId(text: string): string {
+  if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it reads like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
+  return text
+}

@@ -1,0 +1,149 @@
+// Why a console could not be connected to, in words, and as a reason that decides whether it is worth another try.
+import { ConsoleError } from '../errors.ts'
+import { quoteWord } from '../text/shell-word.ts'
+import { fingerprintOf, keyTypeOf } from './host-key.ts'
+import { type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
+
+/** `dropped` is a connection that ended without a word, `busy` one that was refused for now. */
+export type FailureReason =
+  | 'name'
+  | 'refused'
+  | 'unreachable'
+  | 'timeout'
+  | 'dropped'
+  | 'busy'
+  | 'host-key'
+  | 'authentication'
+  | 'protocol'
+
+/** A console that could not be connected to. */
+export class ConnectError extends ConsoleError {
+  readonly reason: FailureReason
+  /** The key of a host of which nothing is known: it may be accepted, and then this error is none. */
+  readonly unknownKey: Buffer | undefined
+
+  constructor(
+    reason: FailureReason,
+    message: string,
+    options: ConstructorParameters<typeof ConsoleError>[1] & { unknownKey?: Buffer } = {},
+  ) {
+    super(message, options)
+    this.reason = reason
+    this.unknownKey = options.unknownKey
+  }
+}
+
+/** `"host"`, with the port where it is not SSH's own. */
+export function describePlace({ host, port }: HostPort): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === 22 ? `"${host}"` : `"${name}:${port}"`
+}
+
+/**
+ * Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it,
+ * `uncertified` why no certificate vouches for the host.
+ */
+export function explainHostKey(
+  address: HostPort,
+  known: HostPort,
+  key: Buffer,
+  knownHosts: KnownHosts,
+  uncertified?: string,
+): ConnectError | undefined {
+  const { host, port } = address
+  const verdict = knownHosts.judge(known, key)
+  const place = describePlace(address)
+  const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
+  if (verdict.kind === 'trusted') return undefined
+  if (verdict.kind === 'unknown') {
+    const file = knownHosts.files[0] ?? '~/.ssh/known_hosts'
+    const authority = knownHosts.markedFor(known).find(({ marker }) => marker === 'cert-authority')
+    const why =
+      authority === undefined || uncertified === undefined
+        ? ''
+        : ` (there is an authority for it in ${authority.file}:${authority.line}, but it ${uncertified})`
+    const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quoteWord(file)}`
+    return new ConnectError('host-key', `${place} is not a known host${why}; it shows the key ${shown}`, {
+      hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
+      unknownKey: key,
+    })
+  }
+  const where = `${verdict.file}:${verdict.line}`
+  if (verdict.kind === 'revoked') {
+    return new ConnectError('host-key', `${place} shows the key ${shown}, which ${where} revokes`, {
+      hint: 'do not connect before its operator has changed it',
+    })
+  }
+  return new ConnectError(
+    'host-key',
+    `${place} shows the key ${shown}, not the one known from ${where}; someone may be in between`,
+    {
+      hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quoteWord(verdict.file)} -R '${lookupName(known)}'`,
+    },
+  )
+}
+
+/** A host that shows another key than those named for it. */
+export function refusePinned(address: HostPort, key: Buffer, pins: readonly string[]): ConnectError {
+  const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
+  const message = `${describePlace(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
+  return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
+}
+
+/** An error as ssh2 emits it: `level` says which part of it, a number for a code is the server's reason to disconnect. */
+export type SshError = Error & { level?: string; code?: string | number }
+
+/** How far things were when an error came. */
+export interface Progress {
+  /** Keys that were offered. */
+  tried: readonly string[]
+  /** The server has closed its side. */
+  ended: boolean
+}
+
+/** SSH_DISCONNECT_* of RFC 4253, section 11.1, that mean: not now. */
+const busyCodes = [7, 10, 12]
+/** And those that mean: not you. 2 is what OpenSSH sends after too many keys. */
+const refusalCodes = [1, 2, 13, 14, 15]
+
+/** What an error of ssh2 means; undefined for one after which it goes on, with the next key. */
+export function explainSshError(error: SshError, address: HostPort, progress: Progress): ConnectError | undefined {
+  const { tried, ended } = progress
+  const place = describePlace(address)
+  const options = { cause: error }
+  const refuse = (said: string) =>
+    new ConnectError(
+      'authentication',
+      `${place} accepts none of the keys offered${said}: ${tried.join(', ') || 'none'}`,
+      {
+        ...options,
+        hint: "the project's SSH keys must have one of these: add it there, or name another with --identity",
+      },
+    )
+  if (typeof error.code === 'number') {
+    const said = JSON.stringify(error.message)
+    if (tried.length > 0 && refusalCodes.includes(error.code)) return refuse(` and says ${said}`)
+    const busy = busyCodes.includes(error.code)
+    return new ConnectError(busy ? 'busy' : 'protocol', `${place} ended the connection: ${said}`, options)
+  }
+  switch (error.level) {
+    // One key could not be used: its agent would not sign, or the server would have it sign with SHA-1.
+    case 'agent':
+      return undefined
+    case 'client-authentication':
+      return refuse('')
+    case 'client-timeout':
+      return new ConnectError('timeout', `${place} does not answer any more`, options)
+    case 'client-socket':
+      return new ConnectError('dropped', `${place} dropped the connection (${error.code ?? error.message})`, options)
+    case 'handshake':
+      return new ConnectError('protocol', `${place} and metalkit cannot agree: ${error.message}`, options)
+    case undefined:
+    default:
+      if (ended) return new ConnectError('dropped', `${place} closed the connection`, options)
+      return new ConnectError('protocol', `${place} does not speak SSH as it should: ${error.message}`, {
+        ...options,
+        hint: 'check --sos',
+      })
+  }
+}

@@ -1,0 +1,196 @@
+// known_hosts, judged as OpenSSH judges it (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; where the manual is silent, by what
+// ssh 9.2 does: test/ssh/known-hosts.test.ts asks it).
+import { createHmac } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { ConsoleError, errorCode } from '../errors.ts'
+import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
+
+/** A line that holds a key. `hosts` is its first field as written: patterns, or one hashed name. */
+export interface HostKeyEntry {
+  file: string
+  line: number
+  marker: 'none' | 'cert-authority' | 'revoked'
+  hosts: string
+  type: string
+  key: Buffer
+}
+
+/** Where a console listens. */
+export interface HostPort {
+  host: string
+  port: number
+}
+
+/** What the files say of a key that a host shows; `line` counts from 1. */
+export type Verdict =
+  | { kind: 'trusted' }
+  | { kind: 'unknown' }
+  | { kind: 'changed'; file: string; line: number }
+  | { kind: 'revoked'; file: string; line: number }
+
+/** Splits off the marker; undefined where it is none that ssh knows. A marker ends at a space: a tab does not end it. */
+function readMarker(text: string): { marker: HostKeyEntry['marker']; rest: string } | undefined {
+  if (!text.startsWith('@')) return { marker: 'none', rest: text }
+  const match = /^@(cert-authority|revoked) [ \t]*([^@].*)$/s.exec(text)
+  if (match === null) return undefined
+  return { marker: match[1] === 'revoked' ? 'revoked' : 'cert-authority', rest: match[2] ?? '' }
+}
+
+/** The entries of a file's text; lines that ssh would skip are skipped. Never throws. */
+export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
+  const entries: HostKeyEntry[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    const content = line.replace(/^[ \t]+/, '')
+    const marked = content.startsWith('#') ? undefined : readMarker(content)
+    if (marked === undefined) continue
+    const [hosts = '', type = '', base64 = ''] = marked.rest.split(/[ \t]+/, 3)
+    const key = decodeHostKey(type, base64)
+    if (key !== undefined) entries.push({ file, line: index + 1, marker: marked.marker, hosts, type, key })
+  }
+  return entries
+}
+
+/** `*` is any text, `?` any character. Linear: a pattern made to be slow is not. */
+export function matchesPattern(name: string, pattern: string): boolean {
+  let at = 0
+  let star = -1
+  let resume = 0
+  for (let i = 0; i < name.length;) {
+    if (pattern[at] === '*') {
+      star = at++
+      resume = i
+    } else if (pattern[at] === '?' || pattern[at] === name[i]) {
+      at++
+      i++
+    } else if (star >= 0) {
+      at = star + 1
+      i = ++resume
+    } else {
+      return false
+    }
+  }
+  return /^\**$/.test(pattern.slice(at))
+}
+
+/** A list of patterns: one must match, and none that begins with `!`. */
+function matchesList(name: string, list: string): boolean {
+  let found = false
+  for (const part of list.toLowerCase().split(',')) {
+    const negated = part.startsWith('!')
+    if (!matchesPattern(name, negated ? part.slice(1) : part)) continue
+    if (negated) return false
+    found = true
+  }
+  return found
+}
+
+/** `|1|salt|hash`: the hash is HMAC-SHA1 of the name with the salt as its key. */
+function matchesHash(name: string, hosts: string): boolean {
+  const salt = Buffer.from(hosts.split('|', 3)[2] ?? '', 'base64')
+  return salt.length === 20 && hosts === hashName(name, salt)
+}
+
+/** A name as `ssh-keygen -H` writes it; the salt is 20 bytes. */
+export function hashName(name: string, salt: Buffer): string {
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
+}
+
+/** The name a place has in known_hosts: port 22 goes without saying. */
+export function lookupName({ host, port }: HostPort): string {
+  return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
+}
+
+/** The keys that are trusted, of all files together. */
+export class KnownHosts {
+  /** The files that were asked for, also those that do not exist; a new key belongs in the first. */
+  readonly files: readonly string[]
+  readonly #entries: HostKeyEntry[]
+
+  constructor(files: readonly string[], entries: readonly HostKeyEntry[]) {
+    this.files = files
+    this.#entries = [...entries]
+  }
+
+  /** Trusts a key from now on, before those of other types; the files stay as they are. */
+  learn(place: HostPort, key: Buffer): void {
+    const [file = ''] = this.files
+    const [hosts, type] = [lookupName(place), keyTypeOf(key)]
+    this.#entries.unshift({ file, line: 0, marker: 'none', hosts, type, key })
+  }
+
+  /** Revokes a key from now on, because of a line that revokes the authority which vouches for it. */
+  revoke(place: HostPort, key: Buffer, { file, line }: HostKeyEntry): void {
+    this.#entries.push({ file, line, marker: 'revoked', hosts: lookupName(place), type: keyTypeOf(key), key })
+  }
+
+  /** The lines by which a certificate counts: of authorities, and of revoked keys; on any port those of the bare name do too. */
+  markedFor(place: HostPort): HostKeyEntry[] {
+    const ports = new Set([place.port, 22])
+    const entries = [...ports].flatMap((port) => this.entriesFor({ host: place.host, port }))
+    return entries.filter((entry) => entry.marker !== 'none')
+  }
+
+  /** The lines about a place, markers included; for a port other than 22 only those that name it. */
+  entriesFor(place: HostPort): HostKeyEntry[] {
+    const name = lookupName(place)
+    return this.#entries.filter(({ hosts }) =>
+      hosts.startsWith('|') ? matchesHash(name, hosts) : matchesList(name, hosts),
+    )
+  }
+
+  #judgePlace(place: HostPort, key: Buffer): Verdict {
+    const entries = this.entriesFor(place)
+    const revoked = entries.find((entry) => entry.marker === 'revoked' && entry.key.equals(key))
+    if (revoked !== undefined) return { kind: 'revoked', file: revoked.file, line: revoked.line }
+    const keys = entries.filter((entry) => entry.marker === 'none')
+    if (keys.some((entry) => entry.key.equals(key))) return { kind: 'trusted' }
+    const other = keys.at(-1)
+    return other === undefined ? { kind: 'unknown' } : { kind: 'changed', file: other.file, line: other.line }
+  }
+
+  /**
+   * What ssh with StrictHostKeyChecking=yes would decide of this key. A host of which only keys of other types are known
+   * has changed. On a port other than 22 of which nothing is known, a key that the bare name trusts or revokes is so too.
+   */
+  judge(place: HostPort, key: Buffer): Verdict {
+    const verdict = this.#judgePlace(place, key)
+    if (verdict.kind !== 'unknown') return verdict
+    const bare = this.#judgePlace({ host: place.host, port: 22 }, key)
+    return bare.kind === 'trusted' || bare.kind === 'revoked' ? bare : verdict
+  }
+
+  /**
+   * The types of the keys known for a place, one that was learned first, the others as ssh prefers them: ask the host for
+   * one of these before any other. As with ssh the bare name has no say in this on a port other than 22.
+   */
+  keyTypesFor(place: HostPort): string[] {
+    const keys = this.entriesFor(place).filter((entry) => entry.marker === 'none')
+    const learned = keys.filter(({ line }) => line === 0).map(({ type }) => type)
+    const types = new Set(keys.map(({ type }) => type))
+    return [...new Set([...learned, ...keyTypes.filter((type) => types.has(type))])]
+  }
+
+  /** Whether any key is known for a place. */
+  knows(place: HostPort): boolean {
+    const bare = { host: place.host, port: 22 }
+    return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker === 'none')
+  }
+}
+
+/** Reads known_hosts files; one that does not exist is empty. @throws ConsoleError for one that cannot be read */
+export async function loadKnownHosts(files: readonly string[]): Promise<KnownHosts> {
+  const entries: HostKeyEntry[] = []
+  for (const file of files) {
+    try {
+      entries.push(...parseKnownHosts(await readFile(file, 'utf8'), file))
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'ENOENT' || code === 'ENOTDIR') continue
+      throw new ConsoleError(`known hosts file "${file}" cannot be read (${code ?? String(error)})`, {
+        hint: 'make it a readable file, or name another with --known-hosts',
+        cause: error,
+      })
+    }
+  }
+  return new KnownHosts(files, entries)
+}

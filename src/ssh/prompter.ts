@@ -1,0 +1,70 @@
+// Questions at the terminal, asked before a session or between sessions.
+import { InterruptedError } from '../errors.ts'
+import type { Input, Output } from '../io.ts'
+import { enterRawMode } from '../terminal.ts'
+
+/** Asks the user. @throws InterruptedError on Ctrl-C, or the signal's reason */
+export interface Prompter {
+  ask(question: string): Promise<string>
+  /** The same for what must not be seen. */
+  askSecret(question: string): Promise<string>
+}
+
+/** What a piece of typing does to a line: the line then, and whether it is done. */
+function edit(line: string, typed: string): { line: string; done: boolean } {
+  let edited = line
+  for (const character of typed) {
+    if (character === '\r' || character === '\n' || character === '\u0004') return { line: edited, done: true }
+    if (character === '\u0003') throw new InterruptedError('SIGINT')
+    if (character === '\u0015') edited = ''
+    else if (character === '\u007f' || character === '\b') edited = Array.from(edited).slice(0, -1).join('')
+    else if (character >= ' ') edited += character
+  }
+  return { line: edited, done: false }
+}
+
+/** A prompter, where there is a terminal to ask at; `onAsk` is called before each question. */
+export function createPrompter(
+  streams: { stdin: Input; stderr: Output; signal: AbortSignal },
+  onAsk?: () => void,
+): Prompter | undefined {
+  const { stdin, stderr, signal } = streams
+  if (stdin.isTTY !== true || stderr.isTTY !== true) return undefined
+
+  async function readLine(question: string, visible: boolean): Promise<string> {
+    signal.throwIfAborted()
+    const over = new AbortController()
+    const decoder = new TextDecoder()
+    let line = ''
+    // Raw first: what is typed as soon as the question shows must not be seen.
+    using _raw = enterRawMode(stdin)
+    onAsk?.()
+    stderr.write(question)
+    try {
+      return await new Promise<string>((resolve, reject) => {
+        const onData = (chunk: Buffer) => {
+          try {
+            const step = edit(line, decoder.decode(chunk, { stream: true }))
+            line = step.line
+            if (visible) stderr.write(`\r\u001b[K${question.slice(question.lastIndexOf('\n') + 1)}${line}`)
+            if (step.done) resolve(line)
+          } catch (error) {
+            reject(error)
+          }
+        }
+        stdin.on('data', onData).resume()
+        stdin.once('end', () => resolve(''))
+        over.signal.addEventListener('abort', () => stdin.off('data', onData).pause())
+        signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+      })
+    } finally {
+      over.abort()
+      stderr.write('\r\n')
+    }
+  }
+
+  return {
+    ask: (question) => readLine(question, true),
+    askSecret: (question) => readLine(question, false),
+  }
+}

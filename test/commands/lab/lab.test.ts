@@ -1,0 +1,262 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { needs } from '../../helpers/needs.ts'
+import { listen } from '../../helpers/port.ts'
+import { program } from '../../helpers/program.ts'
+
+const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
+const running = join(state, 'metalkit/lab/running')
+const children: ChildProcess[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+afterAll(() => rmSync(state, { recursive: true, force: true }))
+
+const env = { ...process.env, XDG_STATE_HOME: state, METAL_LAB_MACHINES: 'simulated' }
+
+/** The built program. */
+function metalkit(args: readonly string[], more: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...more } })
+  return watch(child)
+}
+
+function watch(child: ReturnType<typeof spawn>) {
+  children.push(child)
+  const seen = { out: '', err: '' }
+  child.stdout?.on('data', (bytes: Buffer) => (seen.out += bytes.toString()))
+  child.stderr?.on('data', (bytes: Buffer) => (seen.err += bytes.toString()))
+  return {
+    child,
+    seen,
+    shows: (text: string) => expect.poll(() => seen.out + seen.err).toContain(text),
+    code: once(child, 'close').then(([code]) => Number(code)),
+  }
+}
+
+/** A command that says each signal it gets, and ends with 7 a while after the first. */
+const listener = [
+  'sh',
+  '-c',
+  // It looks again and again instead of waiting once: a signal could come just before the wait.
+  'for s in INT TERM HUP; do trap "echo got $s; got=1" $s; done; echo ready $$; while [ -z "$got" ]; do sleep 0.1; done; sleep 0.5; exit 7',
+]
+
+describe('lab -- COMMAND', () => {
+  test.each([
+    ['its exit code', ['sh', '-c', 'exit 3'], 3],
+    ['128 and the signal that ended it', ['sh', '-c', 'kill -KILL $$'], 137],
+    ['127 where there is no such command', ['no-such-command'], 127],
+    ['127 where there is no such file', ['./no-such-file'], 127],
+    ['126 where it is a folder', ['/'], 126],
+    ['126 where it cannot be executed', [join(import.meta.dirname, 'lab.test.ts')], 126],
+    ['success', ['true'], 0],
+  ])('ends with %s', async (_what, command, code) => {
+    const lab = metalkit(['lab', '--', ...command])
+    expect(await lab.code).toBe(code)
+    expect(lab.seen.err.split('\n')).toHaveLength(code === 126 || code === 127 ? 2 : 1)
+  })
+
+  test('says which command it does not find', async () => {
+    const lab = metalkit(['lab', '--', 'no-such-command', '--flag'])
+    await lab.code
+    expect(lab.seen.err).toBe('metalkit: lab: "no-such-command" is not a command on this computer\n')
+  })
+
+  test('gives the command its words as they are, stdin, and what it needs of the lab', async () => {
+    const script =
+      'cat; printf "<%s>" "$@"; curl -sf -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL/projects/$METAL_PROJECT_ID'
+    const lab = metalkit(['lab', '--', 'sh', '-c', script, 'sh', '--', '-v', 'a b', '$HOME', ''])
+    lab.child.stdin?.end('typed\n')
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.out).toMatch(/^typed\n<--><-v><a b><\$HOME><>\{.*"id"/s)
+  })
+
+  test('takes "env" after -- for the program, not for its own word', async () => {
+    const lab = metalkit(['lab', '--', 'env'])
+    expect(await lab.code).toBe(0)
+    const names = lab.seen.out.split('\n').flatMap((line) => /^METAL_(?!LAB)\w+/.exec(line)?.[0] ?? [])
+    expect(names.toSorted()).toEqual([
+      'METAL_API_TOKEN',
+      'METAL_API_URL',
+      'METAL_IDENTITY',
+      'METAL_KNOWN_HOSTS',
+      'METAL_PROJECT_ID',
+      'METAL_SOS',
+    ])
+    expect(lab.seen.out).not.toContain('export')
+  })
+
+  test('two labs at once do not meet', async () => {
+    const labs = [1, 2].map(() => metalkit(['lab', '--', 'sh', '-c', 'echo $METAL_API_URL $METAL_SOS; sleep 0.5']))
+    expect(await Promise.all(labs.map(({ code }) => code))).toEqual([0, 0])
+    expect(new Set(labs.flatMap(({ seen }) => seen.out.trim().split(' '))).size).toBe(4)
+  })
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    'passes %s on, once, and waits for the command',
+    async (signal) => {
+      const lab = metalkit(['lab', '--', ...listener])
+      await lab.shows('ready')
+      lab.child.kill(signal)
+      expect(await lab.code).toBe(7)
+      expect(lab.seen.out.match(/got \w+/g)).toEqual([`got ${signal.slice(3)}`])
+    },
+  )
+
+  test('a command at a terminal gets Ctrl-C once', needs('script'), async () => {
+    const words = [process.execPath, program, 'lab', '--', ...listener].map((word) => `'${word}'`)
+    const lab = watch(
+      spawn('script', ['-qec', `exec ${words.join(' ')}`, '/dev/null'], { env: { ...env, SHELL: '/bin/sh' } }),
+    )
+    await lab.shows('ready')
+    lab.child.stdin?.write('\u0003')
+    expect(await lab.code).toBe(7)
+    expect(lab.seen.out.match(/got \w+/g)).toEqual(['got INT'])
+  })
+
+  test('a second signal ends a command that does not listen', async () => {
+    const lab = metalkit(['lab', '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'])
+    await lab.shows('ready')
+    lab.child.kill('SIGTERM')
+    // Less than a second later it would be the same act.
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    lab.child.kill('SIGTERM')
+    expect(await lab.code).toBe(137)
+  })
+
+  test('the command does not outlive a lab that is killed', needs('setpriv'), async () => {
+    const lab = metalkit(['lab', '--', ...listener])
+    await lab.shows('ready')
+    lab.child.kill('SIGKILL')
+    await lab.shows('got TERM')
+  })
+})
+
+describe('lab', () => {
+  test('runs until a signal; lab env lets a shell use it meanwhile', async () => {
+    const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await lab.shows('Ctrl-C here ends the lab')
+    expect(lab.seen.out).toBe('')
+    expect(lab.seen.err).toMatch(/^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\nSOS {7}.*\nmachines {2}simulated\n/)
+    for (const name of readdirSync(running)) expect(statSync(join(running, name)).mode & 0o777).toBe(0o600)
+    expect(statSync(running).mode & 0o777).toBe(0o700)
+    const script = `eval "$('${process.execPath}' '${program}' lab env)" && curl -sf -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL/projects`
+    expect(execFileSync('sh', ['-c', script], { env, encoding: 'utf8' })).toContain('"projects"')
+    lab.child.kill('SIGINT')
+    expect(await lab.code).toBe(0)
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test('env does not believe a lab that was killed', async () => {
+    const records = () => (existsSync(running) ? readdirSync(running).filter((file) => file.endsWith('.json')) : [])
+    const before = records().length
+    const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await lab.shows('Ctrl-C here ends the lab')
+    lab.child.kill('SIGKILL')
+    await lab.code
+    expect(records()).toHaveLength(before + 1)
+    const none = metalkit(['lab', 'env'])
+    expect(await none.code).toBe(10)
+    expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab runs; start one with metalkit lab\n' })
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test('runs in the background with -d; status and logs know it, stop ends it', { timeout: 240_000 }, async () => {
+    const start = metalkit(['lab', '-d', '--name', 'back', '--port', '0', '--sos-port', '0'])
+    expect(await start.code).toBe(0)
+    expect(start.seen.err).toMatch(
+      /^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\n(.*\n)+.*metalkit lab stop --name back ends it\n$/,
+    )
+    const log = join(state, 'metalkit/lab/logs/back.log')
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+    const again = metalkit(['lab', '-d', '--name', 'back'])
+    expect(await again.code).toBe(10)
+    expect(again.seen.err).toMatch(/a lab named "back" runs already, as process \d+/)
+    const status = metalkit(['lab', 'status'])
+    expect(await status.code).toBe(0)
+    expect(status.seen.out).toMatch(/^NAME +PROCESS +AGE +API +MACHINES\nback +\d+ +\d+s +http:\S+ +0\n$/)
+    const forward = metalkit(['lab', 'forward', '--name', 'back', 'nobody', '22'])
+    expect(await forward.code).toBe(10)
+    expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
+    // A word without a name means the unnamed lab, and where that does not run the one that was started last.
+    const other = metalkit(['lab', '--port', '0', '--sos-port', '0'])
+    await other.shows('Ctrl-C here ends the lab')
+    const links: string[] = []
+    for (const name of [[], ['--name', 'default'], ['--name', 'back']]) {
+      const page = metalkit(['lab', 'page', ...name])
+      expect(await page.code).toBe(0)
+      links.push(page.seen.out)
+    }
+    expect(links[0]).toBe(links[1])
+    expect(links[0]).not.toBe(links[2])
+    other.child.kill('SIGINT')
+    expect(await other.code).toBe(0)
+    const logs = metalkit(['lab', 'logs'])
+    expect(await logs.code).toBe(0)
+    expect(logs.seen.out).toContain('machines  simulated\n')
+    const stop = metalkit(['lab', 'stop', '--name', 'back'])
+    expect(await stop.code).toBe(0)
+    expect(stop.seen.err).toBe('The lab "back" has ended.\n')
+    const none = metalkit(['lab', 'status'])
+    expect(await none.code).toBe(10)
+    expect(readdirSync(running)).toEqual([])
+  })
+
+  test('in the background that cannot start says why', async () => {
+    const lab = metalkit(['lab', '-d', '--name', 'back', '--port', '203.0.113.1:1', '--sos-port', '0'])
+    expect(await lab.code).toBe(10)
+    expect(lab.seen.err).toMatch(/^metalkit: lab: cannot listen on "203\.0\.113\.1:1"/)
+    const logs = metalkit(['lab', 'logs', '--name', 'never'])
+    expect(await logs.code).toBe(10)
+  })
+
+  test.each(['--port', '--sos-port'])('a taken %s is an error that names it', async (flag) => {
+    const server = createServer()
+    const address = `127.0.0.1:${await listen(server)}`
+    const lab = metalkit(['lab', flag, address, '--', 'true'])
+    expect(await lab.code).toBe(10)
+    server.close()
+    expect(lab.seen.err).toContain(`"${address}"`)
+  })
+
+  test('warns where others can reach it', async () => {
+    const lab = metalkit(['lab', '--port', '0.0.0.0:0', '--', 'true'])
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.err).toMatch(/^warning: the API listens on 0\.0\.0\.0: [^\n]+\n$/)
+  })
+
+  test('does without QEMU where it can, and says so', async () => {
+    const without = { PATH: '/nonexistent', METAL_LAB_MACHINES: 'auto' }
+    const lab = metalkit(['lab', '--', '/bin/true'], without)
+    expect(await lab.code).toBe(0)
+    expect(lab.seen.err).toMatch(/^warning: machines are simulated, because QEMU cannot be had: .*apt-get install/)
+    const insisting = metalkit(['lab', '--machines', 'qemu', '--', '/bin/true'], without)
+    expect(await insisting.code).toBe(10)
+    expect(insisting.seen.err).toMatch(/^metalkit: lab: "qemu-system-x86_64" is not installed/)
+  })
+
+  test.each([
+    [['lab', 'foo'], 'lab does not know "foo"'],
+    [['lab', 'env', '--', 'true'], 'lab does not know "env true"'],
+    [
+      ['lab', 'env', 'more'],
+      'lab does not know "env more"; if that is the lab\'s name, write metalkit lab env --name more',
+    ],
+    [
+      ['lab', 'stop', 'back'],
+      'lab does not know "stop back"; if that is the lab\'s name, write metalkit lab stop --name back',
+    ],
+    [['lab', 'forward', 'x'], 'lab forward needs a machine and a port'],
+    [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
+    [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],
+  ])('%j is a mistake', async (args, message) => {
+    const lab = metalkit(args)
+    expect(await lab.code).toBe(2)
+    expect(lab.seen.err).toContain(message)
+  })
+})

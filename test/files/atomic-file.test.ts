@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { checkReplaceable, createAtomicFile, ObstacleError, replaceFile } from '../../src/files/atomic-file.ts'
+import { checkIdFile, writeIdFile } from '../../src/commands/run/id-file.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'metalkit-atomic-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const at = (name: string) => join(folder, name)
+
+test('a file, or nothing, is replaced; nothing else is left', async () => {
+  await replaceFile(at('file'), 'one')
+  await replaceFile(at('file'), 'two')
+  expect(await readFile(at('file'), 'utf8')).toBe('two')
+  expect(await readdir(folder)).toEqual(['file'])
+})
+
+test('what is not placed leaves no trace', async () => {
+  {
+    await using file = await createAtomicFile(at('file'))
+    await file.handle.writeFile('half')
+    expect(await readdir(folder)).toHaveLength(1)
+  }
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('a link is replaced, and what it leads to stays as it is', async () => {
+  await writeFile(at('victim'), 'mine')
+  await symlink('victim', at('link'))
+  await replaceFile(at('link'), 'text')
+  expect([await readFile(at('victim'), 'utf8'), await readFile(at('link'), 'utf8')]).toEqual(['mine', 'text'])
+})
+
+test.each([
+  ['a folder', () => mkdir(at('x'))],
+  ['a named pipe', async () => void execFileSync('mkfifo', [at('x')])],
+  ['a device', () => symlink('/dev/full', at('x'))],
+  ['a folder', () => symlink('/', at('x'))],
+])('%s is not replaced', async (what, make) => {
+  await make()
+  const before = await readlink(at('x')).catch(() => '')
+  await expect(checkReplaceable(at('x'))).rejects.toThrow(ObstacleError)
+  await expect(replaceFile(at('x'), 'text')).rejects.toThrow(`is ${what}`)
+  await expect(checkIdFile(at('x'))).rejects.toThrow(`cannot be written: it is ${what}`)
+  expect(await readdir(folder)).toEqual(['x'])
+  expect(await readlink(at('x')).catch(() => '')).toBe(before)
+})
+
+test('an id file is not written through a link at its temporary name of old', async () => {
+  await writeFile(at('victim'), 'mine')
+  await symlink('victim', at(`id.${process.pid}.tmp`))
+  await writeIdFile(at('id'), 'the-id')
+  expect([await readFile(at('victim'), 'utf8'), await readFile(at('id'), 'utf8')]).toEqual(['mine', 'the-id\n'])
+})

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+
+import { bootScript } from '../../../src/lab/cloud/boot-script.ts'
+import type { Device } from '../../../src/lab/cloud/device.ts'
+import { makeDevice } from './devices.ts'
+
+const head = `#!ipxe
+
+set iface eth0 || shell
+set tinkerbell http://lab/boot/ID
+set metadata_url http://lab/boot/ID
+set syslog_host 127.0.0.1
+set ipxe_cloud_config packet
+echo Lab of metalkit - iPXE boot of box
+
+imgfetch \${tinkerbell}/phone-home?type=provisioning.104.01 ||
+imgfree
+
+set packet_facility ny5
+set packet_plan c3.small.x86
+`
+
+test.each<[name: string, change: Partial<Device>, script: string]>([
+  ['the first boot chains to the script', {}, `${head}chain --autofree http://192.0.2.1/x.ipxe\n`],
+  ['userdata stands in the script, without its mark', { userdata: '#!ipxe\necho a\nboot' }, `${head}echo a\nboot\n`],
+  [
+    'userdata that is no script is not for iPXE',
+    { userdata: '#!/bin/sh' },
+    `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
+  ],
+  ['the second boot goes to the disk', { pxeArmed: false }, '#!ipxe\n\nexit\n'],
+  [
+    'unless it is to go over the network always',
+    { pxeArmed: false, alwaysPxe: true },
+    `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
+  ],
+])('%s', (_, change, script) => {
+  expect(bootScript(makeDevice(change), 'http://lab/boot/ID')).toBe(script)
+})

@@ -1,0 +1,31 @@
+// Devices of a lab without a lab.
+import { findMetro, findOperatingSystem, findPlan } from '../../../src/lab/cloud/catalogue.ts'
+import { createDevice, type Device } from '../../../src/lab/cloud/device.ts'
+
+/** A device, queued, with some fields of the test's own. */
+export function makeDevice(fields: Partial<Device> = {}): Device {
+  const [plan, metro] = [findPlan('c3.small.x86'), findMetro('ny')]
+  const operatingSystem = findOperatingSystem('custom_ipxe')
+  if (plan === undefined || metro === undefined || operatingSystem === undefined) {
+    throw new Error('not in the catalogue')
+  }
+  const device = createDevice('project', {
+    plan,
+    metro,
+    facilityCode: 'ny5',
+    operatingSystem,
+    hostname: 'box',
+    description: null,
+    billingCycle: 'hourly',
+    ipxeScriptUrl: 'http://192.0.2.1/x.ipxe',
+    userdata: '',
+    customdata: {},
+    alwaysPxe: false,
+    locked: false,
+    networkFrozen: false,
+    tags: [],
+    terminationTime: null,
+    keyIds: [],
+  })
+  return { ...device, ...fields }
+}

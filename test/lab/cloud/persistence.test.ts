@@ -1,0 +1,256 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { describe, expect, test } from 'vitest'
+
+import { openDiskFolder } from '../../../src/lab/state/disk-folder.ts'
+import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
+import { recordLab } from '../../../src/lab/state/running-labs.ts'
+import { lockState } from '../../../src/lab/state/state-lock.ts'
+import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
+import type { TestLabOptions } from '../../helpers/lab.ts'
+import { needs } from '../../helpers/needs.ts'
+
+async function makeFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-kept-'))
+  return {
+    folder,
+    cloudFile: join(folder, 'cloud.json'),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+const body = {
+  plan: 'c3.small.x86',
+  metro: 'ny',
+  operating_system: 'custom_ipxe',
+  userdata: '#!ipxe\nsleep 600',
+  hostname: 'box',
+}
+
+async function startIn(cloudFile: string, options: TestLabOptions = {}) {
+  const lab = await startTestLab({ cloudFile, ...options })
+  return {
+    lab,
+    create: async (more: object = {}) => {
+      const { status, json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, ...more })
+      expect(status, JSON.stringify(json)).toBe(201)
+      return String(json.id)
+    },
+    get: async (id: string) => await lab.call('GET', `/devices/${id}`),
+    eventTypes: async (id: string): Promise<string[]> => {
+      const { json } = await lab.call('GET', `/devices/${id}/events?per_page=100`)
+      return json.events.map(({ type }: { type: string }) => type)
+    },
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  }
+}
+
+describe('after a restart', () => {
+  test('devices, keys, batches, events and the token are as before; what ran is off and can be switched on', async () => {
+    await using place = await makeFolder()
+    let before: { id: string; token: string; device: Record<string, unknown>; keys: unknown; events: string[] }
+    {
+      await using own = await startIn(place.cloudFile)
+      const id = await own.create({ tags: ['a'], customdata: { x: 1 }, always_pxe: true, locked: true })
+      await waitForState(own.lab, id, 'active')
+      await own.lab.call('POST', `/projects/${own.lab.projectId}/devices/batch`, { batches: [body] })
+      before = {
+        id,
+        token: own.lab.token,
+        device: (await own.get(id)).json,
+        keys: (await own.lab.call('GET', '/ssh-keys')).json,
+        events: await own.eventTypes(id),
+      }
+    }
+    await using own = await startIn(place.cloudFile)
+    expect(own.lab.token).toBe(before.token)
+    const { json: device } = await own.get(before.id)
+    expect(device).toEqual({ ...before.device, state: 'inactive', updated_at: expect.any(String) })
+    expect(await own.eventTypes(before.id)).toEqual(['instance.powered_off', ...before.events])
+    expect((await own.lab.call('GET', '/ssh-keys')).json).toEqual(before.keys)
+    expect((await own.lab.call('GET', `/projects/${own.lab.projectId}/batches`)).json.batches).toHaveLength(1)
+    await own.lab.call('POST', `/devices/${before.id}/actions`, { type: 'power_on' })
+    await waitForState(own.lab, before.id, 'active')
+    await waitUntil(
+      () => own.eventTypes(before.id),
+      (types) => types.filter((type) => type === 'provisioning.104.01').length === 2,
+    )
+  })
+
+  test('what was being made is made, what failed is failed, and what was on its way out is gone', async () => {
+    await using place = await makeFolder()
+    const ids: string[] = []
+    let failed = ''
+    {
+      await using own = await startIn(place.cloudFile)
+      failed = await own.create({ operating_system: 'debian_12', userdata: '' })
+      await waitForState(own.lab, failed, 'failed')
+    }
+    {
+      await using own = await startIn(place.cloudFile, { pace: { queuedMs: 50, stepMs: 60_000 } })
+      const provisioning = await own.create()
+      await waitForState(own.lab, provisioning, 'provisioning')
+      const leaving = await own.create()
+      await own.lab.call('DELETE', `/devices/${leaving}?force_delete=true`)
+      const queued = await own.create()
+      ids.push(provisioning, queued, leaving)
+    }
+    const discarded: string[] = []
+    const driver = { ...createSimulatedDriver(), discard: async (id: string) => void discarded.push(id) }
+    await using own = await startIn(place.cloudFile, { driver })
+    const [provisioning = '', queued = '', leaving = ''] = ids
+    await waitForState(own.lab, provisioning, 'active')
+    await waitForState(own.lab, queued, 'active')
+    expect((await own.get(leaving)).status).toBe(404)
+    expect(discarded).toContain(leaving)
+    expect((await own.get(failed)).json.state).toBe('failed')
+    expect((await own.eventTypes(failed))[0]).toBe('instance.failed')
+  })
+
+  test('a device that was created is there even when the lab was killed the moment after', async () => {
+    await using place = await makeFolder()
+    const first = await startIn(place.cloudFile)
+    const id = await first.create()
+    const atThatMoment = await readFile(place.cloudFile, 'utf8')
+    await first[Symbol.asyncDispose]()
+    await writeFile(place.cloudFile, atThatMoment)
+    await using own = await startIn(place.cloudFile)
+    await waitForState(own.lab, id, 'active')
+  })
+})
+
+describe('the file', () => {
+  test("is its owner's only, and nothing is left beside it", async () => {
+    await using place = await makeFolder()
+    await using own = await startIn(place.cloudFile)
+    await Promise.all(Array.from({ length: 20 }, () => own.create()))
+    expect((await stat(place.cloudFile)).mode & 0o777).toBe(0o600)
+    expect(JSON.parse(await readFile(place.cloudFile, 'utf8')).devices).toHaveLength(20)
+    // Machines still come up, and each change is written beside the file first.
+    await expect.poll(() => readdir(place.folder)).toEqual(['cloud.json'])
+  })
+
+  test('that cannot be written makes a create fail, and the lab goes on', async () => {
+    await using place = await makeFolder()
+    const path = join(place.folder, 'gone', 'cloud.json')
+    await using lab = await startTestLab({ cloudFile: path })
+    const { status, json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+      plan: 'c3.small.x86',
+      metro: 'am',
+      operating_system: 'custom_ipxe',
+      ipxe_script_url: 'http://127.0.0.1:9/',
+    })
+    expect(status).toBe(500)
+    expect(json.error).toContain('The lab cannot save the state in')
+    const list = async () => (await lab.call('GET', `/projects/${lab.projectId}/devices`)).json.devices
+    await expect.poll(list).toEqual([])
+    expect(lab.lines.filter((line) => line.includes(`cannot save the state in "${path}"`))).not.toEqual([])
+  })
+
+  test.each([
+    ['a newer version', { version: 2 }, 'it has version 2, of a newer metalkit; this one reads version 1'],
+    [
+      'an unknown plan',
+      { version: 1, devices: [{ hostname: 'box', plan: 'z9.huge', metro: 'am', operatingSystem: 'custom_ipxe' }] },
+      'its machine "box" has the plan "z9.huge", which this metalkit does not know',
+    ],
+  ])('with %s ends the start, and stays as it is', async (_, state, why) => {
+    await using place = await makeFolder()
+    const text = JSON.stringify(state)
+    await writeFile(place.cloudFile, text)
+    await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
+      name: 'LabError',
+      message: `the lab's state in "${place.cloudFile}" cannot be used: ${why}`,
+      hint: 'use the metalkit that wrote it, or give this lab another --name',
+    })
+    expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
+  })
+
+  test.each([
+    ['not JSON', '{"version":1,', 'it is not JSON'],
+    ['of no version', '{"version":0}', 'version is not as a lab writes it'],
+    ['of another shape', '[]', 'it is not as a lab writes it'],
+  ])('that is %s ends the start, and stays as it is', async (_, text, why) => {
+    await using place = await makeFolder()
+    await writeFile(place.cloudFile, text)
+    await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
+      name: 'LabError',
+      message: `cannot read the lab's state in "${place.cloudFile}": ${why}`,
+      hint: 'move it away to start anew',
+    })
+    expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
+  })
+})
+
+describe('the lock', () => {
+  test('lets one lab in at a time, and is given back', async () => {
+    await using place = await makeFolder()
+    const path = join(place.folder, 'lock')
+    {
+      await using _lock = await lockState(path, 'mine')
+      expect((await stat(path)).mode & 0o777).toBe(0o600)
+      await expect(lockState(path, 'mine')).rejects.toMatchObject({
+        message: `a lab named "mine" runs already, as process ${process.pid}`,
+      })
+    }
+    await using _again = await lockState(path, 'mine')
+    expect(await readdir(place.folder)).toEqual(['lock'])
+  })
+
+  test(
+    'holds across PID namespaces, and nothing of a lab in another is removed',
+    needs('unshare', 'flock'),
+    async () => {
+      await using place = await makeFolder()
+      const path = join(place.folder, 'lock')
+      await using _lock = await lockState(path, 'mine')
+      await using disks = await openDiskFolder(place.folder, undefined)
+      await mkdir(disks.path)
+      await using _record = await recordLab(place.folder, {}, 'mine')
+      const script = `
+      import { recordLab } from '../../../src/lab/state/running-labs.ts'
+import { lockState } from '${join(import.meta.dirname, '../../src/lab/state-lock.ts')}'
+      import { openDiskFolder } from '${join(import.meta.dirname, '../../src/lab/disk-folder.ts')}'
+      import { listRunningLabs } from '${join(import.meta.dirname, '../../src/lab/running-labs.ts')}'
+      await openDiskFolder('${place.folder}', undefined)
+      const labs = await listRunningLabs('${place.folder}')
+      const said = await lockState('${path}', 'mine').then(() => 'taken', (error) => error.message)
+      process.stdout.write(JSON.stringify([labs.map(({ name }) => name), said]))`
+      const file = join(place.folder, 'other.ts')
+      await writeFile(file, script)
+      const bundle = join(place.folder, 'other.mjs')
+      execFileSync(
+        'npx',
+        ['rolldown', file, '--platform', 'node', '--format', 'esm', '--log-level', 'silent', '-o', bundle],
+        { stdio: 'ignore' },
+      )
+      const said = execFileSync('unshare', ['-p', '-f', '--mount-proc', process.execPath, bundle], { encoding: 'utf8' })
+      expect(JSON.parse(said)).toEqual([['mine'], 'a lab named "mine" runs already, in another container'])
+      expect(existsSync(disks.path)).toBe(true)
+    },
+  )
+
+  test.each([
+    [
+      'of a process that is gone',
+      async () => {
+        const child = spawn('true')
+        await new Promise((resolve) => child.once('close', resolve))
+        return `${child.pid} 1`
+      },
+    ],
+    ['of a process whose number has come again', async () => `${process.pid} 1`],
+    ['with nonsense in it', async () => 'nonsense'],
+    ['that is empty', async () => ''],
+  ])('%s does not count', async (_, content) => {
+    await using place = await makeFolder()
+    const path = join(place.folder, 'lock')
+    await writeFile(path, await content())
+    await using _lock = await lockState(path, 'mine')
+    expect(await readdir(place.folder)).toEqual(['lock'])
+  })
+})

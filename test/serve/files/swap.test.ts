@@ -1,0 +1,50 @@
+// Names that change between a look and an opening: a program of its own swaps a file and a folder for links that lead out.
+import { spawn } from 'node:child_process'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { makeFolder, request, serve } from '../help-serve.ts'
+
+/** Swaps `name` and `name.other` for each other until it is killed, and says so once it has begun. */
+const swapper = `
+const { renameSync } = require('node:fs')
+for (let round = 0; ; round++) {
+  for (const name of process.argv.slice(1)) {
+    renameSync(name, name + '.aside')
+    renameSync(name + '.other', name)
+    renameSync(name + '.aside', name + '.other')
+  }
+  if (round === 10) process.stdout.write('swapping')
+}`
+
+test('what is outside is never served, and its reason is logged', async () => {
+  await using folder = await makeFolder()
+  const root = join(folder.path, 'root')
+  await mkdir(join(root, 'sub'), { recursive: true })
+  await mkdir(join(folder.path, 'outside'))
+  await writeFile(join(folder.path, 'outside', 'file'), 'secret')
+  await writeFile(join(folder.path, 'outside', 'only-outside'), 'secret')
+  await writeFile(join(root, 'sub', 'file'), 'public')
+  await writeFile(join(root, 'file'), 'public')
+  await symlink('../outside/file', join(root, 'file.other'))
+  await symlink('../outside', join(root, 'sub.other'))
+  await using server = await serve(root)
+  const child = spawn(process.execPath, ['-e', swapper, join(root, 'file'), join(root, 'sub')])
+  try {
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const seen = new Map<string, number>()
+    for (let round = 0; round < 300; round++) {
+      const targets = ['/file', '/sub/file', '/sub/', '/file', '/sub/file', '/sub/']
+      for (const { status, body } of await Promise.all(targets.map((target) => request(server.address.port, target)))) {
+        expect(body).not.toContain('secret')
+        expect(body).not.toContain('only-outside')
+        seen.set(String(status), (seen.get(String(status)) ?? 0) + 1)
+      }
+    }
+    expect(seen.get('200')).toBeGreaterThan(0)
+    expect(seen.get('404')).toBeGreaterThan(0)
+  } finally {
+    child.kill('SIGKILL')
+  }
+  expect(server.lines.some((line) => / 404 .* \(a link leads out of the folder\)$/.test(line))).toBe(true)
+})

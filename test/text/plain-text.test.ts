@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { startFakeApi } from '../helpers/api-fake.ts'
+import { runToEnd } from '../helpers/io.ts'
+import { plainText, showUnseen } from '../../src/text/plain-text.ts'
+
+test.each([
+  ['plain text, grün', 'plain text, grün'],
+  ['a\u001b[2Jb', String.raw`a\u{1b}[2Jb`],
+  ['a\u009bb', String.raw`a\u{9b}b`],
+  ['user\u202egnp.exe', String.raw`user\u{202e}gnp.exe`],
+  ['zero\u200bwidth', String.raw`zero\u{200b}width`],
+  ['two\r\nlines\tand tabs', 'two lines and tabs'],
+])('%j is shown as %s', (text, shown) => {
+  expect(plainText(text)).toBe(shown)
+})
+
+test('lines stay lines', () => {
+  expect(showUnseen('a\nb\rc')).toBe('a\nb\\u{d}c')
+})
+
+test('what an API calls its machines and errors moves no terminal', async () => {
+  const device = {
+    id: 'd-1\u001b]0;x\u0007',
+    hostname: 'a\u202eb\u001b[31m',
+    state: 'active',
+    tags: ['metalkit'],
+    sos: 'h',
+  }
+  await using api = await startFakeApi(({ method }) =>
+    method === 'GET'
+      ? { status: 200, json: { devices: [device] } }
+      : { status: 422, json: { errors: ['no\u001b[2J\u202e'] } },
+  )
+  const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p' }
+  const { stdout, stderr } = await runToEnd(['ls'], env)
+  const removed = await runToEnd(['rm', '--older-than', '0s'], env)
+  expect(stdout).toContain(String.raw`a\u{202e}b\u{1b}[31m`)
+  expect(removed.stderr).toContain(String.raw`a\u{202e}b\u{1b}[31m`)
+  // oxlint-disable-next-line no-control-regex -- these are what must not be there
+  expect(stdout + stderr + removed.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+})
