@@ -29,10 +29,30 @@ function splitPassthrough(args: readonly string[]): [own: readonly string[], pas
   return takes ? [own, args.slice(own.length + 1)] : [args, []]
 }
 
-/** The world with a reporter. What is costly to make (stdin) is made when a command asks for it. */
+/** The world with a reporter: an Io whose streams are still opened only when a command asks for them. */
 function contextOf(io: Io, report: Reporter): Context {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that an Io has, and the reporter
-  return Object.defineProperties({ report }, Object.getOwnPropertyDescriptors(io)) as Context
+  return {
+    report,
+    get stdin() {
+      return io.stdin
+    },
+    get stdout() {
+      return io.stdout
+    },
+    get stderr() {
+      return io.stderr
+    },
+    get signal() {
+      return io.signal
+    },
+    get outputsMeet() {
+      return io.outputsMeet
+    },
+    env: io.env,
+    forced: io.forced,
+    suspend: io.suspend,
+    clock: io.clock,
+  }
 }
 
 /**
@@ -73,7 +93,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const options = await resolveOptions(command.flags, texts, io.env)
     if (options.json) report = reporterOf(verbosity, io.stdout)
     const body = await command.load()
-    return (await body.execute([...args, ...passthrough], options, contextOf(io, report))) ?? exitCodes.success
+    return (
+      (await body.execute(Object.assign(args, { passthrough }), options, contextOf(io, report))) ?? exitCodes.success
+    )
   } catch (error) {
     report ??= reporterOf(0)
     for (const one of flattenErrors(error)) {

@@ -19,15 +19,15 @@ export interface Io {
   stderr: Output
   env: Record<string, string | undefined>
   /** Whether stdout and stderr are the same terminal, file or pipe. */
-  outputsMeet?: boolean
+  outputsMeet?: boolean | undefined
   /** Aborted by the first signal, or output that cannot be written (stop.ts): stop and clean up. */
   signal: AbortSignal
   /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, say what stays behind. */
   forced: AbortSignal
   /** Stops the program as Ctrl-Z does, and resolves when it goes on; absent where there is no job control. */
-  suspend?: () => Promise<void>
+  suspend?: (() => Promise<void>) | undefined
   /** The system's where it is absent. */
-  clock?: Clock
+  clock?: Clock | undefined
 }
 
 /** How much is said: -1 only errors (-q), 0 the normal lines, 1 details (-v), 2 every request and packet worth a line (-vv). */

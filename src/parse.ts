@@ -2,14 +2,15 @@
 import { Command as Program, CommanderError, Option } from 'commander'
 import { type Command, findCommand } from './options/command.ts'
 import { UsageError } from './errors.ts'
+import { quoteWord } from './text/shell-word.ts'
 import type { Flag } from './options/flags/flag.ts'
 import { type FlagName, flags, globalFlags } from './options/flags.ts'
 import type { Texts } from './options/precedence.ts'
 
-/** A command, its arguments in their order, and the texts of its flags. */
+/** A command, its arguments by name, and the texts of its flags. */
 export interface Asked {
   command: Command
-  args: (string | undefined)[]
+  args: Record<string, string | readonly string[] | undefined>
   texts: Texts
 }
 
@@ -42,6 +43,11 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
   return texts
 }
 
+/** What commander found for an argument. */
+function readArgument(found: unknown): string | readonly string[] | undefined {
+  return Array.isArray(found) ? found.map(String) : typeof found === 'string' ? found : undefined
+}
+
 const silent = () => {}
 
 /** Builds the commander program, of which only the command that is called has flags: the others' would cost this start time. */
@@ -70,17 +76,33 @@ function buildProgram(
     for (const name of command.flags) sub.addOption(optionOf(name))
     sub.action(() => {
       const texts = { ...textsOf(program, globalFlags), ...textsOf(sub, command.flags) }
-      found({ command, args: sub.processedArgs.flat(), texts })
+      const args = Object.fromEntries(
+        command.arguments.map(({ name }, at) => [name, readArgument(sub.processedArgs[at])]),
+      )
+      found({ command, args, texts })
     })
   }
   return program
 }
 
 /** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
-function usageError(error: CommanderError, called: Command | undefined): UsageError {
+function usageError(error: CommanderError, called: Command | undefined, stray: string | undefined): UsageError {
   const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
   const page = called === undefined ? 'metalkit --help' : `metalkit ${called.words} --help`
+  if (error.code === 'commander.excessArguments' && called !== undefined && stray !== undefined) {
+    if (called.passthrough !== undefined && called.arguments.length === 0) {
+      return new UsageError(`${called.words} does not know ${JSON.stringify(stray)}`, {
+        hint: `see ${page}; words after -- are a command to run: metalkit ${called.words} -- ${quoteWord(stray)}`,
+      })
+    }
+    // People who know docker write `lab stop NAME`.
+    if (called.words.startsWith('lab ') && called.arguments.length === 0) {
+      return new UsageError(`${called.words} takes no arguments`, {
+        hint: `if ${JSON.stringify(stray)} is the lab's name, write metalkit ${called.words} --name ${quoteWord(stray)}`,
+      })
+    }
+  }
   return new UsageError(what.replaceAll("'", '"'), {
     hint: suggestion === undefined ? `see ${page}` : `did you mean ${suggestion}?`,
   })
@@ -93,16 +115,17 @@ function usageError(error: CommanderError, called: Command | undefined): UsageEr
  * @throws UsageError for what no command takes
  */
 export function parse(commands: readonly Command[], args: readonly string[]): Asked | undefined {
-  const called = findCommand(
-    commands,
-    args.filter((arg) => !arg.startsWith('-')),
-  )
+  const words = args.filter((arg) => !arg.startsWith('-'))
+  const called = findCommand(commands, words)
   let asked: Asked | undefined
   try {
     buildProgram(commands, called, (found) => (asked = found)).parse(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.code !== 'commander.help') throw usageError(error, called)
+    if (error.code !== 'commander.help') {
+      const own = called === undefined ? 0 : called.words.split(' ').length + called.arguments.length
+      throw usageError(error, called, words[own])
+    }
   }
   return asked
 }

@@ -54,7 +54,7 @@ async function lookUp({ kind, typed, choices }: Suggestion, context: Context): P
 
 /** Prints a shell's script, or what may stand in place of the last of the words. */
 export async function execute(
-  [shell, ...words]: readonly (string | undefined)[],
+  { shell, passthrough: words }: { shell: string | undefined; passthrough: readonly string[] },
   _options: object,
   context: Context,
 ): Promise<void> {
@@ -69,10 +69,7 @@ export async function execute(
     stdout.write(script)
     return
   }
-  const found = suggest(
-    commands,
-    words.map((word) => word ?? ''),
-  )
+  const found = suggest(commands, words)
   const { kind, before, typed } = found
   const choices = (await lookUp(found, context)).filter(({ text }) => text.startsWith(typed))
   const isOpen = choices.length > 0 && choices.every(({ text }) => text.endsWith('/'))

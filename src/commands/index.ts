@@ -4,20 +4,20 @@ import { type Command, command } from '../options/command.ts'
 import {
   consoleFlags,
   doctorFlags,
-  labFlags,
   lsFlags,
   pushFlags,
   rmFlags,
   runFlags,
   serveFlags,
 } from '../options/command-flags.ts'
+import { labCommands } from './lab/index.ts'
 
 const run = command({
   words: 'run equinixmetal',
   summary: 'rent a machine, boot an image on it, attach to its console, give it back',
   description:
     'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes it at the end, however the run ends, unless --keep is given.',
-  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote' }],
+  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', completes: 'image' }],
   flags: runFlags,
   examples: [
     'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
@@ -34,7 +34,13 @@ const push = command({
   description:
     'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all, and <name>.json, by which what has not changed is left alone the next time.',
   arguments: [
-    { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, fallback: 'equinixmetal' },
+    {
+      name: 'name',
+      help: 'prefix of the image files linuxkit build wrote',
+      optional: true,
+      fallback: 'equinixmetal',
+      completes: 'image',
+    },
   ],
   flags: pushFlags,
   examples: [
@@ -52,8 +58,8 @@ const verify = command({
   description:
     'Reads <name>.json, which push writes beside an image, and then each file it names, and compares their SHA-256.',
   arguments: [
-    { name: 'place', help: 'base URL, or folder' },
-    { name: 'name', help: 'name of the image, without a folder' },
+    { name: 'place', help: 'base URL, or folder', completes: 'folders' },
+    { name: 'name', help: 'name of the image, without a folder', completes: 'image' },
   ],
   flags: [],
   examples: ['metalkit verify http://boot.example.com linuxkit', 'metalkit verify ./out linuxkit'],
@@ -64,7 +70,9 @@ const serve = command({
   words: 'serve',
   summary: 'serve a folder over HTTP to machines that boot',
   description: 'Serves the files of a folder, and nothing outside it, until Ctrl-C; logs each request.',
-  arguments: [{ name: 'directory', help: 'folder to serve; the same as --directory', optional: true }],
+  arguments: [
+    { name: 'directory', help: 'folder to serve; the same as --directory', optional: true, completes: 'folders' },
+  ],
   flags: serveFlags,
   examples: ['metalkit serve ./out', 'metalkit serve -port 127.0.0.1:9000 -directory /srv/www'],
   load: () => import('./serve.ts'),
@@ -75,7 +83,7 @@ const attach = command({
   summary: 'attach to the serial console of a machine that already runs',
   description:
     "Attaches to a machine's serial console over SSH (SOS). At a terminal, ~. on a new line leaves and ~? helps.",
-  arguments: [{ name: 'device', help: 'id of the machine' }],
+  arguments: [{ name: 'device', help: 'id of the machine', completes: 'device' }],
   flags: consoleFlags,
   examples: [
     'metalkit console 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
@@ -100,36 +108,12 @@ const rm = command({
   words: 'rm',
   summary: 'delete machines metalkit made',
   description: 'Deletes machines that metalkit made, those named or all that are older, and sees that they are gone.',
-  arguments: [{ name: 'id', help: 'ids of machines, or tags of runs', optional: true, variadic: true }],
+  arguments: [
+    { name: 'id', help: 'ids of machines, or tags of runs', optional: true, variadic: true, completes: 'device' },
+  ],
   flags: rmFlags,
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
   load: () => import('./rm.ts'),
-})
-
-const lab = command({
-  words: 'lab',
-  summary: 'a Metal API, an SOS console and machines on this computer',
-  description:
-    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as long as COMMAND runs. "metalkit lab env" prints what a shell needs to use the lab that runs. Devices, keys and events of a lab with a name are there again when it starts again.',
-  arguments: [
-    {
-      name: 'word',
-      help: 'of a lab that runs: env prints export lines, page the link of its page, status tells of it, stop ends it, logs prints what one in the background has said, forward ID PORT makes a TCP port of a machine one of this computer',
-      optional: true,
-      choices: ['env', 'page', 'status', 'stop', 'logs', 'forward'],
-    },
-    { name: 'argument', help: 'what the word takes', optional: true, variadic: true },
-  ],
-  passthrough: 'COMMAND...',
-  flags: labFlags,
-  examples: [
-    'metalkit lab',
-    'eval "$(metalkit lab env)"',
-    'metalkit lab -d && metalkit lab status && metalkit lab stop',
-    'metalkit lab forward 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c 22',
-    'metalkit lab -- metalkit run equinixmetal -serve 127.0.0.1:8080 -base-url http://127.0.0.1:8080 linuxkit',
-  ],
-  load: () => import('./lab/lab.ts'),
 })
 
 const doctor = command({
@@ -137,7 +121,9 @@ const doctor = command({
   summary: 'look at everything a run needs, and say what to do about what is missing',
   description:
     'Tries what run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Give it the flags that run is to have.',
-  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true }],
+  arguments: [
+    { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, completes: 'image' },
+  ],
   flags: doctorFlags,
   examples: [
     'metalkit doctor -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
@@ -170,4 +156,16 @@ const man = command({
 })
 
 /** All commands, in the order of the help. */
-export const commands: readonly Command[] = [run, push, verify, serve, attach, ls, rm, lab, doctor, completion, man]
+export const commands: readonly Command[] = [
+  run,
+  push,
+  verify,
+  serve,
+  attach,
+  ls,
+  rm,
+  ...labCommands,
+  doctor,
+  completion,
+  man,
+]

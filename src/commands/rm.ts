@@ -61,12 +61,11 @@ async function select(
 
 /** `rm`: deletes machines that a kill or a power cut left. */
 export async function execute(
-  args: readonly (string | undefined)[],
+  { id: ids }: { id: readonly string[] },
   options: RmOptions,
   context: Context,
 ): Promise<void> {
   const { report, stdin, forced } = context
-  const ids = args.filter((id) => id !== undefined)
   if ((ids.length === 0) === (options.olderThan === undefined)) {
     throw new UsageError('either ids of machines or --older-than is needed', { hint: 'metalkit ls shows the machines' })
   }

@@ -31,12 +31,12 @@ async function chooseTls({ tlsCert, tlsKey }: ServeOptions): Promise<Tls | undef
 }
 
 export async function execute(
-  args: readonly (string | undefined)[],
+  { directory }: { directory: string | undefined },
   options: ServeOptions,
   context: Context,
 ): Promise<void> {
   const { report, signal, forced } = context
-  const path = chooseDirectory(args[0], options.directory, context)
+  const path = chooseDirectory(directory, options.directory, context)
   signal.throwIfAborted()
   const tls = await chooseTls(options)
   const content = { kind: 'folder', path } as const

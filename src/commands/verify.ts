@@ -9,7 +9,7 @@ import { describeSize, Transfer } from './shared/transfer.ts'
 
 /** Verifies the image of a name at a base URL or in a folder. */
 export async function execute(
-  [where = '', name = '']: readonly (string | undefined)[],
+  { place: where, name }: { place: string; name: string },
   _options: object,
   { report, signal }: Context,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 // A page of --help, from the tables of commands and flags that the manual page is made of too.
-import { type Command, findCommand } from '../options/command.ts'
+import { type Command, findCommand, findSubcommands } from '../options/command.ts'
 import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { callOf, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
@@ -58,8 +58,13 @@ function formatExamples(lines: readonly string[]): string {
   return ['Examples:', ...lines.map((line) => `  $ ${line}`)].join('\n')
 }
 
-function commandPage(command: Command, columns: number): string[] {
+function commandItem(command: Command): readonly [string, string] {
+  return [callOf(command), command.summary]
+}
+
+function commandPage(command: Command, subcommands: readonly Command[], columns: number): string[] {
   const sections = [
+    { heading: 'Commands', items: subcommands.map(commandItem) },
     {
       heading: 'Arguments',
       items: command.arguments.map(
@@ -84,7 +89,7 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
       ? ['Boot your own operating system on rented bare metal, over iPXE, with the serial console in your terminal.']
       : []
   const sections = [
-    { heading: 'Commands', items: commands.map((command) => [callOf(command), command.summary] as const) },
+    { heading: 'Commands', items: commands.map(commandItem) },
     {
       heading: 'Options of all commands',
       items: [...globalFlags.map(flagItem), helpItem, ...(start === '' ? [versionItem] : [])],
@@ -113,10 +118,10 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
 export function helpPage(commands: readonly Command[], words: readonly string[], columns: number): string {
   const command = findCommand(commands, words)
   const [start = ''] = words
-  const group = commands.filter((one) => one.words.startsWith(`${start} `))
+  const group = findSubcommands(commands, { words: start })
   const parts =
     command !== undefined
-      ? commandPage(command, columns)
+      ? commandPage(command, findSubcommands(commands, command), columns)
       : group.length > 0
         ? groupPage(start, group, columns)
         : groupPage('', commands, columns)

@@ -1,6 +1,6 @@
 // What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
-import { type Argument, type Command, findCommand } from '../options/command.ts'
-import type { Flag } from '../options/flags/flag.ts'
+import { type Command, findCommand } from '../options/command.ts'
+import type { Completes, Flag } from '../options/flags/flag.ts'
 import { flags, globalFlags } from '../options/flags.ts'
 
 /** Something that can be typed next, and what help says of it. */
@@ -9,12 +9,9 @@ export interface Choice {
   help: string
 }
 
-/** Names that only a look at the disk or the API tells. */
-export type Lookup = 'image' | 'device' | 'metro' | 'facility'
-
 /** What can be typed next: words of the tables, files that a shell finds by itself, or names that have to be looked up. */
 export interface Suggestion {
-  kind: 'words' | 'files' | 'folders' | Lookup
+  kind: 'words' | Completes
   choices: readonly Choice[]
   /** What stands before the value in the word that is completed, such as `--metro=`. */
   before: string
@@ -22,37 +19,20 @@ export interface Suggestion {
   typed: string
 }
 
-/** By what help calls a value or an argument. What is not here nobody but the user knows. */
-const kindsByName: Record<string, Suggestion['kind']> = {
-  prefix: 'image',
-  name: 'image',
-  id: 'device',
-  device: 'device',
-  code: 'metro',
-  facility: 'facility',
-  file: 'files',
-  path: 'files',
-  directory: 'folders',
-  place: 'folders',
-}
-
 const trueOrFalse = ['true', 'false']
 
 /** The values of a flag or an argument. */
-function valuesOf(name: string, choices: readonly string[] | undefined, before: string, typed: string): Suggestion {
-  if (choices === undefined) return { kind: kindsByName[name] ?? 'words', choices: [], before, typed }
-  return { kind: 'words', choices: choices.map((text) => ({ text, help: '' })), before, typed }
+function valuesOf(
+  of: { choices?: readonly string[]; completes?: Completes } | undefined,
+  before: string,
+  typed: string,
+): Suggestion {
+  const choices = of?.choices?.map((text) => ({ text, help: '' })) ?? []
+  return { kind: of?.completes ?? 'words', choices, before, typed }
 }
 
 function valuesOfFlag(flag: Flag, before: string, typed: string): Suggestion {
-  if (flag.kind === 'boolean') return valuesOf('', trueOrFalse, before, typed)
-  // A host name is a name too, but not that of an image.
-  const name = flag.name === 'hostname' ? '' : flag.placeholder
-  return valuesOf(name ?? '', flag.choices, before, typed)
-}
-
-function valuesOfArgument(argument: Argument | undefined, typed: string): Suggestion {
-  return valuesOf(argument?.name ?? '', argument?.choices, '', typed)
+  return valuesOf(flag.kind === 'boolean' ? { choices: trueOrFalse } : flag, before, typed)
 }
 
 /** A word as a flag: its name, and its value where an equals sign gives one. */
@@ -118,7 +98,7 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
     const given = readFlag(word)
     if (given === undefined) {
       plain.push(word)
-      command ??= findCommand(commands, plain)
+      command = findCommand(commands, plain) ?? command
     } else {
       const flag = flagOf(command, given.name)
       if (takesText(flag) && given.value === undefined) awaiting = flag
@@ -129,11 +109,12 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
   if (given?.value !== undefined) {
     const flag = flagOf(command, given.name)
     const before = typed.slice(0, typed.length - given.value.length)
-    return flag === undefined ? valuesOf('', undefined, before, given.value) : valuesOfFlag(flag, before, given.value)
+    return flag === undefined ? valuesOf(undefined, before, given.value) : valuesOfFlag(flag, before, given.value)
   }
   if (typed.startsWith('-')) return flagChoices(command, typed)
-  if (command === undefined) return commandChoices(commands, plain, typed)
+  const subcommands = commandChoices(commands, plain, typed)
+  if (command === undefined || subcommands.choices.length > 0) return subcommands
   const at = plain.length - command.words.split(' ').length
   const last = command.arguments.at(-1)
-  return valuesOfArgument(command.arguments[at] ?? (last?.variadic === true ? last : undefined), typed)
+  return valuesOf(command.arguments[at] ?? (last?.variadic === true ? last : undefined), '', typed)
 }

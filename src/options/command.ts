@@ -1,8 +1,9 @@
 // What a command is: pure data for help, completion and the parser, and the module its body is in.
 import type { Context } from '../io.ts'
 import type { FlagName, Options } from './flags.ts'
+import type { Completes } from './flags/flag.ts'
 
-/** A positional argument; the value is undefined where it is optional, has no default and is not given. */
+/** A positional argument. */
 export interface Argument {
   name: string
   help: string
@@ -10,35 +11,62 @@ export interface Argument {
   /** Any number of them. */
   variadic?: boolean
   fallback?: string
-  /** The words that are taken, where there are few. */
+  /** The words it takes, if they are few. */
   choices?: readonly string[]
+  /** What a shell completes it with. */
+  completes?: Completes
 }
 
-/** A command: the words that call it, its flags, and where its body is. */
-export interface Command<N extends FlagName = FlagName> {
+/** What a body gets for an argument; undefined if it is optional, has no default and is absent. */
+type ArgumentValue<A extends Argument> = Argument extends A
+  ? string | readonly string[] | undefined
+  : A extends { variadic: true }
+    ? readonly string[]
+    : A extends { optional: true }
+      ? A extends { fallback: string }
+        ? string
+        : string | undefined
+      : string
+
+/** The arguments of a command by name, and the words after `--`. */
+export type Arguments<A extends readonly Argument[]> = { [One in A[number] as One['name']]: ArgumentValue<One> } & {
+  passthrough: readonly string[]
+}
+
+/** A command: the words that call it, its arguments and flags, and where its body is. */
+export interface Command<N extends FlagName = FlagName, A extends readonly Argument[] = readonly Argument[]> {
   words: string
   summary: string
   description: string
-  arguments: readonly Argument[]
+  arguments: A
   /** What it takes after `--`, as help names it. */
   passthrough?: string
   flags: readonly N[]
   examples: readonly string[]
-  load: () => Promise<Body<N>>
+  load: () => Promise<Body<N, A>>
 }
 
 /** The module of a command's body. A number that execute returns is the exit code. */
-export interface Body<N extends FlagName = FlagName> {
-  execute(args: readonly (string | undefined)[], options: Options<N>, context: Context): Promise<number | void>
+export interface Body<N extends FlagName = FlagName, A extends readonly Argument[] = readonly Argument[]> {
+  execute(args: Arguments<A>, options: Options<N>, context: Context): Promise<number | void>
 }
 
-/** The command that the words of a command line call; behind its own words may stand others. */
+/** The command that the words of a command line call, `lab stop` rather than `lab`; its arguments may follow its words. */
 export function findCommand(commands: readonly Command[], words: readonly string[]): Command | undefined {
   const line = `${words.join(' ')} `
-  return commands.find((one) => line.startsWith(`${one.words} `))
+  return commands
+    .filter((one) => line.startsWith(`${one.words} `))
+    .toSorted((one, other) => other.words.length - one.words.length)[0]
 }
 
-/** Declares a command; its body must take exactly the options its flags give. */
-export function command<const N extends FlagName>(declaration: Command<N>): Command<N> {
+/** The commands whose words continue those of a command: `lab env`, `lab stop` … for `lab`. */
+export function findSubcommands(commands: readonly Command[], { words }: Pick<Command, 'words'>): Command[] {
+  return commands.filter((one) => one.words.startsWith(`${words} `))
+}
+
+/** Declares a command; its body must take exactly the arguments and the options that the declaration gives. */
+export function command<const N extends FlagName, const A extends readonly Argument[]>(
+  declaration: Command<N, A>,
+): Command<N, A> {
   return declaration
 }

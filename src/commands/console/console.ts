@@ -9,7 +9,7 @@ import { defaultTimeoutMs, startTimeLimit } from '../shared/time-limit.ts'
 
 /** `console <device id>`: the console of a machine that already runs. */
 export async function execute(
-  [id = '']: readonly (string | undefined)[],
+  { device: id }: { device: string },
   options: ConsoleOptions,
   outer: Context,
 ): Promise<void> {

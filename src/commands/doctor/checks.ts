@@ -14,7 +14,7 @@ import { openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/attach.ts'
 import { chooseMetro } from '../shared/metro.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
-import { stateFolderOf } from '../lab/control.ts'
+import { stateFolderOf } from '../../lab/state/state-paths.ts'
 import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
 

@@ -52,13 +52,13 @@ function fit(text: string, windowColumns: number | undefined): string {
 
 /** Looks at all, and ends with the code of the first thing that would end a run. */
 export async function execute(
-  [prefix]: readonly (string | undefined)[],
+  { name }: { name: string | undefined },
   options: DoctorOptions,
   context: Context,
 ): Promise<number> {
   const { stdout, report } = context
   const failed: Result[] = []
-  for (const check of listChecks(options.imgName ?? prefix, options)) {
+  for (const check of listChecks(options.imgName ?? name, options)) {
     if (report.live) report.progress(`looking at ${check.name}`)
     const result = await runCheck(check, context)
     report.progress('')

@@ -10,7 +10,7 @@ import { findRunningLab, nameFlag } from '../../lab/state/running-labs.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import type { Address } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
-import { logPathOf, stateFolderOf } from './control.ts'
+import { logPathOf, stateFolderOf } from '../../lab/state/state-paths.ts'
 
 function listenFlag(name: string, address: Address | undefined): string[] {
   if (address === undefined) return []

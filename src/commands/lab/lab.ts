@@ -19,7 +19,7 @@ import { openCloudFile } from '../../lab/state/state-folder.ts'
 import type { Address } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
 import { howToUse, startInBackground } from './background.ts'
-import { controlLab, stateFolderOf } from './control.ts'
+import { stateFolderOf } from '../../lab/state/state-paths.ts'
 import { showMachines } from './machine-table.ts'
 
 /** The page's files, where the build puts them beside the program. */
@@ -101,13 +101,11 @@ async function waitForSignal({ signal }: Context): Promise<number> {
 }
 
 export async function execute(
-  [word, ...command]: readonly (string | undefined)[],
+  { passthrough: words }: { passthrough: readonly string[] },
   options: LabOptions,
   context: Context,
 ): Promise<number> {
   const { report, env, signal, forced } = context
-  const words = command.filter((one) => one !== undefined)
-  if (word !== undefined) return await controlLab(word, { name: options.labName, words, context })
   if (options.detach && words.length > 0) {
     throw new UsageError('a lab for a COMMAND ends with it, so that it cannot stay in the background', {
       hint: 'leave -d or the COMMAND out',

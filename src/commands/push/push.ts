@@ -14,16 +14,12 @@ import { openStore } from './open-store.ts'
 import { describeSize, Transfer } from '../shared/transfer.ts'
 
 /** Pushes the image that the argument or --img-name names. */
-export async function execute(
-  args: readonly (string | undefined)[],
-  options: PushOptions,
-  context: Context,
-): Promise<void> {
+export async function execute({ name }: { name: string }, options: PushOptions, context: Context): Promise<void> {
   const { report, signal } = context
   const { dryRun } = options
   const baseUrl = requireOption('baseUrl', options.baseUrl)
   const destination = parseDestination(options.destination)
-  const prefix = options.imgName ?? args[0] ?? 'equinixmetal'
+  const prefix = options.imgName ?? name
   const image = await loadImage(prefix)
   const arch = chooseArch(image, options.arch)
   const decompress = options.decompress ?? arch === 'aarch64'

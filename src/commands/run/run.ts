@@ -37,7 +37,7 @@ function defaultHostname(env: Context['env']): string {
 }
 
 /** `run equinixmetal`: image, URLs, console, machine, console, and back again. */
-export async function execute([given = '']: readonly (string | undefined)[], options: RunOptions, outer: Context) {
+export async function execute({ name }: { name: string }, options: RunOptions, outer: Context) {
   const { report, forced } = outer
   if (!options.keep && !options.console) {
     throw new UsageError(
@@ -76,7 +76,7 @@ export async function execute([given = '']: readonly (string | undefined)[], opt
   }
   const plan = existing?.plan?.slug ?? options.machine
   const arch = options.arch ?? archOfPlan(plan)
-  const prefix = options.imgName ?? given
+  const prefix = options.imgName ?? name
   await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
 
   const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)

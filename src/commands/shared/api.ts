@@ -7,7 +7,7 @@ import { requireOption } from '../../options/precedence.ts'
 
 /** What to do if a lab runs that the shell does not know; undefined if none runs. */
 async function findLabHint(env: Context['env']): Promise<string | undefined> {
-  const { stateFolderOf } = await import('../lab/control.ts')
+  const { stateFolderOf } = await import('../../lab/state/state-paths.ts')
   const { listRunningLabs, nameFlag } = await import('../../lab/state/running-labs.ts')
   const labs = await listRunningLabs(stateFolderOf(env)).catch(() => [])
   const name = labs.find((lab) => lab.name !== undefined)?.name

@@ -12,13 +12,20 @@ export const consoleFlags = {
     {
       name: 'identity',
       placeholder: 'file',
+      completes: 'files',
       computed: "agent, then ssh's files",
       help: 'private key for the console, sftp: and ssh:; repeatable',
     },
     parseText,
   ),
   knownHosts: value(
-    { name: 'known-hosts', placeholder: 'file', computed: '~/.ssh/known_hosts', help: 'host keys that are trusted' },
+    {
+      name: 'known-hosts',
+      placeholder: 'file',
+      completes: 'files',
+      computed: '~/.ssh/known_hosts',
+      help: 'host keys that are trusted',
+    },
     parseText,
   ),
   hostKeyPolicy: value(
@@ -39,6 +46,12 @@ export const consoleFlags = {
     },
     parseFingerprint,
   ),
-  log: value({ name: 'log', placeholder: 'file', help: "keep the console's raw bytes there" }, parseText),
-  record: value({ name: 'record', placeholder: 'file', help: 'record the console there, for asciinema' }, parseText),
+  log: value(
+    { name: 'log', placeholder: 'file', completes: 'files', help: "keep the console's raw bytes there" },
+    parseText,
+  ),
+  record: value(
+    { name: 'record', placeholder: 'file', completes: 'files', help: 'record the console there, for asciinema' },
+    parseText,
+  ),
 }

@@ -1,6 +1,9 @@
 // What a flag is, and the ways to declare one.
 import { parseBoolean, parseCount } from './values.ts'
 
+/** What a shell completes a value with: its own files or folders, or names that metalkit looks up. */
+export type Completes = 'files' | 'folders' | 'image' | 'device' | 'metro' | 'facility'
+
 /** One flag. `T` is what its text parses to; without a fallback the value may be undefined. */
 export interface Flag<T = unknown> {
   /** Long name without dashes. */
@@ -20,6 +23,8 @@ export interface Flag<T = unknown> {
   computed?: string
   /** The texts that are taken, where there are few. */
   choices?: readonly string[]
+  /** What a shell completes it with. */
+  completes?: Completes
   /** A secret is never quoted. */
   secret?: boolean
   help: string

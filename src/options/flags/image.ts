@@ -23,6 +23,7 @@ export const imageFlags = {
     {
       name: 'img-name',
       placeholder: 'prefix',
+      completes: 'image',
       env: ['METAL_NAME'],
       computed: '<name>',
       help: 'prefix of the image files, may carry a folder',
@@ -48,6 +49,7 @@ export const imageFlags = {
     {
       name: 'destination',
       placeholder: 'path',
+      completes: 'folders',
       fallback: './out',
       help: 'folder, or file:, sftp: or s3: URL, to write to',
     },
@@ -64,7 +66,10 @@ export const imageFlags = {
     parseEndpoint,
   ),
   dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),
-  directory: value({ name: 'directory', placeholder: 'path', fallback: '.', help: 'folder to serve' }, parseText),
+  directory: value(
+    { name: 'directory', placeholder: 'path', completes: 'folders', fallback: '.', help: 'folder to serve' },
+    parseText,
+  ),
   port: value(
     {
       name: 'port',
@@ -75,8 +80,16 @@ export const imageFlags = {
     parseListen,
   ),
   tlsCert: value(
-    { name: 'tls-cert', placeholder: 'file', help: 'serve https with this certificate and its chain (PEM)' },
+    {
+      name: 'tls-cert',
+      placeholder: 'file',
+      completes: 'files',
+      help: 'serve https with this certificate and its chain (PEM)',
+    },
     parseText,
   ),
-  tlsKey: value({ name: 'tls-key', placeholder: 'file', help: "the certificate's private key (PEM)" }, parseText),
+  tlsKey: value(
+    { name: 'tls-key', placeholder: 'file', completes: 'files', help: "the certificate's private key (PEM)" },
+    parseText,
+  ),
 }

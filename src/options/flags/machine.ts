@@ -4,13 +4,14 @@ import { parseAge, parseDuration, parseHostname, parseId, parseText } from './va
 
 export const machineFlags = {
   metro: value(
-    { name: 'metro', placeholder: 'code', computed: "am, or the zone's", help: 'metro to rent in' },
+    { name: 'metro', placeholder: 'code', completes: 'metro', computed: "am, or the zone's", help: 'metro to rent in' },
     parseText,
   ),
   zone: value(
     {
       name: 'zone',
       placeholder: 'facility',
+      completes: 'facility',
       env: ['METAL_FACILITY'],
       help: 'facility such as ams1; the API takes metros only, so its metro is used',
     },
@@ -29,6 +30,7 @@ export const machineFlags = {
     {
       name: 'device',
       placeholder: 'id',
+      completes: 'device',
       help: 'boot this existing machine instead of renting one; it is never deleted',
     },
     parseId,
@@ -43,7 +45,12 @@ export const machineFlags = {
     parseDuration,
   ),
   idFile: value(
-    { name: 'id-file', placeholder: 'path', help: 'write the device id there as soon as it is known' },
+    {
+      name: 'id-file',
+      placeholder: 'path',
+      completes: 'files',
+      help: 'write the device id there as soon as it is known',
+    },
     parseText,
   ),
   olderThan: value(

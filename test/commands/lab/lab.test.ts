@@ -241,17 +241,20 @@ describe('lab', () => {
   })
 
   test.each([
-    [['lab', 'foo'], 'lab does not know "foo"'],
-    [['lab', 'env', '--', 'true'], 'lab does not know "env true"'],
+    [
+      ['lab', 'foo'],
+      'lab does not know "foo"; see metalkit lab --help; words after -- are a command to run: metalkit lab -- foo',
+    ],
+    [['lab', 'env', '--', 'true'], 'lab env takes no arguments'],
     [
       ['lab', 'env', 'more'],
-      'lab does not know "env more"; if that is the lab\'s name, write metalkit lab env --name more',
+      'lab env takes no arguments; if "more" is the lab\'s name, write metalkit lab env --name more',
     ],
     [
       ['lab', 'stop', 'back'],
-      'lab does not know "stop back"; if that is the lab\'s name, write metalkit lab stop --name back',
+      'lab stop takes no arguments; if "back" is the lab\'s name, write metalkit lab stop --name back',
     ],
-    [['lab', 'forward', 'x'], 'lab forward needs a machine and a port'],
+    [['lab', 'forward', 'x'], 'missing required argument "port"; see metalkit lab forward --help'],
     [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
     [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],
   ])('%j is a mistake', async (args, message) => {

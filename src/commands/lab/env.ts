@@ -1,0 +1,13 @@
+// metalkit lab env: what a shell needs to use a lab.
+import type { Context } from '../../io.ts'
+import type { Options } from '../../options/flags.ts'
+import { quoteValue } from '../../text/shell-word.ts'
+import { requireLab } from './find-lab.ts'
+
+/** Prints export lines. */
+export async function execute(_args: unknown, { labName }: Options<'labName'>, context: Context): Promise<void> {
+  const { environment } = await requireLab(labName, context)
+  for (const [name, value] of Object.entries(environment)) {
+    context.stdout.write(`export ${name}=${quoteValue(value)}\n`)
+  }
+}

@@ -1,0 +1,26 @@
+// metalkit lab forward: a TCP port of a machine on this computer.
+import { UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { askLab } from '../../lab/state/ask-lab.ts'
+import type { Options } from '../../options/flags.ts'
+import { requireLab } from './find-lab.ts'
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port < 1 || port > 65_535) throw new UsageError(`"${text}" is not a port`, { hint: 'give a number up to 65535' })
+  return port
+}
+
+/** Forwards the port, and prints where it is on this computer. */
+export async function execute(
+  { id, port, 'host-port': hostPort }: { id: string; port: string; 'host-port': string | undefined },
+  { labName }: Options<'labName'>,
+  context: Context,
+): Promise<void> {
+  const body = { port: parsePort(port), host_port: hostPort === undefined ? null : parsePort(hostPort) }
+  const lab = await requireLab(labName, context)
+  const answer = await askLab(lab, 'POST', `/lab/devices/${encodeURIComponent(id)}/forwards`, body)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
+  const { host, host_port: found } = answer as { host: string; host_port: number }
+  context.stdout.write(`${host}:${found}\n`)
+}

@@ -1,0 +1,28 @@
+// metalkit lab logs: what a lab in the background has said.
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { errorCode, LabError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { defaultName, findRunningLab, nameFlag } from '../../lab/state/running-labs.ts'
+import type { Options } from '../../options/flags.ts'
+import { logPathOf, stateFolderOf } from '../../lab/state/state-paths.ts'
+
+/** Prints the log. */
+export async function execute(
+  _args: unknown,
+  { labName }: Options<'labName'>,
+  { env, stdout }: Context,
+): Promise<void> {
+  const stateFolder = stateFolderOf(env)
+  // Without a name the lab that runs is meant, as for the other commands, and else the unnamed one that ran.
+  const name = labName ?? (await findRunningLab(stateFolder))?.name ?? defaultName
+  try {
+    await pipeline(createReadStream(logPathOf(stateFolder, name)), stdout, { end: false })
+  } catch (cause) {
+    if (errorCode(cause) !== 'ENOENT') throw cause
+    throw new LabError(`no lab named "${name}" has run in the background`, {
+      hint: `start one with metalkit lab -d${nameFlag(name)}`,
+      cause,
+    })
+  }
+}

@@ -1,0 +1,45 @@
+// metalkit lab status: the labs that run on this computer.
+import type { Context } from '../../io.ts'
+import { askLab } from '../../lab/state/ask-lab.ts'
+import { listRunningLabs, type RunningLab } from '../../lab/state/running-labs.ts'
+import type { Options } from '../../options/flags.ts'
+import { formatAge } from '../../text/age.ts'
+import { formatTable } from '../../text/table.ts'
+import { stateFolderOf } from '../../lab/state/state-paths.ts'
+import { noLab } from './find-lab.ts'
+
+/** `2 (1 active, 1 inactive)`, or that the lab does not answer. */
+async function describeMachines(lab: RunningLab): Promise<string> {
+  try {
+    const path = `/metal/v1/projects/${lab.environment['METAL_PROJECT_ID'] ?? ''}/devices?per_page=1000`
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
+    const { devices } = (await askLab(lab, 'GET', path)) as { devices: { state: string }[] }
+    const counts = new Map<string, number>()
+    for (const { state } of devices) counts.set(state, (counts.get(state) ?? 0) + 1)
+    const parts = [...counts].map(([state, count]) => `${count} ${state}`)
+    return parts.length === 0 ? '0' : `${devices.length} (${parts.join(', ')})`
+  } catch {
+    return 'does not answer'
+  }
+}
+
+/** Prints a table of the labs, or of the one that is named. */
+export async function execute(
+  _args: unknown,
+  { labName }: Options<'labName'>,
+  { env, stdout }: Context,
+): Promise<void> {
+  const running = await listRunningLabs(stateFolderOf(env))
+  const labs = running.filter((lab) => labName === undefined || lab.name === labName)
+  if (labs.length === 0) throw noLab(labName)
+  const rows = await Promise.all(
+    labs.map(async (lab) => [
+      lab.name ?? '-',
+      lab.process.split(' ')[0] ?? '',
+      formatAge(Date.now() - Date.parse(lab.startedAt)),
+      lab.environment['METAL_API_URL'] ?? '',
+      await describeMachines(lab),
+    ]),
+  )
+  stdout.write(formatTable([['NAME', 'PROCESS', 'AGE', 'API', 'MACHINES'], ...rows], stdout.columns))
+}

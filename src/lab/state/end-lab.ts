@@ -1,0 +1,25 @@
+// The end of a lab that runs in another process.
+import { LabError } from '../../errors.ts'
+import { findProcess } from './process-name.ts'
+import type { RunningLab } from './running-labs.ts'
+
+/** How long a lab may take to switch its machines off. */
+const timeoutMs = 60_000
+const pollMs = 50
+
+/** Tells a lab to end, and waits for it. @throws LabError if it does not end or is out of reach; the signal's reason */
+export async function endLab(lab: RunningLab, signal: AbortSignal): Promise<void> {
+  const pid = await findProcess(lab.process)
+  if (pid === undefined) {
+    throw new LabError('the lab runs in another container, where its process has another number', {
+      hint: 'stop it there',
+    })
+  }
+  process.kill(pid, 'SIGTERM')
+  const endMs = Date.now() + timeoutMs
+  while ((await findProcess(lab.process)) !== undefined) {
+    if (Date.now() > endMs) throw new LabError(`the lab does not end, process ${pid}`, { hint: 'kill it' })
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    signal.throwIfAborted()
+  }
+}
