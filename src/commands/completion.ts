@@ -1,4 +1,5 @@
 // metalkit completion: the script for a shell, and the answers to what it asks.
+import { within } from '../deadline.ts'
 import { UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
 import { findImages } from '../help/lookup.ts'
@@ -22,7 +23,7 @@ async function findDevices(context: Context): Promise<Choice[]> {
     const { env, stderr, clock } = context
     const report = createReporter({ stderr, verbosity: -1 })
     const client = new MetalClient({ apiUrl: options.apiUrl, token: options.apiKey, env, report, clock })
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(apiPatienceMs)])
+    const signal = within(apiPatienceMs, context.signal)
     const devices = await client.listDevices(options.projectId, machineTag, signal)
     return devices.map(({ id, hostname, plan, state }) => ({
       text: id,

@@ -1,5 +1,6 @@
 // Trying until the console is there: a machine that is being provisioned has none yet, and SOS lets in one at a time.
 import type { ClientChannel } from 'ssh2'
+import { settleBefore } from '../deadline.ts'
 import type { Clock } from '../clock.ts'
 import type { Output, Reporter } from '../io.ts'
 import type { Notices } from './notices.ts'
@@ -50,20 +51,13 @@ const silentMs = 100
 
 /** Whether the server ends the session before it says a word, because somebody else has the console. What it says stays to be read. */
 async function isBusy(channel: ClientChannel): Promise<boolean> {
-  let status: unknown
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(settle, silentMs)
-    function onExit(code: unknown): void {
-      status = code
-      settle()
-    }
-    function settle(): void {
-      clearTimeout(timer)
-      channel.off('readable', settle).off('exit', onExit)
-      resolve()
-    }
-    channel.on('readable', settle).on('exit', onExit)
+  let stopListening: (() => unknown) | undefined
+  const status = await settleBefore<unknown>({ ms: silentMs, late: () => undefined }, (resolve) => {
+    const onReadable = () => resolve(undefined)
+    channel.on('readable', onReadable).on('exit', resolve)
+    stopListening = () => channel.off('readable', onReadable).off('exit', resolve)
   })
+  stopListening?.()
   // Until then Node takes it that somebody reads.
   await new Promise((resolve) => setImmediate(resolve))
   return status === busyStatus
@@ -76,36 +70,28 @@ async function openShell(connection: Connection, { address, terminal, signal, ti
   const cols = terminal?.columns || 80
   const rows = terminal?.rows || 24
   const window = terminal === undefined ? false : { term: 'vt100', cols, rows, width: 0, height: 0, modes: {} }
-  const opened = new AbortController()
-  try {
-    signal.throwIfAborted()
-    let busy: Promise<boolean> | undefined
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new ConnectError('timeout', `${place} does not open the console`))
-      }, timeoutMs)
-      opened.signal.addEventListener('abort', () => clearTimeout(timer))
-      signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
-      connection.client.shell(window, (error, opening) => {
-        if (error === undefined) {
-          // At once: a refusal may have come with the same packet.
-          busy = isBusy(opening)
-          return resolve(opening)
-        }
-        const refused = new ConnectError('busy', `${place} refuses to open the console`, { cause: error })
-        return reject(connection.failure() ?? refused)
-      })
-    })
-    if (await busy) {
-      throw new ConnectError(
-        'busy',
-        `${place}: another session has this console; leave it there (~., or "Let go" in the page)`,
-      )
-    }
-    return channel
-  } finally {
-    opened.abort()
+  const late = () => {
+    throw new ConnectError('timeout', `${place} does not open the console`)
   }
+  let busy: Promise<boolean> | undefined
+  const channel = await settleBefore<ClientChannel>({ ms: timeoutMs, late, signal }, (resolve, reject) => {
+    connection.client.shell(window, (error, opening) => {
+      if (error === undefined) {
+        // At once: a refusal may have come with the same packet.
+        busy = isBusy(opening)
+        return resolve(opening)
+      }
+      const refused = new ConnectError('busy', `${place} refuses to open the console`, { cause: error })
+      return reject(connection.failure() ?? refused)
+    })
+  })
+  if (await busy) {
+    throw new ConnectError(
+      'busy',
+      `${place}: another session has this console; leave it there (~., or "Let go" in the page)`,
+    )
+  }
+  return channel
 }
 
 async function openLine(options: LineOptions): Promise<Line> {

@@ -1,4 +1,5 @@
 // Attaching to a machine's serial console, and staying with it.
+import { replaceControls } from '../text/plain-text.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import { type Line, reachLine } from './attempts.ts'
@@ -46,8 +47,7 @@ const longestPauseMs = 30_000
 
 /** Without the control characters a server may have put into it. */
 function readBanner(banner: string): string[] {
-  // oxlint-disable-next-line no-control-regex -- they are what is taken out
-  return banner.split('\n').map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '').trimEnd())
+  return banner.split('\n').map((line) => replaceControls(line, '').trimEnd())
 }
 
 /**

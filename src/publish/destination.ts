@@ -1,5 +1,6 @@
 // Where an image is pushed to, as people write it.
 import { fileURLToPath } from 'node:url'
+import { hasControls } from '../text/plain-text.ts'
 import { UsageError } from '../errors.ts'
 
 /** A place to publish to. A path of sftp: is from the root, one that begins with `/~/` from the home folder; a prefix of s3: has no slash at its ends. */
@@ -80,6 +81,6 @@ function parseS3Url(text: string, refuse: Refuse): Destination {
   const prefix = path.replaceAll(/^\/+|\/+$/g, '')
   if (prefix.split('/').some((part, at) => (part === '' && at > 0) || part === '.' || part === '..'))
     throw refuse('has an empty part, . or .. in its prefix', hint)
-  if (/\p{Cc}/u.test(prefix)) throw refuse('has control characters in its prefix', hint)
+  if (hasControls(prefix)) throw refuse('has control characters in its prefix', hint)
   return { kind: 's3', bucket, prefix }
 }

@@ -1,6 +1,7 @@
 // Whether machines will find what they are told to fetch, asked before anything costs money.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { within } from '../deadline.ts'
 import { errorCode, messageOf, ServeError } from '../errors.ts'
 import { isLoopback, readProxies } from '../http/proxy.ts'
 import type { Reporter } from '../io.ts'
@@ -149,7 +150,7 @@ export async function checkUrls(urls: readonly string[], options: CheckOptions):
   })
   const route: Route = (url) => (isLoopback(url) ? direct : proxied)
   try {
-    const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const either = within(timeoutMs, signal)
     const results = await Promise.allSettled(urls.map((url) => checkUrl(route, url, options, either)))
     signal.throwIfAborted()
     const failed = results.find((result) => result.status === 'rejected')

@@ -1,4 +1,5 @@
 // A folder as a page: names as links, folders with a slash, dates and sizes. Plain enough for curl and wget -r.
+import { replaceControls } from '../text/plain-text.ts'
 
 /** An entry of a folder; a folder has no size. */
 export interface Entry {
@@ -27,7 +28,7 @@ function greatest(numbers: number[]): number {
 
 /** A name as it is shown: a control character, a line end above all, would break the table. */
 export function showName(name: string): string {
-  return name.replaceAll(/\p{Cc}/gu, '\u{fffd}')
+  return replaceControls(name, '\u{fffd}')
 }
 
 /** `2026-03-01 12:00`, in UTC. */

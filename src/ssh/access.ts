@@ -1,10 +1,11 @@
 // How to reach a host as the user's ssh would: its configuration, what the command line says instead, and the hosts before it.
 import { join } from 'node:path'
+import type { Address } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { HostAccess } from './connection.ts'
 import { type Identities, loadIdentities } from './identities.ts'
-import { type HostPort, loadKnownHosts } from './known-hosts.ts'
+import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
 import { loadSshSettings, type SshSettings } from './ssh-config.ts'
 import { HostTrust } from './trust.ts'
@@ -30,13 +31,13 @@ export interface AccessSources {
 /** Finds out how to reach hosts, and as whom (user '' is ssh's choice); keys are read, and passphrases asked, once. */
 export interface AccessFinder {
   /** @throws ConsoleError where there is no key, or a file cannot be read */
-  find(address: HostPort, user: string): Promise<HostAccess & { username: string }>
+  find(address: Address, user: string): Promise<HostAccess & { username: string }>
 }
 
 const deepestJump = 8
 
 /** `[user@]host[:port]`, also as a URL `ssh://…`. */
-function parseHop(text: string): { user: string | undefined; address: HostPort } {
+function parseHop(text: string): { user: string | undefined; address: Address } {
   const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@]+))(?::(\d+))?$/.exec(text)
   const host = match?.[2] ?? match?.[3]
   if (host === undefined) {
@@ -88,7 +89,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     return new HostTrust({ knownHosts, pins, acceptNew, prompter, hash: settings.hashKnownHosts, report })
   }
 
-  async function find(address: HostPort, user: string, depth: number): Promise<HostAccess & { username: string }> {
+  async function find(address: Address, user: string, depth: number): Promise<HostAccess & { username: string }> {
     const settings = await loadSshSettings({ ...address, user, home, localUser, env, files })
     const key = JSON.stringify([settings.userKnownHosts, settings.globalKnownHosts, settings.hashKnownHosts])
     const loadingTrust = trustBySettings.get(key) ?? loadTrust(settings)

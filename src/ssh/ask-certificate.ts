@@ -3,6 +3,7 @@
 // certificate is checked, and that the host has the key in it is proved to ssh2, in the connection that is used.
 import { createECDH, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { settleBefore } from '../deadline.ts'
 import { certificateTypes } from './host-certificate.ts'
 import { createWireReader, writeNumber, writeString } from './wire.ts'
 
@@ -84,42 +85,39 @@ export async function askCertificate(
   stream: Duplex,
   { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
 ): Promise<Buffer | undefined> {
-  signal.throwIfAborted()
   const split = createSplitter()
-  const over = new AbortController()
   try {
-    return await new Promise<Buffer | undefined>((resolve, reject) => {
-      const take = (payload: Buffer) => {
-        const kind = payload[0]
-        if (kind === message.kexInit) {
-          const answer = answerKexInit(payload)
-          if (answer === undefined) return resolve(undefined)
-          return void stream.write(Buffer.concat([frame(answer.kexInit), frame(answer.ecdhInit)]))
+    return await settleBefore<Buffer | undefined>(
+      { ms: timeoutMs, late: () => undefined, signal },
+      (resolve, reject) => {
+        const take = (payload: Buffer) => {
+          const kind = payload[0]
+          if (kind === message.kexInit) {
+            const answer = answerKexInit(payload)
+            if (answer === undefined) return resolve(undefined)
+            return void stream.write(Buffer.concat([frame(answer.kexInit), frame(answer.ecdhInit)]))
+          }
+          if (kind === message.ecdhReply) return resolve(createWireReader(payload.subarray(1)).string())
+          if (kind !== message.ignore && kind !== message.debug) resolve(undefined)
         }
-        if (kind === message.ecdhReply) return resolve(createWireReader(payload.subarray(1)).string())
-        if (kind !== message.ignore && kind !== message.debug) resolve(undefined)
-      }
-      let received = 0
-      stream.on('data', (chunk: Buffer) => {
-        received += chunk.length
-        if (received > maxBytes) return resolve(undefined)
-        try {
-          split(chunk).forEach(take)
-        } catch (error) {
-          if (error instanceof RangeError) resolve(undefined)
-          else reject(error)
-        }
-      })
-      // A socket that was dialled is paused until somebody listens.
-      stream.resume()
-      stream.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
-      const timer = setTimeout(resolve, timeoutMs, undefined)
-      over.signal.addEventListener('abort', () => clearTimeout(timer))
-      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
-      stream.write('SSH-2.0-metalkit\r\n')
-    })
+        let received = 0
+        stream.on('data', (chunk: Buffer) => {
+          received += chunk.length
+          if (received > maxBytes) return resolve(undefined)
+          try {
+            split(chunk).forEach(take)
+          } catch (error) {
+            if (error instanceof RangeError) resolve(undefined)
+            else reject(error)
+          }
+        })
+        // A socket that was dialled is paused until somebody listens.
+        stream.resume()
+        stream.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
+        stream.write('SSH-2.0-metalkit\r\n')
+      },
+    )
   } finally {
-    over.abort()
     stream.destroy()
   }
 }

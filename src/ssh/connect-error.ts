@@ -1,8 +1,9 @@
 // Why a console could not be connected to, in words, and as a reason that decides whether it is worth another try.
+import { type Address, formatAddress } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
-import { type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
+import { type KnownHosts, lookupName } from './known-hosts.ts'
 
 /** `dropped` is a connection that ended without a word, `busy` one that was refused for now. */
 export type FailureReason =
@@ -34,9 +35,8 @@ export class ConnectError extends ConsoleError {
 }
 
 /** `"host"`, with the port where it is not SSH's own. */
-export function describePlace({ host, port }: HostPort): string {
-  const name = host.includes(':') ? `[${host}]` : host
-  return port === 22 ? `"${host}"` : `"${name}:${port}"`
+export function describePlace({ host, port }: Address): string {
+  return `"${port === 22 ? host : formatAddress({ host, port })}"`
 }
 
 /**
@@ -44,8 +44,8 @@ export function describePlace({ host, port }: HostPort): string {
  * `uncertified` why no certificate vouches for the host.
  */
 export function explainHostKey(
-  address: HostPort,
-  known: HostPort,
+  address: Address,
+  known: Address,
   key: Buffer,
   knownHosts: KnownHosts,
   uncertified?: string,
@@ -84,7 +84,7 @@ export function explainHostKey(
 }
 
 /** A host that shows another key than those named for it. */
-export function refusePinned(address: HostPort, key: Buffer, pins: readonly string[]): ConnectError {
+export function refusePinned(address: Address, key: Buffer, pins: readonly string[]): ConnectError {
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
   const message = `${describePlace(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
   return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
@@ -107,7 +107,7 @@ const busyCodes = [7, 10, 12]
 const refusalCodes = [1, 2, 13, 14, 15]
 
 /** What an error of ssh2 means; undefined for one after which it goes on, with the next key. */
-export function explainSshError(error: SshError, address: HostPort, progress: Progress): ConnectError | undefined {
+export function explainSshError(error: SshError, address: Address, progress: Progress): ConnectError | undefined {
   const { tried, ended } = progress
   const place = describePlace(address)
   const options = { cause: error }

@@ -1,6 +1,7 @@
 // One SSH connection to a console's server: the host key judged, the keys offered one by one, and every way to fail named.
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
+import { settleBefore } from '../deadline.ts'
 import { chooseAlgorithms, keepsNothing } from './algorithms.ts'
 import { askCertificate } from './ask-certificate.ts'
 import { ConnectError, describePlace, explainSshError, type SshError } from './connect-error.ts'
@@ -54,12 +55,8 @@ function createOffers(username: string, identities: Identities): { next: AuthHan
 
 async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {
   if (socket.destroyed) return
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, goodbyeMs)
-    socket.once('close', () => {
-      clearTimeout(timer)
-      resolve()
-    })
+  await settleBefore<void>({ ms: goodbyeMs, late: () => {} }, (resolve) => {
+    socket.once('close', resolve)
     client.end()
   })
   socket.destroy()

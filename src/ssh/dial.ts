@@ -1,8 +1,9 @@
 // The TCP connection under SSH.
 import { connect, type Socket } from 'node:net'
+import type { Address } from '../address.ts'
+import { settleBefore } from '../deadline.ts'
 import { errorCode } from '../errors.ts'
 import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
-import type { HostPort } from './known-hosts.ts'
 
 const causes: Record<string, { reason: FailureReason; why: string }> = {
   ECONNREFUSED: { reason: 'refused', why: 'refuses connections' },
@@ -12,7 +13,7 @@ const causes: Record<string, { reason: FailureReason; why: string }> = {
   ETIMEDOUT: { reason: 'timeout', why: 'does not answer' },
 }
 
-function explain(error: Error, address: HostPort): ConnectError {
+function explain(error: Error, address: Address): ConnectError {
   const code = errorCode(error) ?? error.message
   const { reason, why } = causes[code] ?? { reason: 'unreachable', why: `cannot be reached (${code})` }
   const hint = reason === 'name' ? 'check --sos' : undefined
@@ -34,7 +35,7 @@ interface DialOptions {
 
 /** Connects to a port; nothing is read until the socket is resumed. @throws ConnectError saying why not, or the signal's reason */
 export async function dial(
-  address: HostPort,
+  address: Address,
   { signal, timeoutMs, mayLend = () => false }: DialOptions,
 ): Promise<Socket> {
   signal.throwIfAborted()
@@ -54,22 +55,17 @@ export async function dial(
   socket.pause()
   // Stays for the life of the socket: what comes later is told by ssh2, and must never be an error without a handler.
   socket.on('error', () => {})
-  const ends = new AbortController()
+  const late = () => {
+    throw new ConnectError('timeout', `${describePlace(address)} did not answer within ${timeoutMs / 1000} s`)
+  }
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new ConnectError('timeout', `${describePlace(address)} did not answer within ${timeoutMs / 1000} s`))
-      }, timeoutMs)
-      ends.signal.addEventListener('abort', () => clearTimeout(timer))
+    await settleBefore<void>({ ms: timeoutMs, late, signal }, (resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', (error) => reject(explain(error, address)))
-      signal.addEventListener('abort', () => reject(signal.reason), { signal: ends.signal })
     })
     return socket
   } catch (error) {
     socket.destroy()
     throw error
-  } finally {
-    ends.abort()
   }
 }

@@ -1,5 +1,6 @@
 // A host key as it travels: the blob of RFC 4253, section 6.6, a list of strings that begins with the key's type.
 import { createHash } from 'node:crypto'
+import { readStrings } from './wire.ts'
 
 /** How many fields follow the type, and the shortest that the first may be; other types are none that ssh knows. */
 const shapes: Record<string, { fields: number; shortest: number }> = {
@@ -16,27 +17,13 @@ const shapes: Record<string, { fields: number; shortest: number }> = {
 /** The types of host keys, in the order in which ssh asks for them. */
 export const keyTypes: readonly string[] = Object.keys(shapes)
 
-/** The strings a blob is made of, or undefined where their lengths do not add up. */
-function readFields(blob: Buffer): Buffer[] | undefined {
-  const fields: Buffer[] = []
-  let at = 0
-  while (at < blob.length) {
-    if (at + 4 > blob.length) return undefined
-    const end = at + 4 + blob.readUInt32BE(at)
-    if (end > blob.length) return undefined
-    fields.push(blob.subarray(at + 4, end))
-    at = end
-  }
-  return fields
-}
-
 /** The blob of a key as files write it, type and base64; undefined for what ssh would not take for a key. */
 export function decodeHostKey(type: string, base64: string): Buffer | undefined {
   const text = base64.replace(/[\r\v\f]/g, '')
   const blob = Buffer.from(text, 'base64')
   const shape = Object.hasOwn(shapes, type) ? shapes[type] : undefined
   if (shape === undefined || blob.toString('base64') !== text) return undefined
-  const fields = readFields(blob)
+  const fields = readStrings(blob)
   if (fields === undefined || fields.length !== shape.fields + 1 || fields[0]?.toString('latin1') !== type) {
     return undefined
   }
@@ -45,7 +32,7 @@ export function decodeHostKey(type: string, base64: string): Buffer | undefined 
 
 /** The type a blob says it has: `ssh-ed25519`; '' where it says nothing. */
 export function keyTypeOf(blob: Buffer): string {
-  return readFields(blob)?.[0]?.toString('latin1') ?? ''
+  return readStrings(blob)?.[0]?.toString('latin1') ?? ''
 }
 
 /** `SHA256:…`, as ssh prints it. */
@@ -55,7 +42,7 @@ export function fingerprintOf(blob: Buffer): string {
 
 /** How many bits a key has; 0 where the blob does not say. */
 export function keySizeOf(blob: Buffer): number {
-  const [type, first, second] = readFields(blob)?.map((field) => field) ?? []
+  const [type, first, second] = readStrings(blob)?.map((field) => field) ?? []
   const name = type?.toString('latin1') ?? ''
   const curve = /nistp(\d+)/.exec(name)?.[1]
   if (curve !== undefined) return Number(curve)

@@ -2,6 +2,7 @@
 // ssh 9.2 does: test/ssh/known-hosts.test.ts asks it).
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import type { Address } from '../address.ts'
 import { ConsoleError, errorCode } from '../errors.ts'
 import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 
@@ -13,12 +14,6 @@ export interface HostKeyEntry {
   hosts: string
   type: string
   key: Buffer
-}
-
-/** Where a console listens. */
-export interface HostPort {
-  host: string
-  port: number
 }
 
 /** What the files say of a key that a host shows; `line` counts from 1. */
@@ -96,7 +91,7 @@ export function hashName(name: string, salt: Buffer): string {
 }
 
 /** The name a place has in known_hosts: port 22 goes without saying. */
-export function lookupName({ host, port }: HostPort): string {
+export function lookupName({ host, port }: Address): string {
   return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
 }
 
@@ -112,33 +107,33 @@ export class KnownHosts {
   }
 
   /** Trusts a key from now on, before those of other types; the files stay as they are. */
-  learn(place: HostPort, key: Buffer): void {
+  learn(place: Address, key: Buffer): void {
     const [file = ''] = this.files
     const [hosts, type] = [lookupName(place), keyTypeOf(key)]
     this.#entries.unshift({ file, line: 0, marker: 'none', hosts, type, key })
   }
 
   /** Revokes a key from now on, because of a line that revokes the authority which vouches for it. */
-  revoke(place: HostPort, key: Buffer, { file, line }: HostKeyEntry): void {
+  revoke(place: Address, key: Buffer, { file, line }: HostKeyEntry): void {
     this.#entries.push({ file, line, marker: 'revoked', hosts: lookupName(place), type: keyTypeOf(key), key })
   }
 
   /** The lines by which a certificate counts: of authorities, and of revoked keys; on any port those of the bare name do too. */
-  markedFor(place: HostPort): HostKeyEntry[] {
+  markedFor(place: Address): HostKeyEntry[] {
     const ports = new Set([place.port, 22])
     const entries = [...ports].flatMap((port) => this.entriesFor({ host: place.host, port }))
     return entries.filter((entry) => entry.marker !== 'none')
   }
 
   /** The lines about a place, markers included; for a port other than 22 only those that name it. */
-  entriesFor(place: HostPort): HostKeyEntry[] {
+  entriesFor(place: Address): HostKeyEntry[] {
     const name = lookupName(place)
     return this.#entries.filter(({ hosts }) =>
       hosts.startsWith('|') ? matchesHash(name, hosts) : matchesList(name, hosts),
     )
   }
 
-  #judgePlace(place: HostPort, key: Buffer): Verdict {
+  #judgePlace(place: Address, key: Buffer): Verdict {
     const entries = this.entriesFor(place)
     const revoked = entries.find((entry) => entry.marker === 'revoked' && entry.key.equals(key))
     if (revoked !== undefined) return { kind: 'revoked', file: revoked.file, line: revoked.line }
@@ -152,7 +147,7 @@ export class KnownHosts {
    * What ssh with StrictHostKeyChecking=yes would decide of this key. A host of which only keys of other types are known
    * has changed. On a port other than 22 of which nothing is known, a key that the bare name trusts or revokes is so too.
    */
-  judge(place: HostPort, key: Buffer): Verdict {
+  judge(place: Address, key: Buffer): Verdict {
     const verdict = this.#judgePlace(place, key)
     if (verdict.kind !== 'unknown') return verdict
     const bare = this.#judgePlace({ host: place.host, port: 22 }, key)
@@ -163,7 +158,7 @@ export class KnownHosts {
    * The types of the keys known for a place, one that was learned first, the others as ssh prefers them: ask the host for
    * one of these before any other. As with ssh the bare name has no say in this on a port other than 22.
    */
-  keyTypesFor(place: HostPort): string[] {
+  keyTypesFor(place: Address): string[] {
     const keys = this.entriesFor(place).filter((entry) => entry.marker === 'none')
     const learned = keys.filter(({ line }) => line === 0).map(({ type }) => type)
     const types = new Set(keys.map(({ type }) => type))
@@ -171,7 +166,7 @@ export class KnownHosts {
   }
 
   /** Whether any key is known for a place. */
-  knows(place: HostPort): boolean {
+  knows(place: Address): boolean {
     const bare = { host: place.host, port: 22 }
     return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker === 'none')
   }

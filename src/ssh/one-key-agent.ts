@@ -1,5 +1,6 @@
 // One key as an agent, so that ssh2 offers keys one by one and it is known which was refused.
 import ssh2, { type BaseAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
+import { settleBefore } from '../deadline.ts'
 import { fingerprintOf } from './host-key.ts'
 
 /** A key to offer. `label` says where it is from: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
@@ -74,15 +75,13 @@ const agentTimeoutMs = 5000
 /** The keys of the agent at a socket, or why there are none. */
 export async function askAgent(socket: string): Promise<Identity[] | string> {
   const agent = new ssh2.OpenSSHAgent(socket)
-  let timer: NodeJS.Timeout | undefined
-  const keys = await new Promise<ParsedKey[] | string>((resolve) => {
-    timer = setTimeout(() => resolve('does not answer'), agentTimeoutMs)
+  const deadline = { ms: agentTimeoutMs, late: () => 'does not answer' }
+  const keys = await settleBefore<ParsedKey[] | string>(deadline, (resolve) => {
     agent.getIdentities((error, entries = []) => {
       if (error) resolve('cannot be reached')
       else resolve(entries.filter((entry) => 'getPublicSSH' in entry))
     })
   })
-  clearTimeout(timer)
   if (typeof keys === 'string') return keys
   if (keys.length === 0) return 'holds no keys that can be used'
   return keys.map((key) =>

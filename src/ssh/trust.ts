@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Address } from '../address.ts'
 import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { type ConnectError, describePlace, explainHostKey, refusePinned } from './connect-error.ts'
 import { checkCertificate, describeAuthority, parseCertificate } from './host-certificate.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
-import { hashName, type HostPort, type KnownHosts, lookupName } from './known-hosts.ts'
+import { hashName, type KnownHosts, lookupName } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
 import { drawRandomart } from './randomart.ts'
 
@@ -25,9 +26,9 @@ interface TrustOptions {
 
 /** A host whose key is judged: where it is, and where known_hosts has it. */
 export interface JudgedHost {
-  address: HostPort
+  address: Address
   /** The place as known_hosts has it, which HostKeyAlias may have changed. */
-  place: HostPort
+  place: Address
 }
 
 /** Adds a line to a known_hosts file, which is made where it is missing. @throws ConsoleError where that fails */
@@ -64,18 +65,18 @@ export class HostTrust {
   }
 
   /** Whether a key for the place is known before anyone is asked. */
-  knows(place: HostPort): boolean {
+  knows(place: Address): boolean {
     return this.#options.pins.length > 0 || this.knownHosts.knows(place)
   }
 
   /** Whether an authority may vouch for a place: that is not known before the host has been asked for its certificate. */
-  hasAuthority(place: HostPort): boolean {
+  hasAuthority(place: Address): boolean {
     const entries = this.knownHosts.markedFor(place)
     return this.#options.pins.length === 0 && entries.some(({ marker }) => marker === 'cert-authority')
   }
 
   /** Whether it is to be asked which certificate a host has. */
-  asksCertificate(place: HostPort): boolean {
+  asksCertificate(place: Address): boolean {
     return this.#options.pins.length === 0 && this.knownHosts.markedFor(place).length > 0
   }
 

@@ -13,6 +13,18 @@ export function writeString(text: Buffer | string): Buffer {
   return Buffer.concat([writeNumber(bytes.length), bytes])
 }
 
+/** The strings that bytes are made of; undefined if their lengths do not add up. */
+export function readStrings(bytes: Buffer): Buffer[] | undefined {
+  const reader = createWireReader(bytes)
+  const strings: Buffer[] = []
+  try {
+    while (!reader.done) strings.push(reader.string())
+    return strings
+  } catch {
+    return undefined
+  }
+}
+
 /** Reads values one behind the other. Each throws a RangeError where the bytes end before it does. */
 export interface WireReader {
   bytes(length: number): Buffer

@@ -4,6 +4,19 @@
 /** Control and format characters (Unicode Cc and Cf, bidi controls among them), and separators of lines. */
 const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
+const control = /\p{Cc}/u
+const controls = /\p{Cc}+/gu
+
+/** Whether a text holds a control character (Unicode Cc: C0, DEL and C1). */
+export function hasControls(text: string): boolean {
+  return control.test(text)
+}
+
+/** The text with each run of control characters replaced. */
+export function replaceControls(text: string, by: string): string {
+  return text.replaceAll(controls, by)
+}
+
 /** Dim and its end (ECMA-48, SGR 2 and 22), which notices are written with, and which do no harm in any text. */
 const styles = new RegExp(String.raw`(\u001b\[22?m)`)
 

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { within } from '../deadline.ts'
 import { type Address, formatAddress } from '../address.ts'
 import { errorCode, TunnelError } from '../errors.ts'
 import type { Forward } from './forward.ts'
@@ -27,7 +28,7 @@ async function readGreeting(address: Address, signal: AbortSignal): Promise<stri
 export async function checkFromOutside(forward: Forward, outside: Address, signal: AbortSignal): Promise<void> {
   const greeting = randomUUID()
   using _ = forward.answerWith(greeting)
-  const either = AbortSignal.any([signal, AbortSignal.timeout(checkTimeoutMs)])
+  const either = within(checkTimeoutMs, signal)
   let why: string
   try {
     if ((await readGreeting(outside, either)) === greeting) return

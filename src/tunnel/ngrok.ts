@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent as Connections } from 'undici'
 import * as z from 'zod'
+import { within } from '../deadline.ts'
 import { errorCode, TunnelError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Tunnel } from './ssh-tunnel.ts'
@@ -52,7 +53,7 @@ class Agent {
   }
 
   async #ask<T>(method: 'GET' | 'POST', body: unknown, schema: z.ZodType<T>, signal: AbortSignal) {
-    const either = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const either = within(timeoutMs, signal)
     const headers = { 'content-type': 'application/json' }
     let text: string
     let status: number

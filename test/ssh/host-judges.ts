@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process'
 import { text as readAll } from 'node:stream/consumers'
 import { expect } from 'vitest'
+import type { Address } from '../../src/address.ts'
 import { probeHost } from '../../src/ssh/connection.ts'
-import { type HostPort, loadKnownHosts, type Verdict } from '../../src/ssh/known-hosts.ts'
+import { loadKnownHosts, type Verdict } from '../../src/ssh/known-hosts.ts'
 import { HostTrust } from '../../src/ssh/trust.ts'
 import { describeError } from '../../src/errors.ts'
 import { findProgram } from '../helpers/needs.ts'
@@ -58,7 +59,7 @@ export async function askMetalkit(
   folder: TestFolder,
   host: Host,
   files: readonly string[],
-  place: HostPort,
+  place: Address,
 ): Promise<{ kind: Verdict['kind']; said: string }> {
   await using sshd = await startSshd(folder, { hostKeys: host.keys, config: host.config ?? [] })
   const knownHosts = await loadKnownHosts(files)
@@ -79,7 +80,7 @@ export async function compare(
   folder: TestFolder,
   host: Host,
   text: string,
-  place: HostPort = { host: 'a.example', port: 22 },
+  place: Address = { host: 'a.example', port: 22 },
 ): Promise<{ kind: Verdict['kind']; said: string }> {
   const name = Math.random().toString(36).slice(2)
   const config = writeSshdConfig(folder, `config-${name}`, { hostKeys: host.keys, config: host.config ?? [] })

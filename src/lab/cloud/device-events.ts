@@ -1,4 +1,5 @@
 // What happened to a device, as the API tells it.
+import { replaceControls } from '../../text/plain-text.ts'
 import { randomUUID } from 'node:crypto'
 
 /** An event. `state` is the user's word in `user.*` events. */
@@ -31,6 +32,6 @@ export const connectedEvent = ['provisioning.104.01', 'Device connected to DHCP 
 /** An event that happens now. The text of a provisioning event is known by its type; control characters in one become spaces. */
 export function createEvent(type: string, body?: string, state = 'success'): DeviceEvent {
   const known = provisioningEvents.find(([one]) => one === type)?.[1]
-  const text = (body ?? known ?? type).replaceAll(/\p{Cc}+/gu, ' ').trim()
+  const text = replaceControls(body ?? known ?? type, ' ').trim()
   return { id: randomUUID(), type, body: text, state, createdAt: new Date().toISOString() }
 }

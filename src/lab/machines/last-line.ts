@@ -1,4 +1,5 @@
 // What a machine's console showed last, for a message.
+import { replaceControls } from '../../text/plain-text.ts'
 
 const longest = 100
 
@@ -11,8 +12,7 @@ export function lastLineOf(text: string): string {
     // oxlint-disable-next-line no-control-regex -- the escapes of terminals
     .replaceAll(/\u001b\[[\d;?]*[ -/]*[@-~]|\u001b[^[]/g, '')
     .split(/[\r\n]+/)
-    // oxlint-disable-next-line no-control-regex -- the rest of what is no text
-    .map((line) => line.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim())
+    .map((line) => replaceControls(line, ' ').trim())
     .filter((line) => line !== '')
   return lines.at(-1)?.slice(0, longest) ?? ''
 }

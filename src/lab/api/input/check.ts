@@ -1,6 +1,7 @@
 // Checks that several requests share, and the refusals. Texts marked [I] are inferred in the style of the known ones.
 import { z } from 'zod'
 
+import { hasControls } from '../../../text/plain-text.ts'
 import type { OperatingSystem } from '../../cloud/catalogue.ts'
 
 /** The reasons of a 422, or what was asked for. */
@@ -34,7 +35,7 @@ export function choose<T>(
 
 /** A script URL must be one that a boot server could put into a line of a script [I]. */
 function isScriptUrl(url: string): boolean {
-  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(url) && URL.canParse(url)
+  return /^https?:\/\/\S+$/i.test(url) && !hasControls(url) && URL.canParse(url)
 }
 
 /** The rules of custom_ipxe: the script is given one way, and a URL is a URL. An empty URL counts as given. */

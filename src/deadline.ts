@@ -1,0 +1,42 @@
+// Things that are waited for, but not for ever.
+
+/** How long, what then, and the signal that ends the waiting early. */
+interface Deadline<T> {
+  ms: number
+  /** The outcome when the time is over: a value, or an error that it throws. */
+  late: () => T
+  signal?: AbortSignal
+}
+
+/**
+ * A promise with a deadline: `start` settles it, or the time is over, or the signal aborts. Leaves no timer and no listener behind.
+ * @throws what `start` rejects with, what `late` throws, or the signal's reason
+ */
+export async function settleBefore<T>(
+  { ms, late, signal }: Deadline<T>,
+  start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const over = new AbortController()
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        try {
+          resolve(late())
+        } catch (error) {
+          reject(error)
+        }
+      }, ms)
+      over.signal.addEventListener('abort', () => clearTimeout(timer))
+      signal?.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+      start(resolve, reject)
+    })
+  } finally {
+    over.abort()
+  }
+}
+
+/** A signal that aborts with the given one, or with a TimeoutError when the time is over. */
+export function within(ms: number, signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ms)])
+}

@@ -1,0 +1,51 @@
+import { getEventListeners } from 'node:events'
+import { expect, test, vi } from 'vitest'
+import { settleBefore, within } from '../src/deadline.ts'
+
+function throwLate(): never {
+  throw new Error('too late')
+}
+
+test('what settles in time is the outcome, and leaves no timer and no listener', async () => {
+  vi.useFakeTimers()
+  try {
+    const { signal } = new AbortController()
+    expect(await settleBefore<string>({ ms: 10, late: String, signal }, (resolve) => resolve('in time'))).toBe(
+      'in time',
+    )
+    const refused = settleBefore<string>({ ms: 10, late: String, signal }, (_resolve, reject) =>
+      reject(new Error('no')),
+    )
+    await expect(refused).rejects.toThrow('no')
+    expect(vi.getTimerCount()).toBe(0)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('the time over gives the value of late, or its error', async () => {
+  expect(await settleBefore<string>({ ms: 1, late: () => 'late' }, () => {})).toBe('late')
+  const tooLate = settleBefore<string>({ ms: 1, late: throwLate }, () => {})
+  await expect(tooLate).rejects.toThrow('too late')
+})
+
+test('a signal ends the waiting with its reason, also one that has aborted already', async () => {
+  const ended = new AbortController()
+  const waiting = settleBefore<string>({ ms: 60_000, late: () => 'late', signal: ended.signal }, () => {})
+  ended.abort(new Error('interrupted'))
+  await expect(waiting).rejects.toThrow('interrupted')
+  const start = vi.fn<() => void>()
+  await expect(settleBefore<string>({ ms: 1, late: () => 'late', signal: ended.signal }, start)).rejects.toThrow('int')
+  expect(start).not.toHaveBeenCalled()
+})
+
+test('within aborts with the signal, or when the time is over', async () => {
+  const ended = new AbortController()
+  const soon = within(1, ended.signal)
+  await expect.poll(() => soon.aborted).toBe(true)
+  expect(soon.reason).toHaveProperty('name', 'TimeoutError')
+  const patient = within(60_000, ended.signal)
+  ended.abort('why')
+  expect(patient.reason).toBe('why')
+})
