@@ -1,6 +1,6 @@
 // Looking for a pattern in each line of a text, as grep does, at the speed of looking for it in the text as a whole.
 import { PatternError } from '../errors.ts'
-import { runLimited } from './time-limit.ts'
+import { type Budget, runLimited } from './time-limit.ts'
 
 /** Where a pattern matches: indices into the text, the line's own, and past the match. */
 export interface Found {
@@ -19,8 +19,8 @@ const literal = /^[\w ,:;"'<>=@#%&!~`/-]+/
 const boundless = /\(\?<?[=!]|\[\^|\\[sWDP]/
 /** A pattern of characters and classes alone is looked for in a time that only grows with the text. */
 const linear = /^(?:\\.|\[(?:\\.|[^\]\\])*\]|[^\\[*+?{(])*$/
-/** How long the processor may look for a pattern in a piece of text; an ordinary one takes less than a millisecond. */
-const limitMs = 500
+/** How long the processor may look for patterns, all together, before signals and timers are heeded again; ordinary ones take less than a millisecond. */
+export const limitMs = 500
 
 /** The text that every match begins with, as far as that is easily told; '' is any. */
 export function readPrefix({ source, flags }: RegExp): string {
@@ -67,9 +67,10 @@ export function readWord({ source, flags }: RegExp): string {
 /**
  * A search for a pattern, which never matches across the end of a line; `^` and `$` are the ends of lines. Most patterns are
  * looked for in the whole text first: that finds no line too late, and only a match across lines has to be looked at anew.
+ * @param budget of the processor's time, shared by patterns that are looked for one after the other
  * @throws PatternError (the search) where it takes too long
  */
-export function createLineSearch(pattern: RegExp): LineSearch {
+export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: limitMs }): LineSearch {
   const regex = new RegExp(pattern.source, `${pattern.flags.replace(/[gmsy]/g, '')}gm`)
   const prefix = readPrefix(pattern)
 
@@ -116,10 +117,14 @@ export function createLineSearch(pattern: RegExp): LineSearch {
     const start = findStart(text, from)
     if (start === -1) return undefined
     if (isLinear) return search(text, start)
-    const done = runLimited(() => search(text, start), limitMs)
+    const done = runLimited(() => search(text, start), budget)
     if (done !== undefined) return done.result
-    throw new PatternError(`looking for ${pattern} in a line of the console took more than ${limitMs / 1000} s`, {
-      hint: 'give a pattern that begins with the words it looks for and has fewer of * and +',
-    })
+    const others = budget.leftMs < limitMs / 2 ? ' and the patterns before it' : ''
+    throw new PatternError(
+      `looking for ${pattern}${others} in a line of the console took more than ${limitMs / 1000} s`,
+      {
+        hint: 'give a pattern that begins with the words it looks for and has fewer of * and +',
+      },
+    )
   }
 }

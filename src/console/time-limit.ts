@@ -20,18 +20,28 @@ function cpuMs(): number {
   return (user + system) / 1000
 }
 
+/** What is left of the processor's time for some pieces of work together. */
+export interface Budget {
+  leftMs: number
+}
+
+/** Less than this is not measured: a process that the system lets wait has no time to run. */
+const shortestMs = 100
+
 /**
- * Does some work that can be done anew, for so much time of the processor at most. It costs some hundredths of a millisecond.
+ * Does some work that can be done anew, for as much time of the processor as is left. It costs some hundredths of a millisecond.
  * @returns undefined where the work took longer
  */
-export function runLimited<T>(work: () => T, limitMs: number): { result: T } | undefined {
+export function runLimited<T>(work: () => T, budget: Budget): { result: T } | undefined {
   const { script: call, box } = prepare()
+  const limitMs = Math.max(shortestMs, Math.ceil(budget.leftMs))
   for (let tries = 0, usedMs = 0; tries < mostTries && usedMs < 0.9 * limitMs; tries++) {
     const startMs = cpuMs()
     let done: { result: T } | undefined
     box.work = () => void (done = { result: work() })
     try {
       call.runInContext(box, { timeout: limitMs })
+      budget.leftMs -= cpuMs() - startMs
       return done
     } catch (error) {
       // An error of the context, and so of no class of ours.

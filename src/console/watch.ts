@@ -1,6 +1,7 @@
 // What the console is watched for: patterns that end it well, patterns that end it badly, and questions that are answered.
-import { createLineSearch, type Found, type LineSearch } from './line-search.ts'
+import { createLineSearch, type Found, limitMs, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
+import type { Budget } from './time-limit.ts'
 
 /** What to look for. All of `waitFor` must show, in this order; `replies` are a dialogue: in this order, each once. */
 export interface WatchRules {
@@ -43,9 +44,9 @@ interface Seeker {
   see: (index: number, found: Found, text: string) => Sighting
 }
 
-function createSeekers({ waitFor, failOn, replies }: WatchRules): Seeker[] {
+function createSeekers({ waitFor, failOn, replies }: WatchRules, budget: Budget): Seeker[] {
   const seek = (patterns: readonly RegExp[], see: Seeker['see']): Seeker => ({
-    searches: patterns.map(createLineSearch),
+    searches: patterns.map((pattern) => createLineSearch(pattern, budget)),
     next: 0,
     from: 0,
     see,
@@ -79,7 +80,8 @@ function createSeekers({ waitFor, failOn, replies }: WatchRules): Seeker[] {
  */
 export function createWatch(rules: WatchRules): Watch {
   const screen = createScreenText()
-  const seekers = createSeekers(rules)
+  const budget = { leftMs: limitMs }
+  const seekers = createSeekers(rules, budget)
   /** The line that is not finished, or as much of a long one as may still be needed. */
   let pending = ''
   let recent = ''
@@ -146,13 +148,17 @@ export function createWatch(rules: WatchRules): Watch {
 
   return {
     push(chunk) {
+      budget.leftMs = limitMs
       const sightings: Sighting[] = []
       for (let at = 0; at < chunk.length; at += stepBytes) {
         sightings.push(...take(screen.push(chunk.subarray(at, at + stepBytes))))
       }
       return sightings
     },
-    settle: () => (pending === '' ? [] : look(pending)),
+    settle() {
+      budget.leftMs = limitMs
+      return pending === '' ? [] : look(pending)
+    },
     lastLines(count) {
       const lines = `${recent}${pending}`.split('\n').map((line) => line.trimEnd())
       return lines.filter((line) => line !== '').slice(-count)

@@ -95,6 +95,28 @@ describe('one pattern', () => {
   })
 })
 
+describe('the time that patterns take', () => {
+  const line = `${'ab'.repeat(200)}\n`
+  const slow = (end: string) => new RegExp(`[a].*[b].*[${end}]`)
+
+  test('all together have half a second for what arrives at once', () => {
+    const failOn = ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n'].map(slow)
+    const watch = createWatch({ waitFor: [], failOn, replies: [] })
+    const before = process.cpuUsage()
+    expect(() => watch.push(Buffer.from(line.repeat(20)))).toThrow(
+      /looking for .*\[a\].* in a line of the console took more than 0.5 s/,
+    )
+    const { user, system } = process.cpuUsage(before)
+    expect((user + system) / 1000).toBeLessThan(1000)
+  })
+
+  test('is counted anew for what arrives next', () => {
+    const watch = createWatch({ waitFor: [slow('c')], failOn: [], replies: [] })
+    for (let i = 0; i < 100; i++) expect(watch.push(Buffer.from(line))).toEqual([])
+    expect(watch.push(Buffer.from(`${'ab'.repeat(50)}c\n`))).toHaveLength(1)
+  })
+})
+
 function describeSighting(sighting: Sighting): string {
   if (sighting.kind === 'reply') return `reply ${sighting.send}`
   if (sighting.kind === 'failed') return `failed ${sighting.pattern.source}: ${sighting.line}`
