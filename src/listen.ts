@@ -2,7 +2,8 @@
 import type { Server } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { type Address, formatAddress } from './address.ts'
-import { errorCode, ServeError } from './errors.ts'
+import { describeCondition, errorCode, ServeError } from './errors.ts'
+import { openFilesHint } from './files/open-files.ts'
 
 /** What a refused bind means, in words. */
 function describeFailure(address: Address, cause: unknown): ServeError {
@@ -33,8 +34,14 @@ function describeFailure(address: Address, cause: unknown): ServeError {
         hint: `write an address of this computer, or :${address.port} for all of them`,
         cause,
       })
+    case 'EMFILE':
+    case 'ENFILE':
+      return new ServeError(`cannot listen on ${shown}: ${describeCondition(cause)}`, { hint: openFilesHint, cause })
     default:
-      return new ServeError(`cannot listen on ${shown} (${code})`, { hint: `try another, such as ${other}`, cause })
+      return new ServeError(`cannot listen on ${shown}: ${describeCondition(cause)}`, {
+        hint: `try another, such as ${other}`,
+        cause,
+      })
   }
 }
 

@@ -2,7 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { within } from '../deadline.ts'
-import { errorCode, messageOf, ServeError } from '../errors.ts'
+import { describeCondition, errorCode, messageOf, ServeError } from '../errors.ts'
+import { openFilesHint } from '../files/open-files.ts'
 import { isLoopback, readProxies } from '../http/proxy.ts'
 import type { Reporter } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
@@ -44,6 +45,9 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return `there is no route to "${url.host}"`
+    case 'EMFILE':
+    case 'ENFILE':
+      return `${describeCondition(error)} on this computer`
     case 'ECONNRESET':
     case 'UND_ERR_SOCKET':
       return 'the connection was closed without an answer'
@@ -91,7 +95,11 @@ async function checkUrl(route: Route, first: string, { timeoutMs, report }: Chec
   const problem = ipxeProblem(first)
   // A URL that is read in two ways is shown as it was written.
   const shown = `"${problem === undefined ? showUrl(url) : hidePassword(first)}"`
-  const fail = (why: string, cause?: unknown) => new ServeError(`${shown} cannot be fetched: ${why}`, { hint, cause })
+  const fail = (why: string, cause?: unknown) =>
+    new ServeError(`${shown} cannot be fetched: ${why}`, {
+      hint: ['EMFILE', 'ENFILE'].includes(errorCode(cause) ?? '') ? openFilesHint : hint,
+      cause,
+    })
   if (problem !== undefined) throw fail(`iPXE cannot: ${problem}`)
   const seen = new Set<string>()
   for (;;) {

@@ -156,7 +156,8 @@ async function findTarget(content: Content, target: Target): Promise<Found> {
   } catch (error) {
     const status = statusOf[errorCode(error) ?? '']
     if (status === undefined) throw error
-    return nothing(status)
+    // Not the machine's doing, and not to be seen in its request.
+    return nothing(status, status === 503 ? describeCondition(error) : undefined)
   }
 }
 

@@ -10,7 +10,8 @@ import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Address } from '../address.ts'
-import { errorCode } from '../errors.ts'
+import { errorCode, ServeError } from '../errors.ts'
+import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
 import type { Reporter } from '../io.ts'
 import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
@@ -88,10 +89,12 @@ function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallT
   return server
 }
 
-/** Starts to serve. @throws ServeError for a folder that cannot be served or an address that cannot be listened on */
+/** Starts to serve. @throws ServeError for a folder that cannot be served, an address that cannot be listened on, too few open files */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { content, report, tls, forced, stallTimeoutMs = 60_000, headersTimeoutMs = 15_000 } = options
   const { closeTimeoutMs = 2000, mostResponses = 512 } = options
+  const problem = openFilesProblem()
+  if (problem !== undefined) throw new ServeError(problem, { hint: openFilesHint })
   await checkContent(content)
   const boots = new Boots()
   const closing = new AbortController()

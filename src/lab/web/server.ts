@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Address, formatAddress } from '../../address.ts'
 import { errorCode, LabError, messageOf } from '../../errors.ts'
+import { openFilesHint, openFilesProblem } from '../../files/open-files.ts'
 import type { Reporter } from '../../io.ts'
 import { refuse } from './answer.ts'
 import type { Answer } from './answer.ts'
@@ -95,6 +96,8 @@ export async function startApiServer(
   report: Reporter,
   onUpgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): Promise<ApiServer> {
+  const problem = openFilesProblem()
+  if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })
   const server = createServer((message, response) => {
     void respond(message, response, handle, report)
   })

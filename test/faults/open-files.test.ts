@@ -1,0 +1,48 @@
+// Few open files: what is short is named, whatever stumbles over it, and no machine is rented.
+import { spawnSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { makeImage } from '../helpers/image.ts'
+import { startTestLab } from '../helpers/lab.ts'
+import { findFreePort } from '../helpers/port.ts'
+import { program } from '../helpers/program.ts'
+import { quote } from './children.ts'
+import { machinesIn } from './world.ts'
+
+let image: Awaited<ReturnType<typeof makeImage>>
+beforeAll(async () => {
+  image = await makeImage()
+})
+afterAll(async () => await image[Symbol.asyncDispose]())
+
+function runLimited(limit: number, args: readonly string[], env: Record<string, string> = {}) {
+  const words = [process.execPath, program, ...args].map(quote).join(' ')
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', `ulimit -n ${limit}; ${words}`], {
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
+  })
+  return { code: status, stdout, stderr }
+}
+
+const raise = 'raise the limit where it is set (ulimit -n 1024, docker run --ulimit nofile=1024)'
+
+// Below 20 Node itself has too few to load a program.
+describe.each([20, 22, 24, 26, 30, 40, 60])('with %i open files', { timeout: 60_000 }, (limit) => {
+  const why = `${limit} open files are too few: to serve machines takes 64; ${raise}\n`
+
+  test('a run that serves says so, and rents nothing', async () => {
+    await using lab = await startTestLab()
+    const port = await findFreePort()
+    const args = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`, '-timeout', '20s']
+    const ending = runLimited(limit, ['run', 'equinixmetal', ...args, image.prefix], labEnvironment(lab))
+    expect(ending).toEqual({ code: 5, stdout: '', stderr: `metalkit: serve: ${why}` })
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test('so do serve and lab', async () => {
+    expect(runLimited(limit, ['serve', '-port', '127.0.0.1:0', '.']).stderr).toBe(`metalkit: serve: ${why}`)
+    const { code, stderr } = runLimited(limit, ['lab', '--machines', 'simulated', '--', 'true'])
+    expect([code, stderr]).toEqual([10, `metalkit: lab: ${why}`])
+  })
+})
