@@ -6,6 +6,7 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { startTestLab, type TestLab, waitForState } from '../helpers/lab.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof makeImage>>
@@ -122,8 +123,8 @@ describe('a console in CI', () => {
     const lonely = hold(['-on', 'x'])
     expect(await lonely.code).toBe(2)
     expect(lonely.texts.stderr).toMatch(/^metalkit: usage: there are 1 --on and 0 --send; give them in pairs/)
-    const nowhere = hold(['-log', '/nonexistent/log'])
-    expect(await nowhere.code).toBe(2)
+    const unwritable = hold(['-log', `${nowhere}/log`])
+    expect(await unwritable.code).toBe(2)
   })
 })
 

@@ -12,6 +12,7 @@ import { startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { makeFolder, makeKey } from '../helpers/sshd.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 interface Line {
   check: string
@@ -77,13 +78,13 @@ describe('doctor in a lab', () => {
     ],
     [
       'an unknown console',
-      { METAL_KNOWN_HOSTS: '/nonexistent' },
+      { METAL_KNOWN_HOSTS: nowhere },
       7,
       { console: ['fail', /is not a known host/, /ssh-keyscan/] },
     ],
     [
       'no key',
-      { METAL_IDENTITY: '/nonexistent' },
+      { METAL_IDENTITY: nowhere },
       7,
       { keys: ['fail', /does not exist/, /ssh-keygen/], console: ['skip', /no SSH key/] },
     ],
@@ -95,7 +96,7 @@ describe('doctor in a lab', () => {
     ],
     [
       'an image that is not there',
-      { METAL_SERVE: '127.0.0.1:0', METAL_NAME: '/nonexistent/x' },
+      { METAL_SERVE: '127.0.0.1:0', METAL_NAME: `${nowhere}/x` },
       5,
       { image: ['fail', /x-kernel/, /linuxkit build/] },
     ],
@@ -165,7 +166,7 @@ describe('doctor in a lab', () => {
 
   test('reads as a table for people', async () => {
     await using lab = await startTestLab()
-    const { stdout } = await runToEnd(['doctor'], { ...labEnvironment(lab), METAL_KNOWN_HOSTS: '/nonexistent' })
+    const { stdout } = await runToEnd(['doctor'], { ...labEnvironment(lab), METAL_KNOWN_HOSTS: nowhere })
     expect(stdout).toMatch(/^ok {4}token {5}accepted by http/)
     expect(stdout).toMatch(/\nfail {2}console {3}.*\n {16}-> if that is the fingerprint/)
   })

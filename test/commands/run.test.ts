@@ -12,6 +12,7 @@ import { start } from '../helpers/io.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof makeImage>>
@@ -247,13 +248,13 @@ describe('a machine', () => {
 
   test('without its console is served until Ctrl-C, and kept', async () => {
     const { code, texts, interrupt } = startRun([...serving(), '-keep', '-console=false'], {
-      METAL_IDENTITY: '/nonexistent',
+      METAL_IDENTITY: nowhere,
     })
     await expect.poll(() => texts.stderr, { timeout: 10_000 }).toMatch(/GET \/demo-initrd.img 200 10000 bytes/)
     interrupt(new InterruptedError('SIGINT'))
     expect(await code).toBe(0)
     const [device] = await devices()
-    expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} -i /nonexistent `)
+    expect(texts.stderr).toContain(`Access the console with: ssh -p ${lab.sos.port} -i ${nowhere} `)
     expect(texts.stderr).toContain(`Delete it: metalkit rm ${device?.id}\n`)
     await lab.call('DELETE', `/devices/${device?.id}`)
   })
@@ -294,7 +295,7 @@ describe('a machine', () => {
 })
 
 describe('nothing is created where', () => {
-  const missing = join('/nonexistent', 'image')
+  const missing = join(nowhere, 'image')
   const one: [string, string[], Record<string, string>, number, RegExp, string?][] = [
     [
       'there is no token',
@@ -335,10 +336,10 @@ describe('nothing is created where', () => {
     ],
     [
       'the id file cannot be written',
-      ['-id-file', '/nonexistent/id', ...serving()],
+      ['-id-file', `${nowhere}/id`, ...serving()],
       {},
       2,
-      /^metalkit: usage: the id file "\/nonexistent\/id" cannot be written: no such file or directory/,
+      new RegExp(`^metalkit: usage: the id file "${nowhere}/id" cannot be written: no such file or directory`),
     ],
     [
       'the id file is a device',
@@ -359,7 +360,7 @@ describe('nothing is created where', () => {
       serving(),
       {},
       5,
-      /^metalkit: image: kernel "\/nonexistent\/image-kernel" does not exist; /,
+      new RegExp(`^metalkit: image: kernel "${nowhere}/image-kernel" does not exist; `),
       missing,
     ],
     [
@@ -383,14 +384,14 @@ describe('nothing is created where', () => {
       5,
       /^metalkit: serve: "http:\/\/127.0.0.1:1\/demo-equinixmetal.ipxe" /,
     ],
+    ['the SOS host is not known', serving(), { METAL_KNOWN_HOSTS: nowhere }, 7, /^metalkit: console: .*SHA256:/m],
     [
-      'the SOS host is not known',
+      'there is no key',
       serving(),
-      { METAL_KNOWN_HOSTS: '/nonexistent' },
+      { METAL_IDENTITY: nowhere },
       7,
-      /^metalkit: console: .*SHA256:/m,
+      new RegExp(`^metalkit: console: .*"${nowhere}"`, 'm'),
     ],
-    ['there is no key', serving(), { METAL_IDENTITY: '/nonexistent' }, 7, /^metalkit: console: .*"\/nonexistent"/m],
     [
       'SOS does not answer',
       serving(),

@@ -13,6 +13,7 @@ import { findFreePort, listen } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { makeFolder, request, until } from '../serve/help-serve.ts'
 import { InterruptedError } from '../../src/errors.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 let folder: Awaited<ReturnType<typeof makeFolder>>
 
@@ -101,10 +102,9 @@ describe('what cannot be served', () => {
   })
 
   test('a missing folder', async () => {
-    expect(await start('/none/such').ended).toMatchObject({
+    expect(await start(nowhere).ended).toMatchObject({
       code: 5,
-      stderr:
-        'metalkit: serve: folder "/none/such" does not exist; name a folder that does, or write an image to it with metalkit push first\n',
+      stderr: `metalkit: serve: folder "${nowhere}" does not exist; name a folder that does, or write an image to it with metalkit push first\n`,
     })
   })
 })

@@ -7,7 +7,7 @@ import { loadIdentities } from '../../src/ssh/identities.ts'
 import { needs } from '../helpers/needs.ts'
 import { type SosBehaviour, startSosFake } from '../helpers/sos-fake.ts'
 import { type KeyKind, startSshd } from '../helpers/sshd.ts'
-import { attach, createKeyRing, type KeyRing, load, messageOf, nowhere, startMachine } from './session-bench.ts'
+import { attach, createKeyRing, type KeyRing, load, messageOf, noKeys, startMachine } from './session-bench.ts'
 import { createJumpingClock, createKeyboard, createLog, until } from './world.ts'
 
 const closed = { kind: 'dropped', why: 'the server closed the session' }
@@ -42,7 +42,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
       for (const key of Object.values(ring.user)) {
         execFileSync('ssh-add', ['-q', '-D'], { env, stdio: 'ignore' })
         for (const { file } of [ring.stranger, key]) execFileSync('ssh-add', ['-q', file], { env, stdio: 'ignore' })
-        const fromAgent = await loadIdentities({ ...nowhere, agentSocket, home: ring.folder.path, report })
+        const fromAgent = await loadIdentities({ ...noKeys, agentSocket, home: ring.folder.path, report })
         expect(fromAgent.keys).toHaveLength(2)
         expect(await attach(ring, sshd, new PassThrough(), { identities: fromAgent }).ending).toEqual(closed)
       }

@@ -6,6 +6,7 @@ import { createAsciicast } from '../../src/console/asciicast.ts'
 import { openLog, openRecording } from '../../src/console/capture.ts'
 import { describeError } from '../../src/errors.ts'
 import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 /** A recording, read as a player would. */
 function play(cast: string): { header: unknown; events: [number, string, string][] } {
@@ -91,8 +92,8 @@ describe('files', () => {
   })
 
   test('one that cannot be made or kept is an error', () => {
-    expect(failure(() => openLog('/nonexistent/log'))).toBe(
-      'usage: --log "/nonexistent/log" cannot be written: no such file or directory; name a file in a folder that exists and is yours',
+    expect(failure(() => openLog(`${nowhere}/log`))).toBe(
+      `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in a folder that exists and is yours`,
     )
     expect(failure(() => openRecording('/etc', { columns: 1, rows: 1 }))).toMatch(
       /^usage: --record "\/etc" .*it is a folder/,

@@ -17,6 +17,7 @@ import {
   type TestKey,
 } from '../helpers/sshd.ts'
 import { accessTo, createLog, createScreen, type Screen, trust } from './world.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 /** Keys in a folder: the host's, the user's, and one that nobody knows. */
 export interface KeyRing extends Disposable {
@@ -43,12 +44,12 @@ export function createKeyRing(): KeyRing {
 }
 
 /** Where no key is. */
-export const nowhere = {
+export const noKeys = {
   named: [],
   configured: [],
   configuredOnly: false,
   agentSocket: undefined,
-  home: '/nonexistent',
+  home: nowhere,
   wanted: undefined,
   prompter: undefined,
 }
@@ -56,7 +57,7 @@ export const nowhere = {
 /** Keys to offer, in this order. */
 export async function load(...keys: TestKey[]): Promise<Identities> {
   const { report } = createLog()
-  return await loadIdentities({ ...nowhere, named: keys.map(({ file }) => file), report })
+  return await loadIdentities({ ...noKeys, named: keys.map(({ file }) => file), report })
 }
 
 /** An sshd whose sessions run a command: the machine. */

@@ -8,6 +8,7 @@ import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { quote } from './children.ts'
 import { machinesIn } from './world.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 let image: Awaited<ReturnType<typeof makeImage>>
 beforeAll(async () => {
@@ -20,7 +21,7 @@ function runLimited(limit: number, args: readonly string[], env: Record<string, 
   const { status, stdout, stderr } = spawnSync('sh', ['-c', `ulimit -n ${limit}; ${words}`], {
     encoding: 'utf8',
     timeout: 30_000,
-    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: nowhere, ...env },
   })
   return { code: status, stdout, stderr }
 }

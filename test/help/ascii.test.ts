@@ -7,6 +7,7 @@ import { run } from '../../src/cli.ts'
 import type { Output } from '../../src/io.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { start } from '../helpers/io.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 const device = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
 
@@ -21,7 +22,7 @@ async function runAtTerminal(argv: readonly string[], apiUrl: string): Promise<s
   const env = {
     LANG: 'C',
     TERM: 'vt100',
-    HOME: '/nonexistent',
+    HOME: nowhere,
     METAL_API_URL: apiUrl,
     METAL_API_TOKEN: 'sesame',
     METAL_PROJECT_ID: 'p',
@@ -45,11 +46,11 @@ test.each([
   ['completion', '--', 'run', 'equinixmetal', '-'],
   ['lab', 'status'],
   ['lab', 'env', '--name', 'none-such'],
-  ['verify', '/nonexistent', 'x'],
-  ['push', 'equinixmetal', '-base-url', 'http://a', '/nonexistent/x'],
-  ['run', 'equinixmetal', '-base-url', 'http://127.0.0.1:1', '/nonexistent/x'],
+  ['verify', nowhere, 'x'],
+  ['push', 'equinixmetal', '-base-url', 'http://a', `${nowhere}/x`],
+  ['run', 'equinixmetal', '-base-url', 'http://127.0.0.1:1', `${nowhere}/x`],
   ['console', device],
-  ['serve', '/nonexistent'],
+  ['serve', nowhere],
   ['run'],
   ['run', 'equinixmetal'],
   ['no-such'],

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream'
 import { run } from '../../src/cli.ts'
 import type { Clock } from '../../src/clock.ts'
 import type { Io } from '../../src/io.ts'
+import { nowhere } from './nowhere.ts'
 
 /** Starts the program. `interrupt(reason)` is the first signal, `force(reason)` the second. */
 export function start(argv: readonly string[], env: Record<string, string | undefined> = {}, clock?: Clock) {
@@ -20,7 +21,7 @@ export function start(argv: readonly string[], env: Record<string, string | unde
     stdin: new PassThrough(),
     stdout: capture('stdout'),
     stderr: capture('stderr'),
-    env: { HOME: '/nonexistent', ...env },
+    env: { HOME: nowhere, ...env },
     signal: first.signal,
     forced: second.signal,
     ...(clock === undefined ? {} : { clock }),

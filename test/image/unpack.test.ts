@@ -12,6 +12,7 @@ import { makeArchive } from './archives.ts'
 import { makeFolder } from './folder.ts'
 import { arm64Image } from './kernels.ts'
 import { decompress } from './reading.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 const zeros = (size: number) => Buffer.alloc(size)
 const microcode = makeArchive({ microcode: randomBytes(3001) })
@@ -77,7 +78,7 @@ describe.each([
     afterEach(() => void (process.env['PATH'] = PATH))
 
     it('says what to install', async () => {
-      process.env['PATH'] = '/nowhere'
+      process.env['PATH'] = nowhere
       const magic = Buffer.from({ zstd: '\x28\xb5\x2f\xfd', xz: '\xfd7zXZ\0' }[program] ?? '', 'latin1')
       await expect(decompress(decompressInitrd, Buffer.concat([magic, zeros(300_000)]))).rejects.toMatchObject({
         name: 'ImageError',

@@ -5,6 +5,7 @@ import { describe, expect, it, test } from 'vitest'
 import { parseIni, readAwsConfig } from '../../src/publish/aws-config.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder } from '../image/folder.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 const credentials = `
 [default]
@@ -108,7 +109,7 @@ describe('readAwsConfig', () => {
     [{ AWS_ACCESS_KEY_ID: 'AK' }, 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not'],
     [{ AWS_SECRET_ACCESS_KEY: 's' }, 'AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not'],
     [{ ...inEnv, AWS_SESSION_TOKEN: 'a\nb' }, 'the AWS keys of the environment hold characters no key has'],
-    [{ AWS_CONFIG_FILE: '/nonexistent' }, 'the AWS file "/nonexistent" cannot be read (ENOENT)'],
+    [{ AWS_CONFIG_FILE: nowhere }, `the AWS file "${nowhere}" cannot be read (ENOENT)`],
   ])('refuses %j', async (env, message) => {
     const refused = readFrom(env)
     await expect(refused).rejects.toMatchObject({ name: 'UsageError' })

@@ -12,6 +12,7 @@ import { needs } from '../helpers/needs.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 import { startBootServer } from './boot-server.ts'
 import { playHalfKvm } from './half-kvm.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-accelerator-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -22,7 +23,7 @@ const program = 'qemu-system-x86_64'
 
 describe('what runs machines', needs(program), () => {
   test.each([
-    ['missing', '/nonexistent/kvm', 'this computer has no /nonexistent/kvm'],
+    ['missing', `${nowhere}/kvm`, `this computer has no ${nowhere}/kvm`],
     // Not even root may write to it.
     ['forbidden', '/proc/sys/kernel/random/boot_id', 'this user may not open /proc/sys/kernel/random/boot_id'],
     ['no device', folder, `${folder} cannot be opened: EISDIR`],

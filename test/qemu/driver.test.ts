@@ -12,6 +12,7 @@ import { createReporter } from '../../src/io.ts'
 import { needs } from '../helpers/needs.ts'
 import { installerProgram, poweroffProgram, resetProgram, startBootServer } from './boot-server.ts'
 import { watch } from './watch.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 const report = createReporter({ stderr: process.stderr, verbosity: -1 })
 const spec: Omit<MachineSpec, 'bootUrl'> = {
@@ -187,7 +188,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
 
 test('a computer without QEMU is told what to install', async () => {
   const { PATH } = process.env
-  process.env['PATH'] = '/nonexistent'
+  process.env['PATH'] = nowhere
   try {
     await expect(createQemuDriver({ diskFolder, report })).rejects.toMatchObject({
       message: '"qemu-system-x86_64" is not installed or does not start',

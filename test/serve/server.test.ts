@@ -10,6 +10,7 @@ import { needs } from '../helpers/needs.ts'
 import { listen } from '../helpers/port.ts'
 import type { FileSource } from '../../src/serve/server.ts'
 import { exchange, makeFolder, parseAnswer, request, serve, until } from './help-serve.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 let folder: Awaited<ReturnType<typeof makeFolder>>
 let server: Awaited<ReturnType<typeof serve>>
@@ -381,7 +382,7 @@ test('a file of many chunks comes whole', async () => {
 
 describe('what cannot be served', () => {
   const cases: [string, () => Promise<unknown>, string, string][] = [
-    ['a missing folder', () => serve('/none/such'), 'folder "/none/such" does not exist', 'metalkit push'],
+    ['a missing folder', () => serve(nowhere), `folder "${nowhere}" does not exist`, 'metalkit push'],
     ['a file', () => serve(join(folder.path, 'secret')), 'is a file, not a folder', 'folder that it is in'],
     [
       'an address of another computer',

@@ -9,6 +9,7 @@ import { needs } from '../helpers/needs.ts'
 import { makeFolder, startSshd, type TestFolder } from '../helpers/sshd.ts'
 import { attach, createKeyRing, type KeyRing, startMachine } from '../console/session-bench.ts'
 import { createFinder } from '../console/world.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 
 /** What ssh's configuration says of a host under a name of its own. */
 function reached(name: string, port: number): string {
@@ -104,7 +105,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     home.write('.ssh/known', `machine ${ring.stranger.line}\n`)
     const config = `Host *\n  IdentityFile ${ring.user.rsa.file}\n  UserKnownHostsFile ~/.ssh/known\n`
     const place = { host: 'machine', port: 22 }
-    const named = { identityFiles: [ring.user.ecdsa.file], knownHostsFile: '/nonexistent/known' }
+    const named = { identityFiles: [ring.user.ecdsa.file], knownHostsFile: `${nowhere}/known` }
     const [plain, other] = [await find(config, place), await find(config, place, named)]
     expect([plain.identities.keys[0]?.type, plain.trust.knows(place)]).toEqual(['ssh-rsa', true])
     expect([other.identities.keys[0]?.type, other.trust.knows(place)]).toEqual(['ecdsa-sha2-nistp256', false])

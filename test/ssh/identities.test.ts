@@ -6,7 +6,8 @@ import { type IdentitySources, loadIdentities } from '../../src/ssh/identities.t
 import { describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey, type TestFolder, type TestKey } from '../helpers/sshd.ts'
-import { nowhere } from '../console/session-bench.ts'
+import { noKeys } from '../console/session-bench.ts'
+import { nowhere } from '../helpers/nowhere.ts'
 import { createLog, until } from '../console/world.ts'
 
 const lines = (...keys: TestKey[]) => keys.map(({ line }) => line)
@@ -49,7 +50,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
 
   async function load(sources: Partial<IdentitySources>) {
     const log = createLog()
-    const { keys } = await loadIdentities({ ...nowhere, home: home.path, report: log.report, ...sources })
+    const { keys } = await loadIdentities({ ...noKeys, home: home.path, report: log.report, ...sources })
     return { keys: keys.map(({ publicKey }) => publicKey), labels: keys.map(({ label }) => label), said: log.text() }
   }
   async function failureOf(sources: Partial<IdentitySources>) {
@@ -108,7 +109,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
   })
 
   test.each<[name: string, file: (key: TestKey) => string, message: RegExp]>([
-    ['missing', () => '/nowhere/key', /"\/nowhere\/key" does not exist; name another/],
+    ['missing', () => `${nowhere}/key`, new RegExp(`"${nowhere}/key" does not exist; name another`)],
     ['a public one', (key) => `${key.file}.pub`, /is a public key; name the private one, without \.pub$/],
     ['no key at all', () => '/etc/passwd', /is no private key that can be used; make one with ssh-keygen/],
     ['a folder', () => '/etc', /"\/etc" cannot be read \(EISDIR\)/],
@@ -141,7 +142,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
 
   test('no key signs with SHA-1', async () => {
     const { report } = createLog()
-    const { keys } = await loadIdentities({ ...nowhere, named: [rsa.file], report })
+    const { keys } = await loadIdentities({ ...noKeys, named: [rsa.file], report })
     const signer = keys[0]?.signer
     const sign = (hash: 'sha1' | 'sha512') =>
       new Promise((resolve) => {

@@ -7,7 +7,7 @@ import { readKeyFile } from '../../src/ssh/key-file.ts'
 import { publicLineOf } from '../../src/ssh/one-key-agent.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
-import { nowhere } from '../console/session-bench.ts'
+import { noKeys } from '../console/session-bench.ts'
 import { createLog } from '../console/world.ts'
 
 const rsa = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048']
@@ -132,7 +132,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
       ask: async () => await Promise.resolve(''),
       askSecret: async () => await Promise.resolve('right'),
     }
-    const failed = loadIdentities({ ...nowhere, named: [file], prompter, report })
+    const failed = loadIdentities({ ...noKeys, named: [file], prompter, report })
     await expect(failed).rejects.toThrow(`private key "${file}" ${whole}`)
     expect(text()).toBe('')
   })

@@ -8,6 +8,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
 import { listen } from '../../helpers/port.ts'
 import { program } from '../../helpers/program.ts'
+import { nowhere } from '../../helpers/nowhere.ts'
 
 const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
 const running = join(state, 'metalkit/lab/running')
@@ -231,7 +232,7 @@ describe('lab', () => {
   })
 
   test('does without QEMU where it can, and says so', async () => {
-    const without = { PATH: '/nonexistent', METAL_LAB_MACHINES: 'auto' }
+    const without = { PATH: nowhere, METAL_LAB_MACHINES: 'auto' }
     const lab = metalkit(['lab', '--', '/bin/true'], without)
     expect(await lab.code).toBe(0)
     expect(lab.seen.err).toMatch(/^warning: machines are simulated, because QEMU cannot be had: .*apt-get install/)
