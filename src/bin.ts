@@ -7,7 +7,7 @@ import { isatty } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { unblock } from './io.ts'
-import { isInBackground, isStartedToStay, watchNpm } from './starter.ts'
+import { findDeafStarter, isInBackground, isStartedToStay, watchNpm } from './starter.ts'
 import { createStop, stopSignals } from './stop.ts'
 
 const lastWordsMs = 1000
@@ -139,6 +139,9 @@ const code = run(argv.slice(2), {
   },
   get outputsMeet() {
     return doOutputsMeet()
+  },
+  get deafStarter() {
+    return findDeafStarter()
   },
   env: process.env,
   get signal() {

@@ -48,6 +48,9 @@ function contextOf(io: Io, report: Reporter): Context {
     get outputsMeet() {
       return io.outputsMeet
     },
+    get deafStarter() {
+      return io.deafStarter
+    },
     env: io.env,
     forced: io.forced,
     suspend: io.suspend,

@@ -46,6 +46,28 @@ export function isStartedToStay(env: NodeJS.ProcessEnv): boolean {
   return /(?:^|\/)nohup$/.test(env['_'] ?? '') || hasStdinOfNohup() || ignoresHangup(process.ppid)
 }
 
+const inits = new Set(['tini', 'docker-init', 'dumb-init', 'catatonit'])
+
+/**
+ * The shell or npm that is the command of a container and started this program, below an init or as process 1. When the
+ * container is stopped, a shell as process 1 does not hear SIGTERM; otherwise npm and shells end at once, and the kernel
+ * kills the rest with process 1. Undefined in a terminal.
+ */
+export function findDeafStarter(): string | undefined {
+  if (statOf('self')?.terminal !== 0) return undefined
+  let starter: string | undefined
+  for (let pid: number | undefined = process.ppid; pid !== undefined && pid > 0;) {
+    const stat = statOf(pid)
+    const name = stat?.name.split(' ')[0] ?? ''
+    if (pid === 1 && inits.has(name)) return starter
+    if (!shells.has(name) && name !== 'npm') return undefined
+    if (pid === 1) return name
+    starter = name
+    pid = stat?.parent
+  }
+  return undefined
+}
+
 /**
  * Tells once when npm or npx is gone, or the shell between: they do not always pass SIGTERM on. A program in a session
  * of its own (setsid, a lab in the background) is to outlive them.

@@ -1,10 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeImage } from '../helpers/image.ts'
+import { needsMountOf } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 import { quote } from './children.ts'
 
@@ -30,16 +31,6 @@ function push(name: string, before: string, [file, ...args]: readonly [string, .
   return { code: status, stderr, files: stdout.split('\n').filter((line) => line !== '' && !line.includes(' ')) }
 }
 
-function canMount(): boolean {
-  try {
-    execFileSync('unshare', ['-rm', 'sh', '-c', `mount -t tmpfs -o size=64k tmpfs ${folder}`], { stdio: 'ignore' })
-    return true
-  } catch {
-    process.stderr.write('skipped: a disk that is full, because no tmpfs can be mounted here\n')
-    return false
-  }
-}
-
 test('a file that may not grow leaves no half of it', () => {
   // Blocks of 512 bytes.
   const { code, stderr } = push('limit', "trap '' XFSZ; ulimit -f 2000", ['sh', '-c'])
@@ -48,7 +39,7 @@ test('a file that may not grow leaves no half of it', () => {
   expect(readdirSync(join(folder, 'limit')).filter((name) => !/^demo-kernel$/.test(name))).toEqual([])
 })
 
-test('a disk that is full leaves no half of a file', { skip: !canMount() }, () => {
+test('a disk that is full leaves no half of a file', needsMountOf('tmpfs'), () => {
   const mount = `mount -t tmpfs -o size=64k tmpfs ${quote(join(folder, 'full'))}`
   const { code, stderr, files } = push('full', mount, ['unshare', '-rm', 'sh', '-c'])
   expect(code, stderr).toBe(5)

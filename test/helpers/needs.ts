@@ -28,8 +28,20 @@ export function needsPython(module: string): { skip: boolean } {
   return skipWithout(findPython(module) === undefined ? [`Python's ${module}`] : [])
 }
 
-function skipWithout(missing: readonly string[]): { skip: boolean } {
+/** The same for a mount of a namespace's own, which containers without privileges may not make: `ro` or `tmpfs`. */
+export function needsMountOf(kind: 'ro' | 'tmpfs'): { skip: boolean } {
+  const mount = { ro: 'mount -o remount,bind,ro /', tmpfs: 'mount -t tmpfs tmpfs /mnt' }[kind]
+  const { status } = spawnSync('unshare', ['-rm', 'sh', '-c', mount], { stdio: 'ignore' })
+  return skipWithout(status === 0 ? [] : [`"${mount}" in a namespace`], 'possible')
+}
+
+/** The same for what only root may do with a program. */
+export function needsRoot(...programs: string[]): { skip: boolean } {
+  return process.getuid?.() === 0 ? needs(...programs) : skipWithout(['root'], 'who runs this')
+}
+
+function skipWithout(missing: readonly string[], what = 'installed'): { skip: boolean } {
   if (missing.length === 0 || process.env['CI'] === 'true') return { skip: false }
-  process.stderr.write(`skipped: ${missing.join(', ')} not installed\n`)
+  process.stderr.write(`skipped: ${missing.join(', ')} not ${what}\n`)
   return { skip: true }
 }

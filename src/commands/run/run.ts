@@ -93,6 +93,12 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const { ttl, keep } = options
   const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }
   const input = { ...wanted, plan, metro, ...until }
+  const starter = keep || existing || ttl !== undefined ? undefined : context.deafStarter
+  if (starter !== undefined) {
+    report.warn(
+      `${starter} is the command of this container and does not pass SIGTERM on: if the container is stopped, this run is killed and its machine is not deleted; start metalkit itself (exec metalkit run ...), or set --ttl`,
+    )
+  }
   // What happens to a machine that is kept is said at the end, on every way out.
   using _notice = keep || existing ? undefined : sayOnInterrupt(context, 'giving the machine back')
   await using machine = existing
