@@ -56,7 +56,7 @@ for (const [file, lines] of own) {
   }
 }
 const table = [
-  '| room | lines | ran |',
+  '| folder | lines | covered |',
   '|---|---:|---:|',
   ...[...rooms].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, sum]) => row(name, sum)),
   row('all', total),

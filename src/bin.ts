@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The only file that knows `process`: signals, streams, the environment and the exit code.
+// The program's edge: signals, streams, the environment and the exit code. Only this file reads process.env and calls process.exit.
 import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
 import { PassThrough } from 'node:stream'

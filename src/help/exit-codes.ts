@@ -5,13 +5,13 @@ const texts: Record<keyof typeof exitCodes, string> = {
   success: 'success',
   internal: 'a defect in metalkit',
   usage: 'usage: a flag, a variable or metal.yaml is wrong',
-  authentication: 'authentication: the API does not accept the token',
-  api: 'the API refused, has no capacity, or did not answer as it should',
-  image: 'the image, the server, or a URL machines would fetch from',
-  machine: 'the machine failed, vanished or took too long',
-  console: 'the console could not be reached, trusted or kept',
-  pattern: 'a pattern: the console did not show what was waited for, or showed a failure',
-  machineLeft: 'a machine may still run: the last lines name it and how to delete it',
+  authentication: 'authentication: the API refused the token',
+  api: 'the API refused a request, has no capacity, or failed',
+  image: 'the image, the HTTP server or a boot URL is wrong',
+  machine: 'the machine failed, disappeared or took too long',
+  console: 'the console was unreachable, not trusted or lost',
+  pattern: 'a pattern: a --wait-for never appeared, or a failure did',
+  machineLeft: 'a machine may still be running: the last lines name it and how to delete it',
   lab: 'the lab could not start or run',
 }
 
@@ -21,5 +21,5 @@ export const exitStatus: readonly (readonly [code: string, text: string])[] = [
     ([name, code]) => [String(code), Object.entries(texts).find(([key]) => key === name)?.[1] ?? name] as const,
   ),
   ['129, 130, 131, 143', 'interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM; the machine is deleted'],
-  ['141', 'whoever read the output went away (SIGPIPE); the machine is deleted'],
+  ['141', 'the reader of the output went away (SIGPIPE); the machine is deleted'],
 ]
