@@ -6,8 +6,8 @@ import { describeError, errorFields, exitCodeOf, exitCodes, flattenErrors, Metal
 import { findCommand } from './options/command.ts'
 import { helpPage, widthOf } from './help/page.ts'
 import { type Context, createReporter, type Io, type Output, type Reporter, type Verbosity } from './io.ts'
-import { normaliseArgs } from './options/arguments.ts'
-import { globalFlags } from './options/flags.ts'
+import { checkValues, normaliseArgs } from './options/arguments.ts'
+import { type FlagName, globalFlags } from './options/flags.ts'
 import { resolveOptions } from './options/precedence.ts'
 
 /** What stands before `--`, and where commands and flags are looked for; all of it where there is none. */
@@ -30,9 +30,10 @@ function splitPassthrough(args: readonly string[]): [own: readonly string[], pas
 }
 
 /** The world with a reporter: an Io whose streams are still opened only when a command asks for them. */
-function contextOf(io: Io, report: Reporter): Context {
+function contextOf(io: Io, report: Reporter, sources: Context['sources']): Context {
   return {
     report,
+    sources,
     get stdin() {
       return io.stdin
     },
@@ -83,6 +84,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       io.stdout.write(`${manifest.version}\n`)
       return exitCodes.success
     }
+    checkValues(argv)
     const { parse } = await import('./parse.ts')
     const asked = parse(commands, own)
     if (asked === undefined) {
@@ -93,11 +95,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     const { quiet, verbose } = await resolveOptions(globalFlags, texts, io.env)
     const verbosity = quiet ? -1 : verbose
     report = reporterOf(verbosity)
-    const options = await resolveOptions(command.flags, texts, io.env)
+    const sources = new Map<FlagName, string>()
+    const options = await resolveOptions(command.flags, texts, io.env, sources)
     if (options.json) report = reporterOf(verbosity, io.stdout)
     const body = await command.load()
     return (
-      (await body.execute(Object.assign(args, { passthrough }), options, contextOf(io, report))) ?? exitCodes.success
+      (await body.execute(Object.assign(args, { passthrough }), options, contextOf(io, report, sources))) ??
+      exitCodes.success
     )
   } catch (error) {
     report ??= reporterOf(0)

@@ -56,6 +56,8 @@ export interface Reporter {
 /** What commands get. */
 export interface Context extends Io {
   report: Reporter
+  /** Where the values of flags came from, by their name in code: a flag, a variable, a key of metal.yaml. */
+  sources?: ReadonlyMap<string, string> | undefined
 }
 
 /**

@@ -1,10 +1,9 @@
 // What a command line asks for, by commander. Loaded for command lines that are to be carried out; help does without.
 import { Command as Program, CommanderError, Option } from 'commander'
 import { type Command, findCommand } from './options/command.ts'
-import { UsageError } from './errors.ts'
-import { quoteWord } from './text/shell-word.ts'
 import type { Flag } from './options/flags/flag.ts'
 import { type FlagName, flags, globalFlags } from './options/flags.ts'
+import { explainMistake } from './options/mistake.ts'
 import type { Texts } from './options/precedence.ts'
 
 /** A command, its arguments by name, and the texts of its flags. */
@@ -62,6 +61,8 @@ function buildProgram(
     .helpOption(false)
     .helpCommand(false)
   for (const name of globalFlags) program.addOption(optionOf(name))
+  // Carried out before; here so that a slip of the hand finds them.
+  program.option('--help').option('--version')
   for (const command of commands) {
     const words = command.words.split(' ')
     const parent = words
@@ -85,27 +86,12 @@ function buildProgram(
   return program
 }
 
-/** commander's message as one of ours: `error: unknown option '--metor'\n(Did you mean --metro?)`. */
-function usageError(error: CommanderError, called: Command | undefined, stray: string | undefined): UsageError {
-  const [what = '', ...more] = error.message.replace(/^error: /, '').split('\n')
-  const suggestion = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
-  const page = called === undefined ? 'metalkit --help' : `metalkit ${called.words} --help`
-  if (error.code === 'commander.excessArguments' && called !== undefined && stray !== undefined) {
-    if (called.passthrough !== undefined && called.arguments.length === 0) {
-      return new UsageError(`${called.words} does not know ${JSON.stringify(stray)}`, {
-        hint: `see ${page}; words after -- are a command to run: metalkit ${called.words} -- ${quoteWord(stray)}`,
-      })
-    }
-    // People who know docker write `lab stop NAME`.
-    if (called.words.startsWith('lab ') && called.arguments.length === 0) {
-      return new UsageError(`${called.words} takes no arguments`, {
-        hint: `if ${JSON.stringify(stray)} is the lab's name, write metalkit ${called.words} --name ${quoteWord(stray)}`,
-      })
-    }
-  }
-  return new UsageError(what.replaceAll("'", '"'), {
-    hint: suggestion === undefined ? `see ${page}` : `did you mean ${suggestion}?`,
-  })
+/** The line with the words that call the command in front: flags may stand before and between them. */
+function wordsFirst(args: readonly string[], called: Command | undefined): string[] {
+  const wanted = called?.words.split(' ') ?? []
+  const rest = [...args]
+  for (const word of wanted) rest.splice(rest.indexOf(word), 1)
+  return [...wanted, ...rest]
 }
 
 /**
@@ -115,17 +101,15 @@ function usageError(error: CommanderError, called: Command | undefined, stray: s
  * @throws UsageError for what no command takes
  */
 export function parse(commands: readonly Command[], args: readonly string[]): Asked | undefined {
-  const words = args.filter((arg) => !arg.startsWith('-'))
+  const dashes = args.indexOf('--')
+  const words = (dashes === -1 ? args : args.slice(0, dashes)).filter((arg) => !arg.startsWith('-'))
   const called = findCommand(commands, words)
   let asked: Asked | undefined
   try {
-    buildProgram(commands, called, (found) => (asked = found)).parse(args, { from: 'user' })
+    buildProgram(commands, called, (found) => (asked = found)).parse(wordsFirst(args, called), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.code !== 'commander.help') {
-      const own = called === undefined ? 0 : called.words.split(' ').length + called.arguments.length
-      throw usageError(error, called, words[own])
-    }
+    if (error.code !== 'commander.help') throw explainMistake(error, { commands, called, words })
   }
   return asked
 }

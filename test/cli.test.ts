@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import type { Flag } from '../src/options/flags/flag.ts'
 import { flags } from '../src/options/flags.ts'
+import { habits } from '../src/options/mistake.ts'
 import { startFakeApi } from './helpers/api-fake.ts'
 import { runToEnd } from './helpers/io.ts'
 import { program } from './helpers/program.ts'
@@ -39,6 +40,25 @@ describe('help', () => {
     expect([words.code, words.stdout]).toEqual([0, expect.stringContaining('--help\t')])
   })
 
+  test('help as a word is the page of --help', async () => {
+    for (const words of [
+      [],
+      ['run'],
+      ['run', 'equinixmetal'],
+      ['lab'],
+      ['lab', 'stop'],
+      ['ls'],
+      ['help'],
+      ['version'],
+    ]) {
+      expect(await runToEnd(['help', ...words]), words.join(' ')).toEqual(await runToEnd([...words, '--help']))
+    }
+  })
+
+  test('version as a word', async () => {
+    expect(await runToEnd(['version'])).toEqual(await runToEnd(['--version']))
+  })
+
   test('--version', async () => {
     expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
   })
@@ -51,20 +71,60 @@ describe('mistakes are one line and exit code 2', () => {
       ['run', 'equinixmetal', '-metor', 'ny', 'x'],
       'metalkit: usage: unknown option "--metor"; did you mean --metro?\n',
     ],
-    [['pus'], 'metalkit: usage: unknown command "pus"; did you mean push?\n'],
+    [['pus'], 'metalkit: usage: unknown command "pus"; did you mean metalkit push?\n'],
     [
       ['run', 'equinixmetal'],
       'metalkit: usage: missing required argument "name"; see metalkit run equinixmetal --help\n',
     ],
-    [['run', 'x'], 'metalkit: usage: unknown command "x"; see metalkit --help\n'],
+    [['run', 'x'], 'metalkit: usage: unknown command "run x"; did you mean metalkit run equinixmetal x?\n'],
+    [
+      ['run', 'equinix', 'a b'],
+      `metalkit: usage: unknown command "run equinix"; did you mean metalkit run equinixmetal 'a b'?\n`,
+    ],
+    [['logs'], 'metalkit: usage: unknown command "logs"; did you mean metalkit lab logs?\n'],
+    [['nonsense'], 'metalkit: usage: unknown command "nonsense"; see metalkit --help\n'],
+    [['help', 'nonsense'], 'metalkit: usage: unknown command "nonsense"; see metalkit --help\n'],
+    [['help', 'pusj'], 'metalkit: usage: unknown command "pusj"; did you mean metalkit push?\n'],
+    [['help', 'run', 'x'], 'metalkit: usage: unknown command "run x"; did you mean metalkit run equinixmetal x?\n'],
+    [['-V'], 'metalkit: usage: unknown option "-V"; did you mean --version?\n'],
+    [['--versoin'], 'metalkit: usage: unknown option "--versoin"; did you mean --version?\n'],
+    [['lab', 'start'], 'metalkit: usage: lab does not know "start"; did you mean metalkit lab?\n'],
+    [['lab', 'sttop'], 'metalkit: usage: lab does not know "sttop"; did you mean metalkit lab stop?\n'],
+    [['lab', 'help'], 'metalkit: usage: lab does not know "help"; see metalkit lab --help\n'],
+    [
+      ['version', 'x'],
+      'metalkit: usage: version takes no arguments, and "x" is one too many; see metalkit version --help\n',
+    ],
+    [
+      ['run', 'equinixmetal', '-no-console', 'x'],
+      'metalkit: usage: unknown option "--no-console"; write --console=false\n',
+    ],
+    [['run', 'equinixmetal', '--no-keep', 'x'], 'metalkit: usage: unknown option "--no-keep"; write --keep=false\n'],
+    [
+      ['run', 'equinixmetal', '-no-timeout', 'x'],
+      'metalkit: usage: unknown option "--no-timeout"; --timeout takes a value; to go without, leave it out\n',
+    ],
+    [
+      ['run', 'equinixmetal', '-console', 'false', 'x'],
+      'metalkit: usage: the value of --console is in a word of its own, "false", and would be an argument; write --console=false\n',
+    ],
+    [
+      ['run', 'equinixmetal', '-serve', '-base-url', 'http://192.0.2.1', 'x'],
+      'metalkit: usage: --serve needs a value, and "-base-url" is a flag; write --serve=<address>\n',
+    ],
+    [
+      ['ls', '--keep'],
+      'metalkit: usage: ls does not take --keep; metalkit run equinixmetal, metalkit doctor do; see metalkit ls --help\n',
+    ],
+    [
+      ['--endpoint', 'http://a'],
+      'metalkit: usage: no command is given for --endpoint; write metalkit push equinixmetal\n',
+    ],
     [
       ['run', 'equinixmetal', 'a', 'b'],
-      'metalkit: usage: too many arguments for "equinixmetal". Expected 1 argument but got 2.; see metalkit run equinixmetal --help\n',
+      'metalkit: usage: run equinixmetal takes 1 argument, and "b" is one too many; see metalkit run equinixmetal --help\n',
     ],
-    [
-      ['run', 'equinixmetal', 'a', '--metro'],
-      'metalkit: usage: option "--metro <code>" argument missing; see metalkit run equinixmetal --help\n',
-    ],
+    [['run', 'equinixmetal', 'a', '--metro'], 'metalkit: usage: --metro needs a value; write --metro=<code>\n'],
     [
       ['run', 'equinixmetal', 'a', '--keep=maybe'],
       'metalkit: usage: --keep "maybe" is neither true nor false; write true or false\n',
@@ -79,6 +139,28 @@ describe('mistakes are one line and exit code 2', () => {
     ],
   ])('%j', async (argv, stderr) => {
     expect(await runToEnd(argv)).toEqual({ code: 2, stdout: '', stderr })
+  })
+
+  test.each([
+    [['-json', 'run', 'equinixmetal', '-metro', 'ny', 'x']],
+    [['run', '-json', 'equinixmetal', '-metro', 'ny', 'x']],
+    [['run', 'equinixmetal', 'x', '-json', '-metro', 'ny']],
+  ])('flags may stand before and between the words of a command: %j', async (argv) => {
+    const { code, stdout, stderr } = await runToEnd(argv)
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no base-url is given')])
+    expect(JSON.parse(stdout)).toMatchObject({ message: 'no base-url is given' })
+  })
+
+  test('a help flag is heard, whatever is missing before it', async () => {
+    const { code, stdout } = await runToEnd(['run', 'equinixmetal', '-serve', '--help'])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: metalkit run equinixmetal')])
+  })
+
+  test.each(Object.entries(habits))('%s, a word of other programs, leads to %s', async (word, words) => {
+    expect(commands.map((command) => command.words)).toContain(words)
+    expect(commands.map((command) => command.words)).not.toContain(word)
+    const { code, stderr } = await runToEnd(word.split(' '))
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`did you mean metalkit ${words}?`)])
   })
 
   test('a command group without its command shows what there is', async () => {

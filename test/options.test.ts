@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commands } from '../src/commands/index.ts'
 import { UsageError } from '../src/errors.ts'
-import { normaliseArgs } from '../src/options/arguments.ts'
+import { checkValues, normaliseArgs } from '../src/options/arguments.ts'
 import type { Flag } from '../src/options/flags/flag.ts'
 import { type FlagName, flags } from '../src/options/flags.ts'
 import { requireOption, resolveOptions } from '../src/options/precedence.ts'
@@ -54,7 +54,7 @@ const rows: Record<FlagName, Row> = {
   device: { flag: ['d1', 'd1'], env: ['d2', 'd2'], variables: ['METAL_DEVICE'], fallback: undefined },
   hostname: { flag: ['h1', 'h1'], env: ['h2', 'h2'], variables: ['METAL_HOSTNAME'], fallback: undefined },
   imgName: { flag: ['./out/x', './out/x'], env: ['y', 'y'], variables: ['METAL_NAME'], fallback: undefined },
-  alwaysPxe: { flag: ['false', false], env: ['0', false], variables: ['METAL_ALWAYS_PXE'], fallback: true },
+  alwaysPxe: { flag: ['false', false], env: ['nO', false], variables: ['METAL_ALWAYS_PXE'], fallback: true },
   serve: {
     flag: [':8080', address('', 8080)],
     env: ['127.0.0.1:1', address('127.0.0.1', 1)],
@@ -62,9 +62,9 @@ const rows: Record<FlagName, Row> = {
     fallback: undefined,
   },
   tunnel: { flag: ['ngrok', 'ngrok'], env: ['ssh://h', 'ssh://h'], variables: ['METAL_TUNNEL'], fallback: undefined },
-  console: { flag: ['F', false], env: ['FALSE', false], variables: ['METAL_CONSOLE'], fallback: true },
-  keep: { flag: ['T', true], env: ['1', true], variables: ['METAL_KEEP'], fallback: false },
-  arch: { flag: ['aarch64', 'aarch64'], env: ['x86_64', 'x86_64'], variables: ['METAL_ARCH'], fallback: undefined },
+  console: { flag: ['F', false], env: ['OFF', false], variables: ['METAL_CONSOLE'], fallback: true },
+  keep: { flag: ['T', true], env: ['Yes', true], variables: ['METAL_KEEP'], fallback: false },
+  arch: { flag: ['amd64', 'x86_64'], env: ['arm64', 'aarch64'], variables: ['METAL_ARCH'], fallback: undefined },
   apiUrl: {
     flag: ['http://127.0.0.1:1/metal/v1/', 'http://127.0.0.1:1/metal/v1'],
     env: ['http://b', 'http://b'],
@@ -106,7 +106,7 @@ const rows: Record<FlagName, Row> = {
   timeout: { flag: ['1h30m', 5_400_000], env: ['90s', 90_000], variables: ['METAL_TIMEOUT'], fallback: undefined },
   ttl: { flag: ['2h', 7_200_000], env: ['90s', 90_000], variables: ['METAL_TTL'], fallback: undefined },
   idFile: { flag: ['a.id', 'a.id'], env: ['b.id', 'b.id'], variables: ['METAL_ID_FILE'], fallback: undefined },
-  json: { flag: ['true', true], env: ['1', true], variables: ['METAL_JSON'], fallback: false },
+  json: { flag: ['true', true], env: ['TRUE', true], variables: ['METAL_JSON'], fallback: false },
   olderThan: { flag: ['0s', 0], env: ['6h', 21_600_000], variables: ['METAL_OLDER_THAN'], fallback: undefined },
   yes: { flag: ['true', true], env: ['1', true], variables: ['METAL_YES'], fallback: false },
   detach: { flag: ['true', true], env: ['1', true], variables: ['METAL_DETACH'], fallback: false },
@@ -213,6 +213,56 @@ test.each([
   const refused = resolveOptions(['apiKey'], {}, { METAL_CONFIG: path })
   await expect(refused).rejects.toThrow(UsageError)
   await expect(refused).rejects.toThrow(message)
+})
+
+const spelled = () => join(folder, 'spelling.yaml')
+
+describe.each([
+  ['project_id', 'project-id'],
+  ['projectId', 'project-id'],
+  ['METAL_PROJECT_ID', 'project-id'],
+  ['Project ID', 'project-id'],
+  ['api_key', 'token'],
+  ['apiToken', 'token'],
+  ['METAL_AUTH_TOKEN', 'token'],
+  ['METAL_API_TOKEN', 'token'],
+  ['auth-token', 'token'],
+])('%s in metal.yaml', (key, right) => {
+  test(`is told, with ${right}`, async () => {
+    await writeFile(spelled(), `${key}: sesame\norganization-id: 1\n`)
+    const refused = resolveOptions(['apiKey'], {}, { METAL_CONFIG: spelled() })
+    await expect(refused).rejects.toMatchObject({
+      name: 'UsageError',
+      message: `in the configuration file "${spelled()}", the key "${key}" is not known`,
+      hint: `write it as ${right}`,
+    })
+  })
+
+  test('is left alone beside the right one', async () => {
+    await writeFile(spelled(), `${key}: 1\n${right}: abc\n`)
+    const name = right === 'token' ? 'apiKey' : 'projectId'
+    expect(await resolveOptions([name], {}, { METAL_CONFIG: spelled() })).toEqual({ [name]: 'abc' })
+  })
+})
+
+test('keys of metal.yaml are read in any case, as metal-cli reads them', async () => {
+  const path = join(folder, 'case.yaml')
+  await writeFile(path, 'Token: abc\nPROJECT-ID: def\n')
+  const options = await resolveOptions(['apiKey', 'projectId'], {}, { METAL_CONFIG: path })
+  expect(options).toEqual({ apiKey: 'abc', projectId: 'def' })
+})
+
+test('where each value came from is told', async () => {
+  const path = join(folder, 'sources.yaml')
+  await writeFile(path, 'token: abc\n')
+  const sources = new Map<FlagName, string>()
+  const env = { METAL_CONFIG: path, METAL_API_URL: 'http://a' }
+  await resolveOptions(['apiKey', 'apiUrl', 'projectId', 'sos'], { projectId: 'p' }, env, sources)
+  expect(Object.fromEntries(sources)).toEqual({
+    apiKey: `token in ${path}`,
+    apiUrl: 'METAL_API_URL',
+    projectId: '--project-id',
+  })
 })
 
 describe('values that are refused', () => {
@@ -324,8 +374,49 @@ test.each([
   [['-h'], ['-h']],
   [['-'], ['-']],
   [['--metro'], ['--metro']],
+  [
+    ['-serve', '-base-url', 'http://a', 'x'],
+    ['--serve', '--base-url=http://a', 'x'],
+  ],
 ])('%j is read as %j', (argv, normal) => {
   expect(normaliseArgs(argv)).toEqual(normal)
+})
+
+const ofValue = Object.values<Flag>(flags).filter(({ kind }) => kind === 'value' || kind === 'list')
+
+test.each(ofValue.map((flag) => [flag.name, flag] as const))('a forgotten value of --%s is told', (name, flag) => {
+  const hint = `write --${name}=<${flag.placeholder}>`
+  for (const line of [[`-${name}`], [`--${name}`, '--', 'x']]) {
+    expect(() => checkValues(line), line.join(' ')).toThrow(
+      expect.objectContaining({ message: `--${name} needs a value`, hint }),
+    )
+  }
+  for (const next of ['-metro', '--keep=true', '-q', '--help']) {
+    const message = `--${name} needs a value, and "${next.replace('=true', '')}" is a flag`
+    expect(() => checkValues([`-${name}`, next, 'x'])).toThrow(expect.objectContaining({ message, hint }))
+    checkValues([`-${name}=${next}`, 'x'])
+  }
+  checkValues([`-${name}`, '-odd', '--', `-${name}`])
+})
+
+test('a token that looks like a flag is a token, and is not quoted', () => {
+  checkValues(['--api-key', '--secret'])
+  expect(() => checkValues(['--metro', '--secret=sesame'])).toThrow(/^--metro needs a value, and "--secret" is a flag$/)
+})
+
+const booleans = Object.values<Flag>(flags).filter(({ kind }) => kind === 'boolean')
+
+test.each(booleans.map(({ name }) => name))('a value of --%s in a word of its own is told', (name) => {
+  for (const word of ['false', 'True', 'yes', 'NO', 'on', 'off']) {
+    expect(() => checkValues([`-${name}`, word, 'x'])).toThrow(
+      expect.objectContaining({
+        message: `the value of --${name} is in a word of its own, "${word}", and would be an argument`,
+        hint: `write --${name}=${word}`,
+      }),
+    )
+  }
+  checkValues([`-${name}`, 'linuxkit', 'false'])
+  checkValues([`-${name}=false`, 'false'])
 })
 
 test('every flag is one of a command', () => {

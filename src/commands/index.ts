@@ -155,6 +155,26 @@ const man = command({
   load: () => import('./man.ts'),
 })
 
+const help = command({
+  words: 'help',
+  summary: 'print the help of a command',
+  description: 'Prints what metalkit COMMAND --help prints, or without a command the list of all.',
+  arguments: [{ name: 'command', help: 'words of the command', optional: true, variadic: true }],
+  flags: [],
+  examples: ['metalkit help', 'metalkit help lab stop'],
+  load: () => import('./help.ts'),
+})
+
+const version = command({
+  words: 'version',
+  summary: 'print the version',
+  description: 'Prints the version of metalkit, as --version does.',
+  arguments: [],
+  flags: [],
+  examples: ['metalkit version'],
+  load: () => import('./version.ts'),
+})
+
 /** All commands, in the order of the help. */
 export const commands: readonly Command[] = [
   run,
@@ -168,4 +188,6 @@ export const commands: readonly Command[] = [
   doctor,
   completion,
   man,
+  help,
+  version,
 ]

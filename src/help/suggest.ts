@@ -112,6 +112,7 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
     return flag === undefined ? valuesOf(undefined, before, given.value) : valuesOfFlag(flag, before, given.value)
   }
   if (typed.startsWith('-')) return flagChoices(command, typed)
+  if (command?.words === 'help') return commandChoices(commands, plain.slice(1), typed)
   const subcommands = commandChoices(commands, plain, typed)
   if (command === undefined || subcommands.choices.length > 0) return subcommands
   const at = plain.length - command.words.split(' ').length

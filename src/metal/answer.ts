@@ -2,6 +2,8 @@
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
 import type { Answer, NoAnswerError } from '../http/transport.ts'
+import { isLoopback } from '../http/proxy.ts'
+import { hidePassword } from '../text/hide-password.ts'
 import { plainText } from '../text/plain-text.ts'
 import { errorSchema } from './schema.ts'
 
@@ -15,6 +17,18 @@ export interface Call {
   signal?: AbortSignal | undefined
   /** Aborted: the try under way goes on, and no other one is begun. */
   lastTry?: AbortSignal | undefined
+}
+
+/** The API that was called, and where its URL and the token came from. */
+export interface Origin {
+  apiUrl: string
+  apiUrlFrom?: string | undefined
+  tokenFrom?: string | undefined
+}
+
+/** `http://127.0.0.1:7070/metal/v1 (METAL_API_URL)`. */
+function nameApi({ apiUrl, apiUrlFrom }: Origin): string {
+  return `"${hidePassword(apiUrl)}"${apiUrlFrom === undefined ? '' : ` (from ${apiUrlFrom})`}`
 }
 
 /** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or not to be read. */
@@ -40,16 +54,19 @@ function contentTypeOf(answer: Answer): string {
   return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
 }
 
-/** The words of an API error, on one line. */
-function wordsOf(answer: Answer): string {
-  let words: string | undefined
+/** The words of an API error, on one line; nothing if it is not in the API's form. */
+function readWords(answer: Answer): string | undefined {
   try {
     const parsed = errorSchema.safeParse(JSON.parse(answer.text))
-    words = parsed.success ? (parsed.data.errors?.join('; ') ?? parsed.data.error) : undefined
+    const words = parsed.success ? (parsed.data.errors?.join('; ') ?? parsed.data.error) : undefined
+    return words === undefined ? undefined : plainText(words).slice(0, 500)
   } catch {
-    words = undefined
+    return undefined
   }
-  const clean = words === undefined ? undefined : plainText(words).slice(0, 500)
+}
+
+function wordsOf(answer: Answer): string {
+  const clean = readWords(answer)
   return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's form)`
 }
 
@@ -59,10 +76,10 @@ function requestIdOf(answer: Answer): string {
 }
 
 /** What a 2xx answer carries. @throws UncertainError (after a POST) or ApiError when it is not what it should be */
-export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, schema: S): z.infer<S> {
+export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, schema: S, origin: Origin): z.infer<S> {
   const unreadable = (why: string) => {
     const message = `${call.doing}: the answer (${answer.status}) ${why}${requestIdOf(answer)}`
-    const options = { status: answer.status, hint: 'check that --api-url is a Metal API' }
+    const options = { status: answer.status, hint: `check that ${nameApi(origin)} is a Metal API` }
     return call.method === 'POST' ? new UncertainError(message, options) : new ApiError(message, options)
   }
   let json: unknown
@@ -80,13 +97,14 @@ export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, sche
 const closedApi = 'https://api.equinix.com/'
 
 /** The error for a call that was never answered. */
-export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiError {
+export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiError {
+  const { apiUrl } = origin
   const message = `${call.doing}: ${lost.message} (${new URL(apiUrl).host})`
   const hint = lost.untrusted
     ? 'if it is that of a proxy or an API of your own, name its authority with NODE_EXTRA_CA_CERTS'
     : apiUrl.startsWith(closedApi)
       ? 'that service closed on 2026-06-30: name another with --api-url, or begin with metalkit lab'
-      : 'check --api-url and the network'
+      : `check ${nameApi(origin)} and the network`
   const options = { hint, cause: lost }
   return call.method === 'POST' && !lost.neverSent
     ? new UncertainError(message, options)
@@ -97,20 +115,35 @@ export function noAnswer(call: Call, lost: NoAnswerError, apiUrl: string): ApiEr
 const uncertainStatuses = new Set([408, 409, 425, 499])
 
 /** The error for an answer that is not 2xx. */
-export function refusal(call: Call, answer: Answer): ApiError | AuthenticationError {
+export function refusal(call: Call, answer: Answer, origin: Origin): ApiError | AuthenticationError {
   const { status } = answer
   const message = `${call.doing}: the API answered ${status}${wordsOf(answer)}${requestIdOf(answer)}`
-  if (status === 401) {
-    return new AuthenticationError(message, { hint: 'check --api-key, METAL_API_TOKEN or token in metal.yaml' })
-  }
-  const options = { status, ...hintFor(call, status) }
+  if (status === 401) return new AuthenticationError(message, { hint: hintForToken(origin) })
+  const options = { status, ...hintFor(call, answer, origin) }
   const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || uncertainStatuses.has(status))
   return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }
 
+/** Where the token came from that the API does not take. */
+function hintForToken({ apiUrl, tokenFrom }: Origin): string {
+  const renew = isLoopback(new URL(apiUrl)) ? '; for a lab, run again: eval "$(metalkit lab env)"' : ''
+  return `${tokenFrom ?? '--api-key'} is wrong or has expired; replace it${renew}`
+}
+
 /** What to do about a status that says little; of others the API's own words do. */
-function hintFor({ path }: Call, status: number): { hint?: string } {
+function hintFor({ path }: Call, answer: Answer, origin: Origin): { hint?: string } {
+  const { status } = answer
   if (status !== 403 && status !== 404) return {}
-  if (path.startsWith('/devices/')) return { hint: 'metalkit ls shows those that metalkit made' }
-  return path.startsWith('/projects/') ? { hint: 'check --project-id, and that the token may use it' } : {}
+  const api = `the API URL ${nameApi(origin)}`
+  if (readWords(answer) === undefined) return { hint: `check ${api}: the answer is not a Metal API's` }
+  // Other servers have the same words for a path that they do not know.
+  const isUsualPath = new URL(origin.apiUrl).pathname === '/metal/v1'
+  if (path.startsWith('/devices/')) {
+    const known = 'metalkit ls shows those that metalkit made'
+    return { hint: isUsualPath ? known : `check ${api}; ${known}` }
+  }
+  if (!path.startsWith('/projects/')) return isUsualPath ? {} : { hint: `check ${api}` }
+  const project = '--project-id, and that the token may use it'
+  if (!isUsualPath) return { hint: `check ${api}, which mostly ends in /metal/v1; else ${project}` }
+  return { hint: origin.apiUrl.startsWith(closedApi) ? `check ${project}` : `check ${project}, and ${api}` }
 }

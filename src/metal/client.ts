@@ -27,6 +27,9 @@ export interface ClientOptions {
   /** Without a trailing slash, such as https://api.equinix.com/metal/v1. */
   apiUrl: string
   token: string
+  /** Where URL and token came from, as errors name it: a flag, a variable, a key of metal.yaml. */
+  apiUrlFrom?: string | undefined
+  tokenFrom?: string | undefined
   env: Record<string, string | undefined>
   report: Reporter
   /** For waits, deadlines and time-outs; the system's where it is undefined. */
@@ -188,7 +191,7 @@ export class MetalClient {
   }
 
   async #read<S extends z.ZodType>(call: Call, schema: S): Promise<z.infer<S>> {
-    return readAnswer(call, await this.#call(call), schema)
+    return readAnswer(call, await this.#call(call), schema, this.#options)
   }
 
   /** Sends a call until it is answered, as far as it may be repeated. @throws ApiError or AuthenticationError for any answer but 2xx */
@@ -209,7 +212,8 @@ export class MetalClient {
       const isHopeless = lost && outcome.untrusted
       const delayMs = isHopeless ? undefined : decideRetry(failure, attempt, this.clock.now(), Math.random())
       if (delayMs === undefined && half) return outcome
-      if (delayMs === undefined) throw lost ? noAnswer(call, outcome, this.apiUrl) : refusal(call, outcome)
+      if (delayMs === undefined)
+        throw lost ? noAnswer(call, outcome, this.#options) : refusal(call, outcome, this.#options)
       const what = lost ? outcome.message : half ? 'the answer is not whole' : `the API answered ${outcome.status}`
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call

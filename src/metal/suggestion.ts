@@ -1,36 +1,16 @@
 // Which valid names are nearest to one that the API refused.
 import { ApiError } from '../errors.ts'
+import { nearest } from '../text/nearest.ts'
 import type { MetalClient } from './client.ts'
 
-/** Edit distance (Levenshtein), the insertions, deletions and substitutions that make one word the other. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
-}
-
-/** The five candidates nearest to a word, nearest first. */
-export function nearest(word: string, candidates: readonly string[]): string[] {
-  const scored = candidates.map((candidate) => ({
-    candidate,
-    far: distance(word.toLowerCase(), candidate.toLowerCase()),
-  }))
-  return scored
-    .toSorted((a, b) => a.far - b.far)
-    .slice(0, 5)
-    .map(({ candidate }) => candidate)
+/** Whether a text holds a name as a word. */
+function mentions(text: string, name: string): boolean {
+  return text.split(/[^\w.-]+/).includes(name)
 }
 
 /**
- * A refused create (422) again, with the nearest valid plans or metros as the hint where the plan or the metro is not
- * one that the API lists. Any other error comes back as it is.
+ * A refused create (422) again, with the nearest valid plans or metros as the hint if the plan or the metro is not
+ * one that the API lists: of both, the one that the refusal names. Any other error comes back as it is.
  */
 export async function withSuggestions(
   client: MetalClient,
@@ -39,12 +19,16 @@ export async function withSuggestions(
 ): Promise<unknown> {
   if (!(refusal instanceof ApiError) || refusal.status !== 422) return refusal
   try {
-    const plans = (await client.listPlans(projectId)).map(({ slug }) => slug)
-    const metros = (await client.listMetros()).map(({ code }) => code)
-    const hints = [
-      plans.includes(plan) ? '' : `plans like "${plan}" are ${nearest(plan, plans).join(', ')}`,
-      metros.includes(metro) ? '' : `metros like "${metro}" are ${nearest(metro, metros).join(', ')}`,
-    ].filter((hint) => hint !== '')
+    const lists = [
+      { kind: 'plans', given: plan, known: (await client.listPlans(projectId)).map(({ slug }) => slug) },
+      { kind: 'metros', given: metro, known: (await client.listMetros()).map(({ code }) => code) },
+    ]
+    // A plan that is not listed may exist all the same.
+    const unknown = lists.filter(({ given, known }) => !known.includes(given))
+    const named = unknown.filter(({ given }) => mentions(refusal.message, given))
+    const hints = (named.length > 0 ? named : unknown).map(
+      ({ kind, given, known }) => `${kind} like "${given}" are ${nearest(given, known).join(', ')}`,
+    )
     if (hints.length === 0) return refusal
     return new ApiError(refusal.message, { status: refusal.status, hint: hints.join('; '), cause: refusal })
   } catch {

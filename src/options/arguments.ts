@@ -1,4 +1,5 @@
 // The command line as Go programs take it, put into the form commander reads.
+import { UsageError } from '../errors.ts'
 import type { Flag } from './flags/flag.ts'
 import { flags, globalFlags } from './flags.ts'
 
@@ -9,6 +10,56 @@ for (const flag of Object.values<Flag>(flags)) {
 }
 const globals = new Set<Flag>(globalFlags.map((name) => flags[name]))
 
+/** A word of the command line; of a flag of ours with its value, undefined if it needs one and has none. */
+interface Part {
+  word: string
+  flag?: Flag
+  text?: string | undefined
+  /** The word that follows it, if its value does not stand in the same word. */
+  next?: string | undefined
+}
+
+function takesText(flag: Flag): boolean {
+  return flag.kind === 'value' || flag.kind === 'list'
+}
+
+/** Whether a word behind a flag is the next flag, and no value: one of ours, or one with two dashes. */
+function isNextFlag(word: string, { secret }: Flag): boolean {
+  const name = /^--?([^-=][^=]*)/.exec(word)?.[1]
+  if (word === '--' || name === 'help' || name === 'h' || (name !== undefined && byName.has(name))) return true
+  return secret !== true && /^--[a-z]/i.test(word)
+}
+
+/** The words up to `--`, flags together with their values. */
+function splitParts(argv: readonly string[]): Part[] {
+  const parts: Part[] = []
+  for (let i = 0; i < argv.length && argv[i] !== '--'; i++) {
+    const word = argv[i] ?? ''
+    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word)
+    const name = match?.[1] ?? ''
+    const next = argv[i + 1]
+    if (/^-v{2,}$/.test(word)) {
+      parts.push({ word, flag: flags.verbose, text: String(name.length) })
+      continue
+    }
+    const flag = byName.get(name)
+    const inline = match?.[2]
+    if (flag === undefined) {
+      parts.push({ word: name.length > 1 ? `-${word.replace(/^-+/, '-')}` : word })
+    } else if (inline !== undefined) {
+      parts.push({ word, flag, text: inline })
+    } else if (!takesText(flag)) {
+      parts.push({ word, flag, text: flag.kind === 'count' ? '+1' : 'true', next })
+    } else if (next === undefined || isNextFlag(next, flag)) {
+      parts.push({ word, flag, next })
+    } else {
+      parts.push({ word, flag, text: next })
+      i++
+    }
+  }
+  return parts
+}
+
 /**
  * Go's ways with flags, put into the one form commander reads: `-serve :8080` and `-serve=:8080` become
  * `--serve=:8080`, `-keep` becomes `--keep=true`, and the flags of all commands (-q, -v) move to the front.
@@ -17,30 +68,27 @@ const globals = new Set<Flag>(globalFlags.map((name) => flags[name]))
 export function normaliseArgs(argv: readonly string[]): string[] {
   const front: string[] = []
   const rest: string[] = []
-  let i = 0
-  for (; i < argv.length && argv[i] !== '--'; i++) {
-    const arg = argv[i] ?? ''
-    const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg)
-    if (match === null) {
-      rest.push(arg)
-      continue
+  for (const { word, flag, text } of splitParts(argv)) {
+    if (flag === undefined) rest.push(word)
+    else (globals.has(flag) ? front : rest).push(text === undefined ? `--${flag.name}` : `--${flag.name}=${text}`)
+  }
+  const dashes = argv.indexOf('--')
+  return [...front, ...rest, ...(dashes === -1 ? [] : argv.slice(dashes))]
+}
+
+/** @throws UsageError for a flag whose value is forgotten, or a boolean whose value is a word of its own */
+export function checkValues(argv: readonly string[]): void {
+  for (const { flag, text, next } of splitParts(argv)) {
+    if (flag === undefined) continue
+    const { name, placeholder = 'value', kind } = flag
+    if (text === undefined) {
+      const follower =
+        next === undefined || next === '--' ? '' : `, and ${JSON.stringify(next.replace(/=.*/s, ''))} is a flag`
+      throw new UsageError(`--${name} needs a value${follower}`, { hint: `write --${name}=<${placeholder}>` })
     }
-    const name = match[1] ?? ''
-    const inline = match[2]
-    const repeated = /^-v{2,}$/.test(arg)
-    const flag = repeated ? flags.verbose : byName.get(name)
-    if (flag === undefined) {
-      rest.push(name.length > 1 ? `-${arg.replace(/^-+/, '-')}` : arg)
-    } else {
-      const next = argv[i + 1]
-      const takesText = flag.kind === 'value' || flag.kind === 'list'
-      const text = repeated
-        ? String(name.length)
-        : (inline ?? (takesText ? next : flag.kind === 'count' ? '+1' : 'true'))
-      if (inline === undefined && takesText) i++
-      const target = globals.has(flag) ? front : rest
-      target.push(text === undefined ? `--${flag.name}` : `--${flag.name}=${text}`)
+    if (kind === 'boolean' && next !== undefined && /^(true|false|yes|no|on|off)$/i.test(next)) {
+      const why = `the value of --${name} is in a word of its own, ${JSON.stringify(next)}, and would be an argument`
+      throw new UsageError(why, { hint: `write --${name}=${next}` })
     }
   }
-  return [...front, ...rest, ...argv.slice(i)]
 }

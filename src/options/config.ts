@@ -6,11 +6,36 @@ import { z } from 'zod'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
 
+/** The keys that are read, each with the names that people take for it: of flags, of variables, of other programs. */
+const keys: Readonly<Record<string, readonly string[]>> = {
+  token: ['api-key', 'api-token', 'auth-token', 'metal-api-token', 'metal-auth-token'],
+  'project-id': ['project', 'metal-project-id'],
+}
+
 const schema = z
   .object({ token: z.string(), 'project-id': z.string() })
   .partial()
   .nullish()
   .transform((config) => config ?? {})
+
+/** A key without what distinguishes `project-id`, `project_id`, `projectId` and `PROJECT_ID`. */
+function fold(key: string): string {
+  return key.toLowerCase().replaceAll(/[-_. ]/g, '')
+}
+
+/** The keys in small letters, as metal-cli reads them. @throws UsageError for another spelling of a key that is missing */
+function readKeys(path: string, document: unknown): unknown {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return document
+  const found = Object.fromEntries(Object.entries(document).map(([key, value]) => [key.toLowerCase(), value]))
+  for (const [key, names] of Object.entries(keys)) {
+    const other = Object.keys(document).find((one) => [key, ...names].some((name) => fold(one) === fold(name)))
+    if (other === undefined || found[key] !== undefined) continue
+    throw new UsageError(`in the configuration file "${path}", the key ${JSON.stringify(other)} is not known`, {
+      hint: `write it as ${key}`,
+    })
+  }
+  return found
+}
 
 /**
  * Reads `$METAL_CONFIG`, else `~/.config/equinix/metal.yaml`. A default file that is not there is an empty one.
@@ -38,7 +63,7 @@ export async function readConfig(
       hint: 'it holds lines such as "token: ..." and "project-id: ..."',
     })
   }
-  const result = schema.safeParse(document)
+  const result = schema.safeParse(readKeys(path, document))
   if (!result.success) {
     const where = result.error.issues[0]?.path.join('.') || 'the document'
     throw new UsageError(`in the configuration file "${path}", ${where} is not what it should be`, {

@@ -31,13 +31,14 @@ function parseSource(flag: Flag, source: Source): unknown {
 
 /**
  * The values of the named flags. `given` holds the texts of the command line by flag name in code; the configuration
- * file is read only when a flag that may stand in it is set nowhere else.
+ * file is read only when a flag that may stand in it is set nowhere else. `sources` is told where each value came from.
  * @throws UsageError naming the flag, variable or file whose value is refused
  */
 export async function resolveOptions<N extends FlagName>(
   names: readonly N[],
   given: Texts,
   env: Record<string, string | undefined>,
+  sources?: Map<FlagName, string>,
 ): Promise<Options<N>> {
   const values: Partial<Record<FlagName, unknown>> = {}
   for (const name of names) {
@@ -57,6 +58,7 @@ export async function resolveOptions<N extends FlagName>(
       const text = config[flag.config]
       if (text !== undefined && text !== '') source = { label: `${flag.config} in ${path}`, text }
     }
+    if (source !== undefined) sources?.set(name, source.label)
     if (source === undefined && flag.fallback !== undefined) source = { label: `--${flag.name}`, text: flag.fallback }
     values[name] = source === undefined ? undefined : parseSource(flag, source)
   }

@@ -7,6 +7,7 @@ import { openFilesHint } from '../files/open-files.ts'
 import { isLoopback, readProxies } from '../http/proxy.ts'
 import type { Reporter } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
+import { hidePassword } from '../text/hide-password.ts'
 
 /** How URLs are checked. */
 export interface CheckOptions {
@@ -16,6 +17,8 @@ export interface CheckOptions {
   timeoutMs: number
   /** Where proxies are looked up. */
   env?: Record<string, string | undefined>
+  /** What to do about a URL that cannot be fetched. */
+  hint: string
   report: Pick<Reporter, 'detail' | 'event' | 'warn'>
 }
 
@@ -23,7 +26,19 @@ export interface CheckOptions {
 type Route = (url: URL) => Dispatcher
 
 const mostRedirects = 10
-const hint = 'push the image there first, or give -serve to serve it from this computer'
+
+/**
+ * What to do about a URL that cannot be fetched.
+ * @param port where this computer serves the image; undefined if it is served elsewhere
+ */
+export function hintOfUrls(baseUrl: string, port: number | undefined): string {
+  if (port === undefined) return 'push the image there first, or give -serve to serve it from this computer'
+  const url = new URL(baseUrl)
+  const named = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return named === port
+    ? `see that the base URL leads to port ${port} of this computer, where -serve listens`
+    : `-serve listens on port ${port}, but the base URL names port ${named}: give both the same, or forward ${named} to ${port}`
+}
 
 /** A URL as it may be shown: without a password. */
 function showUrl(url: URL): string {
@@ -64,11 +79,6 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
   }
 }
 
-/** The same for a URL as it was written. */
-function hidePassword(text: string): string {
-  return text.replace(/^([^/]*\/\/[^/?#@:]*:)[^/?#]*@/, '$1***@')
-}
-
 function warnOfHttps(shown: string, to: URL): string {
   return `${shown} redirects to "${showUrl(to)}": many machines cannot fetch https (their iPXE lacks TLS or trusts few certificates); serve it over http`
 }
@@ -89,7 +99,8 @@ async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: 
 }
 
 /** Follows a URL to its answer. @throws ServeError saying what is wrong with it */
-async function checkUrl(route: Route, first: string, { timeoutMs, report }: CheckOptions, signal: AbortSignal) {
+async function checkUrl(route: Route, first: string, options: CheckOptions, signal: AbortSignal) {
+  const { timeoutMs, hint, report } = options
   const start = performance.now()
   let url = new URL(first)
   const problem = ipxeProblem(first)

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
+import { startFakeApi } from '../helpers/api-fake.ts'
 import { fakeArm64Image, makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { startTestLab, type TestLab } from '../helpers/lab.ts'
@@ -294,6 +295,115 @@ describe('a machine', () => {
   })
 })
 
+describe('before the API is asked', () => {
+  test.each([
+    [['--send', 'x'], 'there are 0 --on and 1 --send'],
+    [['--on', 'a', '--on', 'b', '--send', 'x'], 'there are 2 --on and 1 --send'],
+    [['--on', 'a'], 'there are 1 --on and 0 --send'],
+  ])('%j is refused', async (flags, message) => {
+    await using api = await startFakeApi(() => ({ status: 404 }))
+    const env = { ...labEnvironment(lab), METAL_API_URL: api.apiUrl }
+    for (const line of [
+      ['run', 'equinixmetal', ...serving(), image.prefix],
+      ['console', 'd-1'],
+    ]) {
+      const { code, texts } = start([...line, ...flags], env)
+      expect([await code, texts.stderr]).toEqual([
+        2,
+        `metalkit: usage: ${message}; give them in pairs: --on 'login:' --send 'root\\r'\n`,
+      ])
+    }
+    expect(api.all).toEqual([])
+  })
+})
+
+describe('hints name what is wrong', () => {
+  test('-serve and -base-url on different ports', async () => {
+    const { code, texts } = startRun([
+      '-serve',
+      `127.0.0.1:${nextPort}`,
+      '-base-url',
+      `http://127.0.0.1:${nextPort + 1}`,
+    ])
+    const ports = [nextPort++, nextPort++]
+    expect(await code).toBe(5)
+    expect(texts.stderr).toContain(
+      `; -serve listens on port ${ports[0]}, but the base URL names port ${ports[1]}: give`,
+    )
+  })
+
+  test.each([
+    [['-metro', 'xx'], /; metros like "xx" are [a-z]{2}(, [a-z]{2}){4}\n$/],
+    [['-machine', 'c3.smal.x86'], /; plans like "c3.smal.x86" are c3.small.x86, [^;]*\n$/],
+    [
+      ['-machine', 'c3.smal.x86', '-metro', 'xx'],
+      /; plans like "c3.smal.x86" are [^;]*; metros like "xx" are [^;]*\n$/,
+    ],
+  ])('%j lists what there is of that', async (flags, hint) => {
+    const { code, texts } = startRun([...serving(), ...flags])
+    expect(await code).toBe(4)
+    expect(texts.stderr).toMatch(hint)
+  })
+
+  test.each<[string, string[], Record<string, string>, RegExp]>([
+    ['a flag', ['-api-key', 'sesame'], { METAL_API_TOKEN: 'other' }, /--api-key is/],
+    ['METAL_AUTH_TOKEN', [], { METAL_AUTH_TOKEN: 'sesame' }, /METAL_AUTH_TOKEN is/],
+    ['METAL_API_TOKEN', [], { METAL_API_TOKEN: 'sesame', METAL_AUTH_TOKEN: 'x' }, /METAL_API_TOKEN is/],
+    ['metal.yaml', [], {}, /token in .*metal\.yaml is/],
+  ])('an expired token of %s', async (_, flags, env, hint) => {
+    const METAL_CONFIG = join(image.folder, 'metal.yaml')
+    await writeFile(METAL_CONFIG, 'token: sesame\n')
+    const { METAL_API_TOKEN: _token, ...lines } = labEnvironment(lab)
+    const { code, texts } = start(['ls', ...flags], { ...lines, METAL_CONFIG, ...env })
+    expect(await code).toBe(3)
+    expect(texts.stderr).toMatch(hint)
+    expect(texts.stderr).toMatch(/ wrong or has expired; replace it; for a lab, run again: eval/)
+    expect(texts.stderr).not.toContain('sesame')
+  })
+
+  test.each<[string, (url: string) => string, RegExp]>([
+    [
+      'in another place of the API',
+      (url) => `${url}/wrong`,
+      /check the API URL "(http:.*\/wrong)" \(from METAL_API_URL\), which/,
+    ],
+    [
+      'of its server alone',
+      (url) => new URL(url).origin,
+      /check the API URL "(http:.*:\d+)" \(from METAL_API_URL\), which/,
+    ],
+    [
+      'with another project',
+      (url) => url,
+      /check --project-id, .*, and the API URL "(http:.*\/metal\/v1)" \(from METAL_API_URL\)\n/,
+    ],
+  ])('a 404 of a URL %s', async (_, change, hint) => {
+    const env = { ...labEnvironment(lab), METAL_PROJECT_ID: '11111111-1111-4111-8111-111111111111' }
+    const url = change(lab.apiUrl)
+    const { code, texts } = start(['ls'], { ...env, METAL_API_URL: url })
+    expect(await code).toBe(4)
+    expect(hint.exec(texts.stderr)?.[1], texts.stderr).toBe(url)
+  })
+
+  test('a 404 of a server that is no API', async () => {
+    await using api = await startFakeApi(() => ({
+      status: 404,
+      text: '<html>',
+      headers: { 'content-type': 'text/html' },
+    }))
+    const url = api.apiUrl.replace('://', '://me:sesame@')
+    for (const line of [['ls'], ['console', 'd-1'], ['doctor']]) {
+      const { code, texts } = start([...line, '-api-url', url], labEnvironment(lab))
+      expect(await code).toBe(4)
+      const shown = api.apiUrl.replace('://', '://me:***@')
+      expect(texts.stderr + texts.stdout).toContain(
+        `check the API URL "${shown}" (from --api-url): the answer is not a Metal API's`,
+      )
+      expect(texts.stderr + texts.stdout).not.toContain('sesame')
+    }
+  })
+})
+
 describe('nothing is created where', () => {
   const missing = join(nowhere, 'image')
   const one: [string, string[], Record<string, string>, number, RegExp, string?][] = [
@@ -309,7 +419,7 @@ describe('nothing is created where', () => {
       ['-device', 'd-1', ...serving()],
       { METAL_API_TOKEN: 'wrong' },
       3,
-      /^metalkit: metal: .*401 "Invalid authentication token".*; check --api-key/,
+      /^metalkit: metal: .*401 "Invalid authentication token".*; METAL_API_TOKEN is wrong or has expired/,
     ],
     ['there is no project', serving(), { METAL_PROJECT_ID: '' }, 2, /^metalkit: usage: no project-id is given/],
     ['there is no base URL', [], {}, 2, /^metalkit: usage: no base-url is given/],

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { checkUrls } from '../../src/serve/check-urls.ts'
+import { checkUrls, hintOfUrls } from '../../src/serve/check-urls.ts'
 import { close, listen } from '../helpers/port.ts'
 import { keepLines } from './help-serve.ts'
 
@@ -46,7 +46,7 @@ const answer: RequestListener = ({ url = '', method = '', headers }, response) =
 
 async function check(urls: string[], timeoutMs = 10_000, signal = new AbortController().signal) {
   const { lines, report } = keepLines()
-  await checkUrls(urls, { signal, timeoutMs, report })
+  await checkUrls(urls, { signal, timeoutMs, hint: 'do this', report })
   return lines
 }
 
@@ -89,7 +89,7 @@ test.each([
   await expect(check([url])).rejects.toMatchObject({
     name: 'ServeError',
     message: `"${url}" cannot be fetched: ${why.replace('HOST', server.host)}`,
-    hint: 'push the image there first, or give -serve to serve it from this computer',
+    hint: 'do this',
   })
 })
 
@@ -142,7 +142,7 @@ test('scripts hear of each URL that is there', async () => {
   await using server = await start(createServer(answer))
   const { events, report } = keepLines()
   const urls = ['ok', 'unsized', 'moved'].map((name) => `http://${server.host}/${name}`)
-  await checkUrls(urls, { signal: new AbortController().signal, timeoutMs: 10_000, report })
+  await checkUrls(urls, { signal: new AbortController().signal, timeoutMs: 10_000, hint: '', report })
   expect(events).toHaveLength(3)
   expect(events).toEqual(
     expect.arrayContaining([
@@ -170,7 +170,7 @@ describe('proxies', () => {
       }),
     )
     const { report } = keepLines()
-    const options = { signal: new AbortController().signal, timeoutMs: 5000, report }
+    const options = { signal: new AbortController().signal, hint: '', timeoutMs: 5000, report }
     const checked = checkUrls([url], { ...options, env: { http_proxy: `http://${proxy.host}`, ...env } })
     await (expected.length === 0 ? expect(checked).rejects.toThrow('cannot be fetched') : checked)
     expect(asked).toEqual(expected)
@@ -178,7 +178,13 @@ describe('proxies', () => {
 
   test('one that is no URL is a mistake, and is not quoted', async () => {
     const { report } = keepLines()
-    const options = { signal: new AbortController().signal, timeoutMs: 5000, report, env: { HTTP_PROXY: 'me:secret' } }
+    const options = {
+      signal: new AbortController().signal,
+      timeoutMs: 5000,
+      report,
+      hint: '',
+      env: { HTTP_PROXY: 'me:secret' },
+    }
     await expect(checkUrls(['http://192.0.2.1/ok'], options)).rejects.toThrow(
       /^HTTP_PROXY is not an http or https URL$/,
     )
@@ -188,7 +194,25 @@ describe('proxies', () => {
 test('a redirect from http to https is warned of', async () => {
   await using server = await start(createServer(answer))
   const { lines, report } = keepLines()
-  const options = { signal: new AbortController().signal, timeoutMs: 10_000, report }
+  const options = { signal: new AbortController().signal, timeoutMs: 10_000, hint: '', report }
   await expect(checkUrls([`http://${server.host}/to-https`], options)).rejects.toThrow('TLS failed')
   expect(lines).toEqual([expect.stringMatching(/^warn: .*to-https" redirects to "https:.* cannot fetch https/)])
+})
+
+test.each([
+  ['http://192.0.2.1:8080', undefined, 'push the image there first, or give -serve to serve it from this computer'],
+  ['http://192.0.2.1:8080/x', 8080, 'see that the base URL leads to port 8080 of this computer, where -serve listens'],
+  [
+    'http://192.0.2.1:9090',
+    8080,
+    '-serve listens on port 8080, but the base URL names port 9090: give both the same, or forward 9090 to 8080',
+  ],
+  ['http://192.0.2.1', 80, 'see that the base URL leads to port 80 of this computer, where -serve listens'],
+  [
+    'https://192.0.2.1',
+    8080,
+    '-serve listens on port 8080, but the base URL names port 443: give both the same, or forward 443 to 8080',
+  ],
+])('a base URL %s that does not work while -serve listens on %s', (baseUrl, port, hint) => {
+  expect(hintOfUrls(baseUrl, port)).toBe(hint)
 })

@@ -28,14 +28,19 @@ export interface ConsoleAccess extends AccessFinder {
   captures: readonly Capture[]
 }
 
-/** What the console is watched for. @throws UsageError where --on and --send are no pairs */
-function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
-  const { waitFor, failOn, on, send, noDefaultFailures } = options
+/** @throws UsageError if --on and --send are no pairs; asked before anything else is done */
+export function checkReplies({ on, send }: Pick<ConsoleOptions, 'on' | 'send'>): void {
   if (on.length !== send.length) {
     throw new UsageError(`there are ${on.length} --on and ${send.length} --send`, {
       hint: "give them in pairs: --on 'login:' --send 'root\\r'",
     })
   }
+}
+
+/** What the console is watched for. @throws UsageError if --on and --send are no pairs */
+function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
+  const { waitFor, failOn, on, send, noDefaultFailures } = options
+  checkReplies(options)
   // A person who looks at a panic may want to type at it.
   const watched = waitFor.length > 0 || failOn.length > 0 || stdin.isTTY !== true
   return {

@@ -1,7 +1,7 @@
 import type { Context } from '../../io.ts'
 import { waitForDevice } from '../../metal/follow.ts'
 import { openClient } from '../shared/api.ts'
-import { prepareConsole } from './attach.ts'
+import { checkReplies, prepareConsole } from './attach.ts'
 import { hasConsole, sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
@@ -13,6 +13,7 @@ export async function execute(
   options: ConsoleOptions,
   outer: Context,
 ): Promise<void> {
+  checkReplies(options)
   const limit = startTimeLimit(options, outer)
   const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
   const client = await openClient(options, context)

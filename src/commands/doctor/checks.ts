@@ -157,12 +157,12 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
         throw new Skip(`not looked at: ${why}`)
       }
       const { report, signal, env } = context
-      const { checkUrls } = await import('../../serve/check-urls.ts')
+      const { checkUrls, hintOfUrls } = await import('../../serve/check-urls.ts')
       const [doubt] = doubtsAboutBaseUrl(baseUrl, options.apiUrl)
       const check = (names: readonly string[]) =>
         checkUrls(
           names.map((name) => `${baseUrl}/${name}`),
-          { signal, timeoutMs: urlTimeoutMs, env, report },
+          { signal, timeoutMs: urlTimeoutMs, env, hint: hintOfUrls(baseUrl, serve?.port), report },
         )
       if (serve !== undefined) {
         const { startServer } = await import('../../serve/server.ts')

@@ -11,10 +11,10 @@ import type { MetalClient } from '../../metal/client.ts'
 import { findMachine, rentMachine, reuseMachine } from '../../metal/machine.ts'
 import type { Device } from '../../metal/schema.ts'
 import { requireOption } from '../../options/precedence.ts'
-import { checkUrls } from '../../serve/check-urls.ts'
+import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
 import { openClient, requireCloudOption } from '../shared/api.ts'
-import { checkConsole, prepareConsole, sshLine } from '../console/attach.ts'
+import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/attach.ts'
 import { sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from '../console/hold-console.ts'
 import { checkIdFile, writeIdFile } from './id-file.ts'
@@ -47,6 +47,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
       },
     )
   }
+  checkReplies(options)
   const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
@@ -80,7 +81,10 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
 
   const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)
-  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, report })
+  const hint = tunnel
+    ? `see that the base URL leads to the tunnel, ${tunnel.url}`
+    : hintOfUrls(baseUrl, server?.address.port)
+  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
   const [scriptUrl = ''] = urlsOf
 
   const known = options.console && !existing ? await listKnownKeys(client, projectId, context) : undefined

@@ -33,7 +33,8 @@ export async function requireCloudOption(
 
 /** A client of --api-url with the token of --api-key. @throws UsageError if there is no token */
 export async function openClient(options: Options<'apiUrl' | 'apiKey'>, context: Context): Promise<MetalClient> {
-  const { env, report, clock } = context
+  const { env, report, clock, sources } = context
   const token = await requireCloudOption('apiKey', options.apiKey, context)
-  return new MetalClient({ apiUrl: options.apiUrl, token, env, report, clock })
+  const origin = { tokenFrom: sources?.get('apiKey'), apiUrlFrom: sources?.get('apiUrl') }
+  return new MetalClient({ apiUrl: options.apiUrl, token, ...origin, env, report, clock })
 }

@@ -12,10 +12,11 @@ export class Refusal extends Error {
   }
 }
 
-/** Go's spellings (strconv.ParseBool), and the words that people write into variables. */
+/** Go's spellings (strconv.ParseBool), and the words that people write into variables, in any case. */
 export function parseBoolean(text: string): boolean {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True', 'yes', 'on'].includes(text)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False', 'no', 'off'].includes(text)) return false
+  const word = text.toLowerCase()
+  if (['1', 't', 'true', 'yes', 'on'].includes(word)) return true
+  if (['0', 'f', 'false', 'no', 'off'].includes(word)) return false
   throw new Refusal('is neither true nor false', 'write true or false')
 }
 

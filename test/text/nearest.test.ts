@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nearest } from '../../src/metal/suggestion.ts'
+import { findSlip, nearest } from '../../src/text/nearest.ts'
 
 test.each([
   ['c3.smal.x86', ['c3.small.x86', 'm3.small.x86', 'c3.medium.x86', 'c3.large.arm64', 'x', 'y'], 'c3.small.x86'],
@@ -19,4 +19,14 @@ test('an insertion, a deletion and a substitution are a step each', () => {
     'xbxd',
     'ab',
   ])
+})
+
+test.each([
+  ['pusj', ['push', 'run'], 'push'],
+  ['strat', ['status', 'stop', 'logs'], 'status'],
+  ['nonsense', ['console', 'serve', 'ls'], undefined],
+  ['sl', ['ls', 'rm'], undefined],
+  ['x', [], undefined],
+])('a slip for %s among %j is %s', (word, candidates, slip) => {
+  expect(findSlip(word, candidates)).toBe(slip)
 })

@@ -1,0 +1,150 @@
+// What is wrong with a command line, in words that say how to write it.
+import { UsageError } from '../errors.ts'
+import { findSlip } from '../text/nearest.ts'
+import { quoteWord } from '../text/shell-word.ts'
+import { type Command, findSubcommands } from './command.ts'
+import type { Flag } from './flags/flag.ts'
+import { flags } from './flags.ts'
+
+/** A command line that cannot be carried out. */
+export interface Line {
+  commands: readonly Command[]
+  /** The command it calls. */
+  called: Command | undefined
+  /** Its words without flags. */
+  words: readonly string[]
+}
+
+/** Words of other programs, and which command does that here. */
+export const habits: Readonly<Record<string, string>> = {
+  ps: 'ls',
+  list: 'ls',
+  get: 'ls',
+  delete: 'rm',
+  remove: 'rm',
+  destroy: 'rm',
+  kill: 'rm',
+  attach: 'console',
+  ssh: 'console',
+  exec: 'console',
+  boot: 'run equinixmetal',
+  create: 'run equinixmetal',
+  deploy: 'run equinixmetal',
+  start: 'lab',
+  up: 'lab',
+  down: 'lab stop',
+  stop: 'lab stop',
+  status: 'lab status',
+  logs: 'lab logs',
+  env: 'lab env',
+  forward: 'lab forward',
+  page: 'lab page',
+  check: 'doctor',
+  upload: 'push equinixmetal',
+  publish: 'push equinixmetal',
+  'lab start': 'lab',
+  'lab up': 'lab',
+  'lab run': 'lab',
+  'lab down': 'lab stop',
+  'lab kill': 'lab stop',
+  'lab ls': 'lab status',
+  'lab ps': 'lab status',
+  'lab list': 'lab status',
+}
+
+function seePage(called: Command | undefined): string {
+  return `see metalkit ${called === undefined ? '' : `${called.words} `}--help`
+}
+
+/** Words that call no command. */
+function explainWords({ commands, words }: Line): UsageError {
+  const [first = '', ...rest] = words
+  const group = findSubcommands(commands, { words: first })
+  const [only] = group
+  if (only !== undefined) {
+    const wanted = group.map((one) => one.words.split(' ')[1] ?? '')
+    const [second = ''] = rest
+    const slip = findSlip(second, wanted)
+    // What is left out is more likely than what is mistyped: `run linuxkit`.
+    const isLeftOut = slip === undefined && rest.length <= only.arguments.length
+    const right = slip ?? wanted[0] ?? ''
+    const line = ['metalkit', first, right, ...(isLeftOut ? rest : rest.slice(1)).map(quoteWord)].join(' ')
+    return new UsageError(`unknown command "${first} ${second}"`, { hint: `did you mean ${line}?` })
+  }
+  const known = [...new Set(commands.map((command) => command.words.split(' ')[0] ?? ''))]
+  const slip = habits[first] ?? findSlip(first, known)
+  const hint = slip === undefined ? 'see metalkit --help' : `did you mean metalkit ${slip}?`
+  return new UsageError(`unknown command ${JSON.stringify(first)}`, { hint })
+}
+
+/** Words behind those that a command takes. */
+function explainExcess(called: Command, { commands, words }: Line): UsageError {
+  const takes = called.arguments.length
+  const stray = words[called.words.split(' ').length + takes] ?? ''
+  const shown = JSON.stringify(stray)
+  const group = findSubcommands(commands, called)
+  const near = findSlip(
+    stray,
+    group.map((one) => one.words.slice(called.words.length + 1)),
+  )
+  const slip = habits[`${called.words} ${stray}`] ?? (near === undefined ? undefined : `${called.words} ${near}`)
+  if (stray === 'help') return new UsageError(`${called.words} does not know "help"`, { hint: seePage(called) })
+  if (slip !== undefined) {
+    return new UsageError(`${called.words} does not know ${shown}`, {
+      hint: `did you mean metalkit ${slip}?`,
+    })
+  }
+  if (called.passthrough !== undefined && takes === 0) {
+    const behind = `words after -- are a command to run: metalkit ${called.words} -- ${quoteWord(stray)}`
+    return new UsageError(`${called.words} does not know ${shown}`, { hint: `${seePage(called)}; ${behind}` })
+  }
+  // People who know docker write `lab stop NAME`.
+  if (called.words.startsWith('lab ') && takes === 0) {
+    return new UsageError(`${called.words} takes no arguments`, {
+      hint: `if ${shown} is the lab's name, write metalkit ${called.words} --name ${quoteWord(stray)}`,
+    })
+  }
+  const count = takes === 0 ? 'no arguments' : takes === 1 ? '1 argument' : `${takes} arguments`
+  return new UsageError(`${called.words} takes ${count}, and ${shown} is one too many`, { hint: seePage(called) })
+}
+
+/** A flag that the command does not take. @param slip the flag of the command that is like it */
+function explainFlag(given: string, slip: string | undefined, { commands, called }: Line): UsageError {
+  const name = given.replace(/^-+/, '').replace(/=.*/s, '')
+  const takersOf = (wanted: string) =>
+    commands.filter((command) => command.flags.some((one) => flags[one].name === wanted))
+  const denied = name.replace(/^no-/, '')
+  const opposite = called?.flags.map((one): Flag => flags[one]).find((one) => denied !== name && one.name === denied)
+  const unknown = `unknown option "${given}"`
+  if (opposite !== undefined) {
+    const hint =
+      opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; to go without, leave it out`
+    return new UsageError(unknown, { hint })
+  }
+  const takers = takersOf(name)
+  if (called !== undefined && takers.length > 0) {
+    const others = takers.map(({ words }) => `metalkit ${words}`).join(', ')
+    return new UsageError(`${called.words} does not take --${name}`, {
+      hint: `${others} ${takers.length === 1 ? 'does' : 'do'}; ${seePage(called)}`,
+    })
+  }
+  if (called === undefined && takers.length > 0) {
+    const calls = takers.map(({ words }) => `metalkit ${words}`).join(', ')
+    return new UsageError(`no command is given for --${name}`, { hint: `write ${calls}` })
+  }
+  if (given === '-V') return new UsageError(unknown, { hint: 'did you mean --version?' })
+  return new UsageError(unknown, { hint: slip === undefined ? seePage(called) : `did you mean ${slip}?` })
+}
+
+/** A mistake that commander found, such as `error: unknown option '--metor'\n(Did you mean --metro?)`, as one of ours. */
+export function explainMistake({ code, message }: { code: string; message: string }, line: Line): UsageError {
+  const { called, words } = line
+  if (called === undefined && words.length > 0) return explainWords(line)
+  const [what = '', ...more] = message.replace(/^error: /, '').split('\n')
+  if (code === 'commander.excessArguments' && called !== undefined) return explainExcess(called, line)
+  if (code === 'commander.unknownOption') {
+    const slip = /Did you mean (?:one of )?(.*)\?\)/.exec(more.join(' '))?.[1]
+    return explainFlag(/'(.*)'/s.exec(what)?.[1] ?? '', slip, line)
+  }
+  return new UsageError(what.replaceAll("'", '"'), { hint: seePage(called) })
+}
