@@ -211,11 +211,11 @@ describe('the lock', () => {
       await using disks = await openDiskFolder(place.folder, undefined)
       await mkdir(disks.path)
       await using _record = await recordLab(place.folder, {}, 'mine')
+      const state = join(import.meta.dirname, '../../../src/lab/state')
       const script = `
-      import { recordLab } from '../../../src/lab/state/running-labs.ts'
-import { lockState } from '${join(import.meta.dirname, '../../src/lab/state-lock.ts')}'
-      import { openDiskFolder } from '${join(import.meta.dirname, '../../src/lab/disk-folder.ts')}'
-      import { listRunningLabs } from '${join(import.meta.dirname, '../../src/lab/running-labs.ts')}'
+      import { lockState } from '${join(state, 'state-lock.ts')}'
+      import { openDiskFolder } from '${join(state, 'disk-folder.ts')}'
+      import { listRunningLabs } from '${join(state, 'running-labs.ts')}'
       await openDiskFolder('${place.folder}', undefined)
       const labs = await listRunningLabs('${place.folder}')
       const said = await lockState('${path}', 'mine').then(() => 'taken', (error) => error.message)
