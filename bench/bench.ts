@@ -1,4 +1,4 @@
-// npm run bench -- serve|gunzip|copy|startup|console: metalkit beside its peers, on the same files, in one run.
+// npm run bench -- serve|gunzip|copy|startup|console|lab: metalkit beside its peers, on the same files, in one run.
 import { describeMachine } from './frame/machine.ts'
 
 /** The benches by name; each measures one claim. */
@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<{ bench(options: BenchOptions): Prom
   copy: () => import('./copy.ts'),
   startup: () => import('./startup.ts'),
   console: () => import('./console.ts'),
+  lab: () => import('./lab.ts'),
 }
 
 /** What a bench is told: how many rounds, and which of its parts (none: all of them). */

@@ -15,6 +15,7 @@ import { lookAtQemu, type QemuLook, x86Program } from '../../lab/machines/qemu/l
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
 import { defaultName, nameFlag, recordLab } from '../../lab/state/running-labs.ts'
+import { prepareLeash } from '../../lab/state/leash.ts'
 import { openCloudFile } from '../../lab/state/state-folder.ts'
 import type { Address } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
@@ -126,6 +127,7 @@ export async function execute(
   // QEMU starts while the rest is loaded.
   const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
   look?.catch(() => {})
+  prepareLeash()
   const { startLab } = await import('../../lab/lab.ts')
   const stateFolder = stateFolderOf(env)
   // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.

@@ -27,7 +27,7 @@ export const quickPace: Pace = {
 }
 
 /** For machines whose firmware takes seconds by itself: they begin at once, and are seen in provisioning meanwhile. */
-export const bootingPace: Pace = { ...quickPace, queuedMs: 10, stepMs: 10 }
+export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 1 }
 
 /** As the cloud was: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {

@@ -15,6 +15,11 @@ async function findLeash(): Promise<boolean> {
 
 let hasLeash: Promise<boolean> | undefined
 
+/** Begins to find out whether processes can be held, so that the first of them need not wait for it. */
+export function prepareLeash(): void {
+  hasLeash ??= findLeash()
+}
+
 /**
  * The command that runs `command` so that it gets `signal` when this process dies. Where util-linux's setpriv is missing it is
  * the command itself: then only an orderly end takes it down. The process id and the exit are the command's own either way.

@@ -1,5 +1,6 @@
 // QEMUs that a killed lab left behind, where nothing held them on a leash.
-import { readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { readdir, readlink, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
 import type { Reporter } from '../../../io.ts'
@@ -14,6 +15,15 @@ export function findOwner(argv: readonly string[], diskFolder: string): string |
   if (!basename(argv[0] ?? '').startsWith('qemu-system-')) return undefined
   if (!argv.some((word) => word.startsWith(`${diskArgument}${escapeValue(diskFolder)}/`))) return undefined
   return parseMark(argv[argv.indexOf('-name') + 1] ?? '')?.owner
+}
+
+/** A process's command line; '' if it has ended meanwhile. Read at once: for hundreds of processes a promise each takes longer. */
+function readCommandLine(folder: string): string {
+  try {
+    return readFileSync(`${folder}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** Whether a process is this user's, and its number means the same to it as to this one (not another container's). */
@@ -35,8 +45,7 @@ export async function endOrphans(diskFolder: string, report: Reporter): Promise<
   for (const name of await readdir('/proc').catch(() => [])) {
     if (!/^\d+$/.test(name)) continue
     const folder = `/proc/${name}`
-    // A process may end while it is looked at.
-    const commandLine = await readFile(`${folder}/cmdline`, 'utf8').catch(() => '')
+    const commandLine = readCommandLine(folder)
     const owner = findOwner(commandLine.split('\0'), diskFolder)
     if (owner === undefined || !(await isNear(folder).catch(() => false))) continue
     if ((await findProcess(owner)) !== undefined) continue

@@ -1,0 +1,96 @@
+// How long a lab and the run in it take from the command to QEMU's start, beside two bare Nodes of which one starts the other.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  constants,
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findFreePort } from '../test/helpers/port.ts'
+import type { BenchOptions } from './bench.ts'
+import { compare, type Contender } from './frame/compare.ts'
+import { makeImage } from './frame/data.ts'
+import { cleanEnv, findProgram, metalkit } from './frame/program.ts'
+
+const qemu = 'qemu-system-x86_64'
+
+/** A QEMU that writes to a pipe when a machine starts, but not for the trial of KVM, a version or its folders. */
+function wrapperOf(program: string, pipe: string): string {
+  return `#!/bin/sh
+case "$*" in
+*'-name metalkit-00000000-'*) ;;
+*'-name metalkit-'*) echo >'${pipe}' ;;
+esac
+exec '${program}' "$@"
+`
+}
+
+/** One Node that starts another, which starts QEMU: nothing of two programs in Node can be faster. */
+function bareNodes(): string[] {
+  const inner = `require('child_process').spawn('${qemu}', ['-name', 'metalkit-1', '--version'])`
+  const outer = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}])`
+  return ['-e', outer]
+}
+
+/** `npm run bench -- lab`. */
+export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
+  const program = findProgram(qemu)
+  if (program === undefined) {
+    console.log('QEMU is not installed: there is no start to wait for.')
+    return
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-bench-lab-'))
+  const bin = join(folder, 'bin')
+  const pipe = join(folder, 'starts')
+  mkdirSync(bin)
+  execFileSync('mkfifo', [pipe])
+  writeFileSync(join(bin, qemu), wrapperOf(program, pipe))
+  chmodSync(join(bin, qemu), 0o755)
+  // Open for both, so that it never ends.
+  const starts = createReadStream('', { fd: openSync(pipe, constants.O_RDWR) })
+  const env = { ...cleanEnv(), PATH: `${bin}:${process.env['PATH'] ?? ''}`, XDG_STATE_HOME: join(folder, 'state') }
+  const address = `127.0.0.1:${await findFreePort()}`
+  const image = await makeImage()
+
+  const measure = async (args: readonly string[]) => {
+    const startMs = performance.now()
+    // In a group of its own, which ends as a whole; QEMU ends with the lab that it is tied to.
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true })
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    const exited = once(child, 'exit')
+    const outcome = await Promise.race([once(starts, 'data').then(() => 'started'), exited.then(() => 'ended')])
+    const ms = performance.now() - startMs
+    // A bare Node may have ended behind the start that it caused.
+    if (outcome === 'ended' && child.exitCode !== 0) throw new Error(`the lab ended: ${said}`)
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // All of it has ended.
+    }
+    await exited
+    return { ms }
+  }
+  const run = ['run', 'equinixmetal', '-serve', address, '-base-url', `http://${address}`, image]
+  const command = [process.execPath, metalkit, ...run]
+  const contenders: Contender[] = [
+    { name: 'node that starts node that starts QEMU', run: () => measure(bareNodes()) },
+    { name: 'metalkit lab -- metalkit run', run: () => measure([metalkit, 'lab', '--', ...command]) },
+  ]
+  const columns = [{ key: 'ms', title: 'ms to the start of QEMU' }]
+  const results = await compare({ title: 'lab', columns, contenders, reference: contenders[0]?.name ?? '', rounds })
+  for (const [name, samples] of results) {
+    console.log(`least of ${name}: ${Math.min(...samples.map(({ ms = Number.NaN }) => ms)).toFixed(0)} ms`)
+  }
+  // What is read from a pipe that nobody writes to would keep Node alive.
+  writeFileSync(pipe, '\n')
+  starts.destroy()
+  rmSync(folder, { recursive: true, force: true })
+}
