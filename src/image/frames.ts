@@ -1,4 +1,4 @@
-// Where zstd frames and xz streams end, by the sizes that they have inside: their programs read on to the end of what they get,
+// Where compressed parts end, by the sizes or marks that they have inside: their programs read on to the end of what they get,
 // and an initrd may go on with something else. What is damaged is passed on as far as it goes; the program says what is wrong.
 import type { ByteReader } from './byte-reader.ts'
 
@@ -76,4 +76,98 @@ async function* takeXzIndex(reader: ByteReader): AsyncGenerator<Buffer, void, un
     if (((byte[0] ?? 0) & 0x80) === 0) numbers--
   }
   yield* reader.stream((-(reader.offset - start) & 3) + 4)
+}
+
+const lz4Magic = 0x184c2102
+
+/** Legacy lz4 as the kernel's unlz4.c reads it: chunks, and the magic anew between them, until a size of zero or the end. */
+export async function* takeLz4Chunks(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  for (;;) {
+    const head = await reader.peek(4)
+    if (head.length < 4) return
+    const size = head.readUInt32LE(0)
+    if (size === 0) return
+    yield await reader.take(4)
+    if (size !== lz4Magic) yield* reader.stream(size)
+  }
+}
+
+/** One lzop file (lzop's conf.h and file.h; the kernel's unlzo.c), whose blocks end with a size of zero. */
+export async function* takeLzopFile(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  const flags = (await reader.peek(21)).subarray(17)
+  const flag = flags.length === 4 ? flags.readUInt32BE(0) : 0
+  // Up to the length of the name: with a filter, four bytes later.
+  const fixed = await reader.take(33 + (flag & 0x800 ? 4 : 0) + 1)
+  yield fixed
+  yield* reader.stream((fixed.at(-1) ?? 0) + 4)
+  const sums = [0x1, 0x100].filter((bit) => flag & bit).length * 4
+  const packedSums = [0x2, 0x200].filter((bit) => flag & bit).length * 4
+  for (;;) {
+    const size = await reader.take(4)
+    yield size
+    if (size.length < 4 || size.readUInt32BE(0) === 0) return
+    const packed = await reader.take(4)
+    yield packed
+    if (packed.length < 4) return
+    const isPacked = packed.readUInt32BE(0) < size.readUInt32BE(0)
+    yield* reader.stream(packed.readUInt32BE(0) + sums + (isPacked ? packedSums : 0))
+  }
+}
+
+/** What ends a bzip2 stream, at any bit: the bytes that the mark fills at each of the eight, and the whole of it. */
+const bzip2Mark = 0x177245385090n
+const bzip2Marks = Array.from({ length: 8 }, (_, shift) => {
+  const wide = Buffer.alloc(8)
+  wide.writeBigUInt64BE(bzip2Mark << BigInt(16 - shift))
+  return wide.subarray(1, 6)
+})
+
+/** Where in the bytes a bzip2 stream ends that has its mark in them; undefined if it has not. */
+function findBzip2End(bytes: Buffer): number | undefined {
+  let end: number | undefined
+  bzip2Marks.forEach((mark, shift) => {
+    for (let at = bytes.indexOf(mark, 1); at !== -1; at = bytes.indexOf(mark, at + 1)) {
+      if (at + 7 > bytes.length) return
+      const bits = bytes.readBigUInt64BE(at - 1) >> BigInt(16 - shift)
+      if ((bits & 0xffffffffffffn) !== bzip2Mark) continue
+      // 48 bits and a checksum of 32 more.
+      const stop = at - 1 + Math.ceil((shift + 80) / 8)
+      if (end === undefined || stop < end) end = stop
+      return
+    }
+  })
+  return end
+}
+
+/** One bzip2 stream: no size in it says where it ends, but a mark does. */
+export async function* takeBzip2Stream(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  // The mark may begin in one chunk and end in the next.
+  const markBytes = 16
+  let kept = Buffer.alloc(0)
+  for (let chunk = await reader.takeChunk(); chunk !== undefined; chunk = await reader.takeChunk()) {
+    const bytes = Buffer.concat([kept, chunk])
+    const end = findBzip2End(bytes)
+    if (end !== undefined && end <= bytes.length) {
+      reader.putBack(bytes.subarray(end))
+      yield bytes.subarray(0, end)
+      return
+    }
+    kept = bytes.subarray(Math.max(0, bytes.length - markBytes))
+    yield bytes.subarray(0, bytes.length - kept.length)
+  }
+  yield kept
+}
+
+/** Everything to the end but the zeros there, with which files are filled up: nothing in lzma says where it ends. */
+export async function* takeUnpadded(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
+  let zeros = 0
+  for (let chunk = await reader.takeChunk(); chunk !== undefined; chunk = await reader.takeChunk()) {
+    let end = chunk.length
+    while (end > 0 && chunk[end - 1] === 0) end--
+    if (end > 0) {
+      for (; zeros > 0; zeros -= Math.min(zeros, 65_536)) yield Buffer.alloc(Math.min(zeros, 65_536))
+      yield chunk.subarray(0, end)
+    }
+    zeros += chunk.length - end
+  }
 }

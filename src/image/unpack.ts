@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { text } from 'node:stream/consumers'
 import { errorCode, ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
-import { takeXzStream, takeZstdFrame } from './frames.ts'
+import { takeBzip2Stream, takeLz4Chunks, takeLzopFile, takeUnpadded, takeXzStream, takeZstdFrame } from './frames.ts'
 
 /** A compression that a program undoes. */
 export type Unpacker = 'zstd' | 'xz' | 'lz4' | 'bzip2' | 'lzma' | 'lzo'
@@ -28,11 +28,19 @@ const formats: readonly Format[] = [
   { name: 'zstd', magic: '\x28\xb5\x2f\xfd', program: 'zstd', package: 'zstd', takePart: takeZstdFrame },
   { name: 'xz', magic: '\xfd7zXZ\0', program: 'xz', package: 'xz-utils', takePart: takeXzStream },
   // What the kernel reads is the legacy format; kernels for other loaders may be in frames.
-  { name: 'lz4', magic: '\x02\x21\x4c\x18', program: 'lz4', package: 'lz4' },
+  { name: 'lz4', magic: '\x02\x21\x4c\x18', program: 'lz4', package: 'lz4', takePart: takeLz4Chunks },
   { name: 'lz4', magic: '\x04\x22\x4d\x18', program: 'lz4', package: 'lz4' },
-  { name: 'bzip2', magic: 'BZh', program: 'bzip2', package: 'bzip2' },
-  { name: 'lzma', magic: '\x5d\0\0', program: 'xz', args: ['--format=lzma'], package: 'xz-utils' },
-  { name: 'lzo', magic: '\x89LZO', program: 'lzop', package: 'lzop' },
+  { name: 'bzip2', magic: 'BZh', program: 'bzip2', package: 'bzip2', takePart: takeBzip2Stream },
+  // As the kernel knows it: behind that is the size of the dictionary.
+  {
+    name: 'lzma',
+    magic: '\x5d\0',
+    program: 'xz',
+    args: ['--format=lzma'],
+    package: 'xz-utils',
+    takePart: takeUnpadded,
+  },
+  { name: 'lzo', magic: '\x89LZO', program: 'lzop', package: 'lzop', takePart: takeLzopFile },
 ]
 
 function formatOf(head: Buffer): Format | undefined {

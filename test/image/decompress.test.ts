@@ -204,7 +204,7 @@ const by =
     execFileSync(program, args, { input })
 
 // What the kernel of Debian 12 made of each in QEMU.
-describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4'), () => {
+describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop'), () => {
   const zstd = by('zstd', '-q', '-c')
   const xz = by('xz', '--check=crc32', '-c')
   const blocks = by('xz', '--check=crc32', '-T2', '--block-size=64KiB', '-c')
@@ -231,10 +231,63 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4'), () =
     }
   })
 
-  it('bzip2 does not lose what follows it', async () => {
-    const content = Buffer.concat([by('bzip2', '-c')(one), gzipSync(two)])
-    await expect(decompress(decompressInitrd, content)).rejects.toMatchObject({ name: 'ImageError' })
+  const [lz4, bzip2, lzop] = [by('lz4', '-l', '-c', '-q'), by('bzip2', '-c'), by('lzop', '-c')]
+  const lzma = by('xz', '--format=lzma', '--lzma1=dict=4KiB', '-c')
+
+  it.each<[string, Buffer, Buffer]>([
+    ['bzip2, gzip', Buffer.concat([bzip2(large), gzipSync(two)]), join4(large, two)],
+    ['bzip2, bzip2, zeros', Buffer.concat([bzip2(one), bzip2(large), zeros(512)]), join4(one, large)],
+    ['lz4, zeros, lz4, zeros, xz', join4(lz4(large), zeros(8), lz4(one), zeros(4), xz(two)), join4(large, one, two)],
+    ['lz4, lz4', Buffer.concat([lz4(large), lz4(one)]), join4(large, one)],
+    ['lzo, lzo, zeros, cpio', join4(lzop(large), lzop(two), zeros(4), one), join4(large, two, one)],
+    ['cpio, lzma with a small dictionary, zeros', Buffer.concat([one, lzma(two), zeros(512)]), join4(one, two)],
+  ])('%s: each part ends where it says', async (_, content, expected) => {
+    for (const sizes of [[2 ** 20], [1000, 3]]) {
+      const result = await decompress(decompressInitrd, content, sizes)
+      expect([result.content.equals(expected), result.decompressed]).toEqual([true, true])
+    }
   })
+
+  it('bzip2 streams end at any bit', async () => {
+    // Archives of all sorts of sizes, so that the mark at the end stands at each of the eight bits.
+    for (let size = 0; size < 24; size++) {
+      const archive = makeArchive({ x: randomBytes(size * 7) })
+      const result = await decompress(decompressInitrd, Buffer.concat([bzip2(archive), gzipSync(two)]), [37, 5])
+      expect(result.content.equals(join4(archive, two))).toBe(true)
+    }
+  })
+
+  it(
+    'whatever is wrong with a header or what follows it is an ImageError, and soon',
+    { timeout: 120_000 },
+    async () => {
+      const streams = [gzipSync(one), zstd(one), xz(one), lzma(one), bzip2(one), lz4(one), lzop(one), one]
+      const spoiled = fc.record({
+        stream: fc.constantFrom(...streams),
+        // Half of the changes are in the first 40 bytes, where the headers are.
+        changes: fc.array(fc.tuple(fc.oneof(fc.nat({ max: 39 }), fc.nat({ max: 400 })), fc.nat({ max: 255 })), {
+          maxLength: 3,
+        }),
+        keep: fc.nat({ max: 500 }),
+        before: fc.constantFrom(zeros(0), one, gzipSync(two)),
+      })
+      await fc.assert(
+        fc.asyncProperty(spoiled, async ({ stream, changes, keep, before }) => {
+          const bytes = Buffer.from(stream)
+          // What the format is known by stays.
+          for (const [at, value] of changes) if (at >= 6 && at < bytes.length) bytes[at] = value
+          const content = join4(before, bytes.subarray(0, Math.max(6, keep)))
+          for (const format of [decompressInitrd, decompressKernel]) {
+            const startMs = performance.now()
+            const result = await decompress(format, content, [64, 7]).catch((error: unknown) => error)
+            if (result instanceof Error) expect(result).toMatchObject({ name: 'ImageError' })
+            expect(performance.now() - startMs).toBeLessThan(10_000)
+          }
+        }),
+        { numRuns: 150, seed: 13 },
+      )
+    },
+  )
 })
 
 describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
