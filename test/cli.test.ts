@@ -86,6 +86,16 @@ describe('mistakes are one line and exit code 2', () => {
     [['help', 'nonsense'], 'metalkit: usage: unknown command "nonsense"; see metalkit --help\n'],
     [['help', 'pusj'], 'metalkit: usage: unknown command "pusj"; did you mean metalkit push?\n'],
     [['help', 'run', 'x'], 'metalkit: usage: unknown command "run x"; did you mean metalkit run equinixmetal x?\n'],
+    [['help', 'lab', 'sttop'], 'metalkit: usage: lab does not know "sttop"; did you mean metalkit lab stop?\n'],
+    [['help', 'ls', 'x'], 'metalkit: usage: ls takes no arguments, and "x" is one too many; see metalkit ls --help\n'],
+    [
+      ['push', 'x', 'equinixmetal'],
+      'metalkit: usage: unknown command "push x"; did you mean metalkit push equinixmetal x?\n',
+    ],
+    [
+      ['serve', ':8080'],
+      'metalkit: usage: the folder ":8080" does not exist, and looks like an address; to listen there, write metalkit serve --port :8080\n',
+    ],
     [['-V'], 'metalkit: usage: unknown option "-V"; did you mean --version?\n'],
     [['--versoin'], 'metalkit: usage: unknown option "--versoin"; did you mean --version?\n'],
     [['lab', 'start'], 'metalkit: usage: lab does not know "start"; did you mean metalkit lab?\n'],

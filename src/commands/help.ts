@@ -13,8 +13,9 @@ export async function execute(
 ): Promise<void> {
   const called = findCommand(commands, words)
   const isGroup = words.length <= 1 && findSubcommands(commands, { words: words.join('') }).length > 0
-  if (words.length > 0 && called === undefined && !isGroup) {
-    throw explainMistake({ code: 'commander.unknownCommand', message: '' }, { commands, called, words })
+  if (words.length > 0 && !isGroup && words.join(' ') !== called?.words) {
+    const code = called === undefined ? 'commander.unknownCommand' : 'commander.excessArguments'
+    throw explainMistake({ code, message: '' }, { commands, called: called && { ...called, arguments: [] }, words })
   }
   stdout.write(helpPage(commands, words, widthOf(stdout.columns ?? stderr.columns, env)))
 }

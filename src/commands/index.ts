@@ -171,7 +171,7 @@ const version = command({
   description: 'Prints the version of metalkit, as --version does.',
   arguments: [],
   flags: [],
-  examples: ['metalkit version'],
+  examples: ['metalkit version', 'metalkit --version'],
   load: () => import('./version.ts'),
 })
 

@@ -1,5 +1,6 @@
 // metalkit serve: publishes a folder to machines that boot, until it is told to stop.
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { InterruptedError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { flags } from '../options/flags.ts'
@@ -37,6 +38,12 @@ export async function execute(
 ): Promise<void> {
   const { report, signal, forced } = context
   const path = chooseDirectory(directory, options.directory, context)
+  // Other servers take the address as their argument.
+  if (/^[\w.-]*:\d+$/.test(path) && !existsSync(path)) {
+    throw new UsageError(`the folder "${path}" does not exist, and looks like an address`, {
+      hint: `to listen there, write metalkit serve --port ${path}`,
+    })
+  }
   signal.throwIfAborted()
   const tls = await chooseTls(options)
   const content = { kind: 'folder', path } as const

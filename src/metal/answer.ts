@@ -126,7 +126,9 @@ export function refusal(call: Call, answer: Answer, origin: Origin): ApiError | 
 
 /** Where the token came from that the API does not take. */
 function hintForToken({ apiUrl, tokenFrom }: Origin): string {
-  const renew = isLoopback(new URL(apiUrl)) ? '; for a lab, run again: eval "$(metalkit lab env)"' : ''
+  const renew = isLoopback(new URL(apiUrl))
+    ? '; for a lab, run again: eval "$(metalkit lab env)" (with --name for one that has a name)'
+    : ''
   return `${tokenFrom ?? '--api-key'} is wrong or has expired; replace it${renew}`
 }
 

@@ -68,7 +68,8 @@ function explainWords({ commands, words }: Line): UsageError {
     // What is left out is more likely than what is mistyped: `run linuxkit`.
     const isLeftOut = slip === undefined && rest.length <= only.arguments.length
     const right = slip ?? wanted[0] ?? ''
-    const line = ['metalkit', first, right, ...(isLeftOut ? rest : rest.slice(1)).map(quoteWord)].join(' ')
+    const others = rest.includes(right) ? rest.filter((word) => word !== right) : isLeftOut ? rest : rest.slice(1)
+    const line = ['metalkit', first, right, ...others.map(quoteWord)].join(' ')
     return new UsageError(`unknown command "${first} ${second}"`, { hint: `did you mean ${line}?` })
   }
   const known = [...new Set(commands.map((command) => command.words.split(' ')[0] ?? ''))]

@@ -25,7 +25,7 @@ describe('errors say what was done, what came back, and the request', () => {
       '401',
       { status: 401, json: { error: 'Invalid authentication token' } },
       3,
-      'metal: looking up the machine "d-1": the API answered 401 "Invalid authentication token" [request r-1]; --api-key is wrong or has expired; replace it; for a lab, run again: eval "$(metalkit lab env)"',
+      'metal: looking up the machine "d-1": the API answered 401 "Invalid authentication token" [request r-1]; --api-key is wrong or has expired; replace it; for a lab, run again: eval "$(metalkit lab env)" (with --name for one that has a name)',
     ],
     [
       '404',
