@@ -6,12 +6,15 @@ import { PassThrough } from 'node:stream'
 import { isatty } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
-import { unblock } from './io.ts'
+import { mayHang } from './files/remote.ts'
+import { type Io, type Output, unblock } from './io.ts'
 import { findDeafStarter, isInBackground, isStartedToStay, watchNpm } from './starter.ts'
 import { createStop, stopSignals } from './stop.ts'
 
 const lastWordsMs = 1000
-const outputs = new Set<NodeJS.WriteStream>()
+const outputs = new Set<Output>()
+/** Outputs that are files on a file system that may hang, by descriptor. */
+const steady = new Map<number, Output>()
 const stop = createStop()
 
 let isHeeding = false
@@ -48,23 +51,46 @@ function reasonOf(error: unknown, isTerminal: boolean): Error {
 }
 
 /** Output that cannot be written must not lose a machine either. */
-function guard<S extends NodeJS.WriteStream>(stream: S): S {
+function guard(stream: Output): Output {
   if (outputs.has(stream)) return stream
   outputs.add(stream)
-  stream.on('error', (error) => stop.end(reasonOf(error, stream.isTTY)))
+  stream.on('error', (error) => stop.end(reasonOf(error, stream.isTTY === true)))
   if (stream.isTTY) unblock(stream)
   return stream
 }
 
+function isSteady(stream: Output): boolean {
+  return [...steady.values()].includes(stream)
+}
+
+/** Has outputs that may hang written elsewhere. Two that meet have one writer, so that lines stay in order. */
+async function steadyOutputs(): Promise<void> {
+  const fds = [1, 2].filter(mayHang)
+  const [first] = fds
+  if (first === undefined) return
+  const { takeOverOutputs } = await import('./files/steady-output.ts')
+  for (const group of outputsMeet ? [fds] : fds.map((fd) => [fd])) {
+    const stream = takeOverOutputs(group)
+    for (const fd of group) steady.set(fd, stream)
+  }
+}
+
 /** Waits until results are taken; the last words of a failure only for a moment, since a terminal may take nothing for ever. */
 async function drain(code: number): Promise<void> {
-  const slow = [...outputs].filter((stream) => !stream.destroyed && stream.writableLength > 0)
+  const slow = [...outputs].filter((stream) => !stream.destroyed && (stream.writableLength > 0 || isSteady(stream)))
   if (slow.length === 0) return
   const enough = new AbortController()
   const giveUp = () => setTimeout(() => enough.abort(), lastWordsMs)
   if (code !== 0 || stop.signal.aborted) giveUp()
   else stop.signal.addEventListener('abort', giveUp)
-  const taken = slow.map(async (stream) => await new Promise((resolve) => stream.write('', resolve)))
+  const taken = slow.map(async (stream) => {
+    await new Promise<void>((resolve) => {
+      const settle = () => resolve()
+      // A file that may hang is complete when its writer has ended.
+      if (isSteady(stream)) stream.once('error', settle).end(settle)
+      else stream.write('', settle)
+    })
+  })
   await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
 }
 
@@ -77,6 +103,8 @@ function doOutputsMeet(): boolean {
     return false
   }
 }
+
+const outputsMeet = doOutputsMeet()
 
 /** Node restores terminals at its end, and aborts with a stack trace of its own where one has been closed. */
 function dropClosedTerminals(): void {
@@ -108,7 +136,7 @@ async function finish(code: number): Promise<void> {
   await new Promise(setImmediate)
   const { reason } = stop.signal
   const isUnsaid = code === 0 && reason instanceof ConsoleError
-  if (isUnsaid) process.stderr.write(`metalkit: ${describeError(reason)}\n`)
+  if (isUnsaid) (steady.get(2) ?? process.stderr).write(`metalkit: ${describeError(reason)}\n`)
   dropClosedTerminals()
   process.exit(isUnsaid ? reason.exitCode : code)
 }
@@ -125,24 +153,22 @@ let input: NodeJS.ReadStream | PassThrough | undefined
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
-const code = run(argv.slice(2), {
+const io: Io = {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
     // A job started with & would be stopped by its terminal, with a rented machine: nothing is typed there. A file or a pipe is read.
     return (input ??= isatty(0) && isInBackground() ? new PassThrough() : openStdin())
   },
   get stdout() {
-    return guard(process.stdout)
+    return guard(steady.get(1) ?? process.stdout)
   },
   get stderr() {
-    return guard(process.stderr)
-  },
-  get outputsMeet() {
-    return doOutputsMeet()
+    return guard(steady.get(2) ?? process.stderr)
   },
   get deafStarter() {
     return findDeafStarter()
   },
+  outputsMeet,
   env: process.env,
   get signal() {
     heedEnds()
@@ -150,5 +176,7 @@ const code = run(argv.slice(2), {
   },
   forced: stop.forced,
   ...(process.platform === 'win32' ? {} : { suspend }),
-})
-void code.then(finish)
+}
+void steadyOutputs()
+  .then(() => run(argv.slice(2), io))
+  .then(finish)

@@ -1,15 +1,18 @@
 // What keeps a console on disk. Each piece is written at once and waited for, so that the file is complete to the last
-// byte whatever ends the program.
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+// byte whatever ends the program; one that may hang is written by a process of its own.
+import { close, closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { isatty, WriteStream } from 'node:tty'
 import { ConsoleError, describeCondition, errorCode, UsageError } from '../errors.ts'
+import { mayHang } from '../files/remote.ts'
+import { createSteadyOutput } from '../files/steady-output.ts'
 import { unblock } from '../io.ts'
 import { createAsciicast } from './asciicast.ts'
 
-/** A file that a console is kept in. Disposing closes it. */
-export interface Capture extends Disposable {
+/** A file that a console is kept in. Disposing closes it, and waits a moment for a slow one. */
+export interface Capture extends AsyncDisposable {
   /** @throws ConsoleError where it cannot be written any more */
   write(chunk: Buffer): void
   resize(columns: number, rows: number): void
@@ -20,13 +23,21 @@ export interface Capture extends Disposable {
 /** Where bytes go that are kept. */
 interface Sink {
   append: (bytes: Buffer) => void
-  close: () => void
+  close: () => void | Promise<void>
   stream?: Writable
 }
 
-/** A pipe or a terminal as a stream that waits for its reader; undefined for what takes all at once. */
+/** How long a file that may hang is waited for at the end; its process goes on writing it. */
+const lastWriteMs = 1000
+
+/** What waits for its reader or its server as a stream; undefined for what takes all at once. */
 function openStream(fd: number): Writable | undefined {
   if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: false, writable: true })
+  if (mayHang(fd)) {
+    const output = createSteadyOutput(fd)
+    close(fd, () => {})
+    return output
+  }
   if (!isatty(fd)) return undefined
   const terminal = new WriteStream(fd)
   unblock(terminal)
@@ -77,7 +88,14 @@ function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleErr
       if (failure !== undefined) throw fail(failure)
       stream.write(bytes)
     },
-    close: () => void stream.end(),
+    async close() {
+      if (stream.destroyed || stream instanceof Socket) return void stream.end()
+      const enough = AbortSignal.timeout(lastWriteMs)
+      stream.end()
+      await finished(stream, { signal: enough }).catch((error: unknown) => {
+        if (!enough.aborted) throw fail(error)
+      })
+    },
     stream,
   }
 }
@@ -85,7 +103,14 @@ function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleErr
 /** `--log`: the raw bytes. @throws UsageError where it cannot be made */
 export function openLog(path: string): Capture {
   const { append, close, stream } = openFile('log', path)
-  return { write: append, resize() {}, stream, [Symbol.dispose]: close }
+  return {
+    write: append,
+    resize() {},
+    stream,
+    async [Symbol.asyncDispose]() {
+      await close()
+    },
+  }
 }
 
 /** `--record`: an asciicast that starts now. @throws UsageError where it cannot be made */
@@ -102,11 +127,11 @@ export function openRecording(path: string, screen: { columns: number; rows: num
     write: (chunk) => append(cast.output(chunk, seconds())),
     resize: (columns, rows) => append(cast.resize(columns, rows, seconds())),
     stream: file.stream,
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       try {
         append(cast.end(seconds()))
       } finally {
-        file.close()
+        await file.close()
       }
     },
   }

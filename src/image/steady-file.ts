@@ -1,27 +1,12 @@
 // Files that can be read whatever happens. A read from a file system whose server hangs (NFS, FUSE) never ends, takes a thread
 // from all other files and from name look-ups, and even process.exit() waits for it: while a machine costs money there may be none.
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { describeCondition, ImageError } from '../errors.ts'
-
-/** File systems behind which there is a server, by the numbers Linux has for them (statfs(2), linux/magic.h). */
-const remoteTypes: ReadonlySet<number> = new Set([
-  0x6969, // NFS
-  0x65735546, // FUSE, virtiofs
-  0xff534d42, // CIFS
-  0xfe534d42, // SMB2
-  0x517b, // SMB
-  0x01021997, // 9p
-  0x00c36400, // Ceph
-  0x5346414f, // AFS
-  0x6b414653, // kAFS
-  0x73757245, // Coda
-  0x0bd00bd0, // Lustre
-  0x786f4256, // VirtualBox's shared folders
-])
+import { isRemote } from '../files/remote.ts'
 
 /** A file to read from. Disposing forgets the copy. */
 export interface SteadyFile extends AsyncDisposable {
@@ -34,8 +19,7 @@ export interface SteadyFile extends AsyncDisposable {
  * behind however the program ends. @throws ImageError where it cannot be copied
  */
 export async function openSteady(path: string, signal: AbortSignal): Promise<SteadyFile> {
-  const isRemote = process.platform === 'linux' && remoteTypes.has((await statfs(path)).type >>> 0)
-  if (!isRemote) return { path, isCopy: false, [Symbol.asyncDispose]: () => Promise.resolve() }
+  if (!isRemote(path)) return { path, isCopy: false, [Symbol.asyncDispose]: () => Promise.resolve() }
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-'))
   try {
     const copy = join(folder, 'copy')

@@ -74,7 +74,7 @@ describe('files', () => {
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  test('hold every byte as soon as it has come', () => {
+  test('hold every byte as soon as it has come', async () => {
     const [logFile, castFile] = [join(folder.path, 'a.log'), join(folder.path, 'a.cast')]
     const log = openLog(logFile)
     const recording = openRecording(castFile, { columns: 80, rows: 24 })
@@ -86,12 +86,12 @@ describe('files', () => {
     // Nothing was closed or waited for.
     expect(readFileSync(logFile)).toEqual(bytes)
     expect(play(readFileSync(castFile, 'utf8')).events.map(([, code]) => code)).toEqual(['o', 'r'])
-    log[Symbol.dispose]()
-    recording[Symbol.dispose]()
+    await log[Symbol.asyncDispose]()
+    await recording[Symbol.asyncDispose]()
     expect(play(readFileSync(castFile, 'utf8')).header).toMatchObject({ version: 2, width: 80, height: 24 })
   })
 
-  test('one that cannot be made or kept is an error', () => {
+  test('one that cannot be made or kept is an error', async () => {
     expect(failure(() => openLog(`${nowhere}/log`))).toBe(
       `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in a folder that exists and is yours`,
     )
@@ -103,6 +103,6 @@ describe('files', () => {
     expect(failure(() => full.write(Buffer.from('x')))).toMatch(
       /^console: --log .* longer be written: no space left on device; make room/,
     )
-    full[Symbol.dispose]()
+    await full[Symbol.asyncDispose]()
   })
 })

@@ -1,7 +1,7 @@
 // An image on a file system whose server stops: a stopped bindfs stands for an NFS server that is away.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -65,5 +65,46 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     expect(child.seen.err).toContain('it is served from a copy')
     expect(await judge(lab, { code, stdout: child.seen.out, stderr: child.seen.err })).toEqual([])
     expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test.each([
+    ['-log', 'SIGTERM', [], 143],
+    ['-log', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
+    ['-log', 'the pattern', ['-wait-for', 'machine is up'], 0],
+    ['-record', 'SIGTERM', [], 143],
+    ['>', 'SIGTERM', [], 143],
+    ['>', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
+    ['2>', 'SIGTERM', [], 143],
+  ] as const)('%s a file there: %s ends the run', async (kind, end, args, code) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    const port = await findFreePort()
+    const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
+    const file = join(folder, 'mount', 'output')
+    const isFlag = kind.startsWith('-')
+    const image = join(folder, 'real', basename(prefix))
+    const words = ['run', 'equinixmetal', '-v', ...serving, ...args, ...(isFlag ? [kind, file] : []), image]
+    using child = startChild(lab, words, { shell: isFlag ? 'PROGRAM' : `PROGRAM ${kind} ${file}` })
+    await waitUntil(
+      () => machinesIn(lab),
+      (machines) => machines.length === 1,
+    )
+    fileServer.kill('SIGSTOP')
+    if (end === 'SIGTERM') {
+      await waitUntil(
+        () => child.seen.out + child.seen.err,
+        (text) => text.includes(kind === '>' ? 'console: attached' : 'machine is up'),
+      )
+      process.kill(child.pid(), 'SIGTERM')
+    }
+    expect(await child.code, child.seen.err).toBe(code)
+    expect(await machinesIn(lab)).toEqual([])
+    fileServer.kill('SIGCONT')
+    // What was written meanwhile gets there when the server is back.
+    if (kind === '-log' || kind === '>') {
+      await waitUntil(
+        () => readFile(join(folder, 'real', 'output'), 'utf8'),
+        (text) => text.includes('machine is up'),
+      )
+    }
   })
 })

@@ -145,6 +145,6 @@ export async function holdConsole(
   } finally {
     ends.abort()
     await Promise.allSettled([session, following])
-    for (const capture of captures) capture[Symbol.dispose]()
+    for (const capture of captures) await capture[Symbol.asyncDispose]()
   }
 }

@@ -1,0 +1,32 @@
+// File systems that may hang: a server is behind them, and while it does not answer, calls to them do not return.
+import { fstatSync, statfsSync } from 'node:fs'
+
+/** File systems behind which there is a server, by the numbers Linux has for them (statfs(2), linux/magic.h). */
+const remoteTypes: ReadonlySet<number> = new Set([
+  0x6969, // NFS
+  0x65735546, // FUSE, virtiofs
+  0xff534d42, // CIFS
+  0xfe534d42, // SMB2
+  0x517b, // SMB
+  0x01021997, // 9p
+  0x00c36400, // Ceph
+  0x5346414f, // AFS
+  0x6b414653, // kAFS
+  0x73757245, // Coda
+  0x0bd00bd0, // Lustre
+  0x786f4256, // VirtualBox's shared folders
+])
+
+/** Whether a file is on a file system that may hang. @throws the error of the file system */
+export function isRemote(path: string): boolean {
+  return process.platform === 'linux' && remoteTypes.has(statfsSync(path).type >>> 0)
+}
+
+/** Whether writes to this descriptor may hang. */
+export function mayHang(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile() && isRemote(`/proc/self/fd/${fd}`)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,57 @@
+// Output to a file that may hang (NFS, FUSE): a process of its own writes it, which may be left behind. A write in this process would
+// take the event loop or a thread, and even process.exit() would wait for it.
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { Writable } from 'node:stream'
+
+/** The end of a writer's complaint, such as `No space left on device`. */
+function readComplaint(text: string): string {
+  return text.trim().split(': ').at(-1) || 'its writer ended'
+}
+
+/**
+ * A stream to an open file. It has finished once the file holds all that was written; its errors are in the words of the system.
+ * The descriptor may be closed as soon as this returns.
+ */
+export function createSteadyOutput(fd: number): Writable {
+  // In a session of its own: a Ctrl-C that ends the run does not cut the file off.
+  const env = { ...process.env, LC_ALL: 'C' }
+  const child = spawn('cat', [], { stdio: ['pipe', fd, 'pipe'], detached: true, env })
+  const { stdin, stderr } = child
+  if (stdin === null || stderr === null) throw new Error('the writer has no pipes')
+  let complaint = ''
+  stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
+  // The process's end says why.
+  stdin.on('error', () => {})
+  const ended = new Promise<Error | undefined>((resolve) => {
+    child.once('error', resolve)
+    child.once('close', (code) => resolve(code === 0 ? undefined : new Error(readComplaint(complaint))))
+  })
+  const stream = new Writable({
+    highWaterMark: 65_536,
+    write(chunk: Buffer, _encoding, done) {
+      stdin.write(chunk, (error) => (error ? void ended.then((why) => done(why ?? error)) : done()))
+    },
+    final(done) {
+      stdin.end()
+      void ended.then((why) => done(why))
+    },
+  })
+  void ended.then((why) => why !== undefined && stream.destroy(why))
+  child.unref()
+  return stream
+}
+
+/**
+ * A stream to a file that is among the program's own outputs. The descriptors stand for nothing from then on: the system would
+ * wait for the file when it closes them at the end.
+ */
+export function takeOverOutputs(fds: readonly number[]): Writable {
+  const stream = createSteadyOutput(fds[0] ?? 1)
+  for (const fd of fds) {
+    closeSync(fd)
+    // The system gives the lowest number that is free.
+    openSync('/dev/null', 'w')
+  }
+  return stream
+}
