@@ -1,6 +1,6 @@
 // What keeps a console on disk. Each piece is written at once and waited for, so that the file is complete to the last
 // byte whatever ends the program; one that may hang is written by a process of its own.
-import { close, closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { close as closeLater, closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
@@ -35,7 +35,7 @@ function openStream(fd: number): Writable | undefined {
   if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: false, writable: true })
   if (mayHang(fd)) {
     const output = createSteadyOutput(fd)
-    close(fd, () => {})
+    closeLater(fd, () => {})
     return output
   }
   if (!isatty(fd)) return undefined
@@ -89,9 +89,9 @@ function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleErr
       stream.write(bytes)
     },
     async close() {
-      if (stream.destroyed || stream instanceof Socket) return void stream.end()
-      const enough = AbortSignal.timeout(lastWriteMs)
       stream.end()
+      if (stream.destroyed || stream instanceof Socket) return
+      const enough = AbortSignal.timeout(lastWriteMs)
       await finished(stream, { signal: enough }).catch((error: unknown) => {
         if (!enough.aborted) throw fail(error)
       })

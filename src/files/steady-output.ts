@@ -15,29 +15,31 @@ function readComplaint(text: string): string {
  */
 export function createSteadyOutput(fd: number): Writable {
   // In a session of its own: a Ctrl-C that ends the run does not cut the file off.
-  const env = { ...process.env, LC_ALL: 'C' }
-  const child = spawn('cat', [], { stdio: ['pipe', fd, 'pipe'], detached: true, env })
+  const child = spawn('env', ['LC_ALL=C', 'cat'], { stdio: ['pipe', fd, 'pipe'], detached: true })
   const { stdin, stderr } = child
   if (stdin === null || stderr === null) throw new Error('the writer has no pipes')
   let complaint = ''
+  let finish: (() => void) | undefined
   stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
-  // The process's end says why.
+  // Why it takes no more is known when it has ended.
   stdin.on('error', () => {})
-  const ended = new Promise<Error | undefined>((resolve) => {
-    child.once('error', resolve)
-    child.once('close', (code) => resolve(code === 0 ? undefined : new Error(readComplaint(complaint))))
-  })
   const stream = new Writable({
     highWaterMark: 65_536,
     write(chunk: Buffer, _encoding, done) {
-      stdin.write(chunk, (error) => (error ? void ended.then((why) => done(why ?? error)) : done()))
+      stdin.write(chunk, (error) => {
+        if (!error) done()
+      })
     },
     final(done) {
+      finish = done
       stdin.end()
-      void ended.then((why) => done(why))
     },
   })
-  void ended.then((why) => why !== undefined && stream.destroy(why))
+  child.once('error', (error) => stream.destroy(error))
+  child.once('close', (code) => {
+    if (code === 0) finish?.()
+    else stream.destroy(new Error(readComplaint(complaint)))
+  })
   child.unref()
   return stream
 }
