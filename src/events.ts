@@ -1,4 +1,5 @@
 // What a run says to scripts: with --json, one object a line on stdout. docs/json.md shows the same to users.
+import { plainJson } from './text/plain-text.ts'
 
 /** The version of the schema, in each line. It changes when a field is renamed or removed, not when one is added. */
 export const eventVersion = 1
@@ -31,5 +32,5 @@ export interface EventFields {
 
 /** A line of the stream. */
 export function formatEvent<K extends keyof EventFields>(event: K, fields: EventFields[K], now: Date): string {
-  return `${JSON.stringify({ version: eventVersion, time: now.toISOString(), event, ...fields })}\n`
+  return `${plainJson({ version: eventVersion, time: now.toISOString(), event, ...fields })}\n`
 }

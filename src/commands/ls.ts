@@ -5,6 +5,7 @@ import { openClient, requireCloudOption } from './shared/api.ts'
 import { sshLine } from './console/attach.ts'
 import { hasConsole } from '../metal/sos-host.ts'
 import type { LsOptions } from '../options/command-flags.ts'
+import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
 
 /** `ls`: the machines that metalkit made and that still cost money. */
@@ -12,6 +13,7 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
   const client = await openClient(options, context)
   const projectId = await requireCloudOption('projectId', options.projectId, context)
   const devices = await client.listDevices(projectId, machineTag, context.signal)
+  const nowMs = client.nowMs()
   const machines = devices.map((device) => ({
     id: device.id,
     hostname: device.hostname ?? '',
@@ -19,11 +21,11 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
     metro: device.metro?.code ?? '',
     state: device.state,
     created_at: device.created_at ?? '',
-    age: device.created_at ? formatAge(Date.now() - Date.parse(device.created_at)) : '',
+    age: device.created_at ? formatAge(nowMs - Date.parse(device.created_at)) : '',
     console: options.sos !== undefined || hasConsole(device) ? sshLine(device, options) : '',
   }))
   if (options.json) {
-    for (const machine of machines) context.stdout.write(`${JSON.stringify(machine)}\n`)
+    for (const machine of machines) context.stdout.write(`${plainJson(machine)}\n`)
     return
   }
   if (machines.length === 0) return context.report.info('No machines.')

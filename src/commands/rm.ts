@@ -27,9 +27,9 @@ async function find(name: string, options: RmOptions, client: MetalClient, conte
   return await client.listDevices(await requireCloudOption('projectId', options.projectId, context), name, signal)
 }
 
-/** The cloud's clock may be ahead of this computer's: nothing is younger than 0. */
-function ageOf({ created_at: createdAt }: Device): number {
-  return createdAt ? Math.max(0, Date.now() - Date.parse(createdAt)) : 0
+/** How old a machine is by the API's clock; a machine that says nothing is new. */
+function ageOf({ created_at: createdAt }: Device, nowMs: number): number {
+  return createdAt ? Math.max(0, nowMs - Date.parse(createdAt)) : 0
 }
 
 /** The machines that are meant: those named, or those metalkit made that are older. */
@@ -56,7 +56,8 @@ async function select(
     machineTag,
     signal,
   )
-  return devices.filter((device) => ageOf(device) >= olderThan)
+  const nowMs = client.nowMs()
+  return devices.filter((device) => ageOf(device, nowMs) >= olderThan)
 }
 
 /** `rm`: deletes machines that a kill or a power cut left. */

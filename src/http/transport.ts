@@ -105,6 +105,8 @@ export interface Outgoing {
   headers: Record<string, string>
   body?: string | Buffer | undefined
   signal?: AbortSignal | undefined
+  /** How long the answer may take to begin; the dispatcher's time-out where it is undefined. */
+  answerTimeoutMs?: number | undefined
 }
 
 const pieceBytes = 2 ** 16
@@ -130,7 +132,7 @@ export async function send(
   outgoing: Outgoing,
   report: Pick<Reporter, 'debug'>,
 ): Promise<Answer | NoAnswerError> {
-  const { method, signal } = outgoing
+  const { method, signal, answerTimeoutMs } = outgoing
   const { origin, host, pathname, search } = new URL(url)
   const startedMs = performance.now()
   const log = (outcome: string) => {
@@ -143,6 +145,7 @@ export async function send(
       method,
       ...bodyOf(outgoing),
       ...(signal === undefined ? {} : { signal }),
+      ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
     })
     const { statusCode, headers, body } = await sending.catch((error: unknown) => {
       // But for the signal, nobody else aborts a request that has no answer yet: undici's proxy agent does, where the

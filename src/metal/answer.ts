@@ -17,6 +17,10 @@ export interface Call {
   signal?: AbortSignal | undefined
   /** Aborted: the try under way goes on, and no other one is begun. */
   lastTry?: AbortSignal | undefined
+  /** Whether a try that was turned away was carried out all the same; asked before the next one. */
+  wasDone?: (() => Promise<boolean>) | undefined
+  /** How long the answer may take to begin, where that is longer than usual. */
+  answerTimeoutMs?: number | undefined
 }
 
 /** The API that was called, and where its URL and the token came from. */

@@ -1,11 +1,12 @@
 // The Metal API as calls that either give what they say or throw an error that can be shown.
 import type { z } from 'zod'
+import { abortAfter } from '../http/last-answer.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { ApiError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { type Call, isWholeJson, noAnswer, readAnswer, refusal } from './answer.ts'
+import { type Call, isWholeJson, noAnswer, readAnswer, refusal, UncertainError } from './answer.ts'
+import { readPages } from './pages.ts'
 import {
   type Device,
   type DeviceAction,
@@ -15,7 +16,6 @@ import {
   deviceListSchema,
   deviceSchema,
   eventListSchema,
-  type metaSchema,
   metroListSchema,
   planListSchema,
   projectSchema,
@@ -36,16 +36,10 @@ export interface ClientOptions {
   clock?: Clock | undefined
 }
 
-/** More than any project has machines, at a hundred a page. */
-const maxPages = 1000
-
-/** Whether a list goes on after a page, if any of the ways to say so does; a list that says nothing is asked again. */
-function hasMore(meta: z.infer<typeof metaSchema> | null | undefined, page: number, read: number): boolean {
-  const { next, last_page: lastPage, total } = meta ?? {}
-  const isSilent = next === undefined && typeof lastPage !== 'number' && typeof total !== 'number'
-  return isSilent || Boolean(next?.href) || page < (lastPage ?? 0) || read < (total ?? 0)
-}
-
+/** A create was seen to be answered after four minutes; one that is given up sooner makes a second machine. */
+const createTimeoutMs = 5 * 60_000
+/** How long the answer to a request that may not be cut off is waited for after an interrupt. */
+const lastAnswerMs = 10_000
 /** A client of one API with one token. */
 export class MetalClient {
   readonly apiUrl: string
@@ -54,6 +48,8 @@ export class MetalClient {
   readonly isTemporary: boolean
   readonly #options: ClientOptions
   readonly #dispatcher: ReturnType<typeof createDispatcher>
+  /** The API's time less that of the monotonic clock, as the latest answer had it. */
+  #offsetMs: number | undefined
 
   constructor(options: ClientOptions) {
     this.#options = options
@@ -61,6 +57,11 @@ export class MetalClient {
     this.isTemporary = options.env['METAL_LAB_TEMPORARY'] === options.apiUrl
     this.clock = options.clock ?? systemClock
     this.#dispatcher = createDispatcher(options.apiUrl, options.env, this.clock)
+  }
+
+  /** The API's own time, in ms since 1970, by the Date header of its latest answer (RFC 9110, section 6.6.1); else this computer's. */
+  nowMs(): number {
+    return this.#offsetMs === undefined ? this.clock.now() : this.clock.monotonicMs() + this.#offsetMs
   }
 
   async getProject(id: string, signal?: AbortSignal) {
@@ -115,12 +116,21 @@ export class MetalClient {
     return keys
   }
 
-  /** Creates a machine. @throws UncertainError when it is not known whether it exists now; lastTry.reason when it does not */
-  async createDevice(projectId: string, input: DeviceCreateInput, lastTry?: AbortSignal): Promise<Device> {
-    return this.#read(
-      { method: 'POST', path: `/projects/${projectId}/devices`, doing: 'creating a machine', body: input, lastTry },
-      deviceSchema,
-    )
+  /**
+   * Creates a machine.
+   * @param lastTry aborted: no other try is begun, and the one under way has only some seconds more
+   * @param wasDone whether a try that was turned away (429) was carried out all the same; asked before the next one
+   * @throws UncertainError when it is not known whether it exists now; lastTry.reason when it does not
+   */
+  async createDevice(
+    projectId: string,
+    input: DeviceCreateInput,
+    lastTry?: AbortSignal,
+    wasDone?: () => Promise<boolean>,
+  ): Promise<Device> {
+    const path = `/projects/${projectId}/devices`
+    const call = { method: 'POST', path, doing: 'creating a machine', body: input, lastTry, wasDone } as const
+    return this.#read({ ...call, answerTimeoutMs: createTimeoutMs }, deviceSchema)
   }
 
   async getDevice(id: string, signal?: AbortSignal): Promise<Device> {
@@ -132,29 +142,14 @@ export class MetalClient {
 
   /** All devices of a project, or those that carry a tag, through every page. */
   async listDevices(projectId: string, tag: string | undefined, signal?: AbortSignal): Promise<Device[]> {
-    const devices = new Map<string, Device>()
-    for (let page = 1; ; page++) {
+    const all = await readPages(async (page) => {
       const query = new URLSearchParams({ ...(tag === undefined ? {} : { tag }), page: String(page), per_page: '100' })
-      const list = await this.#read(
-        {
-          method: 'GET',
-          path: `/projects/${projectId}/devices?${query.toString()}`,
-          doing: "listing the project's machines",
-          signal,
-        },
+      const path = `/projects/${projectId}/devices?${query.toString()}`
+      return await this.#read(
+        { method: 'GET', path, doing: "listing the project's machines", signal },
         deviceListSchema,
       )
-      const before = devices.size
-      for (const device of list.devices) devices.set(device.id, device)
-      // A page without anything new is the end, whatever the API says of further ones: some lists have no end.
-      if (devices.size === before || !hasMore(list.meta, page, devices.size)) break
-      if (page === maxPages) {
-        throw new ApiError(`listing the project's machines: the list has no end (${maxPages} pages)`, {
-          hint: 'check that --api-url is a Metal API',
-        })
-      }
-    }
-    const all = [...devices.values()]
+    })
     return tag === undefined ? all : all.filter((device) => device.tags?.includes(tag))
   }
 
@@ -218,17 +213,39 @@ export class MetalClient {
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
       await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((one) => one !== undefined)))
+      if (!lost && (await call.wasDone?.())) {
+        throw new UncertainError(`${call.doing}: the API answered ${outcome.status}, and carried it out all the same`)
+      }
     }
   }
 
-  async #attempt({ method, path, body, signal }: Call): Promise<Answer | NoAnswerError> {
+  async #attempt({ method, path, body, signal, lastTry, answerTimeoutMs }: Call): Promise<Answer | NoAnswerError> {
     const headers = {
       'x-auth-token': this.#options.token,
       accept: 'application/json',
       'user-agent': 'metalkit',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     }
-    const outgoing = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal }
-    return await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)
+    using patience = lastTry === undefined ? undefined : abortAfter(lastTry, this.clock.toRealMs(lastAnswerMs))
+    const outgoing = {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: patience?.signal ?? signal,
+      answerTimeoutMs: answerTimeoutMs === undefined ? undefined : this.clock.toRealMs(answerTimeoutMs),
+    }
+    try {
+      const answer = await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)
+      if (!(answer instanceof NoAnswerError)) this.#noteTime(answer)
+      return answer
+    } catch (error) {
+      if (!patience?.signal.aborted) throw error
+      return new NoAnswerError('no answer came before the run was interrupted', error)
+    }
+  }
+
+  #noteTime({ headers }: Answer): void {
+    const timeMs = Date.parse(headers['date'] ?? '')
+    if (!Number.isNaN(timeMs)) this.#offsetMs = timeMs - this.clock.monotonicMs()
   }
 }

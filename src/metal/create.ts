@@ -1,5 +1,5 @@
 // Create exactly once. A create whose answer is lost is never blindly repeated: the machine may exist and cost money.
-import { MachineLeftError } from '../errors.ts'
+import { ApiError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { UncertainError } from './answer.ts'
 import type { MetalClient } from './client.ts'
@@ -9,6 +9,8 @@ import type { Device, DeviceCreateInput } from './schema.ts'
 /** When the machine is looked for after a create whose answer was lost, each after the one before: the API may still be at it. */
 const lookDelaysMs = [0, 1000, 3000, 6000]
 const maxCreates = 3
+/** After so long without an answer it is said what is waited for. */
+const quietMs = 10_000
 
 interface CreateOptions {
   projectId: string
@@ -36,6 +38,30 @@ async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | 
   return undefined
 }
 
+/** Sends a create, again after a 429 unless that was carried out, and says what a long wait is for. */
+async function sendCreate(
+  client: MetalClient,
+  { projectId, input, ledger, report, signal }: CreateOptions,
+): Promise<Device> {
+  const wasDone = async () => {
+    ledger.noteTurnedAway()
+    const made = await ledger.look().catch(() => [])
+    return made.length > 0
+  }
+  const timer = setTimeout(
+    () => report.info('Still waiting for the API to answer the create; it may take minutes...'),
+    client.clock.toRealMs(quietMs),
+  )
+  try {
+    return await client.createDevice(projectId, input, signal, wasDone)
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 429) ledger.noteTurnedAway()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
  * Creates a device. An interrupt does not cut off a create that is under way, which would lose its answer; it only keeps
  * another from being begun.
@@ -48,7 +74,7 @@ export async function createDevice(
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {
     try {
-      const device = await client.createDevice(projectId, input, signal)
+      const device = await sendCreate(client, { projectId, input, ledger, report, signal })
       ledger.noteCreated()
       return device
     } catch (error) {

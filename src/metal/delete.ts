@@ -10,8 +10,11 @@ const firstDelayMs = 3000
 const longestDelayMs = 15_000
 /** However long they take, so many tries are made where there is any hope. */
 const fewestTries = 3
-/** How long after the first sign that a machine is gone it is looked for again. */
-const confirmDelayMs = 1000
+/**
+ * After the first sign that a machine is gone it is looked for again, each time so long after the one before. A machine that
+ * the API does not know twice is gone; one that is being taken down was seen to come back, and is looked at to the end.
+ */
+const confirmDelaysMs = [1000, 2000, 4000]
 /** A machine may be provisioning for long, and cannot be deleted then. */
 const provisioningPatienceMs = 60 * 60_000
 /** Anything else that refuses to go away. */
@@ -44,14 +47,10 @@ interface Standing {
   patienceMs: number
 }
 
-/**
- * The device, or undefined if it looks gone: it is being taken down, or 404, or 403, which is what the API says of a failed
- * machine it has taken back.
- */
+/** The device, or undefined for 404, and for 403, which is what the API says of a failed machine it has taken back. */
 async function lookUp(client: MetalClient, { id }: DeleteTarget, signal: AbortSignal): Promise<Device | undefined> {
   try {
-    const device = await client.getDevice(id, signal)
-    return isGoing(device) ? undefined : device
+    return await client.getDevice(id, signal)
   } catch (error) {
     if (!isGone(error)) throw error
     return undefined
@@ -67,9 +66,13 @@ async function confirmGone(
   target: DeleteTarget,
   signal: AbortSignal,
 ): Promise<Device | undefined> {
-  await client.clock.sleep(confirmDelayMs, signal)
-  const device = await lookUp(client, target, signal)
-  if (device !== undefined || target.projectId === undefined) return device
+  for (const delayMs of confirmDelaysMs) {
+    await client.clock.sleep(delayMs, signal)
+    const device = await lookUp(client, target, signal)
+    if (device === undefined) break
+    if (!isGoing(device)) return device
+  }
+  if (target.projectId === undefined) return undefined
   const listed = (await client.listDevices(target.projectId, undefined, signal)).find(({ id }) => id === target.id)
   return listed === undefined || isGoing(listed) ? undefined : listed
 }
@@ -96,7 +99,8 @@ async function tryDelete(
     refusal = error
   }
   try {
-    const device = (await lookUp(client, target, signal)) ?? (await confirm(client, target, signal))
+    const first = await lookUp(client, target, signal)
+    const device = first === undefined || isGoing(first) ? await confirm(client, target, signal) : first
     return device === undefined ? undefined : describeStanding(device, refusal)
   } catch (error) {
     if (!(error instanceof MetalkitError)) throw error

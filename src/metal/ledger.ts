@@ -8,6 +8,13 @@ import type { Device } from './schema.ts'
 
 /** A create that got no clear answer was seen to come through up to four minutes later. */
 const graceMs = 5 * 60_000
+/**
+ * A create that was carried out twice shows its second machine within this time. It is counted from the create, and a machine
+ * takes minutes to provision, so a run seldom waits for it.
+ */
+const secondGraceMs = 2 * 60_000
+/** A create that was answered 429 and carried out was seen within half a minute. */
+const turnedAwayGraceMs = 30_000
 /** After so long without a machine a create is taken for one that was not carried out. */
 const hopeMs = 15 * 60_000
 const lookMs = 5000
@@ -37,6 +44,7 @@ export class Ledger {
   readonly #seen = new Set<string>()
   #creates = 0
   #lastUncertainMs: number | undefined
+  #lastTurnedAwayMs: number | undefined
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -53,7 +61,7 @@ export class Ledger {
    * counts: the id of an answer may be another than the machine's.
    */
   async takeStock(signal: AbortSignal): Promise<void> {
-    if (this.#lastUncertainMs === undefined) return
+    if (this.#lastUncertainMs === undefined && this.#lastTurnedAwayMs === undefined) return
     await this.look(signal).catch(() => [])
   }
 
@@ -61,6 +69,11 @@ export class Ledger {
   noteUncertain(): void {
     this.#creates++
     this.#lastUncertainMs = this.#options.client.clock.monotonicMs()
+  }
+
+  /** A create was turned away (429), which is mostly true. */
+  noteTurnedAway(): void {
+    this.#lastTurnedAwayMs = this.#options.client.clock.monotonicMs()
   }
 
   /** The machines with the run's tag, but for those that are going. @throws ApiError */
@@ -96,12 +109,11 @@ export class Ledger {
           if (!(error instanceof MetalkitError)) throw error
           failure = error
         }
-        const waitedMs = clock.monotonicMs() - (this.#lastUncertainMs ?? 0)
         const isRetried = failure !== undefined && this.#lastUncertainMs === undefined && looks < maxLooks
-        if (client.isTemporary || (!isRetried && (!this.#isUnaccounted || waitedMs >= graceMs))) break
+        if (client.isTemporary || (!isRetried && this.#remainingMs <= 0)) break
         if (looks === 1 && !isRetried) {
           report.info(
-            `A create got no clear answer; looking for its machine for ${Math.ceil((graceMs - waitedMs) / 60_000)} min more...`,
+            `A create got no clear answer; looking for machines of it for ${Math.ceil(this.#remainingMs / 1000)} s more...`,
           )
         }
         await clock.sleep(lookMs, forced)
@@ -114,15 +126,25 @@ export class Ledger {
     if (errors.length > 1) throw new AggregateError(errors)
   }
 
+  /** How long machines are still looked for; not above 0 when it is over. */
+  get #remainingMs(): number {
+    const nowMs = this.#options.client.clock.monotonicMs()
+    const remaining = (sinceMs: number | undefined, ms: number) => (sinceMs === undefined ? 0 : sinceMs + ms - nowMs)
+    return Math.max(
+      remaining(this.#lastUncertainMs, this.#isUnaccounted ? graceMs : secondGraceMs),
+      remaining(this.#lastTurnedAwayMs, turnedAwayGraceMs),
+    )
+  }
+
   get #isUnaccounted(): boolean {
     return this.#lastUncertainMs !== undefined && this.#creates > this.#seen.size
   }
 
   #isLost(failure: MetalkitError | undefined): boolean {
     const { client } = this.#options
-    if (client.isTemporary || !this.#isUnaccounted) return false
-    const waitedMs = client.clock.monotonicMs() - (this.#lastUncertainMs ?? 0)
-    return failure !== undefined || waitedMs < hopeMs
+    if (client.isTemporary || this.#lastUncertainMs === undefined) return false
+    if (failure !== undefined) return true
+    return this.#isUnaccounted && client.clock.monotonicMs() - this.#lastUncertainMs < hopeMs
   }
 
   async #giveBack(id: string, forced: AbortSignal): Promise<void> {

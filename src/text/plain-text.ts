@@ -40,3 +40,13 @@ export function showUnseen(text: string): string {
 export function plainText(text: string): string {
   return text.replaceAll(/[\t\n\v\f\r\u2028\u2029]+/g, ' ').replaceAll(unseen, escapeOf)
 }
+
+/** JSON on one line, with every unseen character as its escape: it can be shown on a terminal and has equal values. */
+export function plainJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(unseen, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+}

@@ -72,3 +72,24 @@ test('where there are none it says so to people, and nothing to scripts', async 
   expect(await list([])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' })
   expect(await list([], '--json')).toEqual({ code: 0, stdout: '', stderr: '' })
 })
+
+test('ages, and what rm --older-than takes, go by the clock of the API', async () => {
+  const apiMs = Date.now() - 10 * 3_600_000
+  const created = new Date(apiMs - 5.5 * 60_000).toISOString()
+  const json = { devices: [{ id, state: 'active', tags: ['metalkit'], created_at: created }], meta: { next: null } }
+  await using api = await startFakeApi(() => ({ status: 200, json, headers: { date: new Date(apiMs).toUTCString() } }))
+  const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p-1' }
+  expect(JSON.parse((await runToEnd(['ls', '--json'], env)).stdout)).toMatchObject({ age: '5m' })
+  expect(await runToEnd(['rm', '--older-than', '1h', '--yes'], env)).toMatchObject({
+    code: 0,
+    stderr: 'No machines.\n',
+  })
+})
+
+test('a date that cannot be read leaves the ages to this computer', async () => {
+  const created = new Date(Date.now() - 5.5 * 60_000).toISOString()
+  const json = { devices: [{ id, state: 'active', tags: ['metalkit'], created_at: created }], meta: { next: null } }
+  await using api = await startFakeApi(() => ({ status: 200, json, headers: { date: 'yesterday' } }))
+  const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p-1' }
+  expect(JSON.parse((await runToEnd(['ls', '--json'], env)).stdout)).toMatchObject({ age: '5m' })
+})

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { describeError, exitCodeOf } from '../../src/errors.ts'
 import { NoAnswerError } from '../../src/http/transport.ts'
-import { noAnswer } from '../../src/metal/answer.ts'
+import { noAnswer, UncertainError } from '../../src/metal/answer.ts'
+import { MetalClient } from '../../src/metal/client.ts'
 import { createTestClient, dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+import { createFastClock } from '../helpers/clock.ts'
+import { createRecorder } from '../helpers/recorder.ts'
 
 const device = { id: 'd-1', state: 'active' }
 
@@ -205,4 +208,45 @@ test.each([
 ])('that %s does not answer has its own next step', (apiUrl, hint) => {
   const call = { method: 'GET', path: '/projects/p', doing: 'looking' } as const
   expect(noAnswer(call, new NoAnswerError('no answer came in time', undefined), { apiUrl }).hint).toMatch(hint)
+})
+
+const input = {
+  plan: 'p',
+  metro: 'am',
+  operating_system: 'custom_ipxe',
+  billing_cycle: 'hourly' as const,
+  hostname: 'h',
+  ipxe_script_url: 'http://x/y',
+  always_pxe: false,
+  tags: [],
+}
+const slow =
+  (delayMs: number): Reply =>
+  (response) => {
+    setTimeout(() => {
+      response.writeHead(201, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ id: 'd-1', state: 'queued' }))
+    }, delayMs)
+  }
+const clientOf = (apiUrl: string, factor: number) =>
+  new MetalClient({ apiUrl, token: 'x', env: {}, report: createRecorder(), clock: createFastClock(factor) })
+
+describe('a create that takes long', { timeout: 30_000 }, () => {
+  test('is waited for longer than any other call', async () => {
+    await using api = await startFakeApi(() => slow(5000))
+    const client = clientOf(api.apiUrl, 20)
+    expect(await client.createDevice('p-1', input)).toMatchObject({ id: 'd-1' })
+    expect(api.all).toHaveLength(1)
+  })
+
+  test('and is uncertain some seconds after an interrupt', async () => {
+    const interrupt = new AbortController()
+    await using api = await startFakeApi(() => {
+      interrupt.abort()
+      return slow(20_000)
+    })
+    const startedMs = performance.now()
+    await expect(clientOf(api.apiUrl, 100).createDevice('p-1', input, interrupt.signal)).rejects.toThrow(UncertainError)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
+  })
 })

@@ -50,7 +50,8 @@ describe('create exactly once', () => {
       [{ status: 401, json: { error: 'no' } }, empty],
       ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
     ],
-    ['429: sent again', [{ status: 429 }, { status: 201, json: created }], [], ['POST', 'POST']],
+    ['429: sent again', [{ status: 429 }, { status: 201, json: created }], [empty], ['POST', 'GET', 'POST']],
+    ['429 after the act: found before another is sent', [{ status: 429 }], [found], ['POST', 'GET', 'GET']],
   ])('%s', async (_, posts, gets, expected) => {
     await using api = await startFakeApi(({ method }) =>
       method === 'POST' ? (posts.shift() ?? gone) : ((gets.length > 1 ? gets.shift() : gets[0]) ?? gone),
@@ -142,8 +143,8 @@ describe('delete until gone', () => {
     [
       'being taken down counts',
       [{ status: 204 }],
-      [deviceOf('deprovisioning'), deviceOf('deprovisioning'), none],
-      once,
+      [...Array.from({ length: 4 }, () => deviceOf('deprovisioning')), none],
+      ['DELETE', 'GET', 'GET', 'GET', 'GET', 'GET'],
     ],
     ['403 counts as gone where the project has it no more', [denied], [denied, denied, none], once],
     ['404 counts as gone where the project has it no more', [gone], [...twiceGone], once],
@@ -177,6 +178,12 @@ describe('delete until gone', () => {
       [{ status: 204 }, { status: 204 }],
       [deviceOf('deprovisioning'), deviceOf('active'), ...twiceGone],
       ['DELETE', 'GET', 'GET', ...once],
+    ],
+    [
+      'being taken down does not where it comes back at the third look',
+      [{ status: 204 }, { status: 204 }],
+      [deviceOf('deprovisioning'), deviceOf('deprovisioning'), deviceOf('active'), ...twiceGone],
+      ['DELETE', 'GET', 'GET', 'GET', ...once],
     ],
     [
       'refused while provisioning',
@@ -322,11 +329,12 @@ describe('every machine of a run goes back', () => {
   const tags = ['metalkit', 'metalkit-run-run1']
 
   /** An API whose creates are answered as told, and come through when their time has come, `afterMs` after the first of all. */
-  async function play(creates: readonly { reply: Reply; afterMs: number }[], listLagMs = 0) {
+  async function play(creates: readonly { reply: Reply; afterMs: number; againMs?: number }[], listLagMs = 0) {
     const machines = new Map<string, { fromMs: number; endedMs: number }>()
     let clock: Clock | undefined
     const now = () => clock?.monotonicMs() ?? 0
     let startedMs = 0
+    let sent = 0
     const isThere = (id: string, lagMs: number) => {
       const machine = machines.get(id)
       return machine !== undefined && now() >= machine.fromMs + lagMs && now() < machine.endedMs + lagMs
@@ -335,8 +343,9 @@ describe('every machine of a run goes back', () => {
       const id = path.split('/').at(-1) ?? ''
       if (method === 'POST') {
         if (machines.size === 0) startedMs = now()
-        const { reply, afterMs } = creates[machines.size] ?? { reply: dropped, afterMs: Infinity }
+        const { reply, afterMs, againMs } = creates[sent++] ?? { reply: dropped, afterMs: Infinity }
         machines.set(`d-${machines.size + 1}`, { fromMs: startedMs + afterMs, endedMs: Infinity })
+        if (againMs !== undefined) machines.set('twin', { fromMs: startedMs + againMs, endedMs: Infinity })
         return reply
       }
       if (path.startsWith('/projects/')) {
@@ -436,6 +445,17 @@ describe('every machine of a run goes back', () => {
       '429 with an act',
       [
         { reply: { status: 429 }, afterMs: 0 },
+        { reply: made('d-2'), afterMs: 0 },
+      ],
+      0,
+    ],
+    ['lost, found, and carried out twice', [{ reply: dropped, afterMs: 0, againMs: 0 }], 0],
+    ['lost, found, and a second one appears 25 s later', [{ reply: dropped, afterMs: 0, againMs: 25_000 }], 0],
+    ['500, found, and a second one appears 100 s later', [{ reply: refused, afterMs: 0, againMs: 100_000 }], 0],
+    [
+      '429 with an act that shows 20 s later',
+      [
+        { reply: { status: 429 }, afterMs: 20_000 },
         { reply: made('d-2'), afterMs: 0 },
       ],
       0,

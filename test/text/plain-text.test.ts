@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { runToEnd } from '../helpers/io.ts'
-import { plainText, showUnseen } from '../../src/text/plain-text.ts'
+import { plainJson, plainText, showUnseen } from '../../src/text/plain-text.ts'
 
 test.each([
   ['plain text, grün', 'plain text, grün'],
@@ -38,4 +38,12 @@ test('what an API calls its machines and errors moves no terminal', async () => 
   expect(removed.stderr).toContain(String.raw`a\u{202e}b\u{1b}[31m`)
   // oxlint-disable-next-line no-control-regex -- these are what must not be there
   expect(stdout + stderr + removed.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+})
+
+test('JSON shows every unseen character as its escape, with equal values', () => {
+  const value = { text: 'a\u009b2J\u202egnp\u2066\u007f\n\u2028é 🦊 \u{e0001}' }
+  const json = plainJson(value)
+  expect(json).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u)
+  expect(json).toContain(String.raw`\u009b2J\u202egnp\u2066\u007f\n\u2028é 🦊 \udb40\udc01`)
+  expect(JSON.parse(json)).toEqual(value)
 })

@@ -3,6 +3,7 @@ import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from
 import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
 import { type Check, type Finding, listChecks, Skip } from './checks.ts'
+import { plainJson } from '../../text/plain-text.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 
 /** Longer than any answer takes that is worth having. */
@@ -63,7 +64,7 @@ export async function execute(
     const result = await runCheck(check, context)
     report.progress('')
     const { error: _error, ...shown } = result
-    if (options.json) stdout.write(`${JSON.stringify(shown)}\n`)
+    if (options.json) stdout.write(`${plainJson(shown)}\n`)
     else {
       stdout.write(`${result.status.padEnd(4)}  ${result.check.padEnd(8)}  ${fit(result.detail, stdout.columns)}\n`)
       if (result.hint !== undefined) stdout.write(`${indent}${fit(`-> ${result.hint}`, stdout.columns)}\n`)
