@@ -57,9 +57,10 @@ export function parseIni(text: string): Sections {
   return sections
 }
 
-/** The section `[kind name]` of the configuration; its name may be quoted as in a shell. */
+/** The section `[kind name]` of the configuration, the last one; its name may be quoted as in a shell. */
 function findSection(config: Sections, kind: string, name: string): Map<string, string> | undefined {
-  for (const [heading, section] of config) {
+  for (const [heading, section] of [...config].toReversed()) {
+    if (kind === 'profile' && name === 'default' && heading === name) return section
     const [, word, rest = ''] = /^(\S+)\s+(.+)$/.exec(heading) ?? []
     if (word === kind && rest.replaceAll(/"([^"]*)"|'([^']*)'|\\(.)/g, '$1$2$3') === name) return section
   }
@@ -124,7 +125,7 @@ export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((one) => env[one])
   const name = (variable !== undefined && env[variable]) || 'default'
   const secrets = credentials.get(name)
-  const configured = findSection(config, 'profile', name) ?? (name === 'default' ? config.get('default') : undefined)
+  const configured = findSection(config, 'profile', name)
   if (variable !== undefined && configured === undefined && secrets === undefined) {
     throw new UsageError(`the AWS profile "${name}" is neither in "${configPath}" nor in "${credentialsPath}"`, {
       hint: `correct or unset ${variable}`,
