@@ -1,28 +1,35 @@
 // Taking an address to listen on, and the URLs it is then reached at.
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type Address, formatAddress } from './address.ts'
-import { describeCondition, errorCode, ServeError } from './errors.ts'
+import { describeCondition, errorCode, type LabError, ServeError } from './errors.ts'
 import { openFilesHint } from './files/open-files.ts'
 
+/** How a refused bind is told: the error, and the flag that chooses another address. */
+interface Telling {
+  Failure?: typeof ServeError | typeof LabError
+  flag?: string
+}
+
 /** What a refused bind means, in words. */
-function describeFailure(address: Address, cause: unknown): ServeError {
+function describeFailure(address: Address, cause: unknown, { Failure = ServeError, flag }: Telling): Error {
+  const another = flag === undefined ? 'another' : `another with ${flag}`
   const shown = `"${formatAddress(address)}"`
   const code = errorCode(cause) ?? String(cause)
   const other = formatAddress({ host: address.host, port: address.port < 65535 ? address.port + 1 : 8080 })
   switch (code) {
     case 'EADDRINUSE':
-      return new ServeError(`cannot listen on ${shown}: port ${address.port} is taken by another program`, {
-        hint: `choose another, such as ${other}, or stop that program (ss -ltnp "sport = :${address.port}" names it)`,
+      return new Failure(`cannot listen on ${shown}: port ${address.port} is taken by another program`, {
+        hint: `choose ${another}, such as ${other}, or stop that program (ss -ltnp "sport = :${address.port}" names it)`,
         cause,
       })
     case 'EACCES':
-      return new ServeError(`cannot listen on ${shown}: this user may not take port ${address.port}`, {
+      return new Failure(`cannot listen on ${shown}: this user may not take port ${address.port}`, {
         hint: `choose a port from 1024 on, such as ${formatAddress({ host: address.host, port: 8080 })}`,
         cause,
       })
     case 'EADDRNOTAVAIL':
-      return new ServeError(`cannot listen on ${shown}: "${address.host}" is not an address of this computer`, {
+      return new Failure(`cannot listen on ${shown}: "${address.host}" is not an address of this computer`, {
         hint: `use one that is, or :${address.port} for all of them`,
         cause,
       })
@@ -30,23 +37,23 @@ function describeFailure(address: Address, cause: unknown): ServeError {
     case 'EAI_AGAIN':
     case 'EAI_NODATA':
     case 'EAI_NONAME':
-      return new ServeError(`cannot listen on ${shown}: the host "${address.host}" does not resolve`, {
+      return new Failure(`cannot listen on ${shown}: the host "${address.host}" does not resolve`, {
         hint: `write an address of this computer, or :${address.port} for all of them`,
         cause,
       })
     case 'EMFILE':
     case 'ENFILE':
-      return new ServeError(`cannot listen on ${shown}: ${describeCondition(cause)}`, { hint: openFilesHint, cause })
+      return new Failure(`cannot listen on ${shown}: ${describeCondition(cause)}`, { hint: openFilesHint, cause })
     default:
-      return new ServeError(`cannot listen on ${shown}: ${describeCondition(cause)}`, {
+      return new Failure(`cannot listen on ${shown}: ${describeCondition(cause)}`, {
         hint: `try another, such as ${other}`,
         cause,
       })
   }
 }
 
-/** Makes a server listen. @returns what it listens on @throws ServeError saying why it cannot */
-export async function listen(server: Server, address: Address): Promise<Address> {
+/** Makes a server listen. @returns what it listens on @throws an error of the kind given, saying why it cannot */
+export async function listen(server: Server, address: Address, telling: Telling = {}): Promise<Address> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -57,7 +64,7 @@ export async function listen(server: Server, address: Address): Promise<Address>
       })
     })
   } catch (error) {
-    throw describeFailure(address, error)
+    throw describeFailure(address, error, telling)
   }
   const bound = server.address()
   if (bound === null || typeof bound === 'string') throw new Error(`listening on ${String(bound)}`)

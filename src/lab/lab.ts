@@ -1,14 +1,14 @@
 // The local cloud, put together: API, boot server, devices, machines and their console.
-import { type Address, formatAddress } from '../address.ts'
+import type { Address } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { Resources } from '../resources.ts'
 import { type Answer, refuse } from './web/answer.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
 import type { Handler } from './web/request.ts'
 import { startApiServer } from './web/server.ts'
-import type { ApiServer } from './web/server.ts'
 import { type Capacity, measureComputer, plenty } from './cloud/capacity.ts'
 import { createCloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
 import type { Cloud, CloudSettings } from './cloud/cloud.ts'
@@ -17,11 +17,12 @@ import { type Device, isComingUp } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/key-record.ts'
 import { Lifecycle } from './cloud/lifecycle.ts'
-import { fetchScript, passagesOf, qemuHost } from './machines/qemu/isolation.ts'
+import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { quickPace } from './cloud/pace.ts'
 import type { Pace } from './cloud/pace.ts'
 import { withPage } from './page/page-routes.ts'
+import { Origins, reachableHost } from './origins.ts'
 import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos/sos.ts'
 import { loadLabKeys } from './sos/ssh-keys.ts'
@@ -101,11 +102,6 @@ function savingChanges(
   }
 }
 
-/** The host that clients on this computer use. */
-function reachableHost(host: string): string {
-  return ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
-}
-
 /**
  * Starts a lab.
  * @throws LabError where it cannot listen or keep its keys
@@ -123,16 +119,15 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const { cloud, devices } =
     saved === undefined ? { cloud: createCloud(sosHost, settings), devices: [] } : loadCloud(saved, sosHost, settings)
   addUserKey(cloud, keys.userPublicKey)
-  const store = parts.cloudFile === undefined ? undefined : new CloudStore(parts.cloudFile, cloud, report)
 
   const pace = parts.pace ?? quickPace
-  let origin = ''
-  let machineOrigin = ''
-  const bootUrlOf = (device: Device) => `${machineOrigin}/boot/${device.bootKey}`
   const isIsolated = parts.isolate === true && driver.kind === 'qemu'
-  const labPlace = { host: reachableHost(parts.listen.host), port: 0 }
+  const origins = new Origins(parts.listen.host, driver.kind, isIsolated)
+  const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
+  await using acquired = new Resources()
+  const store = parts.cloudFile === undefined ? undefined : acquired.use(new CloudStore(parts.cloudFile, cloud, report))
   const lifecycle = new Lifecycle({
-    passagesOf: isIsolated ? (device) => passagesOf(device, labPlace) : undefined,
+    passagesOf: isIsolated ? (device) => passagesOf(device, origins.lab) : undefined,
     cloud,
     driver,
     pace,
@@ -140,51 +135,35 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     report,
     onChange: () => store?.touch(),
   })
-  const faults = new FaultPlan(parts.faults)
-  const rateLimit = parts.rateLimit ?? generousLimit
-  const handle = savingChanges(
-    store,
-    cloud,
-    lifecycle,
-    createHandler({
-      scriptOf: isIsolated ? (device) => fetchScript(device, labPlace) : undefined,
-      cloud,
-      lifecycle,
-      bootUrlOf,
-      faults,
-      rateLimit,
-    }),
-  )
-  const { pageFolder } = parts
-  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
-  const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
-  const api: ApiServer = await startApiServer(parts.listen, answer, report, page?.upgrade)
-  const apiHost = reachableHost(parts.listen.host)
-  const originAt = (host: string) => `http://${formatAddress({ host, port: api.port })}`
-  origin = originAt(apiHost)
-  labPlace.port = api.port
-  machineOrigin = driver.kind === 'qemu' && (isIsolated || apiHost.startsWith('127.')) ? originAt(qemuHost) : origin
-  await driver.keepOnly?.(devices.map(({ id }) => id))
-  for (const device of devices) await lifecycle.restore(device)
-
   const findPort = (id: string) => {
     const device = cloud.devices.get(id)
     const port = lifecycle.findPort(id)
     if (device === undefined || port === undefined) return undefined
     return { port, keys: keyLinesOf(cloud, device), isReadOnly: () => isComingUp(device) }
   }
-  const upkeep = startUpkeep({ cloud, lifecycle, pace, report })
-  let sos: Awaited<ReturnType<typeof startSos>>
-  try {
-    sos = await startSos({ listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report })
-  } catch (error) {
-    upkeep[Symbol.dispose]()
-    await api[Symbol.asyncDispose]()
-    throw error
-  }
+  const faults = new FaultPlan(parts.faults)
+  const sosListen = { listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report }
+
+  // Ends in reverse: first nothing new, then the machines, whose sessions hang up with them, then the SOS, and last the store.
+  const sos = acquired.use(await startSos(sosListen))
+  acquired.use(lifecycle)
+  const rateLimit = parts.rateLimit ?? generousLimit
+  const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
+  const handler = createHandler({ scriptOf, cloud, lifecycle, bootUrlOf, faults, rateLimit })
+  const handle = savingChanges(store, cloud, lifecycle, handler)
+  const { pageFolder } = parts
+  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
+  const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
+  const api = acquired.use(await startApiServer(parts.listen, answer, report, page?.upgrade))
+  if (page !== undefined) acquired.use(page)
+  origins.setPort(api.port)
+  await driver.keepOnly?.(devices.map(({ id }) => id))
+  for (const device of devices) await lifecycle.restore(device)
+  acquired.use(startUpkeep({ cloud, lifecycle, pace, report }))
+  const owned = acquired.keep()
 
   return {
-    apiUrl: `${origin}/metal/v1`,
+    apiUrl: `${origins.ofApi}/metal/v1`,
     sos: { host: sosHost, port: sos.address.port },
     token: cloud.token,
     projectId: cloud.projectId,
@@ -193,14 +172,6 @@ export async function startLab(parts: LabParts): Promise<Lab> {
     machines: driver.kind,
     faults,
     devices: () => listDevices(cloud),
-    async [Symbol.asyncDispose]() {
-      // First nothing new, then the machines, whose sessions hang up with them, then what listens for those sessions.
-      upkeep[Symbol.dispose]()
-      page?.[Symbol.dispose]()
-      await api[Symbol.asyncDispose]()
-      await lifecycle[Symbol.asyncDispose]()
-      await sos[Symbol.asyncDispose]()
-      await store?.[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: async () => await owned[Symbol.asyncDispose](),
   }
 }

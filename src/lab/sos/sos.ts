@@ -1,9 +1,10 @@
 // Serial over SSH, as the real service has it: the user's name is the device's id, a key of the device opens it, one session a
 // machine, no scrollback.
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
-import { type Address, formatAddress } from '../../address.ts'
-import { errorCode, LabError } from '../../errors.ts'
+import type { Address } from '../../address.ts'
+import { LabError } from '../../errors.ts'
+import { listen } from '../../listen.ts'
 import type { Reporter } from '../../io.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { SerialPort } from '../cloud/serial-port.ts'
@@ -145,7 +146,7 @@ function serveClient(client: Connection, parts: SosParts, onConsole: () => void)
  * @throws LabError where the port is taken
  */
 export async function startSos(parts: SosParts): Promise<Sos> {
-  const { host, port } = parts.listen
+  const { host } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
   // Connections with a console: after that a quiet machine makes a quiet connection.
@@ -173,20 +174,7 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     if (fault === undefined) ssh.injectSocket(socket)
     else void playSosFault(fault, socket, { hostKey: parts.hostKey, algorithms, serve })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: Error) => {
-      const why = errorCode(cause) === 'EADDRINUSE' ? 'it is taken' : cause.message
-      reject(
-        new LabError(`cannot listen on "${formatAddress(parts.listen)}" for the SOS: ${why}`, {
-          hint: 'choose another --sos-port',
-          cause,
-        }),
-      )
-    })
-    server.listen(port, host === '' ? undefined : host, resolve)
-  })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has an AddressInfo
-  const bound = server.address() as AddressInfo
+  const bound = await listen(server, parts.listen, { Failure: LabError, flag: '--sos-port' })
   return {
     address: { host, port: bound.port },
     async [Symbol.asyncDispose]() {

@@ -5,10 +5,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { type Address, formatAddress } from '../../address.ts'
-import { errorCode, LabError, messageOf } from '../../errors.ts'
+import type { Address } from '../../address.ts'
+import { LabError, messageOf } from '../../errors.ts'
 import { openFilesHint, openFilesProblem } from '../../files/open-files.ts'
 import type { Reporter } from '../../io.ts'
+import { listen } from '../../listen.ts'
 import { refuse } from './answer.ts'
 import type { Answer } from './answer.ts'
 import { readRequest } from './request.ts'
@@ -26,8 +27,8 @@ async function waitOut(response: ServerResponse, lastsMs: number | undefined): P
   await sleep(lastsMs ?? 2 ** 31 - 1, undefined, { signal: gone.signal }).catch(() => {})
 }
 
-/** Sends an answer as its mishap has it. */
-async function sendBadly(response: ServerResponse, answer: Answer): Promise<void> {
+/** Sends an answer, spoilt by its mishap if it has one. */
+async function sendWithMishap(response: ServerResponse, answer: Answer): Promise<void> {
   const { mishap, ...well } = answer
   if (mishap === undefined) return send(response, well)
   const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
@@ -83,7 +84,7 @@ async function respond(
   report.debug(
     `lab: ${line} ${answer.mishap?.kind ?? String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`,
   )
-  await sendBadly(response, answer)
+  await sendWithMishap(response, answer)
 }
 
 /**
@@ -91,7 +92,7 @@ async function respond(
  * @throws LabError where it cannot listen
  */
 export async function startApiServer(
-  listen: Address,
+  address: Address,
   handle: Handler<Answer>,
   report: Reporter,
   onUpgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void,
@@ -102,22 +103,9 @@ export async function startApiServer(
     void respond(message, response, handle, report)
   })
   if (onUpgrade !== undefined) server.on('upgrade', onUpgrade)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      const taken = errorCode(error) === 'EADDRINUSE'
-      reject(
-        new LabError(`cannot listen on "${formatAddress(listen)}": ${taken ? 'the port is taken' : error.message}`, {
-          ...(taken ? { hint: 'choose another with --port, or end what uses it' } : {}),
-          cause: error,
-        }),
-      )
-    })
-    server.listen({ host: listen.host === '' ? undefined : listen.host, port: listen.port }, resolve)
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new LabError('the API has no port')
+  const { port } = await listen(server, address, { Failure: LabError, flag: '--port' })
   return {
-    port: address.port,
+    port,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())

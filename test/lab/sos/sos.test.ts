@@ -281,7 +281,7 @@ test('a taken port is an error that names it', async () => {
   const again = startSos({ listen: sos.address, hostKey: keys.hostKey, findPort: () => undefined, report })
   await expect(again).rejects.toMatchObject({
     name: 'LabError',
-    message: `cannot listen on "127.0.0.1:${sos.address.port}" for the SOS: it is taken`,
-    hint: 'choose another --sos-port',
+    message: `cannot listen on "127.0.0.1:${sos.address.port}": port ${sos.address.port} is taken by another program`,
+    hint: expect.stringMatching(/^choose another with --sos-port, such as 127\.0\.0\.1:\d+, or stop that program/),
   })
 })
