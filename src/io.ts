@@ -72,7 +72,7 @@ export function unblock(stream: Writable): void {
 }
 
 /** What may wait for a terminal or a pipe that takes nothing; lines beyond it are lost. */
-const mostWaitingBytes = 1 << 20
+const maxWaitingBytes = 1 << 20
 
 const newline = 0x0a
 
@@ -94,7 +94,7 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
   let shown = ''
   let midLine = false
   const write = (text: string) => {
-    if (stderr.writableLength < mostWaitingBytes) stderr.write(text)
+    if (stderr.writableLength < maxWaitingBytes) stderr.write(text)
   }
   const columns = () => stderr.columns || 80
   // Cut to the terminal's width, so that there are as many rows as lines, also behind the ^C that a terminal shows there.

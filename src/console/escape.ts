@@ -39,14 +39,14 @@ export const escapeHelp: readonly string[] = [
 
 const escape = 0x1b
 /** A longer one is no sequence. */
-const longestSequence = 256
+const maxSequenceLength = 256
 
 /** Whether more is to come of what began with an escape character (ECMA-48, 5.4: controls, and strings up to their end). */
 function isOpen(sequence: string): boolean {
   if (sequence.length === 1) return true
   const last = sequence.at(-1) ?? ''
   if (sequence[1] === '[') return sequence.length === 2 || (last >= ' ' && last <= '?')
-  if (!/^[\]P_]/.test(sequence.slice(1)) || sequence.length > longestSequence) return false
+  if (!/^[\]P_]/.test(sequence.slice(1)) || sequence.length > maxSequenceLength) return false
   return last >= ' ' ? sequence.at(-2) !== '\u001b' || sequence.length === 2 : last === '\u001b'
 }
 

@@ -18,7 +18,7 @@ const asciiControls = Array.from({ length: 128 }, (_, code) => String.fromCharCo
   (character) => character.search(special) === 0,
 )
 /** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
-const longestSequence = 4096
+const maxSequenceLength = 4096
 
 /** What a control sequence looks like to a person: a move to another row is a new line, a move to the right a gap. */
 function readControl(final: string): string {
@@ -54,7 +54,7 @@ export function createScreenText(): ScreenText {
       length = 0
       return ''
     }
-    if (++length > longestSequence) state = 'text'
+    if (++length > maxSequenceLength) state = 'text'
     else if (character === '\u001b') state = state === 'string' ? 'string-escape' : 'escape'
     else if (state === 'string-escape') state = character === '\\' ? 'text' : 'string'
     else if (state === 'string') {

@@ -43,7 +43,7 @@ export interface AttachConsoleOptions extends HostAccess {
 /** A session that was shorter than this was no session: the server needs a pause. */
 const shortSessionMs = 10_000
 const firstPauseMs = 2000
-const longestPauseMs = 30_000
+const maxPauseMs = 30_000
 
 /** Without the control characters a server may have put into it. */
 function readBanner(banner: string): string[] {
@@ -103,6 +103,6 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
     notices.say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
     await clock.sleep(pauseMs, signal)
-    pauseMs = Math.min(pauseMs * 2, longestPauseMs)
+    pauseMs = Math.min(pauseMs * 2, maxPauseMs)
   }
 }

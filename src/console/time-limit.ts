@@ -3,7 +3,7 @@
 import { createContext, Script } from 'node:vm'
 
 /** On a computer that is busy or was asleep, work that had no time to run is begun anew so many times. */
-const mostTries = 20
+const maxTries = 20
 
 let limited: { work: () => unknown } | undefined
 let script: Script | undefined
@@ -35,7 +35,7 @@ const shortestMs = 100
 export function runLimited<T>(work: () => T, budget: Budget): { result: T } | undefined {
   const { script: call, box } = prepare()
   const limitMs = Math.max(shortestMs, Math.ceil(budget.leftMs))
-  for (let tries = 0, usedMs = 0; tries < mostTries && usedMs < 0.9 * limitMs; tries++) {
+  for (let tries = 0, usedMs = 0; tries < maxTries && usedMs < 0.9 * limitMs; tries++) {
     const startMs = cpuMs()
     let done: { result: T } | undefined
     box.work = () => void (done = { result: work() })

@@ -27,9 +27,9 @@ export interface Watch {
 }
 
 /** Characters that are looked at together; a longer line is looked at in pieces that overlap by half. */
-const longestLook = 16_384
+const maxLookLength = 16_384
 /** The longest match that is found wherever it stands, in characters. */
-export const longestMatch = longestLook / 2
+export const maxMatchLength = maxLookLength / 2
 /** Bytes looked at together; a longer chunk is cut, so that what is kept never grows with it. */
 const stepBytes = 32_768
 /** How much text is kept for `lastLines`. */
@@ -119,7 +119,7 @@ export function createWatch(rules: WatchRules): Watch {
   function lookAtPiece(piece: string): Sighting[] {
     const sightings = look(piece)
     // One character before the place to search from is kept, so that `^` does not take it for the start of a line.
-    const cut = piece.length - longestMatch - 1
+    const cut = piece.length - maxMatchLength - 1
     for (const seeker of seekers) seeker.from = Math.max(1, seeker.from - cut)
     pending = piece.slice(cut)
     return sightings
@@ -129,7 +129,7 @@ export function createWatch(rules: WatchRules): Watch {
   function take(text: string): Sighting[] {
     const sightings: Sighting[] = []
     for (let at = 0; at < text.length;) {
-      const room = longestLook - pending.length
+      const room = maxLookLength - pending.length
       const newline = pending === '' ? text.lastIndexOf('\n', at + room - 1) : text.indexOf('\n', at)
       if (newline >= at && newline < at + room) {
         const lines = text.slice(at, newline + 1)

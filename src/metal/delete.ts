@@ -7,7 +7,7 @@ import type { Device } from './schema.ts'
 
 const firstDelayMs = 3000
 /** Each wait is half as long again as the one before, up to this. */
-const longestDelayMs = 15_000
+const maxDelayMs = 15_000
 /** However long they take, so many tries are made where there is any hope. */
 const fewestTries = 3
 /**
@@ -140,7 +140,7 @@ export async function deleteUntilGone(
   let why = ''
   let seen = true
   try {
-    for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, longestDelayMs)) {
+    for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, maxDelayMs)) {
       const still = await tryDelete(client, target, forced)
       if (still === undefined) return
       why = still.why

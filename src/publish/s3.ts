@@ -13,14 +13,14 @@ import type { Digest, Staged, Store } from './store.ts'
 /** S3 takes parts from 5 MiB, and 10,000 of them: files of up to 80 GB. */
 const partBytes = 2 ** 23
 /** All there are, for all files together, being filled or under way. */
-const mostParts = 6
+const maxParts = 6
 /** What is at most kept here until it is put in its place in one request. */
-const mostKeptBytes = 2 ** 20
+const maxKeptBytes = 2 ** 20
 /** Of what stands there under a manifest's name, whatever that is. */
-const mostTextBytes = 2 ** 20
+const maxTextBytes = 2 ** 20
 /** The longest that giving up may take, and how often it is tried. */
 const cleanUpMs = 30_000
-const mostAborts = 3
+const maxAborts = 3
 
 /** What a server says of a file to machines, and to caches in between. */
 export function headersOf(name: string): Record<string, string> {
@@ -36,7 +36,7 @@ export class S3Store implements Store {
   readonly resumes = false
   readonly #client: S3Client
   readonly #prefix: string
-  readonly #pool = new BufferPool(mostParts, partBytes)
+  readonly #pool = new BufferPool(maxParts, partBytes)
 
   constructor(client: S3Client, prefix: string) {
     this.#client = client
@@ -51,7 +51,7 @@ export class S3Store implements Store {
   async readText(name: string, signal: AbortSignal): Promise<string | undefined> {
     // To keys that may not list the bucket S3 says AccessDenied of what does not exist.
     const expected = ['NoSuchKey', 'AccessDenied', 'InvalidRange']
-    const headers = { range: `bytes=0-${mostTextBytes - 1}` }
+    const headers = { range: `bytes=0-${maxTextBytes - 1}` }
     const key = this.#keyOf(name)
     const { status, text } = await this.#client.call({ method: 'GET', key, headers, verb: 'read', expected, signal })
     return status < 300 ? text : undefined
@@ -93,14 +93,14 @@ class S3File implements Staged {
       this.#kept = Buffer.from(content)
       return
     }
-    const flight = new InFlight(mostParts)
+    const flight = new InFlight(maxParts)
     try {
       let number = 0
       for await (const { bytes, more } of splitParts(content, this.#pool)) {
         let sent = false
         try {
           signal.throwIfAborted()
-          if (!more && number === 0 && bytes.length <= mostKeptBytes) {
+          if (!more && number === 0 && bytes.length <= maxKeptBytes) {
             this.#kept = Buffer.from(bytes)
             return
           }
@@ -141,7 +141,7 @@ class S3File implements Staged {
     try {
       // A part that arrived meanwhile makes the upload stand on; S3 asks its callers to look (AbortMultipartUpload).
       let status = 0
-      for (let tries = 0; status !== 404 && tries < mostAborts; tries++) {
+      for (let tries = 0; status !== 404 && tries < maxAborts; tries++) {
         await this.#client.call({ ...about, method: 'DELETE' })
         status = (await this.#client.call({ ...about, method: 'GET' })).status
       }

@@ -7,10 +7,10 @@ import { attempt, SftpSession, type SshConnection, statusOf } from './sftp-sessi
 import type { Digest, Staged, Store } from './store.ts'
 
 const pieceBytes = 2 ** 17
-const mostPieces = 16
+const maxPieces = 16
 /** What may have been under way when a connection broke, and is written again. */
-const windowBytes = pieceBytes * mostPieces
-const mostTextBytes = 2 ** 20
+const windowBytes = pieceBytes * maxPieces
+const maxTextBytes = 2 ** 20
 
 /** A folder on a server. A file that a broken connection left unfinished is continued by the next run. */
 export class SftpStore implements Store {
@@ -34,7 +34,7 @@ export class SftpStore implements Store {
     const path = this.#pathOf(name)
     const { sftp } = this.#session
     const stats = await this.#session.stat(path)
-    if (stats === undefined || !stats.isFile() || stats.size > mostTextBytes) return undefined
+    if (stats === undefined || !stats.isFile() || stats.size > maxTextBytes) return undefined
     return await this.#session.ask<string>('read', path, (done) =>
       sftp.readFile(path, (error, bytes) => done(error, bytes?.toString() ?? '')),
     )
@@ -97,7 +97,7 @@ class RemoteFile implements Staged {
 
   async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     const { session, temporary, handle, size, resumable } = this.#parts
-    const flight = new InFlight(mostPieces)
+    const flight = new InFlight(maxPieces)
     const known = Math.max(0, size - windowBytes)
     let at = 0
     try {

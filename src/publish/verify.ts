@@ -25,7 +25,7 @@ export interface Finding {
   problem?: string
 }
 
-const mostManifestBytes = 2 ** 20
+const maxManifestBytes = 2 ** 20
 
 async function readManifest(place: Place, name: string, signal: AbortSignal): Promise<Manifest> {
   const file = manifestName(name)
@@ -40,7 +40,7 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
   let size = 0
   for await (const chunk of bytes) {
     size += chunk.length
-    if (size > mostManifestBytes) break
+    if (size > maxManifestBytes) break
     chunks.push(chunk)
   }
   return await requireManifest(Buffer.concat(chunks).toString(), where)

@@ -5,7 +5,7 @@ import { errorCode, messageOf, VerifyError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Place } from './verify.ts'
 
-const mostRedirects = 10
+const maxRedirects = 10
 /** The longest wait for a connection, an answer, or the next bytes of one. */
 const silenceMs = 30_000
 
@@ -17,7 +17,7 @@ export class WebPlace implements Place {
   readonly #report: Pick<Reporter, 'warn'>
   readonly #headers: Record<string, string>
   readonly #agent = new Agent({ connect: { timeout: silenceMs }, headersTimeout: silenceMs, bodyTimeout: silenceMs })
-  readonly #dispatcher = this.#agent.compose(interceptors.redirect({ maxRedirections: mostRedirects }))
+  readonly #dispatcher = this.#agent.compose(interceptors.redirect({ maxRedirections: maxRedirects }))
 
   constructor(baseUrl: string, report: Pick<Reporter, 'warn'>) {
     this.#report = report

@@ -26,7 +26,7 @@ export interface Boot {
   steps: Partial<Record<StepName, Step>>
 }
 
-const mostMachines = 256
+const maxMachines = 256
 
 /** What a file is for, by its name; undefined for what machines do not boot with. */
 export function stepOf(file: string): StepName | undefined {
@@ -67,7 +67,7 @@ export class Boots {
     this.#machines.delete(client)
     this.#machines.set(client, machine)
     const [oldest] = this.#machines.keys()
-    if (this.#machines.size > mostMachines && oldest !== undefined) this.#machines.delete(oldest)
+    if (this.#machines.size > maxMachines && oldest !== undefined) this.#machines.delete(oldest)
   }
 
   /** The machines, the last to ask first. */

@@ -25,7 +25,7 @@ export interface CheckOptions {
 /** How a URL is reached: directly where it is on this computer, else by what the environment says of proxies. */
 type Route = (url: URL) => Dispatcher
 
-const mostRedirects = 10
+const maxRedirects = 10
 
 /**
  * What to do about a URL that cannot be fetched.
@@ -136,7 +136,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
         throw fail(`it redirects to "${hidePassword(location)}", where iPXE cannot follow: ${unread}`)
       if (url.protocol === 'http:' && next.protocol === 'https:') report.warn(warnOfHttps(shown, next))
       if (seen.has(next.href)) throw fail(`its redirects go in a circle, back to "${showUrl(next)}"`)
-      if (seen.size > mostRedirects) throw fail(`it redirects more than ${mostRedirects} times`)
+      if (seen.size > maxRedirects) throw fail(`it redirects more than ${maxRedirects} times`)
       url = next
       continue
     }

@@ -1,17 +1,17 @@
 // The line that is logged for each request. What clients send is shown so that it cannot steer a terminal.
 import type { Transfer } from './transfer.ts'
 
-const longestPath = 300
+const maxPathLength = 300
 
 /** Text of a client with control characters and bytes beyond ASCII written as \xNN, and cut to a bearable length. */
 export function escapeText(text: string): string {
   const escaped = text
-    .slice(0, longestPath)
+    .slice(0, maxPathLength)
     .replaceAll(
       /[^\u0020-\u005b\u005d-\u007e]/g,
       (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
     )
-  return text.length > longestPath ? `${escaped}...` : escaped
+  return text.length > maxPathLength ? `${escaped}...` : escaped
 }
 
 /** `14:03:59 192.0.2.7 GET /linuxkit-kernel 200 8388608 bytes 41 ms`, in local time. */

@@ -53,11 +53,11 @@ export interface ServerOptions {
   /** How long running responses may go on when the server is disposed. */
   closeTimeoutMs?: number
   /** Answers sent to one client at the same time, and some more in all; further requests get 503 and a Retry-After. */
-  mostResponses?: number
+  maxResponses?: number
 }
 
 /** Connections, whatever they do; beyond it they are closed unheard. */
-const mostConnections = 2048
+const maxConnections = 2048
 /** The part of connections and answers that is for other clients than the first, who may take all the rest. */
 const othersShare = 1 / 8
 
@@ -85,14 +85,14 @@ function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallT
   // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
   Object.assign(server, { httpAllowHalfOpen: true })
   server.timeout = stallTimeoutMs
-  server.maxConnections = mostConnections
+  server.maxConnections = maxConnections
   return server
 }
 
 /** Starts to serve. @throws ServeError for a folder that cannot be served, an address that cannot be listened on, too few open files */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { content, report, tls, forced, stallTimeoutMs = 60_000, headersTimeoutMs = 15_000 } = options
-  const { closeTimeoutMs = 2000, mostResponses = 512 } = options
+  const { closeTimeoutMs = 2000, maxResponses = 512 } = options
   const problem = openFilesProblem()
   if (problem !== undefined) throw new ServeError(problem, { hint: openFilesHint })
   await checkContent(content)
@@ -109,9 +109,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const listeners: ((transfer: Transfer) => void)[] = [log]
   const running = new Map<Socket, Promise<void>>()
-  const mostInAll = mostResponses + Math.ceil(mostResponses * othersShare)
-  const responses = new Places(mostResponses)
-  const connections = new Places(mostConnections * (1 - othersShare))
+  const maxInAll = maxResponses + Math.ceil(maxResponses * othersShare)
+  const responses = new Places(maxResponses)
+  const connections = new Places(maxConnections * (1 - othersShare))
   const stalled = new WeakSet<Socket>()
 
   const end = (transfer: Transfer) => {
@@ -131,7 +131,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const transfer = startTransfer(request, socket.remoteAddress)
     const client = clientOf(transfer.client)
     const isNew = !running.has(socket)
-    const busy = isNew && (running.size >= mostInAll || responses.isFull(client))
+    const busy = isNew && (running.size >= maxInAll || responses.isFull(client))
     if (isNew) responses.take(client)
     const refusal = busy ? answerStatus(503, { 'Retry-After': 5, Connection: 'close' }) : undefined
     // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one piece.

@@ -9,7 +9,7 @@ import { createWireReader, writeNumber, writeString } from './wire.ts'
 
 const message = { disconnect: 1, ignore: 2, debug: 4, kexInit: 20, ecdhInit: 30, ecdhReply: 31 }
 /** What a host may send until then: its greeting, its algorithms, a key. */
-const longestAnswer = 256 * 1024
+const maxAnswerLength = 256 * 1024
 
 /** A public key for an exchange of which the result is never used. */
 function makeExchangeKey(method: string): Buffer {
@@ -56,7 +56,7 @@ function createSplitter(): (chunk: Buffer) => Buffer[] {
   return (chunk) => {
     const payloads: Buffer[] = []
     rest = Buffer.concat([rest, chunk])
-    if (rest.length > longestAnswer) throw new RangeError('too much of an answer')
+    if (rest.length > maxAnswerLength) throw new RangeError('too much of an answer')
     for (let end = rest.indexOf(10); !greeted && end >= 0; end = rest.indexOf(10)) {
       greeted = rest.subarray(0, 4).toString('latin1') === 'SSH-'
       rest = rest.subarray(end + 1)
@@ -65,7 +65,7 @@ function createSplitter(): (chunk: Buffer) => Buffer[] {
     while (rest.length >= 5) {
       const length = rest.readUInt32BE()
       const padding = rest.readUInt8(4)
-      if (length > longestAnswer || padding >= length) throw new RangeError('no packet')
+      if (length > maxAnswerLength || padding >= length) throw new RangeError('no packet')
       if (rest.length < 4 + length) break
       payloads.push(rest.subarray(5, 4 + length - padding))
       rest = rest.subarray(4 + length)

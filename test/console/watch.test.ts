@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { defaultFailures } from '../../src/console/failures.ts'
 import { createScreenText } from '../../src/console/screen-text.ts'
-import { createWatch, longestMatch, type Sighting, type Watch, type WatchRules } from '../../src/console/watch.ts'
+import { createWatch, maxMatchLength, type Sighting, type Watch, type WatchRules } from '../../src/console/watch.ts'
 
 function read(...chunks: string[]): string {
   const screen = createScreenText()
@@ -87,9 +87,9 @@ describe('one pattern', () => {
   })
 
   test('a match as long as promised is found in a line however long', () => {
-    const pattern = new RegExp(`<.{${longestMatch - 2}}>`)
+    const pattern = new RegExp(`<.{${maxMatchLength - 2}}>`)
     for (const before of [0, 1000, 10_000, 16_000, 50_000]) {
-      const line = `${'-'.repeat(before)}<${'x'.repeat(longestMatch - 2)}>${'-'.repeat(before)}\n`
+      const line = `${'-'.repeat(before)}<${'x'.repeat(maxMatchLength - 2)}>${'-'.repeat(before)}\n`
       expect(createMatcher(pattern).push(Buffer.from(line)), String(before)).toBe(true)
     }
   })

@@ -143,7 +143,7 @@ describe('who takes long to ask', () => {
 
 test('who asks while too many are answered is told to come back', async () => {
   await writeFile(join(folder.path, 'big'), Buffer.alloc(32 * 1024 * 1024))
-  await using small = await serve(folder.path, { mostResponses: 3 })
+  await using small = await serve(folder.path, { maxResponses: 3 })
   const { port } = small.address
   const readers = Array.from({ length: 3 }, () => {
     const socket = connect(port, '127.0.0.1').on('error', () => {})

@@ -6,7 +6,7 @@ import { formatAge } from '../../text/age.ts'
 import { formatTable } from '../../text/table.ts'
 
 const periodMs = 500
-const longestHostname = 24
+const maxHostnameLength = 24
 
 function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 3)}...` : text
@@ -26,7 +26,7 @@ export function renderMachines(devices: readonly Device[], rows: number, nowMs: 
   const table = formatTable([
     ['HOSTNAME', 'STATE', 'AGE', 'PLAN', 'LAST EVENT'],
     ...shown.map((device) => [
-      shorten(device.hostname, longestHostname),
+      shorten(device.hostname, maxHostnameLength),
       describeState(device),
       formatAge(nowMs - Date.parse(device.createdAt)),
       device.plan.slug,

@@ -4,7 +4,7 @@ import { createEvent } from './device-events.ts'
 import type { Device, DeviceState } from './device.ts'
 
 /** Events that are kept of a device; machines can add to them without end. */
-const mostEvents = 1000
+const maxEvents = 1000
 
 /** Writes into devices what happens to them, and says so. */
 export class DeviceHistory {
@@ -21,7 +21,7 @@ export class DeviceHistory {
   tell(device: Device, type: string, text?: string, state?: string): void {
     const event = createEvent(type, text, state)
     device.events.push(event)
-    if (device.events.length > mostEvents) device.events.shift()
+    if (device.events.length > maxEvents) device.events.shift()
     if (type.startsWith('provisioning.')) device.provisioned[type] = event
     this.#report.detail(`lab: ${device.hostname}: ${event.body}`)
     this.#onChange()

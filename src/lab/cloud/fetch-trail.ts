@@ -2,7 +2,7 @@
 // since machines fetch from where they like.
 
 /** Fetches that are kept of a machine. */
-const mostFetched = 50
+const maxFetched = 50
 /** The screen's width: the firmware breaks longer lines there. */
 const screenColumns = 80
 
@@ -45,7 +45,7 @@ export class FetchTrail {
     if (what === undefined || this.#startedMs !== undefined) return
     this.#startedMs = nowMs
     this.#fetched.push({ what })
-    if (this.#fetched.length > mostFetched) this.#fetched.shift()
+    if (this.#fetched.length > maxFetched) this.#fetched.shift()
   }
 
   #endLine(nowMs: number): void {

@@ -15,9 +15,9 @@ const aliveMs = 1000
 /** How long a connection may take to say who it is. */
 const helloMs = 5000
 /** The longest message of a page: what is pasted comes in pieces of this. */
-const longestMessage = 64 * 1024
+const maxMessageBytes = 64 * 1024
 /** Output that may wait for a page; what is more is lost, as on the serial line. */
-const longestQueue = 1 << 20
+const maxQueueBytes = 1 << 20
 
 /** A server of open pages. Disposing it ends them. */
 export interface PageServer extends Disposable {
@@ -27,10 +27,10 @@ export interface PageServer extends Disposable {
 /** Takes the connections of pages at /page/live, from the lab's own page only. */
 export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
   const sizes = new FetchSizes()
-  const server = new WebSocketServer({ noServer: true, maxPayload: longestMessage, perMessageDeflate: false })
+  const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false })
   server.on('connection', (socket) => {
     const send = (message: LabMessage) => {
-      const isLate = message.type === 'console' && socket.bufferedAmount > longestQueue
+      const isLate = message.type === 'console' && socket.bufferedAmount > maxQueueBytes
       if (socket.readyState === socket.OPEN && !isLate) socket.send(JSON.stringify(message))
     }
     const session = new PageSession({ ...parts, sizes }, send, () => socket.close(1008, 'denied'))

@@ -17,7 +17,7 @@ export interface Meta {
 }
 
 const defaultPerPage = 10
-const longestPage = 1000
+const maxPageSize = 1000
 
 function readNumber(text: string | null, fallback: number, most: number): number {
   const number = Number(text)
@@ -30,7 +30,7 @@ function readNumber(text: string | null, fallback: number, most: number): number
  * since packngo appends them to its base URL (inferred from that; other hrefs have it).
  */
 export function paginate<T>(items: readonly T[], path: string, query: URLSearchParams): { page: T[]; meta: Meta } {
-  const perPage = readNumber(query.get('per_page'), defaultPerPage, longestPage)
+  const perPage = readNumber(query.get('per_page'), defaultPerPage, maxPageSize)
   const current = readNumber(query.get('page'), 1, Number.MAX_SAFE_INTEGER)
   const last = Math.max(1, Math.ceil(items.length / perPage))
   const link = (number: number): Href => {

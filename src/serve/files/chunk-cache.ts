@@ -4,7 +4,7 @@ import type { OpenFile } from './open-file.ts'
 
 /** The size of a piece; the last of a file is shorter. */
 export const chunkBytes = 256 * 1024
-const mostBytes = 96 * 1024 * 1024
+const maxBytes = 96 * 1024 * 1024
 
 /** A piece of a file, in use from `take` to `release`. */
 export interface Chunk {
@@ -32,7 +32,7 @@ let used = 0
 let freeBytes = 0
 
 function hasRoom(bytes: number): boolean {
-  return heldBytes + bytes <= mostBytes - freeBytes
+  return heldBytes + bytes <= maxBytes - freeBytes
 }
 
 function find(version: string, index: number): Chunk | undefined {

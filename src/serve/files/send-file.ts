@@ -36,13 +36,13 @@ export function writeChunks(response: ServerResponse, chunks: readonly Buffer[],
 }
 
 /** One system call for eight pieces costs a quarter less than eight for one each. */
-const mostAtOnce = 8
+const maxAtOnce = 8
 /** With more pieces in use each reader is written one at a time. */
 const plenty = 48
 
 /** How many pieces are written at a time. */
 function piecesAtOnce(): number {
-  return countUsed() + mostAtOnce <= plenty ? mostAtOnce : 1
+  return countUsed() + maxAtOnce <= plenty ? maxAtOnce : 1
 }
 
 /** What a reader takes beside pieces of files, measured: its connection, and what waits for the garbage collector. */
@@ -75,7 +75,7 @@ const waiting: (() => void)[] = []
 
 /** Gives those a turn that have waited longest, half a millisecond of work in all, and then everything else: requests, other writes. */
 function takeTurns(): void {
-  for (let pieces = 0; pieces < mostAtOnce; pieces += piecesAtOnce()) waiting.shift()?.()
+  for (let pieces = 0; pieces < maxAtOnce; pieces += piecesAtOnce()) waiting.shift()?.()
   if (waiting.length > 0) setImmediate(takeTurns)
 }
 

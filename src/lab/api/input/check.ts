@@ -55,12 +55,12 @@ export function checkHostname(hostname: string | null | undefined): string[] {
 }
 
 /** Levels of nesting that are taken: writing JSON takes the stack's room for each. */
-const mostLevels = 100
+const maxLevels = 100
 
 function isShallow(value: unknown): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > mostLevels) return false
+    if (depth > maxLevels) return false
     level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
   }
   return true

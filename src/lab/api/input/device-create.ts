@@ -29,19 +29,19 @@ export function createDevices(bodies: readonly unknown[], cloud: Cloud, lifecycl
 }
 
 /** Most devices of a batch (inferred). */
-const longestBatch = 100
+const maxBatchLength = 100
 
 const batchSchema = z.looseObject({
   batches: z
     .array(
       z.looseObject({
-        quantity: z.int().min(1).max(longestBatch).nullish(),
+        quantity: z.int().min(1).max(maxBatchLength).nullish(),
         hostname: z.string().nullish(),
-        hostnames: z.array(z.string()).max(longestBatch).nullish(),
+        hostnames: z.array(z.string()).max(maxBatchLength).nullish(),
       }),
     )
     .min(1)
-    .max(longestBatch),
+    .max(maxBatchLength),
 })
 
 /** The bodies of a batch's devices. `{{index}}` in the host name is the device's number, 01 and on. */

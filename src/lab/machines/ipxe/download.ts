@@ -51,7 +51,7 @@ const systemErrors: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'Error 0x3e11613b (http://ipxe.org/3e11613b)',
 }
 
-const mostRedirects = 10
+const maxRedirects = 10
 const stalledMs = 60_000
 
 function open(url: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -99,7 +99,7 @@ export async function download(
 ): Promise<Download | IpxeError> {
   let location = url
   try {
-    for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
       if (!isSupported(location)) return { error: notSupported }
       const target = route(location)
       if (target === undefined) return { error: 'Network unreachable (http://ipxe.org/280a6011)' }

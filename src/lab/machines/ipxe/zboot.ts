@@ -31,10 +31,10 @@ async function* read(file: FileHandle, { offset, size }: Zboot): AsyncGenerator<
 }
 
 /**
- * Writes the kernel within to a file, `mostBytes` at most.
+ * Writes the kernel within to a file, `maxBytes` at most.
  * @throws LabError where it cannot be unpacked
  */
-export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHandle, mostBytes: number): Promise<void> {
+export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHandle, maxBytes: number): Promise<void> {
   const { compression } = zboot
   const [program = '', ...args] = programs[compression] ?? []
   if (program === '') throw new LabError(`the kernel is compressed with "${compression}", which the lab cannot unpack`)
@@ -45,7 +45,7 @@ export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHand
   const chunks: AsyncIterable<Buffer> = child.stdout
   for await (const chunk of chunks) {
     size += chunk.length
-    if (size > mostBytes) {
+    if (size > maxBytes) {
       child.kill('SIGKILL')
       throw new LabError('the kernel, unpacked, does not fit into the memory of the machine')
     }

@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 
 const patienceMs = 5000
-const longestAnswer = 4096
+const maxAnswerLength = 4096
 
 /** One exchange. @returns the text of the answer, undefined where there is none */
 function ask(method: string, url: string, signal: AbortSignal, body?: object): Promise<string | undefined> {
@@ -16,7 +16,7 @@ function ask(method: string, url: string, signal: AbortSignal, body?: object): P
     const sent = request(url, { method, agent: false, headers, signal, timeout: patienceMs }, (response) => {
       let answer = ''
       response.on('data', (chunk: Buffer) => {
-        if (answer.length < longestAnswer) answer += chunk.toString()
+        if (answer.length < maxAnswerLength) answer += chunk.toString()
       })
       response.on('error', () => resolve(undefined))
       response.on('end', () => resolve(response.statusCode === 200 ? answer : undefined))

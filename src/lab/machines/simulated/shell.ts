@@ -12,7 +12,7 @@ export interface ShellMachine {
 export type Departure = 'poweroff' | 'reboot'
 
 const prompt = '# '
-const longestLine = 4096
+const maxLineLength = 4096
 const commandNames = 'cat echo exit help poweroff reboot uname'
 
 /** Runs a line; text is what it prints, departure how the machine goes off. */
@@ -82,7 +82,7 @@ export class SimulatedShell {
         this.#line = ''
         return this.#print(`^C\n${prompt}`)
       default:
-        if (character < ' ' || this.#line.length >= longestLine) return
+        if (character < ' ' || this.#line.length >= maxLineLength) return
         this.#line += character
         this.#print(character)
     }
