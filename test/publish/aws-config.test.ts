@@ -164,7 +164,6 @@ describe('as the aws program reads them', needs('aws'), () => {
     ],
     ['comments on lines of their own', {}, '# a\n; b\n[default] ; c\n# d\nregion = r-1\n'],
     ['spaces and tabs in a heading', { AWS_PROFILE: 'other' }, '[profile \t other]\nregion = t-1\n'],
-    ['two variables', { AWS_PROFILE: 'other', AWS_DEFAULT_PROFILE: 'third' }, '[profile other]\nregion = e-1\n'],
     ['signs in a secret', {}, '', '[default]\naws_access_key_id = AKP\naws_secret_access_key = a%b/c+d#e;f==\n'],
     ['a nested setting with a colon', {}, '[default]\ns3:\n\taddressing_style = virtual\nregion = n-2\n'],
     ['a nested setting', {}, '[default]\ns3 =\n  region = nested\n  addressing_style = virtual\nregion = n-1\n'],
