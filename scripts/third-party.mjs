@@ -12,7 +12,6 @@ const bundled = [
   'bcrypt-pbkdf',
   'commander',
   'safer-buffer',
-  'ssh-config',
   'ssh2',
   'tweetnacl',
   'undici',

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import type { Address } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { parseHop } from './config/jump.ts'
+import { loadSshSettings, type SshSettings } from './config/settings.ts'
 import type { HostAccess } from './connection.ts'
 import { type Identities, loadIdentities } from './identities.ts'
 import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
-import { loadSshSettings, type SshSettings } from './ssh-config.ts'
 import { HostTrust } from './trust.ts'
 
 /** What the command line, the environment and the terminal say about reaching consoles. */
@@ -36,17 +37,7 @@ export interface AccessFinder {
 
 const deepestJump = 8
 
-/** `[user@]host[:port]`, also as a URL `ssh://…`. */
-function parseHop(text: string): { user: string | undefined; address: Address } {
-  const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@]+))(?::(\d+))?$/.exec(text)
-  const host = match?.[2] ?? match?.[3]
-  if (host === undefined) {
-    throw new ConsoleError(`ProxyJump "${text}" of ssh's configuration is not understood`, {
-      hint: 'write it as [user@]host[:port]',
-    })
-  }
-  return { user: match?.[1], address: { host, port: Number(match?.[4] ?? 22) } }
-}
+type Found = HostAccess & { username: string }
 
 function knownHostsFiles(settings: SshSettings, { home, knownHostsFile }: AccessSources): string[] {
   if (knownHostsFile !== undefined) return [knownHostsFile]
@@ -59,6 +50,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   const { home, localUser, env, report, prompter, wanted } = sources
   const files = [join(home, '.ssh', 'config'), '/etc/ssh/ssh_config']
   const identitiesBySettings = new Map<string, Promise<Identities>>()
+  const noted = new Set<string>()
   const trustBySettings = new Map<string, Promise<HostTrust>>()
 
   function identitiesFor(settings: SshSettings, isHop: boolean): Promise<Identities> {
@@ -89,31 +81,51 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     return new HostTrust({ knownHosts, pins, acceptNew, prompter, hash: settings.hashKnownHosts, report })
   }
 
-  async function find(address: Address, user: string, depth: number): Promise<HostAccess & { username: string }> {
-    const settings = await loadSshSettings({ ...address, user, home, localUser, env, files })
+  /** Finds what a ProxyJump names; the first hop may need hosts before it, the others are reached through it. */
+  async function findHops(settings: SshSettings, depth: number): Promise<Found[]> {
+    const via: Found[] = []
+    for (const text of settings.proxyJump) {
+      const hop = parseHop(text)
+      if (hop === undefined) {
+        throw new ConsoleError(`ProxyJump "${text}" of ssh's configuration is not understood`, {
+          hint: 'write it as [user@]host[:port]',
+        })
+      }
+      if (depth >= deepestJump) {
+        throw new ConsoleError(`the ProxyJump of ssh's configuration leads in a circle, via "${hop.host}"`, {
+          hint: `write "ProxyJump none" for "${hop.host}", above the line that names it`,
+        })
+      }
+      const found = await find(hop.host, hop.port, hop.user ?? '', depth + 1)
+      via.push(...(via.length === 0 ? found.via : []), { ...found, via: [] })
+    }
+    return via
+  }
+
+  async function find(host: string, port: number | undefined, user: string, depth: number): Promise<Found> {
+    const settings = await loadSshSettings({ host, port, user, home, localUser, env, files })
+    for (const note of settings.notes) {
+      if (!noted.has(note)) report.warn(note)
+      noted.add(note)
+    }
     const key = JSON.stringify([settings.userKnownHosts, settings.globalKnownHosts, settings.hashKnownHosts])
     const loadingTrust = trustBySettings.get(key) ?? loadTrust(settings)
     trustBySettings.set(key, loadingTrust)
     const actual = { host: settings.hostName, port: settings.port }
     if (settings.proxyCommand !== undefined && settings.proxyJump.length === 0) {
-      report.warn(`the ProxyCommand of ssh's configuration for "${address.host}" is not used; ProxyJump would be`)
+      report.warn(`the ProxyCommand of ssh's configuration for "${host}" is not used; ProxyJump would be`)
     }
-    const via: (HostAccess & { username: string })[] = []
-    for (const hop of depth > deepestJump ? [] : settings.proxyJump) {
-      const { user: hopUser, address: hopAddress } = parseHop(hop)
-      const found = await find(hopAddress, hopUser ?? '', depth + 1)
-      // Only the first hop may need hosts before it: the others are reached through it.
-      via.push(...(via.length === 0 ? found.via : []), { ...found, via: [] })
-    }
+    const via = await findHops(settings, depth)
     return {
       address: actual,
       place: settings.hostKeyAlias === undefined ? actual : { host: settings.hostKeyAlias, port: 22 },
-      username: user || settings.user || localUser,
+      username: settings.user ?? localUser,
       trust: await loadingTrust,
       identities: await identitiesFor(settings, depth > 0),
       via,
     }
   }
 
-  return { find: (address, user) => find(address, user, 0) }
+  // Port 22 goes without saying, so it leaves the choice to the configuration; a hop's is undefined if not given.
+  return { find: ({ host, port }, user) => find(host, port === 22 ? undefined : port, user, 0) }
 }

@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../address.ts'
 import { ConsoleError, errorCode } from '../errors.ts'
+import { matchesList } from './config/pattern.ts'
 import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 
 /** A line that holds a key. `hosts` is its first field as written: patterns, or one hashed name. */
@@ -43,40 +44,6 @@ export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
     if (key !== undefined) entries.push({ file, line: index + 1, marker: marked.marker, hosts, type, key })
   }
   return entries
-}
-
-/** `*` is any text, `?` any character. Linear: a pattern made to be slow is not. */
-export function matchesPattern(name: string, pattern: string): boolean {
-  let at = 0
-  let star = -1
-  let resume = 0
-  for (let i = 0; i < name.length;) {
-    if (pattern[at] === '*') {
-      star = at++
-      resume = i
-    } else if (pattern[at] === '?' || pattern[at] === name[i]) {
-      at++
-      i++
-    } else if (star >= 0) {
-      at = star + 1
-      i = ++resume
-    } else {
-      return false
-    }
-  }
-  return /^\**$/.test(pattern.slice(at))
-}
-
-/** A list of patterns: one must match, and none that begins with `!`. */
-function matchesList(name: string, list: string): boolean {
-  let found = false
-  for (const part of list.toLowerCase().split(',')) {
-    const negated = part.startsWith('!')
-    if (!matchesPattern(name, negated ? part.slice(1) : part)) continue
-    if (negated) return false
-    found = true
-  }
-  return found
 }
 
 /** `|1|salt|hash`: the hash is HMAC-SHA1 of the name with the salt as its key. */
@@ -129,7 +96,7 @@ export class KnownHosts {
   entriesFor(place: Address): HostKeyEntry[] {
     const name = lookupName(place)
     return this.#entries.filter(({ hosts }) =>
-      hosts.startsWith('|') ? matchesHash(name, hosts) : matchesList(name, hosts),
+      hosts.startsWith('|') ? matchesHash(name, hosts) : matchesList(name, hosts.toLowerCase()),
     )
   }
 

@@ -101,6 +101,17 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     expect(message).toContain(`"127.0.0.1:${hop.port}" is not a known host`)
   })
 
+  test('a ProxyJump in a circle is an error, not a long way', async () => {
+    const failed = find('Host *\n  ProxyJump bastion\n', { host: 'machine', port: 22 })
+    await expect(failed).rejects.toThrow(`the ProxyJump of ssh's configuration leads in a circle, via "bastion"`)
+  })
+
+  test("a hop's port 22 counts before that of the configuration", async () => {
+    const config = `Host hop\n  Port 2222\nHost machine\n  IdentityFile ${ring.user.rsa.file}\n  ProxyJump hop:22\nHost *\n  IdentityFile ${ring.user.rsa.file}\n`
+    const access = await find(config, { host: 'machine', port: 22 })
+    expect(access.via.map(({ address }) => address)).toEqual([{ host: 'hop', port: 22 }])
+  })
+
   test('what the command line names counts before the configuration', async () => {
     home.write('.ssh/known', `machine ${ring.stranger.line}\n`)
     const config = `Host *\n  IdentityFile ${ring.user.rsa.file}\n  UserKnownHostsFile ~/.ssh/known\n`

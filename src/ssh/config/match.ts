@@ -1,0 +1,113 @@
+// The Match line of ssh_config: its conditions, judged by what is known when the line is reached.
+import { BlockList, isIPv6 } from 'node:net'
+import { matchesList } from './pattern.ts'
+import { type Place, refuseLine } from './place.ts'
+import { cutWord } from './words.ts'
+
+/** What conditions are compared with. */
+export interface MatchFacts {
+  /** The host name, after a HostName that was read before the line. */
+  host: string
+  originalHost: string
+  /** The user over there, as far as known: of the command line, a User read before, or the local user. */
+  user: string
+  localUser: string
+  /** A Tag that was read before. */
+  tag: string
+  /** The second reading, in which `final` and `canonical` hold. */
+  isFinal: boolean
+  /** Addresses of this computer. */
+  addresses: readonly string[]
+}
+
+/** What a line says of the host. */
+export interface MatchVerdict {
+  matches: boolean
+  /** The line asks for a second reading. */
+  wantsFinal: boolean
+  /** The condition that cannot be judged here; the line counts as not matching. */
+  passedOver: string | undefined
+}
+
+/** Whether an address of this computer is in one of the networks, `10.0.0.0/8,2001:db8::/32`. */
+function isInNetwork(networks: string, addresses: readonly string[], place: Place): boolean {
+  const list = new BlockList()
+  for (const network of networks.split(',')) {
+    const [address = '', bits] = network.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    const length = bits ?? (family === 'ipv6' ? '128' : '32')
+    try {
+      if (!/^\d+$/.test(length)) throw new RangeError('the length of the network is not a number')
+      list.addSubnet(address, Number(length), family)
+    } catch {
+      refuseLine(place, `"${network}" is not a network`, 'write networks as 192.0.2.0/24, with commas between them')
+    }
+  }
+  return addresses.some((address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+}
+
+/** Whether a condition with an argument holds; undefined for a condition that ssh does not know. */
+function judge(condition: string, list: string, facts: MatchFacts, place: Place): boolean | undefined {
+  switch (condition) {
+    case 'host':
+      return matchesList(facts.host.toLowerCase(), list.toLowerCase())
+    case 'originalhost':
+      return matchesList(facts.originalHost.toLowerCase(), list.toLowerCase())
+    case 'user':
+      return matchesList(facts.user, list)
+    case 'localuser':
+      return matchesList(facts.localUser, list)
+    case 'tagged':
+      return facts.tag === '' ? list === '' : matchesList(facts.tag, list)
+    // A console is a shell without a command.
+    case 'command':
+      return list === ''
+    case 'sessiontype':
+      return matchesList('shell', list)
+    case 'localnetwork':
+      return isInNetwork(list, facts.addresses, place)
+    default:
+      return undefined
+  }
+}
+
+/** Judges what follows the word Match. @throws ConsoleError for a line that ssh refuses */
+export function judgeMatch(text: string, facts: MatchFacts, place: Place): MatchVerdict {
+  const verdict: MatchVerdict = { matches: true, wantsFinal: false, passedOver: undefined }
+  let conditions = 0
+  let cut = cutWord(text)
+  while (cut !== undefined && cut.word !== '' && !cut.word.startsWith('#')) {
+    const written = cut.word
+    const negated = written.startsWith('!')
+    const condition = written.slice(negated ? 1 : 0).toLowerCase()
+    const argument = condition === 'final' || condition === 'canonical' ? undefined : cutWord(cut.rest)
+    const first = argument?.word ?? ''
+    if (condition === 'all') {
+      if (conditions > 1 || (first !== '' && !first.startsWith('#'))) {
+        refuseLine(place, `"${written}" cannot be combined with other conditions of Match`)
+      }
+      return { ...verdict, matches: verdict.matches && !negated }
+    }
+    conditions++
+    if (condition === 'final' || condition === 'canonical') {
+      if (condition === 'final') verdict.wantsFinal = true
+      if (facts.isFinal === negated) verdict.matches = false
+      cut = cutWord(cut.rest)
+      continue
+    }
+    const mayBeEmpty = argument !== undefined && (condition === 'tagged' || condition === 'command')
+    if ((first === '' && !mayBeEmpty) || first.startsWith('#')) {
+      refuseLine(place, `Match "${written}" has no argument`)
+    }
+    // The rest of the line is left: its quotes are read differently by different releases of ssh.
+    if (condition === 'exec' || condition === 'version') {
+      return { ...verdict, matches: false, passedOver: verdict.matches ? condition : undefined }
+    }
+    const holds = judge(condition, first, facts, place)
+    if (holds === undefined) refuseLine(place, `unsupported Match attribute "${written}"`)
+    if (holds === negated) verdict.matches = false
+    cut = cutWord(argument?.rest)
+  }
+  if (conditions === 0) refuseLine(place, 'Match has no condition')
+  return verdict
+}

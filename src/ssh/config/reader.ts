@@ -1,0 +1,185 @@
+// Reads ssh_config files line by line, in the order in which OpenSSH does (readconf.c): a line's Match may depend on
+// what the lines before it set. The first value counts.
+import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { isAbsolute } from 'node:path'
+import { ConsoleError, describeCondition, errorCode } from '../../errors.ts'
+import { expandTilde, findFiles } from './find-files.ts'
+import { canonicalKeyword, cumulative } from './keywords.ts'
+import { judgeMatch } from './match.ts'
+import { matchesPattern } from './pattern.ts'
+import { describePlace, type Place, refuseLine } from './place.ts'
+import { checkJump, expandHostName, isNone } from './jump.ts'
+import { type ConfigLine, readLine } from './read-line.ts'
+import { cutKeyword } from './words.ts'
+
+/** The arguments of a keyword and where they stand; no place if the command line gave them. */
+export interface ConfigValue {
+  words: readonly string[]
+  place: Place | undefined
+  isUserFile: boolean
+}
+
+/** What has been read so far. */
+export interface Reading {
+  /** The host to look for: as given, in the second reading as HostName has it. */
+  host: string
+  originalHost: string
+  localUser: string
+  home: string
+  env: Record<string, string | undefined>
+  values: Map<string, ConfigValue[]>
+  /** What was passed over, a sentence each. */
+  notes: Set<string>
+  isFinal: boolean
+  wantsFinal: boolean
+}
+
+/** A file, and the block in it that the reader is in. */
+interface Source {
+  file: string
+  isUserFile: boolean
+  depth: number
+  /** The Host or Match line above is about the host. */
+  active: boolean
+  /** The Include that named the file is not about the host: its lines are only checked. */
+  checkOnly: boolean
+}
+
+const deepestInclude = 16
+const maxIdentityFiles = 100
+
+/** The first word of a keyword's first value. */
+export function firstWord(reading: Reading, keyword: string): string | undefined {
+  return reading.values.get(keyword)?.[0]?.words[0]
+}
+
+/** Takes a value over unless there is one that counts. */
+function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Source, place: Place): void {
+  const name = canonicalKeyword(keyword)
+  const { values } = reading
+  const before = values.get(name) ?? []
+  const value: ConfigValue = { words, place, isUserFile: source.isUserFile }
+  if (cumulative.has(name)) {
+    if (before.length >= maxIdentityFiles) refuseLine(place, `more than ${maxIdentityFiles} identity files`)
+    const known = before.some(({ words: [word], isUserFile }) => word === words[0] && isUserFile === source.isUserFile)
+    if (!known) values.set(name, [...before, value])
+  } else if (name === 'proxyjump' || name === 'proxycommand') {
+    // The first of the two counts; only `ProxyJump none` leaves a ProxyCommand after it.
+    const jump = firstWord(reading, 'proxyjump')
+    const isTaken = values.has('proxycommand') || (jump !== undefined && (name === 'proxyjump' || !isNone(jump)))
+    if (!isTaken) values.set(name, [value])
+  } else if (before.length === 0) {
+    values.set(name, [value])
+  }
+}
+
+function isHostInList(host: string, patterns: readonly string[]): boolean {
+  let found = false
+  for (const pattern of patterns) {
+    const negated = pattern.startsWith('!')
+    if (!matchesPattern(host, negated ? pattern.slice(1) : pattern)) continue
+    if (negated) return false
+    found = true
+  }
+  return found
+}
+
+function isMatch(reading: Reading, rest: string, source: Source, place: Place): boolean {
+  const name = firstWord(reading, 'hostname')
+  const host =
+    name === undefined || reading.isFinal ? (name ?? reading.host) : expandHostName(name, reading.host, place)
+  const { matches, wantsFinal, passedOver } = judgeMatch(
+    rest,
+    {
+      host,
+      originalHost: reading.originalHost,
+      user: firstWord(reading, 'user') ?? reading.localUser,
+      localUser: reading.localUser,
+      tag: firstWord(reading, 'tag') ?? '',
+      isFinal: reading.isFinal,
+      addresses: Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []),
+    },
+    place,
+  )
+  if (wantsFinal) reading.wantsFinal = true
+  if (passedOver !== undefined && !source.checkOnly) {
+    reading.notes.add(
+      `${describePlace(place)}: the block is passed over, as metalkit does not judge "Match ${passedOver}"`,
+    )
+  }
+  return matches
+}
+
+async function readIncluded(reading: Reading, words: readonly string[], source: Source, place: Place): Promise<void> {
+  for (const word of words) {
+    if (word.startsWith('~') && !source.isUserFile) refuseLine(place, `bad include path "${word}"`)
+    const anchor = source.isUserFile ? '~/.ssh' : '/etc/ssh'
+    const path = await expandTilde(isAbsolute(word) || word.startsWith('~') ? word : `${anchor}/${word}`, reading.home)
+    for (const file of path === undefined ? [] : await findFiles(path)) {
+      const checkOnly = source.checkOnly || !source.active
+      const found = await readConfigFile(reading, { ...source, file, depth: source.depth + 1, checkOnly }, place)
+      if (!found) refuseLine(place, `"${file}" does not exist`, 'remove the link, or name another file')
+    }
+  }
+}
+
+/** What a line that decides about others, or names a file, does; any other line is a value. */
+async function applyLine(reading: Reading, line: ConfigLine, source: Source, place: Place): Promise<void> {
+  if (line.kind === 'host') {
+    source.active = !source.checkOnly && isHostInList(reading.host, line.words)
+  } else if (line.kind === 'match') {
+    source.active = isMatch(reading, line.rest, source, place) && !source.checkOnly
+  } else if (line.kind === 'include') {
+    await readIncluded(reading, line.words, source, place)
+  } else {
+    if (line.kind === 'jump') checkJump(line.words[0] ?? '', place)
+    if (line.keyword === 'identityagent') checkAgent(line.words[0] ?? '', reading.env, place)
+    if (source.active) addValue(reading, line, source, place)
+  }
+}
+
+/** ssh looks for the variables of an IdentityAgent when it reads the line. */
+function checkAgent(word: string, env: Reading['env'], place: Place): void {
+  const missing = [...word.matchAll(/\$\{([^}]*)\}?/g)].find(
+    ([whole, name = '']) => !whole.endsWith('}') || env[name] === undefined,
+  )
+  if (missing !== undefined) refuseLine(place, `the environment has no variable for "${missing[0]}"`)
+  if (/^\$(?!\{)/.test(word) && !/^\$\w+$/.test(word)) refuseLine(place, `"${word}" is not a variable`)
+}
+
+/** Reads a file; false if there is none. @throws ConsoleError for a line that ssh refuses, and a file that cannot be read */
+async function readConfigFile(reading: Reading, source: Source, from?: Place): Promise<boolean> {
+  if (source.depth > deepestInclude && from !== undefined) {
+    refuseLine(from, `Include goes deeper than ${deepestInclude} files`, 'look for a file that includes itself')
+  }
+  let text: string
+  try {
+    text = await readFile(source.file, 'utf8')
+  } catch (error) {
+    const code = errorCode(error) ?? ''
+    // A folder opens, and has no lines.
+    if (code === 'EISDIR') return true
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw new ConsoleError(`ssh's configuration "${source.file}" cannot be read: ${describeCondition(error)}`, {
+      hint: 'make it readable for you',
+      cause: error,
+    })
+  }
+  for (const [index, written] of text.split('\n').entries()) {
+    // C's strings end at a NUL.
+    const cut = cutKeyword(written.replace(/\0.*/s, ''))
+    if (cut === undefined) continue
+    const place = { file: source.file, line: index + 1 }
+    const line = readLine(cut.keyword, cut.rest, firstWord(reading, 'ignoreunknown'), place)
+    if (line !== undefined) await applyLine(reading, line, source, place)
+  }
+  return true
+}
+
+/** Reads the user's file and the system's into `reading`. @throws ConsoleError as above */
+export async function readConfigFiles(reading: Reading, files: readonly string[]): Promise<void> {
+  for (const [index, file] of files.entries()) {
+    await readConfigFile(reading, { file, isUserFile: index === 0, depth: 0, active: true, checkOnly: false })
+  }
+}
