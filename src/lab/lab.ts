@@ -74,7 +74,7 @@ export interface LabParts {
 
 /** The key that opens the consoles is one of the user's. */
 function addUserKey(cloud: Cloud, line: string): void {
-  const key = createKeyRecord('user', line, 'metalkit lab')
+  const key = createKeyRecord(undefined, line, 'metalkit lab')
   const isKnown = [...cloud.keys.values()].some(({ fingerprint }) => fingerprint === key?.fingerprint)
   if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
 }

@@ -1,10 +1,11 @@
 // From an href to what is there.
 import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
-import { organizationView, projectView, userView } from './views/account.ts'
+import { emailView, findMembership, organizationView, userView } from './views/account.ts'
 import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './views/catalogue.ts'
 import { deviceView } from './views/device.ts'
 import { keyView } from './views/key.ts'
+import { projectView } from './views/project.ts'
 
 /** Views by the folder of their href; undefined where nothing has the id. */
 const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | undefined>> = {
@@ -16,7 +17,12 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
     const key = cloud.keys.get(id)
     return key && keyView(key, cloud)
   },
-  projects: (id, cloud) => (id === cloud.projectId ? projectView(cloud) : undefined),
+  projects(id, cloud) {
+    const project = cloud.projects.get(id)
+    return project && projectView(project, cloud)
+  },
+  emails: (id, cloud) => (id === emailView(cloud).id ? emailView(cloud) : undefined),
+  memberships: (id, cloud) => findMembership(cloud, id),
   users: (id, cloud) => (id === cloud.userId ? userView(cloud) : undefined),
   organizations: (id, cloud) => (id === cloud.organizationId ? organizationView(cloud) : undefined),
   plans(id) {

@@ -3,9 +3,8 @@ import type { Cloud } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Lifecycle } from '../cloud/lifecycle.ts'
-import { isSameSecret } from '../state/secret.ts'
 import { accountRoutes } from './routes/account.ts'
-import { unauthorized } from '../web/answer.ts'
+import { apiKeyRoutes, requireToken } from './routes/api-key.ts'
 import type { Answer } from '../web/answer.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { capacityRoutes } from './routes/capacity.ts'
@@ -18,6 +17,7 @@ import { eventRoutes } from './routes/event.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
 import { findRelation } from './find-relation.ts'
 import { keyRoutes } from './routes/key.ts'
+import { projectRoutes } from './routes/project.ts'
 import { machineRoutes, type ScriptOf } from './routes/machine.ts'
 import { limitRate } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -25,14 +25,6 @@ import { withRelations } from './relations.ts'
 import type { Handler } from '../web/request.ts'
 import { createRouter } from '../web/router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
-
-/** Lets through what carries the token in X-Auth-Token, the one scheme of the specification. */
-function requireToken(token: string, next: Handler<Answer>): Handler<Answer> {
-  return (request) => {
-    const given = request.headers['x-auth-token']
-    return typeof given === 'string' && isSameSecret(given, token) ? next(request) : unauthorized
-  }
-}
 
 /** What the handler is made of. */
 export interface HandlerParts {
@@ -53,6 +45,8 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
   const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit } = parts
   const routes = [
     ...accountRoutes(cloud),
+    ...projectRoutes(cloud),
+    ...apiKeyRoutes(cloud),
     ...catalogueRoutes(cloud),
     ...capacityRoutes(cloud),
     ...keyRoutes(cloud),
@@ -63,8 +57,8 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
     ...unimplementedRoutes,
   ]
   const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
-  const api = requireToken(cloud.token, limitRate(rateLimit, playFaults(faults, shaped)))
-  const control = requireToken(cloud.token, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
+  const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
+  const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
   const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf, scriptOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)

@@ -3,7 +3,6 @@ import { refuse } from '../web/answer.ts'
 import type { Route } from '../web/router.ts'
 
 const patterns = `
-  DELETE /api-keys/{id}
   DELETE|GET /bgp-dynamic-neighbors/{id}
   DELETE|GET|PUT /bgp/sessions/{id}
   GET /connections/metros
@@ -15,16 +14,14 @@ const patterns = `
   GET /connections/{id}/ports/{id}/events
   GET|POST /connections/{id}/ports/{id}/virtual-circuits
   GET /connections/{id}/virtual-circuits
-  GET /devices/{id}/bandwidth
   GET /devices/{id}/bgp/neighbors
-  GET|POST /devices/{id}/bgp/sessions
+  POST /devices/{id}/bgp/sessions
   GET /devices/{id}/firmware-sets
   POST /devices/{id}/ips
   GET /devices/{id}/ips/{id}/customdata
   GET /devices/{id}/traffic
-  GET /devices/{id}/usages
   POST /emails
-  DELETE|GET|PUT /emails/{id}
+  DELETE|PUT /emails/{id}
   GET /hardware-reservations/{id}
   POST /hardware-reservations/{id}/activate
   POST /hardware-reservations/{id}/move
@@ -36,10 +33,8 @@ const patterns = `
   GET /ips/{id}/available
   GET /ips/{id}/customdata
   DELETE|GET|PUT /licenses/{id}
-  GET /market/spot/prices
   GET /market/spot/prices/history
-  GET /market/spot/prices/metros
-  DELETE|GET|PUT /memberships/{id}
+  DELETE|PUT /memberships/{id}
   DELETE|GET /metal-gateways/{id}
   POST|GET /metal-gateways/{id}/bgp-dynamic-neighbors
   POST|GET /metal-gateways/{id}/ips
@@ -52,7 +47,6 @@ const patterns = `
   GET|POST /organizations/{id}/invitations
   GET /organizations/{id}/invoices
   GET|POST /organizations/{id}/payment-methods
-  POST /organizations/{id}/projects
   GET /organizations/{id}/transfers
   DELETE|GET|PUT /payment-methods/{id}
   POST /ports/{id}/assign
@@ -66,16 +60,10 @@ const patterns = `
   GET|POST /ports/{id}/vlan-assignments/batches
   GET /ports/{id}/vlan-assignments/batches/{id}
   GET /ports/{id}/vlan-assignments/{id}
-  POST /projects
-  DELETE|PUT /projects/{id}
-  GET|POST /projects/{id}/api-keys
-  GET /projects/{id}/bgp-config
   POST /projects/{id}/bgp-configs
-  GET /projects/{id}/bgp/sessions
   GET|POST /projects/{id}/connections
   GET /projects/{id}/firmware-sets
   GET /projects/{id}/global-bgp-ranges
-  GET /projects/{id}/hardware-reservations
   GET|POST /projects/{id}/invitations
   POST /projects/{id}/ips
   GET /projects/{id}/ips/{id}/customdata
@@ -86,7 +74,6 @@ const patterns = `
   GET /projects/{id}/self-service/reservations/{id}
   GET|POST /projects/{id}/spot-market-requests
   POST /projects/{id}/transfers
-  GET /projects/{id}/usages
   GET|POST /projects/{id}/virtual-networks
   GET|POST /projects/{id}/vrfs
   DELETE|POST /reset-password
@@ -95,9 +82,6 @@ const patterns = `
   DELETE|GET /spot-market-requests/{id}
   POST /support-requests
   DELETE|GET|PUT /transfers/{id}
-  PUT /user
-  POST|GET /user/api-keys
-  DELETE /user/api-keys/{id}
   DELETE|POST /user/otp/app
   GET|POST /users
   GET /users/{id}/customdata

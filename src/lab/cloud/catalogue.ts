@@ -31,6 +31,10 @@ export const plans: readonly Plan[] = [
   plan('m3.small.x86', 'x86_64', 1, 2),
   plan('m3.large.x86', 'x86_64', 2, 4),
   plan('s3.xlarge.x86', 'x86_64', 2, 4),
+  plan('n2.xlarge.x86', 'x86_64', 2, 4),
+  plan('n3.xlarge.x86', 'x86_64', 2, 4),
+  plan('m2.xlarge.x86', 'x86_64', 2, 4),
+  plan('x2.xlarge.x86', 'x86_64', 2, 4),
   plan('c1.large.arm', 'aarch64', 2, 1, 'baremetal_2a'),
   plan('c1.large.arm.xda', 'aarch64', 2, 2, 'baremetal_2a2'),
   plan('c2.large.arm', 'aarch64', 2, 2, 'baremetal_2a4', 'baremetal_2a5', 'baremetal_hua'),
@@ -58,13 +62,32 @@ export interface OperatingSystem {
   version: string
 }
 
-/** Only custom_ipxe boots here; a device with another one ends as `failed`. */
+function system(slug: string, name: string): OperatingSystem {
+  const [distro = '', ...version] = slug.split('_')
+  return { slug, name, distro, version: version.join(distro === 'ubuntu' ? '.' : '_') }
+}
+
+/**
+ * The slugs that official examples and tests use. Machines in QEMU boot custom_ipxe alone, a device with another system fails;
+ * simulated ones play them all.
+ */
 export const operatingSystems: readonly OperatingSystem[] = [
   { slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' },
-  { slug: 'alpine_3', name: 'Alpine 3', distro: 'alpine', version: '3' },
-  { slug: 'debian_12', name: 'Debian 12', distro: 'debian', version: '12' },
-  { slug: 'flatcar_stable', name: 'Flatcar Stable', distro: 'flatcar', version: 'stable' },
-  { slug: 'ubuntu_22_04', name: 'Ubuntu 22.04 LTS', distro: 'ubuntu', version: '22.04' },
+  system('alpine_3', 'Alpine 3'),
+  system('debian_10', 'Debian 10'),
+  system('debian_11', 'Debian 11'),
+  system('debian_12', 'Debian 12'),
+  system('flatcar_alpha', 'Flatcar Alpha'),
+  system('flatcar_beta', 'Flatcar Beta'),
+  system('flatcar_lts', 'Flatcar LTS'),
+  system('flatcar_stable', 'Flatcar Stable'),
+  system('rocky_8', 'Rocky Linux 8'),
+  system('rocky_9', 'Rocky Linux 9'),
+  system('ubuntu_16_04', 'Ubuntu 16.04 LTS'),
+  system('ubuntu_18_04', 'Ubuntu 18.04 LTS'),
+  system('ubuntu_20_04', 'Ubuntu 20.04 LTS'),
+  system('ubuntu_22_04', 'Ubuntu 22.04 LTS'),
+  system('ubuntu_24_04', 'Ubuntu 24.04 LTS'),
 ]
 
 /** The id of an operating system. */
@@ -112,14 +135,21 @@ export const metros: readonly Metro[] = metroCodes.map((code) => {
   return { id: nameUuid(`metro ${code}`), code, name, country }
 })
 
-/** The metro of a code or id; "any" is the first one. */
+/** The metro of a code, in any case, or id; "any" is the first one. */
 export function findMetro(metro: string): Metro | undefined {
-  return metro === 'any' ? metros[0] : metros.find((one) => one.code === metro || one.id === metro)
+  const name = metro.toLowerCase()
+  return name === 'any' ? metros[0] : metros.find((one) => one.code === name || one.id === name)
 }
+
+/** Facilities that clients' own tests and examples name, beside those of the wire contract. */
+const namedFacilities: Readonly<Record<string, readonly string[]>> = { dc: ['dc10'], fr: ['fr2'], sv: ['sv16'] }
 
 /** Codes of the facilities of a metro, at least one; the first is where its machines stand. */
 export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
-  const [first = `${metro.code}1`, ...others] = facilitiesOfMetro(metro.code)
+  const [first = `${metro.code}1`, ...others] = [
+    ...facilitiesOfMetro(metro.code),
+    ...(namedFacilities[metro.code] ?? []),
+  ]
   return [first, ...others]
 }
 

@@ -1,9 +1,31 @@
 // Where a device's machine sits: on or off, and what stays when it is off: the serial line, and ports that are forwarded.
 import { LabError } from '../../errors.ts'
+import type { Device } from './device.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../machines/driver.ts'
 import { lastLineOf } from '../machines/last-line.ts'
 import { ConsoleMemory } from './console-memory.ts'
 import { SerialPort } from './serial-port.ts'
+
+/** The machine of a device, for its driver. */
+export function specOf(device: Device, bootUrl: string, passages: MachineSpec['passages']): MachineSpec {
+  const { plan, operatingSystem, rootPassword } = device
+  const name = device.inRescue
+    ? 'Rescue system'
+    : operatingSystem.slug === 'custom_ipxe'
+      ? undefined
+      : operatingSystem.name
+  return {
+    id: device.id,
+    hostname: device.hostname,
+    arch: plan.arch,
+    cpus: plan.cpus,
+    memoryMib: plan.memoryMib,
+    mac: device.macs[0],
+    bootUrl,
+    passages,
+    ...(name === undefined ? {} : { system: { name, rootPassword } }),
+  }
+}
 
 /** The power, the serial line and the forwarded ports of one device. */
 export class Chassis {

@@ -1,9 +1,12 @@
-// What the lab knows: one user, one organization, one project, their keys and devices.
-import { randomBytes, randomUUID } from 'node:crypto'
+// What the lab knows: one user, one organization, their projects, keys and devices.
+import { randomUUID } from 'node:crypto'
 
+import { type ApiKey, createToken } from './account/api-key.ts'
+import { createProject, type Project } from './account/project.ts'
+import { createUser, type User } from './account/user.ts'
 import type { Capacity } from './capacity.ts'
 import type { Device } from './device.ts'
-import type { KeyRecord } from './key-record.ts'
+import { type KeyRecord, lineOf } from './key-record.ts'
 
 /** What a lab's cloud offers. */
 export interface CloudSettings {
@@ -16,6 +19,7 @@ export interface CloudSettings {
 /** A device's batch: devices of one call. */
 export interface Batch {
   readonly id: string
+  readonly projectId: string
   readonly deviceIds: readonly string[]
   /** RFC 3339. */
   readonly createdAt: string
@@ -27,7 +31,13 @@ export interface Cloud {
   readonly token: string
   readonly userId: string
   readonly organizationId: string
+  /** The project that `lab env` names. */
   readonly projectId: string
+  readonly user: User
+  /** By id, oldest first. */
+  readonly projects: Map<string, Project>
+  /** By id, oldest first. */
+  readonly apiKeys: Map<string, ApiKey>
   /** Host name of the SOS as devices show it. */
   readonly sosHost: string
   /** RFC 3339. */
@@ -45,13 +55,17 @@ export interface Cloud {
 
 /** An empty cloud with a random token and random ids. */
 export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
+  const project = createProject({ name: 'lab' })
   return {
-    token: randomBytes(24).toString('base64url'),
+    token: createToken(),
     userId: randomUUID(),
     organizationId: randomUUID(),
-    projectId: randomUUID(),
+    projectId: project.id,
+    user: createUser(project.createdAt),
+    projects: new Map([[project.id, project]]),
+    apiKeys: new Map(),
     sosHost,
-    createdAt: new Date().toISOString(),
+    createdAt: project.createdAt,
     devices: new Map(),
     settings,
     keys: new Map(),
@@ -62,10 +76,23 @@ export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
 
 /** The authorized key lines of a device. */
 export function keyLinesOf(cloud: Cloud, device: Device): string[] {
-  return device.keyIds.flatMap((id) => cloud.keys.get(id)?.key ?? [])
+  return device.keyIds.flatMap((id) => {
+    const key = cloud.keys.get(id)
+    return key === undefined ? [] : lineOf(key)
+  })
 }
 
-/** The devices there are, oldest first, without failed ones that were taken back. */
-export function listDevices(cloud: Cloud): Device[] {
-  return [...cloud.devices.values()].filter(({ id }) => !cloud.vanished.has(id))
+/** The devices there are, of a project or of all, oldest first, without failed ones that were taken back. */
+export function listDevices(cloud: Cloud, projectId?: string): Device[] {
+  return [...cloud.devices.values()].filter(
+    (device) => !cloud.vanished.has(device.id) && (projectId === undefined || device.projectId === projectId),
+  )
+}
+
+/** Removes a project without devices, with all that belongs to it. */
+export function removeProject(cloud: Cloud, projectId: string): void {
+  for (const map of [cloud.keys, cloud.apiKeys, cloud.batches]) {
+    for (const [id, one] of map) if (one.projectId === projectId) map.delete(id)
+  }
+  cloud.projects.delete(projectId)
 }

@@ -26,6 +26,16 @@ export const provisioningEvents: readonly (readonly [type: string, body: string]
   ['provisioning.110', 'Device phoned home and is ready to go'],
 ]
 
+/** What is told while a device comes up: all but the last event for a system that is installed, three before a boot over iPXE. */
+export function installationSteps(installs: boolean): { type: string; percentage: number }[] {
+  const steps = provisioningEvents.slice(0, installs ? -1 : 3)
+  return steps.map(([type], index) => ({ type, percentage: (installs ? 10 : 20) * (index + 1) }))
+}
+
+/** What a new device's events begin with, and what they say when it is active. */
+export const queuedEvent = ['instance.queued', 'Queued for provisioning'] as const
+export const completeEvent = ['instance.provisioned', 'Provision complete! Your device is ready to go.'] as const
+
 /** What the boot script reports when iPXE has an address; every custom iPXE boot adds one. */
 export const connectedEvent = ['provisioning.104.01', 'Device connected to DHCP system'] as const
 

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
-import { Chassis } from './chassis.ts'
-import { connectedEvent, provisioningEvents } from './device-events.ts'
+import { Chassis, specOf } from './chassis.ts'
+import { completeEvent, connectedEvent, installationSteps } from './device-events.ts'
 import type { DeviceHistory } from './device-history.ts'
-import { type Device, isInstalling } from './device.ts'
+import { type Device, freshInstallation, isInstalling } from './device.ts'
 import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
 import type { Pace } from './pace.ts'
 import { Transitions } from './transitions.ts'
@@ -25,7 +25,7 @@ export interface LifeParts {
 }
 
 /** Power actions of POST /devices/{id}/actions that the lab can do. */
-export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'reinstall'
+export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
 
 /** Moves one device through its states, one transition after the other. Disposing it switches its machine off and waits for that. */
 export class DeviceLife implements AsyncDisposable {
@@ -68,12 +68,14 @@ export class DeviceLife implements AsyncDisposable {
         return this.#enqueue((signal) => this.#powerOn(signal))
       case 'power_off':
         this.#history.setState(device, 'powering_off')
-        return this.#enqueue((signal) => this.#powerOff(signal))
+        this.#enqueue((signal) => this.#powerOff(signal))
+        return this.#enqueue(async () => this.chassis.port.endSession())
       case 'reboot':
+      case 'rescue':
         this.#history.setState(device, 'powering_off')
         return this.#enqueue(async (signal) => {
           await this.#powerOff(signal)
-          await this.#powerOn(signal)
+          await this.#powerOn(signal, action === 'rescue')
         })
       case 'reinstall':
         this.#history.setState(device, 'reinstalling')
@@ -89,11 +91,18 @@ export class DeviceLife implements AsyncDisposable {
    */
   connected(): void {
     const { device } = this
+    if (isInstalling(device)) this.#history.tell(device, 'provisioning.104')
     this.#history.tell(device, ...connectedEvent)
     device.pxeArmed = false
-    if (!isInstalling(device)) return
+    if (isInstalling(device)) this.#complete()
+  }
+
+  #complete(): void {
+    const { device } = this
     this.#history.tell(device, 'provisioning.110')
+    this.#history.tell(device, ...completeEvent)
     device.percentage = 100
+    device.readyAt = new Date().toISOString()
     this.#history.setState(device, 'active')
   }
 
@@ -133,30 +142,31 @@ export class DeviceLife implements AsyncDisposable {
   async #reinstall(signal: AbortSignal): Promise<void> {
     await this.#unplug()
     await this.#parts.driver.discard?.(this.device.id)
-    Object.assign(this.device, { provisioned: {}, percentage: 0, pxeArmed: true })
+    Object.assign(this.device, freshInstallation())
     await this.#install(signal)
   }
 
   async #install(signal: AbortSignal): Promise<void> {
     const { device } = this
     this.#watchInstallation()
-    for (const [index, [type]] of provisioningEvents.slice(0, 3).entries()) {
+    const { slug, name } = device.operatingSystem
+    const installs = slug !== 'custom_ipxe' && this.#parts.driver.installs === true
+    for (const { type, percentage } of installationSteps(installs)) {
       this.#history.tell(device, type)
-      device.percentage = 20 * (index + 1)
+      device.percentage = percentage
       if (type === 'provisioning.102') device.networked = true
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
     }
-    if (device.operatingSystem.slug !== 'custom_ipxe') {
-      return this.#history.fail(
-        device,
-        `The lab cannot install ${device.operatingSystem.name}: it boots custom_ipxe only`,
-      )
+    if (slug !== 'custom_ipxe' && !installs) {
+      return this.#history.fail(device, `The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
     }
     await this.#plugIn(signal)
+    if (installs && this.chassis.isOn) this.#complete()
   }
 
-  async #powerOn(signal: AbortSignal): Promise<void> {
+  async #powerOn(signal: AbortSignal, inRescue = false): Promise<void> {
     if (this.chassis.isOn) return this.#history.setState(this.device, 'active')
+    this.device.inRescue = inRescue
     this.#history.setState(this.device, 'powering_on')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#plugIn(signal)
@@ -176,16 +186,7 @@ export class DeviceLife implements AsyncDisposable {
 
   async #plugIn(signal: AbortSignal): Promise<void> {
     const { device } = this
-    const spec = {
-      id: device.id,
-      hostname: device.hostname,
-      arch: device.plan.arch,
-      cpus: device.plan.cpus,
-      memoryMib: device.plan.memoryMib,
-      mac: device.macs[0],
-      bootUrl: this.#parts.bootUrlOf(device),
-      passages: this.#parts.passagesOf?.(device),
-    }
+    const spec = specOf(device, this.#parts.bootUrlOf(device), this.#parts.passagesOf?.(device))
     const wasArmed = device.pxeArmed
     await this.chassis.plugIn(this.#parts.driver, spec, {
       onLoss: (loss) => this.#wentOff(loss),
@@ -211,10 +212,8 @@ export class DeviceLife implements AsyncDisposable {
         this.#transitions.abort()
         const { lastLine } = this.chassis
         const seen = lastLine === '' ? 'nothing on its console' : `"${lastLine}"`
-        this.#history.fail(
-          this.device,
-          `The boot script did not run within ${provisioningMs / 60_000} minutes; last seen: ${seen}`,
-        )
+        const within = `within ${provisioningMs / 60_000} minutes`
+        this.#history.fail(this.device, `The boot script did not run ${within}; last seen: ${seen}`)
         this.#enqueue(() => this.#unplug())
       },
       Math.min(1000, provisioningMs / 4),
@@ -233,6 +232,7 @@ export class DeviceLife implements AsyncDisposable {
   #wentOff(loss: PowerLoss): void {
     const { device } = this
     if (device.state === 'deprovisioning') return
+    this.chassis.port.endSession()
     if (loss.reason === 'failed') return this.#history.fail(device, loss.detail)
     if (isInstalling(device)) {
       return this.#history.fail(device, 'The machine went off before its boot script ran')

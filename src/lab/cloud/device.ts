@@ -8,6 +8,10 @@ import type { DeviceEvent } from './device-events.ts'
 /** State of a device on the wire. */
 export type DeviceState = (typeof deviceStates)[number]
 
+/** Kinds of address that a device has by itself, in the order in which the API lists them. */
+export const addressKinds = ['public_ipv4', 'public_ipv6', 'private_ipv4'] as const
+export type AddressKind = (typeof addressKinds)[number]
+
 /** What is asked for at creation, checked. */
 export interface DeviceRequest {
   plan: Plan
@@ -25,6 +29,10 @@ export interface DeviceRequest {
   alwaysPxe: boolean
   locked: boolean
   networkFrozen: boolean
+  spotInstance: boolean
+  /** The most to pay an hour. */
+  spotPriceMax: number | undefined
+  addressKinds: AddressKind[]
   tags: string[]
   /** RFC 3339. */
   terminationTime: string | null
@@ -48,6 +56,12 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   percentage: number
   /** When it failed, RFC 3339; null where it has not. */
   failedAt: string | null
+  /** Made anew with each installation. */
+  rootPassword: string
+  /** When it was first active after its installation, RFC 3339; null before that. */
+  readyAt: string | null
+  /** Whether it runs the rescue system, until it is next switched on otherwise. */
+  inRescue: boolean
   /** Whether its addresses have been given out. */
   networked: boolean
   /** Whether the next boot goes over iPXE even without always_pxe. */
@@ -80,6 +94,24 @@ export function createBootKey(): string {
   return randomBytes(24).toString('base64url')
 }
 
+/** A new password of root, in characters that can be told apart. */
+export function createRootPassword(): string {
+  const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
+  return [...randomBytes(12)].map((byte) => letters.charAt(byte % letters.length)).join('')
+}
+
+/** What each installation begins with. */
+export function freshInstallation() {
+  return {
+    provisioned: {},
+    percentage: 0,
+    pxeArmed: true,
+    readyAt: null,
+    inRescue: false,
+    rootPassword: createRootPassword(),
+  }
+}
+
 /** A new device, queued. */
 export function createDevice(projectId: string, request: DeviceRequest): Device {
   const id = randomUUID()
@@ -96,11 +128,9 @@ export function createDevice(projectId: string, request: DeviceRequest): Device 
     macs: macsOf(id),
     hostname: request.hostname ?? `${shortId}.packethost.net`,
     state: 'queued',
-    percentage: 0,
+    ...freshInstallation(),
     failedAt: null,
     networked: false,
-    pxeArmed: true,
     events: [],
-    provisioned: {},
   }
 }

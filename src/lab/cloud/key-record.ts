@@ -4,30 +4,34 @@ import { createHash, randomUUID } from 'node:crypto'
 /** A key as the API keeps it. */
 export interface KeyRecord {
   readonly id: string
-  /** Whether it belongs to the user or to the project. */
-  readonly owner: 'user' | 'project'
+  /** The project it belongs to; undefined for the user's. */
+  readonly projectId: string | undefined
   label: string
-  /** The line as in authorized_keys. */
-  readonly key: string
+  /** The line of authorized_keys as it was sent, white space around it included. */
+  key: string
   /** MD5 in colons, as the API shows it. */
-  readonly fingerprint: string
+  fingerprint: string
   tags: readonly string[]
   /** RFC 3339. */
   readonly createdAt: string
   updatedAt: string
 }
 
+/** The line that authorizes a key. */
+export function lineOf({ key }: Pick<KeyRecord, 'key'>): string {
+  return key.trim()
+}
+
 const keyLine = /^(ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp(?:256|384|521)|sk-[\w@.-]+) ([A-Za-z0-9+/]+={0,2})(?: .*)?$/
 
 /** A record of an OpenSSH public key line, undefined where the line is none. */
 export function createKeyRecord(
-  owner: KeyRecord['owner'],
-  line: string,
+  projectId: string | undefined,
+  key: string,
   label: string,
   tags: readonly string[] = [],
 ): KeyRecord | undefined {
-  const key = line.trim()
-  const [, type, base64] = keyLine.exec(key) ?? []
+  const [, type, base64] = keyLine.exec(lineOf({ key })) ?? []
   if (type === undefined || base64 === undefined) return undefined
   const blob = Buffer.from(base64, 'base64')
   // The blob begins with its own type, a length and the text (RFC 4253, 6.6); anything else is not a key of that type.
@@ -37,5 +41,5 @@ export function createKeyRecord(
     .digest('hex')
     .replaceAll(/(..)(?=.)/g, '$1:')
   const now = new Date().toISOString()
-  return { id: randomUUID(), owner, label, key, fingerprint, tags, createdAt: now, updatedAt: now }
+  return { id: randomUUID(), projectId, label, key, fingerprint, tags, createdAt: now, updatedAt: now }
 }

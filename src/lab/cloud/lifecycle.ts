@@ -1,6 +1,7 @@
 // The lives of all devices of a lab: which there are, how one begins, and how all end with the lab.
 import { LabError } from '../../errors.ts'
 import type { Cloud } from './cloud.ts'
+import { queuedEvent } from './device-events.ts'
 import { DeviceHistory } from './device-history.ts'
 import { DeviceLife, type LifeParts, type PowerAction } from './device-life.ts'
 import type { Device } from './device.ts'
@@ -23,6 +24,11 @@ export class Lifecycle implements AsyncDisposable {
   constructor(parts: LifecycleParts) {
     this.#parts = parts
     this.history = new DeviceHistory(parts.report, parts.onChange)
+  }
+
+  /** Whether its machines boot operating systems beside custom_ipxe. */
+  get installs(): boolean {
+    return this.#parts.driver.installs === true
   }
 
   /** A device that exists, with where its machine sits. */
@@ -48,7 +54,9 @@ export class Lifecycle implements AsyncDisposable {
 
   /** Takes a new device, queued, into the cloud and starts its provisioning. */
   create(device: Device): void {
-    this.#adopt(device).provision()
+    const life = this.#adopt(device)
+    this.history.tell(device, ...queuedEvent)
+    life.provision()
   }
 
   /**

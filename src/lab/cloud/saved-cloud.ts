@@ -1,9 +1,11 @@
 // A cloud as a file has it: plain JSON, things of the catalogue by their names.
 import { z } from 'zod'
 
+import { createProject } from './account/project.ts'
+import { createUser } from './account/user.ts'
 import { findMetro, findOperatingSystem, findPlan } from './catalogue.ts'
 import type { Cloud, CloudSettings } from './cloud.ts'
-import { createBootKey, type Device } from './device.ts'
+import { addressKinds, createBootKey, createRootPassword, type Device } from './device.ts'
 import { deviceStates } from '../../metal/schema.ts'
 
 const version = 1
@@ -37,6 +39,9 @@ const deviceSchema = z.object({
   alwaysPxe: z.boolean(),
   locked: z.boolean(),
   networkFrozen: z.boolean(),
+  spotInstance: z.boolean().default(false),
+  spotPriceMax: z.number().optional(),
+  addressKinds: z.array(z.enum(addressKinds)).default([...addressKinds]),
   tags: z.array(z.string()),
   terminationTime: z.iso.datetime().nullable(),
   keyIds: z.array(z.string()),
@@ -44,6 +49,9 @@ const deviceSchema = z.object({
   state: z.enum(deviceStates),
   percentage: z.number(),
   failedAt: z.iso.datetime().nullable(),
+  rootPassword: z.string().default(createRootPassword),
+  readyAt: z.iso.datetime().nullable().default(null),
+  inRescue: z.boolean().default(false),
   networked: z.boolean(),
   pxeArmed: z.boolean(),
   events: z.array(eventSchema),
@@ -54,12 +62,43 @@ type SavedDevice = z.infer<typeof deviceSchema>
 const keySchema = z.object({
   id: z.uuid(),
   owner: z.enum(['user', 'project']),
+  projectId: z.uuid().optional(),
   label: z.string(),
   key: z.string(),
   fingerprint: z.string(),
   tags: z.array(z.string()),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
+})
+
+const customdataSchema = z.record(z.string(), z.unknown())
+
+const projectSchema = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  tags: z.array(z.string()),
+  customdata: customdataSchema,
+  backendTransfer: z.boolean(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+
+const userSchema = z.object({
+  firstName: z.string(),
+  lastName: z.string(),
+  timezone: z.string(),
+  phoneNumber: z.string(),
+  customdata: customdataSchema,
+  updatedAt: z.iso.datetime(),
+})
+
+const apiKeySchema = z.object({
+  id: z.uuid(),
+  token: z.string().min(32),
+  description: z.string(),
+  readOnly: z.boolean(),
+  projectId: z.uuid().optional(),
+  createdAt: z.iso.datetime(),
 })
 
 /** The file. `version` changes when an older metalkit could not read it any more. */
@@ -73,7 +112,18 @@ export const savedCloudSchema = z.object({
   createdAt: z.iso.datetime(),
   devices: z.array(deviceSchema),
   keys: z.array(keySchema),
-  batches: z.array(z.object({ id: z.uuid(), deviceIds: z.array(z.uuid()), createdAt: z.iso.datetime() })),
+  batches: z.array(
+    z.object({
+      id: z.uuid(),
+      projectId: z.uuid().optional(),
+      deviceIds: z.array(z.uuid()),
+      createdAt: z.iso.datetime(),
+    }),
+  ),
+  /** Labs of before had one project, and a user that never changed. */
+  projects: z.array(projectSchema).default([]),
+  user: userSchema.optional(),
+  apiKeys: z.array(apiKeySchema).default([]),
   vanished: z.array(z.tuple([z.string(), z.number()])),
 })
 export type SavedCloud = z.infer<typeof savedCloudSchema>
@@ -86,11 +136,30 @@ export function saveCloud(cloud: Cloud): object {
     metro: device.metro.code,
     operatingSystem: device.operatingSystem.slug,
   }))
-  const keys = [...cloud.keys.values()]
+  const keys = [...cloud.keys.values()].map((key) => ({
+    ...key,
+    owner: key.projectId === undefined ? 'user' : 'project',
+  }))
   const batches = [...cloud.batches.values()]
-  const { token, userId, organizationId, projectId, createdAt } = cloud
+  const projects = [...cloud.projects.values()]
+  const apiKeys = [...cloud.apiKeys.values()]
+  const { token, userId, organizationId, projectId, createdAt, user } = cloud
   const vanished = [...cloud.vanished]
-  return { version, token, userId, organizationId, projectId, createdAt, devices, keys, batches, vanished }
+  return {
+    version,
+    token,
+    userId,
+    organizationId,
+    projectId,
+    createdAt,
+    devices,
+    keys,
+    batches,
+    vanished,
+    projects,
+    apiKeys,
+    user,
+  }
 }
 
 const partsSchema = z.looseObject({
@@ -128,7 +197,7 @@ function loadDevice(saved: SavedDevice): Device {
   if (plan === undefined || metro === undefined || operatingSystem === undefined) {
     throw new Error(`a device with unknown parts: ${saved.id}`)
   }
-  return { ...saved, plan, metro, operatingSystem }
+  return { ...saved, spotPriceMax: saved.spotPriceMax, plan, metro, operatingSystem }
 }
 
 /** A cloud as it was saved, without its devices' machines; the devices are to be restored one by one. */
@@ -138,6 +207,7 @@ export function loadCloud(
   settings: CloudSettings,
 ): { cloud: Cloud; devices: Device[] } {
   const { token, userId, organizationId, projectId, createdAt } = saved
+  const projects = [createProject({ id: projectId, name: 'lab', createdAt }), ...saved.projects]
   const cloud: Cloud = {
     token,
     userId,
@@ -147,8 +217,17 @@ export function loadCloud(
     sosHost,
     settings,
     devices: new Map(),
-    keys: new Map(saved.keys.map((key) => [key.id, key])),
-    batches: new Map(saved.batches.map((batch) => [batch.id, batch])),
+    user: saved.user ?? createUser(createdAt),
+    // The last one of an id counts: the default project as it was saved.
+    projects: new Map(projects.map((project) => [project.id, project])),
+    apiKeys: new Map(saved.apiKeys.map((key) => [key.id, { ...key, projectId: key.projectId }])),
+    keys: new Map(
+      saved.keys.map(({ owner, ...key }) => [
+        key.id,
+        { ...key, projectId: owner === 'user' ? undefined : (key.projectId ?? projectId) },
+      ]),
+    ),
+    batches: new Map(saved.batches.map((batch) => [batch.id, { ...batch, projectId: batch.projectId ?? projectId }])),
     vanished: new Map(saved.vanished),
   }
   return { cloud, devices: saved.devices.map(loadDevice) }

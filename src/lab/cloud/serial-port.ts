@@ -32,7 +32,7 @@ export class SerialPort {
   /**
    * Starts listening.
    * @param listener gets what the machine prints
-   * @param onHangUp is called when the device is deleted
+   * @param onHangUp is called when the machine is switched off or the device deleted
    * @returns a handle that stops it, or undefined where somebody listens already
    */
   attach(listener: (bytes: Buffer) => void, onHangUp: () => void): Disposable | undefined {
@@ -62,6 +62,13 @@ export class SerialPort {
   /** Sends a break, where the machine is on and its kind can be sent one. */
   sendBreak(): void {
     if (this.#line !== undefined) this.#sendBreak?.()
+  }
+
+  /** The machine is off: ends the session that listens once it has all that the machine printed. */
+  endSession(): void {
+    const onHangUp = this.#onHangUp
+    if (this.#line === undefined) onHangUp?.()
+    else this.#line.once('close', () => onHangUp?.())
   }
 
   /** The device is gone: ends the session that listens. */

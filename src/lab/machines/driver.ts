@@ -4,6 +4,13 @@ import type { Duplex } from 'node:stream'
 /** A processor's architecture, as the kernel's own tools name it. */
 export type Arch = 'x86_64' | 'aarch64'
 
+/** An operating system on a machine's disk. */
+export interface InstalledSystem {
+  /** As people call it, `Debian 12`. */
+  name: string
+  rootPassword: string
+}
+
 /** A machine to switch on. */
 export interface MachineSpec {
   /** Device id. */
@@ -18,6 +25,8 @@ export interface MachineSpec {
    * the device active: one that never does stays in provisioning, where the lab, as the service did, refuses to delete it.
    */
   bootUrl: string
+  /** What it boots instead of that script, for drivers that install systems. */
+  system?: InstalledSystem | undefined
   /** All that it reaches, where it is isolated: ports of 10.0.2.2. */
   passages?: readonly Passage[] | undefined
 }
@@ -55,6 +64,8 @@ export interface PoweredMachine extends AsyncDisposable {
 /** A kind of machine. */
 export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
+  /** Whether its machines boot the operating systems of the catalogue, and a rescue system. */
+  readonly installs?: boolean
   /**
    * Switches a machine on. `onRestart` hears of a start that nobody asked for: the machine begins again with its firmware.
    * @throws LabError when it cannot be

@@ -9,6 +9,7 @@ import type { Reporter } from '../../io.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { SerialPort } from '../cloud/serial-port.ts'
 import { onBreak } from './break.ts'
+import { EscapeFilter, escapeHelp } from './escape.ts'
 import { playSosFault } from './faults.ts'
 
 /** What the SOS needs to know of a device. */
@@ -89,7 +90,7 @@ function endChannel(channel: ServerChannel, status: number, lastLine = ''): void
   channel.end()
 }
 
-/** Joins a channel and a serial port, until the client leaves or the device is deleted. */
+/** Joins a channel and a serial port, until the client leaves, or the machine goes off or is deleted. */
 function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }: SosPort): void {
   channel.on('error', () => {})
   const session = port.attach(
@@ -106,8 +107,14 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
     if (!channel.writableEnded && !isReadOnly()) port.sendBreak()
   })
   channel.write(banner)
+  const escape = new EscapeFilter()
   channel.on('data', (bytes: Buffer) => {
-    if (!isReadOnly()) port.type(bytes)
+    if (channel.writableEnded) return
+    for (const part of escape.take(bytes)) {
+      if (part === 'leave') return endChannel(channel, 0)
+      if (part === 'help') channel.write(escapeHelp)
+      else if (!isReadOnly()) port.type(part)
+    }
   })
 }
 

@@ -1,13 +1,10 @@
 // A request as handlers see it.
 import type { IncomingMessage } from 'node:http'
 
-import { refuse } from './answer.ts'
-import type { Answer } from './answer.ts'
-
 /** Method, path and query decoded; the body whole. */
 export interface ApiRequest {
   method: string
-  /** Decoded and without a trailing slash. */
+  /** Decoded, with single slashes and none at the end. */
   path: string
   query: URLSearchParams
   headers: IncomingMessage['headers']
@@ -29,8 +26,9 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
   let url: URL
   let path: string
   try {
-    url = new URL(target, 'http://lab')
-    path = decodeURIComponent(url.pathname)
+    // A path that begins with two slashes is no host name.
+    url = target.startsWith('/') ? new URL(`http://lab${target}`) : new URL(target, 'http://lab')
+    path = decodeURIComponent(url.pathname).replaceAll(/\/{2,}/g, '/')
   } catch {
     return { status: 400, error: 'Bad request' }
   }
@@ -59,10 +57,4 @@ export function parseJson(body: Buffer): { value: unknown } | undefined {
   } catch {
     return undefined
   }
-}
-
-/** What answers the JSON of a body; 400 where it is not JSON. */
-export function withJson(body: Buffer, answer: (value: unknown) => Answer): Answer {
-  const json = parseJson(body)
-  return json === undefined ? refuse(400, 'Bad request') : answer(json.value)
 }

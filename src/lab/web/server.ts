@@ -71,7 +71,7 @@ async function respond(
 ): Promise<void> {
   const startedMs = performance.now()
   // The path alone, without the secret of a machine: headers carry the token, and a query might carry anything.
-  const line = `${message.method ?? '?'} ${((message.url ?? '?').split('?')[0] ?? '').replace(/^\/boot\/[^/]+/, '/boot/...')}`
+  const line = `${message.method ?? '?'} ${((message.url ?? '?').split('?')[0] ?? '').replace(/^\/+boot\/+[^/]+/, '/boot/...')}`
   let answer: Answer
   try {
     const request = await readRequest(message)

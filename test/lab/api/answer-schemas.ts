@@ -26,7 +26,7 @@ const checked = (kind: 'metro' | 'facility') =>
       z.strictObject({
         [kind]: z.string(),
         plan: z.string(),
-        quantity: z.union([z.string(), z.int()]),
+        quantity: z.string().regex(/^\d+$/),
         available: z.boolean(),
       }),
     ),
@@ -61,6 +61,37 @@ const organization = z.strictObject({
   created_at: time,
   updated_at: time,
 })
+
+const email = z.strictObject({
+  href: z.string(),
+  id: z.uuid(),
+  address: z.email(),
+  default: z.boolean(),
+  verified: z.boolean(),
+})
+
+const membership = z.strictObject({
+  href: z.string(),
+  id: z.uuid(),
+  project: href,
+  user: href,
+  roles: z.array(z.enum(['admin', 'billing', 'collaborator', 'limited_collaborator'])),
+  created_at: time,
+  updated_at: time,
+})
+
+const apiKeyFields = {
+  id: z.uuid(),
+  token: z.string().min(32),
+  description: z.string(),
+  read_only: z.boolean(),
+  created_at: time,
+  updated_at: time,
+}
+const apiKey = z.union([
+  z.strictObject({ ...apiKeyFields, user: href }),
+  z.strictObject({ ...apiKeyFields, project: href }),
+])
 
 const bonding = z.strictObject({ mode: z.int(), link_aggregation: z.string(), mac: z.string() })
 const interfaces = z.array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0') })).length(2)
@@ -153,11 +184,22 @@ const rows: readonly (readonly [pattern: string, schema: z.ZodType])[] = [
   ],
   ['POST /capacity', checked('facility')],
   ['POST /capacity/metros', checked('metro')],
-  ['GET /user', schemas.user],
+  ['(GET|PUT|PATCH) /user', schemas.user],
+  ['GET /emails/[^/]+', email],
+  ['GET /memberships/[^/]+', membership],
+  ['GET (/user|/projects/[^/]+)/api-keys', list('api_keys', apiKey)],
+  ['POST (/user|/projects/[^/]+)/api-keys', apiKey],
   ['GET /users/[^/]+', schemas.user],
   ['GET (/organizations/[^/]+)?/projects', pages('projects', schemas.project)],
-  ['GET /projects/[^/]+', schemas.project],
-  ['GET /projects/[^/]+/customdata', z.strictObject({})],
+  ['POST (/organizations/[^/]+)?/projects', schemas.project],
+  ['(GET|PUT|PATCH) /projects/[^/]+', schemas.project],
+  ['GET /projects/[^/]+/customdata', z.record(z.string(), z.unknown())],
+  ['GET /projects/[^/]+/bgp-config', z.strictObject({})],
+  ['GET /(projects|devices)/[^/]+/bgp/sessions', list('bgp_sessions', z.never())],
+  ['GET /(projects|devices)/[^/]+/usages', list('usages', z.never())],
+  ['GET /devices/[^/]+/bandwidth', list('bandwidth', z.never())],
+  ['GET /projects/[^/]+/hardware-reservations', pages('hardware_reservations', z.never())],
+  ['GET /market/spot/prices(/metros)?', z.strictObject({ spot_market_prices: z.strictObject({}) })],
   ['GET /organizations', pages('organizations', organization)],
   ['GET /organizations/[^/]+', organization],
   [`GET (${owner})?/plans`, list('plans', schemas.plan)],
@@ -183,7 +225,9 @@ export function checkAnswer(method: string, target: string, status: number, json
     failure.parse(json)
     return
   }
-  const row = table.find(({ pattern }) => pattern.test(`${method} ${path.replace(/(?<=.)\/+$/, '')}`))
+  const row = table.find(({ pattern }) =>
+    pattern.test(`${method} ${path.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`),
+  )
   if (row === undefined) throw new Error(`no schema is known for ${method} ${path}`)
   row.schema.parse(json)
 }

@@ -3,7 +3,8 @@
 import { z } from 'zod'
 
 export const href = z.strictObject({ href: z.string().startsWith('/metal/v1/') })
-export const time = z.iso.datetime()
+/** Whole seconds, as recorded. */
+export const time = z.iso.datetime({ precision: 0 })
 
 export const metro = z.strictObject({ id: z.uuid(), code: z.string().length(2), name: z.string(), country: z.string() })
 
@@ -70,7 +71,7 @@ const pendingEvent = z.strictObject({
   type: z.string().startsWith('provisioning.'),
   body: z.string(),
   interpolated: z.string(),
-  state: z.literal('pending'),
+  state: z.null(),
   relationships: z.array(z.never()),
   created_at: z.null(),
 })
@@ -150,7 +151,7 @@ export const device = z.strictObject({
   created_by: z.strictObject({ href: z.string(), id: z.uuid(), short_id: z.string() }),
   ipxe_script_url: z.url().nullable(),
   always_pxe: z.boolean(),
-  storage: z.strictObject({}),
+  storage: z.null(),
   customdata: z.record(z.string(), z.unknown()),
   operating_system: operatingSystem,
   facility,
@@ -167,8 +168,9 @@ export const device = z.strictObject({
   provisioning_events: z.array(z.union([event, pendingEvent])).length(10),
   provisioning_percentage: z.number().min(0).max(100).optional(),
   spot_instance: z.boolean(),
-  spot_price_max: z.number().nullable(),
-  termination_time: time.nullable(),
+  root_password: z.string().min(12).optional(),
+  spot_price_max: z.number().optional(),
+  termination_time: time.optional(),
   actions: z.array(z.strictObject({ type: z.string(), name: z.string() })),
   sos: z.string().min(1),
 })
@@ -198,6 +200,7 @@ export const sshKey = z.strictObject({
   fingerprint: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){15}$/),
   tags: z.array(z.string()),
   entity: href,
+  owner: href,
   created_at: time,
   updated_at: time,
 })
@@ -209,12 +212,17 @@ export const user = z.strictObject({
   first_name: z.string(),
   last_name: z.string(),
   full_name: z.string(),
-  email: z.string(),
+  email: z.email(),
+  phone_number: z.string(),
+  customdata: z.record(z.string(), z.unknown()),
   timezone: z.string(),
   two_factor_auth: z.string(),
   default_organization_id: z.uuid(),
   default_project_id: z.uuid(),
   max_projects: z.int(),
+  emails: z.array(href),
+  projects: z.array(href),
+  memberships: z.array(href),
   created_at: time,
   updated_at: time,
 })
@@ -224,11 +232,14 @@ export const project = z.strictObject({
   id: z.uuid(),
   name: z.string(),
   type: z.literal('default'),
-  customdata: z.strictObject({}),
+  customdata: z.record(z.string(), z.unknown()),
   tags: z.array(z.string()),
   backend_transfer_enabled: z.boolean(),
   devices: z.array(href),
   members: z.array(href),
+  memberships: z.array(href),
+  invitations: z.array(z.never()),
+  volumes: z.array(z.never()),
   ssh_keys: z.array(href),
   organization: z.strictObject({ href: z.string(), id: z.uuid(), name: z.string() }),
   created_at: time,

@@ -112,7 +112,8 @@ describe('what a machine says of itself', () => {
     '{}',
     '{"state":"running","code":999}',
     '{"state":"running","code":1100}',
-    '{"state":"running","code":"1000"}',
+    '{"state":"running","code":"1e3"}',
+    '{"state":"running","code":"999"}',
     '{"state":"asleep","code":1000}',
     JSON.stringify({ state: 'running', code: 1000, message: 'x'.repeat(5000) }),
   ])('is refused where it is not in the form: %.60s', async (text) => {

@@ -25,6 +25,9 @@ export function makeDevice(fields: Partial<Device> = {}): Device {
     networkFrozen: false,
     tags: [],
     terminationTime: null,
+    spotInstance: false,
+    spotPriceMax: undefined,
+    addressKinds: ['public_ipv4', 'public_ipv6', 'private_ipv4'],
     keyIds: [],
   })
   return { ...device, ...fields }

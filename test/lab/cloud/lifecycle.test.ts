@@ -97,14 +97,17 @@ test.concurrent('a device goes through its states, seen by polling, and every an
   expect(json.facility.code).toBe('ny5')
   const events = json.provisioning_events.filter((event: { id: string | null }) => event.id !== null)
   expect(events.map((event: { type: string }) => event.type)).toEqual(
-    [101, 102, 103, 110].map((n) => `provisioning.${n}`),
+    [101, 102, 103, 104, 110].map((n) => `provisioning.${n}`),
   )
   expect(await eventTypes(own.lab, own.id)).toEqual([
+    'instance.provisioned',
     'provisioning.110',
     'provisioning.104.01',
+    'provisioning.104',
     'provisioning.103',
     'provisioning.102',
     'provisioning.101',
+    'instance.queued',
   ])
   await own.isUp()
   expect(own.screen()).toContain('Lab of metalkit - iPXE boot of box')
@@ -216,7 +219,7 @@ describe('actions', () => {
   })
 
   test.concurrent.each<[name: string, body: object, error: string]>([
-    ['rescue', { type: 'rescue' }, 'rescue is not supported by the lab'],
+    ['rescue', { type: 'rescue' }, 'rescue is not supported by machines in QEMU'],
     ['an unknown one', { type: 'explode' }, 'type is invalid'],
     ['none', {}, 'type is invalid'],
     ['one of a device that is not there yet', { type: 'reboot' }, 'Cannot reboot a device while it is queued'],
@@ -261,7 +264,7 @@ test.concurrent('a system that the lab does not install fails, and says why', as
   expect(json.events[0]).toMatchObject({
     type: 'instance.failed',
     state: 'failed',
-    body: 'The lab cannot install Ubuntu 22.04 LTS: it boots custom_ipxe only',
+    body: 'The lab cannot install Ubuntu 22.04 LTS: machines in QEMU boot custom_ipxe only',
   })
 })
 

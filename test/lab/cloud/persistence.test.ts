@@ -86,7 +86,7 @@ describe('after a restart', () => {
     const ids: string[] = []
     let failed = ''
     {
-      await using own = await startIn(place.cloudFile)
+      await using own = await startIn(place.cloudFile, { driver: { ...createSimulatedDriver(), installs: false } })
       failed = await own.create({ operating_system: 'debian_12', userdata: '' })
       await waitForState(own.lab, failed, 'failed')
     }

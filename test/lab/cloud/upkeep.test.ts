@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
 import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import type { TestLab } from '../../helpers/lab.ts'
 
@@ -53,7 +54,10 @@ describe('a termination time', () => {
 })
 
 test.concurrent('a failed device vanishes: 403 as the API words it, in no list, then 404', async () => {
-  await using lab = await startTestLab({ pace: { failedMs: 3000, forbiddenMs: 3000 } })
+  await using lab = await startTestLab({
+    driver: { ...createSimulatedDriver(), installs: false },
+    pace: { failedMs: 3000, forbiddenMs: 3000 },
+  })
   const { id } = await create(lab, { operating_system: 'debian_12' })
   await waitForState(lab, id, 'failed')
   const list = `/projects/${lab.projectId}/devices`

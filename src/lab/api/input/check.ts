@@ -66,16 +66,47 @@ function isShallow(value: unknown): boolean {
   return true
 }
 
+/** True or false, or the word for it, as a query has it. */
+export const flag = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })])
+
+/** A list of texts; packet-python writes `{}` for an empty one. */
+export const texts = z.preprocess(
+  (value) => (typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? [] : value),
+  z.array(z.string()),
+)
+
+/** A number, or a text of digits, as a query and packngo have it. */
+export const amount = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^-?\d+(\.\d+)?$/)
+    .transform(Number),
+])
+
+function parseText(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  try {
+    return value === '' ? {} : JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+/** Any object; packngo and Terraform send its JSON as a text. */
+export const customdata = z.preprocess(parseText, z.record(z.string(), z.unknown()).refine(isShallow))
+
 /** Fields that a create and an update share (DeviceCreateInput.yaml, DeviceUpdateInput.yaml). */
 export const changeableFields = {
   hostname: z.string().nullish(),
   description: z.string().nullish(),
   billing_cycle: z.enum(['hourly', 'daily', 'monthly', 'yearly']).nullish(),
-  customdata: z.record(z.string(), z.unknown()).refine(isShallow).nullish(),
+  customdata: customdata.nullish(),
   ipxe_script_url: z.string().nullish(),
   userdata: z.string().nullish(),
-  always_pxe: z.boolean().nullish(),
-  locked: z.boolean().nullish(),
-  network_frozen: z.boolean().nullish(),
-  tags: z.array(z.string()).nullish(),
+  always_pxe: flag.nullish(),
+  locked: flag.nullish(),
+  network_frozen: flag.nullish(),
+  spot_instance: flag.nullish(),
+  tags: texts.nullish(),
 }

@@ -21,6 +21,7 @@ export type DeviceChange = Partial<
     | 'alwaysPxe'
     | 'locked'
     | 'networkFrozen'
+    | 'spotInstance'
     | 'tags'
   >
 >
@@ -49,6 +50,7 @@ export function checkUpdate(body: unknown, device: Device): Checked<DeviceChange
       alwaysPxe: input.always_pxe ?? device.alwaysPxe,
       locked: input.locked ?? device.locked,
       networkFrozen: input.network_frozen ?? device.networkFrozen,
+      spotInstance: input.spot_instance ?? device.spotInstance,
       tags: input.tags ?? device.tags,
     },
   }

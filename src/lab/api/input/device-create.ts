@@ -12,8 +12,13 @@ import type { Checked } from './check.ts'
 import { checkCreate } from './device-input.ts'
 
 /** Creates a device for each body, or none where one is refused; a reason is given once. */
-export function createDevices(bodies: readonly unknown[], cloud: Cloud, lifecycle: Lifecycle): Checked<Device[]> {
-  const checked = bodies.map((body) => checkCreate(body, cloud))
+export function createDevices(
+  bodies: readonly unknown[],
+  projectId: string,
+  cloud: Cloud,
+  lifecycle: Lifecycle,
+): Checked<Device[]> {
+  const checked = bodies.map((body) => checkCreate(body, cloud, projectId))
   const errors = new Set(checked.flatMap(errorsOf))
   if (errors.size > 0) return { errors: [...errors] }
   const wanted = checked.flatMap((one) => ('value' in one ? one.value : []))
@@ -21,7 +26,7 @@ export function createDevices(bodies: readonly unknown[], cloud: Cloud, lifecycl
   if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
   const devices = wanted.map(({ request, addedKeys }) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
-    const device = createDevice(cloud.projectId, request)
+    const device = createDevice(projectId, request)
     lifecycle.create(device)
     return device
   })
@@ -58,16 +63,16 @@ export function expandBatch(batch: z.infer<typeof batchSchema>['batches'][number
 }
 
 /** Creates the batches of a body, all devices or none. */
-export function createBatches(json: unknown, cloud: Cloud, lifecycle: Lifecycle): Checked<Batch[]> {
+export function createBatches(json: unknown, projectId: string, cloud: Cloud, lifecycle: Lifecycle): Checked<Batch[]> {
   const shape = checkShape(batchSchema, json)
   if ('errors' in shape) return shape
   const groups = shape.value.batches.map(expandBatch)
-  const created = createDevices(groups.flat(), cloud, lifecycle)
+  const created = createDevices(groups.flat(), projectId, cloud, lifecycle)
   if ('errors' in created) return created
   let from = 0
   const batches = groups.map((group): Batch => {
     const devices = created.value.slice(from, (from += group.length))
-    return { id: randomUUID(), deviceIds: devices.map(({ id }) => id), createdAt: new Date().toISOString() }
+    return { id: randomUUID(), projectId, deviceIds: devices.map(({ id }) => id), createdAt: new Date().toISOString() }
   })
   for (const batch of batches) cloud.batches.set(batch.id, batch)
   return { value: batches }

@@ -7,8 +7,9 @@ import type { Metro } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
-import { changeableFields, checkHostname, checkScript, checkShape, choose, errorsOf } from './check.ts'
+import { amount, changeableFields, checkHostname, checkScript, checkShape, choose, errorsOf } from './check.ts'
 import type { Checked } from './check.ts'
+import { addressesSchema, checkAddresses } from './device-addresses.ts'
 import { chooseKeys, keyFields } from './device-keys.ts'
 
 const createSchema = z.looseObject({
@@ -20,11 +21,24 @@ const createSchema = z.looseObject({
   facility: z.union([z.string(), z.array(z.string())]).nullish(),
   operating_system: z.string().nullish(),
   termination_time: z.string().nullish(),
+  spot_price_max: amount.nullish(),
+  hardware_reservation_id: z.string().nullish(),
+  ip_addresses: addressesSchema.nullish(),
 })
 
 function checkTerminationTime(time: string | null | undefined): string[] {
   if (time === undefined || time === null || time === '') return []
   return Date.parse(time) > Date.now() ? [] : ['Termination time must be in the future']
+}
+
+/** The lab has no hardware reservations; the API's texts are not known [I]. */
+function checkReservation(id: string | null | undefined): string[] {
+  if (id === undefined || id === null || id === '') return []
+  return [
+    id === 'next-available'
+      ? 'There are no available hardware reservations'
+      : `${id} is not a valid hardware reservation`,
+  ]
 }
 
 /** Where a device is to stand. A facility, where those are taken, says more than a metro. */
@@ -42,7 +56,11 @@ function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metr
 }
 
 /** Checks the body of a create. All reasons are given at once, but for a facility, which is refused first, even when empty. */
-export function checkCreate(body: unknown, cloud: Cloud): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[] }> {
+export function checkCreate(
+  body: unknown,
+  cloud: Cloud,
+  projectId: string,
+): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[] }> {
   // Null is what the official Go client writes for a facility that is not given.
   const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
   if (isNamed && !cloud.settings.facilities) {
@@ -58,18 +76,22 @@ export function checkCreate(body: unknown, cloud: Cloud): Checked<{ request: Dev
   const plan = choose('plan', input.plan, findPlan)
   const place = choosePlace(input)
   const system = choose('operating system', input.operating_system, findOperatingSystem)
-  const keys = chooseKeys(input, cloud)
+  const keys = chooseKeys(input, cloud, projectId)
+  const addresses = checkAddresses(input.ip_addresses)
   const userdata = input.userdata ?? ''
   const errors = [
     ...[plan, place, system].flatMap(errorsOf),
     ...('value' in system ? checkScript(system.value, input.ipxe_script_url, userdata) : []),
     ...checkHostname(input.hostname),
     ...checkTerminationTime(input.termination_time),
+    ...checkReservation(input.hardware_reservation_id),
+    ...errorsOf(addresses),
     ...errorsOf(keys),
   ]
   if (errors.length > 0 || 'errors' in plan || 'errors' in place || 'errors' in system || 'errors' in keys) {
     return { errors }
   }
+  if ('errors' in addresses) return addresses
   const request: DeviceRequest = {
     plan: plan.value,
     ...place.value,
@@ -83,6 +105,9 @@ export function checkCreate(body: unknown, cloud: Cloud): Checked<{ request: Dev
     alwaysPxe: input.always_pxe ?? false,
     locked: input.locked ?? false,
     networkFrozen: input.network_frozen ?? false,
+    spotInstance: input.spot_instance ?? false,
+    spotPriceMax: input.spot_price_max ?? undefined,
+    addressKinds: addresses.value,
     tags: input.tags ?? [],
     terminationTime: input.termination_time ? new Date(input.termination_time).toISOString() : null,
     keyIds: keys.value.ids,

@@ -1,5 +1,5 @@
 // The filters of device lists.
-import { findFacility } from '../../cloud/catalogue.ts'
+import { findFacility, findMetro } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
 import { addressBlocks } from '../views/network.ts'
 
@@ -29,13 +29,13 @@ function passes(device: Device, name: string, wanted: string): boolean {
     case 'tag':
       return device.tags.includes(wanted)
     case 'metro':
-      return device.metro.code === wanted || device.metro.id === wanted
+      return findMetro(wanted)?.code === device.metro.code
     case 'facility':
       return findFacility(wanted)?.code === device.facilityCode
     case 'mac_address':
       return device.macs.some((mac) => mac === wanted.toLowerCase())
     case 'type':
-      return wanted === 'ondemand'
+      return wanted === (device.spotInstance ? 'spot' : 'ondemand')
     case 'reserved':
       return wanted !== 'true'
     case 'has_termination_time':
@@ -48,7 +48,7 @@ function passes(device: Device, name: string, wanted: string): boolean {
   }
 }
 
-/** Whether a device passes all filters of a query. An empty one does not count. Every device here is on demand. */
+/** Whether a device passes all filters of a query. An empty one does not count. No device here is reserved. */
 export function matchesQuery(device: Device, query: URLSearchParams): boolean {
   return [...query].every(([name, wanted]) => wanted === '' || passes(device, name, wanted))
 }

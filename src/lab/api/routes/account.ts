@@ -1,34 +1,64 @@
-// The user, the project and the organization.
+// The user and the organization.
+import { z } from 'zod'
+
 import type { Cloud } from '../../cloud/cloud.ts'
-import { organizationView, projectView, userView } from '../views/account.ts'
-import { notFound, ok } from '../../web/answer.ts'
+import { withInput } from '../input/body.ts'
+import { checkShape, customdata } from '../input/check.ts'
+import { emailView, findMembership, organizationView, userView } from '../views/account.ts'
+import { notFound, ok, unprocessable } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
+import { withOrganization } from './named.ts'
 
-/** A list of one, in pages; `name` is a part of the name it is asked for by. */
-function listOne(key: string, view: { name: string }, path: string, query: URLSearchParams): Answer {
-  const { page, meta } = paginate(view.name.includes(query.get('name') ?? '') ? [view] : [], path, query)
-  return ok({ [key]: page, meta })
+const userSchema = z.looseObject({
+  first_name: z.string().nullish(),
+  last_name: z.string().nullish(),
+  timezone: z.string().nullish(),
+  phone_number: z.string().nullish(),
+  customdata: customdata.nullish(),
+})
+
+/** What is absent stays (UserUpdateInput.yaml). */
+function changeUser(cloud: Cloud, json: unknown): Answer {
+  const checked = checkShape(userSchema, json)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const input = checked.value
+  const { user } = cloud
+  Object.assign(user, {
+    firstName: input.first_name ?? user.firstName,
+    lastName: input.last_name ?? user.lastName,
+    timezone: input.timezone ?? user.timezone,
+    phoneNumber: input.phone_number ?? user.phoneNumber,
+    customdata: input.customdata ?? user.customdata,
+    updatedAt: new Date().toISOString(),
+  })
+  return ok(userView(cloud))
 }
 
-/** Routes of the account. There is one of each. */
+/** Routes of the user and the organization. There is one of each. */
 export function accountRoutes(cloud: Cloud): Route[] {
-  const projects = (path: string, query: URLSearchParams) => listOne('projects', projectView(cloud), path, query)
+  const listOrganizations = (query: URLSearchParams) => {
+    const all = [organizationView(cloud)].filter(({ name }) => name.includes(query.get('name') ?? ''))
+    const { page, meta } = paginate(all, '/organizations', query)
+    return ok({ organizations: page, meta })
+  }
   return [
     ['GET /user', () => ok(userView(cloud))],
+    ['PUT|PATCH /user', (request) => withInput(request, (json) => changeUser(cloud, json))],
     ['GET /users/{id}', ({ parameters: [id] }) => (id === cloud.userId ? ok(userView(cloud)) : notFound)],
-    ['GET /projects', ({ query }) => projects('/projects', query)],
-    ['GET /projects/{id}', ({ parameters: [id] }) => (id === cloud.projectId ? ok(projectView(cloud)) : notFound)],
-    ['GET /projects/{id}/customdata', ({ parameters: [id] }) => (id === cloud.projectId ? ok({}) : notFound)],
-    ['GET /organizations', ({ query }) => listOne('organizations', organizationView(cloud), '/organizations', query)],
+    ['GET /emails/{id}', ({ parameters: [id] }) => (id === emailView(cloud).id ? ok(emailView(cloud)) : notFound)],
+    [
+      'GET /memberships/{id}',
+      ({ parameters: [id = ''] }) => {
+        const membership = findMembership(cloud, id)
+        return membership === undefined ? notFound : ok(membership)
+      },
+    ],
+    ['GET /organizations', ({ query }) => listOrganizations(query)],
     [
       'GET /organizations/{id}',
-      ({ parameters: [id] }) => (id === cloud.organizationId ? ok(organizationView(cloud)) : notFound),
-    ],
-    [
-      'GET /organizations/{id}/projects',
-      ({ parameters: [id], path, query }) => (id === cloud.organizationId ? projects(path, query) : notFound),
+      ({ parameters: [id] }) => withOrganization(cloud, id, () => ok(organizationView(cloud))),
     ],
   ]
 }

@@ -3,9 +3,11 @@ import type { Batch, Cloud } from '../../cloud/cloud.ts'
 import type { Lifecycle } from '../../cloud/lifecycle.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { hrefOf } from '../views/catalogue.ts'
+import { wireTime } from '../views/time.ts'
 import { createBatches } from '../input/device-create.ts'
-import { withJson } from '../../web/request.ts'
+import { withInput } from '../input/body.ts'
 import type { Route } from '../../web/router.ts'
+import { withProject } from './named.ts'
 
 /** A batch; its devices are those that are still there. */
 function batchView(batch: Batch, cloud: Cloud) {
@@ -15,9 +17,9 @@ function batchView(batch: Batch, cloud: Cloud) {
     quantity: batch.deviceIds.length,
     error_messages: [],
     devices: batch.deviceIds.filter((id) => cloud.devices.has(id)).map((id) => hrefOf(`/devices/${id}`)),
-    project: hrefOf(`/projects/${cloud.projectId}`),
-    created_at: batch.createdAt,
-    updated_at: batch.createdAt,
+    project: hrefOf(`/projects/${batch.projectId}`),
+    created_at: wireTime(batch.createdAt),
+    updated_at: wireTime(batch.createdAt),
   }
 }
 
@@ -27,17 +29,20 @@ export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   return [
     [
       'POST /projects/{id}/devices/batch',
-      ({ parameters: [id], body }) => {
-        if (id !== cloud.projectId) return notFound
-        return withJson(body, (json) => {
-          const batches = createBatches(json, cloud, lifecycle)
-          return 'errors' in batches ? unprocessable(...batches.errors) : created(listAll(batches.value))
-        })
-      },
+      (request) =>
+        withProject(cloud, request.parameters[0], (project) =>
+          withInput(request, (json) => {
+            const batches = createBatches(json, project.id, cloud, lifecycle)
+            return 'errors' in batches ? unprocessable(...batches.errors) : created(listAll(batches.value))
+          }),
+        ),
     ],
     [
       'GET /projects/{id}/batches',
-      ({ parameters: [id] }) => (id === cloud.projectId ? ok(listAll(cloud.batches.values())) : notFound),
+      ({ parameters: [id] }) =>
+        withProject(cloud, id, () =>
+          ok(listAll([...cloud.batches.values()].filter(({ projectId }) => projectId === id))),
+        ),
     ],
     [
       'GET /batches/{id}',

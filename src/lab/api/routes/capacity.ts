@@ -4,11 +4,12 @@ import { z } from 'zod'
 import { countFree, countFreePlans, describeLevel } from '../../cloud/capacity.ts'
 import { facilities, findFacility, findMetro, findPlan, metros } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import { notFound, ok, unprocessable } from '../../web/answer.ts'
+import { ok, unprocessable } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
-import { withJson } from '../../web/request.ts'
+import { withInput } from '../input/body.ts'
 import type { Route } from '../../web/router.ts'
+import { withOrganization } from './named.ts'
 
 const checkSchema = z.looseObject({
   servers: z.array(
@@ -32,7 +33,7 @@ function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean):
   return ok({ capacity: Object.fromEntries(codes.map((code) => [code, levels])) })
 }
 
-/** Whether the servers asked for can be had, each on its own. What was asked is said again, as it was. */
+/** Whether the servers asked for can be had, each on its own. What was asked is repeated, the quantity as a text. */
 function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): Answer {
   const checked = checkShape(checkSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
@@ -41,7 +42,7 @@ function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown):
     const place = server[kind] ?? ''
     const exists = (kind === 'metro' ? findMetro(place) : findFacility(place)) !== undefined
     const available = plan !== undefined && exists && countFree(cloud, plan) >= Number(quantity)
-    return { [kind]: place, plan: slug, quantity, available }
+    return { [kind]: place, plan: slug, quantity: String(quantity), available }
   })
   return ok({ servers })
 }
@@ -60,14 +61,12 @@ export function capacityRoutes(cloud: Cloud): Route[] {
       metros.map(({ code }) => code),
       true,
     )
-  const ofOrganization = (id: string | undefined, answer: () => Answer) =>
-    id === cloud.organizationId ? answer() : notFound
   return [
     ['GET /capacity', byFacility],
     ['GET /capacity/metros', byMetro],
-    ['POST /capacity', ({ body }) => withJson(body, (json) => checkCapacity(cloud, 'facility', json))],
-    ['POST /capacity/metros', ({ body }) => withJson(body, (json) => checkCapacity(cloud, 'metro', json))],
-    ['GET /organizations/{id}/capacity', ({ parameters: [id] }) => ofOrganization(id, byFacility)],
-    ['GET /organizations/{id}/capacity/metros', ({ parameters: [id] }) => ofOrganization(id, byMetro)],
+    ['POST /capacity', (request) => withInput(request, (json) => checkCapacity(cloud, 'facility', json))],
+    ['POST /capacity/metros', (request) => withInput(request, (json) => checkCapacity(cloud, 'metro', json))],
+    ['GET /organizations/{id}/capacity', ({ parameters: [id] }) => withOrganization(cloud, id, byFacility)],
+    ['GET /organizations/{id}/capacity/metros', ({ parameters: [id] }) => withOrganization(cloud, id, byMetro)],
   ]
 }

@@ -5,6 +5,7 @@ import { notFound, ok } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { facilityView, metroView, operatingSystemView, planView } from '../views/catalogue.ts'
 import type { Route } from '../../web/router.ts'
+import { withOrganization, withProject } from './named.ts'
 
 // Always the same in every lab.
 const planViews = plans.map(planView)
@@ -35,13 +36,10 @@ export function catalogueRoutes(cloud: Cloud): Route[] {
   return [
     ...lists.flatMap(([name, list]): Route[] => [
       [`GET /${name}`, ({ query }) => list(query)],
-      [
-        `GET /projects/{id}/${name}`,
-        ({ parameters: [id], query }) => (id === cloud.projectId ? list(query) : notFound),
-      ],
+      [`GET /projects/{id}/${name}`, ({ parameters: [id], query }) => withProject(cloud, id, () => list(query))],
       [
         `GET /organizations/{id}/${name}`,
-        ({ parameters: [id], query }) => (id === cloud.organizationId ? list(query) : notFound),
+        ({ parameters: [id], query }) => withOrganization(cloud, id, () => list(query)),
       ],
     ]),
     ['GET /metros', () => metroList],

@@ -6,9 +6,10 @@ import { noContent, notFound, ok, refuse, unprocessable } from '../../web/answer
 import type { Answer } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
 import { addressViews, portViews, reservationViews } from '../views/network.ts'
+import { wireTime } from '../views/time.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
-import { withDevice } from './with-device.ts'
+import { withDevice, withProject } from './named.ts'
 
 /** Userdata that an operating system would know what to do with; which ones the API took is inferred. */
 function isUserdata(text: string): boolean {
@@ -40,9 +41,12 @@ export function detailRoutes(cloud: Cloud): Route[] {
     of('GET /devices/{id}/ssh-keys', (device) =>
       ok({ ssh_keys: device.keyIds.flatMap((id) => cloud.keys.get(id) ?? []).map((key) => keyView(key, cloud)) }),
     ),
+    of('GET /devices/{id}/bandwidth', () => ok({ bandwidth: [] })),
+    of('GET /devices/{id}/usages', () => ok({ usages: [] })),
+    of('GET /devices/{id}/bgp/sessions', () => ok({ bgp_sessions: [] })),
     of('GET /devices/{id}/diagnostics/screenshot', () => refuse(501, 'Not implemented for this device')),
     of('GET /devices/{id}/diagnostics/health/rollup', (device) =>
-      ok({ health_rollup: isHealthy(device) ? 'ok' : 'critical', updated_at: device.updatedAt }),
+      ok({ health_rollup: isHealthy(device) ? 'ok' : 'critical', updated_at: wireTime(device.updatedAt) }),
     ),
     ['GET /ports/{id}', ({ parameters: [id] }) => findById(portViews, id)],
     [
@@ -54,17 +58,17 @@ export function detailRoutes(cloud: Cloud): Route[] {
     ],
     [
       'GET /projects/{id}/ips',
-      ({ parameters: [id], path, query }) => {
-        if (id !== cloud.projectId) return notFound
-        const types = query.get('types')?.split(',')
-        const all = listDevices(cloud)
-          .flatMap(reservations)
-          .filter(({ type }) => types === undefined || types.includes(type))
-        // The one list whose pages are longer by default.
-        if (!query.has('per_page')) query.set('per_page', '250')
-        const { page, meta } = paginate(all, path, query)
-        return ok({ ip_addresses: page, meta })
-      },
+      ({ parameters: [id], path, query }) =>
+        withProject(cloud, id, () => {
+          const types = (query.get('types') ?? query.get('type'))?.split(',')
+          const all = listDevices(cloud, id)
+            .flatMap(reservations)
+            .filter(({ type }) => types === undefined || types.includes(type))
+          // The one list whose pages are longer by default.
+          if (!query.has('per_page')) query.set('per_page', '250')
+          const { page, meta } = paginate(all, path, query)
+          return ok({ ip_addresses: page, meta })
+        }),
     ],
     [
       'POST /userdata/validate',

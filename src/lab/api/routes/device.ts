@@ -9,9 +9,9 @@ import { createDevices } from '../input/device-create.ts'
 import { matchesQuery } from '../input/device-query.ts'
 import { deviceView } from '../views/device.ts'
 import { paginate } from '../../web/paging.ts'
-import { withJson } from '../../web/request.ts'
+import { withInput } from '../input/body.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { withDevice } from './with-device.ts'
+import { withDevice, withOrganization, withProject } from './named.ts'
 
 /** `force_delete` comes in the query by the specification, and in a JSON body from packngo. */
 function isForced(query: URLSearchParams, body: unknown): boolean {
@@ -31,26 +31,26 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
     withDevice(cloud, id, answer)
 
-  const create = (request: RoutedRequest): Answer => {
-    if (request.parameters[0] !== cloud.projectId) return notFound
-    return withJson(request.body, (json) => {
-      const devices = createDevices([json], cloud, lifecycle)
-      if ('errors' in devices) return unprocessable(...devices.errors)
-      const [device] = devices.value
-      return device === undefined ? notFound : created(deviceView(device, cloud))
-    })
-  }
+  const create = (request: RoutedRequest): Answer =>
+    withProject(cloud, request.parameters[0], ({ id }) =>
+      withInput(request, (json) => {
+        const devices = createDevices([json], id, cloud, lifecycle)
+        if ('errors' in devices) return unprocessable(...devices.errors)
+        const [device] = devices.value
+        return device === undefined ? notFound : created(deviceView(device, cloud))
+      }),
+    )
 
   /** Newest first; the order is inferred. */
-  const list = ({ path, query }: RoutedRequest): Answer => {
-    const found = listDevices(cloud).filter((device) => matchesQuery(device, query))
+  const list = ({ path, query }: RoutedRequest, projectId?: string): Answer => {
+    const found = listDevices(cloud, projectId).filter((device) => matchesQuery(device, query))
     const { page, meta } = paginate(found.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 
   const update = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request.body, (json) => {
+      withInput(request, (json) => {
         const checked = checkUpdate(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
         Object.assign(device, checked.value, { updatedAt: new Date().toISOString() })
@@ -60,7 +60,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   const remove = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request.body, (json) => {
+      withInput(request, (json) => {
         const why = refuseDelete(device, isForced(request.query, json))
         if (why !== undefined) return unprocessable(why)
         lifecycle.remove(device)
@@ -71,11 +71,13 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   /** What is on its way to being something else takes no action; that it is refused with 422 is inferred. */
   const act = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
-      withJson(request.body, (json) => {
+      withInput(request, (json) => {
         const checked = checkAction(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
-        if (type === 'rescue') return unprocessable('rescue is not supported by the lab')
+        if (type === 'rescue' && !lifecycle.installs) {
+          return unprocessable('rescue is not supported by machines in QEMU')
+        }
         if (isComingUp(device) || device.state === 'deprovisioning') {
           return unprocessable(`Cannot ${type} a device while it is ${device.state}`)
         }
@@ -87,10 +89,13 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
 
   return [
     ['POST /projects/{id}/devices', create],
-    ['GET /projects/{id}/devices', (request) => (request.parameters[0] === cloud.projectId ? list(request) : notFound)],
+    [
+      'GET /projects/{id}/devices',
+      (request) => withProject(cloud, request.parameters[0], ({ id }) => list(request, id)),
+    ],
     [
       'GET /organizations/{id}/devices',
-      (request) => (request.parameters[0] === cloud.organizationId ? list(request) : notFound),
+      (request) => withOrganization(cloud, request.parameters[0], () => list(request)),
     ],
     ['GET /devices/{id}', (request) => forDevice(request, (device) => ok(deviceView(device, cloud)))],
     ['PUT|PATCH /devices/{id}', update],

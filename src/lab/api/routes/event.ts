@@ -7,7 +7,7 @@ import type { Answer } from '../../web/answer.ts'
 import { eventView } from '../views/device.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
-import { withDevice } from './with-device.ts'
+import { withDevice, withOrganization, withProject } from './named.ts'
 
 /** The events of some devices, newest first. */
 function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Device }[] {
@@ -25,16 +25,17 @@ function listEvents(devices: readonly Device[], path: string, query: URLSearchPa
 
 /** Routes of events. */
 export function eventRoutes(cloud: Cloud): Route[] {
-  const all = (path: string, query: URLSearchParams) => listEvents(listDevices(cloud), path, query)
+  const all = (path: string, query: URLSearchParams, projectId?: string) =>
+    listEvents(listDevices(cloud, projectId), path, query)
   return [
     ['GET /events', ({ path, query }) => all(path, query)],
     [
       'GET /projects/{id}/events',
-      ({ parameters: [id], path, query }) => (id === cloud.projectId ? all(path, query) : notFound),
+      ({ parameters: [id], path, query }) => withProject(cloud, id, () => all(path, query, id)),
     ],
     [
       'GET /organizations/{id}/events',
-      ({ parameters: [id], path, query }) => (id === cloud.organizationId ? all(path, query) : notFound),
+      ({ parameters: [id], path, query }) => withOrganization(cloud, id, () => all(path, query)),
     ],
     [
       'GET /devices/{id}/events',

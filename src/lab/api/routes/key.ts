@@ -7,38 +7,45 @@ import type { KeyRecord } from '../../cloud/key-record.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
-import { checkShape } from '../input/check.ts'
-import { withJson } from '../../web/request.ts'
+import { checkShape, texts } from '../input/check.ts'
+import { withInput } from '../input/body.ts'
 import type { Route } from '../../web/router.ts'
+import { withProject } from './named.ts'
 
 const inputSchema = z.looseObject({
   key: z.string().nullish(),
   label: z.string().nullish(),
-  tags: z.array(z.string()).nullish(),
+  tags: texts.nullish(),
   /** Devices to give the key to; none named is all. Absent leaves devices as they are. */
-  instances_ids: z.array(z.string()).nullish(),
+  instances_ids: texts.nullish(),
 })
 
-function listKeys(cloud: Cloud, owner: KeyRecord['owner'], search: string | null): Answer {
+function listKeys(cloud: Cloud, projectId: string | undefined, search: string | null): Answer {
   const found = [...cloud.keys.values()].filter(
     (key) =>
-      key.owner === owner &&
+      key.projectId === projectId &&
       (search === null || [key.label, key.key, key.fingerprint].some((text) => text.includes(search))),
   )
   return ok({ ssh_keys: found.map((key) => keyView(key, cloud)) })
 }
 
+/** Another key of the same owner that is the same. */
+function hasTwin(cloud: Cloud, { id, projectId, fingerprint }: KeyRecord): boolean {
+  return [...cloud.keys.values()].some(
+    (one) => one.id !== id && one.projectId === projectId && one.fingerprint === fingerprint,
+  )
+}
+
 /** The texts of these refusals are inferred. */
-function addKey(cloud: Cloud, owner: KeyRecord['owner'], json: unknown): Answer {
+function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): Answer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { key, label, tags, instances_ids: deviceIds } = checked.value
   const blank = [...(key ? [] : ["Key can't be blank"]), ...(label ? [] : ["Label can't be blank"])]
   if (!key || !label) return unprocessable(...blank)
-  const record = createKeyRecord(owner, key, label, tags ?? [])
+  const record = createKeyRecord(projectId, key, label, tags ?? [])
   if (record === undefined) return unprocessable('Key is invalid')
-  const twin = [...cloud.keys.values()].find((one) => one.owner === owner && one.fingerprint === record.fingerprint)
-  if (twin !== undefined) return unprocessable('Fingerprint has already been taken')
+  if (hasTwin(cloud, record)) return unprocessable('Fingerprint has already been taken')
   cloud.keys.set(record.id, record)
   for (const device of deviceIds ? cloud.devices.values() : []) {
     if (deviceIds?.length === 0 || deviceIds?.includes(device.id)) device.keyIds.push(record.id)
@@ -46,43 +53,43 @@ function addKey(cloud: Cloud, owner: KeyRecord['owner'], json: unknown): Answer 
   return created(keyView(record, cloud))
 }
 
-/** Label and tags change; the key itself does not, although the specification has it in the body (inferred: it is refused). */
+/** Label, tags and the key itself change; an absent one stays. */
 function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { key, label, tags } = checked.value
-  if (key !== undefined && key !== null && key.trim() !== record.key) return unprocessable('Key cannot be changed')
   if (label === '') return unprocessable("Label can't be blank")
-  Object.assign(record, {
-    label: label ?? record.label,
-    tags: tags ?? record.tags,
-    updatedAt: new Date().toISOString(),
-  })
+  const changed = createKeyRecord(record.projectId, key ?? record.key, label ?? record.label, tags ?? record.tags)
+  if (changed === undefined) return unprocessable('Key is invalid')
+  if (hasTwin(cloud, { ...changed, id: record.id })) return unprocessable('Fingerprint has already been taken')
+  const { id, createdAt } = record
+  Object.assign(record, changed, { id, createdAt })
   return ok(keyView(record, cloud))
 }
 
 /** Routes of SSH keys. A key that is deleted opens no console any more. */
 export function keyRoutes(cloud: Cloud): Route[] {
-  const inProject = (id: string | undefined, answer: () => Answer) => (id === cloud.projectId ? answer() : notFound)
   const withKey = (id: string | undefined, answer: (record: KeyRecord) => Answer) => {
     const record = cloud.keys.get(id ?? '')
     return record === undefined ? notFound : answer(record)
   }
   return [
-    ['GET /ssh-keys', ({ query }) => listKeys(cloud, 'user', query.get('search'))],
-    ['POST /ssh-keys', ({ body }) => withJson(body, (json) => addKey(cloud, 'user', json))],
+    ['GET /ssh-keys', ({ query }) => listKeys(cloud, undefined, query.get('search'))],
+    ['POST /ssh-keys', (request) => withInput(request, (json) => addKey(cloud, undefined, json))],
     [
       'GET /projects/{id}/ssh-keys',
-      ({ parameters: [id], query }) => inProject(id, () => listKeys(cloud, 'project', query.get('query'))),
+      ({ parameters: [id], query }) => withProject(cloud, id, () => listKeys(cloud, id, query.get('query'))),
     ],
     [
       'POST /projects/{id}/ssh-keys',
-      ({ parameters: [id], body }) => inProject(id, () => withJson(body, (json) => addKey(cloud, 'project', json))),
+      (request) =>
+        withProject(cloud, request.parameters[0], ({ id }) => withInput(request, (json) => addKey(cloud, id, json))),
     ],
     ['GET /ssh-keys/{id}', ({ parameters: [id] }) => withKey(id, (record) => ok(keyView(record, cloud)))],
     [
       'PUT|PATCH /ssh-keys/{id}',
-      ({ parameters: [id], body }) => withKey(id, (record) => withJson(body, (json) => changeKey(cloud, record, json))),
+      (request) =>
+        withKey(request.parameters[0], (record) => withInput(request, (json) => changeKey(cloud, record, json))),
     ],
     ['DELETE /ssh-keys/{id}', ({ parameters: [id = ''] }) => (cloud.keys.delete(id) ? noContent : notFound)],
   ]

@@ -20,7 +20,11 @@ const noResource: Answer = { status: 404, json: { message: 'resource not found' 
 
 const userStateSchema = z.looseObject({
   state: z.enum(['running', 'succeeded', 'failed']),
-  code: z.int().min(1000).max(1099),
+  /** The documentation has numbers and texts of them; Ignition sends none. */
+  code: z
+    .union([z.int(), z.string().regex(/^\d+$/).transform(Number)])
+    .pipe(z.int().min(1000).max(1099))
+    .default(1000),
   message: z.string().max(4096).nullish(),
 })
 

@@ -1,45 +1,58 @@
-// Who one is on the wire (User.yaml, Project.yaml, Organization.yaml).
-import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+// Who one is on the wire (User.yaml, Email.yaml, Membership.yaml, Organization.yaml).
+import type { Cloud } from '../../cloud/cloud.ts'
+import { nameUuid } from '../../cloud/name-uuid.ts'
 import { hrefOf } from './catalogue.ts'
+import { wireTime } from './time.ts'
 
-/** The one user. */
+/** The one user. `emails`, `projects` and `memberships` are recorded; the specification has only the first. */
 export function userView(cloud: Cloud) {
+  const { firstName, lastName, timezone, phoneNumber, customdata, updatedAt } = cloud.user
   return {
     ...hrefOf(`/users/${cloud.userId}`),
     id: cloud.userId,
     short_id: cloud.userId.slice(0, 8),
-    first_name: 'Lab',
-    last_name: 'User',
-    full_name: 'Lab User',
-    email: 'user@lab.invalid',
-    timezone: 'Etc/UTC',
+    first_name: firstName,
+    last_name: lastName,
+    full_name: `${firstName} ${lastName}`,
+    email: emailView(cloud).address,
+    phone_number: phoneNumber,
+    timezone,
+    customdata,
     two_factor_auth: '',
     default_organization_id: cloud.organizationId,
     default_project_id: cloud.projectId,
-    max_projects: 1,
-    created_at: cloud.createdAt,
-    updated_at: cloud.createdAt,
+    max_projects: 1000,
+    emails: [hrefOf(`/emails/${emailView(cloud).id}`)],
+    projects: [...cloud.projects.keys()].map((id) => hrefOf(`/projects/${id}`)),
+    memberships: [...cloud.projects.keys()].map((id) => hrefOf(`/memberships/${membershipId(cloud, id)}`)),
+    created_at: wireTime(cloud.createdAt),
+    updated_at: wireTime(updatedAt),
   }
 }
 
-/** The one project. */
-export function projectView(cloud: Cloud) {
+/** The user's one address. */
+export function emailView(cloud: Cloud) {
+  const id = nameUuid(`email ${cloud.userId}`)
+  return { ...hrefOf(`/emails/${id}`), id, address: 'user@lab.invalid', default: true, verified: true }
+}
+
+/** The id of the user's membership in a project. */
+export function membershipId(cloud: Cloud, projectId: string): string {
+  return nameUuid(`membership ${cloud.userId} ${projectId}`)
+}
+
+/** The user's membership of an id, undefined for an unknown one. */
+export function findMembership(cloud: Cloud, id: string) {
+  const project = [...cloud.projects.values()].find((one) => membershipId(cloud, one.id) === id)
+  if (project === undefined) return undefined
   return {
-    ...hrefOf(`/projects/${cloud.projectId}`),
-    id: cloud.projectId,
-    name: 'lab',
-    type: 'default',
-    customdata: {},
-    tags: [],
-    backend_transfer_enabled: false,
-    devices: listDevices(cloud).map(({ id }) => hrefOf(`/devices/${id}`)),
-    members: [hrefOf(`/users/${cloud.userId}`)],
-    ssh_keys: [...cloud.keys.values()]
-      .filter((key) => key.owner === 'project')
-      .map((key) => hrefOf(`/ssh-keys/${key.id}`)),
-    organization: { ...hrefOf(`/organizations/${cloud.organizationId}`), id: cloud.organizationId, name: 'lab' },
-    created_at: cloud.createdAt,
-    updated_at: cloud.createdAt,
+    ...hrefOf(`/memberships/${id}`),
+    id,
+    project: hrefOf(`/projects/${project.id}`),
+    user: hrefOf(`/users/${cloud.userId}`),
+    roles: ['admin'],
+    created_at: wireTime(project.createdAt),
+    updated_at: wireTime(project.createdAt),
   }
 }
 
@@ -54,8 +67,8 @@ export function organizationView(cloud: Cloud) {
     credit_amount: 0,
     members: [hrefOf(`/users/${cloud.userId}`)],
     memberships: [],
-    projects: [hrefOf(`/projects/${cloud.projectId}`)],
-    created_at: cloud.createdAt,
-    updated_at: cloud.createdAt,
+    projects: [...cloud.projects.keys()].map((id) => hrefOf(`/projects/${id}`)),
+    created_at: wireTime(cloud.createdAt),
+    updated_at: wireTime(cloud.createdAt),
   }
 }

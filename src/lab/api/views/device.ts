@@ -8,6 +8,7 @@ import { type Device, isComingUp } from '../../cloud/device.ts'
 import { iqnOf, switchIdOf } from './metadata.ts'
 import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue.ts'
 import { addressViews, portViews } from './network.ts'
+import { wireTime } from './time.ts'
 
 /** An event of a device. */
 export function eventView(event: DeviceEvent, device: Device) {
@@ -19,7 +20,7 @@ export function eventView(event: DeviceEvent, device: Device) {
     interpolated: event.body,
     state: event.state,
     relationships: [hrefOf(`/devices/${device.id}`)],
-    created_at: event.createdAt,
+    created_at: wireTime(event.createdAt),
   }
 }
 
@@ -28,11 +29,18 @@ function provisioningEventViews(device: Device) {
     const event = device.provisioned[type]
     if (event !== undefined) return eventView(event, device)
     // Listed before they happen, with nothing in them yet.
-    return { id: null, type, body, interpolated: body, state: 'pending', relationships: [], created_at: null }
+    return { id: null, type, body, interpolated: body, state: null, relationships: [], created_at: null }
   })
 }
 
-const actions = ['power_off', 'power_on', 'reboot', 'reinstall'] as const
+/** How long the API shows the password of root. */
+const passwordMs = 24 * 3_600_000
+
+function hasFreshPassword({ readyAt }: Device): boolean {
+  return readyAt !== null && Date.now() - Date.parse(readyAt) < passwordMs
+}
+
+const actions = ['power_off', 'power_on', 'reboot', 'rescue', 'reinstall'] as const
 
 /** A device. The percentage is shown only until it is provisioned. */
 export function deviceView(device: Device, cloud: Cloud) {
@@ -51,12 +59,13 @@ export function deviceView(device: Device, cloud: Cloud) {
     locked: device.locked,
     network_frozen: device.networkFrozen,
     bonding_mode: 4,
-    created_at: device.createdAt,
-    updated_at: device.updatedAt,
+    created_at: wireTime(device.createdAt),
+    updated_at: wireTime(device.updatedAt),
     created_by: { ...hrefOf(`/users/${cloud.userId}`), id: cloud.userId, short_id: cloud.userId.slice(0, 8) },
     ipxe_script_url: device.ipxeScriptUrl,
     always_pxe: device.alwaysPxe,
-    storage: {},
+    // As recorded: what is not null makes Terraform create the device anew.
+    storage: null,
     customdata: device.customdata,
     operating_system: operatingSystemView(device.operatingSystem, plans),
     facility: facilityView(device.facilityCode, device.metro),
@@ -72,9 +81,10 @@ export function deviceView(device: Device, cloud: Cloud) {
     switch_uuid: switchIdOf(device),
     provisioning_events: provisioningEventViews(device),
     ...(isComingUp(device) ? { provisioning_percentage: device.percentage } : {}),
-    spot_instance: false,
-    spot_price_max: null,
-    termination_time: device.terminationTime,
+    ...(hasFreshPassword(device) ? { root_password: device.rootPassword } : {}),
+    spot_instance: device.spotInstance,
+    ...(device.spotPriceMax === undefined ? {} : { spot_price_max: device.spotPriceMax }),
+    ...(device.terminationTime === null ? {} : { termination_time: wireTime(device.terminationTime) }),
     actions: actions.map((type) => ({ type, name: type.replace('_', ' ') })),
     sos: cloud.sosHost,
   }

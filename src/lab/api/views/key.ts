@@ -2,9 +2,11 @@
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
 import { hrefOf } from './catalogue.ts'
+import { wireTime } from './time.ts'
 
 /** A key. */
 export function keyView(record: KeyRecord, cloud: Cloud) {
+  const owner = hrefOf(record.projectId === undefined ? `/users/${cloud.userId}` : `/projects/${record.projectId}`)
   return {
     ...hrefOf(`/ssh-keys/${record.id}`),
     id: record.id,
@@ -12,8 +14,10 @@ export function keyView(record: KeyRecord, cloud: Cloud) {
     key: record.key,
     fingerprint: record.fingerprint,
     tags: record.tags,
-    entity: hrefOf(record.owner === 'user' ? `/users/${cloud.userId}` : `/projects/${cloud.projectId}`),
-    created_at: record.createdAt,
-    updated_at: record.updatedAt,
+    // The specification has the one, clients read the other.
+    entity: owner,
+    owner,
+    created_at: wireTime(record.createdAt),
+    updated_at: wireTime(record.updatedAt),
   }
 }

@@ -1,8 +1,9 @@
 // Ports and addresses of a device on the wire (Port.yaml, IPAssignment.yaml, IPReservation.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
-import type { Device } from '../../cloud/device.ts'
+import type { AddressKind, Device } from '../../cloud/device.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
 import { facilityView, hrefOf, metroView } from './catalogue.ts'
+import { wireTime } from './time.ts'
 
 /** The bond and its two ports. */
 export function portViews(device: Device) {
@@ -37,6 +38,7 @@ export function portViews(device: Device) {
 
 /** An address block of a device. */
 export interface AddressBlock {
+  kind: AddressKind
   address: string
   gateway: string
   netmask: string
@@ -52,11 +54,12 @@ export function addressBlocks(device: Device): AddressBlock[] {
   const small = { netmask: '255.255.255.254', family: 4, cidr: 31 } as const
   const large = { netmask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe', family: 6, cidr: 127 } as const
   const hex = host.toString(16)
-  return [
-    { address: `203.0.113.${host + 1}`, gateway: `203.0.113.${host}`, ...small, public: true },
-    { address: `2001:db8::${hex}1`, gateway: `2001:db8::${hex}0`, ...large, public: true },
-    { address: `10.66.0.${host + 1}`, gateway: `10.66.0.${host}`, ...small, public: false },
+  const all: AddressBlock[] = [
+    { kind: 'public_ipv4', address: `203.0.113.${host + 1}`, gateway: `203.0.113.${host}`, ...small, public: true },
+    { kind: 'public_ipv6', address: `2001:db8::${hex}1`, gateway: `2001:db8::${hex}0`, ...large, public: true },
+    { kind: 'private_ipv4', address: `10.66.0.${host + 1}`, gateway: `10.66.0.${host}`, ...small, public: false },
   ]
+  return all.filter(({ kind }) => device.addressKinds.includes(kind))
 }
 
 function assignmentId(device: Device, block: AddressBlock): string {
@@ -81,7 +84,7 @@ function blockFields(device: Device, block: AddressBlock) {
     enabled: true,
     global_ip: false,
     metro: metroView(device.metro),
-    created_at: device.createdAt,
+    created_at: wireTime(device.createdAt),
   }
 }
 
@@ -114,7 +117,7 @@ export function reservationViews(device: Device, cloud: Cloud) {
       id,
       address: block.gateway,
       ...blockFields(device, block),
-      type: `${block.public ? 'public' : 'private'}_ipv${block.family}`,
+      type: block.kind,
       addon: false,
       bill: false,
       details: null,
@@ -122,8 +125,8 @@ export function reservationViews(device: Device, cloud: Cloud) {
       state: 'created',
       customdata: {},
       facility: facilityView(device.facilityCode, device.metro),
-      project: hrefOf(`/projects/${cloud.projectId}`),
-      project_lite: hrefOf(`/projects/${cloud.projectId}`),
+      project: hrefOf(`/projects/${device.projectId}`),
+      project_lite: hrefOf(`/projects/${device.projectId}`),
       requested_by: hrefOf(`/users/${cloud.userId}`),
       assignments: [hrefOf(`/ips/${assignmentId(device, block)}`)],
     }

@@ -2,14 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { messageOf } from '../../../errors.ts'
-import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
+import { installedBootLog, SimulatedLogin } from './installed.ts'
+import type { InstalledSystem, MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
 import { download } from '../ipxe/download.ts'
 import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
 import { SerialLine } from '../serial-line.ts'
 import { bootLog, hasSerialConsole } from './linux.ts'
 import { askHostname, sayUp } from './metadata.ts'
 import { SimulatedShell } from './shell.ts'
-import type { Departure } from './shell.ts'
+import type { Departure, ShellMachine } from './shell.ts'
 import { stay } from '../stay.ts'
 
 /** A machine that is on; the signal pulls its plug. */
@@ -38,9 +39,43 @@ async function runSystem(
   await sayUp(spec.bootUrl, 'simulated machine is up', signal)
   serial.print(`\nsimulated machine is up: ${hostname}\n`)
   const departed = new Promise<Departure>((resolve) => {
-    const shell = new SimulatedShell({ ...spec, hostname, commandLine }, (text) => serial.print(text), resolve)
-    serial.onType = (bytes) => shell.type(bytes)
+    runShell(serial, { ...spec, hostname, commandLine }, resolve)
   })
+  return await waitForDeparture(serial, departed, signal)
+}
+
+/** Lets who types on the line type into a shell. */
+function runShell(serial: SerialLine, machine: ShellMachine, onDeparture: (departure: Departure) => void): void {
+  const shell = new SimulatedShell(machine, (text) => serial.print(text), onDeparture)
+  serial.onType = (bytes) => shell.type(bytes)
+}
+
+/** Plays a system that boots from the disk: a login, and a shell behind it. */
+async function runInstalled(
+  { spec, serial, lineDelayMs, signal }: SimulatedMachine,
+  system: InstalledSystem,
+): Promise<Departure> {
+  for (const line of installedBootLog(spec.arch, system)) {
+    serial.print(`${line}\n`)
+    await sleep(lineDelayMs, undefined, { signal })
+  }
+  const hostname = (await askHostname(spec.bootUrl, signal)) ?? spec.hostname
+  const departed = new Promise<Departure>((resolve) => {
+    const print = (text: string) => serial.print(text)
+    const login = new SimulatedLogin(hostname, system, print, () =>
+      runShell(serial, { ...spec, hostname, commandLine: 'root=/dev/sda1' }, resolve),
+    )
+    serial.onType = (bytes) => login.type(bytes)
+  })
+  return await waitForDeparture(serial, departed, signal)
+}
+
+/** Waits until the system ends, and says so on the console. */
+async function waitForDeparture(
+  serial: SerialLine,
+  departed: Promise<Departure>,
+  signal: AbortSignal,
+): Promise<Departure> {
   const departure = await Promise.race([departed, stay(signal)])
   serial.onType = undefined
   serial.print(`[   60.000000] reboot: ${departure === 'poweroff' ? 'Power down' : 'Restarting system'}\n`)
@@ -54,6 +89,10 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
   for (;;) {
     await sleep(lineDelayMs, undefined, { signal })
     print(`\nSimulated firmware, ${spec.arch}, ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
+    if (spec.system !== undefined) {
+      if ((await runInstalled(machine, spec.system)) === 'poweroff') return
+      continue
+    }
     print(`\niPXE 1.x (simulated) -- Open Source Network Boot Firmware\nFeatures: HTTP bzImage Script\n`)
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
@@ -78,6 +117,7 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
 export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver {
   return {
     kind: 'simulated',
+    installs: true,
     powerOn(spec: MachineSpec): Promise<PoweredMachine> {
       const serial = new SerialLine()
       const plug = new AbortController()

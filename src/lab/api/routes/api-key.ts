@@ -1,0 +1,68 @@
+// API keys of the user and of projects (AuthTokenInput.yaml, AuthTokenList.yaml), and what tokens open.
+import { z } from 'zod'
+
+import { createApiKey } from '../../cloud/account/api-key.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import { isSameSecret } from '../../state/secret.ts'
+import { withInput } from '../input/body.ts'
+import { checkShape, flag } from '../input/check.ts'
+import { apiKeyView } from '../views/project.ts'
+import { created, noContent, notFound, ok, refuse, unauthorized, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import type { Handler } from '../../web/request.ts'
+import type { Route } from '../../web/router.ts'
+import { withProject } from './named.ts'
+
+/** 403 as the API words it. */
+const forbidden = refuse(403, 'Access denied for the current authentication token')
+
+/**
+ * Lets through requests that carry a token in X-Auth-Token, the one scheme of the specification: the lab's own or an API key. A
+ * read-only key opens GET alone. A key of a project opens all that the user's do.
+ */
+export function requireToken(cloud: Cloud, next: Handler<Answer>): Handler<Answer> {
+  return (request) => {
+    const given = request.headers['x-auth-token']
+    if (typeof given !== 'string') return unauthorized
+    if (isSameSecret(given, cloud.token)) return next(request)
+    const key = [...cloud.apiKeys.values()].find(({ token }) => isSameSecret(given, token))
+    if (key === undefined) return unauthorized
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    return key.readOnly && !isRead ? forbidden : next(request)
+  }
+}
+
+const inputSchema = z.looseObject({ description: z.string().nullish(), read_only: flag.nullish() })
+
+/** Routes of API keys. */
+export function apiKeyRoutes(cloud: Cloud): Route[] {
+  const list = (projectId: string | undefined, query: URLSearchParams): Answer => {
+    const found = [...cloud.apiKeys.values()].filter(
+      (key) => key.projectId === projectId && key.description.includes(query.get('search') ?? ''),
+    )
+    return ok({ api_keys: found.map((key) => apiKeyView(key, cloud)) })
+  }
+  const add = (projectId: string | undefined, json: unknown): Answer => {
+    const checked = checkShape(inputSchema, json)
+    if ('errors' in checked) return unprocessable(...checked.errors)
+    const { description, read_only: readOnly } = checked.value
+    const key = createApiKey({ description: description ?? '', readOnly: readOnly ?? false, projectId })
+    cloud.apiKeys.set(key.id, key)
+    return created(apiKeyView(key, cloud))
+  }
+  const remove = (id: string | undefined): Answer => (cloud.apiKeys.delete(id ?? '') ? noContent : notFound)
+  return [
+    ['GET /user/api-keys', ({ query }) => list(undefined, query)],
+    ['POST /user/api-keys', (request) => withInput(request, (json) => add(undefined, json))],
+    [
+      'GET /projects/{id}/api-keys',
+      ({ parameters: [id], query }) => withProject(cloud, id, (project) => list(project.id, query)),
+    ],
+    [
+      'POST /projects/{id}/api-keys',
+      (request) => withProject(cloud, request.parameters[0], ({ id }) => withInput(request, (json) => add(id, json))),
+    ],
+    ['DELETE /user/api-keys/{id}', ({ parameters: [id] }) => remove(id)],
+    ['DELETE /api-keys/{id}', ({ parameters: [id] }) => remove(id)],
+  ]
+}

@@ -1,0 +1,24 @@
+// Answers for what a path names, or the refusal if there is no such thing.
+import type { Project } from '../../cloud/account/project.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import { forbiddenDevice, notFound } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+
+/** Answers for a device: 403 for one that failed and was taken back, 404 for an unknown one. */
+export function withDevice(cloud: Cloud, id: string | undefined, answer: (device: Device) => Answer): Answer {
+  if (cloud.vanished.has(id ?? '')) return forbiddenDevice
+  const device = cloud.devices.get(id ?? '')
+  return device === undefined ? notFound : answer(device)
+}
+
+/** Answers for a project, or 404. */
+export function withProject(cloud: Cloud, id: string | undefined, answer: (project: Project) => Answer): Answer {
+  const project = cloud.projects.get(id ?? '')
+  return project === undefined ? notFound : answer(project)
+}
+
+/** Answers for the organization, or 404. */
+export function withOrganization(cloud: Cloud, id: string | undefined, answer: () => Answer): Answer {
+  return id === cloud.organizationId ? answer() : notFound
+}

@@ -1,0 +1,94 @@
+// Projects (ProjectCreateInput.yaml, ProjectUpdateInput.yaml), and the lists that every project of a lab has empty.
+import { z } from 'zod'
+
+import { createProject, type Project } from '../../cloud/account/project.ts'
+import { type Cloud, listDevices, removeProject } from '../../cloud/cloud.ts'
+import { withInput } from '../input/body.ts'
+import { checkShape, customdata, flag, texts } from '../input/check.ts'
+import { projectView } from '../views/project.ts'
+import { created, noContent, ok, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { paginate } from '../../web/paging.ts'
+import type { Route, RoutedRequest } from '../../web/router.ts'
+import { withOrganization, withProject } from './named.ts'
+
+const inputSchema = z.looseObject({
+  name: z.string().max(80).nullish(),
+  tags: texts.nullish(),
+  customdata: customdata.nullish(),
+  backend_transfer_enabled: flag.nullish(),
+})
+
+/** The fields of a body, or why it is refused; the texts are inferred. */
+function readFields(json: unknown, present: Partial<Project>): (Partial<Project> & { name: string }) | string[] {
+  const checked = checkShape(inputSchema, json)
+  if ('errors' in checked) return checked.errors
+  const input = checked.value
+  const name = input.name ?? present.name
+  if (!name) return ["Name can't be blank"]
+  return {
+    name,
+    tags: input.tags ?? present.tags ?? [],
+    customdata: input.customdata ?? present.customdata ?? {},
+    backendTransfer: input.backend_transfer_enabled ?? present.backendTransfer ?? false,
+  }
+}
+
+/** Routes of projects. */
+export function projectRoutes(cloud: Cloud): Route[] {
+  const list = ({ path, query }: RoutedRequest): Answer => {
+    const found = [...cloud.projects.values()].filter(({ name }) => name.includes(query.get('name') ?? ''))
+    const { page, meta } = paginate(found, path, query)
+    return ok({ projects: page.map((project) => projectView(project, cloud)), meta })
+  }
+  const create = (request: RoutedRequest): Answer =>
+    withInput(request, (json) => {
+      const fields = readFields(json, {})
+      if (Array.isArray(fields)) return unprocessable(...fields)
+      const project = createProject(fields)
+      cloud.projects.set(project.id, project)
+      return created(projectView(project, cloud))
+    })
+  const change = (project: Project, json: unknown): Answer => {
+    const fields = readFields(json, project)
+    if (Array.isArray(fields)) return unprocessable(...fields)
+    Object.assign(project, fields, { updatedAt: new Date().toISOString() })
+    return ok(projectView(project, cloud))
+  }
+  /** A project with devices stays, and so does the one that `lab env` names; the texts are inferred. */
+  const remove = (project: Project): Answer => {
+    if (listDevices(cloud, project.id).length > 0) return unprocessable('Cannot delete a project with active devices')
+    if (project.id === cloud.projectId) return unprocessable("Cannot delete the lab's own project")
+    removeProject(cloud, project.id)
+    return noContent
+  }
+  const of = (pattern: string, answer: (project: Project, request: RoutedRequest) => Answer): Route => [
+    pattern,
+    (request) => withProject(cloud, request.parameters[0], (project) => answer(project, request)),
+  ]
+  return [
+    ['GET /projects', list],
+    ['POST /projects', create],
+    [
+      'GET /organizations/{id}/projects',
+      (request) => withOrganization(cloud, request.parameters[0], () => list(request)),
+    ],
+    [
+      'POST /organizations/{id}/projects',
+      (request) => withOrganization(cloud, request.parameters[0], () => create(request)),
+    ],
+    of('GET /projects/{id}', (project) => ok(projectView(project, cloud))),
+    of('PUT|PATCH /projects/{id}', (project, request) => withInput(request, (json) => change(project, json))),
+    of('DELETE /projects/{id}', remove),
+    of('GET /projects/{id}/customdata', (project) => ok(project.customdata)),
+    of('GET /projects/{id}/bgp-config', () => ok({})),
+    of('GET /projects/{id}/bgp/sessions', () => ok({ bgp_sessions: [] })),
+    of('GET /projects/{id}/usages', () => ok({ usages: [] })),
+    of('GET /projects/{id}/hardware-reservations', (_, { path, query }) => {
+      const { page, meta } = paginate([], path, query)
+      return ok({ hardware_reservations: page, meta })
+    }),
+    ['GET /market/spot/prices', () => ok({ spot_market_prices: {} })],
+    ['GET /market/spot/prices/metros', () => ok({ spot_market_prices: {} })],
+  ]
+}

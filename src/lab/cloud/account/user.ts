@@ -1,0 +1,17 @@
+// The lab's one user.
+
+/** What a user may change of itself. */
+export interface User {
+  firstName: string
+  lastName: string
+  timezone: string
+  phoneNumber: string
+  customdata: Record<string, unknown>
+  /** RFC 3339. */
+  updatedAt: string
+}
+
+/** The user of a new lab. */
+export function createUser(updatedAt: string): User {
+  return { firstName: 'Lab', lastName: 'User', timezone: 'Etc/UTC', phoneNumber: '', customdata: {}, updatedAt }
+}

@@ -1,0 +1,78 @@
+// An operating system of the catalogue, as a simulated machine plays it: a boot log from the disk, and a login.
+import type { Arch, InstalledSystem } from '../driver.ts'
+import { consoleOf } from './linux.ts'
+
+/** What the console shows of a boot from the disk, up to the login. */
+export function installedBootLog(arch: Arch, { name }: InstalledSystem): string[] {
+  return [
+    `Booting from Hard Disk...`,
+    `Linux version 0.0.0-simulated (metalkit lab) ${arch}`,
+    `printk: console [${consoleOf[arch]}] enabled`,
+    'EXT4-fs (sda1): mounted filesystem with ordered data mode',
+    'Run /sbin/init as init process',
+    `Welcome to ${name}!`,
+  ]
+}
+
+const longestLine = 256
+
+/** The login of a system: asks for name and password until those of root are right. */
+export class SimulatedLogin {
+  readonly #hostname: string
+  readonly #system: InstalledSystem
+  readonly #print: (text: string) => void
+  readonly #onLogin: () => void
+  #line = ''
+  #afterReturn = false
+  /** The name that was given; undefined while it is asked for. */
+  #user: string | undefined
+
+  constructor(hostname: string, system: InstalledSystem, print: (text: string) => void, onLogin: () => void) {
+    this.#hostname = hostname
+    this.#system = system
+    this.#print = print
+    this.#onLogin = onLogin
+    print(`\n${system.name} ${hostname}\n`)
+    this.#ask()
+  }
+
+  /** Takes what was typed; a password is not shown. */
+  type(bytes: Buffer): void {
+    for (const character of bytes.toString('utf8')) {
+      const isSecondOfPair = character === '\n' && this.#afterReturn
+      this.#afterReturn = character === '\r'
+      if (isSecondOfPair) continue
+      if (character === '\r' || character === '\n') this.#enter()
+      else if (character === '\b' || character === '\u007f') this.#erase()
+      else if (character >= ' ' && this.#line.length < longestLine) {
+        this.#line += character
+        if (this.#user === undefined) this.#print(character)
+      }
+    }
+  }
+
+  #ask(): void {
+    this.#print(this.#user === undefined ? `\n${this.#hostname} login: ` : 'Password: ')
+  }
+
+  #erase(): void {
+    if (this.#line === '') return
+    this.#line = Array.from(this.#line).slice(0, -1).join('')
+    if (this.#user === undefined) this.#print('\b \b')
+  }
+
+  #enter(): void {
+    const line = this.#line
+    this.#line = ''
+    this.#print('\n')
+    if (this.#user === undefined) {
+      this.#user = line === '' ? undefined : line
+      return this.#ask()
+    }
+    const isRight = this.#user === 'root' && line === this.#system.rootPassword
+    this.#user = undefined
+    if (isRight) return this.#onLogin()
+    this.#print('\nLogin incorrect\n')
+    this.#ask()
+  }
+}

@@ -1,0 +1,48 @@
+// The escapes that the SOS itself understands, as ipmitool behind it did: a tilde at the beginning of a line.
+
+/** What an escape asks for. */
+export type EscapeAction = 'leave' | 'help'
+
+/** The answer to `~?`. */
+export const escapeHelp =
+  '~?\r\nSupported escape sequences:\r\n  ~.  end this session\r\n  ~?  this message\r\n  ~~  send one ~\r\n'
+
+const tilde = 0x7e
+const actions: ReadonlyMap<number, EscapeAction> = new Map([
+  [0x2e, 'leave'],
+  [0x3f, 'help'],
+])
+
+/** Follows what one client types. */
+export class EscapeFilter {
+  #atLineStart = true
+  #afterTilde = false
+
+  /** Splits what was typed into bytes for the machine and escapes, in their order. A tilde waits for the byte after it. */
+  take(bytes: Buffer): (Buffer | EscapeAction)[] {
+    const parts: (Buffer | EscapeAction)[] = []
+    let typed: number[] = []
+    const flush = () => {
+      if (typed.length > 0) parts.push(Buffer.from(typed))
+      typed = []
+    }
+    for (const byte of bytes) {
+      if (this.#atLineStart && !this.#afterTilde && byte === tilde) {
+        this.#afterTilde = true
+        continue
+      }
+      const action = this.#afterTilde ? actions.get(byte) : undefined
+      if (action === undefined) {
+        if (this.#afterTilde && byte !== tilde) typed.push(tilde)
+        typed.push(byte)
+        this.#atLineStart = byte === 0x0d || byte === 0x0a
+      } else {
+        flush()
+        parts.push(action)
+      }
+      this.#afterTilde = false
+    }
+    flush()
+    return parts
+  }
+}

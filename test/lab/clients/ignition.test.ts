@@ -1,0 +1,29 @@
+// Ignition's and Afterburn's reports, and the ones of the service's documentation: `phone_home_url` without its end, and /events.
+import { expect, test } from 'vitest'
+
+import { bootUrlOf } from '../../helpers/lab.ts'
+import { startClientLab, userdata } from './client.ts'
+
+test.each<[name: string, body: string, event: object]>([
+  [
+    'Ignition, without a code',
+    '{"state":"running","message":"[fetch] Ignition status: finished successfully"}',
+    { type: 'user.1000', state: 'running', body: '[fetch] Ignition status: finished successfully' },
+  ],
+  ['a code as a text', '{"state":"succeeded","code":"1001","message":"up"}', { type: 'user.1001', body: 'up' }],
+  ['a code as a number', '{"state":"failed","code":1099,"message":"down"}', { type: 'user.1099', state: 'failed' }],
+])('%s', async (_, body, event) => {
+  await using own = await startClientLab()
+  const { id } = await own.createActive({
+    plan: 'c3.small.x86',
+    metro: 'ny',
+    operating_system: 'custom_ipxe',
+    userdata,
+  })
+  const metadata = await (await fetch(`${bootUrlOf(own.lab, id)}/metadata`, { headers: { accept: '*/*' } })).json()
+  const home = String(Reflect.get(Object(metadata), 'phone_home_url')).replace(/\/phone-home$/, '')
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${home}/events`, { method: 'POST', headers, body })
+  expect([response.status, await response.text()]).toEqual([200, ''])
+  expect((await own.send(200, 'GET', `/devices/${id}/events`)).events[0]).toMatchObject(event)
+})
