@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import type { Clock } from '../clock.ts'
-import { errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isLoopback, readProxies } from './proxy.ts'
 
@@ -92,7 +92,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof errors.BodyTimeoutError) return 'the answer stopped midway'
   const code = errorCode(error) ?? ''
   if (isCertificateCode(code)) return `the certificate is not trusted (${code})`
-  return reasons[code] ?? (code === '' ? 'the request failed' : `the request failed (${code})`)
+  return reasons[code] ?? (code === '' ? 'the request failed' : `the request failed (${describeCondition(error)})`)
 }
 
 function firstOf(value: string | string[] | undefined): string | undefined {

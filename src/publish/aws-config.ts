@@ -2,7 +2,7 @@
 // (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode, UsageError } from '../errors.ts'
+import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
 
 type Env = Record<string, string | undefined>
@@ -81,7 +81,7 @@ async function readSections(path: string, named: boolean): Promise<Sections> {
     const code = errorCode(error)
     if (code === undefined) throw error
     if (!named && (code === 'ENOENT' || code === 'ENOTDIR')) return new Map()
-    throw new UsageError(`the AWS file "${path}" cannot be read (${code})`, {
+    throw new UsageError(`the AWS file "${path}" cannot be read: ${describeCondition(error)}`, {
       hint: named ? 'the environment names it; correct or unset it' : 'correct its permissions',
     })
   }

@@ -1,7 +1,7 @@
 // A base URL as a place to read back from: what is asked is what iPXE asks, and the bytes are taken as they come.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
-import { errorCode, messageOf, VerifyError } from '../errors.ts'
+import { describeCondition, VerifyError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Place } from './verify.ts'
 
@@ -85,6 +85,6 @@ async function* readBody(body: AsyncIterable<Buffer>, url: string, signal: Abort
 }
 
 function fetchError(url: string, error: unknown): VerifyError {
-  const why = errorCode(error) ?? messageOf(error)
+  const why = describeCondition(error)
   return new VerifyError(`"${url}" cannot be fetched (${why})`, { hint, cause: error })
 }

@@ -1,7 +1,7 @@
 // From a request to its answer, sent: find, decide, send.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { errorCode, messageOf } from '../errors.ts'
+import { describeCondition } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Boots } from './boots.ts'
 import type { Finder, Found } from './content.ts'
@@ -70,7 +70,7 @@ export async function respond(
     }
     transfer.cut = cuts[await send(response, answer, found?.source, transfer, sources)]
   } catch (error) {
-    const why = errorCode(error) ?? messageOf(error)
+    const why = describeCondition(error)
     sources.report.warn(`a file could not be read: ${why}`)
     if (response.headersSent) response.destroy()
     else await send(response, answerStatus(500), undefined, transfer, sources)

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Address } from '../address.ts'
 import { settleBefore } from '../deadline.ts'
-import { errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../errors.ts'
 import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
 
 const causes: Record<string, { reason: FailureReason; why: string }> = {
@@ -14,8 +14,10 @@ const causes: Record<string, { reason: FailureReason; why: string }> = {
 }
 
 function explain(error: Error, address: Address): ConnectError {
-  const code = errorCode(error) ?? error.message
-  const { reason, why } = causes[code] ?? { reason: 'unreachable', why: `cannot be reached (${code})` }
+  const { reason, why } = causes[errorCode(error) ?? ''] ?? {
+    reason: 'unreachable',
+    why: `cannot be reached: ${describeCondition(error)}`,
+  }
   const hint = reason === 'name' ? 'check --sos' : undefined
   return new ConnectError(reason, `${describePlace(address)} ${why}`, {
     cause: error,

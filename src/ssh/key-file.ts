@@ -1,9 +1,13 @@
 // A private key on disk: usable, locked by a passphrase, or neither. Nothing of its text leaves this file.
 import { readFile } from 'node:fs/promises'
 import ssh2, { type ParsedKey } from 'ssh2'
-import { errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../errors.ts'
+import { quoteWord } from '../text/shell-word.ts'
 import { keyTypeOf } from './host-key.ts'
 import { convertPem, findPemBlock } from './pem-key.ts'
+import { createWireReader } from './wire.ts'
+
+const makeOne = 'make one with ssh-keygen -t ed25519'
 
 /** What a file holds; `why` finishes the sentence `"file" …`. */
 export type KeyFile =
@@ -14,28 +18,47 @@ export type KeyFile =
   | { kind: 'wrong-passphrase' }
   | { kind: 'unusable'; why: string; hint: string }
 
-/** The fields of OpenSSH's own format that are not secret, or undefined where it is damaged (OpenSSH, PROTOCOL.key). */
+/** The fields of OpenSSH's own format that are not secret, or undefined if it is damaged (OpenSSH, PROTOCOL.key). */
 function readOpenssh(text: string): { cipher: string; blob: Buffer } | undefined {
   const body = Buffer.from(text.replaceAll(/^-----.*$/gm, ''), 'base64')
   const magic = Buffer.from('openssh-key-v1\0')
   if (!body.subarray(0, magic.length).equals(magic)) return undefined
-  let at = magic.length
-  const next = () => {
-    const end = at + 4 + (at + 4 <= body.length ? body.readUInt32BE(at) : 0)
-    const field = body.subarray(at + 4, end)
-    at = end
-    return field
+  const reader = createWireReader(body.subarray(magic.length))
+  try {
+    const cipher = reader.text()
+    // The key derivation, its options, and the number of keys.
+    reader.string()
+    reader.string()
+    reader.number()
+    const blob = reader.string()
+    reader.string()
+    // An authenticating cipher puts its tag behind the last field.
+    const isWhole = reader.done || /gcm|poly1305/.test(cipher)
+    return isWhole && blob.length > 0 ? { cipher, blob } : undefined
+  } catch {
+    return undefined
   }
-  const cipher = next().toString('latin1')
-  // The derivation and its options, the number of keys.
-  next()
-  next()
-  at += 4
-  const blob = next()
-  next()
-  // The tag of a cipher that authenticates stands behind the last field.
-  const whole = at === body.length || (at < body.length && /gcm|poly1305/.test(cipher))
-  return whole && blob.length > 0 ? { cipher, blob } : undefined
+}
+
+/** The ciphers of OpenSSH's own format that ssh2 decrypts. */
+const readableCiphers = /^(?:none|3des-cbc|aes(?:128|192|256)-(?:cbc|ctr)|aes(?:128|256)-gcm@openssh\.com)$/
+
+/** Why a key in OpenSSH's own format cannot be used, whatever its passphrase; undefined if it can. */
+function refuseOpenssh({ cipher, blob }: { cipher: string; blob: Buffer }, file: string): KeyFile | undefined {
+  const type = keyTypeOf(blob)
+  if (type.startsWith('sk-')) {
+    return {
+      kind: 'unusable',
+      why: `needs a security key (${type}), which metalkit cannot ask`,
+      hint: `name another with --identity, or ${makeOne}`,
+    }
+  }
+  if (readableCiphers.test(cipher)) return undefined
+  return {
+    kind: 'unusable',
+    why: `is encrypted with ${cipher}, which metalkit cannot decrypt`,
+    hint: `encrypt it anew with ssh-keygen -p -Z aes256-ctr -f ${quoteWord(file)}`,
+  }
 }
 
 /** The public half of a locked key: OpenSSH's format holds it in the open, of others a file beside may. */
@@ -47,8 +70,6 @@ async function readPublicHalf(blob: Buffer | undefined, file: string): Promise<P
   const [key] = [ssh2.utils.parseKey(line)].flat()
   return key instanceof Error ? undefined : key
 }
-
-const makeOne = 'make one with ssh-keygen -t ed25519'
 
 function damaged(why = 'is damaged: it does not hold a whole private key'): KeyFile {
   return { kind: 'unusable', why, hint: `name another with --identity, or ${makeOne}` }
@@ -72,12 +93,15 @@ export async function readKeyFile(file: string, passphrase?: string): Promise<Ke
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' }
-    return { kind: 'unusable', why: `cannot be read (${code ?? String(error)})`, hint: 'make it readable for you' }
+    return { kind: 'unusable', why: `cannot be read: ${describeCondition(error)}`, hint: 'make it readable for you' }
   }
   const block = findPemBlock(text)
   if (block === undefined && text.includes('PRIVATE KEY-----')) return damaged()
   const openssh = block?.kind === 'OPENSSH' ? readOpenssh(block.text) : undefined
   if (block?.kind === 'OPENSSH' && openssh === undefined) return damaged()
+  const refusal = openssh === undefined ? undefined : refuseOpenssh(openssh, file)
+  if (refusal !== undefined) return refusal
+  if (text.trim() === '') return { kind: 'unusable', why: 'is empty', hint: makeOne }
   if (text.startsWith('PuTTY-User-Key-File-3')) {
     return { kind: 'unusable', why: 'is a PuTTY key', hint: 'convert it with puttygen, -O private-openssh' }
   }

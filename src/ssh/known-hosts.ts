@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../address.ts'
-import { ConsoleError, errorCode } from '../errors.ts'
+import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import { matchesList } from './config/pattern.ts'
 import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 
@@ -148,7 +148,7 @@ export async function loadKnownHosts(files: readonly string[]): Promise<KnownHos
     } catch (error) {
       const code = errorCode(error)
       if (code === 'ENOENT' || code === 'ENOTDIR') continue
-      throw new ConsoleError(`known hosts file "${file}" cannot be read (${code ?? String(error)})`, {
+      throw new ConsoleError(`known hosts file "${file}" cannot be read: ${describeCondition(error)}`, {
         hint: 'make it a readable file, or name another with --known-hosts',
         cause: error,
       })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { within } from '../deadline.ts'
 import { type Address, formatAddress } from '../address.ts'
-import { errorCode, TunnelError } from '../errors.ts'
+import { describeCondition, TunnelError } from '../errors.ts'
 import type { Forward } from './forward.ts'
 
 const checkTimeoutMs = 15_000
@@ -35,7 +35,7 @@ export async function checkFromOutside(forward: Forward, outside: Address, signa
     why = 'something else answers there'
   } catch (error) {
     signal.throwIfAborted()
-    why = either.aborted ? 'no answer' : (errorCode(error) ?? String(error))
+    why = either.aborted ? 'no answer' : describeCondition(error)
   }
   throw new TunnelError(`"${formatAddress(outside)}" does not lead here (${why})`, {
     hint: 'its sshd needs "GatewayPorts clientspecified" to listen for others, and its firewall to let the port through',

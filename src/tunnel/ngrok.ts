@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Agent as Connections } from 'undici'
 import * as z from 'zod'
 import { within } from '../deadline.ts'
-import { errorCode, TunnelError } from '../errors.ts'
+import { describeCondition, TunnelError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Tunnel } from './ssh-tunnel.ts'
 
@@ -65,13 +65,10 @@ class Agent {
       text = await answer.body.text()
     } catch (error) {
       signal.throwIfAborted()
-      throw new TunnelError(
-        `no ngrok agent answers at "${this.#url}/api/tunnels" (${errorCode(error) ?? String(error)})`,
-        {
-          hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
-          cause: error,
-        },
-      )
+      throw new TunnelError(`no ngrok agent answers at "${this.#url}/api/tunnels" (${describeCondition(error)})`, {
+        hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
+        cause: error,
+      })
     }
     const json = parseJson(text)
     const answer = schema.safeParse(json)
@@ -112,7 +109,7 @@ export async function openNgrokTunnel({ apiPort, localPort, report, signal }: Ng
     async [Symbol.asyncDispose]() {
       if (ready !== undefined) return
       await agent.close(tunnel.name).catch((error: unknown) => {
-        report.warn(`the ngrok tunnel "${tunnel.name}" could not be closed (${errorCode(error) ?? String(error)})`)
+        report.warn(`the ngrok tunnel "${tunnel.name}" could not be closed (${describeCondition(error)})`)
       })
     },
   }

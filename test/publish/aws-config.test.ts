@@ -109,7 +109,7 @@ describe('readAwsConfig', () => {
     [{ AWS_ACCESS_KEY_ID: 'AK' }, 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not'],
     [{ AWS_SECRET_ACCESS_KEY: 's' }, 'AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not'],
     [{ ...inEnv, AWS_SESSION_TOKEN: 'a\nb' }, 'the AWS keys of the environment hold characters no key has'],
-    [{ AWS_CONFIG_FILE: nowhere }, `the AWS file "${nowhere}" cannot be read (ENOENT)`],
+    [{ AWS_CONFIG_FILE: nowhere }, `the AWS file "${nowhere}" cannot be read: no such file or directory`],
   ])('refuses %j', async (env, message) => {
     const refused = readFrom(env)
     await expect(refused).rejects.toMatchObject({ name: 'UsageError' })

@@ -112,7 +112,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     ['missing', () => `${nowhere}/key`, new RegExp(`"${nowhere}/key" does not exist; name another`)],
     ['a public one', (key) => `${key.file}.pub`, /is a public key; name the private one, without \.pub$/],
     ['no key at all', () => '/etc/passwd', /is no private key that can be used; make one with ssh-keygen/],
-    ['a folder', () => '/etc', /"\/etc" cannot be read \(EISDIR\)/],
+    ['a folder', () => '/etc', /"\/etc" cannot be read: it is a folder/],
   ])('--identity that is %s', async (_name, file, message) => {
     expect(await failureOf({ named: [file(ed25519)] })).toMatch(message)
   })

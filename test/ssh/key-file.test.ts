@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadIdentities } from '../../src/ssh/identities.ts'
 import { readKeyFile } from '../../src/ssh/key-file.ts'
+import { writeString } from '../../src/ssh/wire.ts'
 import { publicLineOf } from '../../src/ssh/one-key-agent.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
@@ -120,6 +121,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     expect(await read(own, 'wrong')).toBe('wrong-passphrase')
     const short = readFileSync(own, 'utf8').replace(/\n.+\n-----END/, '\n-----END')
     expect(await read(folder.write('own-short', short), 'right')).toBe(whole)
+    expect(await read(folder.write('empty', '\n'))).toBe('is empty')
     expect(await read(generate(...curve('secp256k1')))).toBe('is a key of type secp256k1, which SSH does not use')
     expect(await read(generate('-algorithm', 'X25519'))).toBe('is a key of type x25519, which SSH does not use')
   })
@@ -135,5 +137,65 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     const failed = loadIdentities({ ...noKeys, named: [file], prompter, report })
     await expect(failed).rejects.toThrow(`private key "${file}" ${whole}`)
     expect(text()).toBe('')
+  })
+})
+
+describe('keys in OpenSSH format', needs('ssh-keygen'), () => {
+  let folder: TestFolder
+  beforeAll(() => {
+    folder = makeFolder()
+  })
+  afterAll(() => folder[Symbol.dispose]())
+
+  test.each(['3des-cbc', 'aes128-cbc', 'aes256-ctr', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'])(
+    'encrypted with %s: the passphrase opens it, another does not',
+    async (cipher) => {
+      const file = join(folder.path, cipher)
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'right', '-Z', cipher, '-f', file])
+      expect(await read(file)).toBe('encrypted')
+      expect(await read(file, 'wrong')).toBe('wrong-passphrase')
+      expect(await read(file, 'right')).toBe(judge(file, 'right'))
+    },
+  )
+
+  test('encrypted with a cipher that metalkit lacks: that is said before a passphrase is asked for', async () => {
+    const file = join(folder.path, 'my chacha')
+    execFileSync('ssh-keygen', [
+      '-q',
+      '-t',
+      'ed25519',
+      '-N',
+      'right',
+      '-Z',
+      'chacha20-poly1305@openssh.com',
+      '-f',
+      file,
+    ])
+    for (const passphrase of [undefined, 'right']) {
+      expect(await readKeyFile(file, passphrase)).toEqual({
+        kind: 'unusable',
+        why: 'is encrypted with chacha20-poly1305@openssh.com, which metalkit cannot decrypt',
+        hint: `encrypt it anew with ssh-keygen -p -Z aes256-ctr -f '${file}'`,
+      })
+    }
+    execFileSync('ssh-keygen', ['-q', '-p', '-P', 'right', '-N', 'right', '-Z', 'aes256-ctr', '-f', file])
+    expect(await read(file, 'right')).toBe(judge(file, 'right'))
+  })
+
+  test('of a security key: it is told as one', async () => {
+    const blob = Buffer.concat([
+      writeString('sk-ssh-ed25519@openssh.com'),
+      writeString(Buffer.alloc(32, 7)),
+      writeString('ssh:'),
+    ])
+    const fields = [
+      ...['none', 'none', ''].map(writeString),
+      Buffer.from([0, 0, 0, 1]),
+      writeString(blob),
+      writeString('x'),
+    ]
+    const body = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...fields]).toString('base64')
+    const file = folder.write('sk', `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`)
+    expect(await read(file)).toBe('needs a security key (sk-ssh-ed25519@openssh.com), which metalkit cannot ask')
   })
 })

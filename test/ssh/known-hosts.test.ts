@@ -193,7 +193,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
 
   test('a file that cannot be read is an error', async () => {
     await expect(loadKnownHosts([folder.path])).rejects.toMatchObject({
-      message: `known hosts file "${folder.path}" cannot be read (EISDIR)`,
+      message: `known hosts file "${folder.path}" cannot be read: it is a folder`,
       hint: 'make it a readable file, or name another with --known-hosts',
     })
   })

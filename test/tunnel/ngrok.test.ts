@@ -105,6 +105,6 @@ it('says that no agent runs', async () => {
   const { options } = await startAgent([])
   await expect(openNgrokTunnel({ ...options, apiPort: 1 })).rejects.toMatchObject({
     name: 'TunnelError',
-    message: 'no ngrok agent answers at "http://127.0.0.1:1/api/tunnels" (ECONNREFUSED)',
+    message: 'no ngrok agent answers at "http://127.0.0.1:1/api/tunnels" (connection refused)',
   })
 })

@@ -93,7 +93,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
   })
 
   it.each<[string, string[], Partial<SshTunnelOptions>, RegExp]>([
-    ['GatewayPorts no', ['GatewayPorts no'], {}, /^"127\.0\.0\.2:\d+" does not lead here \(ECONNREFUSED\)$/],
+    ['GatewayPorts no', ['GatewayPorts no'], {}, /^"127\.0\.0\.2:\d+" does not lead here \(connection refused\)$/],
     [
       'AllowTcpForwarding no',
       [...open, 'AllowTcpForwarding no'],
