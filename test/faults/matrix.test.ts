@@ -5,17 +5,31 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiFaults } from '../../src/lab/faults/fault-kinds.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
 import { startTestLab } from '../helpers/lab.ts'
+import { listFaults } from '../../src/lab/faults/list-faults.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 
 /** What a kind of fault is to a client. */
-type Family = 'unauthorized' | 'gone' | 'refused' | 'busy' | 'broken' | 'unsent' | 'lost' | 'half' | 'late'
+type Family =
+  | 'unauthorized'
+  | 'gone'
+  | 'refused'
+  | 'busy'
+  | 'broken'
+  | 'unsent'
+  | 'lost'
+  | 'half'
+  | 'late'
+  | 'done'
+  | 'list'
 
 function familyOf(kind: string): Family {
   if (kind === '401') return 'unauthorized'
   if (/^40[34]/.test(kind)) return 'gone'
+  if (listFaults.some((name) => kind.startsWith(name))) return 'list'
+  if (kind.includes('act=0ms')) return 'done'
+  if (kind.includes('act=')) return 'late'
   if (kind.startsWith('422')) return 'refused'
   if (kind.startsWith('429')) return 'busy'
-  if (kind.endsWith('-late')) return 'late'
   if (kind.startsWith('50')) return 'broken'
   if (kind === 'drop-before') return 'unsent'
   return kind === 'truncated' ? 'half' : 'lost'
@@ -39,6 +53,7 @@ const expected: Record<Step, Partial<Record<Family, readonly [once: number, alwa
     lost: [0, 0],
     half: [0, 0],
     late: [0, 4],
+    done: [0, 0],
   },
   get: {
     unauthorized: [3, 9],
@@ -103,7 +118,15 @@ const expected: Record<Step, Partial<Record<Family, readonly [once: number, alwa
 }
 
 const steps = ['create', 'get', 'events', 'delete', 'list', 'update', 'action'] as const
-const kinds = [...apiFaults.keys(), '429 retry-after=2', '429 retry-after=900', '503 retry-after=2']
+const acts = ['429', '500', '504-html', 'drop-before'].flatMap((kind) => [`${kind} act=0ms`, `${kind} act=2500ms`])
+const kinds = [
+  ...apiFaults.keys(),
+  '429 retry-after=2',
+  '429 retry-after=900',
+  '503 retry-after=2',
+  'lagging for=200ms',
+  ...acts,
+]
 
 /** How long a machine waits in the queue: a create whose answer does not come is waited for five minutes, a look less. */
 function queuedMsOf(step: Step, kind: string): number {
@@ -114,7 +137,7 @@ function queuedMsOf(step: Step, kind: string): number {
 /** A list is asked for where the answer to a create was lost; update and action are for a machine that is there. */
 const table = steps.flatMap((step) =>
   kinds
-    .filter((kind) => step === 'create' || !kind.endsWith('-late'))
+    .filter((kind) => (step === 'create' || !kind.includes('act=')) && (step === 'list' || familyOf(kind) !== 'list'))
     .flatMap((kind) =>
       [0, 1].map((always) => {
         const family = familyOf(kind)
@@ -124,7 +147,7 @@ const table = steps.flatMap((step) =>
         const endless = step === 'get' && always === 1 ? 9 : 4
         return {
           step,
-          text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${kind.endsWith('-late') ? ' for=2500ms' : ''}${always === 1 ? '' : ' x1'}`,
+          text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
           code: hopeless ? endless : code,
           // Where the create takes long, the machine waits with it: what it printed before the console came is not seen.
           queuedMs: queuedMsOf(step, kind),

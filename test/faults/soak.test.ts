@@ -28,9 +28,16 @@ function drawFaults(random: () => number): string {
   const draw = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)]
   const faults = Array.from({ length: 2 + Math.floor(random() * 5) }, () => {
     const step = draw(['create', 'get', 'events', 'delete', 'list', 'delete', 'get', 'sos'])
-    const kind = draw(step === 'sos' ? sosFaults : [...apiFaults.keys()])
+    const kinds = [...apiFaults].filter(([, fault]) => step === 'list' || !('list' in fault))
+    const kind = draw(step === 'sos' ? sosFaults : kinds.map(([name]) => name))
+    const fault = apiFaults.get(kind ?? '')
+    const isUncertain = /^(429|50\d.*|drop-before)$/.test(kind ?? '')
+    const mayAct = step !== 'sos' && fault !== undefined && 'instead' in fault && (step !== 'create' || isUncertain)
+    // At a hundred times the pace 280 ms are the 28 s after which a create was seen to come through.
+    const act = mayAct && random() < 0.5 ? ` act=${draw([0, 20, 280, 1000])}ms` : ''
+    const lasts = kind === 'lagging' ? ' for=200ms' : ''
     const times = random() < 0.85 ? ` x${1 + Math.floor(random() * 4)}` : ''
-    return `${step}:${kind}${times} after=${Math.floor(random() * 4)}`
+    return `${step}:${kind}${act}${lasts}${times} after=${Math.floor(random() * 4)}`
   })
   return faults.join(', ')
 }

@@ -1,6 +1,7 @@
 // A layer around the API that plays faults, and the routes by which they are switched while the lab runs.
 import { describeError, UsageError } from '../../errors.ts'
 import { apiFaults, type Step } from '../faults/fault-kinds.ts'
+import { type ListFault, spoilList } from '../faults/list-faults.ts'
 import { type FaultPlan, parseFaults } from '../faults/faults.ts'
 import { type Answer, noContent, ok, refuse } from '../web/answer.ts'
 import type { ApiRequest, Handler } from '../web/request.ts'
@@ -22,8 +23,14 @@ export function stepOf({ method, path }: Pick<ApiRequest, 'method' | 'path'>): S
   return stepPatterns.find(([pattern]) => pattern.test(line))?.[1]
 }
 
-/** After how long a create was seen to come through that had been answered with an error. */
-const lateMs = 28_000
+/** The request as a list that ignores filters takes it. */
+function asked(request: ApiRequest, kind: ListFault): ApiRequest {
+  if (kind !== 'filter-ignored') return request
+  const query = new URLSearchParams(
+    [...request.query].filter(([name]) => /^(page|per_page|include|exclude)$/.test(name)),
+  )
+  return { ...request, query }
+}
 
 /** Plays the faults that are due, and hands on every other request. */
 export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answer> {
@@ -32,14 +39,13 @@ export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answ
     const fault = step === undefined ? undefined : plan.take(step)
     const kind = apiFaults.get(fault?.kind ?? '')
     if (fault === undefined || kind === undefined) return await next(request)
-    if ('before' in kind) {
-      setTimeout(() => void next(request), fault.lastsMs ?? lateMs).unref()
-      return kind.before
-    }
+    if ('list' in kind) return spoilList(kind.list, await next(asked(request, kind.list)), fault.lastsMs)
     if ('mishap' in kind) {
       return { ...(await next(request)), mishap: { kind: kind.mishap, lastsMs: fault.lastsMs } }
     }
-    const { retryAfterSeconds: seconds } = fault
+    const { retryAfterSeconds: seconds, actMs } = fault
+    if (actMs === 0) await next(request)
+    else if (actMs !== undefined) setTimeout(() => void next(request), actMs).unref()
     if (seconds === undefined) return kind.instead
     return { ...kind.instead, headers: { ...kind.instead.headers, 'retry-after': String(seconds) } }
   }

@@ -1,4 +1,5 @@
 // What can go wrong with a request to the API, and with a connection to the SOS. The words are those the API was seen to use.
+import { type ListFault, listFaults } from './list-faults.ts'
 import {
   type Answer,
   forbiddenDevice,
@@ -10,10 +11,10 @@ import {
 } from '../web/answer.ts'
 
 /**
- * Either the request is not carried out and this is the answer, or it is carried out and this happens to its answer, or this
- * is the answer and it is carried out later.
+ * This is the answer instead, and the request is carried out only if the fault says `act`; or the request is carried out and
+ * this happens to its answer; or this is what is wrong with the list that is the answer.
  */
-export type ApiFault = { instead: Answer } | { mishap: Mishap } | { before: Answer }
+export type ApiFault = { instead: Answer } | { mishap: Mishap } | { list: ListFault }
 
 const html =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n'
@@ -41,14 +42,14 @@ export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault
   ['500', { instead: refuse(500, ohSnap) }],
   ['502-html', { instead: { status: 502, text: html, headers: { 'content-type': 'text/html' } } }],
   ['503', { instead: refuse(503, 'Service unavailable') }],
-  ['500-late', { before: refuse(500, ohSnap) }],
-  ['504-late', { before: { status: 504, text: html, headers: { 'content-type': 'text/html' } } }],
+  ['504-html', { instead: { status: 504, text: html, headers: { 'content-type': 'text/html' } } }],
   ['drop-before', { instead: { status: 500, mishap: { kind: 'dropped' } } }],
   ['drop-after', { mishap: 'dropped' }],
   ['slow-headers', { mishap: 'late' }],
   ['slow-body', { mishap: 'halting' }],
   ['cut-body', { mishap: 'cut' }],
   ['truncated', { mishap: 'truncated' }],
+  ...listFaults.map((kind) => [kind, { list: kind }] as const),
 ])
 
 /** Faults of the SOS: how a connection to it goes wrong. */

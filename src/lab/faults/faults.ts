@@ -16,12 +16,16 @@ export interface Fault {
   retryAfterSeconds: number | undefined
   /** How long the slow ones last; undefined is until the client goes. */
   lastsMs: number | undefined
+  /** The request is carried out all the same, so long after its answer; undefined is not to. */
+  actMs: number | undefined
 }
 
-const form = 'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms], more of them after a comma'
+const form =
+  'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], more of them after a comma'
 
 function listKinds(step: Step): string[] {
-  return step === 'sos' ? [...sosFaults] : [...apiFaults.keys()]
+  if (step === 'sos') return [...sosFaults]
+  return [...apiFaults].filter(([, kind]) => step === 'list' || !('list' in kind)).map(([name]) => name)
 }
 
 function parseFault(text: string): Fault {
@@ -39,19 +43,38 @@ function parseFault(text: string): Fault {
       hint: `kinds are ${kinds.join(', ')}`,
     })
   }
-  const fault: Fault = { text, step, kind, after: 0, times: Infinity, retryAfterSeconds: undefined, lastsMs: undefined }
+  const fault: Fault = {
+    text,
+    step,
+    kind,
+    after: 0,
+    times: Infinity,
+    retryAfterSeconds: undefined,
+    lastsMs: undefined,
+    actMs: undefined,
+  }
   for (const detail of details) {
-    const match = /^(?:x(?<times>\d+)|after=(?<after>\d+)|retry-after=(?<retry>\d+)|for=(?<lasts>\d+)ms)$/.exec(detail)
-    const { times, after, retry, lasts } = match?.groups ?? {}
+    const match =
+      /^(?:x(?<times>\d+)|after=(?<after>\d+)|retry-after=(?<retry>\d+)|for=(?<lasts>\d+)ms|act=(?<act>\d+)ms)$/.exec(
+        detail,
+      )
+    const { times, after, retry, lasts, act } = match?.groups ?? {}
     if (times !== undefined) fault.times = Number(times)
     else if (after !== undefined) fault.after = Number(after)
     else if (retry !== undefined) fault.retryAfterSeconds = Number(retry)
     else if (lasts !== undefined) fault.lastsMs = Number(lasts)
+    else if (act !== undefined) fault.actMs = Number(act)
     else {
       throw new UsageError(`${JSON.stringify(detail)} in the fault ${JSON.stringify(text)} is not known`, {
         hint: `write ${form}`,
       })
     }
+  }
+  const played = apiFaults.get(kind)
+  if (fault.actMs !== undefined && (played === undefined || !('instead' in played))) {
+    throw new UsageError(`"act" in the fault ${JSON.stringify(text)} needs a kind that answers instead`, {
+      hint: 'the other kinds carry the request out anyway',
+    })
   }
   return fault
 }
