@@ -119,8 +119,9 @@ const expected: Record<Step, Partial<Record<Family, readonly [once: number, alwa
 
 const steps = ['create', 'get', 'events', 'delete', 'list', 'update', 'action'] as const
 const acts = ['429', '500', '504-html', 'drop-before'].flatMap((kind) => [`${kind} act=0ms`, `${kind} act=2500ms`])
+// At a hundred times the pace a list that lags 20 s would lag for the whole run.
 const kinds = [
-  ...apiFaults.keys(),
+  ...[...apiFaults.keys()].filter((kind) => kind !== 'lagging'),
   '429 retry-after=2',
   '429 retry-after=900',
   '503 retry-after=2',
