@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isLocked, tryLock } from './file-lock.ts'
-import { findProcess, nameProcess } from './process-name.ts'
+import { nameProcess } from './process-name.ts'
 import { prepareStateFolder } from './state-folder.ts'
 
 /** The folder that all disks of the labs of a state folder are below. */
@@ -24,13 +24,10 @@ function lockOf(path: string): string {
 /** Deletes the disks of unnamed labs that were killed. */
 async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    const owner = /^of-(\d+)(?:-(\d+))?$/.exec(name)
-    if (owner === null) continue
+    if (!/^of-\d+(?:-\d+)?$/.test(name)) continue
     const path = join(folder, name)
-    // A process of another container has a number that means nothing here.
-    const isAlive =
-      (await isLocked(lockOf(path))) ?? (await findProcess(owner.slice(1).filter(Boolean).join(' '))) !== undefined
-    if (isAlive) continue
+    // A process of another container has a number that means nothing here: the lock tells.
+    if (await isLocked(lockOf(path))) continue
     await rm(path, { recursive: true, force: true })
     await rm(lockOf(path), { force: true })
   }
@@ -51,8 +48,8 @@ export async function openDiskFolder(
     path,
     async [Symbol.asyncDispose]() {
       await rm(path, { recursive: true, force: true })
+      await lock[Symbol.asyncDispose]?.()
       await rm(lockOf(path), { force: true })
-      if (lock.state === 'locked') await lock.file.close()
     },
   }
 }

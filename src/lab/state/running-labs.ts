@@ -5,7 +5,7 @@ import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { replaceFile } from './private-file.ts'
-import { findProcess, nameProcess } from './process-name.ts'
+import { nameProcess } from './process-name.ts'
 
 /** What the lab that was given no name is called. */
 export const defaultName = 'default'
@@ -66,8 +66,8 @@ export async function recordLab(
   return {
     async [Symbol.asyncDispose]() {
       await rm(path, { force: true })
+      await lock[Symbol.asyncDispose]?.()
       await rm(lockOf(path), { force: true })
-      if (lock.state === 'locked') await lock.file.close()
     },
   }
 }
@@ -90,9 +90,7 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
     const path = join(folder, file)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
     // A process of another container has a number that means nothing here: the lock tells.
-    const isAlive =
-      record !== undefined && ((await isLocked(lockOf(path))) ?? (await findProcess(record.process)) !== undefined)
-    if (isAlive) {
+    if (record !== undefined && (await isLocked(lockOf(path)))) {
       running.push(record)
       continue
     }

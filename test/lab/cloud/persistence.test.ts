@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { openDiskFolder } from '../../../src/lab/state/disk-folder.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
@@ -12,7 +12,7 @@ import { recordLab } from '../../../src/lab/state/running-labs.ts'
 import { lockState } from '../../../src/lab/state/state-lock.ts'
 import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import type { TestLabOptions } from '../../helpers/lab.ts'
-import { needs } from '../../helpers/needs.ts'
+import { findProgram, needs } from '../../helpers/needs.ts'
 
 async function makeFolder() {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-kept-'))
@@ -186,6 +186,8 @@ describe('the file', () => {
   })
 })
 
+const pathOf = (kind: string) => (kind === 'flock' ? process.env['PATH'] : '/nonexistent')
+
 describe('the lock', () => {
   test('lets one lab in at a time, and is given back', async () => {
     await using place = await makeFolder()
@@ -201,24 +203,25 @@ describe('the lock', () => {
     expect(await readdir(place.folder)).toEqual(['lock'])
   })
 
-  test(
-    'holds across PID namespaces, and nothing of a lab in another is removed',
+  test.each([
+    ['flock', 'flock'],
+    ['flock', 'no flock'],
+    ['no flock', 'flock'],
+    ['no flock', 'no flock'],
+  ])(
+    'of a lab with %s holds in another PID namespace with %s, and nothing of that lab is removed',
     needs('unshare', 'flock'),
-    async () => {
+    async (own, other) => {
       await using place = await makeFolder()
-      const path = join(place.folder, 'lock')
-      await using _lock = await lockState(path, 'mine')
-      await using disks = await openDiskFolder(place.folder, undefined)
-      await mkdir(disks.path)
-      await using _record = await recordLab(place.folder, {}, 'mine')
       const state = join(import.meta.dirname, '../../../src/lab/state')
       const script = `
       import { lockState } from '${join(state, 'state-lock.ts')}'
       import { openDiskFolder } from '${join(state, 'disk-folder.ts')}'
       import { listRunningLabs } from '${join(state, 'running-labs.ts')}'
+      const path = '${join(place.folder, 'lock')}'
       await openDiskFolder('${place.folder}', undefined)
       const labs = await listRunningLabs('${place.folder}')
-      const said = await lockState('${path}', 'mine').then(() => 'taken', (error) => error.message)
+      const said = await lockState(path, 'mine').then(() => 'taken', (error) => error.message)
       process.stdout.write(JSON.stringify([labs.map(({ name }) => name), said]))`
       const file = join(place.folder, 'other.ts')
       await writeFile(file, script)
@@ -228,11 +231,38 @@ describe('the lock', () => {
         ['rolldown', file, '--platform', 'node', '--format', 'esm', '--log-level', 'silent', '-o', bundle],
         { stdio: 'ignore' },
       )
-      const said = execFileSync('unshare', ['-p', '-f', '--mount-proc', process.execPath, bundle], { encoding: 'utf8' })
-      expect(JSON.parse(said)).toEqual([['mine'], 'a lab named "mine" runs already, in another container'])
+      vi.stubEnv('PATH', pathOf(own))
+      const lock = await lockState(join(place.folder, 'lock'), 'mine')
+      const disks = await openDiskFolder(place.folder, undefined)
+      await mkdir(disks.path)
+      const record = await recordLab(place.folder, {}, 'mine')
+      vi.unstubAllEnvs()
+      const look = () => {
+        const args = ['-p', '-f', '--mount-proc', process.execPath, bundle]
+        const env = { ...process.env, PATH: pathOf(other) }
+        const said: unknown = JSON.parse(execFileSync(findProgram('unshare') ?? '', args, { encoding: 'utf8', env }))
+        return said
+      }
+      expect(look()).toEqual([['mine'], 'a lab named "mine" runs already, in another container'])
       expect(existsSync(disks.path)).toBe(true)
+      for (const one of [lock, disks, record]) await one[Symbol.asyncDispose]()
+      expect(look()).toEqual([[], 'taken'])
+      expect((await readdir(place.folder)).filter((name) => name.startsWith('lock.'))).toEqual([])
     },
   )
+
+  test('without flock: that of a lab in another container ends when the lab says nothing for long', async () => {
+    await using place = await makeFolder()
+    const path = join(place.folder, 'lock')
+    vi.stubEnv('PATH', '/nonexistent')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    await writeFile(path, '1 42\nelsewhere pid:[7]\nheartbeat\n')
+    await expect(lockState(path, 'mine')).rejects.toThrow('runs already, in another container')
+    const before = new Date(Date.now() - 60_000)
+    await utimes(path, before, before)
+    await using _lock = await lockState(path, 'mine')
+    expect(await readdir(place.folder)).toEqual(['lock'])
+  })
 
   test.each([
     [
