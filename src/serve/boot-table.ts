@@ -1,4 +1,4 @@
-// The machines that boot, as text for a terminal and as HTML for the page. Names come from clients and are escaped.
+// The booting machines as text for a terminal and as HTML for the page. Names come from clients, so they are escaped.
 import { formatTable } from '../text/table.ts'
 import { type Boot, type Step, stepNames } from './boots.ts'
 import { escapeHtml } from './listing.ts'
@@ -13,12 +13,12 @@ export function describeStep(step: Step | undefined): string {
   if (step === undefined) return '-'
   const rate = `${step.rate < 10 ? step.rate.toFixed(1) : step.rate.toFixed(0)} MB/s`
   if (step.state === 'failed') return step.totalBytes < 100_000 ? step.why : `${step.why} at ${mb(step.bytes)} MB`
-  if (step.totalBytes < 100_000) return step.state === 'done' ? 'done' : 'asked'
+  if (step.totalBytes < 100_000) return step.state === 'done' ? 'done' : 'requested'
   if (step.state === 'done') return `done ${mb(step.totalBytes)} MB ${rate}`
   return `${Math.floor((step.bytes / step.totalBytes) * 100)}% ${mb(step.bytes)}/${mb(step.totalBytes)} MB ${rate}`
 }
 
-/** A table for a terminal, a line for each machine below a head; '' where none boots. At most `rows` machines. */
+/** A table for a terminal: a header and a line per machine, at most `rows` machines; '' if no machine boots. */
 export function renderBootLines(boots: readonly Boot[], rows: number): string {
   if (boots.length === 0) return ''
   const lines = [
@@ -43,9 +43,9 @@ function renderCell(step: Step | undefined): string {
   return `<td class="${step.state}" title="${title}">${bar}${text}`
 }
 
-/** The same as the rows of an HTML table, on one line. */
+/** The same machines as rows of an HTML table, on one line. */
 export function renderBootRows(boots: readonly Boot[]): string {
-  if (boots.length === 0) return '<tr><td colspan="5">No machine has asked for anything yet.'
+  if (boots.length === 0) return '<tr><td colspan="5">No machine has requested anything yet.'
   return boots
     .map(({ client, at, steps }) => {
       const time = at.toISOString().slice(11, 19)

@@ -1,4 +1,4 @@
-// The machines that boot from here: which of them has fetched its script, kernel and initrd, how far and how fast.
+// The machines that boot from this server: how much of its script, kernel and initrd each has fetched, and how fast.
 import { readTarget } from './files/resolve-path.ts'
 import type { Transfer } from './transfer.ts'
 
@@ -6,29 +6,29 @@ import type { Transfer } from './transfer.ts'
 export const stepNames = ['script', 'kernel', 'initrd'] as const
 type StepName = (typeof stepNames)[number]
 
-/** A file on its way to a machine. */
+/** A file that a machine fetches. */
 export interface Step {
   file: string
   bytes: number
   totalBytes: number
-  /** MB a second since it began. */
+  /** MB/s since the transfer began. */
   rate: number
   state: 'running' | 'done' | 'failed'
-  /** The answer's status, or why it was cut. */
+  /** The status of the response, or why it was cut off. */
   why: string
 }
 
 /** A machine that boots. */
 export interface Boot {
   client: string
-  /** When it last asked for something. */
+  /** Time of its latest request. */
   at: Date
   steps: Partial<Record<StepName, Step>>
 }
 
 const maxMachines = 256
 
-/** What a file is for, by its name; undefined for what machines do not boot with. */
+/** The boot step that a file name belongs to; undefined for files that no machine boots with. */
 export function stepOf(file: string): StepName | undefined {
   if (/\.ipxe$/i.test(file)) return 'script'
   if (/initr(d|amfs)/i.test(file)) return 'initrd'
@@ -49,11 +49,11 @@ function summarize(file: string, transfer: Transfer, nowMs: number): Step {
   }
 }
 
-/** Keeps what machines fetched last, the most recent machines of many. */
+/** Records the latest transfers of the most recently active machines. */
 export class Boots {
   readonly #machines = new Map<string, { at: Date; transfers: Map<StepName, [file: string, transfer: Transfer]> }>()
 
-  /** Takes in a request at its start. A new script is a new boot. */
+  /** Records a request when it starts. A new script starts a new boot. */
   see(transfer: Transfer): void {
     const target = readTarget(transfer.path)
     const file = 'names' in target ? target.names.at(-1) : undefined
@@ -63,14 +63,14 @@ export class Boots {
     const transfers = step === 'script' ? undefined : this.#machines.get(client)?.transfers
     const machine = { at, transfers: transfers ?? new Map() }
     machine.transfers.set(step, [file, transfer])
-    // Put behind all others, so that the first is the one that has been silent for longest.
+    // Moved to the end, so that the first machine is the one that has been silent longest.
     this.#machines.delete(client)
     this.#machines.set(client, machine)
     const [oldest] = this.#machines.keys()
     if (this.#machines.size > maxMachines && oldest !== undefined) this.#machines.delete(oldest)
   }
 
-  /** The machines, the last to ask first. */
+  /** The machines, most recent request first. */
   list(nowMs = performance.now()): Boot[] {
     return [...this.#machines].toReversed().map(([client, { at, transfers }]) => {
       const steps: Boot['steps'] = {}

@@ -1,4 +1,4 @@
-// Whether machines will find what they are told to fetch, asked before anything costs money.
+// Checks that machines can fetch their files, before anything costs money.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { within } from '../deadline.ts'
@@ -11,18 +11,18 @@ import { hidePassword } from '../text/hide-password.ts'
 
 /** How URLs are checked. */
 export interface CheckOptions {
-  /** Aborted: the checks end, and its reason is thrown. */
+  /** When aborted, the checks end and its reason is thrown. */
   signal: AbortSignal
   /** The longest wait for one URL, redirects included. */
   timeoutMs: number
-  /** Where proxies are looked up. */
+  /** The environment that names proxies. */
   env?: Record<string, string | undefined>
   /** What to do about a URL that cannot be fetched. */
   hint: string
   report: Pick<Reporter, 'detail' | 'event' | 'warn'>
 }
 
-/** How a URL is reached: directly where it is on this computer, else by what the environment says of proxies. */
+/** Chooses the dispatcher for a URL: direct for this computer, otherwise through the proxies in the environment. */
 type Route = (url: URL) => Dispatcher
 
 const maxRedirects = 10
@@ -32,15 +32,15 @@ const maxRedirects = 10
  * @param port where this computer serves the image; undefined if it is served elsewhere
  */
 export function hintOfUrls(baseUrl: string, port: number | undefined): string {
-  if (port === undefined) return 'push the image there first, or give -serve to serve it from this computer'
+  if (port === undefined) return 'push the image there first, or pass -serve to serve it from this computer'
   const url = new URL(baseUrl)
   const named = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
   return named === port
-    ? `see that the base URL leads to port ${port} of this computer, where -serve listens`
-    : `-serve listens on port ${port}, but the base URL names port ${named}: give both the same, or forward ${named} to ${port}`
+    ? `check that the base URL leads to port ${port} of this computer, where -serve listens`
+    : `-serve listens on port ${port}, but the base URL names port ${named}: use the same port for both, or forward ${named} to ${port}`
 }
 
-/** A URL as it may be shown: without a password. */
+/** A URL with its password masked. */
 function showUrl(url: URL): string {
   if (url.password === '') return url.href
   const shown = new URL(url)
@@ -48,7 +48,7 @@ function showUrl(url: URL): string {
   return shown.href
 }
 
-/** What went wrong before there was an answer, from the error's code or, for TLS, what OpenSSL says. */
+/** Describes a failure without a response, from the error's code or, for TLS, from OpenSSL's message. */
 function describeCause(error: unknown, url: URL, timeoutMs: number): string {
   const code = errorCode(error) ?? ''
   switch (code) {
@@ -56,7 +56,7 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
     case 'EAI_AGAIN':
       return `the host "${url.hostname}" does not resolve (DNS)`
     case 'ECONNREFUSED':
-      return `nothing listens at "${url.host}" (connection refused)`
+      return `nothing listens on "${url.host}" (connection refused)`
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return `there is no route to "${url.host}"`
@@ -83,8 +83,8 @@ function warnOfHttps(shown: string, to: URL): string {
   return `${shown} redirects to "${showUrl(to)}": many machines cannot fetch https (their iPXE lacks TLS or trusts few certificates); serve it over http`
 }
 
-/** One request; the body is not wanted. */
-async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
+/** Sends one request and discards the body. */
+async function sendRequest(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
   const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
   const answer: Dispatcher.ResponseData = await agent.request({
     origin: url.origin,
@@ -98,13 +98,13 @@ async function ask(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: 
   return answer
 }
 
-/** Follows a URL to its answer. @throws ServeError saying what is wrong with it */
+/** Follows redirects from a URL to the final response. @throws ServeError if the URL cannot be fetched */
 async function checkUrl(route: Route, first: string, options: CheckOptions, signal: AbortSignal) {
   const { timeoutMs, hint, report } = options
   const start = performance.now()
   let url = new URL(first)
   const problem = ipxeProblem(first)
-  // A URL that is read in two ways is shown as it was written.
+  // If iPXE and Node read the URL differently, it is shown as it was written.
   const shown = `"${problem === undefined ? showUrl(url) : hidePassword(first)}"`
   const fail = (why: string, cause?: unknown) =>
     new ServeError(`${shown} cannot be fetched: ${why}`, {
@@ -117,8 +117,9 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
     const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
     let answer
     try {
-      answer = await ask(route(url), 'HEAD', url, signal)
-      if (answer.statusCode === 405 || answer.statusCode === 501) answer = await ask(route(url), 'GET', url, signal)
+      answer = await sendRequest(route(url), 'HEAD', url, signal)
+      if (answer.statusCode === 405 || answer.statusCode === 501)
+        answer = await sendRequest(route(url), 'GET', url, signal)
     } catch (error) {
       throw fail(`${describeCause(error, url, timeoutMs)}${via}`, error)
     }
@@ -153,8 +154,8 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
 }
 
 /**
- * Checks side by side that each URL can be fetched: HEAD, or GET where HEAD is not known, through up to 10 redirects.
- * @throws ServeError about the first one, in the order given, that cannot; UsageError for a proxy that is no URL
+ * Checks in parallel that each URL can be fetched: with HEAD, or GET if HEAD is not supported, through up to 10 redirects.
+ * @throws ServeError for the first of the given URLs that cannot be fetched; UsageError for a proxy that is not a URL
  */
 export async function checkUrls(urls: readonly string[], options: CheckOptions): Promise<void> {
   const { signal, timeoutMs } = options

@@ -1,4 +1,4 @@
-// What is served, and finding in it what a request asks for.
+// The served content, and finding the file or folder that a request names.
 import { createHash } from 'node:crypto'
 import type { BigIntStats, Stats } from 'node:fs'
 import { lstat, readdir, stat } from 'node:fs/promises'
@@ -10,21 +10,21 @@ import { OpenFile } from './files/open-file.ts'
 import { openPinned, type Pin, pin, pinBelow } from './files/pin.ts'
 import { readTarget, type Target } from './files/resolve-path.ts'
 
-/** A file that is served under a name of its own, or a text. */
+/** A file served under a name of its own, or a text. */
 export type FileSource = { path: string } | { text: string }
 
-/** What is served: a folder with all in it, or the named files alone. */
+/** The served content: a folder with everything in it, or named files only. */
 export type Content = { kind: 'folder'; path: string } | { kind: 'files'; files: ReadonlyMap<string, FileSource> }
 
-/** What a request found, and where its bytes are. An open file is the caller's to close. */
-export interface Found {
+/** The resource that a request names, and the source of its bytes. The caller closes an open file. */
+export interface LookupResult {
   resource: Resource
   source?: OpenFile | Buffer
-  /** Why nothing was found, where the request does not show it: for the log, never for the client. */
+  /** Why nothing was found, if the request does not show it: for the log, never for the client. */
   why?: string | undefined
 }
 
-function nothing(status: Extract<Resource, { kind: 'nothing' }>['status'], why?: string): Found {
+function nothing(status: Extract<Resource, { kind: 'nothing' }>['status'], why?: string): LookupResult {
   return { resource: { kind: 'nothing', status }, why }
 }
 
@@ -40,21 +40,21 @@ const statusOf: Readonly<Record<string, 403 | 404 | 503>> = {
   ENFILE: 503,
 }
 
-/** A file that is held as an answer; anything but a plain file, a pipe say, does not exist. */
-async function foundFile(held: Pin, name: string): Promise<Found> {
+/** The resource for a pinned file; anything but a plain file, such as a pipe, counts as missing. */
+async function fileResult(held: Pin, name: string): Promise<LookupResult> {
   const fd = held.stats.isFile() ? await openPinned(held) : undefined
   if (fd === undefined) return nothing(404)
   const file = new OpenFile(fd, held.stats)
   return { resource: { kind: 'file', name, sizeBytes: file.sizeBytes, ...file.validators }, source: file }
 }
 
-/** Whether something is in a folder, after all links. */
+/** True if a path is inside a folder after resolving all links. */
 function isInside(root: Pin, { realPath }: Pin): boolean {
   const { realPath: folder } = root
   return realPath === folder || realPath.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 }
 
-/** An entry of a folder that would be served; undefined for a special file, and a link that leads nowhere or outside. */
+/** A folder entry that may be served; undefined for a special file or a link that leads nowhere or outside. */
 async function readEntry(root: Pin, folder: Pin, name: string): Promise<Entry | undefined> {
   try {
     let stats: Stats | BigIntStats = await lstat(join(folder.path, name))
@@ -72,7 +72,7 @@ async function readEntry(root: Pin, folder: Pin, name: string): Promise<Entry | 
   }
 }
 
-/** How many entries are looked at side by side: each link takes a descriptor. */
+/** How many entries are examined in parallel: each link takes a descriptor. */
 const entriesAtOnce = 64
 
 async function listEntries(root: Pin, folder: Pin): Promise<Entry[]> {
@@ -85,29 +85,29 @@ async function listEntries(root: Pin, folder: Pin): Promise<Entry[]> {
   return entries
 }
 
-/** The page a folder has of its own. */
-async function findIndex(root: Pin, folder: Pin): Promise<Found | undefined> {
+/** The folder's own index page. */
+async function findIndex(root: Pin, folder: Pin): Promise<LookupResult | undefined> {
   try {
     using index = await pinBelow(folder, 'index.html')
-    return isInside(root, index) && index.stats.isFile() ? await foundFile(index, 'index.html') : undefined
+    return isInside(root, index) && index.stats.isFile() ? await fileResult(index, 'index.html') : undefined
   } catch (error) {
     if (statusOf[errorCode(error) ?? ''] === 404) return undefined
     throw error
   }
 }
 
-async function findInFolder(path: string, { names, trailingSlashes, query }: Target): Promise<Found> {
-  // Asked each time, since the folder may be a link that is switched to another release.
+async function findInFolder(path: string, { names, trailingSlashes, query }: Target): Promise<LookupResult> {
+  // Resolved for each request, since the folder may be a link that is switched to another release.
   using root = await pin(path)
   using held = await pinBelow(root, ...names)
   if (!isInside(root, held)) return nothing(404, 'a link leads out of the folder')
   const name = names.at(-1) ?? ''
-  const moved = (location: string): Found => ({ resource: { kind: 'moved', location: location + query } })
+  const moved = (location: string): LookupResult => ({ resource: { kind: 'moved', location: location + query } })
   if (held.stats.isFile()) {
     if (trailingSlashes > 0) return moved(`${'../'.repeat(trailingSlashes)}${encodeName(name)}`)
-    return name === 'index.html' ? moved('./') : await foundFile(held, name)
+    return name === 'index.html' ? moved('./') : await fileResult(held, name)
   }
-  // Pipes, devices and sockets do not exist for clients, and are not opened.
+  // For clients, pipes, devices and sockets do not exist; they are never opened.
   if (!held.stats.isDirectory()) return nothing(404, 'neither a file nor a folder')
   if (trailingSlashes === 0 && names.length > 0) return moved(`${encodeName(name)}/`)
   const index = await findIndex(root, held)
@@ -129,7 +129,7 @@ async function readNamed(name: string, source: FileSource): Promise<Entry | unde
     : undefined
 }
 
-async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<Found> {
+async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target): Promise<LookupResult> {
   if (target.names.length === 0) {
     const entries = await Promise.all([...files].map(async ([name, source]) => await readNamed(name, source)))
     return {
@@ -141,7 +141,7 @@ async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target)
   if (source === undefined) return nothing(404)
   if ('path' in source) {
     using held = await pin(source.path)
-    return await foundFile(held, name)
+    return await fileResult(held, name)
   }
   const bytes = Buffer.from(source.text)
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`
@@ -149,35 +149,35 @@ async function findNamed(files: ReadonlyMap<string, FileSource>, target: Target)
   return { resource, source: bytes }
 }
 
-/** What the file system refuses is an answer too; only a defect or a failing disk throws. */
-async function findTarget(content: Content, target: Target): Promise<Found> {
+/** Turns file system errors into answers; only a defect or a failing disk throws. */
+async function findTarget(content: Content, target: Target): Promise<LookupResult> {
   try {
     return content.kind === 'folder' ? await findInFolder(content.path, target) : await findNamed(content.files, target)
   } catch (error) {
     const status = statusOf[errorCode(error) ?? '']
     if (status === undefined) throw error
-    // Not the machine's doing, and not to be seen in its request.
+    // The client did not cause it, and its request does not show it.
     return nothing(status, status === 503 ? describeCondition(error) : undefined)
   }
 }
 
-/** Finds what a request target, as it was sent, names. */
-export type Finder = (text: string) => Promise<Found>
+/** Finds the resource that a raw request target names. */
+export type Finder = (text: string) => Promise<LookupResult>
 
 /**
  * Makes a finder. Requests that arrive in the same turn of the event loop share one look-up: machines that boot together
- * ask alike, and looking up a name costs more than all else in a small answer.
+ * send the same requests, and looking up a name costs more than the rest of a small response.
  */
 export function createFinder(content: Content): Finder {
-  const lookups = new Map<string, Promise<Found>>()
-  const lookUp = async (text: string): Promise<Found> => {
+  const lookups = new Map<string, Promise<LookupResult>>()
+  const lookUp = async (text: string): Promise<LookupResult> => {
     const target = readTarget(text)
     if ('status' in target) return nothing(target.status)
-    const found = await findTarget(content, target)
-    const { source } = found
-    // Open until everyone who waits for the look-up has a use of their own.
+    const result = await findTarget(content, target)
+    const { source } = result
+    // Stays open until every request waiting for this look-up has taken its own share.
     if (source instanceof OpenFile) setImmediate(() => source.close())
-    return found
+    return result
   }
   return async (text) => {
     let lookup = lookups.get(text)
@@ -186,13 +186,13 @@ export function createFinder(content: Content): Finder {
       lookup = lookUp(text)
       lookups.set(text, lookup)
     }
-    const found = await lookup
-    if (found.source instanceof OpenFile) found.source.share()
-    return found
+    const result = await lookup
+    if (result.source instanceof OpenFile) result.source.share()
+    return result
   }
 }
 
-/** Looks at what is to be served before anything is. @throws ServeError for a folder that is missing, unreadable or none */
+/** Checks the content before serving starts. @throws ServeError for a folder that is missing, unreadable or not a folder */
 export async function checkContent(content: Content): Promise<void> {
   if (content.kind === 'files') return
   const shown = `folder "${content.path}"`
@@ -204,14 +204,14 @@ export async function checkContent(content: Content): Promise<void> {
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') {
       throw new ServeError(`${shown} does not exist`, {
-        hint: 'name a folder that does, or write an image to it with metalkit push first',
+        hint: 'name an existing folder, or write an image to it with metalkit push first',
         cause,
       })
     }
     throw new ServeError(`${shown} cannot be read: ${describeCondition(cause)}`, {
-      hint: 'look at its permissions',
+      hint: 'check its permissions',
       cause,
     })
   }
-  throw new ServeError(`"${content.path}" is a file, not a folder`, { hint: 'name the folder that it is in' })
+  throw new ServeError(`"${content.path}" is a file, not a folder`, { hint: 'name the folder that contains it' })
 }

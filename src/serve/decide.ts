@@ -1,4 +1,4 @@
-// What is answered to a request, as data: from the method, the headers and what was found, and from nothing else.
+// The response to a request, as data, decided from the method, the headers and the resource (and a cache of one HTTP date).
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { Boot } from './boots.ts'
 import { checkConditions, rangeCounts, type Validators } from './files/conditional.ts'
@@ -7,7 +7,7 @@ import { mediaType } from './files/media-type.ts'
 import { isBrowser, renderPage } from './page.ts'
 import { type ByteRange, readRange } from './files/range.ts'
 
-/** What a request found. */
+/** The resource that a request names. */
 export type Resource =
   | ({ kind: 'file'; name: string; sizeBytes: number } & Validators)
   /** `root` is the name of the served folder; '' for files from several places. */
@@ -15,16 +15,16 @@ export type Resource =
   | { kind: 'moved'; location: string }
   | { kind: 'nothing'; status: 400 | 403 | 404 | 500 | 503 }
 
-/** The part of a request that decides. */
-export interface Asked {
+/** The parts of a request that the response depends on. */
+export interface RequestHead {
   method: string
   httpVersion: string
   headers: IncomingHttpHeaders
-  /** Names and values in turn, as they were sent: what came twice is only seen here. */
+  /** Alternating names and values as sent: only these show repeated headers. */
   rawHeaders?: readonly string[]
 }
 
-/** An answer to send. A body of bytes is that part of the file that was found; one of boots tells of them for as long as the client listens. */
+/** A response to send. A `bytes` body is a range of the file; a `boots` body reports boots for as long as the client listens. */
 export interface Answer {
   status: number
   headers: Record<string, string | number>
@@ -44,22 +44,22 @@ function answerText(status: number, type: string, text: string, headers: Answer[
   }
 }
 
-/** An answer that only says its status, in words too. */
+/** A response with nothing but its status, as a number and in words. */
 export function answerStatus(status: number, headers: Answer['headers'] = {}): Answer {
   return answerText(status, 'text/plain', `${status} ${STATUS_CODES[status] ?? ''}\n`, headers)
 }
 
-/** Whether a Host header is one: a name or an address, and a port (RFC 3986, section 3.2). It may be empty. */
+/** True if a Host header is valid: a name or an address, and a port (RFC 3986, section 3.2). It may be empty. */
 function isHost(text: string): boolean {
   return /^(\[[0-9a-f:.%]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?$/i.test(text)
 }
 
 /**
- * What is refused whatever it asks for: no Host or two, other versions than HTTP/1.0 and 1.1, chunks before there were any
- * (RFC 9112, sections 2.3, 3.2 and 6.1), other methods than GET and HEAD, and expectations nobody meets.
+ * Refuses requests regardless of their target: no Host or two, versions other than HTTP/1.0 and 1.1, chunked bodies in HTTP/1.0
+ * (RFC 9112, sections 2.3, 3.2 and 6.1), methods other than GET and HEAD, and expectations that the server does not meet.
  */
-export function refuse(asked: Asked): Answer | undefined {
-  const { httpVersion, headers, rawHeaders = [] } = asked
+export function refuse(request: RequestHead): Answer | undefined {
+  const { httpVersion, headers, rawHeaders = [] } = request
   const close = { Connection: 'close' }
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return answerStatus(505, close)
   let hosts = 0
@@ -67,32 +67,32 @@ export function refuse(asked: Asked): Answer | undefined {
   if (hosts > 1 || !isHost(headers.host ?? '')) return answerStatus(400, close)
   if (httpVersion === '1.1' && headers.host === undefined) return answerStatus(400, close)
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return answerStatus(400, close)
-  // Whoever sends a body to be stored is not read out: the connection ends with the answer.
-  if (asked.method !== 'GET' && asked.method !== 'HEAD') return answerStatus(405, { Allow: 'GET, HEAD', ...close })
+  // A request body is not read: the connection ends with the response.
+  if (request.method !== 'GET' && request.method !== 'HEAD') return answerStatus(405, { Allow: 'GET, HEAD', ...close })
   const { expect } = headers
   return expect === undefined || expect.toLowerCase() === '100-continue' ? undefined : answerStatus(417, close)
 }
 
 let written = { modifiedMs: Number.NaN, date: '' }
 
-/** An HTTP date. The last one is kept: many ask for the same file, and writing a date takes as long as looking the file up. */
+/** An HTTP date. The last one is cached: many clients request the same file, and formatting a date takes as long as the look-up. */
 function writeHttpDate(modifiedMs: number): string {
   if (written.modifiedMs !== modifiedMs) written = { modifiedMs, date: new Date(modifiedMs).toUTCString() }
   return written.date
 }
 
-function answerFile(asked: Asked, file: Extract<Resource, { kind: 'file' }>): Answer {
+function answerFile(request: RequestHead, file: Extract<Resource, { kind: 'file' }>): Answer {
   const common = {
     'Accept-Ranges': 'bytes',
     ETag: file.etag,
     'Last-Modified': writeHttpDate(file.modifiedMs),
     'X-Content-Type-Options': 'nosniff',
   }
-  const ended = checkConditions(asked.headers, file)
+  const ended = checkConditions(request.headers, file)
   if (ended === 304) return { status: 304, headers: common, body: { kind: 'none' } }
   if (ended === 412) return answerStatus(412, common)
   // Range is defined for GET only.
-  const wanted = asked.method === 'GET' && rangeCounts(asked.headers, file) ? asked.headers.range : undefined
+  const wanted = request.method === 'GET' && rangeCounts(request.headers, file) ? request.headers.range : undefined
   const range = readRange(wanted, file.sizeBytes)
   if (range === 'unsatisfiable') return answerStatus(416, { ...common, 'Content-Range': `bytes */${file.sizeBytes}` })
   const { start, end } = range === 'whole' ? { start: 0, end: file.sizeBytes } : range
@@ -103,8 +103,12 @@ function answerFile(asked: Asked, file: Extract<Resource, { kind: 'file' }>): An
   return { status: range === 'whole' ? 200 : 206, headers, body: { kind: 'bytes', start, end } }
 }
 
-/** A folder: to machines a plain listing, to browsers a page, and to the page's script what it keeps up to date. */
-function answerFolder({ headers }: Asked, folder: Extract<Resource, { kind: 'folder' }>, boots: () => Boot[]): Answer {
+/** A folder: a plain listing for machines, a page for browsers, and an event stream for the page's script. */
+function answerFolder(
+  { headers }: RequestHead,
+  folder: Extract<Resource, { kind: 'folder' }>,
+  boots: () => Boot[],
+): Answer {
   const common = { 'Cache-Control': 'no-store', Vary: 'Accept, User-Agent' }
   if (headers.accept === 'text/event-stream') {
     return { status: 200, headers: { ...common, 'Content-Type': 'text/event-stream' }, body: { kind: 'boots' } }
@@ -114,9 +118,9 @@ function answerFolder({ headers }: Asked, folder: Extract<Resource, { kind: 'fol
   return answerText(200, 'text/html', text, common)
 }
 
-/** The answer to a GET or HEAD for what was found; HEAD has the headers of GET and no body. */
-export function decide(asked: Asked, found: Resource, boots: () => Boot[] = () => []): Answer {
-  if (found.kind === 'file') return answerFile(asked, found)
-  if (found.kind === 'folder') return answerFolder(asked, found, boots)
-  return found.kind === 'moved' ? answerStatus(301, { Location: found.location }) : answerStatus(found.status)
+/** The response to a GET or HEAD for a resource; HEAD has the headers of GET and no body. */
+export function decide(request: RequestHead, resource: Resource, boots: () => Boot[] = () => []): Answer {
+  if (resource.kind === 'file') return answerFile(request, resource)
+  if (resource.kind === 'folder') return answerFolder(request, resource, boots)
+  return resource.kind === 'moved' ? answerStatus(301, { Location: resource.location }) : answerStatus(resource.status)
 }

@@ -1,4 +1,4 @@
-// A folder as a page: names as links, folders with a slash, dates and sizes. Plain enough for curl and wget -r.
+// A folder listing: names as links, folders with a slash, dates and sizes. Plain enough for curl and wget -r.
 import { replaceControls } from '../text/plain-text.ts'
 
 /** An entry of a folder; a folder has no size. */
@@ -11,22 +11,22 @@ export interface Entry {
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' }
 
-/** Text as HTML shows it, in an attribute too. */
+/** Escapes text for HTML, including attributes. */
 export function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (char) => escapes[char] ?? char)
 }
 
-/** A name as a relative link. The colon is encoded as well, so that `a:b` is not taken for a scheme. */
+/** A name as a relative link. The colon is encoded too, so that `a:b` is not taken for a scheme. */
 export function encodeName(name: string): string {
   return encodeURIComponent(name)
 }
 
-/** The greatest of many numbers, more than could be spread as arguments; 0 of none. */
+/** The maximum of more numbers than can be spread as arguments; 0 if there are none. */
 function greatest(numbers: number[]): number {
   return numbers.reduce((most, number) => Math.max(most, number), 0)
 }
 
-/** A name as it is shown: a control character, a line end above all, would break the table. */
+/** A name as displayed: control characters, line ends above all, would break the table. */
 export function showName(name: string): string {
   return replaceControls(name, '\u{fffd}')
 }
@@ -37,7 +37,7 @@ export function formatDate(ms: number): string {
   return Number.isNaN(date.getTime()) ? '' : date.toISOString().slice(0, 16).replace('T', ' ')
 }
 
-/** Entries in the order of the bytes of their names. */
+/** Sorts entries by the bytes of their names. */
 export function sortEntries(entries: readonly Entry[]): Entry[] {
   return entries
     .map((entry) => ({ entry, bytes: Buffer.from(entry.name) }))

@@ -1,4 +1,4 @@
-// The page of a folder for people: what is there, and the machines that boot. Works without scripts; with them it keeps itself up to date.
+// The page of a folder for people: its entries and the booting machines. Works without scripts; with them it updates itself.
 import { formatSize } from '../text/byte-size.ts'
 import { renderBootRows } from './boot-table.ts'
 import type { Boot } from './boots.ts'
@@ -19,19 +19,19 @@ th, td + td { white-space: nowrap } td:first-child { overflow-wrap: anywhere } .
   .boots thead { display: none }
   #boots tr { display: block; border-bottom: 1px solid #8884; padding: .4rem 0 } #boots td { display: block; border: 0; padding: 0 }
   #boots td:first-child { font-weight: 600 } #boots td[colspan] { font-weight: normal; white-space: normal }
-  #boots td:nth-child(2)::before { content: 'Last asked (UTC) ' } #boots td:nth-child(3)::before { content: 'Script ' }
+  #boots td:nth-child(2)::before { content: 'Last request (UTC) ' } #boots td:nth-child(3)::before { content: 'Script ' }
   #boots td:nth-child(4)::before { content: 'Kernel ' } #boots td:nth-child(5)::before { content: 'Initrd ' }
 }
 @media (prefers-color-scheme: dark) { .failed { color: #f77 } .done { color: #7c8 } }
 `
 
-// The rows come escaped from the server. EventSource asks again by itself when the connection is lost.
+// The server escapes the rows. EventSource reconnects by itself if the connection is lost.
 const script = `
 const rows = document.getElementById('boots')
 new EventSource(location.pathname).onmessage = (event) => { rows.innerHTML = JSON.parse(event.data) }
 `
 
-/** Whether a client is a browser: it wants HTML, and says Mozilla, as all browsers do and no boot loader does. */
+/** True if the client is a browser: it accepts HTML and calls itself Mozilla, as all browsers do and no boot loader does. */
 export function isBrowser(headers: { accept?: string | undefined; 'user-agent'?: string | undefined }): boolean {
   return /\btext\/html\b/i.test(headers.accept ?? '') && /\bMozilla\//.test(headers['user-agent'] ?? '')
 }
@@ -44,7 +44,7 @@ function renderEntry(entry: Entry): string {
   return `<tr><td>${link}${size}<td>${formatDate(entry.modifiedMs)}\n`
 }
 
-/** The page for a folder: `path` is its URL's below the served folder, whose name is `root`. */
+/** The page for a folder: `path` is its URL path below the served folder, whose name is `root`. */
 export function renderPage(
   { root, path }: { root: string; path: string },
   entries: readonly Entry[],
@@ -68,7 +68,7 @@ export function renderPage(
 ${up}${sortEntries(entries).map(renderEntry).join('')}</table>
 <h2>Machines that boot</h2>
 <table class="boots">
-<thead><tr><th>Machine<th>Last asked (UTC)<th>Script<th>Kernel<th>Initrd
+<thead><tr><th>Machine<th>Last request (UTC)<th>Script<th>Kernel<th>Initrd
 <tbody id="boots">
 ${renderBootRows(boots)}
 </table>

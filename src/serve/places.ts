@@ -1,6 +1,6 @@
-// How much each client takes, so that one of them cannot keep the others out.
+// Limits how many places each client takes, so that one client cannot keep the others out.
 
-/** What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, of which one computer has all addresses. */
+/** Identifies a client: an IPv4 address, or an IPv6 /64 network, since one computer owns all addresses in it. */
 export function clientOf(address: string): string {
   const ipv4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (ipv4 !== undefined || !address.includes(':')) return ipv4 ?? address
@@ -11,19 +11,19 @@ export function clientOf(address: string): string {
   return [...groups, ...last].slice(0, 4).join(':')
 }
 
-/** Counts what clients have taken. */
+/** Counts the places each client has taken. */
 export class Places {
   readonly #taken = new Map<string, number>()
-  readonly #most: number
+  readonly #max: number
 
-  /** @param most that one client gets */
-  constructor(most: number) {
-    this.#most = most
+  /** @param max places for one client */
+  constructor(max: number) {
+    this.#max = max
   }
 
-  /** True if the client has all that it gets. */
+  /** True if the client has taken all its places. */
   isFull(client: string): boolean {
-    return (this.#taken.get(client) ?? 0) >= this.#most
+    return (this.#taken.get(client) ?? 0) >= this.#max
   }
 
   take(client: string): void {

@@ -1,9 +1,9 @@
-// The line that is logged for each request. What clients send is shown so that it cannot steer a terminal.
+// The log line for each request. Text from clients is escaped so that it cannot control a terminal.
 import type { Transfer } from './transfer.ts'
 
 const maxPathLength = 300
 
-/** Text of a client with control characters and bytes beyond ASCII written as \xNN, and cut to a bearable length. */
+/** Text from a client, with control characters and non-ASCII bytes written as \xNN, and cut to a bearable length. */
 export function escapeText(text: string): string {
   const escaped = text
     .slice(0, maxPathLength)

@@ -1,31 +1,31 @@
-// From a request to its answer, sent: find, decide, send.
+// Answers a request: find the resource, decide the response, send it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { describeCondition } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Boots } from './boots.ts'
-import type { Finder, Found } from './content.ts'
+import type { Finder, LookupResult } from './content.ts'
 import { type Answer, answerStatus, decide, refuse } from './decide.ts'
 import { sendBoots } from './send-boots.ts'
 import { sendFile, type SendOutcome, writeChunks } from './files/send-file.ts'
 import type { Transfer } from './transfer.ts'
 
-/** What answers are made from. */
+/** What responses are made from. */
 export interface Sources {
   find: Finder
   boots: Boots
   report: Pick<Reporter, 'warn'>
-  /** Aborted when the server closes: what would go on for ever ends. */
+  /** Aborted when the server closes, to end responses that would go on for ever. */
   closing: AbortSignal
 }
 
 const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank', changed: 'file changed' } as const
 
-/** Performs an answer, and keeps account of it. A HEAD gets its headers only. */
+/** Sends a response and records its progress. A HEAD gets its headers only. */
 async function send(
   response: ServerResponse,
   answer: Answer,
-  source: Found['source'],
+  source: LookupResult['source'],
   transfer: Transfer,
   { boots, closing }: Pick<Sources, 'boots' | 'closing'>,
 ): Promise<SendOutcome> {
@@ -50,7 +50,7 @@ async function send(
   return 'sent'
 }
 
-/** Answers a request, and is fulfilled when the answer has been sent or cannot be; `transfer` then tells. Never rejected. */
+/** Answers a request; resolves once the response has been sent or has failed, as `transfer` then shows. Never rejects. */
 export async function respond(
   request: IncomingMessage,
   response: ServerResponse,
@@ -59,16 +59,16 @@ export async function respond(
   refusal?: Answer,
 ): Promise<void> {
   const { headers, rawHeaders, httpVersion } = request
-  const asked = { method: transfer.method, httpVersion, headers, rawHeaders }
-  let found: Found | undefined
+  const head = { method: transfer.method, httpVersion, headers, rawHeaders }
+  let result: LookupResult | undefined
   try {
-    let answer = refusal ?? refuse(asked)
+    let answer = refusal ?? refuse(head)
     if (answer === undefined) {
-      found = await sources.find(transfer.path)
-      transfer.why = found.why
-      answer = decide(asked, found.resource, () => sources.boots.list())
+      result = await sources.find(transfer.path)
+      transfer.why = result.why
+      answer = decide(head, result.resource, () => sources.boots.list())
     }
-    transfer.cut = cuts[await send(response, answer, found?.source, transfer, sources)]
+    transfer.cut = cuts[await send(response, answer, result?.source, transfer, sources)]
   } catch (error) {
     const why = describeCondition(error)
     sources.report.warn(`a file could not be read: ${why}`)
@@ -76,11 +76,11 @@ export async function respond(
     else await send(response, answerStatus(500), undefined, transfer, sources)
     transfer.cut = 'failed'
   } finally {
-    if (found?.source !== undefined && !Buffer.isBuffer(found.source)) found.source.close()
+    if (result?.source !== undefined && !Buffer.isBuffer(result.source)) result.source.close()
   }
 }
 
-/** Ends a connection with an answer where node:http has no response for it. */
+/** Sends a response on a connection for which node:http has no response object, and closes it. */
 export function endSocket(socket: Socket, answer: Answer): void {
   const body = answer.body.kind === 'text' ? answer.body.text : ''
   const headers = Object.entries({ ...answer.headers, Date: new Date().toUTCString(), Connection: 'close' })

@@ -1,4 +1,4 @@
-// Tells a page of the machines that boot, for as long as it listens: server-sent events (WHATWG HTML, section 9.2).
+// Streams the booting machines to a page as server-sent events (WHATWG HTML, section 9.2).
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { renderBootRows } from './boot-table.ts'
@@ -6,7 +6,7 @@ import type { Boots } from './boots.ts'
 import { type SendOutcome, writeChunks } from './files/send-file.ts'
 
 const periodMs = 500
-/** A line now and then, so that a connection nothing happens on is not taken for a dead one. */
+/** A comment is sent after this much silence, so that an idle connection is not taken for a dead one. */
 const silenceMs = 15_000
 
 /** Sends the table's rows whenever they have changed, until the client leaves or `closing` is aborted. */
@@ -30,6 +30,6 @@ export async function sendBoots(
     await sleep(periodMs, undefined, { signal: closing }).catch(() => {})
   }
   response.end()
-  // A page that was closed has had all it wanted.
+  // A closed page has received everything it wanted.
   return 'sent'
 }

@@ -1,4 +1,4 @@
-// The HTTP server: takes requests, has them answered, logs them, and closes in order.
+// The HTTP server: accepts requests, has them answered, logs them, and shuts down in order.
 import {
   createServer,
   type IncomingMessage,
@@ -25,71 +25,71 @@ import { startTransfer, type Transfer } from './transfer.ts'
 
 export type { Content, FileSource } from './content.ts'
 
-/** A server that runs. Disposing it lets running responses finish for a short time, and frees the port. */
+/** A running server. Disposing it gives running responses a short time to finish and frees the port. */
 export interface Server extends AsyncDisposable {
-  /** What it listens on, the port never 0. */
+  /** The address it listens on; the port is never 0. */
   address: Address
-  /** `http://host:port`, as a client on this computer reaches it. */
+  /** `http://host:port`, for clients on this computer. */
   url: string
   /** The machines that boot from it. */
   boots: Boots
-  /** Calls the listener at the end of each request. */
+  /** Adds a listener that is called at the end of each request. */
   onServed(listener: (transfer: Transfer) => void): void
 }
 
-/** What a server needs, and the patience it has. */
+/** What a server needs, and its timeouts. */
 export interface ServerOptions {
   listen: Address
   content: Content
   report: Pick<Reporter, 'info' | 'warn'>
-  /** Serves https with it. */
+  /** If present, the server speaks https. */
   tls?: Tls | undefined
-  /** Aborted: a server that is being disposed waits for nothing more. */
+  /** When aborted, disposal waits for nothing more. */
   forced?: AbortSignal
-  /** A connection on which nothing moves for this long during a response is cut (node:http itself would wait for ever). */
+  /** A connection that makes no progress for this long during a response is cut (node:http itself would wait for ever). */
   stallTimeoutMs?: number
-  /** How long a client may take to say what it wants. */
+  /** How long a client may take to send its headers. */
   headersTimeoutMs?: number
-  /** How long running responses may go on when the server is disposed. */
+  /** How long running responses may continue when the server is disposed. */
   closeTimeoutMs?: number
-  /** Answers sent to one client at the same time, and some more in all; further requests get 503 and a Retry-After. */
+  /** Concurrent responses to one client, and a few more in all; further requests get 503 and a Retry-After. */
   maxResponses?: number
 }
 
-/** Connections, whatever they do; beyond it they are closed unheard. */
+/** The most open connections, idle or not; further ones are closed at once. */
 const maxConnections = 2048
-/** The part of connections and answers that is for other clients than the first, who may take all the rest. */
+/** The share of connections and responses reserved for other clients, so that one client cannot take them all. */
 const othersShare = 1 / 8
 
-/** What is answered where node:http found no request; undefined where there is nobody to tell. */
+/** The response to bytes in which node:http found no request; undefined if the client is gone. */
 function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
   const code = errorCode(error)
   if (!socket.writable || code === 'ECONNRESET' || socket.bytesRead === 0) return undefined
   return answerStatus(code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
 }
 
-/** node:http's server with our patience, over TLS if asked. */
+/** node:http's server with our timeouts, over TLS if configured. */
 function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallTimeoutMs: number) {
   const options: HttpOptions = {
     headersTimeout: headersTimeoutMs,
     requestTimeout: 60_000,
     keepAliveTimeout: 15_000,
-    // How often the above are looked at.
+    // How often the timeouts above are checked.
     connectionsCheckingInterval: Math.min(1000, headersTimeoutMs),
-    // node:http's own answer to a request without Host has no length and is not logged; refuse() has one.
+    // node:http's own response to a request without Host has no length and is not logged; refuse() makes a proper one.
     requireHostHeader: false,
   }
-  // A handshake is given the patience that a header is given.
+  // A handshake may take as long as the headers.
   const tlsOptions = { handshakeTimeout: headersTimeoutMs }
   const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tlsOptions, ...tls })
-  // A client may close its side once it has asked; node:http would drop an answer that is not ready by then.
+  // A client may close its side after sending its request; node:http would drop a response that is not ready by then.
   Object.assign(server, { httpAllowHalfOpen: true })
   server.timeout = stallTimeoutMs
   server.maxConnections = maxConnections
   return server
 }
 
-/** Starts to serve. @throws ServeError for a folder that cannot be served, an address that cannot be listened on, too few open files */
+/** Starts a server. @throws ServeError for a folder it cannot serve, an address it cannot listen on, or a low open-file limit */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { content, report, tls, forced, stallTimeoutMs = 60_000, headersTimeoutMs = 15_000 } = options
   const { closeTimeoutMs = 2000, maxResponses = 512 } = options
@@ -103,7 +103,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const writeLog = () => {
     if (lines.length > 0) report.info(lines.splice(0).join('\n'))
   }
-  // What ends in one turn of the event loop is one write: to log each by itself takes a tenth of answering a small request.
+  // Requests that end in one turn of the event loop are logged with one write: one each takes a tenth of the time of a small request.
   const log = (transfer: Transfer) => {
     if (lines.push(formatTransfer(transfer)) === 1) setImmediate(writeLog)
   }
@@ -134,7 +134,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const busy = isNew && (running.size >= maxInAll || responses.isFull(client))
     if (isNew) responses.take(client)
     const refusal = busy ? answerStatus(503, { 'Retry-After': 5, Connection: 'close' }) : undefined
-    // Requests that were sent without waiting for answers take their turn, so that a connection never holds more than one piece.
+    // Pipelined requests are answered in turn, so that a connection never holds more than one piece.
     const before = running.get(socket)
     const takeTurn = async () => {
       if (before !== undefined) await before
@@ -147,7 +147,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     running.set(socket, turn)
   }
 
-  /** Ends a connection where node:http has no response to answer with. Into the middle of a running one nothing is written. */
+  /** Refuses on a connection for which node:http has no response object. Nothing is written into the middle of a running response. */
   const refuseSocket = (socket: unknown, answer: Answer | undefined, request?: IncomingMessage) => {
     if (!(socket instanceof Socket)) return
     if (answer === undefined || running.has(socket)) {
@@ -177,7 +177,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   server.on('request', onRequest)
   server.on('checkExpectation', onRequest)
   server.on('clientError', (error, socket) => {
-    // Before the end of a handshake nobody could read an answer.
+    // Before the handshake is complete, the client could not read a response.
     if (/^ERR_(TLS|SSL)_/.test(errorCode(error) ?? '') && socket instanceof Socket) {
       const status = errorCode(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 408 : 400
       end({ ...startTransfer(undefined, socket.remoteAddress), status, cut: 'no TLS' })

@@ -1,4 +1,4 @@
-// The certificate a server shows, and its key.
+// The server's certificate and key.
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
@@ -15,13 +15,13 @@ async function readPem(path: string, what: string): Promise<Buffer> {
     return await readFile(path)
   } catch (cause) {
     throw new ServeError(`the ${what} "${path}" cannot be read: ${describeCondition(cause)}`, {
-      hint: 'give a PEM file',
+      hint: 'name a PEM file',
       cause,
     })
   }
 }
 
-/** Reads a certificate and its key, and sees that they belong together. @throws ServeError; what is in the files is never quoted */
+/** Reads a certificate and its key, and checks that they match. @throws ServeError, which never quotes the files' contents */
 export async function loadTls(certPath: string, keyPath: string): Promise<Tls> {
   const cert = await readPem(certPath, 'certificate')
   const key = await readPem(keyPath, 'key')
@@ -29,15 +29,15 @@ export async function loadTls(certPath: string, keyPath: string): Promise<Tls> {
   try {
     certificate = new X509Certificate(cert)
   } catch {
-    throw new ServeError(`the certificate "${certPath}" is not one in PEM`, {
+    throw new ServeError(`the certificate "${certPath}" is not in PEM format`, {
       hint: 'it begins with -----BEGIN CERTIFICATE-----',
     })
   }
   try {
     createSecureContext({ cert, key })
   } catch {
-    throw new ServeError(`the key "${keyPath}" is not the one of the certificate "${certPath}"`, {
-      hint: 'give its private key as PEM, without a passphrase',
+    throw new ServeError(`the key "${keyPath}" does not match the certificate "${certPath}"`, {
+      hint: 'name its private key in PEM format, without a passphrase',
     })
   }
   if (Date.parse(certificate.validTo) < Date.now()) {

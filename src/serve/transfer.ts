@@ -1,34 +1,34 @@
-// A request while it is answered, and after: what the log, the page and the table at the terminal tell of it.
+// A request and its response, during and after: the record behind the log, the page and the table in the terminal.
 import type { IncomingMessage } from 'node:http'
 
-/** A request and how far its answer is. */
+/** A request and the progress of its response. */
 export interface Transfer {
   readonly at: Date
-  /** Address of the client; '' if it is not known. */
+  /** The client's address; '' if unknown. */
   readonly client: string
   readonly method: string
-  /** The request target as it was sent. */
+  /** The raw request target. */
   readonly path: string
   readonly startedMs: number
   /** When it ended, on the clock of `startedMs`. */
   endedMs: number | undefined
   status: number
-  /** The length of the body that was promised. */
+  /** The announced length of the body. */
   promisedBytes: number
-  /** Bytes of the body that the system took. */
+  /** Bytes of the body that the system has accepted. */
   bytes: number
   /** Why the client did not get all of it. */
   cut: Cut | undefined
-  /** Why nothing was found, where the request does not show it. */
+  /** Why nothing was found, if the request does not show it. */
   why: string | undefined
-  /** It is a page that watches, not something fetched: not worth a line. */
+  /** True for a page's event stream, which is not worth a log line. */
   watches: boolean
 }
 
-/** Why an answer ended early. */
+/** Why a response ended early. */
 export type Cut = 'aborted' | 'stalled' | 'file shrank' | 'file changed' | 'failed' | 'no TLS'
 
-/** A transfer at its start; `client` is asked for early, because a socket that was closed no longer knows. */
+/** A new transfer. `client` is read early, because a closed socket no longer knows its address. */
 export function startTransfer(request: IncomingMessage | undefined, client: string | undefined): Transfer {
   return {
     at: new Date(),

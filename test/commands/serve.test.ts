@@ -104,7 +104,7 @@ describe('what cannot be served', () => {
   test('a missing folder', async () => {
     expect(await start(nowhere).ended).toMatchObject({
       code: 5,
-      stderr: `metalkit: serve: folder "${nowhere}" does not exist; name a folder that does, or write an image to it with metalkit push first\n`,
+      stderr: `metalkit: serve: folder "${nowhere}" does not exist; name an existing folder, or write an image to it with metalkit push first\n`,
     })
   })
 })

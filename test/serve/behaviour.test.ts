@@ -1,4 +1,4 @@
-// What goes on while bytes flow: the log, clients that leave or stall, files that shrink, fairness, memory, closing.
+// Behaviour during transfers: the log, clients that leave or stall, files that shrink, fairness, memory, closing.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readdir, readlink, rename, truncate, utimes, writeFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => folder[Symbol.asyncDispose]())
 
-/** Asks for a file and reads nothing of the answer. */
+/** Requests a file and reads nothing of the response. */
 async function askOnly(port: number, target: string): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.on('error', () => {})
@@ -33,7 +33,7 @@ async function askOnly(port: number, target: string): Promise<Socket> {
   return socket
 }
 
-/** How often a file of the folder is open in this process. */
+/** How many times this process has a file of the folder open. */
 async function countOpen(name: string): Promise<number> {
   const links = await Promise.all(
     (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
@@ -42,7 +42,7 @@ async function countOpen(name: string): Promise<number> {
 }
 
 describe('the log', () => {
-  test('a line for each request, the refused ones too', async () => {
+  test('has a line for each request, refused ones included', async () => {
     await using server = await serve(folder.path)
     const { port } = server.address
     const served: Transfer[] = []
@@ -71,7 +71,7 @@ describe('the log', () => {
     expect(served).toHaveLength(8)
   })
 
-  test('a connection that says nothing is no line', async () => {
+  test('has no line for a silent connection', async () => {
     await using server = await serve(folder.path)
     const socket = connect(server.address.port, '127.0.0.1')
     await once(socket, 'connect')
@@ -82,8 +82,8 @@ describe('the log', () => {
   })
 })
 
-describe('clients that do not take it all', () => {
-  test('one that asks fifty times at once holds one file open', async () => {
+describe('clients that do not read everything', () => {
+  test('fifty pipelined requests keep one file open', async () => {
     await using server = await serve(folder.path)
     const socket = connect({ port: server.address.port, host: '127.0.0.1' })
     socket.on('error', () => {}).pause()
@@ -95,7 +95,7 @@ describe('clients that do not take it all', () => {
     await until(async () => (await countOpen('big')) === 0)
   })
 
-  test('one that leaves: the file is closed, the line says so', async () => {
+  test('if a client leaves, the file is closed and the log says so', async () => {
     await using server = await serve(folder.path)
     const socket = await askOnly(server.address.port, '/big')
     await until(async () => (await countOpen('big')) === 1)
@@ -105,27 +105,27 @@ describe('clients that do not take it all', () => {
     await until(async () => (await countOpen('big')) === 0)
   })
 
-  test('one that stalls is dropped, one that waits between requests is not called so', async () => {
+  test('a stalled client is dropped; a client idle between requests is not logged as stalled', async () => {
     await using server = await serve(folder.path, { stallTimeoutMs: 150 })
     const socket = await askOnly(server.address.port, '/big')
     await until(() => server.lines.length === 1)
     expect(server.lines[0]).toMatch(/\(stalled\)$/)
     await until(async () => (await countOpen('big')) === 0)
     socket.destroy()
-    // Its connection is dropped as well, but what it asked for it has had.
+    // Its connection is dropped too, but it has received its response.
     const waiting = await askOnly(server.address.port, '/small')
     await once(waiting.resume(), 'close')
     expect(server.lines.slice(1)).toEqual([expect.stringMatching(/GET \/small 200 5 bytes \d+ ms$/)])
   })
 
-  test('one that is slow but reads is not dropped', async () => {
+  test('a slow client that keeps reading is not dropped', async () => {
     await using server = await serve(folder.path, { stallTimeoutMs: 200 })
     const socket = await askOnly(server.address.port, '/big')
     for (let i = 0; i < 12; i++) {
       await new Promise((resolve) => setTimeout(resolve, 50))
       let taken = 0
       socket.on('data', (chunk: Buffer) => (taken += chunk.length)).resume()
-      // Enough for the window to open again.
+      // Enough to reopen the window.
       await until(() => taken > 4 * 1024 * 1024)
       socket.pause().removeAllListeners('data')
     }
@@ -134,7 +134,7 @@ describe('clients that do not take it all', () => {
   })
 })
 
-test('a file that shrinks while it is sent cuts the connection', async () => {
+test('the connection is cut if the file shrinks during the transfer', async () => {
   await using server = await serve(folder.path)
   const path = join(folder.path, 'shrinks')
   const file = await open(path, 'w')
@@ -149,7 +149,7 @@ test('a file that shrinks while it is sent cuts the connection', async () => {
   expect(server.lines[0]).toMatch(/\(file shrank\)$/)
 })
 
-/** Starts to fetch, lets `change` happen in the middle, and returns all that came, and how it ended. */
+/** Starts a download, runs `change` halfway, and returns everything received and how it ended. */
 async function fetchDuring(url: string, change: () => Promise<void>) {
   const response = await new Promise<IncomingMessage>((resolve) => httpGet(url, resolve))
   await once(response, 'readable')
@@ -163,12 +163,12 @@ async function fetchDuring(url: string, change: () => Promise<void>) {
   return { bytes: Buffer.concat(chunks), ended }
 }
 
-describe('a file that changes while it is sent', () => {
+describe('a file that changes during a transfer', () => {
   const oldBytes = Buffer.alloc(bigBytes / 4, 'o')
   const newBytes = Buffer.alloc(bigBytes / 4, 'n')
 
-  // Old enough for its pieces to be shared, so that a piece of the wrong version could be handed out. Nobody can set a
-  // file's ctime back, so the clock is set forward.
+  // Old enough for its pieces to be shared, so that a piece of the wrong version could be sent. A file's ctime cannot be
+  // set back, so the clock is set forward.
   async function makeOld(path: string) {
     await writeFile(path, oldBytes)
     await utimes(path, 784111777, 784111777)
@@ -176,7 +176,7 @@ describe('a file that changes while it is sent', () => {
   }
   afterEach(() => void vi.useRealTimers())
 
-  test('replaced: who has begun gets the old one to its end, who comes after the new one', async () => {
+  test('replaced: running transfers get all of the old file, later ones the new file', async () => {
     await using server = await serve(folder.path)
     const path = join(folder.path, 'replaced')
     await makeOld(path)
@@ -188,7 +188,7 @@ describe('a file that changes while it is sent', () => {
     expect(after.equals(newBytes)).toBe(true)
   })
 
-  test('written over: nobody gets a mix, who has begun is cut off', async () => {
+  test('overwritten: no client gets a mix; running transfers are cut off', async () => {
     await using server = await serve(folder.path)
     const path = join(folder.path, 'written')
     await makeOld(path)
@@ -201,7 +201,7 @@ describe('a file that changes while it is sent', () => {
     expect(after.equals(newBytes)).toBe(true)
   })
 
-  test('written over with size and time kept (cp -p): nobody gets a mix, and the next one the new bytes', async () => {
+  test('overwritten with the same size and time (cp -p): no client gets a mix, and the next one gets the new bytes', async () => {
     await using server = await serve(folder.path)
     const path = join(folder.path, 'kept')
     await makeOld(path)
@@ -218,7 +218,7 @@ describe('a file that changes while it is sent', () => {
     expect(Buffer.from(await after.arrayBuffer()).equals(newBytes)).toBe(true)
   })
 
-  test('renamed: who has begun gets it to its end', async () => {
+  test('renamed: running transfers get the whole file', async () => {
     await using server = await serve(folder.path)
     const path = join(folder.path, 'renamed')
     await makeOld(path)
@@ -226,7 +226,7 @@ describe('a file that changes while it is sent', () => {
     expect([begun.ended, begun.bytes.equals(oldBytes)]).toEqual(['whole', true])
   })
 
-  test('written twice within the clock of the file system: the second is seen', async () => {
+  test('written twice within one tick of the file system clock: the second write is noticed', async () => {
     await using server = await serve(folder.path)
     const path = join(folder.path, 'quick')
     for (let i = 0; i < 50; i++) {
@@ -237,7 +237,7 @@ describe('a file that changes while it is sent', () => {
   })
 })
 
-test('small files are not kept waiting by bulk ones, and memory stays bounded', async () => {
+test('large files do not delay small ones, and memory stays bounded', async () => {
   await using server = await serve(folder.path)
   const done: string[] = []
   const rssBefore = process.memoryUsage().rss
@@ -261,12 +261,12 @@ test('small files are not kept waiting by bulk ones, and memory stays bounded', 
   expect(await Promise.all(bulk)).toEqual(Array.from({ length: 4 }, () => bigBytes))
   clearInterval(sampling)
   expect(done[0]).toBe('small')
-  // Client and server both: one of the four files in memory would show.
+  // Client and server together: any one of the four files held in memory would show.
   expect(rssMost - rssBefore).toBeLessThan(bigBytes)
 })
 
 describe('closing', () => {
-  test('connections that are idle, or have not asked yet, do not hold it up', async () => {
+  test('is not delayed by connections that are idle or have sent no request yet', async () => {
     const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
     const idle = connect(server.address.port, '127.0.0.1')
     idle.write('GET /small HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -280,7 +280,7 @@ describe('closing', () => {
     await expect(fetch(server.url)).rejects.toThrow()
   })
 
-  test('a response that runs may finish', async () => {
+  test('lets a running response finish', async () => {
     const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
     const answer = await fetch(`${server.url}/big`)
     const closing = server[Symbol.asyncDispose]()
@@ -298,12 +298,12 @@ describe('closing', () => {
     await until(async () => (await countOpen('big')) === 1)
     await server[Symbol.asyncDispose]()
     expect(server.lines).toEqual([expect.stringMatching(/\(aborted\)$/)])
-    // What was being read ahead keeps it open until it is read.
+    // A running read-ahead keeps the file open until it is done.
     await until(async () => (await countOpen('big')) === 0)
     socket.destroy()
   })
 
-  test('the port is free again', async () => {
+  test('frees the port', async () => {
     const first = await serve(folder.path)
     await request(first.address.port, '/small')
     await first[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-// The machines that boot, as they are kept, as a table at a terminal, and on the page: plain, and kept up to date.
+// The booting machines: as recorded, as a table in a terminal, and on the page, static and live.
 import { once } from 'node:events'
 import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -34,7 +34,7 @@ const transfer = (client: string, path: string, more: Partial<Transfer> = {}): T
   ...more,
 })
 
-/** Three machines: one in the middle of its initrd, one that went wrong, one that had it all. */
+/** Three machines: one halfway through its initrd, one that failed, one that has finished. */
 function makeBoots(): Boots {
   const boots = new Boots()
   const done = (client: string, path: string, bytes: number, endedMs: number) =>
@@ -53,7 +53,7 @@ function makeBoots(): Boots {
   return boots
 }
 
-test('as lines for a terminal', () => {
+test('boots are rendered as lines for a terminal', () => {
   const boots = makeBoots().list(5000)
   expect(renderBootLines(boots, 10).split('\n')).toEqual([
     'machine    script  kernel                initrd',
@@ -65,7 +65,7 @@ test('as lines for a terminal', () => {
   expect(renderBootLines([], 10)).toBe('')
 })
 
-test('as rows of HTML, in which names are only text', () => {
+test('boots are rendered as HTML rows with escaped names', () => {
   const boots = new Boots()
   boots.see(transfer('192.0.2.1', '/%3Cscript%3E%22.ipxe', { endedMs: 1001 }))
   const rows = renderBootRows(boots.list(5000))
@@ -75,7 +75,7 @@ test('as rows of HTML, in which names are only text', () => {
   )
 })
 
-test('a new script is a new boot, and of many machines the last are kept', () => {
+test('a new script starts a new boot, and only the most recent machines are kept', () => {
   const boots = makeBoots()
   boots.see(transfer('192.0.2.3', '/x.ipxe'))
   expect(boots.list()[0]).toMatchObject({ client: '192.0.2.3', steps: { script: { state: 'running' } } })
@@ -123,10 +123,10 @@ describe('the page', () => {
     expect((await request(port, '/x-kernel', browser)).body).toBe('kernel')
   })
 
-  test('shows the boots in its HTML, and without scripts loads itself again', async () => {
+  test('shows the boots in its HTML, and reloads itself without scripts', async () => {
     await using server = await serve(folder.path)
     const { port } = server.address
-    expect((await request(port, '/', browser)).body).toContain('No machine has asked for anything yet.')
+    expect((await request(port, '/', browser)).body).toContain('No machine has requested anything yet.')
     await request(port, '/x-kernel')
     await until(() => server.lines.length === 2)
     const body = Buffer.from((await request(port, '/', browser)).body, 'latin1').toString()
@@ -138,7 +138,7 @@ describe('the page', () => {
     await using server = await serve(folder.path)
     await writeFile(join(folder.path, 'x-initrd.img'), '')
     await truncate(join(folder.path, 'x-initrd.img'), 300e6)
-    // A client that stops reading: its download stays where it is.
+    // A client that stops reading, so that its download stays halfway.
     const reader = connect(server.address.port, '127.0.0.1')
     reader.on('error', () => {})
     reader.pause().write('GET /x-initrd.img HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -179,7 +179,7 @@ describe('the page', () => {
     },
   )
 
-  test('is told of what goes on, without a line in the log, and lets the server close', async () => {
+  test('receives updates without a line in the log, and lets the server close', async () => {
     const server = await serve(folder.path, { closeTimeoutMs: 60_000 })
     const socket = connect(server.address.port, '127.0.0.1')
     let text = ''

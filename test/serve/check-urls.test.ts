@@ -93,7 +93,7 @@ test.each([
   })
 })
 
-test('the first failure in the order given counts, though a later one is found sooner', async () => {
+test('reports the first failure in the given order, even if a later URL fails sooner', async () => {
   await using server = await start(createServer(answer))
   const base = `http://${server.host}`
   await expect(check([`${base}/ok`, `${base}/hangs`, `${base}/missing`], 200)).rejects.toThrow(
@@ -101,11 +101,11 @@ test('the first failure in the order given counts, though a later one is found s
   )
 })
 
-test('nobody there, no such host, no TLS', async () => {
+test('no listener, no such host, no TLS', async () => {
   const gone = await start(createServer(answer))
   await gone[Symbol.asyncDispose]()
   await expect(check([`http://${gone.host}/x`])).rejects.toThrow(
-    `"http://${gone.host}/x" cannot be fetched: nothing listens at "${gone.host}" (connection refused)`,
+    `"http://${gone.host}/x" cannot be fetched: nothing listens on "${gone.host}" (connection refused)`,
   )
   await expect(check(['http://none.invalid/x'])).rejects.toThrow(
     '"http://none.invalid/x" cannot be fetched: the host "none.invalid" does not resolve (DNS)',
@@ -117,7 +117,7 @@ test('nobody there, no such host, no TLS', async () => {
 })
 
 describe('secrets and signals', () => {
-  test('a password is sent, and not shown', async () => {
+  test('a password is sent but never shown', async () => {
     await using server = await start(createServer(answer))
     expect(await check([`http://u:p%C3%A4@${server.host}/locked`])).toEqual([
       expect.stringContaining(`"http://u:***@${server.host}/locked" is there`),
@@ -138,7 +138,7 @@ describe('secrets and signals', () => {
   })
 })
 
-test('scripts hear of each URL that is there', async () => {
+test('scripts get an event for each URL that can be fetched', async () => {
   await using server = await start(createServer(answer))
   const { events, report } = keepLines()
   const urls = ['ok', 'unsized', 'moved'].map((name) => `http://${server.host}/${name}`)
@@ -176,7 +176,7 @@ describe('proxies', () => {
     expect(asked).toEqual(expected)
   })
 
-  test('one that is no URL is a mistake, and is not quoted', async () => {
+  test('a proxy that is not a URL is a usage error and is not quoted', async () => {
     const { report } = keepLines()
     const options = {
       signal: new AbortController().signal,
@@ -191,7 +191,7 @@ describe('proxies', () => {
   })
 })
 
-test('a redirect from http to https is warned of', async () => {
+test('a redirect from http to https gives a warning', async () => {
   await using server = await start(createServer(answer))
   const { lines, report } = keepLines()
   const options = { signal: new AbortController().signal, timeoutMs: 10_000, hint: '', report }
@@ -200,18 +200,22 @@ test('a redirect from http to https is warned of', async () => {
 })
 
 test.each([
-  ['http://192.0.2.1:8080', undefined, 'push the image there first, or give -serve to serve it from this computer'],
-  ['http://192.0.2.1:8080/x', 8080, 'see that the base URL leads to port 8080 of this computer, where -serve listens'],
+  ['http://192.0.2.1:8080', undefined, 'push the image there first, or pass -serve to serve it from this computer'],
+  [
+    'http://192.0.2.1:8080/x',
+    8080,
+    'check that the base URL leads to port 8080 of this computer, where -serve listens',
+  ],
   [
     'http://192.0.2.1:9090',
     8080,
-    '-serve listens on port 8080, but the base URL names port 9090: give both the same, or forward 9090 to 8080',
+    '-serve listens on port 8080, but the base URL names port 9090: use the same port for both, or forward 9090 to 8080',
   ],
-  ['http://192.0.2.1', 80, 'see that the base URL leads to port 80 of this computer, where -serve listens'],
+  ['http://192.0.2.1', 80, 'check that the base URL leads to port 80 of this computer, where -serve listens'],
   [
     'https://192.0.2.1',
     8080,
-    '-serve listens on port 8080, but the base URL names port 443: give both the same, or forward 443 to 8080',
+    '-serve listens on port 8080, but the base URL names port 443: use the same port for both, or forward 443 to 8080',
   ],
 ])('a base URL %s that does not work while -serve listens on %s', (baseUrl, port, hint) => {
   expect(hintOfUrls(baseUrl, port)).toBe(hint)

@@ -1,4 +1,4 @@
-// Every header that decides, as tables: no server, no file.
+// Every header that affects the response, as tables: no server, no files.
 import { describe, expect, test } from 'vitest'
 import { readHttpDate } from '../../src/serve/files/conditional.ts'
 import { decide, refuse, type Resource } from '../../src/serve/decide.ts'
@@ -117,9 +117,9 @@ describe('ranges of 1000 bytes', () => {
   ]
 
   test.each(rows)('%s', (header, range) => expect(readRange(header, 1000)).toEqual(range))
-  test('an empty file has none', () => expect(readRange('bytes=0-', 0)).toBe('whole'))
+  test('an empty file is always sent whole', () => expect(readRange('bytes=0-', 0)).toBe('whole'))
 
-  test('206 and 416 say where', () => {
+  test('206 and 416 carry Content-Range', () => {
     expect(get({ range: 'bytes=-10' })).toMatchObject({
       status: 206,
       headers: { 'Content-Range': 'bytes 990-999/1000', 'Content-Length': 10 },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Content, type ServerOptions, startServer } from '../../src/serve/server.ts'
 
-/** The part of a reporter that serving speaks to, keeping what it is told: lines with their level, and events. */
+/** The part of a reporter that serving uses; records lines with their level, and events. */
 export function keepLines() {
   const lines: string[] = []
   const events: [string, unknown][] = []
@@ -14,13 +14,13 @@ export function keepLines() {
   return { lines, events, report: { warn: at('warn'), info: at('info'), detail: at('detail'), event } }
 }
 
-/** A temp folder that goes when it is disposed. */
+/** A temp folder that is removed on disposal. */
 export async function makeFolder(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'metalkit-serve-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Serves on loopback and keeps the log. */
+/** Serves on loopback and records the log. */
 export async function serve(content: Content | string, options: Partial<ServerOptions> = {}) {
   const { lines, report } = keepLines()
   const server = await startServer({
@@ -32,14 +32,14 @@ export async function serve(content: Content | string, options: Partial<ServerOp
   return Object.assign(server, { lines })
 }
 
-/** An answer taken apart; header names in lower case. */
+/** A parsed response; header names in lower case. */
 export interface RawAnswer {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** Sends bytes and returns all that comes until the server closes. */
+/** Sends bytes and returns everything received until the server closes. */
 export function exchange(port: number, bytes: string, halfClose = false): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -56,7 +56,7 @@ export function exchange(port: number, bytes: string, halfClose = false): Promis
   })
 }
 
-/** Takes the first answer in a text apart. */
+/** Parses the first response in a text. */
 export function parseAnswer(text: string): RawAnswer {
   const [head = '', ...rest] = text.split('\r\n\r\n')
   const [first = '', ...lines] = head.split('\r\n')
@@ -66,7 +66,7 @@ export function parseAnswer(text: string): RawAnswer {
   return { status: Number(first.split(' ')[1]), headers, body: rest.join('\r\n\r\n') }
 }
 
-/** Sends one request, its target untouched by any URL parser. */
+/** Sends one request without passing its target through a URL parser. */
 export async function request(
   port: number,
   target: string,
@@ -79,7 +79,7 @@ export async function request(
   return parseAnswer(await exchange(port, `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`))
 }
 
-/** Waits until something holds, looking again as the event loop turns. */
+/** Waits until a condition holds, checking on each turn of the event loop. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
 }

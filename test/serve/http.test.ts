@@ -1,4 +1,4 @@
-// HTTP/1.1 byte by byte (RFC 9112 and 9110): what is whole is answered, what is cut short is waited for, what is wrong is refused.
+// HTTP/1.1 byte by byte (RFC 9112 and 9110): complete requests are answered, incomplete ones awaited, malformed ones refused.
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
-/** The status of what is answered to some bytes: -1 where the server closes without a word, 0 where it waits so long. */
+/** The status of the response to some bytes: -1 if the server closes silently, 0 if it is still waiting. */
 function statusOf(bytes: string, patienceMs?: number): Promise<number> {
   return new Promise((resolve) => {
     const socket = connect(server.address.port, '127.0.0.1')
@@ -35,19 +35,19 @@ function statusOf(bytes: string, patienceMs?: number): Promise<number> {
   })
 }
 
-describe('the beginnings of a request are waited with', () => {
+describe('the server waits for the rest of an incomplete request', () => {
   const whole = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n'
   const ends = [1, 4, 6, 7, 11, 15, 16, 17, 20, 22, 23, 24, 25, 26, 27]
   test.each(ends.map((length) => whole.slice(0, length)))('%j', async (bytes) => {
     expect(await statusOf(bytes, 100)).toBe(0)
   })
-  test('and the whole is answered', async () => expect(await statusOf(whole)).toBe(200))
+  test('and answers the complete one', async () => expect(await statusOf(whole)).toBe(200))
 })
 
 const host = 'Host: x\r\n'
 const get = (fields: string) => `GET /a HTTP/1.1\r\n${fields}\r\n`
 
-describe('whole requests', () => {
+describe('complete requests', () => {
   test.each<[what: string, bytes: string, status: number]>([
     ['plain', get(host), 200],
     ['names in any letters, tabs, a field without value', get('hOsT:\tx\r\nempty:\r\n'), 200],
@@ -93,7 +93,7 @@ describe('whole requests', () => {
     ['a length and chunks', get(`${host}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n`), 400],
     ['chunks in HTTP/1.0', `GET /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
     ['a body that is to be stored', `POST /a HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\nhello`, 405],
-    ['an expectation nobody knows', get(`${host}Expect: tea\r\n`), 417],
+    ['an unknown expectation', get(`${host}Expect: tea\r\n`), 417],
     ['20 KB of fields', get(`${host}X: ${'y'.repeat(20_000)}\r\n`), 431],
     ['a target of 20 KB', `GET /${'y'.repeat(20_000)} HTTP/1.1\r\n${host}\r\n`, 431],
   ])('%s', async (_, bytes, status) => {
@@ -101,13 +101,13 @@ describe('whole requests', () => {
   })
 })
 
-test('a refusal ends the connection, so that what follows is not taken for a request', async () => {
+test('a refusal ends the connection, so that later bytes are not taken for a request', async () => {
   const answers = await exchange(server.address.port, `${get(`${host}Host: y\r\n`)}${get(host)}`)
   expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400'])
   expect(parseAnswer(answers).headers['connection']).toBe('close')
 })
 
-test('twenty requests in one packet are answered in their order', async () => {
+test('twenty requests in one packet are answered in order', async () => {
   const names = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? '/a' : `/none-${i}`))
   const last = names.length - 1
   const bytes = names.map(
@@ -117,7 +117,7 @@ test('twenty requests in one packet are answered in their order', async () => {
   expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(names.map((name) => `HTTP/1.1 ${name === '/a' ? 200 : 404}`))
 })
 
-describe('who takes long to ask', () => {
+describe('a client that takes too long to send its request', () => {
   test.each([
     ['says nothing', '', ''],
     ['stops in the middle', 'GET /a HTTP/1.1\r\nHost: x\r\n', 'HTTP/1.1 408 Request Timeout'],
@@ -128,7 +128,7 @@ describe('who takes long to ask', () => {
     expect(performance.now() - startMs).toBeGreaterThan(140)
   })
 
-  test('goes on and on: a field every now and then buys no time', async () => {
+  test('cannot buy time with a header field now and then', async () => {
     await using impatient = await serve(folder.path, { headersTimeoutMs: 300 })
     const socket = connect(impatient.address.port, '127.0.0.1')
     let text = ''
@@ -141,7 +141,7 @@ describe('who takes long to ask', () => {
   })
 })
 
-test('who asks while too many are answered is told to come back', async () => {
+test('a client beyond the limit of responses is told to retry', async () => {
   await writeFile(join(folder.path, 'big'), Buffer.alloc(32 * 1024 * 1024))
   await using small = await serve(folder.path, { maxResponses: 3 })
   const { port } = small.address
@@ -164,7 +164,7 @@ test('who asks while too many are answered is told to come back', async () => {
   await expect.poll(async () => parseAnswer(await exchange(port, `GET /a HTTP/1.0\r\n\r\n`)).status).toBe(200)
 })
 
-test('of all connections one client cannot have the last ones', { timeout: 30_000 }, async () => {
+test('one client cannot take the last connections', { timeout: 30_000 }, async () => {
   await using full = await serve(folder.path)
   const { port } = full.address
   const sockets = Array.from({ length: 2048 }, () => connect(port, '127.0.0.1').on('error', () => {}))

@@ -1,4 +1,4 @@
-// The whole program with as many readers as it answers, each at another place of a large file and taking nothing of it.
+// The whole program with the most readers it accepts, each at a different offset of a large file and reading nothing.
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -38,7 +38,7 @@ async function startProgram(...flags: string[]) {
   await until(() => /^serving .*\n/.test(said))
   return {
     port: Number(/127\.0\.0\.1:(\d+)/.exec(said)?.[1]),
-    /** The most memory it has had, in MB. */
+    /** Peak memory in MB. */
     async peakMb() {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
       return (Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6
@@ -50,7 +50,7 @@ async function startProgram(...flags: string[]) {
   }
 }
 
-/** Asks for the rest of the file from an offset on. */
+/** Requests the file from an offset to its end. */
 function ask(port: number, tls: boolean, range: string): Socket {
   const where = { port, host: '127.0.0.1' }
   const socket = tls ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where)
@@ -59,7 +59,7 @@ function ask(port: number, tls: boolean, range: string): Socket {
   return socket
 }
 
-describe('memory stays under 200 MB with 500 readers that take nothing, and others get what they ask for', () => {
+describe('memory stays under 200 MB with 500 stalled readers, and other clients are still served', () => {
   test('http', async () => {
     await using server = await startProgram()
     await checkReaders(server, false)

@@ -1,5 +1,5 @@
-// What the test suites of other file servers ask, and what they want to hear: `send` (npm) and Go's http.FileServer. Where we answer
-// otherwise on purpose, the row says why.
+// Requests and expected responses from the test suites of other file servers, `send` (npm) and Go's http.FileServer. If we answer
+// differently on purpose, the row says why.
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -46,7 +46,7 @@ type Row = [
   more?: { body?: string; headers?: Record<string, unknown>; otherwise?: string },
 ]
 
-/** A row; ETAG in a header stands for the file's. */
+/** A row; ETAG in a header stands for the file's ETag. */
 async function check([target, headers, status, more = {}]: Row) {
   const { etag = '' } = (await request(server.address.port, target)).headers
   const filled = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, text.replace('ETAG', etag)]))
@@ -77,11 +77,11 @@ describe('send', () => {
     ['//pets', {}, 301, { headers: { location: 'pets/' } }],
     ['/snow%20%E2%98%83', {}, 301, { headers: { location: 'snow%20%E2%98%83/' } }],
     ['/pets/', {}, 200, { body: 'pets' }],
-    ['/pets/../name.txt', {}, 404, { otherwise: 'a way up is refused, even one that stays inside' }],
-    ['/.hidden.txt', {}, 200, { body: 'secret', otherwise: 'what is in the folder is served' }],
+    ['/pets/../name.txt', {}, 404, { otherwise: 'a path with .. is refused, even if it stays inside' }],
+    ['/.hidden.txt', {}, 200, { body: 'secret', otherwise: 'everything in the folder is served' }],
     ['/.mine/name.txt', {}, 200, { body: 'tobi' }],
     ['/.nothere', {}, 404],
-    ['/../name.txt', {}, 404, { otherwise: 'nothing is there, where send forbids it (403)' }],
+    ['/../name.txt', {}, 404, { otherwise: 'it does not exist; send forbids it (403)' }],
     ['/pets/../../name.txt', {}, 404],
     ['/%2e%2e/name.txt', {}, 404],
     ['/name.txt', { 'If-Match': '*' }, 200],
@@ -113,7 +113,7 @@ describe('send', () => {
     ['/nums.txt', { ...range('0-0'), 'If-Range': 'foo' }, 200],
   ])('%s %j is %i', async (...row) => void (await check(row)))
 
-  test('a 304 says nothing of a content', async () => {
+  test('a 304 has no content headers', async () => {
     const { headers } = await check(['/name.txt', { 'If-None-Match': 'ETAG' }, 304])
     expect(Object.keys(headers)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^content-/)]))
   })

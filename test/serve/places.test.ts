@@ -13,7 +13,7 @@ test.each([
   expect(clientOf(address)).toBe(client)
 })
 
-test('a client gets so many places, and its own again', () => {
+test('a client gets a limited number of places and can reuse released ones', () => {
   const places = new Places(2)
   places.take('a')
   places.take('a')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { escapeText, formatTransfer } from '../../src/serve/request-log.ts'
 import { startTransfer } from '../../src/serve/transfer.ts'
 
-test('a line, whole', () => {
+test('a complete line', () => {
   const transfer = {
     ...startTransfer(undefined, '::ffff:192.0.2.7'),
     at: new Date(2026, 0, 2, 3, 4, 5),

@@ -1,4 +1,4 @@
-// A real server over real files, asked through bare sockets.
+// A real server over real files, reached through plain sockets.
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -57,7 +57,7 @@ const get = (target: string, headers: Record<string, string> = {}, method = 'GET
 
 const sourceOf = (name: string) => ({ path: join(folder.path, 'root', name) })
 
-/** A request among several on a connection. */
+/** One of several requests on a connection. */
 const ask = (target: string, last = false) =>
   `GET ${target} HTTP/1.1\r\nHost: a\r\n${last ? 'Connection: close\r\n' : ''}\r\n`
 
@@ -70,7 +70,7 @@ const curl = (...args: string[]) =>
 
 const sha = (data: Buffer) => createHash('sha256').update(data).digest('hex')
 
-describe('what is there', () => {
+describe('existing files', () => {
   test.each([
     ['/demo-kernel', kernel],
     ['//demo-kernel', kernel],
@@ -102,7 +102,7 @@ describe('what is there', () => {
     expect({ ...head.headers, date: '' }).toEqual({ ...answer.headers, date: '' })
   })
 
-  test('headers of a file, all of them', async () => {
+  test('all headers of a file', async () => {
     const { headers } = await get('/demo-kernel')
     expect(headers).toEqual({
       'accept-ranges': 'bytes',
@@ -116,7 +116,7 @@ describe('what is there', () => {
     })
   })
 
-  test('ranges and conditions reach the bytes', async () => {
+  test('ranges and conditions apply to the bytes', async () => {
     const { etag = '' } = (await get('/demo-kernel')).headers
     expect(await get('/demo-kernel', { Range: 'bytes=7-11' })).toMatchObject({ status: 206, body: 'bytes' })
     expect(await get('/demo-kernel', { Range: 'bytes=-4', 'If-Range': etag })).toMatchObject({
@@ -132,7 +132,7 @@ describe('what is there', () => {
   })
 })
 
-describe('what moved', () => {
+describe('redirects', () => {
   test.each([
     ['/sub', 'sub/'],
     ['/sub/deep?a=b', 'deep/?a=b'],
@@ -151,7 +151,7 @@ describe('what moved', () => {
   })
 })
 
-describe('no way out', () => {
+describe('no request leaves the folder', () => {
   test.each([
     ['/../secret', 404],
     ['/sub/../../secret', 404],
@@ -203,7 +203,7 @@ describe('other methods', () => {
   })
 })
 
-test('the listing, whole', async () => {
+test('the complete listing', async () => {
   const { body, headers } = await get('/sub/')
   expect(headers['content-type']).toBe('text/html; charset=utf-8')
   const text = Buffer.from(body, 'latin1').toString()
@@ -227,7 +227,7 @@ test('the listing, whole', async () => {
   expect(text).toContain('link-inside</a>  1994-11-06 08:49  23\n')
 })
 
-test('the links of a listing lead to what they name', async () => {
+test('the links of a listing lead to the files they name', async () => {
   const { body } = await get('/sub/')
   const hrefs = [...body.matchAll(/href="([^"]*)"/g)].map(([, href = '']) => href.replaceAll('&amp;', '&'))
   expect(hrefs).toHaveLength(10)
@@ -238,8 +238,8 @@ test('an empty folder lists nothing', async () => {
   expect((await get('/empty/')).body).toMatch(/<pre>\n<\/pre>\n$/)
 })
 
-// root may read everything: only as another user can a file be unreadable.
-test('what may not be read is 403', async () => {
+// root may read everything: a file can be unreadable only to another user.
+test('an unreadable file gives 403', async () => {
   await writeFile(join(folder.path, 'root', 'locked'), 'locked', { mode: 0 })
   await mkdir(join(folder.path, 'root', 'locked-folder'), { mode: 0 })
   const isRoot = process.geteuid?.() === 0
@@ -255,7 +255,7 @@ test('what may not be read is 403', async () => {
   }
 })
 
-test('a file that was replaced is another version', async () => {
+test('a replaced file is a new version', async () => {
   const path = join(folder.path, 'root', 'replaced')
   await writeFile(path, 'one')
   const one = await get('/replaced')
@@ -267,7 +267,7 @@ test('a file that was replaced is another version', async () => {
   expect((await get('/replaced')).headers['content-length']).toBe('1')
 })
 
-describe('the named files alone', () => {
+describe('named files only', () => {
   test.each([
     ['/demo-kernel', 200, kernel],
     ['//demo-kernel', 200, kernel],
@@ -295,7 +295,7 @@ describe('the named files alone', () => {
     expect([part.status, part.body]).toEqual([206, body.slice(1, 4)])
   })
 
-  test('/ lists those that are there', async () => {
+  test('/ lists the files that exist', async () => {
     const files = new Map<string, FileSource>([
       ['demo-kernel', sourceOf('demo-kernel')],
       ['gone', sourceOf('gone')],
@@ -312,7 +312,7 @@ describe('the named files alone', () => {
 })
 
 describe('HTTP', () => {
-  test('a client that closes its side after asking gets its answer', async () => {
+  test('a client that closes its side after its request gets its response', async () => {
     const text = await exchange(server.address.port, 'GET /demo-kernel HTTP/1.1\r\nHost: a\r\n\r\n', true)
     expect(parseAnswer(text)).toMatchObject({ status: 200, body: kernel })
   })
@@ -322,7 +322,7 @@ describe('HTTP', () => {
     expect(parseAnswer(text)).toMatchObject({ status: 200, body: kernel })
   })
 
-  test('requests sent at once are answered in order', async () => {
+  test('pipelined requests are answered in order', async () => {
     const text = await exchange(server.address.port, ask('/demo-kernel') + ask('/none') + ask('/.hidden', true))
     expect(text.match(/HTTP.*|kernel bytes|^hidden$/gm)).toEqual([
       'HTTP/1.1 200 OK',
@@ -363,16 +363,16 @@ describe('curl', needs('curl'), () => {
   })
 })
 
-test('wget -c goes on where it stopped', needs('wget'), async () => {
+test('wget -c resumes where it stopped', needs('wget'), async () => {
   const part = join(folder.path, 'demo-kernel')
   await writeFile(part, kernel.slice(0, 10))
-  // Not waited for in this thread: the server is in it.
+  // Not awaited synchronously: the server runs in this thread.
   const wget = execFile('wget', ['-q', '-c', '--no-proxy', '-P', folder.path, `${server.url}/demo-kernel`])
   expect(await once(wget, 'exit')).toEqual([0, null])
   expect(execFileSync('cat', [part], { encoding: 'utf8' })).toBe(kernel)
 })
 
-test('a file of many chunks comes whole', async () => {
+test('a file of many chunks arrives complete', async () => {
   const bytes = Buffer.alloc(3 * 256 * 1024 + 17, 'metalkit')
   await writeFile(join(folder.path, 'root', 'chunks'), bytes)
   const answer = await fetch(`${server.url}/chunks`)
@@ -380,10 +380,10 @@ test('a file of many chunks comes whole', async () => {
   await rm(join(folder.path, 'root', 'chunks'))
 })
 
-describe('what cannot be served', () => {
+describe('content that cannot be served', () => {
   const cases: [string, () => Promise<unknown>, string, string][] = [
     ['a missing folder', () => serve(nowhere), `folder "${nowhere}" does not exist`, 'metalkit push'],
-    ['a file', () => serve(join(folder.path, 'secret')), 'is a file, not a folder', 'folder that it is in'],
+    ['a file', () => serve(join(folder.path, 'secret')), 'is a file, not a folder', 'folder that contains it'],
     [
       'an address of another computer',
       () => serve(folder.path, { listen: { host: '192.0.2.1', port: 8080 } }),
@@ -419,7 +419,7 @@ describe('what cannot be served', () => {
   })
 })
 
-test('every interface: both IP versions, and a URL for this computer', async () => {
+test('listens on every interface with both IP versions, and has a URL for this computer', async () => {
   await using all = await serve(folder.path, { listen: { host: '', port: 0 } })
   expect(all.url).toBe(`http://127.0.0.1:${all.address.port}`)
   expect((await fetch(`${all.url}/secret`)).status).toBe(200)

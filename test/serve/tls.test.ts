@@ -10,7 +10,7 @@ import { loadTls } from '../../src/serve/tls.ts'
 import { needs } from '../helpers/needs.ts'
 import { exchange, makeFolder, request, serve, until } from './help-serve.ts'
 
-/** The size of what is at a URL, from a server that shows this certificate. */
+/** The size of the file at a URL, from a server with this certificate. */
 function countBytes(url: string, ca: Buffer): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = httpsRequest(url, { ca, servername: 'localhost' }, (response) => {
@@ -42,7 +42,7 @@ describe('https', needs('openssl'), () => {
   })
   afterAll(() => folder[Symbol.asyncDispose]())
 
-  test('a file, whole', async () => {
+  test('serves a complete file', async () => {
     const tls = await loadTls(at('one.pem'), at('one.key'))
     await using server = await serve(folder.path, { tls })
     expect(server.url).toBe(`https://127.0.0.1:${server.address.port}`)
@@ -64,7 +64,7 @@ describe('https', needs('openssl'), () => {
     expect(server.lines).toEqual([expect.stringMatching(/ 127\.0\.0\.1 - - 408 0 bytes .* \(no TLS\)$/)])
   })
 
-  test('who speaks plain HTTP gets no file and hurts nobody', async () => {
+  test('a client that speaks plain HTTP gets no file and affects nobody else', async () => {
     const tls = await loadTls(at('one.pem'), at('one.key'))
     await using server = await serve(folder.path, { tls })
     const answer = await exchange(server.address.port, 'GET /x-kernel HTTP/1.1\r\nHost: a\r\n\r\n').catch(() => '')
@@ -75,9 +75,9 @@ describe('https', needs('openssl'), () => {
   test.each([
     ['missing', 'one.key', 'the certificate "AT/missing" cannot be read: no such file or directory'],
     ['one.pem', 'missing', 'the key "AT/missing" cannot be read: no such file or directory'],
-    ['nonsense', 'one.key', 'the certificate "AT/nonsense" is not one in PEM'],
-    ['one.pem', 'nonsense', 'the key "AT/nonsense" is not the one of the certificate "AT/one.pem"'],
-    ['one.pem', 'other.key', 'the key "AT/other.key" is not the one of the certificate "AT/one.pem"'],
+    ['nonsense', 'one.key', 'the certificate "AT/nonsense" is not in PEM format'],
+    ['one.pem', 'nonsense', 'the key "AT/nonsense" does not match the certificate "AT/one.pem"'],
+    ['one.pem', 'other.key', 'the key "AT/other.key" does not match the certificate "AT/one.pem"'],
   ])('%s with %s', async (cert, key, message) => {
     await expect(loadTls(at(cert), at(key))).rejects.toMatchObject({
       name: 'ServeError',
@@ -85,7 +85,7 @@ describe('https', needs('openssl'), () => {
     })
   })
 
-  test('a certificate whose time is over', async () => {
+  test('an expired certificate', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 86_400_000 })
     try {
       await expect(loadTls(at('one.pem'), at('one.key'))).rejects.toMatchObject({
@@ -99,7 +99,7 @@ describe('https', needs('openssl'), () => {
   })
 })
 
-test('without a certificate it is plain', async () => {
+test('without a certificate the server speaks plain HTTP', async () => {
   await using folder = await makeFolder()
   await using server = await serve(folder.path)
   expect(server.url).toMatch(/^http:/)

@@ -1,34 +1,34 @@
-// Pieces of files in memory, shared by all who send them: a rack that boots asks for the same initrd at the same time, and each
-// piece is then read once. All of it together is 96 MiB at most, less what those who send need beside it.
+// Pieces of files in memory, shared by all senders: a booting rack requests the same initrd all at once, and each
+// piece is read only once. The cache holds at most 96 MiB, less the memory that the senders need themselves.
 import type { OpenFile } from './open-file.ts'
 
-/** The size of a piece; the last of a file is shorter. */
+/** The size of a piece; the last piece of a file may be shorter. */
 export const chunkBytes = 256 * 1024
 const maxBytes = 96 * 1024 * 1024
 
 /** A piece of a file, in use from `take` to `release`. */
 export interface Chunk {
-  /** Its bytes; undefined until they have been read, and for ever if the file has changed since it was opened. */
+  /** Its bytes; undefined until they have been read, or for good if the file has changed since it was opened. */
   bytes: Buffer | undefined
-  /** Settled once `bytes` is there. */
+  /** Settles once `bytes` is set. */
   ready: Promise<void> | undefined
   readonly version: string
   readonly index: number
   readonly buffer: Buffer
   users: number
-  /** Asked for again since it was last looked at for room. */
+  /** True if requested again since the last pass that made room. */
   wanted: boolean
 }
 
-/** The pieces that can be asked for: by version of a file, and there by index. */
+/** The pieces that can be found: by file version, then by index. */
 const versions = new Map<string, Map<number, Chunk>>()
-/** All there are, in the order in which they are looked at for room. */
+/** All pieces, in the order in which they are considered for eviction. */
 const held = new Set<Chunk>()
-/** Buffers for the next pieces: what is let go is the garbage collector's, and it takes its time. */
+/** Buffers for the next pieces: the garbage collector is slow to return dropped ones. */
 const spare: Buffer[] = []
 let heldBytes = 0
 let used = 0
-/** What is to be left free. */
+/** Memory to leave free. */
 let freeBytes = 0
 
 function hasRoom(bytes: number): boolean {
@@ -39,7 +39,7 @@ function find(version: string, index: number): Chunk | undefined {
   return versions.get(version)?.get(index)
 }
 
-/** Nobody finds the piece any more; it stays until those who use it have released it. */
+/** Makes a piece impossible to find; it stays in memory until its users have released it. */
 function hide(chunk: Chunk): void {
   const pieces = versions.get(chunk.version)
   if (pieces?.get(chunk.index) !== chunk) return
@@ -54,7 +54,7 @@ function drop(chunk: Chunk): void {
   if (chunk.buffer.length === chunkBytes && hasRoom((spare.length + 1) * chunkBytes)) spare.push(chunk.buffer)
 }
 
-/** Drops pieces that nobody uses, those that nobody has asked for again first. @returns whether there is room then */
+/** Evicts unused pieces, first the ones not requested again. @returns whether there is now room */
 function makeRoom(bytes: number): boolean {
   for (const chunk of held) {
     if (hasRoom(bytes)) return true
@@ -68,12 +68,12 @@ function makeRoom(bytes: number): boolean {
   return hasRoom(bytes)
 }
 
-/** Reads a piece; meanwhile it is in use, and the file open, whoever else leaves. */
+/** Reads a piece, keeping it in use and the file open even if all other users leave. */
 async function load(chunk: Chunk, file: OpenFile): Promise<void> {
   file.share()
   try {
     const filled = await file.read(chunk.buffer, chunk.index * chunkBytes)
-    // Looked at after the bytes were read: they are of the version that was opened, or they are not sent.
+    // Compared after the read: the bytes belong to the version that was opened, or they are not sent.
     if (filled === chunk.buffer.length && (await file.compare()) === 'unchanged') chunk.bytes = chunk.buffer
   } finally {
     chunk.ready = undefined
@@ -84,8 +84,8 @@ async function load(chunk: Chunk, file: OpenFile): Promise<void> {
 }
 
 /**
- * The piece with that index; wait for `ready` if there is one. It stays as it is until it is released.
- * Undefined when all that may be held is in use elsewhere.
+ * The piece with the given index; wait for `ready` if it is set. The piece does not change until it is released.
+ * Undefined if the cache is full of pieces in use.
  */
 export function takeChunk(file: OpenFile, index: number): Chunk | undefined {
   const { version } = file
@@ -105,29 +105,29 @@ export function takeChunk(file: OpenFile, index: number): Chunk | undefined {
   const pieces = versions.get(version) ?? new Map<number, Chunk>()
   versions.set(version, pieces.set(index, chunk))
   chunk.ready = load(chunk, file)
-  // What goes wrong is for those who wait; they may all have left.
+  // The users that wait for `ready` handle errors; they may all have left.
   chunk.ready.catch(() => {})
   return chunk
 }
 
-/** Leaves some memory to something else, from now on; with a minus it takes it back. */
+/** Reserves memory for something else; a negative number takes it back. */
 export function leaveFree(bytes: number): void {
   freeBytes += bytes
 }
 
-/** How many pieces are in use. */
+/** The number of pieces in use. */
 export function countUsed(): number {
   return used
 }
 
-/** Ends a use. */
+/** Releases a piece. */
 export function releaseChunk(chunk: Chunk): void {
   if (--chunk.users > 0) return
   used--
   if (find(chunk.version, chunk.index) !== chunk) drop(chunk)
 }
 
-/** Reads a piece that will soon be asked for, unless it is there or there is no room. */
+/** Reads ahead a piece that will soon be requested, unless it is cached or there is no room. */
 export function prefetchChunk(file: OpenFile, index: number): void {
   if (find(file.version, index) !== undefined) return
   const chunk = takeChunk(file, index)

@@ -1,9 +1,9 @@
-// Conditional requests (RFC 9110, section 13): does what the client already has still hold?
+// Conditional requests (RFC 9110, section 13): is the client's copy still current?
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What tells one version of a file from another. HTTP dates know seconds only, the ETag is exact. */
+/** Distinguishes versions of a file. HTTP dates have a resolution of one second; the ETag is exact. */
 export interface Validators {
-  /** Strong, with its quotes. */
+  /** A strong tag, including its quotes. */
   etag: string
   modifiedMs: number
 }
@@ -27,14 +27,14 @@ function seconds(validators: Validators): number {
   return Math.floor(validators.modifiedMs / 1000)
 }
 
-/** Whether a list of entity tags (`*`, `"a", W/"b"`) holds the ETag; a weak tag counts only where `weak` is said. */
+/** True if a list of entity tags (`*`, `"a", W/"b"`) contains the ETag; weak tags match only if `weak` is set. */
 function listsEtag(list: string, etag: string, weak: boolean): boolean {
   if (list.trim() === '*') return true
   const tags = list.match(/(?:W\/)?"[\u0021\u0023-\u007e\u0080-\u00ff]*"/g) ?? []
   return tags.some((tag) => (weak ? tag.replace(/^W\//, '') : tag) === etag)
 }
 
-/** The status that ends a conditional GET or HEAD, 412 or 304, or undefined where the file is to be sent. */
+/** The status that ends a conditional GET or HEAD, 412 or 304; undefined if the file is to be sent. */
 export function checkConditions(headers: IncomingHttpHeaders, validators: Validators): 304 | 412 | undefined {
   const ifMatch = headers['if-match']
   const ifUnmodified = readHttpDate(headers['if-unmodified-since'])
@@ -49,7 +49,7 @@ export function checkConditions(headers: IncomingHttpHeaders, validators: Valida
   return ifModified !== undefined && seconds(validators) <= ifModified ? 304 : undefined
 }
 
-/** Whether a Range header counts: without If-Range always, with it only for the very version the client has a part of. */
+/** True if a Range header applies: always without If-Range, otherwise only for exactly the version the client has a part of. */
 export function rangeCounts(headers: IncomingHttpHeaders, validators: Validators): boolean {
   const ifRange = headers['if-range']
   if (ifRange === undefined) return true

@@ -1,4 +1,4 @@
-// Content types of what machines and people fetch. Nothing is guessed from the bytes.
+// Content types of the files that machines and people fetch. Nothing is guessed from the bytes.
 import { extname } from 'node:path'
 
 const text = 'text/plain; charset=utf-8'
@@ -24,7 +24,7 @@ const types: Readonly<Record<string, string>> = {
   '.yml': text,
 }
 
-/** The Content-Type of a file by its name; kernels, initrds and what is unknown are bytes. */
+/** The Content-Type of a file by its name; kernels, initrds and unknown files are bytes. */
 export function mediaType(name: string): string {
   if (name.endsWith('-cmdline')) return text
   return types[extname(name).toLowerCase()] ?? 'application/octet-stream'

@@ -1,17 +1,17 @@
-// A file that is being sent: its descriptor, and which version of it was opened.
+// A file that is being sent: its descriptor and the version that was opened.
 import { type BigIntStats, close, fstat, read } from 'node:fs'
 import type { Validators } from './conditional.ts'
 import { nameOfDescriptor } from './pin.ts'
 
-/** How long a file must have rested: within the steps of a file system's clock it could change without showing it. */
+/** How long a file must be unchanged to be shared: within one tick of the file system's clock a change is invisible. */
 const settledMs = 2000
 let unsettled = 0
 
-/** A plain file, open for reading. */
+/** A plain file opened for reading. */
 export class OpenFile {
   readonly sizeBytes: number
   readonly validators: Validators
-  /** The same for all who opened the same version of the same file; nobody else's while the file is too young to be told from its next version. */
+  /** Equal for everyone with the same version of the same file; unique while the file is too new to tell it from its next version. */
   readonly version: string
   readonly #fd: number
   readonly #modifiedNs: bigint
@@ -19,7 +19,7 @@ export class OpenFile {
   #links: string
   #users = 1
 
-  /** @param stats of the file, from when it was opened */
+  /** @param stats of the file when it was opened */
   constructor(fd: number, stats: BigIntStats) {
     const { dev, ino, size, mtimeNs, ctimeNs } = stats
     this.#fd = fd
@@ -35,7 +35,7 @@ export class OpenFile {
     this.version = `${dev.toString(36)}-${tag}${settled ? '' : `-${++unsettled}`}`
   }
 
-  /** Reads into the buffer until it is full or the file ends. @returns how much was read */
+  /** Reads into the buffer until it is full or the file ends. @returns the number of bytes read */
   async read(buffer: Buffer, position: number): Promise<number> {
     let filled = 0
     while (filled < buffer.length) {
@@ -47,7 +47,7 @@ export class OpenFile {
   }
 
   /**
-   * How it compares with what was opened. A file that was renamed, replaced or linked has another ctime and the same
+   * Compares the file with the version that was opened. A renamed, replaced or linked file has another ctime and the same
    * content; any other new ctime may be a write whose mtime was set back.
    */
   async compare(): Promise<'unchanged' | 'changed' | 'shrunk'> {
@@ -62,12 +62,12 @@ export class OpenFile {
     return 'unchanged'
   }
 
-  /** One more user; each closes it. */
+  /** Adds a user; each user closes the file. */
   share(): void {
     this.#users++
   }
 
-  /** Gives the descriptor back with the last user. Closing may take long (a large file that was deleted, a network), so nobody waits for it. */
+  /** Closes the descriptor after the last user. Closing can be slow (a large deleted file, a network), so nobody waits for it. */
   close(): void {
     if (--this.#users === 0) close(this.#fd, () => {})
   }

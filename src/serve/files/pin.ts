@@ -1,22 +1,22 @@
-// A name, looked up once and held: what is decided about it holds for what is then read, whatever happens to the name.
+// Pins a name to the file it leads to, so that checks apply to the file that is then read, even if the name changes.
 import { type BigIntStats, close, closeSync, constants, existsSync, fstat, open, readlinkSync } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** O_PATH of Linux: a descriptor that stands for the file and does not open it, so that pipes and devices are not touched. */
+/** Linux's O_PATH: a descriptor that refers to a file without opening it, so that pipes and devices are not touched. */
 const oPath = 0o10000000
 const reading = constants.O_RDONLY | constants.O_NONBLOCK
 
-/** Something found at a path. Disposing it lets go of it. */
+/** A file or folder pinned at a path. Disposing it releases it. */
 export interface Pin extends Disposable {
   readonly stats: BigIntStats
-  /** Where it really is, links resolved. */
+  /** Its real path, with links resolved. */
   readonly realPath: string
-  /** A path that leads to this very thing. */
+  /** A path that leads to exactly this file. */
   readonly path: string
 }
 
-/** The name that an open file has now, as the kernel tells it. Undefined where it does not (no /proc). */
+/** The current name of an open file according to the kernel; undefined without /proc. */
 export function nameOfDescriptor(fd: number): string | undefined {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`)
@@ -39,7 +39,7 @@ function statFd(fd: number): Promise<BigIntStats> {
 
 const canHold = process.platform === 'linux' && existsSync('/proc/self/fd')
 
-/** Looks up a path. @throws the error of the file system */
+/** Pins a path. @throws the error of the file system */
 export async function pin(path: string): Promise<Pin> {
   if (!canHold) {
     const realPath = await realpath(path)
@@ -48,7 +48,7 @@ export async function pin(path: string): Promise<Pin> {
   const fd = await openFd(path, oPath)
   try {
     const stats = await statFd(fd)
-    // Closing a descriptor that opened nothing asks no file system.
+    // Closing an O_PATH descriptor never reaches the file system.
     const dispose = () => closeSync(fd)
     return { stats, realPath: nameOfDescriptor(fd) ?? '', path: `/proc/self/fd/${fd}`, [Symbol.dispose]: dispose }
   } catch (error) {
@@ -57,14 +57,14 @@ export async function pin(path: string): Promise<Pin> {
   }
 }
 
-/** Looks up names below a folder that is held. */
+/** Pins names below a pinned folder. */
 export async function pinBelow(folder: Pin, ...names: string[]): Promise<Pin> {
   return await pin(join(folder.path, ...names))
 }
 
 /**
- * Opens what is held for reading. Where it can only be held by its name, what was opened is compared with it.
- * @returns a descriptor; undefined if it is another file by now
+ * Opens a pinned file for reading. If it is pinned only by its name, the opened file is compared with the pinned one.
+ * @returns a descriptor; undefined if the name now leads to another file
  */
 export async function openPinned({ path, stats }: Pin): Promise<number | undefined> {
   const fd = await openFd(path, reading)

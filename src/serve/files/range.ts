@@ -1,15 +1,15 @@
 // The Range header (RFC 9110, section 14).
 
-/** Bytes of a file: from start up to, not including, end. */
+/** Bytes of a file, from start up to but not including end. */
 export interface ByteRange {
   start: number
   end: number
 }
 
 /**
- * The one range a header asks for. 'whole' where the header is to be ignored: it is malformed, has another unit, asks for
- * several ranges (nothing that boots does; answering with multipart only invites many overlapping ones), or the file is
- * empty (some clients ask for a range always). 'unsatisfiable' is a 416.
+ * The single range that a header requests. 'whole' if the header is to be ignored: it is malformed, has another unit, requests
+ * several ranges (no boot loader does; multipart responses only invite many overlapping ranges), or the file is
+ * empty (some clients always send a range). 'unsatisfiable' means 416.
  */
 export function readRange(header: string | undefined, size: number): ByteRange | 'whole' | 'unsatisfiable' {
   if (header === undefined || size === 0) return 'whole'

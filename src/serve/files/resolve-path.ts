@@ -1,22 +1,22 @@
-// The request target as names in a folder. It is read by hand because a URL parser would resolve `..` first, and a
-// way out of the folder must be seen to be refused.
+// The request target as names in a folder. It is parsed by hand because a URL parser would resolve `..` first, and a
+// path that leaves the folder must be seen in order to be refused.
 import { sep } from 'node:path'
 
-/** What a request asks for: decoded names from the root on, the slashes after the last one, and the query with its `?`. */
+/** A parsed target: decoded names from the root on, the slashes after the last name, and the query with its `?`. */
 export interface Target {
   names: readonly string[]
   trailingSlashes: number
   query: string
 }
 
-/** A request target that names nothing here: 400 for what is malformed, 404 for what cannot exist. */
+/** A target that names no file: 400 if it is malformed, 404 if it cannot exist. */
 export interface BadTarget {
   status: 400 | 404
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** One name, percent-decoded; node:http hands raw bytes over as latin1. Undefined for what is not UTF-8 (overlong forms too). */
+/** One percent-decoded name; node:http passes raw bytes as latin1. Undefined if it is not UTF-8 (overlong forms included). */
 function decodeName(text: string): string | undefined {
   if (/^[\w.~-]*$/.test(text)) return text
   const bytes = text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
@@ -28,8 +28,8 @@ function decodeName(text: string): string | undefined {
 }
 
 /**
- * Reads a request target, in origin form (`/a/b?c`) or absolute form (`http://host/a/b?c`). Empty names (`//a`, as a
- * base URL with a slash at its end gives) and `.` are skipped; a name that is `..` or holds a separator does not exist.
+ * Parses a request target in origin form (`/a/b?c`) or absolute form (`http://host/a/b?c`). Empty names (`//a`, as a
+ * base URL with a trailing slash produces) and `.` are skipped; a name that is `..` or contains a separator does not exist.
  */
 export function readTarget(text: string): Target | BadTarget {
   const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?]*(.*)$/is.exec(text)?.[1]

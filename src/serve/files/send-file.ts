@@ -1,16 +1,16 @@
-// Sends bytes of an open file, a piece at a time, waiting for each to be written: memory does not grow with a reader's slowness.
+// Sends bytes of an open file piece by piece, waiting for each to be written, so that slow readers do not cost more memory.
 import type { ServerResponse } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { type Chunk, chunkBytes, countUsed, leaveFree, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
 import type { OpenFile } from './open-file.ts'
 import type { ByteRange } from './range.ts'
 
-/** How sending ended: all of it, the client left, or the file is no longer what was promised. */
+/** How sending ended: complete, the client left, or the file no longer matches the announced version. */
 export type SendOutcome = 'sent' | 'aborted' | 'shrunk' | 'changed'
 
 /**
- * Writes chunks in one system call, the last time ending with them; fulfilled with false if the connection goes before the system
- * has taken them. Either way nothing refers to them afterwards: a socket has ended its writes before it is closed.
+ * Writes chunks in one system call and, if `last`, ends the response; resolves to false if the connection closes before the system
+ * has accepted them. Either way nothing refers to them afterwards: a socket ends its writes before it closes.
  */
 export function writeChunks(response: ServerResponse, chunks: readonly Buffer[], last: boolean): Promise<boolean> {
   const { socket } = response.req
@@ -27,7 +27,7 @@ export function writeChunks(response: ServerResponse, chunks: readonly Buffer[],
     socket.once('close', fail)
     socket.cork()
     for (const chunk of chunks.slice(0, -1)) response.write(chunk)
-    // They are taken in order, so that the last one tells of all.
+    // Chunks are accepted in order, so the last callback covers all of them.
     const written = (error?: Error | null) => settle(!error)
     if (last) response.end(chunks.at(-1), written)
     else response.write(chunks.at(-1), written)
@@ -35,35 +35,35 @@ export function writeChunks(response: ServerResponse, chunks: readonly Buffer[],
   })
 }
 
-/** One system call for eight pieces costs a quarter less than eight for one each. */
+/** One system call for eight pieces costs a quarter less than eight calls for one piece each. */
 const maxAtOnce = 8
-/** With more pieces in use each reader is written one at a time. */
+/** With more pieces in use, each reader gets one piece at a time. */
 const plenty = 48
 
-/** How many pieces are written at a time. */
+/** The number of pieces to write at a time. */
 function piecesAtOnce(): number {
   return countUsed() + maxAtOnce <= plenty ? maxAtOnce : 1
 }
 
-/** What a reader takes beside pieces of files, measured: its connection, and what waits for the garbage collector. */
+/** Memory per reader besides file pieces, measured: its connection, and garbage not yet collected. */
 const readerBytes = { plain: 96 * 1024, encrypted: 160 * 1024 }
 let readers = 0
 
-/** A connection with TLS keeps as much memory as was ever written to it in one go. This is what all of them together may. */
+/** A TLS connection keeps as much memory as its largest single write. This is the limit for all of them together. */
 const encryptedBytes = 4 * 1024 * 1024
 
 function isEncrypted(response: ServerResponse): boolean {
   return response.req.socket instanceof TLSSocket
 }
 
-/** Writes pieces, to those who read with TLS the less at a time the more readers there are. */
+/** Writes pieces; over TLS, the more readers there are, the smaller each write. */
 async function writePieces(response: ServerResponse, pieces: readonly Buffer[], last: boolean): Promise<boolean> {
   if (!isEncrypted(response)) return await writeChunks(response, pieces, last)
-  const most = Math.max(16 * 1024, Math.floor(encryptedBytes / readers))
+  const maxBytes = Math.max(16 * 1024, Math.floor(encryptedBytes / readers))
   let left = pieces.reduce((sum, { length }) => sum + length, 0)
   for (const piece of pieces) {
-    for (let at = 0; at < piece.length; at += most) {
-      const part = piece.subarray(at, at + most)
+    for (let at = 0; at < piece.length; at += maxBytes) {
+      const part = piece.subarray(at, at + maxBytes)
       left -= part.length
       if (!(await writeChunks(response, [part], last && left === 0))) return false
     }
@@ -73,20 +73,20 @@ async function writePieces(response: ServerResponse, pieces: readonly Buffer[], 
 
 const waiting: (() => void)[] = []
 
-/** Gives those a turn that have waited longest, half a millisecond of work in all, and then everything else: requests, other writes. */
+/** Lets the longest-waiting writers run for half a millisecond of work, then everything else: requests, other writes. */
 function takeTurns(): void {
   for (let pieces = 0; pieces < maxAtOnce; pieces += piecesAtOnce()) waiting.shift()?.()
   if (waiting.length > 0) setImmediate(takeTurns)
 }
 
-/** Waits for a turn. A write that the system takes at once would otherwise go on to the next for ever. */
+/** Waits for a turn. Otherwise a fast reader, whose writes the system accepts at once, would keep the loop to itself. */
 function waitTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) setImmediate(takeTurns)
   })
 }
 
-/** Where a sender is after some bytes, or why that is the end. */
+/** The offset a sender has reached, or why sending has ended. */
 type Reached = number | Exclude<SendOutcome, 'sent'>
 
 /** Sends the start of a range, up to the piece `stop` or as far as there is room in the cache. */
@@ -113,7 +113,7 @@ async function sendPieces(
       if (bytes === undefined) return (await file.compare()) === 'shrunk' ? 'shrunk' : 'changed'
       pieces.push(bytes.subarray(Math.max(0, range.start - start), end - start))
     }
-    // What comes next is read meanwhile.
+    // The next pieces are read during the write.
     for (let index = stop; index < Math.min(stop + chunks.length, Math.ceil(range.end / chunkBytes)); index++) {
       prefetchChunk(file, index)
     }
@@ -123,11 +123,11 @@ async function sendPieces(
   }
 }
 
-/** How much is sent at a time where the cache has no room: it is full of pieces that slow readers elsewhere have not taken yet. */
+/** How much is sent at a time if the cache is full of pieces that slow readers have not taken yet. */
 const aloneBytes = 32 * 1024
 const spare: Buffer[] = []
 
-/** Sends the start of a range past the cache. */
+/** Sends the start of a range, bypassing the cache. */
 async function sendAlone(response: ServerResponse, file: OpenFile, { start, end }: ByteRange): Promise<Reached> {
   const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(aloneBytes)
   try {
@@ -143,8 +143,8 @@ async function sendAlone(response: ServerResponse, file: OpenFile, { start, end 
 }
 
 /**
- * Sends a range of a file and ends the response. `onSent` is told of the bytes the system has taken.
- * If the file has shrunk or was written to, the connection is cut: a Content-Length and a version have been promised.
+ * Sends a range of a file and ends the response. `onSent` is called with the number of bytes the system has accepted.
+ * If the file has shrunk or changed, the connection is cut: its Content-Length and version have already been announced.
  */
 export async function sendFile(
   response: ServerResponse,

@@ -1,11 +1,11 @@
-// Names that change between a look and an opening: a program of its own swaps a file and a folder for links that lead out.
+// Names that change between check and open: a separate program swaps a file and a folder for links that lead outside.
 import { spawn } from 'node:child_process'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { makeFolder, request, serve } from '../help-serve.ts'
 
-/** Swaps `name` and `name.other` for each other until it is killed, and says so once it has begun. */
+/** Swaps `name` and `name.other` until it is killed, and reports when it has begun. */
 const swapper = `
 const { renameSync } = require('node:fs')
 for (let round = 0; ; round++) {
@@ -17,7 +17,7 @@ for (let round = 0; ; round++) {
   if (round === 10) process.stdout.write('swapping')
 }`
 
-test('what is outside is never served, and its reason is logged', async () => {
+test('a file outside is never served, and the reason is logged', async () => {
   await using folder = await makeFolder()
   const root = join(folder.path, 'root')
   await mkdir(join(root, 'sub'), { recursive: true })
