@@ -3,27 +3,32 @@
 import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
-import { isatty } from 'node:tty'
+import { isatty, WriteStream } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { mayHang } from './files/remote.ts'
 import { type Io, type Output, unblock } from './io.ts'
-import { findDeafStarter, isInBackground, isStartedToStay, watchNpm } from './starter.ts'
+import { findDeafStarter, isInBackground, isOnTerminalOfOthers, isStartedToStay, watchNpm } from './starter.ts'
 import { createStop, stopSignals } from './stop.ts'
+import { TerminalInput } from './terminal-input.ts'
+import { guardOutput } from './terminal-output.ts'
 
 const lastWordsMs = 1000
-const outputs = new Set<Output>()
+/** Each output that was asked for, and how to write what it still keeps. */
+const outputs = new Map<Output, () => void>()
 /** Outputs that are files on a file system that may hang, by descriptor. */
 const steady = new Map<number, Output>()
 const stop = createStop()
 
+let input: NodeJS.ReadStream | TerminalInput | PassThrough | undefined
 let isHeeding = false
+let isToStay = false
 
 /** Heeds whatever may end a run. Done when a command first asks for its signal: help has nothing to lose, and would wait for it. */
 function heedEnds(): void {
   if (isHeeding) return
   isHeeding = true
-  const isToStay = isStartedToStay(process.env)
+  isToStay = isStartedToStay(process.env)
   for (const name of stopSignals) {
     try {
       process.on(name, () => {
@@ -53,9 +58,10 @@ function reasonOf(error: unknown, isTerminal: boolean): Error {
 /** Output that cannot be written must not lose a machine either. */
 function guard(stream: Output): Output {
   if (outputs.has(stream)) return stream
-  outputs.add(stream)
   stream.on('error', (error) => stop.end(reasonOf(error, stream.isTTY === true)))
   if (stream.isTTY) unblock(stream)
+  const isTerminal = stream instanceof WriteStream
+  outputs.set(stream, isTerminal ? guardOutput(stream, () => isToStay) : () => {})
   return stream
 }
 
@@ -77,7 +83,10 @@ async function steadyOutputs(): Promise<void> {
 
 /** Waits until results are taken; the last words of a failure only for a moment, since a terminal may take nothing for ever. */
 async function drain(code: number): Promise<void> {
-  const slow = [...outputs].filter((stream) => !stream.destroyed && (stream.writableLength > 0 || isSteady(stream)))
+  for (const release of outputs.values()) release()
+  const slow = [...outputs.keys()].filter(
+    (stream) => !stream.destroyed && (stream.writableLength > 0 || isSteady(stream)),
+  )
   if (slow.length === 0) return
   const enough = new AbortController()
   const giveUp = () => setTimeout(() => enough.abort(), lastWordsMs)
@@ -106,11 +115,16 @@ function doOutputsMeet(): boolean {
 
 const outputsMeet = doOutputsMeet()
 
-/** Node restores terminals at its end, and aborts with a stack trace of its own where one has been closed. */
-function dropClosedTerminals(): void {
+/**
+ * Node sets the modes of terminals at its end. Where one has been closed it aborts, with a stack trace of its own; one that a
+ * background job was started from is in the hands of its shell.
+ */
+function dropTerminals(): void {
+  const isAway = isInBackground()
+  if (isAway) input?.destroy()
   for (const fd of [0, 1, 2]) {
     try {
-      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd)
+      if (fstatSync(fd).isCharacterDevice() && (isAway || !isatty(fd))) closeSync(fd)
     } catch {
       // It is closed already.
     }
@@ -119,14 +133,15 @@ function dropClosedTerminals(): void {
 
 /** The terminal as the shell had it, whatever ends the program. */
 function restoreTerminal(): void {
-  if (process.stdin.isRaw && isatty(0)) process.stdin.setRawMode(false)
+  if (!isInBackground() && process.stdin.isRaw && isatty(0)) process.stdin.setRawMode(false)
 }
 
-/** Stops the whole job, as the terminal does on Ctrl-Z: a wrapper such as npx would go on else. */
-async function suspend(): Promise<void> {
-  const resumed = once(process, 'SIGCONT')
+/**
+ * Stops the whole job, as the terminal does on Ctrl-Z: a wrapper such as npx would go on else. The call returns when the job is
+ * continued, and at once where no shell could do that, since the system does not stop such a job.
+ */
+function suspend(): void {
   process.kill(0, 'SIGTSTP')
-  await resumed
 }
 
 /** Ends the program; output that could not be written is no success. */
@@ -136,20 +151,23 @@ async function finish(code: number): Promise<void> {
   await new Promise(setImmediate)
   const { reason } = stop.signal
   const isUnsaid = code === 0 && reason instanceof ConsoleError
-  if (isUnsaid) (steady.get(2) ?? process.stderr).write(`metalkit: ${describeError(reason)}\n`)
-  dropClosedTerminals()
+  if (isUnsaid) {
+    const stderr = steady.get(2) ?? process.stderr
+    stderr.write(`metalkit: ${describeError(reason)}\n`)
+    await drain(reason.exitCode)
+  }
+  dropTerminals()
   process.exit(isUnsaid ? reason.exitCode : code)
 }
 
 /** The program's own stdin, as the terminal it may be is to be found and left. */
-function openStdin(): NodeJS.ReadStream {
+function openStdin(): NodeJS.ReadStream | TerminalInput {
   process.once('exit', restoreTerminal)
   // A terminal that closes is an error of stdin too, also when nobody reads it.
   process.stdin.on('error', () => {})
-  return process.stdin
+  return process.stdin.isTTY ? new TerminalInput(process.stdin).on('error', () => {}) : process.stdin
 }
 
-let input: NodeJS.ReadStream | PassThrough | undefined
 const { argv } = process
 // A token given as a flag is taken out of the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
@@ -157,7 +175,8 @@ const io: Io = {
   // Each stream is made when it is first asked for: --help needs one of the three.
   get stdin() {
     // A job started with & would be stopped by its terminal, with a rented machine: nothing is typed there. A file or a pipe is read.
-    return (input ??= isatty(0) && isInBackground() ? new PassThrough() : openStdin())
+    const isOthers = isatty(0) && (isInBackground() || isOnTerminalOfOthers())
+    return (input ??= isOthers ? new PassThrough() : openStdin())
   },
   get stdout() {
     return guard(steady.get(1) ?? process.stdout)

@@ -26,8 +26,8 @@ export interface Io {
   signal: AbortSignal
   /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, say what stays behind. */
   forced: AbortSignal
-  /** Stops the program as Ctrl-Z does, and resolves when it goes on; absent where there is no job control. */
-  suspend?: (() => Promise<void>) | undefined
+  /** Stops the program as Ctrl-Z does, and returns when it goes on; absent where there is no job control. */
+  suspend?: (() => void) | undefined
   /** The system's where it is absent. */
   clock?: Clock | undefined
 }

@@ -1,5 +1,6 @@
 // Who started the program, as far as Linux shows it: whether hangups are to be ignored, and a parent whose end is ours.
-import { readFileSync, readlinkSync } from 'node:fs'
+import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { isatty } from 'node:tty'
 
 const shells = new Set(['sh', 'dash', 'bash', 'ash', 'busybox', 'zsh', 'ksh'])
 
@@ -41,9 +42,22 @@ export function isInBackground(): boolean {
   return self !== undefined && self.terminal !== 0 && self.foreground !== self.group
 }
 
-/** Whether the program was started to outlive its terminal: by nohup, or by a shell that ignores SIGHUP. */
+/**
+ * Whether a terminal among the standard streams is that of another session, whose shell goes on reading from it: the program
+ * was started by setsid. A terminal that controls no session is the program's own (a pty that a parent has made for it).
+ */
+export function isOnTerminalOfOthers(): boolean {
+  if (statOf('self')?.terminal !== 0) return false
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd)).map((fd) => fstatSync(fd).rdev)
+  if (terminals.length === 0) return false
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
+  return pids.some((pid) => terminals.includes(statOf(pid)?.terminal ?? 0))
+}
+
+/** Whether the program was started to outlive its terminal: by nohup or setsid, or by a shell that ignores SIGHUP. */
 export function isStartedToStay(env: NodeJS.ProcessEnv): boolean {
-  return /(?:^|\/)nohup$/.test(env['_'] ?? '') || hasStdinOfNohup() || ignoresHangup(process.ppid)
+  const isByNohup = /(?:^|\/)nohup$/.test(env['_'] ?? '') || hasStdinOfNohup()
+  return isByNohup || isOnTerminalOfOthers() || ignoresHangup(process.ppid)
 }
 
 const inits = new Set(['tini', 'docker-init', 'dumb-init', 'catatonit'])

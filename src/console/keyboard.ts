@@ -11,8 +11,8 @@ export interface MachineActions {
   reboot?: () => Promise<void>
   /** Switches the machine off and on again. */
   powerCycle?: () => Promise<void>
-  /** Stops the program as the shell's Ctrl-Z does; resolves when it goes on. */
-  suspend?: () => Promise<void>
+  /** Stops the program as the shell's Ctrl-Z does; returns when it goes on. */
+  suspend?: () => void
 }
 
 interface KeyboardOptions {
@@ -48,12 +48,12 @@ async function perform(
 }
 
 /** Gives the terminal back, stops, and takes it again when the program goes on. */
-async function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
+function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
   if (actions.suspend === undefined) return notices.say('console: suspending is not possible here')
   notices.say('console: suspended; fg goes on')
   stdin.pause()
   terminal.release()
-  await actions.suspend()
+  actions.suspend()
   if (over.aborted) return
   terminal.seize()
   stdin.resume()
@@ -88,7 +88,7 @@ export function createKeyboard(
         return notices.say(sent ? 'console: break sent' : 'console: a break cannot be sent now')
       }
       case 'suspend':
-        return void suspend(options, over, terminal)
+        return suspend(options, over, terminal)
       case 'reboot':
       case 'power-cycle':
         return void perform(action, options, over)

@@ -1,0 +1,79 @@
+// The keys of a terminal, for a job that may leave its foreground. The kernel stops a background job that reads from its
+// terminal or changes its mode. A handler for SIGTTIN or SIGTTOU does not help: libuv's have the kernel begin the call anew,
+// which sends the signal again, and the program hangs in it. So the terminal is left alone until the job is in the foreground.
+import { Readable } from 'node:stream'
+import type { ReadStream } from 'node:tty'
+import { isInBackground } from './starter.ts'
+
+/** bash brings a running job to the foreground without a signal. */
+const lookMs = 250
+
+/** A terminal's input; what is asked of it in the background is done when the job is back in the foreground. */
+export class TerminalInput extends Readable {
+  readonly isTTY = true
+  readonly #terminal: ReadStream
+  #isRaw = false
+  #isDry = false
+  #looking: NodeJS.Timeout | undefined
+
+  constructor(terminal: ReadStream) {
+    super()
+    this.#terminal = terminal
+    // A listener would start the terminal's flow otherwise.
+    terminal.pause()
+    terminal.on('data', (chunk: Buffer) => {
+      this.#isDry = this.push(chunk)
+      this.#settle()
+    })
+    terminal.on('end', () => this.push(null)).on('error', (error) => this.destroy(error))
+    this.on('pause', () => this.#settle()).on('resume', () => this.#settle())
+    process.on('SIGCONT', () => {
+      this.#refresh()
+      this.#settle()
+    })
+  }
+
+  setRawMode(isRaw: boolean): this {
+    this.#isRaw = isRaw
+    this.#settle()
+    return this
+  }
+
+  override _read(): void {
+    this.#isDry = true
+    this.#settle()
+  }
+
+  /** Node resets the mode of a terminal that is open at its end, which would stop a background job there. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearInterval(this.#looking)
+    if (isInBackground()) this.#terminal.destroy()
+    done(error)
+  }
+
+  /** The shell has changed the mode since, and maybe the window its size; Node would not set a mode twice. */
+  #refresh(): void {
+    if (isInBackground()) return
+    if (this.#terminal.isRaw) this.#terminal.setRawMode(false)
+    process.emit('SIGWINCH', 'SIGWINCH')
+  }
+
+  /** Reads, and sets the mode, as far as the job may. */
+  #settle(): void {
+    if (this.#terminal.destroyed) return
+    const isAway = isInBackground()
+    if (isAway || !this.#isDry || this.readableFlowing !== true) this.#terminal.pause()
+    else this.#terminal.resume()
+    if (isAway) {
+      this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
+    } else if (this.#terminal.isRaw !== this.#isRaw) this.#terminal.setRawMode(this.#isRaw)
+  }
+
+  #look(): void {
+    if (isInBackground()) return
+    clearInterval(this.#looking)
+    this.#looking = undefined
+    this.#refresh()
+    this.#settle()
+  }
+}

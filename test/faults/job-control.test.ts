@@ -1,0 +1,194 @@
+// A run that a user suspends, puts into the background, brings back, or leaves there when the window closes.
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TestLab } from '../helpers/lab.ts'
+import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { needs } from '../helpers/needs.ts'
+import { openShell, type Shell } from './shell.ts'
+import { machinesIn, publishImage } from './world.ts'
+
+let image: Awaited<ReturnType<typeof publishImage>>
+beforeAll(async () => {
+  image = await publishImage()
+})
+afterAll(() => image[Symbol.asyncDispose]())
+
+const args = (...more: string[]) => ['-v', 'run', 'equinixmetal', '-base-url', image.baseUrl, ...more, image.prefix]
+const suspendKey = '\u001a'
+
+async function isStopped(shell: Shell): Promise<void> {
+  await waitUntil(
+    () => shell.look()?.state,
+    (state) => state === 'T',
+    60_000,
+  )
+}
+async function isInForeground(shell: Shell): Promise<void> {
+  await waitUntil(
+    () => shell.look(),
+    (now) => now !== undefined && now.foreground === now.group,
+    60_000,
+  )
+}
+async function hasMachine(lab: TestLab): Promise<void> {
+  await waitUntil(
+    async () => (await machinesIn(lab)).length,
+    (count) => count > 0,
+    60_000,
+  )
+}
+async function hasNoMachine(lab: TestLab): Promise<void> {
+  await waitUntil(
+    async () => (await machinesIn(lab)).length,
+    (count) => count === 0,
+    60_000,
+  )
+}
+async function hasEnded(shell: Shell): Promise<void> {
+  await waitUntil(
+    () => shell.look(),
+    (now) => now === undefined,
+    60_000,
+  )
+}
+/** Things typed into the shell, and their answers: they would be read by a job that should not. */
+async function useShell(shell: Shell): Promise<void> {
+  for (const word of ['one', 'two', 'three']) {
+    const since = shell.seen().length
+    shell.type(`echo $((40+2))-${word}\n`)
+    await shell.shows(`42-${word}`, since)
+  }
+}
+
+describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty', 'setsid'), timeout: 180_000 }, () => {
+  test('~^Z at the console, bg, and fg while it runs: it goes on, uses no time, and is a console again', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type('sh ./go\n')
+    await shell.shows('is up')
+    shell.type(`\r~${suspendKey}`)
+    await shell.shows('Stopped')
+    shell.type('bg\n')
+    await useShell(shell)
+    const before = shell.look()
+    await pause(2000)
+    const after = shell.look()
+    expect(after?.state).not.toBe('T')
+    expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeLessThan(400)
+    shell.type('fg\n')
+    await isInForeground(shell)
+    // Raw again, which the job finds out by itself.
+    await pause(700)
+    const since = shell.seen().length
+    shell.type('echo back-$((6*7))\r')
+    await shell.shows('back-', since)
+    shell.type('\r~.')
+    await shell.shows('The console was left.')
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test.each([
+    ['Ctrl-Z', '', (shell: Shell) => shell.type(suspendKey)],
+    ['Ctrl-Z with stty tostop', 'stty tostop', (shell: Shell) => shell.type(suspendKey)],
+    ['SIGSTOP', '', (shell: Shell) => void process.kill(shell.pid(), 'SIGSTOP')],
+  ])('%s before there is a console, and bg: it attaches and ends there', async (_, first, suspend) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 10_000 } })
+    await using shell = await openShell(lab, args('-wait-for', 'is up'))
+    shell.type(`${first}\nsh ./go\n`)
+    await hasMachine(lab)
+    suspend(shell)
+    await shell.shows('Stopped')
+    const since = shell.seen().length
+    shell.type('bg\n')
+    await useShell(shell)
+    await hasNoMachine(lab)
+    // With tostop the last words wait for fg, when the machine is gone.
+    if (first !== '') {
+      await isStopped(shell)
+      expect(shell.seen().slice(since)).not.toContain('simulated machine is up')
+      shell.type('fg\n')
+    }
+    await shell.shows('The console showed what was waited for.', since)
+    await hasEnded(shell)
+    expect(shell.seen().slice(since)).toContain('simulated machine is up')
+  })
+
+  test.each(['no tostop', 'stty tostop'])('~^Z, bg, SIGTERM ends it in order: %s', async (how) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type(`${how === 'stty tostop' ? how : ''}\nsh ./go\n`)
+    await shell.shows('is up')
+    shell.type(`\r~${suspendKey}`)
+    await shell.shows('Stopped')
+    shell.type('bg\n')
+    await useShell(shell)
+    process.kill(shell.pid(), 'SIGTERM')
+    await hasNoMachine(lab)
+    const since = shell.seen().length
+    if (how === 'stty tostop') {
+      await isStopped(shell)
+      shell.type('fg\necho ended-$?\n')
+    } else {
+      await hasEnded(shell)
+      shell.type('wait %1; echo ended-$?\n')
+    }
+    await shell.shows('ended-143', since)
+  })
+
+  test.each([
+    ['a background job that prints', 'sh ./go &', ''],
+    ['a background job with its output in a file', 'sh ./go > out 2>&1 &', ''],
+    ['a suspended job', 'sh ./go', suspendKey],
+    ['a job suspended at the console', 'sh ./go', `\r~${suspendKey}`],
+    ['the foreground', 'sh ./go', ''],
+  ])('a window that closes ends the run in order: %s', async (_, how, keys) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type(`${how}\n`)
+    await hasMachine(lab)
+    if (keys.startsWith('\r')) await shell.shows('is up')
+    shell.type(keys)
+    if (keys !== '') await isStopped(shell)
+    shell.close()
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test.each([
+    ['setsid', 'setsid sh ./go'],
+    ['setsid with its errors in a file', 'setsid sh ./go 2> err'],
+    ['SIGHUP ignored', "(trap '' HUP; sh ./go)"],
+    ['SIGHUP ignored in the background', "(trap '' HUP; sh ./go) &"],
+    ['nohup', 'nohup sh ./go &'],
+  ])('a window that closes is nothing to %s', async (_, how) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type(`${how}\n`)
+    await hasMachine(lab)
+    shell.close()
+    // Through the boot, whose progress and console can be shown nowhere.
+    await pause(5000)
+    expect(shell.look()).toBeDefined()
+    const [machine] = await machinesIn(lab)
+    expect(machine).toBeDefined()
+    const before = shell.look()
+    await pause(1000)
+    expect((shell.look()?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeLessThan(400)
+    process.kill(shell.pid(), 'SIGTERM')
+    await hasEnded(shell)
+    expect(shell.errors()).not.toMatch(/Native stack|Assertion/)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test('a setsid run leaves the shell its keys', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+    await using shell = await openShell(lab, args())
+    shell.type('setsid sh ./go &\n')
+    await shell.shows('is up')
+    await useShell(shell)
+    process.kill(shell.pid(), 'SIGTERM')
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+})
