@@ -56,12 +56,14 @@ function reasonOf(error: unknown, isTerminal: boolean): Error {
 }
 
 /** Output that cannot be written must not lose a machine either. */
-function guard(stream: Output): Output {
+function guard(stream: Output, fd: 1 | 2): Output {
   if (outputs.has(stream)) return stream
-  stream.on('error', (error) => stop.end(reasonOf(error, stream.isTTY === true)))
+  stream.on('error', (error) => {
+    const isTerminal = stream.isTTY === true
+    if (!(isToStay && isTerminal && errorCode(error) === 'EIO')) stop.end(reasonOf(error, isTerminal))
+  })
   if (stream.isTTY) unblock(stream)
-  const isTerminal = stream instanceof WriteStream
-  outputs.set(stream, isTerminal ? guardOutput(stream, () => isToStay) : () => {})
+  outputs.set(stream, stream instanceof WriteStream ? guardOutput(stream, fd, () => isToStay) : () => {})
   return stream
 }
 
@@ -179,10 +181,10 @@ const io: Io = {
     return (input ??= isOthers ? new PassThrough() : openStdin())
   },
   get stdout() {
-    return guard(steady.get(1) ?? process.stdout)
+    return guard(steady.get(1) ?? process.stdout, 1)
   },
   get stderr() {
-    return guard(steady.get(2) ?? process.stderr)
+    return guard(steady.get(2) ?? process.stderr, 2)
   },
   get deafStarter() {
     return findDeafStarter()

@@ -25,7 +25,7 @@ function stopsWriters(fd: number): boolean {
  * Has a terminal's output wait until the job may write it. A run that outlives its terminal loses what it writes afterwards.
  * @returns what writes all that waits; with nothing left to lose, the job may be stopped until it is in the foreground
  */
-export function guardOutput(stream: WriteStream & { fd: number }, outlives: () => boolean): () => void {
+export function guardOutput(stream: WriteStream, fd: 1 | 2, outlives: () => boolean): () => void {
   const write = stream._write.bind(stream)
   const writeMany = stream._writev?.bind(stream)
   let waiting: { piece: Piece; done: Done } | undefined
@@ -50,7 +50,7 @@ export function guardOutput(stream: WriteStream & { fd: number }, outlives: () =
     while (bytes > mostKeptBytes && kept.length > 1) bytes -= kept.shift()?.length ?? 0
     done()
   }
-  const look = () => (isInBackground() && stopsWriters(stream.fd) ? keep() : release())
+  const look = () => (isInBackground() && stopsWriters(fd) ? keep() : release())
   const take = (piece: Piece, done: Done) => {
     if (kept.length === 0 && !isInBackground()) return piece.write(done)
     waiting = { piece, done }
