@@ -17,8 +17,13 @@ interface Piece {
 
 /** Whether a terminal stops background jobs that write to it (`stty tostop`). */
 function stopsWriters(fd: number): boolean {
-  const { stdout } = spawnSync('stty', ['-a'], { stdio: [fd, 'pipe', 'ignore'], encoding: 'utf8', timeout: 1000 })
-  return /(?:^|\s)tostop\b/.test(stdout ?? '')
+  const { stdout, error } = spawnSync('stty', ['-a'], {
+    stdio: [fd, 'pipe', 'ignore'],
+    encoding: 'utf8',
+    timeout: 1000,
+  })
+  // On a computer that is too busy to answer, output waits rather than that the job is stopped.
+  return errorCode(error) === 'ETIMEDOUT' || /(?:^|\s)tostop\b/.test(stdout ?? '')
 }
 
 /**
@@ -50,7 +55,10 @@ export function guardOutput(stream: WriteStream, fd: 1 | 2, outlives: () => bool
     while (bytes > mostKeptBytes && kept.length > 1) bytes -= kept.shift()?.length ?? 0
     done()
   }
-  const look = () => (isInBackground() && stopsWriters(fd) ? keep() : release())
+  const look = () => {
+    if (!isInBackground()) release()
+    else if (waiting !== undefined) (stopsWriters(fd) ? keep : release)()
+  }
   const take = (piece: Piece, done: Done) => {
     if (kept.length === 0 && !isInBackground()) return piece.write(done)
     waiting = { piece, done }

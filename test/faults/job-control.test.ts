@@ -23,6 +23,18 @@ async function isStopped(shell: Shell): Promise<void> {
     60_000,
   )
 }
+/** bash continues by fg only a job that it knows to be stopped, and says so at a prompt. */
+async function isSeenStopped(shell: Shell): Promise<void> {
+  const since = shell.seen().length
+  await waitUntil(
+    async () => {
+      shell.type('jobs\n')
+      await pause(300)
+      return shell.seen().slice(since)
+    },
+    (text) => text.includes('Stopped'),
+  )
+}
 async function isInForeground(shell: Shell): Promise<void> {
   await waitUntil(
     () => shell.look(),
@@ -105,7 +117,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     await hasNoMachine(lab)
     // With tostop the last words wait for fg, when the machine is gone.
     if (first !== '') {
-      await isStopped(shell)
+      await isSeenStopped(shell)
       expect(shell.seen().slice(since)).not.toContain('simulated machine is up')
       shell.type('fg\n')
     }
@@ -127,7 +139,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     await hasNoMachine(lab)
     const since = shell.seen().length
     if (how === 'stty tostop') {
-      await isStopped(shell)
+      await isSeenStopped(shell)
       shell.type('fg\necho ended-$?\n')
     } else {
       await hasEnded(shell)
