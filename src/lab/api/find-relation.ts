@@ -1,6 +1,7 @@
 // From an href to what is there.
 import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
+import { assignmentView, reservationView } from './views/address.ts'
 import { emailView, findMembership, organizationView, userView } from './views/account.ts'
 import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './views/catalogue.ts'
 import { deviceView } from './views/device.ts'
@@ -25,6 +26,13 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
   memberships: (id, cloud) => findMembership(cloud, id),
   users: (id, cloud) => (id === cloud.userId ? userView(cloud) : undefined),
   organizations: (id, cloud) => (id === cloud.organizationId ? organizationView(cloud) : undefined),
+  ips(id, cloud) {
+    const reservation = cloud.reservations.get(id)
+    if (reservation !== undefined) return reservationView(reservation, cloud)
+    const assignment = cloud.assignments.get(id)
+    const of = assignment && cloud.reservations.get(assignment.reservationId)
+    return assignment && of && assignmentView(assignment, of)
+  },
   plans(id) {
     const plan = findPlan(id)
     return plan && planView(plan)

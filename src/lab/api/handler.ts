@@ -3,6 +3,7 @@ import type { Cloud } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Lifecycle } from '../cloud/lifecycle.ts'
+import { addressRoutes } from './routes/address.ts'
 import { accountRoutes } from './routes/account.ts'
 import { apiKeyRoutes, requireToken } from './routes/api-key.ts'
 import type { Answer } from '../web/answer.ts'
@@ -53,6 +54,7 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
     ...deviceRoutes(cloud, lifecycle),
     ...batchRoutes(cloud, lifecycle),
     ...detailRoutes(cloud),
+    ...addressRoutes(cloud),
     ...eventRoutes(cloud),
     ...unimplementedRoutes,
   ]

@@ -17,8 +17,6 @@ const patterns = `
   GET /devices/{id}/bgp/neighbors
   POST /devices/{id}/bgp/sessions
   GET /devices/{id}/firmware-sets
-  POST /devices/{id}/ips
-  GET /devices/{id}/ips/{id}/customdata
   GET /devices/{id}/traffic
   POST /emails
   DELETE|PUT /emails/{id}
@@ -29,9 +27,6 @@ const patterns = `
   GET /invitations
   DELETE|GET|PUT /invitations/{id}
   GET /invoices/{id}
-  DELETE|PATCH /ips/{id}
-  GET /ips/{id}/available
-  GET /ips/{id}/customdata
   DELETE|GET|PUT /licenses/{id}
   GET /market/spot/prices/history
   DELETE|PUT /memberships/{id}
@@ -65,8 +60,6 @@ const patterns = `
   GET /projects/{id}/firmware-sets
   GET /projects/{id}/global-bgp-ranges
   GET|POST /projects/{id}/invitations
-  POST /projects/{id}/ips
-  GET /projects/{id}/ips/{id}/customdata
   GET|POST /projects/{id}/licenses
   GET /projects/{id}/memberships
   GET|POST /projects/{id}/metal-gateways

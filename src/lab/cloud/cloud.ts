@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 
 import { type ApiKey, createToken } from './account/api-key.ts'
 import { createProject, type Project } from './account/project.ts'
+import type { Assignment, Reservation } from './addresses/reservation.ts'
 import { createUser, type User } from './account/user.ts'
 import type { Capacity } from './capacity.ts'
 import type { Device } from './device.ts'
@@ -38,6 +39,10 @@ export interface Cloud {
   readonly projects: Map<string, Project>
   /** By id, oldest first. */
   readonly apiKeys: Map<string, ApiKey>
+  /** Blocks of addresses that projects hold, by id, oldest first. */
+  readonly reservations: Map<string, Reservation>
+  /** What devices have of them, by id, oldest first. */
+  readonly assignments: Map<string, Assignment>
   /** Host name of the SOS as devices show it. */
   readonly sosHost: string
   /** RFC 3339. */
@@ -64,6 +69,8 @@ export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
     user: createUser(project.createdAt),
     projects: new Map([[project.id, project]]),
     apiKeys: new Map(),
+    reservations: new Map(),
+    assignments: new Map(),
     sosHost,
     createdAt: project.createdAt,
     devices: new Map(),
@@ -91,8 +98,14 @@ export function listDevices(cloud: Cloud, projectId?: string): Device[] {
 
 /** Removes a project without devices, with all that belongs to it. */
 export function removeProject(cloud: Cloud, projectId: string): void {
-  for (const map of [cloud.keys, cloud.apiKeys, cloud.batches]) {
+  for (const map of [cloud.keys, cloud.apiKeys, cloud.batches, cloud.reservations]) {
     for (const [id, one] of map) if (one.projectId === projectId) map.delete(id)
   }
   cloud.projects.delete(projectId)
+}
+
+/** Forgets a device that is gone, and frees its addresses. */
+export function removeDevice(cloud: Cloud, deviceId: string): void {
+  for (const [id, one] of cloud.assignments) if (one.deviceId === deviceId) cloud.assignments.delete(id)
+  cloud.devices.delete(deviceId)
 }

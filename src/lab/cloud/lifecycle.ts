@@ -1,6 +1,6 @@
 // The lives of all devices of a lab: which there are, how one begins, and how all end with the lab.
 import { LabError } from '../../errors.ts'
-import type { Cloud } from './cloud.ts'
+import { type Cloud, removeDevice } from './cloud.ts'
 import { queuedEvent } from './device-events.ts'
 import { DeviceHistory } from './device-history.ts'
 import { DeviceLife, type LifeParts, type PowerAction } from './device-life.ts'
@@ -64,7 +64,10 @@ export class Lifecycle implements AsyncDisposable {
    * and what was on its way out is gone.
    */
   async restore(device: Device): Promise<void> {
-    if (device.state === 'deprovisioning') return await this.#parts.driver.discard?.(device.id)
+    if (device.state === 'deprovisioning') {
+      removeDevice(this.#parts.cloud, device.id)
+      return await this.#parts.driver.discard?.(device.id)
+    }
     this.#adopt(device).resume()
   }
 
@@ -77,7 +80,7 @@ export class Lifecycle implements AsyncDisposable {
   remove(device: Device): void {
     this.#lives.get(device.id)?.end(() => {
       this.#lives.delete(device.id)
-      this.#parts.cloud.devices.delete(device.id)
+      removeDevice(this.#parts.cloud, device.id)
     })
   }
 

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 
 import { createProject } from './account/project.ts'
+import { apiKeySchema, projectSchema, userSchema } from './account/saved-account.ts'
 import { createUser } from './account/user.ts'
+import { assignmentSchema, reservationSchema } from './addresses/saved-addresses.ts'
 import { findMetro, findOperatingSystem, findPlan } from './catalogue.ts'
 import type { Cloud, CloudSettings } from './cloud.ts'
 import { addressKinds, createBootKey, createRootPassword, type Device } from './device.ts'
@@ -71,36 +73,6 @@ const keySchema = z.object({
   updatedAt: z.iso.datetime(),
 })
 
-const customdataSchema = z.record(z.string(), z.unknown())
-
-const projectSchema = z.object({
-  id: z.uuid(),
-  name: z.string(),
-  tags: z.array(z.string()),
-  customdata: customdataSchema,
-  backendTransfer: z.boolean(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
-})
-
-const userSchema = z.object({
-  firstName: z.string(),
-  lastName: z.string(),
-  timezone: z.string(),
-  phoneNumber: z.string(),
-  customdata: customdataSchema,
-  updatedAt: z.iso.datetime(),
-})
-
-const apiKeySchema = z.object({
-  id: z.uuid(),
-  token: z.string().min(32),
-  description: z.string(),
-  readOnly: z.boolean(),
-  projectId: z.uuid().optional(),
-  createdAt: z.iso.datetime(),
-})
-
 /** The file. `version` changes when an older metalkit could not read it any more. */
 export const savedCloudSchema = z.object({
   version: z.literal(version),
@@ -124,6 +96,8 @@ export const savedCloudSchema = z.object({
   projects: z.array(projectSchema).default([]),
   user: userSchema.optional(),
   apiKeys: z.array(apiKeySchema).default([]),
+  reservations: z.array(reservationSchema).default([]),
+  assignments: z.array(assignmentSchema).default([]),
   vanished: z.array(z.tuple([z.string(), z.number()])),
 })
 export type SavedCloud = z.infer<typeof savedCloudSchema>
@@ -143,6 +117,8 @@ export function saveCloud(cloud: Cloud): object {
   const batches = [...cloud.batches.values()]
   const projects = [...cloud.projects.values()]
   const apiKeys = [...cloud.apiKeys.values()]
+  const reservations = [...cloud.reservations.values()]
+  const assignments = [...cloud.assignments.values()]
   const { token, userId, organizationId, projectId, createdAt, user } = cloud
   const vanished = [...cloud.vanished]
   return {
@@ -156,6 +132,8 @@ export function saveCloud(cloud: Cloud): object {
     keys,
     batches,
     vanished,
+    reservations,
+    assignments,
     projects,
     apiKeys,
     user,
@@ -220,6 +198,10 @@ export function loadCloud(
     user: saved.user ?? createUser(createdAt),
     // The last one of an id counts: the default project as it was saved.
     projects: new Map(projects.map((project) => [project.id, project])),
+    reservations: new Map(
+      saved.reservations.map((one) => [one.id, { ...one, metro: one.metro, facility: one.facility }]),
+    ),
+    assignments: new Map(saved.assignments.map((one) => [one.id, one])),
     apiKeys: new Map(saved.apiKeys.map((key) => [key.id, { ...key, projectId: key.projectId }])),
     keys: new Map(
       saved.keys.map(({ owner, ...key }) => [

@@ -114,7 +114,8 @@ export const address = z.strictObject({
   enabled: z.boolean(),
   global_ip: z.boolean(),
   type: z.literal('IPAssignment'),
-  metro,
+  /** Not for an address of a global reservation. */
+  metro: metro.optional(),
   assigned_to: href,
   parent_block: z.strictObject(block),
   created_at: time,

@@ -1,15 +1,14 @@
-// What belongs to a device: its data, addresses, ports, keys and health.
+// What belongs to a device: its data, ports, keys and health.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { describeMetadata } from '../views/metadata.ts'
 import { noContent, notFound, ok, refuse, unprocessable } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
-import { addressViews, portViews, reservationViews } from '../views/network.ts'
+import { portViews } from '../views/network.ts'
 import { wireTime } from '../views/time.ts'
-import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
-import { withDevice, withProject } from './named.ts'
+import { withDevice } from './named.ts'
 
 /** Userdata that an operating system would know what to do with; which ones the API took is inferred. */
 function isUserdata(text: string): boolean {
@@ -32,12 +31,10 @@ export function detailRoutes(cloud: Cloud): Route[] {
       .find((view) => view.id === id)
     return found === undefined ? notFound : ok(found)
   }
-  const reservations = (device: Device) => reservationViews(device, cloud)
   return [
     of('GET /devices/{id}/customdata', (device) => ok(device.customdata)),
     of('GET /devices/{id}/userdata', (device) => ok({ userdata: device.userdata })),
     of('GET /devices/{id}/metadata', (device) => ok(describeMetadata(device, cloud))),
-    of('GET /devices/{id}/ips', (device) => ok({ ip_addresses: addressViews(device) })),
     of('GET /devices/{id}/ssh-keys', (device) =>
       ok({ ssh_keys: device.keyIds.flatMap((id) => cloud.keys.get(id) ?? []).map((key) => keyView(key, cloud)) }),
     ),
@@ -49,27 +46,6 @@ export function detailRoutes(cloud: Cloud): Route[] {
       ok({ health_rollup: isHealthy(device) ? 'ok' : 'critical', updated_at: wireTime(device.updatedAt) }),
     ),
     ['GET /ports/{id}', ({ parameters: [id] }) => findById(portViews, id)],
-    [
-      'GET /ips/{id}',
-      ({ parameters: [id] }) => {
-        const assignment = findById(addressViews, id)
-        return assignment.status === 404 ? findById(reservations, id) : assignment
-      },
-    ],
-    [
-      'GET /projects/{id}/ips',
-      ({ parameters: [id], path, query }) =>
-        withProject(cloud, id, () => {
-          const types = (query.get('types') ?? query.get('type'))?.split(',')
-          const all = listDevices(cloud, id)
-            .flatMap(reservations)
-            .filter(({ type }) => types === undefined || types.includes(type))
-          // The one list whose pages are longer by default.
-          if (!query.has('per_page')) query.set('per_page', '250')
-          const { page, meta } = paginate(all, path, query)
-          return ok({ ip_addresses: page, meta })
-        }),
-    ],
     [
       'POST /userdata/validate',
       ({ query }) => (isUserdata(query.get('userdata') ?? '') ? noContent : unprocessable('Userdata is invalid')),

@@ -74,7 +74,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     project_lite: hrefOf(`/projects/${device.projectId}`),
     ssh_keys: device.keyIds.filter((id) => cloud.keys.has(id)).map((id) => hrefOf(`/ssh-keys/${id}`)),
     volumes: [],
-    ip_addresses: addressViews(device),
+    ip_addresses: addressViews(device, cloud),
     network_ports: portViews(device),
     plan: planView(device.plan),
     userdata: device.userdata,

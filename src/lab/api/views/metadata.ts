@@ -48,7 +48,7 @@ function interfacesOf(device: Device) {
 
 /** What the API says is a device's metadata (Metadata.yaml). */
 export function describeMetadata(device: Device, cloud: Cloud) {
-  const addresses = addressBlocks(device).map(({ address }) => address)
+  const addresses = addressViews(device, cloud).map(({ address }) => address)
   return {
     ...commonFields(device, cloud),
     state: device.state,
@@ -65,7 +65,7 @@ export function metadataForMachine(device: Device, cloud: Cloud, serviceUrl: str
     network: {
       bonding: bondingOf(device),
       interfaces: interfacesOf(device),
-      addresses: addressViews(device),
+      addresses: addressViews(device, cloud),
       metal_gateways: [],
     },
     spot: {},

@@ -2,6 +2,7 @@
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { AddressKind, Device } from '../../cloud/device.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
+import { assignmentViews } from './address.ts'
 import { facilityView, hrefOf, metroView } from './catalogue.ts'
 import { wireTime } from './time.ts'
 
@@ -88,8 +89,12 @@ function blockFields(device: Device, block: AddressBlock) {
   }
 }
 
-/** The addresses that a device has. */
-export function addressViews(device: Device) {
+/** The addresses that a device has: by itself, and of its project's reservations. */
+export function addressViews(device: Device, cloud: Cloud) {
+  return [...ownAddressViews(device), ...assignmentViews(device.id, cloud)]
+}
+
+function ownAddressViews(device: Device) {
   return addressBlocks(device).map((block) => {
     const id = assignmentId(device, block)
     const { network, netmask, cidr, ...fields } = blockFields(device, block)
@@ -109,7 +114,7 @@ export function addressViews(device: Device) {
 }
 
 /** The blocks that the project holds for a device: those its addresses are from. */
-export function reservationViews(device: Device, cloud: Cloud) {
+export function blockViews(device: Device, cloud: Cloud) {
   return addressBlocks(device).map((block) => {
     const id = reservationId(device, block)
     return {

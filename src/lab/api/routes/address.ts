@@ -1,0 +1,172 @@
+// Addresses: what a project reserves and gives to its devices (IPReservationRequestInput.yaml, IPAssignmentInput.yaml,
+// IPAssignmentUpdateInput.yaml). The texts of the refusals are inferred.
+import { z } from 'zod'
+
+import { parseBlock } from '../../cloud/addresses/block.ts'
+import {
+  assign,
+  listAvailable,
+  type Reservation,
+  reservationKinds,
+  reserve,
+} from '../../cloud/addresses/reservation.ts'
+import { findFacility, findMetro } from '../../cloud/catalogue.ts'
+import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
+import type { Answer } from '../../web/answer.ts'
+import { paginate } from '../../web/paging.ts'
+import type { Route, RoutedRequest } from '../../web/router.ts'
+import { withInput } from '../input/body.ts'
+import { amount, type Checked, checkShape, customdata, texts } from '../input/check.ts'
+import { reservationView } from '../views/address.ts'
+import { addressViews, blockViews } from '../views/network.ts'
+import { withDevice, withProject } from './named.ts'
+
+const noteFields = { tags: texts.nullish(), details: z.string().nullish(), customdata: customdata.nullish() }
+const reserveSchema = z.looseObject({
+  ...noteFields,
+  type: z.enum(reservationKinds),
+  quantity: amount,
+  metro: z.string().nullish(),
+  facility: z.string().nullish(),
+})
+const assignSchema = z.looseObject({ address: z.string(), customdata: customdata.nullish() })
+const noteSchema = z.looseObject(noteFields)
+
+/** Where a reservation can be used: anywhere if global, else in the metro that was named, itself or by a facility. */
+function choosePlace({
+  type,
+  metro,
+  facility,
+}: z.infer<typeof reserveSchema>): Checked<Pick<Reservation, 'metro' | 'facility'>> {
+  if (type === 'global_ipv4') return { value: { metro: undefined, facility: undefined } }
+  if (facility) {
+    const found = findFacility(facility)
+    if (found === undefined) return { errors: [`${facility} is not a valid facility`] }
+    return { value: { metro: found.metro.code, facility: found.code } }
+  }
+  if (!metro) return { errors: ["Metro can't be blank"] }
+  const found = findMetro(metro)
+  if (found === undefined) return { errors: [`${metro} is not a valid metro`] }
+  return { value: { metro: found.code, facility: undefined } }
+}
+
+function addReservation(cloud: Cloud, projectId: string, json: unknown): Answer {
+  const checked = checkShape(reserveSchema, json)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const { type: kind, quantity, tags, details, customdata: data } = checked.value
+  const place = choosePlace(checked.value)
+  if ('errors' in place) return unprocessable(...place.errors)
+  const notes = { tags: tags ?? [], details: details ?? null, customdata: data ?? {} }
+  const made = reserve(cloud.reservations.values(), { projectId, kind, ...place.value, ...notes }, quantity)
+  if ('error' in made) return unprocessable(made.error)
+  cloud.reservations.set(made.id, made)
+  return created(reservationView(made, cloud))
+}
+
+function addAssignment(cloud: Cloud, device: Device, json: unknown): Answer {
+  const checked = checkShape(assignSchema, json)
+  if ('errors' in checked) return unprocessable(...checked.errors)
+  const { address, customdata: data } = checked.value
+  const block = parseBlock(address)
+  if (block === undefined) return unprocessable(`${address} is not a valid address`)
+  const usable = [...cloud.reservations.values()].filter(
+    ({ projectId, metro }) => projectId === device.projectId && (metro === undefined || metro === device.metro.code),
+  )
+  const made = assign(block, device.id, usable, [...cloud.assignments.values()], data ?? {})
+  if (made === undefined) return unprocessable(`${address} is not available`)
+  cloud.assignments.set(made.id, made)
+  return created(addressViews(device, cloud).find(({ id }) => id === made.id))
+}
+
+/** Routes of addresses. */
+export function addressRoutes(cloud: Cloud): Route[] {
+  const list = ({ path, query }: RoutedRequest, projectId: string): Answer => {
+    const types = (query.get('types') ?? query.get('type'))?.split(',')
+    const all = [
+      ...listDevices(cloud, projectId).flatMap((device) => blockViews(device, cloud)),
+      ...[...cloud.reservations.values()]
+        .filter((one) => one.projectId === projectId)
+        .map((one) => reservationView(one, cloud)),
+    ].filter(({ type }) => types === undefined || types.includes(type))
+    // The one list whose pages are longer by default.
+    if (!query.has('per_page')) query.set('per_page', '250')
+    const { page, meta } = paginate(all, path, query)
+    return ok({ ip_addresses: page, meta })
+  }
+  /** The addresses that devices have by themselves. */
+  const findOwn = (id: string) =>
+    listDevices(cloud)
+      .flatMap((device) => [...addressViews(device, cloud), ...blockViews(device, cloud)])
+      .find((view) => view.id === id)
+  const show = (id: string): Answer => {
+    const reservation = cloud.reservations.get(id)
+    if (reservation !== undefined) return ok(reservationView(reservation, cloud))
+    const found = findOwn(id)
+    return found === undefined ? notFound : ok(found)
+  }
+  const refuseOwn = (id: string): Answer =>
+    findOwn(id) === undefined ? notFound : unprocessable('A management address belongs to its device')
+
+  const remove = (id: string): Answer => {
+    if (cloud.assignments.delete(id)) return noContent
+    if (!cloud.reservations.has(id)) return refuseOwn(id)
+    const isUsed = [...cloud.assignments.values()].some(({ reservationId }) => reservationId === id)
+    if (isUsed) return unprocessable('Cannot delete a reservation with assigned addresses')
+    cloud.reservations.delete(id)
+    return noContent
+  }
+  const change = (id: string, json: unknown): Answer => {
+    const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
+    if (found === undefined) return refuseOwn(id)
+    const checked = checkShape(noteSchema, json)
+    if ('errors' in checked) return unprocessable(...checked.errors)
+    const { tags, details, customdata: data } = checked.value
+    found.customdata = data ?? found.customdata
+    if ('tags' in found) Object.assign(found, { tags: tags ?? found.tags, details: details ?? found.details })
+    return show(id)
+  }
+  const showAvailable = (id: string, query: URLSearchParams): Answer => {
+    const reservation = cloud.reservations.get(id)
+    if (reservation === undefined) return notFound
+    const cidr = Number(query.get('cidr') ?? '')
+    if (!Number.isInteger(cidr) || cidr < 1) return unprocessable("Cidr can't be blank")
+    return ok({ available: listAvailable(reservation, cloud.assignments.values(), cidr) })
+  }
+  const showData = (id: string): Answer => {
+    const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
+    return found === undefined ? notFound : ok(found.customdata)
+  }
+  return [
+    [
+      'GET /projects/{id}/ips',
+      (request) => withProject(cloud, request.parameters[0], (project) => list(request, project.id)),
+    ],
+    [
+      'POST /projects/{id}/ips',
+      (request) =>
+        withProject(cloud, request.parameters[0], ({ id }) =>
+          withInput(request, (json) => addReservation(cloud, id, json)),
+        ),
+    ],
+    [
+      'GET /devices/{id}/ips',
+      ({ parameters: [id] }) => withDevice(cloud, id, (device) => ok({ ip_addresses: addressViews(device, cloud) })),
+    ],
+    [
+      'POST /devices/{id}/ips',
+      (request) =>
+        withDevice(cloud, request.parameters[0], (device) =>
+          withInput(request, (json) => addAssignment(cloud, device, json)),
+        ),
+    ],
+    ['GET /ips/{id}', ({ parameters: [id = ''] }) => show(id)],
+    ['DELETE /ips/{id}', ({ parameters: [id = ''] }) => remove(id)],
+    ['PUT|PATCH /ips/{id}', (request) => withInput(request, (json) => change(request.parameters[0] ?? '', json))],
+    ['GET /ips/{id}/available', ({ parameters: [id = ''], query }) => showAvailable(id, query)],
+    ['GET /ips/{id}/customdata', ({ parameters: [id = ''] }) => showData(id)],
+    ['GET /projects/{id}/ips/{id}/customdata', ({ parameters: [, id = ''] }) => showData(id)],
+    ['GET /devices/{id}/ips/{id}/customdata', ({ parameters: [, id = ''] }) => showData(id)],
+  ]
+}

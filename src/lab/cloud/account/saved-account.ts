@@ -1,0 +1,33 @@
+// Projects, the user and API keys as a file has them.
+import { z } from 'zod'
+
+/** A project. */
+export const projectSchema = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  tags: z.array(z.string()),
+  customdata: z.record(z.string(), z.unknown()),
+  backendTransfer: z.boolean(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+})
+
+/** The user. */
+export const userSchema = z.object({
+  firstName: z.string(),
+  lastName: z.string(),
+  timezone: z.string(),
+  phoneNumber: z.string(),
+  customdata: z.record(z.string(), z.unknown()),
+  updatedAt: z.iso.datetime(),
+})
+
+/** An API key. */
+export const apiKeySchema = z.object({
+  id: z.uuid(),
+  token: z.string().min(32),
+  description: z.string(),
+  readOnly: z.boolean(),
+  projectId: z.uuid().optional(),
+  createdAt: z.iso.datetime(),
+})
