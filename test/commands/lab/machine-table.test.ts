@@ -98,7 +98,7 @@ describe('lab at a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
       expect(answer.status).toBe(201)
     }
     await create('first')
-    await shows(/^first +active +\d+\w+ +c3\.small\.x86 +Device phoned home/m)
+    await shows(/^first +active +\d+\w+ +c3\.small\.x86 +Provision complete/m)
     tmux('resize-window', '-x', '40', '-y', '30')
     await create('second')
     await shows(/^second +active/m)

@@ -156,7 +156,7 @@ describe('its connection', () => {
       (text) => text.includes('iPXE> '),
     )
     const { detail } = page.seen
-    expect(detail?.events[0]?.body).toBe('Device phoned home and is ready to go')
+    expect(detail?.events[0]?.body).toBe('Provision complete! Your device is ready to go.')
     expect(detail?.script).toContain('echo here')
     expect(detail?.fetched.map(({ what, result }) => [what.split('/').at(-1), result])).toEqual([
       ['auto.ipxe', 'ok'],
