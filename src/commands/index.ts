@@ -1,5 +1,5 @@
-// What the program can do: the commands as help shows them. Pure data, so that --help loads nothing else; a body is
-// imported when its command runs.
+// The table of commands, as help shows them. Pure data, so that --help loads nothing else; a body is imported when its
+// command runs.
 import { type Command, command } from '../options/command.ts'
 import {
   consoleFlags,
@@ -16,8 +16,8 @@ const run = command({
   words: 'run equinixmetal',
   summary: 'rent a machine, boot an image on it, attach to its console, give it back',
   description:
-    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes it at the end, however the run ends, unless --keep is given.',
-  arguments: [{ name: 'name', help: 'prefix of the image files linuxkit build wrote', completes: 'image' }],
+    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep is given.',
+  arguments: [{ name: 'name', help: 'prefix of the image files that linuxkit build wrote', completes: 'image' }],
   flags: runFlags,
   examples: [
     'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
@@ -30,13 +30,13 @@ const run = command({
 
 const push = command({
   words: 'push equinixmetal',
-  summary: 'write an image and its iPXE script to where machines can fetch them',
+  summary: 'write an image and its iPXE script where machines can fetch them',
   description:
-    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, whole or not at all, and <name>.json, by which what has not changed is left alone the next time.',
+    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, all or nothing, and <name>.json, which lets the next push skip unchanged files.',
   arguments: [
     {
       name: 'name',
-      help: 'prefix of the image files linuxkit build wrote',
+      help: 'prefix of the image files that linuxkit build wrote',
       optional: true,
       fallback: 'equinixmetal',
       completes: 'image',
@@ -54,11 +54,11 @@ const push = command({
 
 const verify = command({
   words: 'verify',
-  summary: 'check that a pushed image is at its URL, byte for byte',
+  summary: 'check that a server delivers what was pushed, byte for byte',
   description:
-    'Reads <name>.json, which push writes beside an image, and then each file it names, and compares their SHA-256.',
+    'Reads <name>.json, which push writes beside an image, then reads each file it names, and compares sizes and SHA-256.',
   arguments: [
-    { name: 'place', help: 'base URL, or folder', completes: 'folders' },
+    { name: 'place', help: 'base URL or folder of the image', completes: 'folders' },
     { name: 'name', help: 'name of the image, without a folder', completes: 'image' },
   ],
   flags: [],
@@ -68,8 +68,8 @@ const verify = command({
 
 const serve = command({
   words: 'serve',
-  summary: 'serve a folder over HTTP to machines that boot',
-  description: 'Serves the files of a folder, and nothing outside it, until Ctrl-C; logs each request.',
+  summary: 'serve a folder over HTTP to booting machines',
+  description: 'Serves the files of a folder, and nothing outside it, until Ctrl-C, and logs each request.',
   arguments: [
     { name: 'directory', help: 'folder to serve; the same as --directory', optional: true, completes: 'folders' },
   ],
@@ -80,10 +80,10 @@ const serve = command({
 
 const attach = command({
   words: 'console',
-  summary: 'attach to the serial console of a machine that already runs',
+  summary: 'attach to the serial console of a running machine',
   description:
-    "Attaches to a machine's serial console over SSH (SOS). At a terminal, ~. on a new line leaves and ~? helps.",
-  arguments: [{ name: 'device', help: 'id of the machine', completes: 'device' }],
+    "Attaches to a machine's serial console over SSH (SOS). In a terminal, type ~. on a new line to leave, or ~? for help.",
+  arguments: [{ name: 'device', help: 'ID of the machine', completes: 'device' }],
   flags: consoleFlags,
   examples: [
     'metalkit console 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
@@ -95,9 +95,9 @@ const attach = command({
 
 const ls = command({
   words: 'ls',
-  summary: 'list the machines metalkit made',
+  summary: 'list the machines that metalkit rented',
   description:
-    'Lists the machines of the project that metalkit made (by their tag): each costs money until it is deleted.',
+    'Lists the machines of the project that metalkit rented, which it recognises by their tag. Each costs money until it is deleted.',
   arguments: [],
   flags: lsFlags,
   examples: ['metalkit ls', 'metalkit ls --json'],
@@ -106,10 +106,11 @@ const ls = command({
 
 const rm = command({
   words: 'rm',
-  summary: 'delete machines metalkit made',
-  description: 'Deletes machines that metalkit made, those named or all that are older, and sees that they are gone.',
+  summary: 'delete machines that metalkit rented',
+  description:
+    'Deletes the given machines, or all older than --older-than, if metalkit rented them, and checks that they are gone.',
   arguments: [
-    { name: 'id', help: 'ids of machines, or tags of runs', optional: true, variadic: true, completes: 'device' },
+    { name: 'id', help: 'IDs of machines or tags of runs', optional: true, variadic: true, completes: 'device' },
   ],
   flags: rmFlags,
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
@@ -118,11 +119,11 @@ const rm = command({
 
 const doctor = command({
   words: 'doctor',
-  summary: 'look at everything a run needs, and say what to do about what is missing',
+  summary: 'check everything that a run needs, and say how to fix what is wrong',
   description:
-    'Tries what run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Give it the flags that run is to have.',
+    'Checks everything that run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Pass it the flags you will pass to run.',
   arguments: [
-    { name: 'name', help: 'prefix of the image files linuxkit build wrote', optional: true, completes: 'image' },
+    { name: 'name', help: 'prefix of the image files that linuxkit build wrote', optional: true, completes: 'image' },
   ],
   flags: doctorFlags,
   examples: [
@@ -134,9 +135,9 @@ const doctor = command({
 
 const completion = command({
   words: 'completion',
-  summary: 'print what makes a shell complete metalkit command lines',
+  summary: 'print a completion script for a shell',
   description:
-    'Prints a script for bash, zsh or fish. It asks "metalkit completion -- WORD..." what may follow the words typed so far.',
+    'Prints a script for bash, zsh or fish. The script calls "metalkit completion -- WORD..." to complete the words typed so far.',
   arguments: [{ name: 'shell', help: 'bash, zsh or fish', optional: true, choices: ['bash', 'zsh', 'fish'] }],
   passthrough: 'WORD...',
   flags: [],
@@ -148,7 +149,7 @@ const man = command({
   words: 'man',
   summary: 'print the manual page',
   description:
-    'Prints the manual page in roff. Where metalkit is installed with npm install -g, "man metalkit" shows it.',
+    'Prints the manual page in roff. If metalkit was installed with npm install -g, "man metalkit" shows it.',
   arguments: [],
   flags: [],
   examples: ['metalkit man | man -l -', 'metalkit man >/usr/local/share/man/man1/metalkit.1'],
@@ -158,8 +159,8 @@ const man = command({
 const help = command({
   words: 'help',
   summary: 'print the help of a command',
-  description: 'Prints what metalkit COMMAND --help prints, or without a command the list of all.',
-  arguments: [{ name: 'command', help: 'words of the command', optional: true, variadic: true }],
+  description: 'Prints the help of a command, as metalkit COMMAND --help does; without a command, lists all commands.',
+  arguments: [{ name: 'command', help: 'name of the command', optional: true, variadic: true }],
   flags: [],
   examples: ['metalkit help', 'metalkit help lab stop'],
   load: () => import('./help.ts'),

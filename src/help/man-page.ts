@@ -1,11 +1,11 @@
-// The manual page, from the tables that --help is made of: man(7) macros, ASCII only.
+// The manual page, built from the same tables as --help: man(7) macros, ASCII only.
 import type { Command } from '../options/command.ts'
 import type { Flag } from '../options/flags/flag.ts'
 import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
 import { inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
-/** What roff would take for its own: backslashes, hyphens that are minus signs, a dot or quote at the start of a line. */
+/** Escapes what roff interprets: backslashes, hyphens (as minus signs), a dot or quote at the start of a line. */
 export function escapeRoff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
@@ -43,19 +43,19 @@ function optionSections(commands: readonly Command[]): string {
     .join('')
 }
 
-/** Variables that are no flags. */
+/** Variables without a flag. */
 const otherVariables: readonly (readonly [string, string])[] = [
-  ['METAL_CONFIG', 'the configuration file, in place of ~/.config/equinix/metal.yaml'],
+  ['METAL_CONFIG', 'the configuration file, instead of ~/.config/equinix/metal.yaml'],
   ['HTTPS_PROXY, HTTP_PROXY, NO_PROXY', 'proxies for the API'],
   ['SSH_AUTH_SOCK', 'the SSH agent whose keys open consoles'],
-  ['XDG_STATE_HOME', 'where labs keep keys and records, in place of ~/.local/state'],
+  ['XDG_STATE_HOME', 'the folder in which labs keep keys and state, instead of ~/.local/state'],
 ]
 
 const files: readonly (readonly [string, string])[] = [
-  ['~/.config/equinix/metal.yaml', 'token and project-id, as metal-cli keeps them'],
+  ['~/.config/equinix/metal.yaml', 'token and project-id, in the format of metal-cli'],
   ['~/.ssh/known_hosts', 'host keys of consoles'],
   ['<name>-kernel, <name>-initrd.img, <name>-cmdline', 'an image, as linuxkit build writes it'],
-  ['<name>-equinixmetal.ipxe, <name>.json', 'its boot script and its digests, as push writes them'],
+  ['<name>-equinixmetal.ipxe, <name>.json', 'its boot script and its manifest, as push writes them'],
 ]
 
 function environmentOf(commands: readonly Command[]): string {
@@ -67,7 +67,7 @@ function environmentOf(commands: readonly Command[]): string {
   return [...ofFlags, ...otherVariables].map(([name, text]) => paragraph(name, text)).join('')
 }
 
-/** The page, in roff. `date` is what its foot shows, such as 2026-01-31. */
+/** The page, in roff. `date` appears in its footer, such as 2026-01-31. */
 export function manPage(
   commands: readonly Command[],
   about: { version: string; date: string; summary: string },
@@ -78,8 +78,8 @@ export function manPage(
     `.SH NAME\nmetalkit \\- boot your own operating system on rented bare metal\n`,
     `.SH SYNOPSIS\n${commands.map((command) => `.B ${escapeRoff(synopsisOf(command))}\n`).join('.br\n')}`,
     `.SH DESCRIPTION\n${escapeRoff(summary)}\n`,
-    '.PP\nA flag counts before its environment variable, that before metal.yaml, that before the default.\n',
-    `Flags are written with one dash or two, values with a space or an equals sign: ${escapeRoff('-serve :8080, --serve=:8080')}.\n`,
+    '.PP\nA flag overrides its environment variable, which overrides metal.yaml, which overrides the default.\n',
+    `Write flags with one dash or two, and values after a space or an equals sign: ${escapeRoff('-serve :8080, --serve=:8080')}.\n`,
     `.SH COMMANDS\n${commands.map(commandSection).join('')}`,
     `.SH OPTIONS\n${optionSections(commands)}`,
     `.SH ENVIRONMENT\n${environmentOf(commands)}`,

@@ -1,9 +1,9 @@
-// A page of --help, from the tables of commands and flags that the manual page is made of too.
+// A page of --help, built from the same tables of commands and flags as the manual page.
 import { type Command, findCommand, findSubcommands } from '../options/command.ts'
 import { type FlagName, flags, globalFlags } from '../options/flags.ts'
 import { callOf, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
-/** A heading, and below it what can be written and what that means. */
+/** A heading, and below it terms with their descriptions. */
 interface Section {
   heading: string
   items: readonly (readonly [term: string, text: string])[]
@@ -12,12 +12,12 @@ interface Section {
 const narrowColumns = 72
 const widestColumns = 100
 
-/** How wide help is written, for a window of so many columns. */
+/** The width of help in a window of that many columns. */
 export function widthOf(columns: number | undefined, env: Record<string, string | undefined>): number {
   return Math.min(columns ?? (Number(env['COLUMNS']) || widestColumns), widestColumns)
 }
 
-/** Breaks a text into lines at white space; a word that is longer than a line has one to itself. */
+/** Breaks a text into lines at white space; a word longer than a line gets its own line. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {
@@ -28,7 +28,7 @@ export function wrap(text: string, columns: number): string[] {
   return lines
 }
 
-/** Text beside its term, or below it where the window is narrow. */
+/** Text beside its term, or below it in a narrow window. */
 function formatItem(term: string, text: string, termWidth: number, columns: number): string {
   const isNarrow = columns < narrowColumns
   const indent = isNarrow ? 6 : termWidth + 4
@@ -45,7 +45,7 @@ function formatSections(sections: readonly Section[], columns: number): string[]
   )
 }
 
-/** Long names stand below each other, whether there is a short one or not. */
+/** Long names are aligned, with or without a short one. */
 function flagItem(name: FlagName): readonly [string, string] {
   return [termOf(name).replace(/^--/, '    --'), `${flags[name].help} (${notesOf(name)})`]
 }
@@ -53,7 +53,7 @@ function flagItem(name: FlagName): readonly [string, string] {
 const helpItem = ['-h, --help', 'print this help'] as const
 const versionItem = ['    --version', 'print the version'] as const
 
-/** Command lines are not broken, so that they can be copied. */
+/** Command lines are not wrapped, so that they can be copied. */
 function formatExamples(lines: readonly string[]): string {
   return ['Examples:', ...lines.map((line) => `  $ ${line}`)].join('\n')
 }
@@ -72,7 +72,7 @@ function commandPage(command: Command, subcommands: readonly Command[], columns:
       ),
     },
     ...inGroups(command.flags).map(({ heading, names }) => ({ heading, items: names.map(flagItem) })),
-    { heading: 'Options of all commands', items: [...globalFlags.map(flagItem), helpItem] },
+    { heading: 'Global options', items: [...globalFlags.map(flagItem), helpItem] },
   ]
   return [
     `Usage: ${synopsisOf(command)}`,
@@ -82,7 +82,7 @@ function commandPage(command: Command, subcommands: readonly Command[], columns:
   ]
 }
 
-/** The page of what several commands begin with; '' is all of them. */
+/** The page of the commands that begin with a word; '' lists all commands. */
 function groupPage(start: string, commands: readonly Command[], columns: number): string[] {
   const about =
     start === ''
@@ -91,13 +91,13 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
   const sections = [
     { heading: 'Commands', items: commands.map(commandItem) },
     {
-      heading: 'Options of all commands',
+      heading: 'Global options',
       items: [...globalFlags.map(flagItem), helpItem, ...(start === '' ? [versionItem] : [])],
     },
   ]
   const rules = [
-    'A flag counts before its environment variable, that before metal.yaml, that before the default.',
-    'Flags are written with one dash or two, values with a space or an equals sign: -serve :8080, --serve=:8080.',
+    'A flag overrides its environment variable, which overrides metal.yaml, which overrides the default.',
+    'Write flags with one dash or two, and values after a space or an equals sign: -serve :8080, --serve=:8080.',
   ]
   return [
     `Usage: metalkit ${start === '' ? '' : `${start} `}<command> [options]`,
@@ -112,7 +112,7 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
 }
 
 /**
- * The page for the words of a command line: that of the command they call, or of all commands that begin with them.
+ * The page for the words of a command line: that of their command, or of all commands that begin with them.
  * @param columns the width of the window, in characters
  */
 export function helpPage(commands: readonly Command[], words: readonly string[], columns: number): string {

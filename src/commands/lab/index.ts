@@ -4,9 +4,9 @@ import { labFlags } from '../../options/command-flags.ts'
 
 const lab = command({
   words: 'lab',
-  summary: 'a Metal API, an SOS console and machines on this computer',
+  summary: 'run a Metal cloud on this computer: API, SOS console and machines',
   description:
-    'Starts a Metal API, a Serial-over-SSH console and a place for machines on this computer, until Ctrl-C, or for as long as COMMAND runs. A lab with a name keeps its devices, keys and events, and has them again at its next start.',
+    'Runs a Metal API, a Serial-over-SSH (SOS) console and machines on this computer until Ctrl-C, or for as long as COMMAND runs. A named lab keeps its devices, keys and events, and restores them when it starts again.',
   arguments: [],
   passthrough: 'COMMAND...',
   flags: labFlags,
@@ -31,8 +31,8 @@ const env = command({
 
 const page = command({
   words: 'lab page',
-  summary: "print the link that opens a lab's page",
-  description: 'Prints a link that holds the token of the lab: whoever has it can use the lab.',
+  summary: "print the link to a lab's web page",
+  description: 'Prints a link that contains the token of the lab: anyone who has the link can use the lab.',
   arguments: [],
   flags: ['labName'],
   examples: ['metalkit lab page', 'xdg-open "$(metalkit lab page)"'],
@@ -41,8 +41,8 @@ const page = command({
 
 const status = command({
   words: 'lab status',
-  summary: 'list the labs that run on this computer',
-  description: 'Lists the labs that run: name, process, age, API and machines.',
+  summary: 'list the running labs on this computer',
+  description: 'Lists the running labs: name, process, age, API and machines.',
   arguments: [],
   flags: ['labName'],
   examples: ['metalkit lab status', 'metalkit lab status --name ci'],
@@ -51,8 +51,8 @@ const status = command({
 
 const stop = command({
   words: 'lab stop',
-  summary: 'end a lab',
-  description: 'Ends a lab and waits until its machines are off. A lab with a name has them again at its next start.',
+  summary: 'stop a lab',
+  description: 'Stops a lab and waits until its machines are off. A named lab restores them when it starts again.',
   arguments: [],
   flags: ['labName'],
   examples: ['metalkit lab stop', 'metalkit lab stop --name ci'],
@@ -61,8 +61,8 @@ const stop = command({
 
 const logs = command({
   words: 'lab logs',
-  summary: 'print what a lab in the background has said',
-  description: 'Prints the log of a lab that was started with --detach, whether it still runs or not.',
+  summary: 'print the log of a lab in the background',
+  description: 'Prints the log of a lab that was started with --detach, even if it is no longer running.',
   arguments: [],
   flags: ['labName'],
   examples: ['metalkit lab logs', 'metalkit lab logs --name ci'],
@@ -71,12 +71,12 @@ const logs = command({
 
 const forward = command({
   words: 'lab forward',
-  summary: 'forward a TCP port of this computer to a machine',
-  description: 'Forwards a port of this computer to a port of a QEMU machine, and prints it as host:port.',
+  summary: "forward a local port to a machine's TCP port",
+  description: 'Forwards a local port to a TCP port of a QEMU machine, and prints the local address as host:port.',
   arguments: [
-    { name: 'id', help: 'id of the machine', completes: 'device' },
+    { name: 'id', help: 'ID of the machine', completes: 'device' },
     { name: 'port', help: 'port of the machine' },
-    { name: 'host-port', help: 'port of this computer; any free one if absent', optional: true },
+    { name: 'host-port', help: 'local port; any free one by default', optional: true },
   ],
   flags: ['labName'],
   examples: [
@@ -86,5 +86,5 @@ const forward = command({
   load: () => import('./forward.ts'),
 })
 
-/** The lab, and what is done with one that runs. */
+/** The lab, and the commands for a running one. */
 export const labCommands: readonly Command[] = [lab, env, page, status, stop, logs, forward]

@@ -1,4 +1,4 @@
-// Flags of the API, and of what is said.
+// Flags of the API and of the output.
 import { boolean, count, value } from './flag.ts'
 import { parseApiUrl, parseId, parseToken } from './values.ts'
 
@@ -10,19 +10,24 @@ export const apiFlags = {
       env: ['METAL_API_TOKEN', 'METAL_AUTH_TOKEN'],
       config: 'token',
       secret: true,
-      help: 'API token; a variable or metal.yaml keeps it out of the process list',
+      help: 'API token; use a variable or metal.yaml to keep it out of the process list',
     },
     parseToken,
   ),
   projectId: value(
-    { name: 'project-id', placeholder: 'uuid', config: 'project-id', help: 'project the machine belongs to' },
+    { name: 'project-id', placeholder: 'uuid', config: 'project-id', help: 'project that owns the machines' },
     parseId,
   ),
   apiUrl: value(
-    { name: 'api-url', placeholder: 'url', fallback: 'https://api.equinix.com/metal/v1', help: 'the Metal API' },
+    {
+      name: 'api-url',
+      placeholder: 'url',
+      fallback: 'https://api.equinix.com/metal/v1',
+      help: 'base URL of the Metal API',
+    },
     parseApiUrl,
   ),
-  json: boolean({ name: 'json', fallback: 'false', help: 'one JSON object a line on stdout, for scripts' }),
-  quiet: boolean({ name: 'quiet', short: 'q', fallback: 'false', help: 'say nothing but errors' }),
-  verbose: count({ name: 'verbose', short: 'v', help: 'say more; twice, or =2, for every request' }),
+  json: boolean({ name: 'json', fallback: 'false', help: 'write one JSON object per line to stdout, for scripts' }),
+  quiet: boolean({ name: 'quiet', short: 'q', fallback: 'false', help: 'print errors only' }),
+  verbose: count({ name: 'verbose', short: 'v', help: 'print more details; -vv or -v=2 prints every request' }),
 }

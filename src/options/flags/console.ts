@@ -1,4 +1,4 @@
-// Flags of the console: whom to trust, with which key, and what is kept of it.
+// Flags of the console: host keys, identities, logs and recordings.
 import { boolean, list, value } from './flag.ts'
 import { oneOf, parseFingerprint, parseHost, parseText } from './values.ts'
 
@@ -24,7 +24,7 @@ export const consoleFlags = {
       placeholder: 'file',
       completes: 'files',
       computed: '~/.ssh/known_hosts',
-      help: 'host keys that are trusted',
+      help: 'file of trusted host keys',
     },
     parseText,
   ),
@@ -34,7 +34,7 @@ export const consoleFlags = {
       placeholder: 'policy',
       choices: ['ask', 'accept-new'],
       fallback: 'ask',
-      help: 'an unknown console host: ask (without a terminal refuse), or accept-new',
+      help: 'for an unknown host key of the console: ask (refuse without a terminal) or accept-new',
     },
     oneOf('ask', 'accept-new'),
   ),
@@ -42,16 +42,16 @@ export const consoleFlags = {
     {
       name: 'host-key',
       placeholder: 'fingerprint',
-      help: "fingerprint of the console host's key, trusted without known_hosts; repeatable",
+      help: "trust the console's host key with this fingerprint, without known_hosts; repeatable",
     },
     parseFingerprint,
   ),
   log: value(
-    { name: 'log', placeholder: 'file', completes: 'files', help: "keep the console's raw bytes there" },
+    { name: 'log', placeholder: 'file', completes: 'files', help: "write the console's raw bytes to this file" },
     parseText,
   ),
   record: value(
-    { name: 'record', placeholder: 'file', completes: 'files', help: 'record the console there, for asciinema' },
+    { name: 'record', placeholder: 'file', completes: 'files', help: 'record the console to this file, for asciinema' },
     parseText,
   ),
 }

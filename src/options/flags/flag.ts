@@ -1,40 +1,40 @@
 // What a flag is, and the ways to declare one.
 import { parseBoolean, parseCount } from './values.ts'
 
-/** What a shell completes a value with: its own files or folders, or names that metalkit looks up. */
+/** How a shell completes a value: with its own files or folders, or with names that metalkit looks up. */
 export type Completes = 'files' | 'folders' | 'image' | 'device' | 'metro' | 'facility'
 
-/** One flag. `T` is what its text parses to; without a fallback the value may be undefined. */
+/** A flag. `T` is the type of its parsed value, which may be undefined if there is no fallback. */
 export interface Flag<T = unknown> {
   /** Long name without dashes. */
   name: string
   short?: string
-  /** What the value is called in help; absent for a boolean or a counter. */
+  /** Name of the value in help; absent for a boolean or a counter. */
   placeholder?: string
-  /** Of a 'value' the last one given counts, of a 'list' all; a variable gives one element. */
+  /** If repeated, the last one of a 'value' counts, and all of a 'list'; a variable gives one element. */
   kind: 'value' | 'list' | 'boolean' | 'count'
-  /** Environment variables, the first set one counts. An empty one is as good as unset. */
+  /** Environment variables; the first one that is set counts. An empty one counts as unset. */
   env: readonly string[]
   /** Key in metal.yaml. */
   config?: string
   /** The default, as text a user could have typed. */
   fallback?: string
-  /** What help says of a default that is worked out later. */
+  /** Description of a default that is computed later, for help. */
   computed?: string
-  /** The texts that are taken, where there are few. */
+  /** The accepted texts, if there are few. */
   choices?: readonly string[]
-  /** What a shell completes it with. */
+  /** How a shell completes the value. */
   completes?: Completes
   /** A secret is never quoted. */
   secret?: boolean
   help: string
-  /** Parses the text or throws a Refusal; of a list, one element's text into a list of one. */
+  /** Parses the text or throws a Refusal; for a list, parses one element into a list of one. */
   parse: (text: string) => T
 }
 
 type Spec<T> = Omit<Flag<T>, 'kind' | 'env' | 'parse'> & { env?: readonly string[] }
 
-/** The rule for flags that name no variable: METAL_ and the flag in capitals (as metal-cli has it). */
+/** The default variable of a flag: METAL_ and its name in capitals, as in metal-cli. */
 function envOf(spec: { name: string; env?: readonly string[] }): readonly string[] {
   return spec.env ?? [`METAL_${spec.name.toUpperCase().replaceAll('-', '_')}`]
 }

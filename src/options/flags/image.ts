@@ -1,4 +1,4 @@
-// Flags of the image, of where machines fetch it, and of the server that has it.
+// Flags of the image, its URLs and its server.
 import { boolean, value } from './flag.ts'
 import { parseArch, parseBaseUrl, parseEndpoint, parseListen, parseText } from './values.ts'
 
@@ -15,7 +15,7 @@ export const imageFlags = {
     {
       name: 'tunnel',
       placeholder: 'url',
-      help: 'public URL for --serve: ssh://user@host[:port][?bind=[host:]port], or ngrok; --base-url follows from it',
+      help: 'create a public URL for --serve and use it as --base-url: ssh://user@host[:port][?bind=[host:]port] or ngrok',
     },
     parseText,
   ),
@@ -26,7 +26,7 @@ export const imageFlags = {
       completes: 'image',
       env: ['METAL_NAME'],
       computed: '<name>',
-      help: 'prefix of the image files, may carry a folder',
+      help: 'prefix of the image files; may include a folder',
     },
     parseText,
   ),
@@ -35,7 +35,7 @@ export const imageFlags = {
       name: 'arch',
       placeholder: 'arch',
       choices: ['x86_64', 'aarch64'],
-      computed: 'worked out',
+      computed: 'detected',
       help: 'architecture of the image: x86_64 (amd64) or aarch64 (arm64)',
     },
     parseArch,
@@ -43,7 +43,7 @@ export const imageFlags = {
   decompress: boolean({
     name: 'decompress',
     computed: 'true for aarch64',
-    help: 'write kernel and initrd decompressed',
+    help: 'decompress kernel and initrd',
   }),
   destination: value(
     {
@@ -51,7 +51,7 @@ export const imageFlags = {
       placeholder: 'path',
       completes: 'folders',
       fallback: './out',
-      help: 'folder, or file:, sftp: or s3: URL, to write to',
+      help: 'folder or URL (file:, sftp: or s3:) to write to',
     },
     parseText,
   ),
@@ -61,11 +61,11 @@ export const imageFlags = {
       placeholder: 'url',
       env: ['METAL_ENDPOINT', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'],
       computed: "AWS's own",
-      help: 'where the store of an s3: destination answers, if it is not AWS',
+      help: 'URL of the S3-compatible store of an s3: destination',
     },
     parseEndpoint,
   ),
-  dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'say what would be written, and write nothing' }),
+  dryRun: boolean({ name: 'dry-run', fallback: 'false', help: 'list what would be written, and write nothing' }),
   directory: value(
     { name: 'directory', placeholder: 'path', completes: 'folders', fallback: '.', help: 'folder to serve' },
     parseText,
@@ -75,7 +75,7 @@ export const imageFlags = {
       name: 'port',
       placeholder: 'address',
       fallback: ':8080',
-      help: 'where to listen: host:port, :port or port; 0 is any free one',
+      help: 'address to listen on: host:port, :port or port; port 0 chooses any free port',
     },
     parseListen,
   ),

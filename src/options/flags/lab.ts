@@ -1,4 +1,4 @@
-// Flags of the lab. Their variables say so: some share a name with a flag of run or serve.
+// Flags of the lab. Their variables begin with METAL_LAB_, because some share a name with a flag of run or serve.
 import { boolean, value } from './flag.ts'
 import { oneOf, parseLabName, parseListen, parseText } from './values.ts'
 
@@ -11,7 +11,7 @@ export const labFlags = {
       choices: ['auto', 'qemu', 'simulated'],
       env: ['METAL_LAB_MACHINES'],
       fallback: 'auto',
-      help: 'what machines are: auto, qemu or simulated',
+      help: 'machine backend: auto, qemu or simulated',
     },
     oneOf('auto', 'qemu', 'simulated'),
   ),
@@ -22,7 +22,7 @@ export const labFlags = {
       choices: ['bios', 'uefi'],
       env: ['METAL_LAB_FIRMWARE'],
       fallback: 'bios',
-      help: "what QEMU's x86_64 machines start with: bios or uefi",
+      help: "firmware of QEMU's x86_64 machines: bios or uefi",
     },
     oneOf('bios', 'uefi'),
   ),
@@ -33,7 +33,7 @@ export const labFlags = {
       choices: ['auto', 'kvm', 'tcg'],
       env: ['METAL_LAB_ACCELERATOR'],
       fallback: 'auto',
-      help: "what runs QEMU's x86_64 machines: auto (KVM if it works), kvm, or tcg (slow, works everywhere)",
+      help: "accelerator of QEMU's x86_64 machines: auto (KVM if it works), kvm, or tcg (slow, works everywhere)",
     },
     oneOf('auto', 'kvm', 'tcg'),
   ),
@@ -43,7 +43,7 @@ export const labFlags = {
       placeholder: 'name',
       env: ['METAL_LAB_NAME'],
       computed: '"default", or none with a COMMAND',
-      help: 'name of the lab, which keeps its machines over restarts',
+      help: 'name of the lab; a named lab keeps its machines across restarts',
     },
     parseLabName,
   ),
@@ -54,7 +54,7 @@ export const labFlags = {
       env: ['METAL_LAB_PACE'],
       fallback: 'quick',
       choices: ['quick', 'real'],
-      help: 'how long machines take: quick, or minutes as in the cloud: real',
+      help: 'how long provisioning takes: quick, or real (minutes, as in the cloud)',
     },
     oneOf('quick', 'real'),
   ),
@@ -62,13 +62,13 @@ export const labFlags = {
     name: 'facilities',
     env: ['METAL_LAB_FACILITIES'],
     fallback: 'false',
-    help: 'take facilities too, as the API did until 2023',
+    help: 'also accept facilities, as the API did until 2023',
   }),
   isolate: boolean({
     name: 'isolate',
     env: ['METAL_LAB_ISOLATE'],
     fallback: 'false',
-    help: "QEMU's machines reach only the lab and the place of their boot files",
+    help: "let QEMU's machines reach only the lab and the server of their boot files",
   }),
   fault: value(
     {
@@ -76,7 +76,7 @@ export const labFlags = {
       placeholder: 'faults',
       env: ['METAL_LAB_FAULT'],
       fallback: '',
-      help: 'what is to go wrong, such as "create:drop-after, get:429 retry-after=1 x3"',
+      help: 'faults to inject, such as "create:drop-after, get:429 retry-after=1 x3"',
     },
     parseText,
   ),
@@ -86,7 +86,7 @@ export const labFlags = {
       placeholder: 'address',
       env: ['METAL_LAB_PORT'],
       computed: '127.0.0.1:7070, or any free port with a COMMAND',
-      help: 'where the API listens',
+      help: 'address of the API',
     },
     parseListen,
   ),
@@ -96,7 +96,7 @@ export const labFlags = {
       placeholder: 'address',
       env: ['METAL_LAB_SOS_PORT'],
       computed: '127.0.0.1:7022, or any free port with a COMMAND',
-      help: 'where the SOS listens',
+      help: 'address of the SOS',
     },
     parseListen,
   ),

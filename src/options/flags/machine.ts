@@ -1,10 +1,16 @@
-// Flags of the machine: which one, and what becomes of it.
+// Flags of the machine: which one to use, and how it ends.
 import { boolean, value } from './flag.ts'
 import { parseAge, parseDuration, parseHostname, parseId, parseText } from './values.ts'
 
 export const machineFlags = {
   metro: value(
-    { name: 'metro', placeholder: 'code', completes: 'metro', computed: "am, or the zone's", help: 'metro to rent in' },
+    {
+      name: 'metro',
+      placeholder: 'code',
+      completes: 'metro',
+      computed: "am, or the zone's",
+      help: 'metro in which to rent the machine',
+    },
     parseText,
   ),
   zone: value(
@@ -13,7 +19,7 @@ export const machineFlags = {
       placeholder: 'facility',
       completes: 'facility',
       env: ['METAL_FACILITY'],
-      help: 'facility such as ams1; the API takes metros only, so its metro is used',
+      help: 'facility such as ams1; selects its metro, because the API accepts only metros',
     },
     parseText,
   ),
@@ -25,22 +31,30 @@ export const machineFlags = {
     { name: 'hostname', placeholder: 'name', computed: '<user>-linuxkit', help: 'host name of the machine' },
     parseHostname,
   ),
-  alwaysPxe: boolean({ name: 'always-pxe', fallback: 'true', help: 'boot over iPXE every time, not only the first' }),
+  alwaysPxe: boolean({
+    name: 'always-pxe',
+    fallback: 'true',
+    help: 'boot over iPXE every time, not only the first time',
+  }),
   device: value(
     {
       name: 'device',
       placeholder: 'id',
       completes: 'device',
-      help: 'boot this existing machine instead of renting one; it is never deleted',
+      help: 'boot this existing machine instead of renting one; run never deletes it',
     },
     parseId,
   ),
-  keep: boolean({ name: 'keep', fallback: 'false', help: 'keep the machine at the end; it costs money until deleted' }),
+  keep: boolean({
+    name: 'keep',
+    fallback: 'false',
+    help: 'keep the machine at the end; it costs money until you delete it',
+  }),
   ttl: value(
     {
       name: 'ttl',
       placeholder: 'duration',
-      help: 'have the cloud delete the machine after this long, whatever happens here',
+      help: 'have the cloud delete the machine after this time, even if metalkit is killed',
     },
     parseDuration,
   ),
@@ -49,13 +63,17 @@ export const machineFlags = {
       name: 'id-file',
       placeholder: 'path',
       completes: 'files',
-      help: 'write the device id there as soon as it is known',
+      help: 'write the device ID to this file as soon as it is known',
     },
     parseText,
   ),
   olderThan: value(
-    { name: 'older-than', placeholder: 'duration', help: 'all that metalkit made and that are older' },
+    {
+      name: 'older-than',
+      placeholder: 'duration',
+      help: 'delete all machines that metalkit rented and that are older than this',
+    },
     parseAge,
   ),
-  yes: boolean({ name: 'yes', fallback: 'false', help: 'do it without asking' }),
+  yes: boolean({ name: 'yes', fallback: 'false', help: 'do not ask for confirmation' }),
 }

@@ -1,4 +1,4 @@
-// Flags of what the console shows: what ends the run, what is typed for an answer.
+// Flags of the patterns on the console: which end the run, and which are answered.
 import { boolean, list, value } from './flag.ts'
 import { parseDuration, parseKeys, parsePattern } from './values.ts'
 
@@ -7,7 +7,7 @@ export const watchFlags = {
     {
       name: 'wait-for',
       placeholder: 'regex',
-      help: 'end with success when a line of the console shows it; repeated: all of them, in this order',
+      help: 'end with success when a line of the console matches; if repeated, the patterns must appear in that order',
     },
     parsePattern,
   ),
@@ -15,7 +15,7 @@ export const watchFlags = {
     {
       name: 'fail-on',
       placeholder: 'regex',
-      help: 'end with exit code 8 when a line of the console shows it; repeatable',
+      help: 'end with exit code 8 when a line of the console matches; repeatable',
     },
     parsePattern,
   ),
@@ -25,11 +25,15 @@ export const watchFlags = {
     help: 'without a terminal or with --wait-for, do not end on a kernel panic or a failed boot',
   }),
   on: list(
-    { name: 'on', placeholder: 'regex', help: 'when the console shows it, type the --send after it; repeatable' },
+    {
+      name: 'on',
+      placeholder: 'regex',
+      help: 'when a line of the console matches, type the text of the next --send; repeatable',
+    },
     parsePattern,
   ),
   send: list(
-    { name: 'send', placeholder: 'text', help: 'what to type after the --on before it; \\r is the return key' },
+    { name: 'send', placeholder: 'text', help: 'text to type for the preceding --on; \\r is the return key' },
     parseKeys,
   ),
   timeout: value(
@@ -37,7 +41,7 @@ export const watchFlags = {
       name: 'timeout',
       placeholder: 'duration',
       computed: '30m',
-      help: 'time limit: of the whole run without a terminal; at a terminal of the wait for the machine, and of --wait-for',
+      help: 'time limit of the whole run; in a terminal, only of the wait for the machine and of --wait-for',
     },
     parseDuration,
   ),
