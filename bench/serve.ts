@@ -14,13 +14,13 @@ const folder = join(dataFolder, 'www')
 const run = promisify(execFile)
 const columns = {
   rate: { key: 'rate', title: 'MB/s' },
-  cpu: { key: 'cpu', title: 'CPU s a GB', digits: 2 },
+  cpu: { key: 'cpu', title: 'CPU s per GB', digits: 2 },
   memory: { key: 'memory', title: 'peak MB', alone: true },
   requests: { key: 'requests', title: 'requests/s' },
-  cpuMs: { key: 'cpuMs', title: 'CPU ms a request', digits: 3 },
+  cpuMs: { key: 'cpuMs', title: 'CPU ms per request', digits: 3 },
   p50: { key: 'p50', title: 'median ms', digits: 1 },
   p95: { key: 'p95', title: 'p95 ms', digits: 1 },
-  spread: { key: 'spread', title: 'slowest of the median', digits: 2, alone: true },
+  spread: { key: 'spread', title: 'slowest / median', digits: 2, alone: true },
 } satisfies Record<string, Column>
 
 /** One part of the bench: what the clients do, and what is shown of it. */

@@ -1,9 +1,9 @@
-// npm run third-party: THIRD-PARTY.md from the lock file and the packages' own licence files: what is bundled in dist/, and
-// the licence of each, which asks to be passed on with it.
+// npm run third-party: makes THIRD-PARTY.md from the lock file and the packages' licence files. It lists the packages bundled
+// in dist/ and their licences, which must be distributed with them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-// The test of the package compares this with what dist/ holds.
+// test/package compares this list with the packages in dist/.
 const bundled = [
   '@xterm/addon-fit',
   '@xterm/xterm',
@@ -19,7 +19,7 @@ const bundled = [
   'yaml',
   'zod',
 ]
-// Its manifest names it in the plural, which npm no longer reads.
+// Its manifest has "licenses", in the plural, which npm no longer reads.
 const oldManifests = { ssh2: 'MIT' }
 const project = join(import.meta.dirname, '..')
 const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8'))
@@ -43,10 +43,9 @@ const texts = bundled.map(
 process.stdout.write(
   `# Third-party software
 
-metalkit itself is under the Apache License 2.0. It installs no other packages: these are part of its own files, and all
-their licences allow that. \`npm run third-party\` makes this list. undici holds
-llhttp, compiled to WebAssembly (MIT, Copyright Fedor Indutny, 2018; the words of
-that licence are those of undici's below).
+metalkit itself is under the Apache License 2.0. It installs no other packages. The packages below are part of its own files;
+all their licences allow this. \`npm run third-party\` generates this list. undici contains llhttp, compiled to WebAssembly
+(MIT, Copyright Fedor Indutny, 2018), under the same licence text as undici below.
 
 | package | version | licence |
 |---|---|---|

@@ -80,6 +80,6 @@ export async function compare(options: {
   for (const contender of contenders) {
     if ('missing' in contender) console.log(`\n${contender.name} is left out: ${contender.missing} is not installed.`)
   }
-  console.log(`\nMedians of ${rounds} rounds${results.has(reference) ? `; in brackets of ${reference}` : ''}.\n`)
+  console.log(`\nMedians of ${rounds} rounds${results.has(reference) ? `; in brackets: ratio to ${reference}` : ''}.\n`)
   return results
 }
