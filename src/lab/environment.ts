@@ -1,8 +1,8 @@
-// What a program needs to know to use the lab, as the variables that metalkit reads.
+// The environment variables that point metalkit, or any other program, at a lab.
 import { formatAddress } from '../address.ts'
 import type { Lab } from './lab.ts'
 
-/** Names and values; the token is among them. */
+/** Variables by name, including the token. */
 export function labEnvironment(lab: Lab): Record<string, string> {
   return {
     METAL_API_URL: lab.apiUrl,
@@ -14,7 +14,7 @@ export function labEnvironment(lab: Lab): Record<string, string> {
   }
 }
 
-/** What the command of a lab is told besides: that its machines end with it, whatever it leaves behind. */
+/** A further variable for a command that runs inside a lab: it says that all machines end with the lab. */
 export function temporaryEnvironment(lab: Lab): Record<string, string> {
   return { METAL_LAB_TEMPORARY: lab.apiUrl }
 }

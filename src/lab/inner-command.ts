@@ -1,4 +1,4 @@
-// The command that a lab is started for: found as a shell finds it, run in the lab's terminal, and ended with the lab.
+// The command that runs inside a lab: it is looked up as a shell does, runs in the lab's terminal, and ends with the lab.
 import { spawn } from 'node:child_process'
 import { constants as fsConstants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path'
 import { InterruptedError } from '../errors.ts'
 import { leash } from './state/leash.ts'
 
-/** What a shell says of a command: where it is, or the exit code for one that is missing (127) or cannot be run (126). */
+/** The result of a shell's lookup: the command's path, or the exit code if it is missing (127) or cannot be executed (126). */
 export type FoundCommand = { path: string } | { exitCode: 126 | 127; why: string }
 
 /** Looks for a command in the folders of a PATH. */
@@ -32,24 +32,24 @@ export async function findCommand(name: string, searchPath: string): Promise<Fou
     : { exitCode: 127, why: `"${name}" is not a command on this computer` }
 }
 
-/** How long a command that was told twice to end may still speak. */
+/** How long a command may still run after the second signal. */
 const lastWordsMs = 5000
 
 /** Signals that a terminal sends to the whole process group. */
 const fromTerminal: ReadonlySet<string> = new Set(['SIGINT', 'SIGHUP', 'SIGQUIT'])
 
-/** What a command runs in. */
+/** The surroundings of a command. */
 export interface InnerCommandOptions {
   env: Record<string, string | undefined>
-  /** Whether stdin is a terminal: then the terminal sends its signals to the command itself. */
+  /** Whether stdin is a terminal, which sends its signals to the command directly. */
   atTerminal: boolean
   signal: AbortSignal
   forced: AbortSignal
 }
 
 /**
- * Runs a command without a shell on this process's streams, and passes signals on.
- * @returns its exit code; 128 and the signal's number where a signal ended it
+ * Runs a command without a shell on this process's streams, and forwards signals to it.
+ * @returns its exit code; 128 plus the signal's number if a signal ended it
  */
 export async function runInnerCommand(command: readonly string[], options: InnerCommandOptions): Promise<number> {
   const { env, atTerminal, signal, forced } = options
@@ -57,10 +57,10 @@ export async function runInnerCommand(command: readonly string[], options: Inner
   const [file = '', ...args] = await leash(command, 'TERM')
   const child = spawn(file, args, { stdio: 'inherit', env })
   const pass = ({ reason }: AbortSignal) => {
-    const heard = reason instanceof InterruptedError ? reason.signal : 'SIGTERM'
-    // Programs ignore SIGPIPE when they write to a terminal or a pipe of their own.
-    const name = heard === 'SIGPIPE' ? 'SIGTERM' : heard
-    // Ctrl-C and a closed terminal reach the whole process group already.
+    const received = reason instanceof InterruptedError ? reason.signal : 'SIGTERM'
+    // A program that writes to a terminal or to another pipe may ignore SIGPIPE.
+    const name = received === 'SIGPIPE' ? 'SIGTERM' : received
+    // Ctrl-C and the hang-up of a terminal reach the whole process group anyway.
     if (!atTerminal || !fromTerminal.has(name)) child.kill(name)
   }
   let timer: NodeJS.Timeout | undefined

@@ -1,4 +1,4 @@
-// The local cloud, put together: API, boot server, devices, machines and their console.
+// Assembles the local cloud: API, boot server, devices, machines and their consoles.
 import type { Address } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
@@ -30,56 +30,56 @@ import { loadCloud } from './cloud/saved-cloud.ts'
 import { prepareStateFolder } from './state/state-folder.ts'
 import { startUpkeep } from './cloud/upkeep.ts'
 
-/** A lab that runs. Disposing it switches all machines off and closes everything, and waits for that. */
+/** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
 export interface Lab extends AsyncDisposable {
-  /** As METAL_API_URL takes it, `http://127.0.0.1:7070/metal/v1`. */
+  /** The value for METAL_API_URL, `http://127.0.0.1:7070/metal/v1`. */
   apiUrl: string
   sos: Address
   token: string
   projectId: string
   /** The private key that opens the consoles. */
   userKeyPath: string
-  /** A known_hosts file that has the SOS's key. */
+  /** A known_hosts file with the SOS's host key. */
   knownHostsPath: string
   machines: MachineDriver['kind']
-  /** What goes wrong in it. */
+  /** The faults that it plays. */
   faults: FaultPlan
   /** Its devices, oldest first. */
   devices(): readonly Device[]
 }
 
-/** What a lab is made of. */
+/** The parts of a lab. */
 export interface LabParts {
   listen: Address
   sosListen: Address
   driver: MachineDriver
-  /** Keys are kept here; made where it is missing. */
+  /** The folder of the lab's keys; created if it is missing. */
   stateFolder: string
-  /** File that keeps devices, keys and events over restarts, for one lab at a time; without one nothing is kept. */
+  /** The file that keeps devices, keys and events across restarts, for one lab at a time; without it nothing is kept. */
   cloudFile?: string | undefined
   pace?: Pace | undefined
-  /** Whether QEMU's machines reach only the lab and the place of their boot files. */
+  /** Whether QEMU's machines can reach only the lab and the server of their boot files. */
   isolate?: boolean
-  /** Whether devices can be asked for by facility; by default that is refused, as it was in the end. */
+  /** Whether a create request may name a facility; by default it is refused, as the service did in the end. */
   facilities?: boolean
-  /** What machines may have; by default most of this computer, or plenty for simulated ones. */
+  /** The memory and processors that machines may use; by default most of this computer's, or plenty if machines are simulated. */
   capacity?: Capacity
   rateLimit?: RateLimit
-  /** What is to go wrong from the start. */
+  /** Faults to play from the start. */
   faults?: readonly Fault[] | undefined
-  /** Folder of the page's files; without one there is no page. */
+  /** The folder of the page's files; without it there is no page. */
   pageFolder?: string | undefined
   report: Reporter
 }
 
-/** The key that opens the consoles is one of the user's. */
+/** Adds the key that opens the consoles to the user's keys. */
 function addUserKey(cloud: Cloud, line: string): void {
   const key = createKeyRecord(undefined, line, 'metalkit lab')
   const isKnown = [...cloud.keys.values()].some(({ fingerprint }) => fingerprint === key?.fingerprint)
   if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
 }
 
-/** Answers that something has changed are given once it is on disk; devices that cannot be kept are ended, and the create fails. */
+/** Delays the answer to each change until the change is on disk. If new devices cannot be saved, they are removed and the create fails. */
 function savingChanges(
   store: CloudStore | undefined,
   cloud: Cloud,
@@ -104,7 +104,7 @@ function savingChanges(
 
 /**
  * Starts a lab.
- * @throws LabError where it cannot listen or keep its keys
+ * @throws LabError if it cannot listen or store its keys
  */
 export async function startLab(parts: LabParts): Promise<Lab> {
   const { driver, report } = parts
@@ -144,7 +144,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const faults = new FaultPlan(parts.faults)
   const sosListen = { listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report }
 
-  // Ends in reverse: first nothing new, then the machines, whose sessions hang up with them, then the SOS, and last the store.
+  // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the SOS, and last the store.
   const sos = acquired.use(await startSos(sosListen))
   acquired.use(lifecycle)
   const rateLimit = parts.rateLimit ?? generousLimit

@@ -1,10 +1,10 @@
-// Where clients and machines reach the lab's HTTP server; its port is known once it listens.
+// The origins at which clients and machines reach the lab's HTTP server; its port is known once it listens.
 import { type Address, formatAddress } from '../address.ts'
 import { LabError } from '../errors.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { qemuHost } from './machines/qemu/isolation.ts'
 
-/** The host that clients on this computer use for a server that listens on a host. */
+/** The host by which clients on this computer reach a server that listens on a host. */
 export function reachableHost(host: string): string {
   return ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
 }
@@ -17,7 +17,7 @@ export class Origins {
 
   constructor(listenHost: string, kind: MachineDriver['kind'], isIsolated: boolean) {
     this.#host = reachableHost(listenHost)
-    // QEMU's machines reach this computer's loopback at an address of their own network.
+    // QEMU's machines reach this computer's loopback at an address in their own network.
     const isInside = kind === 'qemu' && (isIsolated || this.#host.startsWith('127.'))
     this.#machineHost = isInside ? qemuHost : this.#host
   }
@@ -26,18 +26,18 @@ export class Origins {
     this.#port = port
   }
 
-  /** The server's own address. @throws LabError before it listens */
+  /** The server's address. @throws LabError before it listens */
   get lab(): Address {
-    if (this.#port === undefined) throw new LabError('the lab does not listen yet')
+    if (this.#port === undefined) throw new LabError('the lab is not listening yet')
     return { host: this.#host, port: this.#port }
   }
 
-  /** As clients on this computer reach the API. */
+  /** The origin of the API for clients on this computer. */
   get ofApi(): string {
     return `http://${formatAddress(this.lab)}`
   }
 
-  /** As machines reach the boot server. */
+  /** The origin of the boot server for machines. */
   get ofMachines(): string {
     return `http://${formatAddress({ host: this.#machineHost, port: this.lab.port })}`
   }

@@ -23,11 +23,11 @@ describe('the language', () => {
   })
 
   test.each([
-    ['boot:500', /is at no step that is known/, /steps are create, list, get, events, update, action, delete, sos$/],
-    ['get:418', /"get:418" is of no kind that is known at get/, /kinds are 401, 403, .*truncated$/],
-    ['sos:500', /is of no kind that is known at sos/, /drop-before, silent, wrong-key, auth-refused, drop-session$/],
-    ['get', /is of no kind/, /kinds are/],
-    ['get:500 often', /"often" in the fault "get:500 often" is not known/, /^write STEP:KIND \[xN\]/],
+    ['boot:500', /has an unknown step$/, /the steps are create, list, get, events, update, action, delete, sos$/],
+    ['get:418', /"get:418" has an unknown kind for the step get$/, /the kinds are 401, 403, .*truncated$/],
+    ['sos:500', /has an unknown kind for the step sos$/, /drop-before, silent, wrong-key, auth-refused, drop-session$/],
+    ['get', /has an unknown kind/, /the kinds are/],
+    ['get:500 often', /the fault "get:500 often" has the unknown option "often"/, /^write STEP:KIND \[xN\]/],
   ])('%j is a mistake that says what is known', (text, message, hint) => {
     let thrown: unknown
     try {
@@ -164,7 +164,7 @@ describe('metalkit lab --fault', () => {
     const { stderr, status } = lab('list:418', 'true')
     expect(status).toBe(2)
     expect(stderr).toMatch(
-      /^metalkit: usage: the fault "list:418" is of no kind that is known at list; kinds are 401, .*\n$/,
+      /^metalkit: usage: the fault "list:418" has an unknown kind for the step list; the kinds are 401, .*\n$/,
     )
   })
 })

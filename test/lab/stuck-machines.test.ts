@@ -42,8 +42,8 @@ const body = { plan: 'baremetal_0', metro: 'ny', operating_system: 'custom_ipxe'
 
 describe('a machine that never runs its boot script', () => {
   test.each([
-    ['Press Ctrl-B for the iPXE command line...', 'last seen: "Press Ctrl-B for the iPXE command line..."'],
-    ['', 'last seen: nothing on its console'],
+    ['Press Ctrl-B for the iPXE command line...', 'last output: "Press Ctrl-B for the iPXE command line..."'],
+    ['', 'last output: none'],
   ])('fails after the deadline with what was seen last (%j), is off, and can be deleted', async (words, seen) => {
     const { driver, ends } = stuckDriver(words)
     await using lab = await startTestLab({ driver, pace: { provisioningMs: 300 } })
@@ -61,7 +61,7 @@ describe('a machine that never runs its boot script', () => {
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
     await waitForState(lab, json.id, 'failed')
     const { events } = (await lab.call('GET', `/devices/${json.id}/events`)).json
-    expect(events[0].body).toBe('the machine stood still for 0.2 s at "iPXE"')
+    expect(events[0].body).toBe('the machine stalled for 0.2 s at "iPXE"')
   })
 })
 

@@ -84,7 +84,7 @@ describe('a machine that KVM fails', { ...needs(program), timeout: 240_000 }, ()
   test.each([
     ['aborts', 'failed to set MSR'],
     ['stops', /QEMU stopped the machine \(paused\)/],
-    ['freezes', /the machine stood still for 5 s at ".+"/],
+    ['freezes', /the machine stalled for 5 s at ".+"/],
   ] as const)('because it %s is restarted with TCG and boots, and the lab uses KVM no more', async (fault, why) => {
     using _qemu = playHalfKvm(fault)
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\necho the script runs\nsleep 600\n' })

@@ -1,10 +1,11 @@
-// The iPXE script that the lab's boot server gives a device: the real one's steps in the real one's order.
+// The iPXE script that the lab's boot server sends to a device: the same steps as the real service's script, in the same order.
 import type { Device } from './device.ts'
 
 /**
- * The script of a device. `bootUrl` is the boot server's URL for it, without a slash at the end. The phone-home is a plain GET,
- * because the iPXE of Debian's QEMU has no `params`. A boot that is not to go over the network only says `exit`, which makes
- * the firmware go on to the disk. An isolated machine is given the user's script by the lab. `metadata_url` is the lab's own: a script that is chained to can pass it on to its kernel.
+ * Writes a device's script. `bootUrl` is the boot server's URL for the device, without a trailing slash. The phone-home is a plain GET,
+ * because the iPXE of Debian's QEMU has no `params`. For a boot from the disk the script only says `exit`, which makes
+ * the firmware try the disk next. An isolated machine gets the user's script from the lab. `metadata_url` is a lab extension: a chained
+ * script can pass it to its kernel.
  */
 export function bootScript(device: Device, bootUrl: string, isIsolated = false): string {
   if (!device.pxeArmed && !device.alwaysPxe) return '#!ipxe\n\nexit\n'
@@ -25,7 +26,7 @@ set packet_plan ${device.plan.slug}
 ${ownScript(device, isIsolated ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? ''))}`
 }
 
-/** The user's part. Where there are both, the userdata wins, as in the real boot server. */
+/** The user's part of the script. Userdata overrides the script URL, as in the real boot server. */
 function ownScript(device: Device, scriptUrl: string): string {
   if (device.userdata.startsWith('#!ipxe')) return `${device.userdata.replace(/^#!ipxe[^\n]*\n?/, '').trimEnd()}\n`
   return `chain --autofree ${scriptUrl}\n`

@@ -1,14 +1,14 @@
-// What the lab has to offer: plans with sizes a computer can carry, operating systems, metros and their facilities.
+// What the lab offers: plans whose sizes suit one computer, operating systems, metros and their facilities.
 import { facilitiesOfMetro, metros as metroCodes } from '../../metal/locations.ts'
 import type { Arch } from '../machines/driver.ts'
 import { nameUuid } from './name-uuid.ts'
 
-/** A plan. `aliases` are the older slugs that the API still takes. */
+/** A plan. `aliases` are older slugs that the API still accepts. */
 export interface Plan {
   slug: string
   aliases: readonly string[]
   arch: Arch
-  /** Size of the lab's machine, not of the server it stands for. */
+  /** Size of the lab's machine, not of the real server. */
   cpus: number
   memoryMib: number
 }
@@ -49,12 +49,12 @@ export function planId({ slug }: Plan): string {
   return nameUuid(`plan ${slug}`)
 }
 
-/** The plan of a slug, alias or id. */
+/** Finds a plan by slug, alias or id. */
 export function findPlan(name: string): Plan | undefined {
-  return plans.find((one) => one.slug === name || one.aliases.includes(name) || planId(one) === name)
+  return plans.find((plan) => plan.slug === name || plan.aliases.includes(name) || planId(plan) === name)
 }
 
-/** An operating system that can be asked for. */
+/** An operating system that a client can request. */
 export interface OperatingSystem {
   slug: string
   name: string
@@ -68,8 +68,8 @@ function system(slug: string, name: string): OperatingSystem {
 }
 
 /**
- * The slugs that official examples and tests use. Machines in QEMU boot custom_ipxe alone, a device with another system fails;
- * simulated ones play them all.
+ * The slugs that official examples and tests use. QEMU's machines boot only custom_ipxe: a device with any other system fails.
+ * Simulated machines simulate all of them.
  */
 export const operatingSystems: readonly OperatingSystem[] = [
   { slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' },
@@ -95,9 +95,9 @@ export function operatingSystemId({ slug }: OperatingSystem): string {
   return nameUuid(`operating system ${slug}`)
 }
 
-/** The operating system of a slug or id. */
+/** Finds an operating system by slug or id. */
 export function findOperatingSystem(name: string): OperatingSystem | undefined {
-  return operatingSystems.find((one) => one.slug === name || operatingSystemId(one) === name)
+  return operatingSystems.find((system) => system.slug === name || operatingSystemId(system) === name)
 }
 
 /** A metro; `id` is a UUID. */
@@ -129,22 +129,22 @@ const metroNames: Readonly<Record<string, readonly [name: string, country: strin
   ty: ['Tokyo', 'JP'],
 }
 
-/** All metros, those of the wire contract's fixtures. A name that is not known is the code in capitals. */
+/** All metros of the wire contract's fixtures. If a metro's name is unknown, its code in capitals stands in. */
 export const metros: readonly Metro[] = metroCodes.map((code) => {
   const [name, country] = metroNames[code] ?? [code.toUpperCase(), 'US']
   return { id: nameUuid(`metro ${code}`), code, name, country }
 })
 
-/** The metro of a code, in any case, or id; "any" is the first one. */
+/** Finds a metro by id, or by code in upper or lower case; "any" is the first metro. */
 export function findMetro(metro: string): Metro | undefined {
   const name = metro.toLowerCase()
-  return name === 'any' ? metros[0] : metros.find((one) => one.code === name || one.id === name)
+  return name === 'any' ? metros[0] : metros.find(({ code, id }) => code === name || id === name)
 }
 
-/** Facilities that clients' own tests and examples name, beside those of the wire contract. */
+/** Facilities that the tests and examples of clients name, in addition to the wire contract's. */
 const namedFacilities: Readonly<Record<string, readonly string[]>> = { dc: ['dc10'], fr: ['fr2'], sv: ['sv16'] }
 
-/** Codes of the facilities of a metro, at least one; the first is where its machines stand. */
+/** Codes of a metro's facilities, at least one; its machines are in the first. */
 export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
   const [first = `${metro.code}1`, ...others] = [
     ...facilitiesOfMetro(metro.code),
@@ -153,7 +153,7 @@ export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
   return [first, ...others]
 }
 
-/** A facility and the metro it is in. */
+/** A facility and its metro. */
 export interface Facility {
   code: string
   metro: Metro
@@ -169,7 +169,7 @@ export function facilityId({ code }: Pick<Facility, 'code'>): string {
   return nameUuid(`facility ${code}`)
 }
 
-/** The facility of a code or id. */
+/** Finds a facility by code or id. */
 export function findFacility(name: string): Facility | undefined {
-  return facilities.find((one) => one.code === name || facilityId(one) === name)
+  return facilities.find((facility) => facility.code === name || facilityId(facility) === name)
 }

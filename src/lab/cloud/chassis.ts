@@ -1,4 +1,4 @@
-// Where a device's machine sits: on or off, and what stays when it is off: the serial line, and ports that are forwarded.
+// The slot of a device's machine: its power, and the things that outlast a power cycle: the serial line and the forwarded ports.
 import { LabError } from '../../errors.ts'
 import type { Device } from './device.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../machines/driver.ts'
@@ -30,9 +30,9 @@ export function specOf(device: Device, bootUrl: string, passages: MachineSpec['p
 /** The power, the serial line and the forwarded ports of one device. */
 export class Chassis {
   readonly port = new SerialPort()
-  /** What the lab's page shows of the line to those who come later. */
+  /** The recent console output, which the lab's page shows to viewers who connect later. */
   readonly memory = new ConsoleMemory()
-  /** Ports of the machine, with those of this computer. */
+  /** Local ports by the machine's ports. */
   readonly #forwards = new Map<number, number>()
   #machine: PoweredMachine | undefined
   #lastSignMs = 0
@@ -44,19 +44,19 @@ export class Chassis {
     })
   }
 
-  /** The last line on its console; '' for none. */
+  /** The last line on the console; '' if there is no line. */
   get lastLine(): string {
     return lastLineOf(this.memory.recent.toString('latin1'))
   }
 
-  /** Tells a machine that has yet to run its boot script that it stands still, if it has been silent for too long. */
+  /** Tells a machine that has not run its boot script yet that it has stalled, if it has been silent for too long. */
   checkStill(): void {
     const machine = this.#machine
     if (machine?.stillAfterMs === undefined || performance.now() - this.#lastSignMs < machine.stillAfterMs) return
     this.#lastSignMs = performance.now()
     const { lastLine } = this
-    const where = lastLine === '' ? 'before its first word' : `at "${lastLine}"`
-    machine.standsStill?.(`the machine stood still for ${machine.stillAfterMs / 1000} s ${where}`)
+    const where = lastLine === '' ? 'before it printed anything' : `at "${lastLine}"`
+    machine.standsStill?.(`the machine stalled for ${machine.stillAfterMs / 1000} s ${where}`)
   }
 
   get isOn(): boolean {
@@ -64,8 +64,8 @@ export class Chassis {
   }
 
   /**
-   * Switches a machine on. `onLoss` hears of it when it goes off other than by `unplug`, `onRestart` when the driver starts it
-   * anew. @throws what the driver throws
+   * Switches a machine on. `onLoss` is called when it goes off for any reason other than `unplug`, `onRestart` when the driver
+   * restarts it. @throws the driver's errors
    */
   async plugIn(
     driver: MachineDriver,
@@ -90,7 +90,7 @@ export class Chassis {
     onLoss(loss)
   }
 
-  /** A port that another program has taken meanwhile is not forwarded any more. */
+  /** A port that another program has taken meanwhile is no longer forwarded. */
   async #restoreForwards(machine: PoweredMachine): Promise<void> {
     for (const [guestPort, hostPort] of this.#forwards) {
       await machine.forward?.(guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
@@ -98,9 +98,9 @@ export class Chassis {
   }
 
   /**
-   * Makes a TCP port of the machine one of this computer's, now and whenever it is on; `hostPort` 0 is any free one.
-   * @returns the port on loopback; one that is forwarded already stays as it is
-   * @throws LabError where that cannot be had
+   * Forwards a local port to a TCP port of the machine, now and whenever the machine is on; `hostPort` 0 is any free port.
+   * @returns the local port on loopback; an existing forward keeps its local port
+   * @throws LabError if the port cannot be forwarded
    */
   async forward(guestPort: number, hostPort: number): Promise<number> {
     const machine = this.#machine
@@ -108,12 +108,12 @@ export class Chassis {
     if (machine.forward === undefined) {
       throw new LabError('simulated machines have no ports', { hint: 'use --machines qemu' })
     }
-    const found = await machine.forward(guestPort, hostPort)
-    this.#forwards.set(guestPort, found)
-    return found
+    const localPort = await machine.forward(guestPort, hostPort)
+    this.#forwards.set(guestPort, localPort)
+    return localPort
   }
 
-  /** Switches the machine off and waits until it is; nothing happens where there is none. */
+  /** Switches the machine off and waits until it is off; does nothing if there is no machine. */
   async unplug(): Promise<void> {
     const machine = this.#machine
     this.#machine = undefined

@@ -1,4 +1,4 @@
-// The file in which a cloud outlives its lab: replaced whole, so that it is never half-written.
+// The file that keeps a cloud when its lab ends. It is replaced atomically, so it is never half-written.
 import { readFile } from 'node:fs/promises'
 
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
@@ -8,10 +8,10 @@ import { replaceFile } from '../state/private-file.ts'
 import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
 import type { SavedCloud } from './saved-cloud.ts'
 
-/** How long changes that nobody waits for may stay in memory. */
+/** How long a change may stay in memory if nobody waits for it. */
 const delayMs = 200
 
-/** Reads the file; undefined where there is none. @throws LabError where it is damaged or cannot be read */
+/** Reads the file; undefined if it does not exist. @throws LabError if it is damaged or cannot be read */
 export async function readSavedCloud(path: string): Promise<SavedCloud | undefined> {
   let json: unknown
   try {
@@ -20,7 +20,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     if (errorCode(cause) === 'ENOENT') return undefined
     const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
     throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
-      hint: 'move it away to start anew',
+      hint: 'move it away to start afresh',
       cause,
     })
   }
@@ -33,13 +33,16 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
   const parsed = savedCloudSchema.safeParse(json)
   if (parsed.success) return parsed.data
   const where = parsed.error.issues[0]?.path.join('.') ?? ''
-  throw new LabError(`cannot read the lab's state in "${path}": ${where || 'it'} is not as a lab writes it`, {
-    hint: 'move it away to start anew',
-    cause: parsed.error,
-  })
+  throw new LabError(
+    `cannot read the lab's state in "${path}": ${where === '' ? 'it has' : `"${where}" has`} an unexpected value`,
+    {
+      hint: 'move it away to start afresh',
+      cause: parsed.error,
+    },
+  )
 }
 
-/** Keeps a cloud in a file. Disposing it saves a last time. */
+/** Keeps a cloud in a file. Disposing it saves one last time. */
 export class CloudStore implements AsyncDisposable {
   readonly #path: string
   readonly #cloud: Cloud
@@ -55,19 +58,19 @@ export class CloudStore implements AsyncDisposable {
     this.#report = report
   }
 
-  /** Something changed: it is saved soon. */
+  /** Records that the cloud has changed; it is saved soon. */
   touch(): void {
     this.#timer ??= setTimeout(() => void this.save().catch(() => {}), delayMs)
   }
 
   /**
-   * Fulfilled once all that is so now is on disk. Calls at the same time share a write.
-   * @throws LabError if it cannot be written, which is reported too
+   * Fulfilled once the current state is on disk. Concurrent calls share one write.
+   * @throws LabError if the file cannot be written; the failure is also reported
    */
   async save(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    // What runs has begun without the newest change; what waits for it has not.
+    // A running write does not include the newest change; the write that waits for it will.
     this.#next ??= (this.#running ?? Promise.resolve())
       .catch(() => {})
       .then(() => {
@@ -92,7 +95,7 @@ export class CloudStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // That it failed has been reported.
+    // A failure has been reported already.
     await this.save().catch(() => {})
   }
 }

@@ -1,4 +1,4 @@
-// What the lab knows: one user, one organization, their projects, keys and devices.
+// The state of the lab: one user, one organization, with their projects, keys and devices.
 import { randomUUID } from 'node:crypto'
 
 import { type ApiKey, createToken } from './account/api-key.ts'
@@ -9,15 +9,15 @@ import type { Capacity } from './capacity.ts'
 import type { Device } from './device.ts'
 import { type KeyRecord, lineOf } from './key-record.ts'
 
-/** What a lab's cloud offers. */
+/** Settings of a lab's cloud. */
 export interface CloudSettings {
-  /** Whether devices can be asked for by facility, as until 2023; else that is refused. */
+  /** Whether a create request may name a facility, as until 2023; if false it is refused. */
   facilities: boolean
-  /** What its machines may have. */
+  /** The memory and processors that its machines may use. */
   capacity: Capacity
 }
 
-/** A device's batch: devices of one call. */
+/** A batch: the devices that one call created. */
 export interface Batch {
   readonly id: string
   readonly projectId: string
@@ -41,9 +41,9 @@ export interface Cloud {
   readonly apiKeys: Map<string, ApiKey>
   /** Blocks of addresses that projects hold, by id, oldest first. */
   readonly reservations: Map<string, Reservation>
-  /** What devices have of them, by id, oldest first. */
+  /** Assignments of these addresses to devices, by id, oldest first. */
   readonly assignments: Map<string, Assignment>
-  /** Host name of the SOS as devices show it. */
+  /** Host name of the SOS, as devices show it. */
   readonly sosHost: string
   /** RFC 3339. */
   readonly createdAt: string
@@ -54,7 +54,7 @@ export interface Cloud {
   readonly keys: Map<string, KeyRecord>
   /** By id, oldest first. */
   readonly batches: Map<string, Batch>
-  /** Ids of failed devices that the cloud took back, with the time from which they are not even forbidden, in ms since 1970. */
+  /** Ids of failed devices that the cloud took back; each answers 403 until the time given, in ms since 1970, and 404 after it. */
   readonly vanished: Map<string, number>
 }
 
@@ -81,7 +81,7 @@ export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
   }
 }
 
-/** The authorized key lines of a device. */
+/** A device's authorized_keys lines. */
 export function keyLinesOf(cloud: Cloud, device: Device): string[] {
   return device.keyIds.flatMap((id) => {
     const key = cloud.keys.get(id)
@@ -89,23 +89,25 @@ export function keyLinesOf(cloud: Cloud, device: Device): string[] {
   })
 }
 
-/** The devices there are, of a project or of all, oldest first, without failed ones that were taken back. */
+/** Devices of one project or of all, oldest first, without failed devices that were taken back. */
 export function listDevices(cloud: Cloud, projectId?: string): Device[] {
   return [...cloud.devices.values()].filter(
     (device) => !cloud.vanished.has(device.id) && (projectId === undefined || device.projectId === projectId),
   )
 }
 
-/** Removes a project without devices, with all that belongs to it. */
+/** Removes a project without devices, and everything that belongs to it. */
 export function removeProject(cloud: Cloud, projectId: string): void {
   for (const map of [cloud.keys, cloud.apiKeys, cloud.batches, cloud.reservations]) {
-    for (const [id, one] of map) if (one.projectId === projectId) map.delete(id)
+    for (const [id, record] of map) if (record.projectId === projectId) map.delete(id)
   }
   cloud.projects.delete(projectId)
 }
 
 /** Forgets a device that is gone, and frees its addresses. */
 export function removeDevice(cloud: Cloud, deviceId: string): void {
-  for (const [id, one] of cloud.assignments) if (one.deviceId === deviceId) cloud.assignments.delete(id)
+  for (const [id, assignment] of cloud.assignments) {
+    if (assignment.deviceId === deviceId) cloud.assignments.delete(id)
+  }
   cloud.devices.delete(deviceId)
 }

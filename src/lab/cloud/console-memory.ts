@@ -1,4 +1,4 @@
-// What the page shows of a console that it was not there for: its last output, and what was fetched.
+// What the page shows of the time before it connected to a console: the recent output and the fetched files.
 import { type Fetched, FetchTrail } from './fetch-trail.ts'
 
 const keptBytes = 64 * 1024
@@ -9,7 +9,7 @@ export class ConsoleMemory {
   #length = 0
   readonly #trail = new FetchTrail()
 
-  /** Takes what the machine prints, at a time in ms. */
+  /** Records the machine's output at a time in ms. */
   take(bytes: Buffer, nowMs: number): void {
     this.#chunks.push(bytes)
     this.#length += bytes.length
@@ -17,7 +17,7 @@ export class ConsoleMemory {
     this.#trail.take(bytes.toString('latin1'), nowMs)
   }
 
-  /** The last output. */
+  /** The recent output. */
   get recent(): Buffer {
     return Buffer.concat(this.#chunks).subarray(-keptBytes)
   }

@@ -1,23 +1,23 @@
-// What becomes known of a device's life: each change of its state, and the events that tell of it.
+// The record of a device's life: it changes the device's state, adds its events and logs both.
 import type { Reporter } from '../../io.ts'
 import { createEvent } from './device-events.ts'
 import type { Device, DeviceState } from './device.ts'
 
-/** Events that are kept of a device; machines can add to them without end. */
+/** How many events of a device are kept; a machine can send any number of them. */
 const maxEvents = 1000
 
-/** Writes into devices what happens to them, and says so. */
+/** Writes state changes and events into devices, and logs them. */
 export class DeviceHistory {
   readonly #report: Pick<Reporter, 'detail'>
   readonly #onChange: () => void
 
-  /** `onChange` is told of each change of a device. */
+  /** `onChange` is called after each change of a device. */
   constructor(report: Pick<Reporter, 'detail'>, onChange: () => void) {
     this.#report = report
     this.#onChange = onChange
   }
 
-  /** Adds an event to a device's. */
+  /** Adds an event to a device. */
   tell(device: Device, type: string, text?: string, state?: string): void {
     const event = createEvent(type, text, state)
     device.events.push(event)
@@ -37,7 +37,7 @@ export class DeviceHistory {
     this.#onChange()
   }
 
-  /** Makes a device `failed`, and tells why. */
+  /** Moves a device to `failed`, with an event that says why. */
   fail(device: Device, why: string): void {
     this.tell(device, 'instance.failed', why, 'failed')
     this.setState(device, 'failed')

@@ -1,4 +1,4 @@
-// The life of one device: its machine in the chassis, on and off, and the states it goes through meanwhile.
+// The life of one device: it switches the machine in the chassis on and off, and moves the device through its states.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../../errors.ts'
@@ -11,23 +11,23 @@ import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
 import type { Pace } from './pace.ts'
 import { Transitions } from './transitions.ts'
 
-/** What a life needs of the lab. */
+/** The parts of the lab that a device's life needs. */
 export interface LifeParts {
   driver: MachineDriver
   pace: Pace
-  /** URL of the boot script of a device. */
+  /** URL of a device's boot script. */
   bootUrlOf: (device: Device) => string
-  /** All that a device's machine reaches, where machines are isolated. */
+  /** Everything that a device's machine can reach, if machines are isolated. */
   passagesOf?: ((device: Device) => readonly Passage[]) | undefined
   report: Reporter
-  /** Where all that happens to devices is told. */
+  /** Records state changes and events of devices. */
   history: DeviceHistory
 }
 
-/** Power actions of POST /devices/{id}/actions that the lab can do. */
+/** The power actions of POST /devices/{id}/actions that the lab supports. */
 export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
 
-/** Moves one device through its states, one transition after the other. Disposing it switches its machine off and waits for that. */
+/** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
 export class DeviceLife implements AsyncDisposable {
   readonly device: Device
   readonly chassis = new Chassis()
@@ -40,7 +40,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#parts = parts
   }
 
-  /** Starts the provisioning of a device that is queued. */
+  /** Starts provisioning a queued device. */
   provision(): void {
     this.#enqueue(async (signal) => {
       await sleep(this.#parts.pace.queuedMs, undefined, { signal })
@@ -49,7 +49,8 @@ export class DeviceLife implements AsyncDisposable {
     })
   }
 
-  /** Goes on after a lab whose machines ended with it: what ran is off, and what was being made is made again. */
+  /** Resumes a device after a restart of the lab, with which its machine ended: a running device is now off, an unfinished installation
+   * starts again. */
   resume(): void {
     const { device } = this
     if (device.state === 'queued') return this.provision()
@@ -86,8 +87,8 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   /**
-   * The boot script has run on the machine. The service ends its part here, since it cannot see further, and calls the device
-   * active although its system has yet to load.
+   * The boot script has run on the machine. Provisioning ends here: the service cannot see any further, so it calls the device
+   * active although its system has not loaded yet.
    */
   connected(): void {
     const { device } = this
@@ -106,7 +107,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#history.setState(device, 'active')
   }
 
-  /** Starts the end of the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
+  /** Starts deleting the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
   end(onGone: () => void): void {
     if (this.device.state === 'deprovisioning') return
     clearInterval(this.#watch)
@@ -134,7 +135,7 @@ export class DeviceLife implements AsyncDisposable {
     return this.#parts.history
   }
 
-  /** Appends a transition. One that fails makes the device `failed`. */
+  /** Appends a transition. If it fails, the device becomes `failed`. */
   #enqueue(run: (signal: AbortSignal) => Promise<void>): void {
     this.#transitions.enqueue(run, (error) => this.#history.fail(this.device, describeError(error)))
   }
@@ -170,7 +171,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#history.setState(this.device, 'powering_on')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#plugIn(signal)
-    // Off again already: what that did to the state stands.
+    // The machine is off again already, and going off has set the state.
     if (!this.chassis.isOn) return
     this.#history.tell(this.device, 'instance.powered_on', 'Device powered on')
     this.#history.setState(this.device, 'active')
@@ -191,7 +192,7 @@ export class DeviceLife implements AsyncDisposable {
     await this.chassis.plugIn(this.#parts.driver, spec, {
       onLoss: (loss) => this.#wentOff(loss),
       onRestart: () => {
-        // What it was to boot over the network is not there yet, or not whole.
+        // The system that it was booting from the network is not installed yet, or only in part.
         device.pxeArmed ||= wasArmed
         this.#history.tell(device, 'instance.restarted', 'Device restarted: its machine had stopped')
       },
@@ -199,7 +200,7 @@ export class DeviceLife implements AsyncDisposable {
     signal.throwIfAborted()
   }
 
-  /** A machine that does not come to its boot script is not waited for without end: in provisioning nobody could delete it. */
+  /** Fails a device whose machine never runs its boot script: while it is provisioning nobody could delete it. */
   #watchInstallation(): void {
     clearInterval(this.#watch)
     const { provisioningMs } = this.#parts.pace
@@ -211,9 +212,9 @@ export class DeviceLife implements AsyncDisposable {
         clearInterval(this.#watch)
         this.#transitions.abort()
         const { lastLine } = this.chassis
-        const seen = lastLine === '' ? 'nothing on its console' : `"${lastLine}"`
+        const lastOutput = lastLine === '' ? 'none' : `"${lastLine}"`
         const within = `within ${provisioningMs / 60_000} minutes`
-        this.#history.fail(this.device, `The boot script did not run ${within}; last seen: ${seen}`)
+        this.#history.fail(this.device, `The boot script did not run ${within}; last output: ${lastOutput}`)
         this.#enqueue(() => this.#unplug())
       },
       Math.min(1000, provisioningMs / 4),
@@ -228,7 +229,7 @@ export class DeviceLife implements AsyncDisposable {
     }
   }
 
-  /** A machine went off that nobody switched off. */
+  /** The machine went off by itself. */
   #wentOff(loss: PowerLoss): void {
     const { device } = this
     if (device.state === 'deprovisioning') return

@@ -1,4 +1,4 @@
-// A device of the lab: plain data, so that it can be shown, kept and compared.
+// A device of the lab: plain data, so that it can be shown, saved and compared.
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
 import type { deviceStates } from '../../metal/schema.ts'
@@ -8,18 +8,18 @@ import type { DeviceEvent } from './device-events.ts'
 /** State of a device on the wire. */
 export type DeviceState = (typeof deviceStates)[number]
 
-/** Kinds of address that a device has by itself, in the order in which the API lists them. */
+/** The kinds of address that every device has, in the API's order. */
 export const addressKinds = ['public_ipv4', 'public_ipv6', 'private_ipv4'] as const
 export type AddressKind = (typeof addressKinds)[number]
 
-/** What is asked for at creation, checked. */
+/** A validated request to create a device. */
 export interface DeviceRequest {
   plan: Plan
   metro: Metro
-  /** The facility of the metro where it stands. */
+  /** The facility of the metro in which the device is. */
   facilityCode: string
   operatingSystem: OperatingSystem
-  /** undefined is the default, `<short_id>.packethost.net`. */
+  /** If undefined, `<short_id>.packethost.net`. */
   hostname: string | undefined
   description: string | null
   billingCycle: string
@@ -30,7 +30,7 @@ export interface DeviceRequest {
   locked: boolean
   networkFrozen: boolean
   spotInstance: boolean
-  /** The most to pay an hour. */
+  /** The highest price per hour. */
   spotPriceMax: number | undefined
   addressKinds: AddressKind[]
   tags: string[]
@@ -44,7 +44,7 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   readonly id: string
   readonly shortId: string
   readonly projectId: string
-  /** Opens what the lab tells its machine, to whom knows it; the id stands in command lines and logs. */
+  /** The secret in the URLs that the machine reads from the lab. The id would not do: it appears in command lines and logs. */
   readonly bootKey: string
   readonly createdAt: string
   /** MAC addresses of eth0 and eth1. */
@@ -54,17 +54,17 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   state: DeviceState
   /** 0 to 100. */
   percentage: number
-  /** When it failed, RFC 3339; null where it has not. */
+  /** When it failed, RFC 3339; null if it has not failed. */
   failedAt: string | null
-  /** Made anew with each installation. */
+  /** Changes with each installation. */
   rootPassword: string
-  /** When it was first active after its installation, RFC 3339; null before that. */
+  /** When it first became active after its installation, RFC 3339; null before. */
   readyAt: string | null
-  /** Whether it runs the rescue system, until it is next switched on otherwise. */
+  /** Whether it runs the rescue system, until it is next switched on in another way. */
   inRescue: boolean
-  /** Whether its addresses have been given out. */
+  /** Whether its addresses have been assigned. */
   networked: boolean
-  /** Whether the next boot goes over iPXE even without always_pxe. */
+  /** Whether the next boot uses iPXE even without always_pxe. */
   pxeArmed: boolean
   /** Oldest first. */
   events: DeviceEvent[]
@@ -72,35 +72,35 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   provisioned: Record<string, DeviceEvent>
 }
 
-/** Whether its machine is being made ready for its first boot, or for its first one anew. */
+/** Whether the device is being installed or reinstalled. */
 export function isInstalling({ state }: Pick<Device, 'state'>): boolean {
   return state === 'provisioning' || state === 'reinstalling'
 }
 
-/** Whether it has yet to come up: installing, or waiting for that. */
+/** Whether the device has not come up yet: it is being installed, or waits for its installation. */
 export function isComingUp(device: Pick<Device, 'state'>): boolean {
   return device.state === 'queued' || isInstalling(device)
 }
 
-/** Two locally administered unicast MAC addresses that belong to the id. */
+/** Derives two locally administered unicast MAC addresses from an id. */
 function macsOf(id: string): [string, string] {
   const bytes = createHash('sha1').update(id).digest().subarray(0, 4)
   const prefix = `02:${bytes.toString('hex').replaceAll(/(..)(?=.)/g, '$1:')}`
   return [`${prefix}:00`, `${prefix}:01`]
 }
 
-/** A new secret for the URLs of a device's machine. */
+/** Creates a secret for the URLs of a device's machine. */
 export function createBootKey(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** A new password of root, in characters that can be told apart. */
+/** Creates a root password from characters that look different from each other. */
 export function createRootPassword(): string {
   const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
   return [...randomBytes(12)].map((byte) => letters.charAt(byte % letters.length)).join('')
 }
 
-/** What each installation begins with. */
+/** The fields that each installation resets. */
 export function freshInstallation() {
   return {
     provisioned: {},
@@ -112,7 +112,7 @@ export function freshInstallation() {
   }
 }
 
-/** A new device, queued. */
+/** Creates a queued device. */
 export function createDevice(projectId: string, request: DeviceRequest): Device {
   const id = randomUUID()
   const shortId = id.slice(0, 8)

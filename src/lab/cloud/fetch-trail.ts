@@ -1,23 +1,23 @@
-// What iPXE fetches, read off its screen: `http://…/kernel... 42%`, `ok` at the end of the line. The lab sees nothing else of it,
-// since machines fetch from where they like.
+// The files that iPXE fetches, read off its screen: `http://…/kernel... 42%`, then `ok` at the end of the line. The screen is the only
+// source, since machines may fetch from any server.
 
-/** Fetches that are kept of a machine. */
+/** How many fetches of a machine are kept. */
 const maxFetched = 50
-/** The screen's width: the firmware breaks longer lines there. */
+/** The screen's width, at which the firmware wraps longer lines. */
 const screenColumns = 80
 
-/** Something a machine fetched while it booted, as its console told. */
+/** A file that a machine fetched while it booted, as its console showed it. */
 export interface Fetched {
   what: string
-  /** undefined while it goes on. */
+  /** undefined until the fetch has finished. */
   ms?: number
   /** undefined while unknown. */
   sizeBytes?: number
-  /** `ok`, or what went wrong. */
+  /** `ok`, or the error. */
   result?: string
 }
 
-/** Follows one screen. */
+/** Follows the screen of one machine. */
 export class FetchTrail {
   readonly #fetched: Fetched[] = []
   #line = ''
@@ -28,9 +28,9 @@ export class FetchTrail {
     return this.#fetched
   }
 
-  /** Takes what the machine prints, at a time in ms. */
+  /** Records the machine's output at a time in ms. */
   take(text: string, nowMs: number): void {
-    // oxlint-disable-next-line no-control-regex -- terminals are told what to do by control characters
+    // oxlint-disable-next-line no-control-regex -- control characters are a terminal's commands
     for (const character of text.replaceAll(/\u001b(\[[0-9;?=]*[A-Za-z]|c)/g, '')) {
       if (character === '\n') this.#endLine(nowMs)
       else if (character === '\b') this.#line = this.#line.slice(0, -1)
@@ -39,7 +39,7 @@ export class FetchTrail {
     }
   }
 
-  /** A line that ends in dots after a URL or a path is a fetch that begins. */
+  /** Records the start of a fetch if the line is a URL or a path followed by dots. */
   #begin(nowMs: number): void {
     const what = /^(\S*\/\S*?)\.\.\.$/.exec(this.#line)?.[1]
     if (what === undefined || this.#startedMs !== undefined) return
@@ -49,7 +49,7 @@ export class FetchTrail {
   }
 
   #endLine(nowMs: number): void {
-    // The screen was full in the middle of a URL, and the line goes on in the next one.
+    // The URL reached the right edge of the screen and continues on the next line.
     const isFull = this.#line.length % screenColumns === 0 && /^\S*\//.test(this.#line)
     if (isFull && !this.#line.endsWith('... ok')) return
     const result = /^\S+\.\.\.\s*(.*?)\s*$/.exec(this.#line)?.[1]

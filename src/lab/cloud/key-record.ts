@@ -1,15 +1,15 @@
-// SSH public keys that users and projects keep in the API.
+// The SSH public keys of users and projects in the API.
 import { createHash, randomUUID } from 'node:crypto'
 
-/** A key as the API keeps it. */
+/** A key as the API stores it. */
 export interface KeyRecord {
   readonly id: string
-  /** The project it belongs to; undefined for the user's. */
+  /** The project that owns the key; undefined for the user's keys. */
   readonly projectId: string | undefined
   label: string
-  /** The line of authorized_keys as it was sent, white space around it included. */
+  /** The authorized_keys line as it was sent, including surrounding white space. */
   key: string
-  /** MD5 in colons, as the API shows it. */
+  /** MD5, separated by colons, as the API shows it. */
   fingerprint: string
   tags: readonly string[]
   /** RFC 3339. */
@@ -24,7 +24,7 @@ export function lineOf({ key }: Pick<KeyRecord, 'key'>): string {
 
 const keyLine = /^(ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp(?:256|384|521)|sk-[\w@.-]+) ([A-Za-z0-9+/]+={0,2})(?: .*)?$/
 
-/** A record of an OpenSSH public key line, undefined where the line is none. */
+/** Creates a record from an OpenSSH public key line; undefined if the line is not a public key. */
 export function createKeyRecord(
   projectId: string | undefined,
   key: string,

@@ -1,4 +1,4 @@
-// The lives of all devices of a lab: which there are, how one begins, and how all end with the lab.
+// The lives of all devices of a lab: it starts one for each device and ends all of them with the lab.
 import { LabError } from '../../errors.ts'
 import { type Cloud, removeDevice } from './cloud.ts'
 import { queuedEvent } from './device-events.ts'
@@ -7,16 +7,16 @@ import { DeviceLife, type LifeParts, type PowerAction } from './device-life.ts'
 import type { Device } from './device.ts'
 import type { SerialPort } from './serial-port.ts'
 
-/** What a lifecycle needs of the lab. */
+/** The parts of the lab that a lifecycle needs. */
 export interface LifecycleParts extends Omit<LifeParts, 'history'> {
   cloud: Cloud
-  /** Is told of each change of a device. */
+  /** Called after each change of a device. */
   onChange: () => void
 }
 
-/** Moves devices through their states. Disposing it switches all machines off and waits for that. */
+/** Moves devices through their states. Disposing it switches all machines off and waits until they are off. */
 export class Lifecycle implements AsyncDisposable {
-  /** Where all that happens to devices is told. */
+  /** Records state changes and events of devices. */
   readonly history: DeviceHistory
   readonly #parts: LifecycleParts
   readonly #lives = new Map<string, DeviceLife>()
@@ -26,25 +26,25 @@ export class Lifecycle implements AsyncDisposable {
     this.history = new DeviceHistory(parts.report, parts.onChange)
   }
 
-  /** Whether its machines boot operating systems beside custom_ipxe. */
+  /** Whether its machines can boot operating systems other than custom_ipxe. */
   get installs(): boolean {
     return this.#parts.driver.installs === true
   }
 
-  /** A device that exists, with where its machine sits. */
+  /** Finds a device and its chassis by the device's id. */
   find(id: string): Pick<DeviceLife, 'device' | 'chassis'> | undefined {
     return this.#lives.get(id)
   }
 
-  /** The serial line of a device that exists. */
+  /** Finds the serial line of a device. */
   findPort(id: string): SerialPort | undefined {
     return this.#lives.get(id)?.chassis.port
   }
 
   /**
-   * Makes a TCP port of a device's machine one of this computer's loopback, over power cycles; `hostPort` 0 is any free one.
-   * @returns the port on loopback
-   * @throws LabError where that cannot be had
+   * Forwards a local port to a TCP port of a device's machine, across power cycles; `hostPort` 0 is any free port.
+   * @returns the local port on loopback
+   * @throws LabError if the port cannot be forwarded
    */
   async forward(device: Device, guestPort: number, hostPort: number): Promise<number> {
     const life = this.#lives.get(device.id)
@@ -52,7 +52,7 @@ export class Lifecycle implements AsyncDisposable {
     return await life.chassis.forward(guestPort, hostPort)
   }
 
-  /** Takes a new device, queued, into the cloud and starts its provisioning. */
+  /** Adds a queued device to the cloud and starts provisioning it. */
   create(device: Device): void {
     const life = this.#adopt(device)
     this.history.tell(device, ...queuedEvent)
@@ -60,8 +60,8 @@ export class Lifecycle implements AsyncDisposable {
   }
 
   /**
-   * Takes a device of an earlier lab back, whose machine ended with that lab: what ran is off, what was being made is made again,
-   * and what was on its way out is gone.
+   * Restores a device of an earlier lab, whose machine ended with that lab: a running device is now off, an unfinished installation
+   * starts again, and a device that was being deleted is gone.
    */
   async restore(device: Device): Promise<void> {
     if (device.state === 'deprovisioning') {
@@ -76,7 +76,7 @@ export class Lifecycle implements AsyncDisposable {
     this.#lives.get(device.id)?.act(action)
   }
 
-  /** Starts the end of a device, whatever it is doing. */
+  /** Starts deleting a device, whatever it is doing. */
   remove(device: Device): void {
     this.#lives.get(device.id)?.end(() => {
       this.#lives.delete(device.id)

@@ -1,7 +1,7 @@
-// Ids of things that are the same in every lab: plans, operating systems, places.
+// Ids that are the same in every lab: of plans, operating systems, metros and facilities.
 import { createHash } from 'node:crypto'
 
-/** A UUID (version 5 in shape) that depends on the name alone. */
+/** Derives a UUID (in the form of version 5) from a name. */
 export function nameUuid(name: string): string {
   const bytes = createHash('sha1').update(`metalkit lab ${name}`).digest().subarray(0, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)

@@ -1,4 +1,4 @@
-// How long the lab takes over what took minutes in the cloud.
+// How long the lab takes for steps that took minutes in the real cloud.
 
 /** Delays of a device's life, in milliseconds. */
 export interface Pace {
@@ -6,17 +6,17 @@ export interface Pace {
   queuedMs: number
   /** Between two provisioning events, and before a power action or a deletion takes effect. */
   stepMs: number
-  /** From the start of provisioning to the boot script: a machine that takes longer has failed. */
+  /** From the start of provisioning to the boot script; a device that takes longer has failed. */
   provisioningMs: number
   /** How long a failed device is shown before the cloud takes it back. */
   failedMs: number
-  /** How long such a device is forbidden (403) before it is not found (404). */
+  /** How long a device that was taken back answers 403 (forbidden) before it answers 404 (not found). */
   forbiddenMs: number
-  /** How often the cloud looks for devices whose time has come. */
+  /** How often the cloud looks for devices that are due for deletion. */
   upkeepMs: number
 }
 
-/** Fast enough for tests, slow enough that every state can be seen by polling. A failure can be looked at for a minute. */
+/** Fast enough for tests, slow enough that polling sees every state. A failed device stays visible for a minute. */
 export const quickPace: Pace = {
   queuedMs: 150,
   stepMs: 100,
@@ -26,10 +26,10 @@ export const quickPace: Pace = {
   upkeepMs: 250,
 }
 
-/** For machines whose firmware takes seconds by itself: they begin at once, and are seen in provisioning meanwhile. */
+/** For machines whose firmware takes seconds anyway: they start at once, and polling sees them in provisioning meanwhile. */
 export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 1 }
 
-/** As the cloud was: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
+/** The real cloud's pace: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
   queuedMs: 30_000,
   stepMs: 75_000,

@@ -1,4 +1,4 @@
-// A cloud as a file has it: plain JSON, things of the catalogue by their names.
+// A cloud as it is saved: plain JSON that names entries of the catalogue.
 import { z } from 'zod'
 
 import { createProject } from './account/project.ts'
@@ -24,7 +24,7 @@ const deviceSchema = z.object({
   id: z.uuid(),
   shortId: z.string(),
   projectId: z.uuid(),
-  /** Devices of before had none. */
+  /** Devices saved by older versions have no boot key. */
   bootKey: z.string().min(32).default(createBootKey),
   createdAt: z.iso.datetime(),
   macs: z.tuple([z.string(), z.string()]),
@@ -73,10 +73,10 @@ const keySchema = z.object({
   updatedAt: z.iso.datetime(),
 })
 
-/** The file. `version` changes when an older metalkit could not read it any more. */
+/** The file. `version` changes when an older metalkit can no longer read it. */
 export const savedCloudSchema = z.object({
   version: z.literal(version),
-  /** So that clients' settings stay right over a restart; the file is its owner's only. */
+  /** Saved so that clients' settings stay valid across a restart; only the file's owner can read it. */
   token: z.string().min(32),
   userId: z.uuid(),
   organizationId: z.uuid(),
@@ -102,7 +102,7 @@ export const savedCloudSchema = z.object({
 })
 export type SavedCloud = z.infer<typeof savedCloudSchema>
 
-/** What a file is to have of a cloud. */
+/** Turns a cloud into the data of its file. */
 export function saveCloud(cloud: Cloud): object {
   const devices = [...cloud.devices.values()].map((device) => ({
     ...device,
@@ -148,26 +148,28 @@ const partsSchema = z.looseObject({
 })
 
 /**
- * Why this metalkit cannot use a state that another one may have written: its version is newer, or a device has a plan, a metro
- * or an operating system that is not in the catalogue. Undefined if neither is so.
+ * Says why this metalkit cannot use a saved state that another version may have written: the state is newer, or a device has a plan,
+ * a metro or an operating system that is not in the catalogue. Undefined if it can be used.
  */
 export function findUnreadable(json: unknown): string | undefined {
   const parts = partsSchema.safeParse(json)
   if (!parts.success) return undefined
-  const { version: found, devices = [] } = parts.data
-  if (found > version) return `it has version ${found}, of a newer metalkit; this one reads version ${version}`
+  const { version: savedVersion, devices = [] } = parts.data
+  if (savedVersion > version) {
+    return `it has version ${savedVersion}, of a newer metalkit; this one reads version ${version}`
+  }
   for (const { hostname, plan, metro, operatingSystem } of devices) {
     const missing = [
       findPlan(plan) === undefined ? `plan "${plan}"` : '',
       findMetro(metro) === undefined ? `metro "${metro}"` : '',
       findOperatingSystem(operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
-    ].find((one) => one !== '')
+    ].find((part) => part !== '')
     if (missing !== undefined) return `its machine "${hostname}" has the ${missing}, which this metalkit does not know`
   }
   return undefined
 }
 
-/** A device again. @throws Error for parts that are not in the catalogue, which findUnreadable has ruled out */
+/** Restores a device. @throws Error for parts that are not in the catalogue, which findUnreadable has ruled out */
 function loadDevice(saved: SavedDevice): Device {
   const plan = findPlan(saved.plan)
   const metro = findMetro(saved.metro)
@@ -178,7 +180,7 @@ function loadDevice(saved: SavedDevice): Device {
   return { ...saved, spotPriceMax: saved.spotPriceMax, plan, metro, operatingSystem }
 }
 
-/** A cloud as it was saved, without its devices' machines; the devices are to be restored one by one. */
+/** Loads a saved cloud. Its map of devices is empty: the caller restores the devices one by one. */
 export function loadCloud(
   saved: SavedCloud,
   sosHost: string,

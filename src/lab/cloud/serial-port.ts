@@ -1,8 +1,8 @@
-// A device's serial line between the machine and SOS. It outlives power cycles, keeps nothing (no scrollback, as the real
-// service), and has one listener at most.
+// A device's serial line between the machine and the SOS. It outlasts power cycles, keeps nothing (no scrollback, like the real
+// service), and has at most one listener.
 import type { Duplex } from 'node:stream'
 
-/** What is typed while the machine is off goes nowhere; what it prints while nobody listens is gone. */
+/** A serial line. Input is dropped while the machine is off, output while nobody listens. */
 export class SerialPort {
   #line: Duplex | undefined
   #sendBreak: (() => void) | undefined
@@ -10,12 +10,12 @@ export class SerialPort {
   #onHangUp: (() => void) | undefined
   readonly #watchers = new Set<(bytes: Buffer) => void>()
 
-  /** Whether somebody has the machine's one session. */
+  /** Whether the machine's one session is taken. */
   get isTaken(): boolean {
     return this.#listener !== undefined
   }
 
-  /** Connects the line of a machine that was switched on; it disconnects itself when the machine goes off. */
+  /** Connects the line of a machine that was switched on, until the machine goes off. */
   connect(line: Duplex, sendBreak?: () => void): void {
     this.#line = line
     this.#sendBreak = sendBreak
@@ -31,9 +31,9 @@ export class SerialPort {
 
   /**
    * Starts listening.
-   * @param listener gets what the machine prints
+   * @param listener receives the machine's output
    * @param onHangUp is called when the machine is switched off or the device deleted
-   * @returns a handle that stops it, or undefined where somebody listens already
+   * @returns a handle that stops listening, or undefined if the session is taken
    */
   attach(listener: (bytes: Buffer) => void, onHangUp: () => void): Disposable | undefined {
     if (this.#listener !== undefined) return undefined
@@ -48,7 +48,7 @@ export class SerialPort {
     }
   }
 
-  /** Shows what the machine prints to somebody who only looks on, which takes nobody's session. */
+  /** Sends the machine's output to a watcher, who cannot type and takes no session. */
   watch(watcher: (bytes: Buffer) => void): Disposable {
     this.#watchers.add(watcher)
     return { [Symbol.dispose]: () => this.#watchers.delete(watcher) }
@@ -59,19 +59,19 @@ export class SerialPort {
     this.#line?.write(bytes)
   }
 
-  /** Sends a break, where the machine is on and its kind can be sent one. */
+  /** Sends a break, if the machine is on and its driver supports that. */
   sendBreak(): void {
     if (this.#line !== undefined) this.#sendBreak?.()
   }
 
-  /** The machine is off: ends the session that listens once it has all that the machine printed. */
+  /** Ends the session, because the machine is off, once the session has received all output. */
   endSession(): void {
     const onHangUp = this.#onHangUp
     if (this.#line === undefined) onHangUp?.()
     else this.#line.once('close', () => onHangUp?.())
   }
 
-  /** The device is gone: ends the session that listens. */
+  /** Ends the session, because the device is gone. */
   hangUp(): void {
     this.#onHangUp?.()
   }

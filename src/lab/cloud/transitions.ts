@@ -1,16 +1,16 @@
-// What happens to a device over time: one transition after the other, each of which can be ended.
+// A queue of a device's transitions: it runs one at a time, and each can be aborted.
 
-/** The transitions of one device. */
+/** The queue of one device's transitions. */
 export class Transitions {
   #tail: Promise<void> = Promise.resolve()
   #abort = new AbortController()
 
-  /** Fulfilled once all that was asked for so far has ended. */
+  /** Fulfilled once all transitions that are queued now have ended. */
   get settled(): Promise<void> {
     return this.#tail
   }
 
-  /** Appends a transition. `onFailure` hears why one failed; one that is aborted leaves the rest to who aborted it. */
+  /** Appends a transition. `onFailure` gets the error if it fails; after an abort the caller of `abort` does the rest. */
   enqueue(run: (signal: AbortSignal) => Promise<void>, onFailure: (error: unknown) => void): void {
     const { signal } = this.#abort
     const previous = this.#tail
@@ -26,7 +26,7 @@ export class Transitions {
     this.#tail = runInTurn()
   }
 
-  /** Ends the transitions that wait or run. Later ones start once those have ended. */
+  /** Aborts the queued and the running transitions. Transitions that are added later start once these have ended. */
   abort(): void {
     this.#abort.abort()
     this.#abort = new AbortController()

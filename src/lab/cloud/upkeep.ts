@@ -1,17 +1,17 @@
-// What the cloud does by itself: it deletes devices whose time is up, and takes failed ones back.
+// The cloud's own housekeeping: it deletes devices whose termination time has come, and takes failed devices back.
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
 import type { Device } from './device.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Pace } from './pace.ts'
 
-/** What is due. */
+/** The work that is due. */
 export interface Due {
-  /** Devices whose termination time has come. A locked one stays until it is unlocked (inferred). */
+  /** Devices whose termination time has come. A locked device stays until it is unlocked (inferred). */
   ended: Device[]
   /** Devices that failed long enough ago to be taken back. */
   failed: Device[]
-  /** Ids of devices taken back, to be forgotten. */
+  /** Ids of devices that were taken back long enough ago to be forgotten. */
   forgotten: string[]
 }
 
@@ -19,7 +19,7 @@ function isPast(time: string | null, nowMs: number, graceMs: number): boolean {
   return time !== null && Date.parse(time) + graceMs <= nowMs
 }
 
-/** Decides what is due at a time (ms since 1970). */
+/** Finds the work that is due at a time (ms since 1970). */
 export function findDue(cloud: Cloud, pace: Pick<Pace, 'failedMs'>, nowMs: number): Due {
   const devices = [...cloud.devices.values()].filter(({ state }) => state !== 'deprovisioning')
   return {
@@ -29,7 +29,7 @@ export function findDue(cloud: Cloud, pace: Pick<Pace, 'failedMs'>, nowMs: numbe
   }
 }
 
-/** Starts the upkeep; disposing it ends it. */
+/** Starts the upkeep; disposing the result ends it. */
 export function startUpkeep(parts: { cloud: Cloud; lifecycle: Lifecycle; pace: Pace; report: Reporter }): Disposable {
   const { cloud, lifecycle, pace, report } = parts
   const timer = setInterval(() => {
@@ -37,7 +37,7 @@ export function startUpkeep(parts: { cloud: Cloud; lifecycle: Lifecycle; pace: P
     const due = findDue(cloud, pace, nowMs)
     for (const id of due.forgotten) cloud.vanished.delete(id)
     for (const device of due.failed) {
-      report.detail(`lab: ${device.hostname}: failed, and is taken back`)
+      report.detail(`lab: ${device.hostname}: failed; the cloud takes it back`)
       cloud.vanished.set(device.id, nowMs + pace.forbiddenMs)
       lifecycle.remove(device)
     }

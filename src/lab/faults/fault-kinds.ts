@@ -1,4 +1,4 @@
-// What can go wrong with a request to the API, and with a connection to the SOS. The words are those the API was seen to use.
+// The ways in which a request to the API or a connection to the SOS can fail. The texts were observed from the real API.
 import { type ListFault, listFaults } from './list-faults.ts'
 import {
   type Answer,
@@ -11,8 +11,8 @@ import {
 } from '../web/answer.ts'
 
 /**
- * This is the answer instead, and the request is carried out only if the fault says `act`; or the request is carried out and
- * this happens to its answer; or this is what is wrong with the list that is the answer.
+ * Either this answer is sent instead, and the request is carried out only if the fault says `act`; or the request is carried out and
+ * this happens to its answer; or the answer is a list with this defect.
  */
 export type ApiFault = { instead: Answer } | { mishap: Mishap } | { list: ListFault }
 
@@ -52,12 +52,12 @@ export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault
   ...listFaults.map((kind) => [kind, { list: kind }] as const),
 ])
 
-/** Faults of the SOS: how a connection to it goes wrong. */
+/** Faults of the SOS: the ways in which a connection to it fails. */
 export const sosFaults = ['drop-before', 'silent', 'wrong-key', 'auth-refused', 'drop-session'] as const
 /** One of them. */
 export type SosFault = (typeof sosFaults)[number]
 
-/** What a client asks of the API, and its console. */
+/** The kinds of request to the API, and the connection to the console. */
 export const steps = ['create', 'list', 'get', 'events', 'update', 'action', 'delete', 'sos'] as const
 /** One of them. */
 export type Step = (typeof steps)[number]

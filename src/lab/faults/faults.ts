@@ -1,27 +1,27 @@
-// The language of faults, `create:drop-after, get:429 retry-after=1 x3`: what is to go wrong, when, and how often.
+// The syntax of faults, `create:drop-after, get:429 retry-after=1 x3`: what goes wrong, when, and how often.
 import { UsageError } from '../../errors.ts'
 import { apiFaults, type SosFault, sosFaults, type Step, steps } from './fault-kinds.ts'
 
-/** A fault that was asked for. */
+/** A requested fault. */
 export interface Fault {
-  /** As it was written. */
+  /** The fault as the user wrote it. */
   text: string
   step: Step
   kind: string
-  /** How many requests of the step go well before it. */
+  /** How many requests of the step succeed before it. */
   after: number
-  /** How many requests of the step it spoils; the default is all. */
+  /** How many requests of the step it affects; by default all. */
   times: number
-  /** What a 429 or 503 asks for; undefined is not to ask. */
+  /** The Retry-After of a 429 or 503; undefined for no such header. */
   retryAfterSeconds: number | undefined
-  /** How long the slow ones last; undefined is until the client goes. */
+  /** How long a slow answer takes; undefined for until the client disconnects. */
   lastsMs: number | undefined
-  /** The request is carried out all the same, so long after its answer; undefined is not to. */
+  /** How long after the answer the request is carried out anyway; undefined if it is not. */
   actMs: number | undefined
 }
 
 const form =
-  'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], more of them after a comma'
+  'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], separated by commas'
 
 function listKinds(step: Step): string[] {
   if (step === 'sos') return [...sosFaults]
@@ -31,16 +31,16 @@ function listKinds(step: Step): string[] {
 function parseFault(text: string): Fault {
   const [what = '', ...details] = text.split(/\s+/)
   const [stepName = '', kind = ''] = what.split(':')
-  const step = steps.find((one) => one === stepName)
+  const step = steps.find((name) => name === stepName)
   if (step === undefined) {
-    throw new UsageError(`the fault ${JSON.stringify(text)} is at no step that is known`, {
-      hint: `write ${form}; steps are ${steps.join(', ')}`,
+    throw new UsageError(`the fault ${JSON.stringify(text)} has an unknown step`, {
+      hint: `write ${form}; the steps are ${steps.join(', ')}`,
     })
   }
   const kinds = listKinds(step)
   if (!kinds.includes(kind)) {
-    throw new UsageError(`the fault ${JSON.stringify(text)} is of no kind that is known at ${step}`, {
-      hint: `kinds are ${kinds.join(', ')}`,
+    throw new UsageError(`the fault ${JSON.stringify(text)} has an unknown kind for the step ${step}`, {
+      hint: `the kinds are ${kinds.join(', ')}`,
     })
   }
   const fault: Fault = {
@@ -65,7 +65,7 @@ function parseFault(text: string): Fault {
     else if (lasts !== undefined) fault.lastsMs = Number(lasts)
     else if (act !== undefined) fault.actMs = Number(act)
     else {
-      throw new UsageError(`${JSON.stringify(detail)} in the fault ${JSON.stringify(text)} is not known`, {
+      throw new UsageError(`the fault ${JSON.stringify(text)} has the unknown option ${JSON.stringify(detail)}`, {
         hint: `write ${form}`,
       })
     }
@@ -79,13 +79,13 @@ function parseFault(text: string): Fault {
   return fault
 }
 
-/** Reads faults, any number of them, separated by commas. @throws UsageError saying what is known */
+/** Parses any number of faults, separated by commas. @throws UsageError that lists the valid values */
 export function parseFaults(text: string): Fault[] {
   const parts = text.split(',').map((part) => part.trim())
   return parts.filter((part) => part !== '').map(parseFault)
 }
 
-/** The faults that a lab plays now. */
+/** The current faults of a lab. */
 export class FaultPlan {
   #faults: (Fault & { seen: number; played: number })[] = []
 
@@ -103,7 +103,7 @@ export class FaultPlan {
     return this.#faults.map(({ text, played }) => ({ fault: text, played }))
   }
 
-  /** The fault for the next request of a step, counted as played. Of several the first that is due. */
+  /** Takes the fault for the next request of a step, and counts it as played. If several are due, the first is taken. */
   take(step: Step): Fault | undefined {
     const due = this.#faults.filter((fault) => fault.step === step && fault.seen++ >= fault.after)
     const fault = due.find(({ played, times }) => played < times)
@@ -111,7 +111,7 @@ export class FaultPlan {
     return fault
   }
 
-  /** The fault for the next connection to the SOS. */
+  /** Takes the fault for the next connection to the SOS. */
   takeSos(): SosFault | undefined {
     const fault = this.take('sos')
     return sosFaults.find((kind) => kind === fault?.kind)

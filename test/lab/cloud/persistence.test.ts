@@ -172,15 +172,15 @@ describe('the file', () => {
 
   test.each([
     ['not JSON', '{"version":1,', 'it is not JSON'],
-    ['of no version', '{"version":0}', 'version is not as a lab writes it'],
-    ['of another shape', '[]', 'it is not as a lab writes it'],
+    ['of no version', '{"version":0}', '"version" has an unexpected value'],
+    ['of another shape', '[]', 'it has an unexpected value'],
   ])('that is %s ends the start, and stays as it is', async (_, text, why) => {
     await using place = await makeFolder()
     await writeFile(place.cloudFile, text)
     await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
       name: 'LabError',
       message: `cannot read the lab's state in "${place.cloudFile}": ${why}`,
-      hint: 'move it away to start anew',
+      hint: 'move it away to start afresh',
     })
     expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
   })
