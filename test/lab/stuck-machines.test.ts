@@ -11,7 +11,7 @@ import { SerialLine } from '../../src/lab/machines/serial-line.ts'
 import { startTestLab, waitForState } from '../helpers/lab.ts'
 
 /** A machine that says this once and then nothing. */
-function stuckDriver(words: string, stillAfterMs?: number) {
+function stuckDriver(words: string, stallMs?: number) {
   const ends: PowerLoss[] = []
   const driver: MachineDriver = {
     kind: 'simulated',
@@ -27,8 +27,8 @@ function stuckDriver(words: string, stillAfterMs?: number) {
       return Promise.resolve({
         serial,
         off,
-        ...(stillAfterMs === undefined ? {} : { stillAfterMs }),
-        standsStill: (detail: string) => goOff({ reason: 'failed', detail }),
+        ...(stallMs === undefined ? {} : { stallMs }),
+        stalled: (detail: string) => goOff({ reason: 'failed', detail }),
         async [Symbol.asyncDispose]() {
           goOff({ reason: 'switched-off' })
         },

@@ -25,7 +25,11 @@ describe('what runs machines', needs(program), () => {
   test.each([
     ['missing', `${nowhere}/kvm`, `this computer has no ${nowhere}/kvm`],
     // Not even root may write to it.
-    ['forbidden', '/proc/sys/kernel/random/boot_id', 'this user may not open /proc/sys/kernel/random/boot_id'],
+    [
+      'forbidden',
+      '/proc/sys/kernel/random/boot_id',
+      'this user is not allowed to open /proc/sys/kernel/random/boot_id',
+    ],
     ['no device', folder, `${folder} cannot be opened: EISDIR`],
   ])('is not KVM where that is %s, without a trial', async (_, path, whySlow) => {
     const report = createRecorder()
@@ -33,7 +37,7 @@ describe('what runs machines', needs(program), () => {
     expect(chosen.accelerator.name).toBe('tcg')
     expect(chosen.whySlow).toContain(whySlow)
     expect(report.lines).toEqual([])
-    await expect(chooseAccelerator({ program, version: '7', wanted: 'kvm', kvmPath: path, report })).rejects.toThrow(
+    await expect(chooseAccelerator({ program, version: '7', requested: 'kvm', kvmPath: path, report })).rejects.toThrow(
       `KVM is not available: ${chosen.whySlow}`,
     )
   })
@@ -41,14 +45,14 @@ describe('what runs machines', needs(program), () => {
   test.each([
     ['aborts', 'KVM does not start a machine: failed to set MSR 0x10a to 0x69'],
     ['stops', /^KVM stopped a machine in iPXE \(paused\) at ".+"$/],
-    ['freezes', /^KVM does not get a machine through iPXE within 8 s: it stood still at ".+"$/],
+    ['freezes', /^KVM does not get a machine through iPXE within 8 s: it stalled at ".+"$/],
   ] as const)('is not a KVM that %s, as a trial finds out', { timeout: 60_000 }, async (fault, whySlow) => {
     using _qemu = playHalfKvm(fault)
     const report = createRecorder()
     const chosen = await chooseAccelerator({ program, version: '7', kvmPath, patienceMs: 8000, report })
     expect(chosen.accelerator.name).toBe('tcg')
     expect(chosen.whySlow).toMatch(whySlow)
-    expect(report.lines).toEqual([expect.stringMatching(/^trying KVM with a machine/)])
+    expect(report.lines).toEqual([expect.stringMatching(/^testing KVM with a trial machine/)])
   })
 
   test('is not a KVM whose device is a pipe', { timeout: 60_000 }, async () => {
@@ -90,7 +94,7 @@ describe('a machine that KVM fails', { ...needs(program), timeout: 240_000 }, ()
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\necho the script runs\nsleep 600\n' })
     const report = createRecorder()
     const disks = mkdtempSync(join(folder, 'disks-'))
-    const driver = await createQemuDriver({ diskFolder: disks, accelerator: 'kvm', kvmPath, stillMs: 5000, report })
+    const driver = await createQemuDriver({ diskFolder: disks, accelerator: 'kvm', kvmPath, stallMs: 5000, report })
     await using lab = await startTestLab({ driver, capacity: { memoryMib: 2 ** 20, cpus: 64 } })
     const body = {
       plan: 'baremetal_0',

@@ -45,13 +45,13 @@ export const plans: readonly Plan[] = [
 ]
 
 /** The id of a plan. */
-export function planId({ slug }: Plan): string {
+export function planId({ slug }: Pick<Plan, 'slug'>): string {
   return nameUuid(`plan ${slug}`)
 }
 
 /** Finds a plan by slug, alias or id. */
 export function findPlan(name: string): Plan | undefined {
-  return plans.find((plan) => plan.slug === name || plan.aliases.includes(name) || planId(plan) === name)
+  return plans.find(({ slug, aliases }) => slug === name || aliases.includes(name) || planId({ slug }) === name)
 }
 
 /** An operating system that a client can request. */

@@ -50,13 +50,13 @@ export class Chassis {
   }
 
   /** Tells a machine that has not run its boot script yet that it has stalled, if it has been silent for too long. */
-  checkStill(): void {
+  checkStall(): void {
     const machine = this.#machine
-    if (machine?.stillAfterMs === undefined || performance.now() - this.#lastSignMs < machine.stillAfterMs) return
+    if (machine?.stallMs === undefined || performance.now() - this.#lastSignMs < machine.stallMs) return
     this.#lastSignMs = performance.now()
     const { lastLine } = this
     const where = lastLine === '' ? 'before it printed anything' : `at "${lastLine}"`
-    machine.standsStill?.(`the machine stalled for ${machine.stillAfterMs / 1000} s ${where}`)
+    machine.stalled?.(`the machine stalled for ${machine.stallMs / 1000} s ${where}`)
   }
 
   get isOn(): boolean {

@@ -208,7 +208,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#watch = setInterval(
       () => {
         if (!isInstalling(this.device)) return clearInterval(this.#watch)
-        if (performance.now() < endMs) return this.chassis.checkStill()
+        if (performance.now() < endMs) return this.chassis.checkStall()
         clearInterval(this.#watch)
         this.#transitions.abort()
         const { lastLine } = this.chassis

@@ -1,7 +1,7 @@
-// What the lab asks of a kind of machine: to be switched on, to have a serial line, and to say when it went off.
+// The interface of a machine driver: it switches machines on, gives each a serial line, and reports when one goes off.
 import type { Duplex } from 'node:stream'
 
-/** A processor's architecture, as the kernel's own tools name it. */
+/** A processor architecture, by the name that `uname -m` prints. */
 export type Arch = 'x86_64' | 'aarch64'
 
 /** An operating system on a machine's disk. */
@@ -21,58 +21,58 @@ export interface MachineSpec {
   memoryMib: number
   mac: string
   /**
-   * URL of the iPXE script the lab's boot server has for this machine; it chains to the user's. Following it is what makes
-   * the device active: one that never does stays in provisioning, where the lab, as the service did, refuses to delete it.
+   * URL of this machine's iPXE script on the lab's boot server; it chains to the user's script. The device becomes active once the
+   * machine follows it; until then the device stays in provisioning, where the lab, like the service, refuses to delete it.
    */
   bootUrl: string
   /** What it boots instead of that script, for drivers that install systems. */
   system?: InstalledSystem | undefined
-  /** All that it reaches, where it is isolated: ports of 10.0.2.2. */
+  /** Everything that an isolated machine can reach: ports of 10.0.2.2. */
   passages?: readonly Passage[] | undefined
 }
 
-/** A port at which an isolated machine reaches another of this computer's network. */
+/** A port of 10.0.2.2 through which an isolated machine reaches a host and port of this computer's network. */
 export interface Passage {
   guestPort: number
   host: string
   port: number
 }
 
-/** Why a machine went off: by itself (poweroff), because it was switched off, or because it could not run. */
+/** Why a machine went off: its system powered it off, it was switched off, or it could not run. */
 export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'failed'; detail: string }
 
 /** A machine that is on. Disposing it pulls the plug and waits until it is off. */
 export interface PoweredMachine extends AsyncDisposable {
-  /** Its serial line: what it prints is read, what is typed is written. */
+  /** Its serial line: read the machine's output from it, and write input to it. */
   serial: Duplex
-  /** Sends a break on its serial line, as SysRq begins. */
+  /** Sends a break on its serial line, which starts a SysRq sequence. */
   sendBreak?(): void
   /**
-   * Makes a TCP port of the machine one of this computer's loopback; `hostPort` 0 is any free one.
-   * @returns the port on loopback
-   * @throws LabError where that cannot be had
+   * Forwards a local port to a TCP port of the machine; `hostPort` 0 is any free port.
+   * @returns the local port on loopback
+   * @throws LabError if the port cannot be forwarded
    */
   forward?(guestPort: number, hostPort: number): Promise<number>
-  /** Fulfilled once it is off, whatever the cause; never rejected. */
+  /** Fulfilled once the machine is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
-  /** Silence on its line, in milliseconds, after which a machine whose boot script has yet to run stands still. */
-  readonly stillAfterMs?: number
-  /** Is called then: the driver starts it anew in another way, or it goes off as `failed`, for the reason given. */
-  standsStill?(why: string): void
+  /** Silence on the line, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
+  readonly stallMs?: number
+  /** Called when the machine has stalled: the driver restarts it in another way, or it goes off as `failed` for this reason. */
+  stalled?(why: string): void
 }
 
-/** A kind of machine. */
+/** A driver for one kind of machine. */
 export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
   /** Whether its machines boot the operating systems of the catalogue, and a rescue system. */
   readonly installs?: boolean
   /**
-   * Switches a machine on. `onRestart` hears of a start that nobody asked for: the machine begins again with its firmware.
-   * @throws LabError when it cannot be
+   * Switches a machine on. `onRestart` is called when the driver restarts it by itself, from its firmware on.
+   * @throws LabError if the machine cannot be switched on
    */
   powerOn(spec: MachineSpec, onRestart?: () => void): Promise<PoweredMachine>
-  /** Forgets what a machine that is off has kept, its disk. */
+  /** Deletes the disk of a machine that is off. */
   discard?(id: string): Promise<void>
-  /** Forgets what all machines but these have kept. */
+  /** Deletes the disks of all machines but these. */
   keepOnly?(ids: readonly string[]): Promise<void>
 }

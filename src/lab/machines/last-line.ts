@@ -1,12 +1,12 @@
-// What a machine's console showed last, for a message.
+// The last line of a console, for a message.
 import { replaceControls } from '../../text/plain-text.ts'
 
 const longest = 100
 
-/** The last line with text in it, without what moves the cursor or colours; '' where there is none. */
+/** Finds the last line with text, without escape sequences; '' if there is no such line. */
 export function lastLineOf(text: string): string {
   const lines = text
-    // A screen that is drawn by position has no line ends.
+    // A full-screen program positions the cursor in place of printing line ends.
     // oxlint-disable-next-line no-control-regex -- the escapes of terminals
     .replaceAll(/\u001b\[[\d;]*[HfJ]/g, '\n')
     // oxlint-disable-next-line no-control-regex -- the escapes of terminals

@@ -1,12 +1,12 @@
-// The wire of a serial line between a machine's driver and whoever reads and types.
+// The serial line between a machine's driver and the lab.
 import { Duplex } from 'node:stream'
 
-/** What may wait unread or untaken in memory; what is more is lost, as on a wire: a machine is never held up by its line. */
+/** How many unread bytes may wait in memory. Further bytes are lost, as on a wire: the line never holds up a machine. */
 export const serialBufferBytes = 1 << 20
 
-/** A serial line whose machine's end is functions. */
+/** A serial line; the driver uses its functions, the lab its stream. */
 export class SerialLine extends Duplex {
-  /** Gets what is typed. */
+  /** Receives the input. */
   onType: ((bytes: Buffer) => void) | undefined
 
   override _read(): void {}
@@ -16,7 +16,7 @@ export class SerialLine extends Duplex {
     done()
   }
 
-  /** Prints bytes as they are. */
+  /** Prints bytes unchanged. */
   send(bytes: Buffer): void {
     if (this.readableLength < serialBufferBytes && !this.readableEnded) this.push(bytes)
   }
@@ -26,7 +26,7 @@ export class SerialLine extends Duplex {
     this.send(Buffer.from(text.replaceAll('\n', '\r\n')))
   }
 
-  /** The machine is off: nothing is printed or taken any more. */
+  /** Ends the line, because the machine is off: it no longer prints or accepts anything. */
   hangUp(): void {
     this.onType = undefined
     this.push(null)

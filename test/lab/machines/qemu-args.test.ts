@@ -97,5 +97,5 @@ test.each(['a,restrict=on', 'a,', 'a=b', 'a.b', '-a --monitor stdio', 'a\nb'])(
 test('the boot URL, which has a secret, is in a file instead of the command line', () => {
   expect(x86Args(spec, tcg, files, sercon).join(' ')).not.toContain(spec.bootUrl)
   expect(secretConfig(spec)).toBe(`[netdev "n0"]\n  type = "user"\n  bootfile = "${spec.bootUrl}"\n`)
-  expect(() => secretConfig({ bootUrl: 'http://h/"\nguestfwd="' })).toThrow('has a quote')
+  expect(() => secretConfig({ bootUrl: 'http://h/"\nguestfwd="' })).toThrow('contains a quote')
 })

@@ -1,29 +1,29 @@
-// HTTP as iPXE does it: one connection a file, redirects followed, errors with iPXE's own texts and addresses.
+// HTTP as iPXE does it: one connection per file, redirects followed, errors with iPXE's own texts and URLs.
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 
 import { errorCode } from '../../../errors.ts'
 
-/** A file that was read whole; only its beginning is kept. */
+/** A completely downloaded file; only its beginning is kept in memory. */
 export interface Download {
-  /** Where it came from in the end. */
+  /** Its URL after redirects. */
   url: string
   sizeBytes: number
-  /** At most `keptBytes` of it. */
+  /** Its first `keptBytes` at most. */
   head: Buffer
-  /** The descriptor of a file that has all of it, where it was stored. */
+  /** The descriptor of the file with its full content, if it was stored. */
   fd?: number
 }
 
-/** Bytes of a download that are kept: more than any script has. */
+/** How many bytes of a download are kept in memory: more than any script has. */
 export const keptBytes = 256 * 1024
 
-/** An error as iPXE's screen has it, `Not found (http://ipxe.org/2d0c618e)`. */
+/** An error as iPXE shows it, `Not found (http://ipxe.org/2d0c618e)`. */
 export interface IpxeError {
   error: string
 }
 
-// The texts of iPXE 1.0.0+git-20190125 in Debian 12, but for 404, where it is that of later builds.
+// The texts of iPXE 1.0.0+git-20190125 in Debian 12, except for 404, which has the text of later builds.
 const statusErrors: Readonly<Record<number, string>> = {
   401: 'Permission denied (http://ipxe.org/020c613c)',
   403: 'Operation not permitted (http://ipxe.org/410c613c)',
@@ -32,13 +32,13 @@ const statusErrors: Readonly<Record<number, string>> = {
 const inputOutputError = 'Input/output error (http://ipxe.org/1d0c6139)'
 
 function describeStatus(status: number): string {
-  const known = statusErrors[status]
-  if (known !== undefined) return known
+  const text = statusErrors[status]
+  if (text !== undefined) return text
   if (status >= 500) return 'HTTP 5xx Server Error (http://ipxe.org/1d0c6539)'
   return status >= 400 ? 'HTTP 4xx Client Error (http://ipxe.org/1d0c6439)' : inputOutputError
 }
 
-/** What iPXE says of what does not fit into the machine's memory. */
+/** iPXE's error for a file that does not fit into the machine's memory. */
 export const notEnoughSpace = 'Not enough space (http://ipxe.org/31)'
 
 const systemErrors: Readonly<Record<string, string>> = {
@@ -64,7 +64,7 @@ function open(url: string, signal: AbortSignal): Promise<IncomingMessage> {
   })
 }
 
-/** Takes the pieces of a file in their order. */
+/** Stores the chunks of a file, in order. */
 export type Store = (chunk: Buffer) => Promise<void>
 
 async function read(response: IncomingMessage, url: string, store: Store | undefined): Promise<Download> {
@@ -79,23 +79,23 @@ async function read(response: IncomingMessage, url: string, store: Store | undef
   return { url, sizeBytes, head: Buffer.concat(kept) }
 }
 
-/** What iPXE says of a URL that it has no code for. */
+/** iPXE's error for a URL whose protocol it does not support. */
 export const notSupported = 'Operation not supported (http://ipxe.org/3c092003)'
 
-/** HTTP alone: the iPXE of Debian's QEMU has no HTTPS. */
+/** Whether iPXE supports a URL: HTTP only, since the iPXE of Debian's QEMU has no HTTPS. */
 export function isSupported(url: string): boolean {
   return /^http:\/\//i.test(url) && URL.canParse(url)
 }
 
 /**
- * Reads a file whole in bounded memory. Redirects in a circle end with an error, where iPXE would go round for ever.
- * `route` says where a URL leads, undefined for nowhere. Rejects only where the signal ends it.
+ * Downloads a file in bounded memory. A redirect loop ends with an error; iPXE itself would loop for ever.
+ * `route` maps a URL to the URL to fetch, or to undefined if it is unreachable. Rejects only if the signal aborts it.
  */
 export async function download(
   url: string,
   signal: AbortSignal,
   store?: Store,
-  route: (url: string) => string | undefined = (one) => one,
+  route: (url: string) => string | undefined = (target) => target,
 ): Promise<Download | IpxeError> {
   let location = url
   try {

@@ -1,4 +1,4 @@
-// The files that a boot script leads to, kept whole for QEMU, without a name, until it has read them.
+// The files that a boot script fetches, stored for QEMU in nameless files until it has read them.
 import type { FileHandle } from 'node:fs/promises'
 
 import { download, type Download, type IpxeError } from './download.ts'
@@ -9,25 +9,25 @@ import type { Zboot } from '../../../kernel-format.ts'
 import { openNameless } from './nameless-file.ts'
 import { unpackZboot } from './zboot.ts'
 
-/** Linux finds the next of several initrds at a multiple of four bytes. */
+/** Linux looks for the next initrd at a multiple of four bytes. */
 const initrdAlignment = 4
 
-/** What a boot fetched. Disposing it gives the room back. */
+/** The files of one boot. Disposing it frees their space. */
 export class FetchedFiles implements AsyncDisposable {
   readonly #files: FileHandle[] = []
   readonly #passages: readonly Passage[] | undefined
   #roomBytes: number
 
   /**
-   * @param roomBytes what all files may have together: a machine has no more than its memory for them
-   * @param passages all that an isolated machine reaches
+   * @param roomBytes the most that all files may take together, since they must fit into the machine's memory
+   * @param passages everything that an isolated machine can reach
    */
   constructor(roomBytes: number, passages?: readonly Passage[]) {
     this.#roomBytes = roomBytes
     this.#passages = passages
   }
 
-  /** The machine's name for this computer, 10.0.2.2, means loopback here as it does there; an isolated one knows no other. */
+  /** Maps the machine's address for this computer, 10.0.2.2, to loopback, as QEMU does; an isolated machine reaches no other host. */
   #route(url: string): string | undefined {
     const local = new URL(url)
     if (this.#passages === undefined) {
@@ -35,7 +35,7 @@ export class FetchedFiles implements AsyncDisposable {
       return local.href
     }
     const guestPort = local.port === '' ? 80 : Number(local.port)
-    const passage = this.#passages.find((one) => one.guestPort === guestPort)
+    const passage = this.#passages.find((candidate) => candidate.guestPort === guestPort)
     if (local.hostname !== '10.0.2.2' || passage === undefined) return undefined
     local.host = formatAddress(passage)
     return local.href
@@ -49,11 +49,11 @@ export class FetchedFiles implements AsyncDisposable {
       if (this.#roomBytes < 0) throw Object.assign(new Error('no memory left'), { code: 'ENOMEM' })
       await file.writeFile(chunk)
     }
-    const fetched = await download(url, signal, store, (one) => this.#route(one))
+    const fetched = await download(url, signal, store, (target) => this.#route(target))
     return 'error' in fetched ? fetched : { ...fetched, fd: file.fd }
   }
 
-  /** The initrds as one file, one after the other. @returns its descriptor, undefined where there is none */
+  /** Concatenates the initrds. @returns the descriptor of the result; undefined if there are no initrds */
   async join(images: readonly BootImage[]): Promise<number | undefined> {
     if (images.length < 2) return images[0]?.fd
     const whole = await this.#open()
@@ -71,7 +71,7 @@ export class FetchedFiles implements AsyncDisposable {
     return whole.fd
   }
 
-  /** Takes the place of a kernel that unpacks itself. @returns the descriptor of the kernel within */
+  /** Unpacks a self-extracting kernel. @returns the descriptor of the kernel inside */
   async unpack(fd: number, zboot: Zboot): Promise<number> {
     const kernel = this.#files.find((file) => file.fd === fd)
     if (kernel === undefined) return fd

@@ -1,6 +1,6 @@
-// iPXE scripts followed in software: the commands that boot scripts use, with what iPXE would show on its screen. Compared, line
-// for line, with the iPXE of Debian 12's QEMU. One difference is meant: BIOS iPXE takes any file for a network boot program and
-// jumps into it, which ends in silence or a reset; here what is no kernel is an "Exec format error", as under UEFI.
+// An interpreter for iPXE scripts: the commands that boot scripts use, with the output of iPXE's screen. It was compared, line
+// by line, with the iPXE of Debian 12's QEMU. One difference is deliberate: BIOS iPXE takes any file for a network boot program and
+// jumps into it, which ends in silence or a reset; here a file that is not a kernel is an "Exec format error", as under UEFI.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { hasRoom, initialSettings, settingsRoom } from './settings.ts'
@@ -13,20 +13,20 @@ import { expandWords, parseLine, splitOptions, splitScript } from './line.ts'
 /** A file that iPXE has fetched. */
 export interface BootImage extends Download {
   name: string
-  /** The words after its URL, expanded and joined with one space. */
+  /** The words after the URL, expanded and joined with spaces. */
   commandLine: string
 }
 
-/** Where a script leads. */
+/** How a script ends. */
 export type BootOutcome =
   | { kind: 'boot'; kernel: BootImage; initrds: readonly BootImage[] }
-  /** It ended without booting anything. */
+  /** It exits without booting anything. */
   | { kind: 'exit' }
-  /** It gave way to iPXE's prompt. */
+  /** It leaves the machine at iPXE's prompt. */
   | { kind: 'shell' }
   | { kind: 'failed'; error: string }
 
-/** What iPXE runs on. */
+/** The machine on which iPXE runs. */
 export interface IpxeMachine {
   arch: Arch
   mac: string
@@ -39,7 +39,7 @@ const execFormatError = 'Exec format error (http://ipxe.org/2e022001)'
 const noSuchFile = 'No such file or directory (http://ipxe.org/2d02803b)'
 const invalidArgument = 'Invalid argument (http://ipxe.org/1c028002)'
 const deepestChain = 16
-/** Steps between two looks at the clock, so that a script that loops cannot hold the process. */
+/** How many steps run before the event loop gets its turn, so that an endless script does not block the process. */
 const stepsPerTurn = 100
 
 type Result = BootOutcome | 'ok'
@@ -48,12 +48,12 @@ function failed(error: string): BootOutcome {
   return { kind: 'failed', error }
 }
 
-/** A script begins with its mark, and is short enough to have been kept whole. */
+/** Whether an image is a script: it begins with `#!ipxe`, and is short enough to be in memory completely. */
 function isScript({ head, sizeBytes }: BootImage): boolean {
   return head.length === sizeBytes && /^#!ipxe(\s|$)/.test(head.toString('utf8', 0, 8))
 }
 
-/** One run of iPXE, from power on to a kernel or to giving up. */
+/** One run of iPXE, from power on until it boots a kernel or gives up. */
 class Ipxe {
   readonly #machine: IpxeMachine
   readonly #signal: AbortSignal
@@ -69,7 +69,7 @@ class Ipxe {
     this.#settings = initialSettings(machine)
   }
 
-  /** Fetches a file under the eyes of the user. */
+  /** Fetches a file and shows the progress on the screen. */
   async #fetch(
     uri: string,
     base: string,
@@ -94,7 +94,7 @@ class Ipxe {
     return image
   }
 
-  /** Runs an image: a script is followed, a kernel is the end. */
+  /** Runs an image: a script is interpreted, a kernel ends the run. */
   async #execute(image: BootImage): Promise<Result> {
     if (isScript(image)) {
       if (this.#depth >= deepestChain) return failed('Out of resources (http://ipxe.org/390c6189)')
@@ -104,7 +104,7 @@ class Ipxe {
       return result
     }
     if (detectKernel(image.head) !== this.#machine.arch) return failed(execFormatError)
-    return { kind: 'boot', kernel: image, initrds: this.#images.filter((one) => one !== image && !isScript(one)) }
+    return { kind: 'boot', kernel: image, initrds: this.#images.filter((other) => other !== image && !isScript(other)) }
   }
 
   async #follow(script: string, base: string): Promise<Result> {
@@ -115,12 +115,12 @@ class Ipxe {
       const result = await this.#runLine(command, base)
       if (result === 'ok') continue
       if ('goto' in result) {
-        // The line itself runs too: a label may have a command behind it.
+        // The label's line runs too: a command may follow the label.
         at = lines.findIndex(({ label }) => label === result.goto) - 1
         if (at < -1) return failed(noSuchFile)
         continue
       }
-      // `exit` ends this script alone: the one that chained it goes on.
+      // `exit` ends this script only: the script that chained it continues.
       return result.kind === 'exit' && this.#depth > 1 ? 'ok' : result
     }
     return 'ok'
@@ -141,8 +141,8 @@ class Ipxe {
     return last
   }
 
-  async #run([command, ...given]: readonly string[], base: string): Promise<Result> {
-    const { options, rest } = splitOptions(given, command === 'echo' ? [] : ['--name', '-n', '--timeout', '-t'])
+  async #run([command, ...args]: readonly string[], base: string): Promise<Result> {
+    const { options, rest } = splitOptions(args, command === 'echo' ? [] : ['--name', '-n', '--timeout', '-t'])
     const [uri = '', ...words] = rest
     switch (command) {
       case undefined:
@@ -196,7 +196,7 @@ class Ipxe {
         if ('error' in image) return failed(image.error)
         const result = await this.#execute(image)
         if (result === 'ok' || result.kind === 'exit') {
-          if (options.has('--autofree')) this.#images = this.#images.filter((one) => one !== image)
+          if (options.has('--autofree')) this.#images = this.#images.filter((other) => other !== image)
         } else if (result.kind === 'failed') {
           this.#machine.print(`Could not boot: ${result.error}\n`)
         }
@@ -205,7 +205,7 @@ class Ipxe {
       case 'boot': {
         const image = uri === '' ? this.#kernel : await this.#fetch(uri, base, undefined, words)
         if (image === undefined) {
-          // Not a failure, strange as that is.
+          // iPXE does not count this as a failure.
           this.#machine.print('No image selected\n')
           return 'ok'
         }
@@ -224,7 +224,7 @@ class Ipxe {
     }
   }
 
-  /** What the ROM does with the file name that DHCP gave it. */
+  /** Boots the URL that DHCP named, as the ROM does. */
   async start(url: string): Promise<BootOutcome> {
     const image = await this.#fetch(url, url, undefined, [])
     if ('error' in image) return failed(image.error)
@@ -234,8 +234,8 @@ class Ipxe {
 }
 
 /**
- * Boots from a URL as iPXE does, printing what its screen would show.
- * Rejects only where the signal ends it.
+ * Boots from a URL as iPXE does, and prints the output of iPXE's screen.
+ * Rejects only if the signal aborts it.
  */
 export async function runIpxe(url: string, machine: IpxeMachine, signal: AbortSignal): Promise<BootOutcome> {
   return await new Ipxe(machine, signal).start(url)

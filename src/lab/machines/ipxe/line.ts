@@ -1,18 +1,18 @@
-// The lines of an iPXE script (src/image/script.c, src/core/exec.c): words separated by white space, no quoting; commands joined
-// by `||` and `&&`; a line that ends in a backslash goes on in the next.
+// The syntax of iPXE scripts (src/image/script.c, src/core/exec.c): words separated by white space, no quoting; commands joined
+// by `||` and `&&`; a line that ends in a backslash continues on the next line.
 
-/** A line, whole. */
+/** A complete line. */
 export interface ScriptLine {
-  /** A line that begins with a colon can be gone to. */
+  /** The name after a leading colon, the target of `goto`. */
   label: string | undefined
-  /** Undefined for the last line if it goes on where nothing follows, which is an error. */
+  /** Undefined if the last line of the script ends in a backslash, which is an error. */
   command: string | undefined
 }
 
-/** What C's isspace() is true for; JavaScript's \s is true for more. */
+/** The characters of C's isspace(); JavaScript's \s matches more. */
 const space = /[ \t\n\v\f\r]+/
 
-/** The lines of a script, the one with its mark first. */
+/** Splits a script into lines; the first is the `#!ipxe` line. */
 export function splitScript(script: string): ScriptLine[] {
   const lines: ScriptLine[] = []
   let begun: string | undefined
@@ -26,7 +26,7 @@ export function splitScript(script: string): ScriptLine[] {
   return begun === undefined ? lines : [...lines, { label: undefined, command: undefined }]
 }
 
-/** A command and what must have happened before it: `||` runs it after a failure, `&&` after a success. */
+/** A command and its condition: `||` runs it after a failure, `&&` after a success. */
 export interface LinkedCommand {
   after: 'always' | 'success' | 'failure'
   words: readonly string[]
@@ -34,12 +34,12 @@ export interface LinkedCommand {
 
 const links: Readonly<Record<string, LinkedCommand['after']>> = { '||': 'failure', '&&': 'success', ';': 'always' }
 
-/** The commands of a line. A word that begins with # starts a comment. A command without words (`imgfetch x ||`) succeeds. */
+/** Parses a line into commands. A word that begins with # starts a comment. An empty command (`imgfetch x ||`) succeeds. */
 export function parseLine(line: string): LinkedCommand[] {
   const commands: LinkedCommand[] = []
   let words: string[] = []
   let after: LinkedCommand['after'] = 'always'
-  for (const word of line.split(space).filter((one) => one !== '')) {
+  for (const word of line.split(space).filter((part) => part !== '')) {
     if (word.startsWith('#')) break
     const link = links[word]
     if (link === undefined) {
@@ -54,8 +54,8 @@ export function parseLine(line: string): LinkedCommand[] {
 }
 
 /**
- * Puts settings in, innermost first as iPXE does; one that is not set is empty. `${name:type}` is formatted as it stands.
- * @returns undefined for what is longer than `longest` meanwhile
+ * Expands settings, innermost first as iPXE does; an unset setting is empty. The type of `${name:type}` is ignored.
+ * @returns undefined if the text grows longer than `longest` on the way
  */
 export function expandWord(
   word: string,
@@ -63,7 +63,7 @@ export function expandWord(
   longest = Number.POSITIVE_INFINITY,
 ): string | undefined {
   let text = word
-  // A value may hold a reference itself; one that refers to itself would never end.
+  // A value may contain a reference; the limit ends the expansion of a value that refers to itself.
   for (let round = 0; round < 32; round++) {
     const expanded = text.replace(/\$\{([^${}]*)\}/, (_, name: string) => settings.get(name.split(':')[0] ?? '') ?? '')
     if (expanded.length > longest) return undefined
@@ -73,7 +73,7 @@ export function expandWord(
   return text
 }
 
-/** All words of a command, expanded; undefined where they are longer than `longest` together. */
+/** Expands all words of a command; undefined if they are longer than `longest` together. */
 export function expandWords(
   words: readonly string[],
   settings: ReadonlyMap<string, string>,
@@ -90,16 +90,16 @@ export function expandWords(
   return expanded
 }
 
-/** The options before the first other word; those in `valued` take a value. */
+/** Splits a command's options from its other words; the options in `valued` take a value. */
 export function splitOptions(
-  given: readonly string[],
+  words: readonly string[],
   valued: readonly string[],
 ): { options: Map<string, string>; rest: readonly string[] } {
   const options = new Map<string, string>()
   let at = 0
-  for (; at < given.length && /^--?[a-z]/.test(given[at] ?? ''); at++) {
-    const [name = '', inline] = (given[at] ?? '').split('=')
-    options.set(name, inline ?? (valued.includes(name) ? (given[++at] ?? '') : ''))
+  for (; at < words.length && /^--?[a-z]/.test(words[at] ?? ''); at++) {
+    const [name = '', inline] = (words[at] ?? '').split('=')
+    options.set(name, inline ?? (valued.includes(name) ? (words[++at] ?? '') : ''))
   }
-  return { options, rest: given.slice(at) }
+  return { options, rest: words.slice(at) }
 }

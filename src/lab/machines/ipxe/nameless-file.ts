@@ -1,9 +1,9 @@
-// Files that no name leads to any more, so that nothing is left behind, however the lab ends.
+// Files whose name is already deleted, so that nothing is left behind, however the lab ends.
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Opens an empty one for writing and reading; a child gets it as a descriptor, and finds it at /dev/fd. */
+/** Opens an empty nameless file for reading and writing; a child process inherits its descriptor and opens it at /dev/fd. */
 export async function openNameless(): Promise<FileHandle> {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-'))
   try {

@@ -1,10 +1,10 @@
-// The settings of an iPXE that is followed in software.
+// The settings of the iPXE interpreter.
 import type { Arch } from '../driver.ts'
 
-/** Characters that all settings may have, as much as iPXE has memory for: a script may double one again and again. */
+/** How many characters all settings may have together, about as much as iPXE has memory for: a script may double a value repeatedly. */
 export const settingsRoom = 512 * 1024
 
-/** What a script finds set. */
+/** The settings at the start of a script. */
 export function initialSettings(machine: { arch: Arch; mac: string; hostname: string }): Map<string, string> {
   const isArm = machine.arch === 'aarch64'
   return new Map([
@@ -17,7 +17,7 @@ export function initialSettings(machine: { arch: Arch; mac: string; hostname: st
   ])
 }
 
-/** Whether settings are no longer together than they may be. */
+/** Whether the settings are within the limit. */
 export function hasRoom(settings: ReadonlyMap<string, string>): boolean {
   let size = 0
   for (const [name, value] of settings) size += name.length + value.length

@@ -1,4 +1,4 @@
-// Kernels that unpack themselves when UEFI starts them. The QEMU of Debian 12 starts only what is within.
+// Kernels that unpack themselves when UEFI starts them. The QEMU of Debian 12 can start only the kernel inside.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { errorCode, LabError } from '../../../errors.ts'
 import type { Zboot } from '../../../kernel-format.ts'
 
-/** The programs that unpack, by the name of the compression. */
+/** The programs that decompress, by the name of the compression. */
 const programs: Readonly<Record<string, readonly string[]>> = {
   gzip: ['gzip', '-dc'],
   zstd22: ['zstd', '-dcq'],
@@ -31,8 +31,8 @@ async function* read(file: FileHandle, { offset, size }: Zboot): AsyncGenerator<
 }
 
 /**
- * Writes the kernel within to a file, `maxBytes` at most.
- * @throws LabError where it cannot be unpacked
+ * Writes the kernel inside to a file, `maxBytes` at most.
+ * @throws LabError if it cannot be unpacked
  */
 export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHandle, maxBytes: number): Promise<void> {
   const { compression } = zboot
@@ -47,7 +47,7 @@ export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHand
     size += chunk.length
     if (size > maxBytes) {
       child.kill('SIGKILL')
-      throw new LabError('the kernel, unpacked, does not fit into the memory of the machine')
+      throw new LabError('the unpacked kernel does not fit into the memory of the machine')
     }
     await to.writeFile(chunk)
   }
@@ -57,5 +57,5 @@ export async function unpackZboot(kernel: FileHandle, zboot: Zboot, to: FileHand
     throw new LabError(`the kernel is compressed with ${compression}, and the program "${program}" is not installed`)
   }
   if (!Array.isArray(end) || end[0] !== 0)
-    throw new LabError(`the kernel is damaged: its ${compression} data does not unpack`)
+    throw new LabError(`the kernel is damaged: its ${compression} data cannot be unpacked`)
 }

@@ -1,5 +1,5 @@
-// Whether an accelerator really runs machines: one with the ROM and the network card of the others goes through iPXE to a marker.
-// A device file, a version or the firmware's first words say too little: KVM in some virtual machines starts, speaks, and stops
+// Tests whether an accelerator really runs machines: a trial machine with the usual ROM and network card must get through iPXE to a marker.
+// A device file, a version or the firmware's first output proves too little: KVM in some virtual machines starts, prints, and stops
 // when iPXE changes the processor's mode.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ import { SerialLine } from '../serial-line.ts'
 const script = 'trial.ipxe'
 const marker = 'metalkit has seen iPXE run'
 
-/** The machine: as small as iPXE allows, and without a disk. */
+/** The trial machine: as small as iPXE allows, and without a disk. */
 const spec = {
   id: '00000000-0000-4000-8000-000000000000',
   hostname: 'trial',
@@ -27,7 +27,7 @@ const spec = {
   bootUrl: script,
 }
 
-/** @returns why machines do not run with it, undefined if they do */
+/** Runs the trial. @returns why machines do not run with the accelerator; undefined if they do */
 export async function probeAccelerator(
   program: string,
   accelerator: Accelerator,
@@ -36,16 +36,16 @@ export async function probeAccelerator(
   const title = accelerator.name.toUpperCase()
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-trial-'))
   const line = new SerialLine()
-  let seen = ''
+  let output = ''
   const isThrough = new Promise<'through'>((resolve) => {
     line.on('data', (bytes: Buffer) => {
-      seen = (seen + bytes.toString('latin1')).slice(-4096)
-      if (seen.includes(marker)) resolve('through')
+      output = (output + bytes.toString('latin1')).slice(-4096)
+      if (output.includes(marker)) resolve('through')
     })
   })
   const where = () => {
-    const last = lastLineOf(seen)
-    return last === '' ? 'before its first word' : `at "${last}"`
+    const last = lastLineOf(output)
+    return last === '' ? 'before it printed anything' : `at "${last}"`
   }
   await using sercon = await openNameless()
   let timer: NodeJS.Timeout | undefined
@@ -69,7 +69,7 @@ export async function probeAccelerator(
       const ended = await Promise.race([isThrough, isOver, qemu.stopped, qemu.exit])
       if (ended === 'through' || ended === 'left') return undefined
       if (ended === 'late')
-        return `${title} does not get a machine through iPXE within ${patienceMs / 1000} s: it stood still ${where()}`
+        return `${title} does not get a machine through iPXE within ${patienceMs / 1000} s: it stalled ${where()}`
       if ('state' in ended) return `${title} stopped a machine in iPXE (${ended.state}) ${where()}`
       return `${title} does not start a machine: ${ended.reason === 'failed' ? ended.detail : `QEMU ended ${where()}`}`
     } finally {

@@ -1,5 +1,5 @@
-// What the trial of an accelerator came to, kept for as long as nothing that it depends on changes: this start of the computer,
-// its kernel, and the QEMU.
+// The result of an accelerator's trial, kept until something that it depends on changes: the current boot of this computer,
+// its kernel, or QEMU.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
@@ -10,7 +10,7 @@ import { replaceFile } from '../../state/private-file.ts'
 
 const verdictSchema = z.object({ conditions: z.string(), flaw: z.string().nullable() })
 
-/** What one start of this computer is called; undefined where the system does not say. */
+/** An id of this computer's current boot; undefined if the system has none. */
 async function nameBoot(): Promise<string | undefined> {
   if (process.platform !== 'darwin') {
     return await readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
@@ -24,7 +24,7 @@ async function nameBoot(): Promise<string | undefined> {
   )
 }
 
-/** What a verdict is about. */
+/** The question that a verdict answers. */
 interface Question {
   /** QEMU's version. */
   version: string
@@ -36,7 +36,7 @@ async function describeConditions({ version, accelerator }: Question): Promise<s
   return boot === undefined ? undefined : [boot, release(), version, accelerator].join('\n')
 }
 
-/** The verdict that still holds, if there is one. `flaw` says why the accelerator does not work, null that it does. */
+/** Reads a verdict that still holds, if there is one. `flaw` says why the accelerator does not work; null means that it works. */
 export async function readVerdict(path: string, question: Question): Promise<{ flaw: string | null } | undefined> {
   const [conditions, text] = await Promise.all([
     describeConditions(question),
@@ -51,13 +51,13 @@ export async function readVerdict(path: string, question: Question): Promise<{ f
   }
 }
 
-/** Keeps a verdict in a folder that exists. One that cannot be kept only costs the next lab a trial. */
+/** Writes a verdict into an existing folder. If that fails, the next lab only has to repeat the trial. */
 export async function writeVerdict(path: string, verdict: Question & { flaw: string | null }): Promise<void> {
   const conditions = await describeConditions(verdict)
   if (conditions === undefined) return
   try {
     await replaceFile(path, `${JSON.stringify({ conditions, flaw: verdict.flaw })}\n`)
   } catch {
-    // No folder yet, or a full or read-only disk: nothing else depends on it.
+    // There is no folder yet, or the disk is full or read-only: nothing else depends on the verdict.
   }
 }

@@ -1,4 +1,4 @@
-// How QEMU runs a machine's processors: on this computer's own (KVM, on macOS HVF) if that really works, else translated (TCG).
+// How QEMU runs a machine's processors: natively (KVM; on macOS HVF) if that really works, otherwise by translation (TCG).
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -13,33 +13,33 @@ export interface Accelerator {
   readonly args: readonly string[]
 }
 
-/** With the processor of this computer. */
+/** Runs natively on Linux. */
 export const kvm: Accelerator = { name: 'kvm', args: ['-accel', 'kvm', '-cpu', 'host'] }
 
-/** The same on macOS. */
+/** Runs natively on macOS. */
 const hvf: Accelerator = { name: 'hvf', args: ['-accel', 'hvf', '-cpu', 'host'] }
 
-/** Works everywhere. */
+/** Translates; works everywhere. */
 export const tcg: Accelerator = { name: 'tcg', args: ['-accel', 'tcg,thread=multi', '-cpu', 'max'] }
 
-/** The accelerator of a lab, and why it is not the faster one. */
+/** A lab's accelerator, and if it is slow the reason. */
 export interface ChosenAccelerator {
   readonly accelerator: Accelerator
-  /** What is slow and why, as half a sentence. */
+  /** Why it is slow, as a clause. */
   readonly whySlow?: string
-  /** What would make it fast. */
+  /** How to make it fast. */
   readonly remedy?: string
 }
 
-/** What a choice is made of. */
+/** The inputs of the choice. */
 export interface AcceleratorOptions {
-  /** QEMU. */
+  /** The QEMU program. */
   program: string
   /** Its version. */
   version: string
-  /** `kvm` skips the trial: a machine that it stops is restarted with TCG all the same. */
-  wanted?: 'auto' | 'kvm' | 'tcg' | undefined
-  /** File that keeps the verdict of a trial; without one each choice tries anew. */
+  /** `kvm` skips the trial; a machine that KVM stops is still restarted with TCG. */
+  requested?: 'auto' | 'kvm' | 'tcg' | undefined
+  /** The file that keeps the verdict of a trial; without it each choice runs a trial. */
   verdictPath?: string | undefined
   /** How long the trial machine may take to get through iPXE. */
   patienceMs?: number | undefined
@@ -49,17 +49,17 @@ export interface AcceleratorOptions {
   signal?: AbortSignal | undefined
 }
 
-/** Where a lab with this state folder keeps the verdict. */
+/** The file of the verdict in a state folder. */
 export function verdictPathOf(stateFolder: string): string {
   return join(stateFolder, 'accelerator.json')
 }
 
-/** How people call it. */
+/** The accelerator's name in messages. */
 export function titleOf({ name }: Accelerator): string {
   return name.toUpperCase()
 }
 
-/** Opens KVM's device, as QEMU will. @returns why that does not work */
+/** Opens KVM's device, as QEMU will. @returns why that fails; undefined if it succeeds */
 async function findObstacle(path: string): Promise<{ whySlow: string; remedy: string } | undefined> {
   try {
     await (await open(path, 'r+')).close()
@@ -73,19 +73,19 @@ async function findObstacle(path: string): Promise<{ whySlow: string; remedy: st
     }
     if (['EACCES', 'EPERM'].includes(code)) {
       const remedy = `add this user to the group of ${path}, or pass the device to the container`
-      return { whySlow: `this user may not open ${path}`, remedy }
+      return { whySlow: `this user is not allowed to open ${path}`, remedy }
     }
     return { whySlow: `${path} cannot be opened: ${messageOf(error)}`, remedy: `check ${path}` }
   }
 }
 
-/** Tries an accelerator, or remembers the last trial. @returns why it does not work */
+/** Tries an accelerator, or uses the verdict of the last trial. @returns why it does not work; undefined if it works */
 async function judge(accelerator: Accelerator, options: AcceleratorOptions): Promise<string | undefined> {
   const { program, version, verdictPath, report, signal, patienceMs = 15_000 } = options
   const question = { version, accelerator: accelerator.name }
-  const known = verdictPath === undefined ? undefined : await readVerdict(verdictPath, question)
-  if (known !== undefined) return known.flaw ?? undefined
-  report.info(`trying ${titleOf(accelerator)} with a machine, once after each start of this computer...`)
+  const verdict = verdictPath === undefined ? undefined : await readVerdict(verdictPath, question)
+  if (verdict !== undefined) return verdict.flaw ?? undefined
+  report.info(`testing ${titleOf(accelerator)} with a trial machine, once after each boot of this computer...`)
   const flaw = await probeAccelerator(program, accelerator, { patienceMs, signal })
   signal?.throwIfAborted()
   if (verdictPath !== undefined) await writeVerdict(verdictPath, { ...question, flaw: flaw ?? null })
@@ -93,22 +93,23 @@ async function judge(accelerator: Accelerator, options: AcceleratorOptions): Pro
 }
 
 /**
- * The fastest accelerator that works here, or the one that is asked for.
- * @throws LabError where KVM is asked for and cannot be opened
+ * Chooses the fastest accelerator that works on this computer, or the requested one.
+ * @throws LabError if KVM is requested and cannot be opened
  */
 export async function chooseAccelerator(options: AcceleratorOptions): Promise<ChosenAccelerator> {
-  const { wanted = 'auto', kvmPath = '/dev/kvm' } = options
-  if (wanted === 'tcg') return { accelerator: tcg, whySlow: '--accelerator is tcg', remedy: 'use --accelerator auto' }
+  const { requested = 'auto', kvmPath = '/dev/kvm' } = options
+  if (requested === 'tcg')
+    return { accelerator: tcg, whySlow: '--accelerator is tcg', remedy: 'use --accelerator auto' }
   const isMac = process.platform === 'darwin'
-  const fast = isMac && wanted === 'auto' ? hvf : kvm
+  const fast = isMac && requested === 'auto' ? hvf : kvm
   const obstacle = fast === kvm ? await findObstacle(kvmPath) : undefined
-  if (wanted === 'kvm') {
+  if (requested === 'kvm') {
     if (obstacle === undefined) return { accelerator: kvm }
     throw new LabError(`KVM is not available: ${obstacle.whySlow}`, { hint: 'use --accelerator auto' })
   }
   if (obstacle !== undefined) return { accelerator: tcg, ...obstacle }
   const flaw = await judge(fast, options)
   if (flaw === undefined) return { accelerator: fast }
-  const remedy = `${titleOf(fast)} of this computer does not work; --accelerator kvm uses it all the same`
+  const remedy = `${titleOf(fast)} does not work on this computer; --accelerator kvm uses it anyway`
   return { accelerator: tcg, whySlow: flaw, remedy: isMac ? 'update QEMU' : remedy }
 }

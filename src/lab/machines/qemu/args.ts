@@ -1,59 +1,59 @@
-// A rented server as QEMU's command line: pure data in, arguments out.
+// QEMU's command line for a machine: pure data in, arguments out.
 import { isSea } from 'node:sea'
 
 import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec, Passage } from '../driver.ts'
 
-/** A value inside QEMU's `key=value,key=value`: a comma is written twice, nothing else has a meaning. */
+/** Escapes a value for QEMU's `key=value,key=value`: commas are doubled, no other character is special. */
 export function escapeValue(text: string): string {
   return text.replaceAll(',', ',,')
 }
 
-/** The I/O port of the second serial port, two bytes, little endian: SeaBIOS mirrors its screen to the port that etc/sercon-port names. */
+/** The I/O port of the second serial port, two bytes, little endian. SeaBIOS mirrors its screen to the port in etc/sercon-port. */
 export const serconPort: Uint8Array = Uint8Array.of(0xf8, 0x02)
 
-/** The longest boot URL that fits the file name of a DHCP answer, in bytes. */
+/** The longest boot URL, in bytes, that fits the file name field of a DHCP answer. */
 export const maxBootUrlBytes = 127
 
-/** The descriptor at which QEMU finds its control socket. */
+/** The descriptor of QEMU's control socket. */
 export const qmpFd = 3
 
-/** The descriptor of the first file that it is given. */
+/** The descriptor of the first file that QEMU inherits. */
 const firstFd = 4
 
-/** The path at which QEMU finds a file that it is given, counted from 0. */
+/** The path of an inherited file in QEMU; files count from 0. */
 export function pathOfFile(index: number): string {
   return `/dev/fd/${firstFd + index}`
 }
 
-/** What a machine is made of besides what is asked for. */
+/** The files and names on this computer that belong to a machine. */
 export interface QemuFiles {
-  /** Path of the disk; without one the machine has none. */
+  /** Path of the disk; without it the machine has no disk. */
   disk?: string
-  /** The lab's process, as nameProcess has it. */
+  /** The lab's process, in the form of nameProcess. */
   owner: string
-  /** Folder of which QEMU's own TFTP gives the boot script, in place of the lab's. */
+  /** Folder from which QEMU's own TFTP server serves the boot script, in place of the lab. */
   tftp?: string
 }
 
-/** The name of a QEMU, by which a later lab knows whose it is. */
+/** The name of a QEMU process, from which a later lab can tell its owner. */
 export function markOf(id: string, owner: string): string {
   return `metalkit-${id}@${owner.replace(' ', '.')}`
 }
 
-/** Reads a mark. */
+/** Parses a name that markOf made. */
 export function parseMark(name: string): { id: string; owner: string } | undefined {
   const [, id, pid, start] = /^metalkit-([0-9a-f-]{36})@(\d+)(?:\.(\d+))?$/.exec(name) ?? []
   if (id === undefined || pid === undefined) return undefined
   return { id, owner: start === undefined ? pid : `${pid} ${start}` }
 }
 
-/** The argument that has a disk, up to its path. */
+/** The argument of a disk, up to its path. */
 export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
 
 /**
- * QEMU's network closed but for passages. A forward may not have the address of QEMU itself, which therefore moves; what carries
- * a connection is a process each, since QEMU connects anew for none of its other kinds.
+ * Closes QEMU's network except for passages. A forward cannot use QEMU's own address, which is therefore moved. Each connection is
+ * carried by a process of its own, since none of QEMU's other kinds of forward connects more than once.
  */
 function isolate(passages: readonly Passage[]): string[] {
   const forwards = passages.map(({ guestPort, host, port }) => {
@@ -65,16 +65,16 @@ function isolate(passages: readonly Passage[]): string[] {
 }
 
 /**
- * The part of the machine that QEMU reads from a file, since every local user sees its command line: the boot URL opens
- * all that the lab tells the machine. The rest of the network is set there, as the file's format takes a key only once.
- * @throws Error for a URL that the format cannot hold
+ * The options that QEMU reads from a file, since every local user can see its command line: with the boot URL anyone could read
+ * everything that the lab tells the machine. The other network options stay on the command line, because the file allows each key only once.
+ * @throws Error for a URL that the format cannot express
  */
 export function secretConfig({ bootUrl }: Pick<MachineSpec, 'bootUrl'>): string {
-  if (/["\n]/.test(bootUrl)) throw new Error(`the boot URL ${JSON.stringify(bootUrl)} has a quote or a line's end`)
+  if (/["\n]/.test(bootUrl)) throw new Error(`the boot URL ${JSON.stringify(bootUrl)} contains a quote or a line end`)
   return `[netdev "n0"]\n  type = "user"\n  bootfile = "${bootUrl}"\n`
 }
 
-/** What every machine has, whatever its processor: nothing by default, a name, a control socket, a network, a serial line. DHCP names the boot script. */
+/** The arguments of every machine: no default devices, a name, a control socket, a network, a serial line. DHCP names the boot script. */
 function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: string[]; devices: string[] } {
   const network = [
     `hostname=${spec.hostname}`,
@@ -95,7 +95,7 @@ function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: s
   }
 }
 
-/** SCSI makes it /dev/sda. A system that frees blocks frees them on this computer too. */
+/** The arguments of the disk. SCSI makes it /dev/sda. Blocks that the system discards are freed on this computer too. */
 function diskArgs({ disk }: QemuFiles): string[] {
   if (disk === undefined) return []
   return [
@@ -104,10 +104,10 @@ function diskArgs({ disk }: QemuFiles): string[] {
   ].flat()
 }
 
-/** What an x86_64 machine starts with: SeaBIOS and a file that holds `serconPort`, or UEFI's code and empty variables. */
+/** The firmware of an x86_64 machine: SeaBIOS and a file that contains `serconPort`, or UEFI's code and empty variables. */
 export type X86Firmware = { sercon: string } | Uefi
 
-/** The two files of UEFI firmware, as paths. */
+/** The paths of UEFI's two files. */
 export interface Uefi {
   code: string
   variables: string
@@ -115,7 +115,7 @@ export interface Uefi {
 
 function firmwareArgs(firmware: X86Firmware): string[] {
   if ('sercon' in firmware) return ['-fw_cfg', `name=etc/sercon-port,file=${escapeValue(firmware.sercon)}`]
-  // What it writes to its variables goes nowhere. Its own network boot, after iPXE's, would only take time.
+  // Changes to the variables are discarded. UEFI's own network boot is off: after iPXE's it would only waste time.
   return [
     ['-drive', `if=pflash,format=raw,readonly=on,file=${escapeValue(firmware.code)}`],
     ['-drive', `if=pflash,format=raw,snapshot=on,file=${escapeValue(firmware.variables)}`],
@@ -137,9 +137,9 @@ export function x86Args(
   return [
     machine,
     ['-machine', 'q35', ...accelerator.args],
-    // The card brings iPXE in its ROM. IPv6 stays on: without an answer there iPXE waits 15 s for one each time it says dhcp.
+    // The card has iPXE in its ROM. IPv6 stays on: without an IPv6 answer iPXE would wait 15 s at each dhcp command.
     devices,
-    // First the network, as on the rented servers: a boot script that says `exit` makes the firmware go on to the disk.
+    // The network comes first, as on the rented servers: after a boot script that says `exit` the firmware tries the disk.
     ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},bootindex=0`],
     diskArgs(files),
     ['-serial', 'null', '-serial', 'chardev:sos'],
@@ -147,12 +147,12 @@ export function x86Args(
   ].flat()
 }
 
-/** What an aarch64 machine starts with: a kernel that was fetched for it, or firmware that boots from the disk. */
+/** How an aarch64 machine starts: with a kernel that the lab fetched, or with firmware that boots from the disk. */
 export type Arm64Start = { kernel: string; initrd: string | undefined; commandLine: string } | { firmware: string }
 
 /**
  * The arguments for an aarch64 machine, whose serial port (ttyAMA0) is the process's stdin and stdout. A reset ends the process,
- * since the next start is the boot script's to decide. It waits for `cont` before it runs.
+ * because the boot script decides how the machine starts next. QEMU waits for `cont` before it runs the machine.
  */
 export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles): string[] {
   const { machine, devices } = commonArgs(spec, files)
@@ -160,7 +160,7 @@ export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles
     'firmware' in start
       ? ['-bios', start.firmware]
       : [
-          // The command line may have the boot URL: it is set once QEMU runs, before the machine is made.
+          // The kernel's command line may contain the boot URL, so it is set over the control socket before QEMU creates the machine.
           ['--preconfig', '-kernel', start.kernel],
           start.initrd === undefined ? [] : ['-initrd', start.initrd],
         ].flat()

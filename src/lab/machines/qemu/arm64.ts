@@ -1,5 +1,5 @@
-// An aarch64 machine of QEMU. Debian has no iPXE for it, so the lab follows the boot script itself, over HTTP, prints what iPXE would,
-// and starts QEMU with what that leads to; a script that says `exit` goes on to the disk by UEFI firmware.
+// An aarch64 machine of QEMU. Debian has no iPXE for it, so the lab interprets the boot script itself, prints iPXE's output,
+// and starts QEMU with the resulting kernel. After a script that says `exit`, UEFI firmware boots from the disk.
 import { LabError, messageOf } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
 import { parseZboot } from '../../../kernel-format.ts'
@@ -15,22 +15,22 @@ import { describeStop } from './stop.ts'
 import { SerialLine } from '../serial-line.ts'
 import { stay } from '../stay.ts'
 
-/** QEMU for these machines. */
+/** QEMU for aarch64 machines. */
 export const arm64Program = 'qemu-system-aarch64'
 
-/** Silence after which a machine that has not run its boot script stands still, in milliseconds. */
-const stillAfterMs = 180_000
+/** Silence, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
+const stallMs = 180_000
 
-/** What such a machine needs of this computer. */
+/** The parts of this computer that an aarch64 machine needs. */
 export interface Arm64Parts {
   files: QemuFiles
-  /** Path of UEFI firmware; without it nothing boots from the disk. */
+  /** Path of UEFI firmware; without it the machine cannot boot from the disk. */
   firmware: string | undefined
   hint: string
   report: Reporter
 }
 
-/** What QEMU is to start with, and the descriptors for that; undefined where there is nothing to start. */
+/** Chooses how QEMU starts, and the descriptors for that; undefined if there is nothing to start. */
 async function chooseStart(
   outcome: BootOutcome,
   files: FetchedFiles,
@@ -47,7 +47,7 @@ async function chooseStart(
   }
 }
 
-/** Fulfilled once QEMU has read the files. The kernel's command line is given here, where no other user reads it. */
+/** Waits until QEMU has read the files. Sets the kernel's command line over the control socket, where no other user can read it. */
 async function readKernel(qmp: Qmp, start: Arm64Start): Promise<void> {
   await qmp.ready
   if (!('kernel' in start)) return
@@ -55,7 +55,7 @@ async function readKernel(qmp: Qmp, start: Arm64Start): Promise<void> {
   await qmp.execute('x-exit-preconfig')
 }
 
-/** A machine that is on, through any number of resets. */
+/** A running machine, through any number of resets. */
 class Arm64Machine {
   readonly serial = new SerialLine()
   readonly #spec: MachineSpec
@@ -68,7 +68,7 @@ class Arm64Machine {
     this.#parts = parts
   }
 
-  /** From power on to power off. Rejects where the plug is pulled. */
+  /** Runs the machine from power on to power off. Rejects if the plug is pulled. */
   async run(signal: AbortSignal): Promise<QemuExit> {
     signal.addEventListener('abort', () => this.#process?.kill())
     for (;;) {
@@ -82,14 +82,15 @@ class Arm64Machine {
   }
 
   async forward(guestPort: number, hostPort: number): Promise<number> {
-    const known = this.#forwards.get(guestPort) ?? hostPort
-    if (this.#process === undefined && known === 0) {
-      throw new LabError('the machine has not started a system yet', { hint: 'try again when it has' })
+    const chosenPort = this.#forwards.get(guestPort) ?? hostPort
+    if (this.#process === undefined && chosenPort === 0) {
+      throw new LabError('the machine has not started a system yet', { hint: 'try again once it has' })
     }
-    // One that is known is tried when QEMU starts.
-    const found = this.#process === undefined ? known : await forwardPort(this.#process.qmp, guestPort, known)
-    this.#forwards.set(guestPort, found)
-    return found
+    // Without a process the port is only noted; it is forwarded when QEMU starts.
+    const localPort =
+      this.#process === undefined ? chosenPort : await forwardPort(this.#process.qmp, guestPort, chosenPort)
+    this.#forwards.set(guestPort, localPort)
+    return localPort
   }
 
   async #runOnce(signal: AbortSignal): Promise<QemuExit> {
@@ -122,7 +123,7 @@ class Arm64Machine {
     const qemu = await startQemu(command, this.serial, report)
     this.#process = qemu
     if (signal.aborted) qemu.kill()
-    // By then it has read the files, and can tell of a reset. One that ends before says why by its exit.
+    // Once QEMU has read the files it can report a reset. If it ends earlier, its exit says why.
     await readKernel(qemu.qmp, chosen.start).catch((error: unknown) => report.debug(messageOf(error)))
     await files[Symbol.asyncDispose]()
     for (const [guestPort, hostPort] of this.#forwards) {
@@ -141,18 +142,18 @@ class Arm64Machine {
   }
 }
 
-/** Switches one on; what goes wrong from then on is how it went off. */
+/** Switches a machine on; a later failure becomes the reason why it went off. */
 export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachine {
   const machine = new Arm64Machine(spec, parts)
   const plug = new AbortController()
-  let still: string | undefined
+  let stall: string | undefined
   const off = machine
     .run(plug.signal)
     .then(lossOf, (error: unknown): PowerLoss => {
       if (plug.signal.aborted) return { reason: 'switched-off' }
       return { reason: 'failed', detail: messageOf(error) }
     })
-    .then((loss): PowerLoss => (still === undefined ? loss : { reason: 'failed', detail: still }))
+    .then((loss): PowerLoss => (stall === undefined ? loss : { reason: 'failed', detail: stall }))
     .then((loss) => {
       machine.serial.hangUp()
       return loss
@@ -161,9 +162,9 @@ export function powerOnArm64(spec: MachineSpec, parts: Arm64Parts): PoweredMachi
     serial: machine.serial,
     sendBreak: () => machine.sendBreak(),
     off,
-    stillAfterMs,
-    standsStill(why) {
-      still = why
+    stallMs,
+    stalled(why) {
+      stall = why
       plug.abort()
     },
     forward: (guestPort, hostPort) => machine.forward(guestPort, hostPort),

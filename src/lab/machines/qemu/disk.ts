@@ -1,4 +1,4 @@
-// The disks of QEMU's machines: a sparse file each, which takes only the room of what was written to it.
+// The disks of QEMU's machines: sparse files, which take only the space of the data written to them.
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -6,7 +6,7 @@ import { createAtomicFile } from '../../../files/atomic-file.ts'
 import { errorCode, LabError, messageOf } from '../../../errors.ts'
 import { makeFolder } from '../../../files/make-folder.ts'
 
-/** What a machine sees, in bytes: enough to install a system on. */
+/** The size that the machine sees, in bytes: enough to install a system. */
 export const diskBytes = 8 * 1024 ** 3
 
 /** Path of a machine's disk. */
@@ -15,9 +15,9 @@ export function diskPath(folder: string, id: string): string {
 }
 
 /**
- * Makes the disk of a machine where there is none yet: empty, its owner's only.
+ * Creates the disk of a machine unless it exists: empty, and accessible only to its owner.
  * @returns its path
- * @throws LabError where that does not work
+ * @throws LabError if it cannot be created
  */
 export async function prepareDisk(folder: string, id: string): Promise<string> {
   const path = diskPath(folder, id)
@@ -37,16 +37,16 @@ export async function prepareDisk(folder: string, id: string): Promise<string> {
     return path
   } catch (cause) {
     const why = messageOf(cause)
-    throw new LabError(`cannot make the disk "${path}": ${why}`, { cause })
+    throw new LabError(`cannot create the disk "${path}": ${why}`, { cause })
   }
 }
 
-/** Deletes the disk of a machine; nothing happens where there is none. */
+/** Deletes the disk of a machine, if it exists. */
 export async function removeDisk(folder: string, id: string): Promise<void> {
   await rm(diskPath(folder, id), { force: true })
 }
 
-/** Deletes all disks but those of these machines. */
+/** Deletes all disks except the disks of these machines. */
 export async function keepDisks(folder: string, ids: readonly string[]): Promise<void> {
   const kept = new Set(ids.map((id) => `${id}.raw`))
   for (const name of await readdir(folder).catch(() => [])) {

@@ -1,19 +1,19 @@
-// What a QEMU says of itself. Asked first and waited for last: it takes as long as a lab takes to load.
+// What QEMU reports about itself. The query starts first and is awaited last: it takes as long as loading the lab.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
 /** QEMU for x86_64 machines. */
 export const x86Program = 'qemu-system-x86_64'
 
-/** A QEMU that starts. */
+/** What a QEMU that starts reports about itself. */
 export interface QemuLook {
-  /** The folders in which it looks for firmware. */
+  /** The folders that it searches for firmware. */
   folders: readonly string[]
-  /** Its first line about its version. */
+  /** The first line of its version text. */
   version: string
 }
 
-/** Rejects as the system does where it does not start. */
+/** Queries QEMU. Rejects with the system's error if it does not start. */
 export async function lookAtQemu(program: string, signal?: AbortSignal): Promise<QemuLook> {
   const ask = async (...args: string[]) => {
     const { stdout } = await promisify(execFile)(program, args, signal === undefined ? {} : { signal })

@@ -1,4 +1,4 @@
-// QEMUs that a killed lab left behind, where nothing held them on a leash.
+// QEMU processes that a killed lab left behind, on computers where no leash ends them.
 import { readFileSync } from 'node:fs'
 import { readdir, readlink, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -8,8 +8,8 @@ import { findProcess } from '../../state/process-name.ts'
 import { diskArgument, escapeValue, parseMark } from './args.ts'
 
 /**
- * The process that a QEMU belongs to; undefined for a command line that is no QEMU of a lab with disks below this folder.
- * Only a command line that a lab itself has made passes.
+ * The lab's process that owns a QEMU; undefined for any other command line than a QEMU's whose disk is below this folder.
+ * It accepts only command lines that a lab has made.
  */
 export function findOwner(argv: readonly string[], diskFolder: string): string | undefined {
   if (!basename(argv[0] ?? '').startsWith('qemu-system-')) return undefined
@@ -17,7 +17,7 @@ export function findOwner(argv: readonly string[], diskFolder: string): string |
   return parseMark(argv[argv.indexOf('-name') + 1] ?? '')?.owner
 }
 
-/** A process's command line; '' if it has ended meanwhile. Read at once: for hundreds of processes a promise each takes longer. */
+/** Reads a process's command line; '' if it has ended meanwhile. Synchronous, because a promise for each of hundreds of processes is slower. */
 function readCommandLine(folder: string): string {
   try {
     return readFileSync(`${folder}/cmdline`, 'utf8')
@@ -26,7 +26,7 @@ function readCommandLine(folder: string): string {
   }
 }
 
-/** Whether a process is this user's, and its number means the same to it as to this one (not another container's). */
+/** Whether a process is this user's and in the same process namespace (not in another container). */
 async function isNear(folder: string): Promise<boolean> {
   const [{ uid }, theirs, ours] = await Promise.all([
     stat(folder),
@@ -37,8 +37,8 @@ async function isNear(folder: string): Promise<boolean> {
 }
 
 /**
- * Ends the QEMUs whose lab is gone and whose disk is below this folder, and no other process. Without /proc none are found.
- * @returns how many there were
+ * Kills the QEMU processes whose lab is gone and whose disk is below this folder, and no others. Without /proc it finds none.
+ * @returns the number of processes killed
  */
 export async function endOrphans(diskFolder: string, report: Reporter): Promise<number> {
   let count = 0
@@ -49,12 +49,12 @@ export async function endOrphans(diskFolder: string, report: Reporter): Promise<
     const owner = findOwner(commandLine.split('\0'), diskFolder)
     if (owner === undefined || !(await isNear(folder).catch(() => false))) continue
     if ((await findProcess(owner)) !== undefined) continue
-    report.warn(`the machine of a lab that was killed still ran, as process ${name}, and is ended`)
+    report.warn(`a machine of a killed lab was still running, as process ${name}; it is now ended`)
     try {
       process.kill(Number(name), 'SIGKILL')
       count++
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
   }
   return count

@@ -1,4 +1,4 @@
-// A QEMU process: its serial line on its stdin and stdout, its control socket, and how it ended.
+// A QEMU process: the serial line on its stdin and stdout, its control socket, and how it ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { Duplex, type Readable, type Writable } from 'node:stream'
@@ -13,12 +13,12 @@ import { type MachineStop, StopWatch } from './stop.ts'
 import { Qmp } from './qmp.ts'
 import { serialBufferBytes, type SerialLine } from '../serial-line.ts'
 
-/** How a process ended. `crashed` is an end by its own fault, not by somebody's signal. */
+/** How a process ended. `crashed` means by its own fault, not by a signal from outside. */
 export type QemuExit =
   | { reason: 'poweroff' | 'reset' | 'killed' }
   | { reason: 'failed'; detail: string; crashed: boolean }
 
-/** How a machine went off that a process ended so. */
+/** Maps the exit of a process to the power loss of its machine. */
 export function lossOf(exit: QemuExit): PowerLoss {
   switch (exit.reason) {
     case 'failed':
@@ -33,34 +33,34 @@ export function lossOf(exit: QemuExit): PowerLoss {
   }
 }
 
-/** A process that runs. */
+/** A running process. */
 export interface QemuProcess {
   qmp: Qmp
   /** Sends a break on the serial line. */
   sendBreak(): void
   /** Never rejected. */
   exit: Promise<QemuExit>
-  /** Fulfilled if QEMU stops the machine's processors and does not let them go on by itself; never rejected. */
+  /** Fulfilled if QEMU stops the machine's processors and does not resume them by itself; never rejected. */
   stopped: Promise<MachineStop>
   kill(): void
 }
 
-/** What to start. */
+/** The command to start. */
 export interface QemuCommand {
   program: string
   args: readonly string[]
-  /** Descriptors that it gets, the first as 4 (3 is the control socket). */
+  /** Descriptors to inherit, the first as 4 (3 is the control socket). */
   fds: readonly number[]
-  /** What QEMU reads as a file of options before the arguments: secrets have no place in a command line. */
+  /** Options that QEMU reads from a file before its arguments, for secrets that must not be in a command line. */
   config: string
-  /** What to install where it does not start. */
+  /** What to install if QEMU does not start. */
   hint: string
 }
 
-/** Signals by which others end a process. */
+/** Signals that others send to end a process. */
 const endingSignals: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
-/** A child's pipes; there are always these four, which the types of spawn cannot say when there are more descriptors. */
+/** A child's four pipes, which always exist; the types of spawn cannot express that when further descriptors are passed. */
 function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stderr: Readable; control: Duplex } {
   const { stdin, stdout, stderr } = child
   const control = child.stdio[qmpFd]
@@ -70,7 +70,7 @@ function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stde
   return { stdin, stdout, stderr, control }
 }
 
-/** Joins a line and QEMU's stdin and stdout, until stdout ends. @returns what holds back typing until something is done */
+/** Connects a line with QEMU's stdin and stdout, until stdout ends. @returns a function that holds back input until a promise settles */
 function connect(line: SerialLine, stdin: Writable, stdout: Readable): (until: Promise<unknown>) => void {
   stdin.on('error', () => {})
   let held = Promise.resolve<unknown>(undefined)
@@ -94,7 +94,7 @@ function connect(line: SerialLine, stdin: Writable, stdout: Readable): (until: P
 
 /**
  * Starts QEMU; fulfilled once the process runs.
- * @throws LabError where it does not start
+ * @throws LabError if it does not start
  */
 export async function startQemu(
   command: QemuCommand,
@@ -103,21 +103,21 @@ export async function startQemu(
 ): Promise<QemuProcess> {
   const { program, fds, hint } = command
   await using config = await openNameless()
-  // Not at the file's position, which a reader may share.
+  // An explicit position leaves the file's own, which QEMU shares, at the start.
   await config.write(command.config, 0)
   const args = ['-readconfig', pathOfFile(fds.length), ...command.args]
   const [file = program, ...rest] = await leash([program, ...args], 'KILL')
   report.debug(`qemu: ${program} ${args.join(' ')}`)
-  // In a session of its own: Ctrl-C at the lab's terminal is for the lab and its command, not for the machines.
+  // QEMU gets its own session: Ctrl-C in the lab's terminal is for the lab and its command, not for the machines.
   const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...fds, config.fd], detached: true })
   const { stdin, stdout, stderr, control } = pipesOf(child)
   let killed = false
   let wasReset = false
   let complaint = ''
   createInterface({ input: stderr }).on('line', (words) => {
-    // QEMU warns about every fw_cfg name outside opt/; ours has to be one.
+    // QEMU warns about every fw_cfg name outside opt/, and SeaBIOS requires one.
     if (words === '' || words.includes('fw_cfg')) return
-    // The first says what is wrong; what follows, such as a failed assertion, is where QEMU noticed.
+    // The first message says what is wrong; later ones, such as a failed assertion, only say where QEMU noticed.
     complaint ||= words.replace(/^qemu-system-\w+: (error: )?/, '')
     report.debug(words)
   })
@@ -148,7 +148,7 @@ export async function startQemu(
     exit,
     stopped: stops.stopped,
     sendBreak() {
-      // What is typed behind it must not overtake it on the way to the machine.
+      // Later input must not overtake the break on its way to the machine.
       hold(qmp.execute('chardev-send-break', { id: 'sos' }).catch((error: unknown) => report.debug(String(error))))
     },
     kill() {

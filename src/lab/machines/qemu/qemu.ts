@@ -1,4 +1,4 @@
-// Machines that QEMU runs: real firmware, real iPXE, a real kernel.
+// The driver of QEMU's machines: real firmware, real iPXE, a real kernel.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -17,33 +17,33 @@ const bootRom = 'efi-virtio.rom'
 const x86Hint = 'install it (on Debian: apt-get install qemu-system-x86 ipxe-qemu) or use --machines simulated'
 const arm64Hint = 'install it (on Debian: apt-get install qemu-system-arm qemu-efi-aarch64) or use --machines simulated'
 
-/** UEFI for aarch64, where distributions put it, and under QEMU's own name. */
+/** The paths at which distributions put UEFI for aarch64, and QEMU's own name for it. */
 const arm64Firmwares = [
   '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd',
   '/usr/share/edk2/aarch64/QEMU_EFI.fd',
   '/usr/share/edk2-armvirt/aarch64/QEMU_EFI.fd',
 ]
 
-/** UEFI for x86_64, where distributions put its code and its variables, and under QEMU's own names. */
+/** The paths at which distributions put UEFI for x86_64: its code and its variables. */
 const x86Firmwares = [
   ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
   ['/usr/share/edk2/ovmf/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_VARS.fd'],
   ['/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2/x64/OVMF_VARS.4m.fd'],
 ] as const
 
-/** @throws LabError where there is none */
+/** Finds UEFI firmware for x86_64 machines. @throws LabError if it is not installed */
 function findUefi(folders: readonly string[]): Uefi {
   const own = folders.map((folder) => [join(folder, 'edk2-x86_64-code.fd'), join(folder, 'edk2-i386-vars.fd')] as const)
-  const found = [...x86Firmwares, ...own].find((paths) => paths.every((path) => existsSync(path)))
-  if (found === undefined) {
+  const files = [...x86Firmwares, ...own].find((paths) => paths.every((path) => existsSync(path)))
+  if (files === undefined) {
     throw new LabError('UEFI firmware for QEMU is not installed', {
-      hint: 'install it (on Debian: apt-get install ovmf) or leave --firmware out',
+      hint: 'install it (on Debian: apt-get install ovmf) or omit --firmware',
     })
   }
-  return { code: found[0], variables: found[1] }
+  return { code: files[0], variables: files[1] }
 }
 
-/** What a QEMU says of itself. @throws LabError where it is missing */
+/** Waits for QEMU's report about itself. @throws LabError if QEMU is missing */
 async function requireQemu(
   program: string,
   hint: string,
@@ -57,7 +57,7 @@ async function requireQemu(
   }
 }
 
-/** UEFI firmware for aarch64 machines. @throws LabError where even QEMU for them is missing */
+/** Finds UEFI firmware for aarch64 machines. @throws LabError if QEMU for aarch64 is missing */
 export async function findArm64Firmware(): Promise<string | undefined> {
   const { folders } = await requireQemu(arm64Program, arm64Hint)
   return [...arm64Firmwares, ...folders.map((folder) => join(folder, 'edk2-aarch64-code.fd'))].find((path) =>
@@ -65,41 +65,41 @@ export async function findArm64Firmware(): Promise<string | undefined> {
   )
 }
 
-/** @throws LabError for a boot URL that DHCP cannot carry to the machine */
+/** Checks that DHCP can carry the boot URL to the machine. @throws LabError if the URL is too long */
 function checkBootUrl({ bootUrl }: MachineSpec): void {
   if (Buffer.byteLength(bootUrl) <= maxBootUrlBytes) return
   throw new LabError(`boot URL ${JSON.stringify(bootUrl)} is longer than the ${maxBootUrlBytes} bytes DHCP carries`)
 }
 
-/** A driver that says how its machines' processors are run. */
+/** A driver that reports its accelerator. */
 export interface QemuDriver extends MachineDriver {
   readonly kind: 'qemu'
   readonly chosen: ChosenAccelerator
 }
 
-/** What a driver needs. Disks are kept in diskFolder, which is made where it is missing. */
+/** Options of the driver. Disks are kept in diskFolder, which is created if it is missing. */
 export interface QemuDriverOptions {
   diskFolder: string
-  /** What x86_64 machines start with; BIOS where it is absent. */
+  /** The firmware of x86_64 machines; BIOS by default. */
   firmware?: 'bios' | 'uefi'
-  /** What runs x86_64 machines; by default the fastest that works. */
+  /** The accelerator of x86_64 machines; by default the fastest that works. */
   accelerator?: 'auto' | 'kvm' | 'tcg' | undefined
-  /** File that keeps what a trial of the accelerator came to. */
+  /** The file that keeps the verdict of the accelerator's trial. */
   verdictPath?: string | undefined
   /** Path of KVM's device. */
   kvmPath?: string | undefined
   /** How long that trial may take. */
   trialMs?: number | undefined
-  /** Silence after which an accelerated machine stands still. */
-  stillMs?: number | undefined
-  /** What QEMU says of itself, if it has been asked already. */
+  /** Silence, in milliseconds, after which an accelerated machine has stalled. */
+  stallMs?: number | undefined
+  /** QEMU's report about itself, if the query has started already. */
   look?: Promise<QemuLook> | undefined
   report: Reporter
   signal?: AbortSignal
 }
 
 /**
- * Looks for QEMU, and for what runs its machines fastest here. What aarch64 machines need is looked for when one is switched on.
+ * Looks for QEMU and chooses its accelerator. The programs for aarch64 machines are looked up when the first is switched on.
  * @throws LabError naming what is missing and how to install it
  */
 export async function createQemuDriver(options: QemuDriverOptions): Promise<QemuDriver> {
@@ -114,7 +114,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   const chosen = await chooseAccelerator({
     program: x86Program,
     version,
-    wanted: options.accelerator,
+    requested: options.accelerator,
     verdictPath: options.verdictPath,
     patienceMs: options.trialMs,
     kvmPath: options.kvmPath,
@@ -124,7 +124,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   signal?.throwIfAborted()
   const owner = await nameProcess(process.pid)
   let { accelerator } = chosen
-  // Machines that were started before may stop for the same reason: each says so, none goes back.
+  // Machines that were started earlier may stop for the same reason: each reports it, and none switches back.
   const replaceAccelerator = (failed: Accelerator, why: string) => {
     if (failed === tcg) return false
     accelerator = tcg
@@ -144,7 +144,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
         return powerOnArm64(spec, { firmware, files, hint: arm64Hint, report })
       }
       const hint = x86Hint
-      const { stillMs } = options
+      const { stallMs } = options
       return await powerOnX86(spec, {
         accelerator: () => accelerator,
         replaceAccelerator,
@@ -153,7 +153,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
         uefi,
         hint,
         report,
-        stillMs,
+        stallMs,
       })
     },
   }

@@ -1,4 +1,4 @@
-// QEMU's control socket (QMP, docs/interop/qmp-spec): a JSON value a line in both directions.
+// QEMU's control socket (QMP, docs/interop/qmp-spec): one JSON value per line in both directions.
 import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 import { z } from 'zod'
@@ -15,7 +15,7 @@ const messageSchema = z.looseObject({
 
 type Message = z.infer<typeof messageSchema>
 
-/** A line that is none of the protocol's is nobody's. */
+/** Parses a line; a line outside the protocol becomes an empty message. */
 function parseMessage(line: string): Message {
   try {
     return messageSchema.safeParse(JSON.parse(line)).data ?? {}
@@ -24,13 +24,13 @@ function parseMessage(line: string): Message {
   }
 }
 
-/** Speaks to one QEMU. */
+/** A connection to one QEMU. */
 export class Qmp {
   readonly #socket: Duplex
   readonly #waiting = new Map<number, (answer: Message | undefined) => void>()
   #lastId = 0
   #isClosed = false
-  /** Fulfilled once QEMU takes commands: by then it has set its machine up. Rejected where it ends before. */
+  /** Fulfilled once QEMU accepts commands, when its machine is set up. Rejected if it ends earlier. */
   readonly ready: Promise<unknown>
 
   constructor(socket: Duplex, onEvent: (event: string, data: Record<string, unknown>) => void) {
@@ -41,7 +41,7 @@ export class Qmp {
       if (message.event !== undefined) onEvent(message.event, message.data ?? {})
       else if (message.id !== undefined) this.#settle(message.id, message)
     })
-    // A QEMU that is killed resets the connection, which both tell of; its close says all there is to say.
+    // When QEMU is killed the connection is reset, and both streams emit an error; the close event is enough.
     lines.on('error', () => {})
     socket.on('error', () => {})
     socket.once('close', () => {
@@ -52,13 +52,13 @@ export class Qmp {
     this.ready.catch(() => {})
   }
 
-  /** Runs a command. @throws LabError with QEMU's words, or where QEMU is gone */
+  /** Runs a command. @throws LabError with QEMU's error, or if QEMU has ended */
   async execute(command: string, args?: Record<string, unknown>): Promise<unknown> {
     await this.ready
     return await this.#send(command, args)
   }
 
-  /** Runs a line of the monitor that people use. @returns what it printed */
+  /** Runs a command of the human monitor. @returns its output */
   async executeHuman(line: string): Promise<string> {
     return String(await this.execute('human-monitor-command', { 'command-line': line }))
   }
@@ -77,7 +77,7 @@ export class Qmp {
         `${JSON.stringify({ execute: command, id, ...(args === undefined ? {} : { arguments: args }) })}\n`,
       )
     })
-    if (answer === undefined) throw new LabError('QEMU is gone')
+    if (answer === undefined) throw new LabError('QEMU has ended')
     if (answer.error !== undefined) throw new LabError(`QEMU refused ${command}: ${answer.error.desc}`)
     return answer.return
   }

@@ -1,20 +1,20 @@
-// Machines whose processors QEMU stopped: KVM met what it cannot do, the disk took no more, the system panicked. QEMU then stays,
-// and says so on its control socket alone.
+// Detects machines whose processors QEMU has stopped: KVM failed, the disk was full, the system panicked. QEMU then keeps running
+// and reports the stop only on its control socket.
 import { z } from 'zod'
 
 import type { Qmp } from './qmp.ts'
 
-/** Why a machine does not go on. */
+/** Why a machine has stopped. */
 export interface MachineStop {
   /** QEMU's word for its state (RunState): internal-error, io-error, guest-panicked, paused … */
   state: string
-  /** What is known of the cause. */
+  /** The cause, if it is known. */
   detail?: string | undefined
 }
 
 const statusSchema = z.looseObject({ status: z.string(), running: z.boolean() })
 
-/** States that a machine leaves by itself, or in which it ends. */
+/** States that a machine leaves by itself or ends in. */
 const passingStates: ReadonlySet<string> = new Set([
   'running',
   'prelaunch',
@@ -39,7 +39,7 @@ export class StopWatch {
     })
   }
 
-  /** Takes an event. `qmp` is asked for the state behind a stop. */
+  /** Handles an event. `qmp` is queried for the state after a stop. */
   see(event: string, data: Record<string, unknown>, qmp: Qmp): void {
     switch (event) {
       case 'SHUTDOWN':
@@ -49,7 +49,7 @@ export class StopWatch {
         this.#detail = `the disk: ${typeof data['reason'] === 'string' ? data['reason'] : 'input/output error'}`
         return
       case 'GUEST_PANICKED':
-        // With `run` it only says so and goes on; with `poweroff` the machine ends as others do.
+        // With `run` the machine continues; with `poweroff` it ends as usual.
         if (data['action'] === 'pause') this.#resolve({ state: 'guest-panicked' })
         return
       case 'STOP':
@@ -62,13 +62,13 @@ export class StopWatch {
   async #ask(qmp: Qmp): Promise<void> {
     const answer = await qmp.execute('query-status').catch(() => undefined)
     const status = statusSchema.safeParse(answer).data
-    // One that is gone by now says why by its exit.
+    // If QEMU has ended meanwhile, its exit says why.
     if (status === undefined || status.running || this.#isEnding || passingStates.has(status.status)) return
     this.#resolve({ state: status.status, detail: this.#detail })
   }
 }
 
-/** A stop, as a message has it. */
+/** Describes a stop for a message. */
 export function describeStop({ state, detail }: MachineStop): string {
   return `QEMU stopped the machine (${detail === undefined ? state : `${state}; ${detail}`})`
 }

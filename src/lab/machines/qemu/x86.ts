@@ -1,4 +1,4 @@
-// An x86_64 machine of QEMU: BIOS or UEFI, the iPXE of its network card, and what that boots.
+// An x86_64 machine of QEMU: BIOS or UEFI, the iPXE of its network card, and the system that iPXE boots.
 import { messageOf } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
 import { type Accelerator, tcg } from './accelerator.ts'
@@ -11,34 +11,34 @@ import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts
 import { describeStop, type MachineStop } from './stop.ts'
 import { SerialLine } from '../serial-line.ts'
 
-/** What such a machine needs of this computer. */
+/** The parts of this computer that an x86_64 machine needs. */
 export interface X86Parts {
   files: QemuFiles
   uefi: Uefi | undefined
   hint: string
   report: Reporter
-  /** What runs machines now. */
+  /** The current accelerator. */
   accelerator: () => Accelerator
-  /** The accelerator stopped a machine: another takes its place from now on. @returns false if there is no other */
+  /** Replaces an accelerator that stopped a machine. @returns false if there is no other */
   replaceAccelerator: (failed: Accelerator, why: string) => boolean
-  /** The machine is started anew, as if its plug had been pulled for a moment. */
+  /** Called when the machine is restarted, as if its plug had been pulled for a moment. */
   onRestart: () => void
-  /** Silence after which an accelerated machine stands still, in milliseconds. */
-  stillMs?: number | undefined
+  /** Silence, in milliseconds, after which an accelerated machine has stalled. */
+  stallMs?: number | undefined
 }
 
-/** Silence after which a machine that has not run its boot script stands still, in milliseconds: translated ones are slow. */
-const stillAfterMs = { accelerated: 20_000, translated: 180_000 } as const
+/** Silence, in milliseconds, after which a machine that has not run its boot script yet has stalled; translated machines are slow. */
+const stallMs = { accelerated: 20_000, translated: 180_000 } as const
 
-/** States that come from the machine itself, so that another accelerator would not help. */
+/** States that the machine itself causes, so another accelerator would not help. */
 const ownStates: ReadonlySet<string> = new Set(['io-error', 'guest-panicked', 'watchdog'])
 
-/** A machine that shows no sign of life, and what that looks like. */
-interface StandsStill {
-  still: string
+/** A stall, with its description. */
+interface Stall {
+  stall: string
 }
 
-/** A machine that is on, through restarts with another accelerator. */
+/** A running machine, through restarts with another accelerator. */
 class X86Machine {
   readonly serial = new SerialLine()
   readonly #spec: MachineSpec
@@ -47,7 +47,7 @@ class X86Machine {
   #accelerator: Accelerator
   #qemu: QemuProcess | undefined
   #isUnplugged = false
-  #onStill: ((why: string) => void) | undefined
+  #onStall: ((why: string) => void) | undefined
 
   constructor(spec: MachineSpec, parts: X86Parts) {
     this.#spec = spec
@@ -55,8 +55,8 @@ class X86Machine {
     this.#accelerator = parts.accelerator()
   }
 
-  get stillAfterMs(): number {
-    return this.#accelerator === tcg ? stillAfterMs.translated : (this.#parts.stillMs ?? stillAfterMs.accelerated)
+  get stallMs(): number {
+    return this.#accelerator === tcg ? stallMs.translated : (this.#parts.stallMs ?? stallMs.accelerated)
   }
 
   /** Starts QEMU. @throws LabError if it does not start */
@@ -73,15 +73,15 @@ class X86Machine {
     if (this.#isUnplugged) this.#qemu.kill()
   }
 
-  /** From the start to the end. */
+  /** Runs the machine until it is off. */
   async run(): Promise<PowerLoss> {
     for (;;) {
       const qemu = this.#qemu
-      if (qemu === undefined) throw new Error('a machine that was not started')
-      const isStill = new Promise<StandsStill>((resolve) => {
-        this.#onStill = (still) => resolve({ still })
+      if (qemu === undefined) throw new Error('the machine has not been started')
+      const stall = new Promise<Stall>((resolve) => {
+        this.#onStall = (why) => resolve({ stall: why })
       })
-      const end = await Promise.race([qemu.exit, qemu.stopped, isStill])
+      const end = await Promise.race([qemu.exit, qemu.stopped, stall])
       if (!('reason' in end)) {
         qemu.kill()
         await qemu.exit
@@ -101,9 +101,9 @@ class X86Machine {
     }
   }
 
-  /** The machine shows no sign of life. */
-  standsStill(why: string): void {
-    this.#onStill?.(why)
+  /** Reports that the machine has stalled. */
+  stalled(why: string): void {
+    this.#onStall?.(why)
   }
 
   sendBreak(): void {
@@ -111,10 +111,10 @@ class X86Machine {
   }
 
   async forward(guestPort: number, hostPort: number): Promise<number> {
-    if (this.#qemu === undefined) throw new Error('a machine that was not started')
-    const found = await forwardPort(this.#qemu.qmp, guestPort, hostPort)
-    this.#forwards.set(guestPort, found)
-    return found
+    if (this.#qemu === undefined) throw new Error('the machine has not been started')
+    const localPort = await forwardPort(this.#qemu.qmp, guestPort, hostPort)
+    this.#forwards.set(guestPort, localPort)
+    return localPort
   }
 
   unplug(): void {
@@ -123,14 +123,14 @@ class X86Machine {
   }
 }
 
-/** Why a machine did not go on, and whether another accelerator may help; undefined where it went off by itself. */
-function failureOf(end: StandsStill | MachineStop | QemuExit): { detail: string; mayHelp: boolean } | undefined {
-  if ('still' in end) return { detail: end.still, mayHelp: true }
+/** Why a machine could not continue, and whether another accelerator may help; undefined if it went off by itself. */
+function failureOf(end: Stall | MachineStop | QemuExit): { detail: string; mayHelp: boolean } | undefined {
+  if ('stall' in end) return { detail: end.stall, mayHelp: true }
   if ('state' in end) return { detail: describeStop(end), mayHelp: !ownStates.has(end.state) }
   return end.reason === 'failed' ? { detail: end.detail, mayHelp: end.crashed } : undefined
 }
 
-/** Switches one on. @throws LabError where QEMU cannot be started */
+/** Switches a machine on. @throws LabError if QEMU does not start */
 export async function powerOnX86(spec: MachineSpec, parts: X86Parts): Promise<PoweredMachine> {
   const machine = new X86Machine(spec, parts)
   await machine.start()
@@ -144,10 +144,10 @@ export async function powerOnX86(spec: MachineSpec, parts: X86Parts): Promise<Po
   return {
     serial: machine.serial,
     off,
-    get stillAfterMs() {
-      return machine.stillAfterMs
+    get stallMs() {
+      return machine.stallMs
     },
-    standsStill: (why) => machine.standsStill(why),
+    stalled: (why) => machine.stalled(why),
     sendBreak: () => machine.sendBreak(),
     forward: (guestPort, hostPort) => machine.forward(guestPort, hostPort),
     async [Symbol.asyncDispose]() {

@@ -1,31 +1,31 @@
-// What a kernel that a simulated machine was given would say, and whether anybody sees it.
+// The boot log of a simulated machine's kernel, and whether it is visible on the serial line.
 import type { Arch } from '../driver.ts'
 import { findInitrds } from '../ipxe/initrds.ts'
 import type { BootImage } from '../ipxe/interpreter.ts'
 
-/** The name of the machine's serial console in `console=`. */
+/** The machine's serial console, by its name in `console=`. */
 export const consoleOf = { x86_64: 'ttyS1', aarch64: 'ttyAMA0' } as const
 
-/** Whether a kernel with this command line speaks on the serial line. */
+/** Whether a kernel with this command line prints on the serial line. */
 export function hasSerialConsole(arch: Arch, commandLine: string): boolean {
   return commandLine.split(/\s+/).some((word) => word.split(',')[0] === `console=${consoleOf[arch]}`)
 }
 
-/** The lines of a boot log, up to where the system starts or the kernel panics for want of one. */
+/** The lines of a boot log, up to the point where init starts, or the kernel panics because there is no initrd. */
 export function bootLog(
   machine: { arch: Arch; cpus: number; memoryMib: number },
   kernel: BootImage,
   initrds: readonly BootImage[],
 ): { lines: string[]; panics: boolean } {
-  const found = findInitrds(machine.arch, kernel.commandLine, initrds)
-  const initrdBytes = found.reduce((total, initrd) => total + initrd.sizeBytes, 0)
+  const loaded = findInitrds(machine.arch, kernel.commandLine, initrds)
+  const initrdBytes = loaded.reduce((total, initrd) => total + initrd.sizeBytes, 0)
   const says = [
     `Linux version 0.0.0-simulated (metalkit lab) ${machine.arch}`,
     `Command line: ${kernel.commandLine}`,
     `Memory: ${machine.memoryMib} MiB`,
     `smp: Brought up 1 node, ${machine.cpus} CPU${machine.cpus === 1 ? '' : 's'}`,
     `printk: console [${consoleOf[machine.arch]}] enabled`,
-    ...(found.length === 0
+    ...(loaded.length === 0
       ? [
           'VFS: Cannot open root device "(null)" or unknown-block(0,0): error -6',
           'Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)',
@@ -38,5 +38,5 @@ export function bootLog(
         ]),
   ]
   const lines = says.map((text, index) => `[    0.${String(index * 70_000).padStart(6, '0')}] ${text}`)
-  return { lines, panics: found.length === 0 }
+  return { lines, panics: loaded.length === 0 }
 }

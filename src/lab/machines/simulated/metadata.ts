@@ -1,10 +1,10 @@
-// What the system of a simulated machine asks the metadata service, and says to it, as an image for these machines would.
+// The requests that a simulated machine's system sends to the metadata service, as a real image would.
 import { request } from 'node:http'
 
 const patienceMs = 5000
 const maxAnswerLength = 4096
 
-/** One exchange. @returns the text of the answer, undefined where there is none */
+/** Sends a request. @returns the text of the answer; undefined if there is no answer */
 function ask(method: string, url: string, signal: AbortSignal, body?: object): Promise<string | undefined> {
   return new Promise((resolve) => {
     const text = body === undefined ? '' : JSON.stringify(body)
@@ -27,12 +27,12 @@ function ask(method: string, url: string, signal: AbortSignal, body?: object): P
   })
 }
 
-/** The service's URL for a machine; undefined where its boot script is not a lab's. */
+/** The service's URL for a machine; undefined if the machine's boot script is not from a lab. */
 function serviceOf(bootUrl: string): string | undefined {
   return /^(http:\/\/.*)\/auto\.ipxe$/.exec(bootUrl)?.[1]
 }
 
-/** The host name that the service has for a machine. Without an answer there is none. */
+/** Gets the machine's host name from the service; undefined without an answer. */
 export async function askHostname(bootUrl: string, signal: AbortSignal): Promise<string | undefined> {
   const service = serviceOf(bootUrl)
   const name = service && (await ask('GET', `${service}/2009-04-04/meta-data/hostname`, signal))
@@ -40,7 +40,7 @@ export async function askHostname(bootUrl: string, signal: AbortSignal): Promise
   return name || undefined
 }
 
-/** Says that the system is up, which becomes an event of the device. Whether anybody listens makes no difference. */
+/** Reports that the system is up, which becomes an event of the device. It does not matter if nobody listens. */
 export async function sayUp(bootUrl: string, message: string, signal: AbortSignal): Promise<void> {
   const service = serviceOf(bootUrl)
   if (service !== undefined) await ask('POST', `${service}/events`, signal, { state: 'succeeded', code: 1000, message })

@@ -1,21 +1,21 @@
-// The tiny system that a simulated machine ends in: a line editor as a terminal driver has it, and a handful of commands.
+// The tiny system that a simulated machine boots: a line editor like a terminal driver's, and a few commands.
 import type { Arch } from '../driver.ts'
 
-/** What the shell knows of its machine. */
+/** The facts that the shell knows about its machine. */
 export interface ShellMachine {
   hostname: string
   arch: Arch
   commandLine: string
 }
 
-/** How a machine's system ends. */
+/** How the system ends. */
 export type Departure = 'poweroff' | 'reboot'
 
 const prompt = '# '
 const maxLineLength = 4096
 const commandNames = 'cat echo exit help poweroff reboot uname'
 
-/** Runs a line; text is what it prints, departure how the machine goes off. */
+/** Runs a line. @returns its output, and the departure if it ends the system */
 export function runCommand(line: string, machine: ShellMachine): { text: string; departure?: Departure } {
   const [command = '', ...words] = line.split(/\s+/).filter((word) => word !== '')
   switch (command) {
@@ -45,7 +45,7 @@ export function runCommand(line: string, machine: ShellMachine): { text: string;
   }
 }
 
-/** A shell on a serial line: takes bytes, prints, and ends once with the machine. */
+/** A shell on a serial line: it reads bytes, prints, and ends when the system ends. */
 export class SimulatedShell {
   readonly #machine: ShellMachine
   readonly #print: (text: string) => void
@@ -60,7 +60,7 @@ export class SimulatedShell {
     print(prompt)
   }
 
-  /** Takes what was typed. CR, LF and CR LF end a line; backspace and Ctrl-U take back, Ctrl-C gives the line up. */
+  /** Handles input. CR, LF and CR LF end a line; backspace deletes a character, Ctrl-U the line, Ctrl-C discards the line. */
   type(bytes: Buffer): void {
     for (const character of bytes.toString('utf8')) this.#key(character)
   }

@@ -1,4 +1,4 @@
-// Machines without QEMU: they follow the boot script as iPXE would, look at what they were given, and play a small system.
+// Machines without QEMU: they interpret the boot script as iPXE would, inspect the fetched files, and simulate a small system.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { messageOf } from '../../../errors.ts'
@@ -13,7 +13,7 @@ import { SimulatedShell } from './shell.ts'
 import type { Departure, ShellMachine } from './shell.ts'
 import { stay } from '../stay.ts'
 
-/** A machine that is on; the signal pulls its plug. */
+/** A running machine; the signal pulls its plug. */
 interface SimulatedMachine {
   spec: MachineSpec
   serial: SerialLine
@@ -21,7 +21,7 @@ interface SimulatedMachine {
   signal: AbortSignal
 }
 
-/** Plays the system that was booted until it powers off or reboots. Without a console on this line it cannot be seen or typed to. */
+/** Simulates the booted system until it powers off or reboots. Unless its console is this line, it neither prints nor reads. */
 async function runSystem(
   { spec, serial, lineDelayMs, signal }: SimulatedMachine,
   { kernel, initrds }: Extract<BootOutcome, { kind: 'boot' }>,
@@ -82,7 +82,7 @@ async function waitForDeparture(
   return departure
 }
 
-/** From power on to power off, through any number of reboots. Rejects where the plug is pulled. */
+/** Runs a machine from power on to power off, through any number of reboots. Rejects if the plug is pulled. */
 async function runMachine(machine: SimulatedMachine): Promise<void> {
   const { spec, serial, lineDelayMs, signal } = machine
   const print = (text: string) => serial.print(text)
@@ -111,8 +111,8 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
 }
 
 /**
- * A driver of simulated machines. `lineDelayMs` is the pause before each line of the boot log: long enough for a client to
- * reach the console, which keeps nothing, before the machine is up.
+ * Creates a driver of simulated machines. `lineDelayMs` is the pause before each line of the boot log: long enough for a client to
+ * reach the console, which has no scrollback, before the machine is up.
  */
 export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver {
   return {
