@@ -54,10 +54,10 @@ export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault
 
 /** Faults of the SOS: the ways in which a connection to it fails. */
 export const sosFaults = ['drop-before', 'silent', 'wrong-key', 'auth-refused', 'drop-session'] as const
-/** One of them. */
+/** A fault of the SOS. */
 export type SosFault = (typeof sosFaults)[number]
 
 /** The kinds of request to the API, and the connection to the console. */
 export const steps = ['create', 'list', 'get', 'events', 'update', 'action', 'delete', 'sos'] as const
-/** One of them. */
+/** A kind of request, or the connection to the console. */
 export type Step = (typeof steps)[number]
