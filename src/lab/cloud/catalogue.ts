@@ -91,13 +91,13 @@ export const operatingSystems: readonly OperatingSystem[] = [
 ]
 
 /** The id of an operating system. */
-export function operatingSystemId({ slug }: OperatingSystem): string {
+export function operatingSystemId({ slug }: Pick<OperatingSystem, 'slug'>): string {
   return nameUuid(`operating system ${slug}`)
 }
 
 /** Finds an operating system by slug or id. */
 export function findOperatingSystem(name: string): OperatingSystem | undefined {
-  return operatingSystems.find((system) => system.slug === name || operatingSystemId(system) === name)
+  return operatingSystems.find(({ slug }) => slug === name || operatingSystemId({ slug }) === name)
 }
 
 /** A metro; `id` is a UUID. */
