@@ -106,6 +106,32 @@ test('an address goes to a device, shows on it and in its metadata, and comes ba
   await send(204, 'DELETE', `/ips/${block.id}`)
 })
 
+test('a device is created with a reservation', async () => {
+  await using own = await startClientLab()
+  const block = await reserve(own, { quantity: 4, metro: 'ny' })
+  const wanted = [
+    { address_family: 4, public: true, cidr: 31, ip_reservations: [block.id] },
+    { address_family: 4, public: false, cidr: 31 },
+  ]
+  const { id, ip_addresses: given } = await own.createActive({ ...device, ip_addresses: wanted })
+  expect(given).toHaveLength(3)
+  expect(given[2]).toMatchObject({ address: block.address, cidr: 30, parent_block: { href: block.href } })
+  expect(await own.send(422, 'POST', own.devices, { ...device, ip_addresses: wanted })).toEqual({
+    errors: [`${block.address}/30 is not available`],
+  })
+  const unknown = [{ ...wanted[0], ip_reservations: [id] }, wanted[1]]
+  expect(await own.send(422, 'POST', own.devices, { ...device, ip_addresses: unknown })).toEqual({
+    errors: [`${id} is not a valid IP reservation`],
+  })
+  const other = await reserve(own, { metro: 'ny' })
+  const body = { ...device, quantity: 2, ip_addresses: [{ ...wanted[0], ip_reservations: [other.id] }, wanted[1]] }
+  expect(await own.send(422, 'POST', `${own.devices}/batch`, { batches: [body] })).toEqual({
+    errors: [`${other.address}/32 is not available`],
+  })
+  const elsewhere = { ...device, metro: 'am', ip_addresses: body.ip_addresses }
+  await own.send(422, 'POST', own.devices, elsewhere)
+})
+
 describe('refused', () => {
   test.each<[body: object, error: string]>([
     [{ quantity: 3, metro: 'ny' }, 'Quantity must be a power of two, at most 256'],

@@ -1,19 +1,61 @@
-// Which addresses a new device gets (IPAddress.yaml).
+// Which addresses a new device gets (IPAddress.yaml). The texts of the refusals are inferred.
 import { z } from 'zod'
 
+import { blockOf } from '../../cloud/addresses/block.ts'
+import { assign, type Assignment, type Reservation } from '../../cloud/addresses/reservation.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
 import { type AddressKind, addressKinds } from '../../cloud/device.ts'
-import { amount, type Checked, flag } from './check.ts'
+import { amount, type Checked, flag, texts } from './check.ts'
 
 /** `ip_addresses` of a create. Sizes other than the default ones are taken and not followed. */
 export const addressesSchema = z.array(
-  z.looseObject({ address_family: amount.pipe(z.union([z.literal(4), z.literal(6)])), public: flag.default(true) }),
+  z.looseObject({
+    address_family: amount.pipe(z.union([z.literal(4), z.literal(6)])),
+    public: flag.default(true),
+    ip_reservations: texts.nullish(),
+  }),
 )
 
-/** The kinds of address that are asked for, all by default. The specification requires private IPv4; the refusals are inferred. */
-export function checkAddresses(wanted: z.infer<typeof addressesSchema> | null | undefined): Checked<AddressKind[]> {
-  if (wanted === undefined || wanted === null || wanted.length === 0) return { value: [...addressKinds] }
+/** The addresses of a new device: kinds that it has by itself, and reservations that it gets whole. */
+export interface ChosenAddresses {
+  kinds: AddressKind[]
+  reservations: Reservation[]
+}
+
+/** The addresses that are asked for, every kind by default. The specification requires private IPv4. */
+export function checkAddresses(
+  wanted: z.infer<typeof addressesSchema> | null | undefined,
+  cloud: Cloud,
+  projectId: string,
+): Checked<ChosenAddresses> {
+  if (wanted === undefined || wanted === null || wanted.length === 0) {
+    return { value: { kinds: [...addressKinds], reservations: [] } }
+  }
   const names = wanted.map((one): string => `${one.public ? 'public' : 'private'}_ipv${one.address_family}`)
   if (names.includes('private_ipv6')) return { errors: ['private IPv6 addresses are not available'] }
   if (!names.includes('private_ipv4')) return { errors: ['ip_addresses must include a private IPv4 address'] }
-  return { value: addressKinds.filter((kind) => names.includes(kind)) }
+  const ids = wanted.flatMap((one) => one.ip_reservations ?? [])
+  const reservations = ids
+    .flatMap((id) => cloud.reservations.get(id) ?? [])
+    .filter((one) => one.projectId === projectId)
+  const unknown = ids.filter((id) => !reservations.some((one) => one.id === id))
+  if (unknown.length > 0) return { errors: unknown.map((id) => `${id} is not a valid IP reservation`) }
+  return { value: { kinds: addressKinds.filter((kind) => names.includes(kind)), reservations } }
+}
+
+/** Reservations that are in another metro than the device, or that another device has, with the reason. */
+export function refuseReservations(reservations: readonly Reservation[], metro: string, cloud: Cloud): string[] {
+  const taken = new Set([...cloud.assignments.values()].map(({ reservationId }) => reservationId))
+  return reservations
+    .filter((one) => taken.has(one.id) || (one.metro !== undefined && one.metro !== metro))
+    .map(({ block }) => `${block} is not available`)
+}
+
+/** Gives a new device its reservations whole. */
+export function giveReservations(reservations: readonly Reservation[], deviceId: string, cloud: Cloud): void {
+  for (const one of reservations) {
+    const assignments: Assignment[] = [...cloud.assignments.values()]
+    const made = assign(blockOf(one.block), deviceId, [one], assignments, {})
+    if (made !== undefined) cloud.assignments.set(made.id, made)
+  }
 }

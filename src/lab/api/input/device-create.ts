@@ -9,6 +9,7 @@ import type { Device } from '../../cloud/device.ts'
 import type { Lifecycle } from '../../cloud/lifecycle.ts'
 import { checkShape, errorsOf } from './check.ts'
 import type { Checked } from './check.ts'
+import { giveReservations } from './device-addresses.ts'
 import { checkCreate } from './device-input.ts'
 
 /** Creates a device for each body, or none where one is refused; a reason is given once. */
@@ -23,10 +24,14 @@ export function createDevices(
   if (errors.size > 0) return { errors: [...errors] }
   const wanted = checked.flatMap((one) => ('value' in one ? one.value : []))
   const wantedPlans = wanted.map(({ request }) => request.plan)
+  const reserved = wanted.flatMap(({ reservations }) => reservations)
+  const twice = reserved.filter((one, index) => reserved.indexOf(one) !== index)
+  if (twice.length > 0) return { errors: twice.map(({ block }) => `${block} is not available`) }
   if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
-  const devices = wanted.map(({ request, addedKeys }) => {
+  const devices = wanted.map(({ request, addedKeys, reservations }) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
     const device = createDevice(projectId, request)
+    giveReservations(reservations, device.id, cloud)
     lifecycle.create(device)
     return device
   })

@@ -4,12 +4,13 @@ import { z } from 'zod'
 
 import { facilityCodes, findFacility, findMetro, findOperatingSystem, findPlan } from '../../cloud/catalogue.ts'
 import type { Metro } from '../../cloud/catalogue.ts'
+import type { Reservation } from '../../cloud/addresses/reservation.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
 import { amount, changeableFields, checkHostname, checkScript, checkShape, choose, errorsOf } from './check.ts'
 import type { Checked } from './check.ts'
-import { addressesSchema, checkAddresses } from './device-addresses.ts'
+import { addressesSchema, checkAddresses, refuseReservations } from './device-addresses.ts'
 import { chooseKeys, keyFields } from './device-keys.ts'
 
 const createSchema = z.looseObject({
@@ -60,7 +61,7 @@ export function checkCreate(
   body: unknown,
   cloud: Cloud,
   projectId: string,
-): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[] }> {
+): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[]; reservations: Reservation[] }> {
   // Null is what the official Go client writes for a facility that is not given.
   const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
   if (isNamed && !cloud.settings.facilities) {
@@ -77,7 +78,7 @@ export function checkCreate(
   const place = choosePlace(input)
   const system = choose('operating system', input.operating_system, findOperatingSystem)
   const keys = chooseKeys(input, cloud, projectId)
-  const addresses = checkAddresses(input.ip_addresses)
+  const addresses = checkAddresses(input.ip_addresses, cloud, projectId)
   const userdata = input.userdata ?? ''
   const errors = [
     ...[plan, place, system].flatMap(errorsOf),
@@ -86,6 +87,9 @@ export function checkCreate(
     ...checkTerminationTime(input.termination_time),
     ...checkReservation(input.hardware_reservation_id),
     ...errorsOf(addresses),
+    ...('value' in addresses && 'value' in place
+      ? refuseReservations(addresses.value.reservations, place.value.metro.code, cloud)
+      : []),
     ...errorsOf(keys),
   ]
   if (errors.length > 0 || 'errors' in plan || 'errors' in place || 'errors' in system || 'errors' in keys) {
@@ -107,10 +111,10 @@ export function checkCreate(
     networkFrozen: input.network_frozen ?? false,
     spotInstance: input.spot_instance ?? false,
     spotPriceMax: input.spot_price_max ?? undefined,
-    addressKinds: addresses.value,
+    addressKinds: addresses.value.kinds,
     tags: input.tags ?? [],
     terminationTime: input.termination_time ? new Date(input.termination_time).toISOString() : null,
     keyIds: keys.value.ids,
   }
-  return { value: { request, addedKeys: keys.value.added } }
+  return { value: { request, addedKeys: keys.value.added, reservations: addresses.value.reservations } }
 }
