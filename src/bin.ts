@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty, WriteStream } from 'node:tty'
 import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
@@ -146,6 +147,30 @@ function suspend(): void {
   process.kill(0, 'SIGTSTP')
 }
 
+const hungFileMs = 500
+
+/** Whether a call to a file system does not come back: process.exit() would wait for its thread. */
+async function hasHungFile(): Promise<boolean> {
+  const endMs = performance.now() + hungFileMs
+  while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) {
+    if (performance.now() > endMs) return true
+    await sleep(10)
+  }
+  return false
+}
+
+/** Ends the program without waiting for its threads, which only a signal does. */
+function endByForce(): void {
+  const { reason } = stop.signal
+  const signal = reason instanceof InterruptedError ? reason.signal : 'SIGKILL'
+  const err = steady.get(2) ?? process.stderr
+  err.write('metalkit: a file system does not answer; this process ends without it\n')
+  restoreTerminal()
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+  process.kill(process.pid, 'SIGKILL')
+}
+
 /** Ends the program; output that could not be written is no success. */
 async function finish(code: number): Promise<void> {
   await drain(code)
@@ -158,6 +183,7 @@ async function finish(code: number): Promise<void> {
     stderr.write(`metalkit: ${describeError(reason)}\n`)
     await drain(reason.exitCode)
   }
+  if (await hasHungFile()) endByForce()
   dropTerminals()
   process.exit(isUnsaid ? reason.exitCode : code)
 }

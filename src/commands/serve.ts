@@ -5,7 +5,7 @@ import { InterruptedError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { flags } from '../options/flags.ts'
 import { outsideUrls } from '../listen.ts'
-import { startServer } from '../serve/server.ts'
+import { type Server, startServer } from '../serve/server.ts'
 import { loadTls, type Tls } from '../serve/tls.ts'
 import { reportServed, showBoots } from './shared/served.ts'
 import type { ServeOptions } from '../options/command-flags.ts'
@@ -47,7 +47,11 @@ export async function execute(
   signal.throwIfAborted()
   const tls = await chooseTls(options)
   const content = { kind: 'folder', path } as const
-  await using server = await startServer({ listen: options.port, content, tls, report, forced })
+  await using server = await new Promise<Server>((resolve, reject) => {
+    // The folder may be on a file system that hangs.
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    startServer({ listen: options.port, content, tls, report, forced }).then(resolve, reject)
+  })
   reportServed(server, report)
   using _table = showBoots(server, context)
   report.info(`serving ${path} at ${server.url}/`)

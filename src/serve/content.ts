@@ -9,6 +9,7 @@ import { encodeName, type Entry } from './listing.ts'
 import { OpenFile } from './files/open-file.ts'
 import { openPinned, type Pin, pin, pinBelow } from './files/pin.ts'
 import { readTarget, type Target } from './files/resolve-path.ts'
+import { LookUps } from './look-ups.ts'
 
 /** A file served under a name of its own, or a text. */
 export type FileSource = { path: string } | { text: string }
@@ -170,10 +171,12 @@ export type Finder = (text: string) => Promise<LookupResult>
  */
 export function createFinder(content: Content): Finder {
   const lookups = new Map<string, Promise<LookupResult>>()
+  const running = new LookUps()
   const lookUp = async (text: string): Promise<LookupResult> => {
     const target = readTarget(text)
     if ('status' in target) return nothing(target.status)
-    const result = await findTarget(content, target)
+    const result = await running.run(target.names.join('/'), async () => await findTarget(content, target))
+    if (result === undefined) return nothing(503, 'its file system does not answer')
     const { source } = result
     // Stays open until every request waiting for this look-up has taken its own share.
     if (source instanceof OpenFile) setImmediate(() => source.close())

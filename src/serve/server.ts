@@ -56,6 +56,9 @@ export interface ServerOptions {
   maxResponses?: number
 }
 
+/** How long closed connections' answers may take to end: a look-up on a file system that hangs never does. */
+const hungTimeoutMs = 1000
+
 /** The most open connections, idle or not; further ones are closed at once. */
 const maxConnections = 2048
 /** The share of connections and responses reserved for other clients, so that one client cannot take them all. */
@@ -210,7 +213,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ])
       patience.abort()
       server.closeAllConnections()
-      await Promise.all(running.values())
+      // A file system that hangs holds up nothing but what was asked of it.
+      await Promise.race([Promise.all(running.values()), sleep(hungTimeoutMs, undefined, { ref: false })])
       writeLog()
       await closed
     },

@@ -1,7 +1,7 @@
 // An image on a file system whose server stops: a stopped bindfs stands for an NFS server that is away.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -106,5 +106,77 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
         (text) => text.includes('machine is up'),
       )
     }
+  })
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'serve: answers 503 for more than hang already, and %s ends it',
+    async (end) => {
+      await using lab = await startTestLab()
+      const port = await findFreePort()
+      const url = `http://127.0.0.1:${port}`
+      const names = ['one', 'two', 'three', 'four', 'five']
+      for (const name of names) await writeFile(join(folder, 'real', name), name)
+      using child = startChild(lab, ['serve', '--port', `127.0.0.1:${port}`, join(folder, 'mount')])
+      await waitUntil(
+        () => child.seen.err,
+        (text) => text.includes('serving'),
+      )
+      fileServer.kill('SIGSTOP')
+      const hung = names.map(
+        async (name) =>
+          await fetch(`${url}/${name}`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+      )
+      const statuses = await Promise.all(hung.slice(3))
+      expect(statuses).toEqual([503, 503])
+      // The same again takes no other place.
+      expect((await fetch(`${url}/one`)).status).toBe(503)
+      await waitUntil(
+        () => child.seen.err,
+        (text) => /GET \/four.* 503/.test(text),
+      )
+      const startedMs = performance.now()
+      process.kill(child.pid(), end)
+      expect(await child.code, child.seen.err).toBe(end === 'SIGTERM' ? 143 : 130)
+      expect(performance.now() - startedMs).toBeLessThan(8000)
+      expect(child.seen.err).toContain('a file system does not answer')
+      expect(await Promise.all(hung)).toEqual([0, 0, 0, 503, 503])
+    },
+  )
+
+  test('serve goes on when the folder answers again', async () => {
+    await using lab = await startTestLab()
+    const port = await findFreePort()
+    const names = ['one', 'two', 'three', 'four']
+    for (const name of names) await writeFile(join(folder, 'real', name), name)
+    using child = startChild(lab, ['serve', '--port', `127.0.0.1:${port}`, join(folder, 'mount')])
+    await waitUntil(
+      () => child.seen.err,
+      (text) => text.includes('serving'),
+    )
+    fileServer.kill('SIGSTOP')
+    const get = async (name: string) => (await fetch(`http://127.0.0.1:${port}/${name}`)).status
+    const hung = names.map(get)
+    expect(await hung[3]).toBe(503)
+    fileServer.kill('SIGCONT')
+    expect(await Promise.all(hung)).toEqual([200, 200, 200, 503])
+    expect(await Promise.all(names.map(get))).toEqual([200, 200, 200, 200])
+    process.kill(child.pid(), 'SIGTERM')
+    expect(await child.code, child.seen.err).toBe(0)
+  })
+
+  test('serve of a folder that hangs from the start ends by SIGTERM', async () => {
+    await using lab = await startTestLab()
+    fileServer.kill('SIGSTOP')
+    const where = join(folder, 'mount')
+    using child = startChild(lab, ['serve', '--port', `127.0.0.1:${await findFreePort()}`, where])
+    await waitUntil(
+      () => readFile(`/proc/${child.pid()}/status`, 'utf8').catch(() => ''),
+      (text) => /^SigCgt:.*[4-7c-f]...$/m.test(text),
+    )
+    process.kill(child.pid(), 'SIGTERM')
+    expect(await child.code, child.seen.err).toBe(143)
   })
 })
