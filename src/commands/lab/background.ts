@@ -1,4 +1,4 @@
-// metalkit lab -d: the same lab in a process that stays when this one ends.
+// metalkit lab -d: runs the lab in a background process that outlives this one.
 import { spawn } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -17,12 +17,12 @@ function listenFlag(name: string, address: Address | undefined): string[] {
   return [`--${name}=${formatAddress(address)}`]
 }
 
-/** What a lab at a terminal says last. */
+/** The last line of a lab's start-up messages in a terminal. */
 export function howToUse(name: string): string {
   return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; Ctrl-C here ends the lab`
 }
 
-/** The command line of the lab that stays. */
+/** The command line of the background lab. */
 export function backgroundArgs(options: LabOptions, name: string): string[] {
   return [
     'lab',
@@ -40,7 +40,7 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
   ]
 }
 
-/** Starts it, and waits until it can be used. @throws LabError with its last line where it ends at once */
+/** Starts the lab and waits until it can be used. @throws LabError with its last message if it ends at once */
 export async function startInBackground(options: LabOptions, name: string, context: Context): Promise<number> {
   const { env, report, signal } = context
   const stateFolder = stateFolderOf(env)
@@ -66,9 +66,9 @@ export async function startInBackground(options: LabOptions, name: string, conte
       const lab = await findRunningLab(stateFolder, name)
       if (lab?.process.split(' ')[0] === String(child.pid)) break
       if (hasEnded) {
-        const said = (await readFile(logPath, 'utf8').catch(() => '')).trim()
+        const output = (await readFile(logPath, 'utf8').catch(() => '')).trim()
         throw new LabError(
-          said
+          output
             .split('\n')
             .at(-1)
             ?.replace(/^metalkit: (lab: )?/, '') || 'it ended at once',
@@ -82,8 +82,8 @@ export async function startInBackground(options: LabOptions, name: string, conte
     throw error
   }
   child.unref()
-  const said = await readFile(logPath, 'utf8')
-  for (const line of said.split('\n')) if (line !== '' && line !== howToUse(name)) report.info(line)
+  const logText = await readFile(logPath, 'utf8')
+  for (const line of logText.split('\n')) if (line !== '' && line !== howToUse(name)) report.info(line)
   report.info(`Use it with eval "$(metalkit lab env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
   return exitCodes.success
 }

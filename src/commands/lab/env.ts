@@ -1,4 +1,4 @@
-// metalkit lab env: what a shell needs to use a lab.
+// metalkit lab env: prints the variables that a shell needs to use a lab.
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
 import { quoteValue } from '../../text/shell-word.ts'

@@ -1,4 +1,4 @@
-// metalkit lab forward: a TCP port of a machine on this computer.
+// metalkit lab forward: forwards a local port to a machine's TCP port.
 import { UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { askLab } from '../../lab/state/ask-lab.ts'
@@ -11,7 +11,7 @@ function parsePort(text: string): number {
   return port
 }
 
-/** Forwards the port, and prints where it is on this computer. */
+/** Forwards the port, and prints the local address. */
 export async function execute(
   { id, port, 'host-port': hostPort }: { id: string; port: string; 'host-port': string | undefined },
   { labName }: Options<'labName'>,
@@ -21,6 +21,6 @@ export async function execute(
   const lab = await requireLab(labName, context)
   const answer = await askLab(lab, 'POST', `/lab/devices/${encodeURIComponent(id)}/forwards`, body)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
-  const { host, host_port: found } = answer as { host: string; host_port: number }
-  context.stdout.write(`${host}:${found}\n`)
+  const { host, host_port: localPort } = answer as { host: string; host_port: number }
+  context.stdout.write(`${host}:${localPort}\n`)
 }

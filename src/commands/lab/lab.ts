@@ -1,4 +1,4 @@
-// metalkit lab: the local cloud, for as long as a command runs or until a signal.
+// metalkit lab: runs the local cloud until a signal, or for as long as a command runs.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,15 +23,15 @@ import { howToUse, startInBackground } from './background.ts'
 import { stateFolderOf } from '../../lab/state/state-paths.ts'
 import { showMachines } from './machine-table.ts'
 
-/** The page's files, where the build puts them beside the program. */
+/** The folder of the page's files, which the build puts beside the program. */
 const pageFolder = join(import.meta.dirname, 'page')
 
 type Machines = { driver: MachineDriver; note: string }
 
-/** What machines are made from. */
+/** The inputs for a machine driver. */
 interface Workshop {
   diskFolder: string
-  /** What QEMU says of itself. */
+  /** QEMU's report about itself. */
   look: Promise<QemuLook> | undefined
 }
 
@@ -49,7 +49,7 @@ async function openQemu(
   return { driver, note: `QEMU with ${titleOf(chosen.accelerator)}${why}` }
 }
 
-/** The kind of machines asked for, and what people are told of it. */
+/** Chooses the machine driver, with a note about it for the user. */
 async function chooseDriver(options: LabOptions, workshop: Workshop, context: Context): Promise<Machines> {
   switch (options.machines) {
     case 'simulated': {
@@ -63,7 +63,7 @@ async function chooseDriver(options: LabOptions, workshop: Workshop, context: Co
         return await openQemu(options, workshop, context)
       } catch (error) {
         if (!(error instanceof LabError)) throw error
-        context.report.warn(`machines are simulated, because QEMU cannot be had: ${describeError(error)}`)
+        context.report.warn(`machines are simulated, because QEMU is not available: ${describeError(error)}`)
         return await chooseDriver({ ...options, machines: 'simulated' }, workshop, context)
       }
     default:
@@ -71,9 +71,9 @@ async function chooseDriver(options: LabOptions, workshop: Workshop, context: Co
   }
 }
 
-/** Where to listen: on loopback, unless a host is named. */
-function listenOn(given: Address | undefined, port: number): Address {
-  return given === undefined ? { host: '127.0.0.1', port } : { host: given.host || '127.0.0.1', port: given.port }
+/** The address to listen on: loopback unless the user names a host. */
+function listenOn(address: Address | undefined, port: number): Address {
+  return address === undefined ? { host: '127.0.0.1', port } : { host: address.host || '127.0.0.1', port: address.port }
 }
 
 function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
@@ -94,7 +94,7 @@ function describeLab(lab: Lab, note: string, name: string): string[] {
   ]
 }
 
-/** Runs until a signal; a signal is the right end. */
+/** Waits for a signal, which is the normal way to end. */
 async function waitForSignal({ signal }: Context): Promise<number> {
   if (!signal.aborted) await once(signal, 'abort')
   if (!(signal.reason instanceof InterruptedError)) throw signal.reason
@@ -109,7 +109,7 @@ export async function execute(
   const { report, env, signal, forced } = context
   if (options.detach && words.length > 0) {
     throw new UsageError('a lab for a COMMAND ends with it, so that it cannot stay in the background', {
-      hint: 'leave -d or the COMMAND out',
+      hint: 'omit -d or the COMMAND',
     })
   }
   if (options.detach) return await startInBackground(options, options.labName ?? defaultName, context)
@@ -117,20 +117,20 @@ export async function execute(
   for (const { text } of faults) report.info(`fault     ${text}`)
   const isForCommand = words.length > 0
   if (isForCommand) {
-    const found = await findCommand(words[0] ?? '', env['PATH'] ?? '')
-    if ('exitCode' in found) {
-      report.error(`lab: ${found.why}`)
-      return found.exitCode
+    const lookup = await findCommand(words[0] ?? '', env['PATH'] ?? '')
+    if ('exitCode' in lookup) {
+      report.error(`lab: ${lookup.why}`)
+      return lookup.exitCode
     }
   }
 
-  // QEMU starts while the rest is loaded.
+  // QEMU starts while the remaining modules are loaded.
   const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
   look?.catch(() => {})
   prepareLeash()
   const { startLab } = await import('../../lab/lab.ts')
   const stateFolder = stateFolderOf(env)
-  // A lab for a command is new each time, unless it has a name; only the unnamed one has ports of its own.
+  // A lab for a command is new each time, unless it has a name; only the default lab uses the fixed ports.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
   const hasOwnPorts = !isForCommand && name === defaultName
   const listen = listenOn(options.labPort, hasOwnPorts ? 7070 : 0)
@@ -159,7 +159,7 @@ export async function execute(
   const environment = labEnvironment(lab)
   const lines = describeLab(lab, note, name ?? defaultName)
   if (isForCommand) {
-    // People are told how fast the command's machines are; the rest it finds in its variables.
+    // The user learns how fast the machines are; the command finds everything else in its variables.
     if (driver.kind === 'qemu') report.info(machinesLine(note))
     for (const line of lines) report.detail(line)
   } else for (const line of lines) report.info(line)

@@ -1,4 +1,4 @@
-// metalkit lab logs: what a lab in the background has said.
+// metalkit lab logs: prints the log of a lab in the background.
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { errorCode, LabError } from '../../errors.ts'
@@ -14,7 +14,7 @@ export async function execute(
   { env, stdout }: Context,
 ): Promise<void> {
   const stateFolder = stateFolderOf(env)
-  // Without a name the lab that runs is meant, as for the other commands, and else the unnamed one that ran.
+  // Without a name this is the running lab, as for the other commands, or if none runs the default one.
   const name = labName ?? (await findRunningLab(stateFolder))?.name ?? defaultName
   try {
     await pipeline(createReadStream(logPathOf(stateFolder, name)), stdout, { end: false })

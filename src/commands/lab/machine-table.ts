@@ -1,4 +1,4 @@
-// The lab's machines as a table at a terminal, below what the lab says.
+// The lab's machines as a table in a terminal, below the lab's messages.
 import type { Context } from '../../io.ts'
 import type { Device } from '../../lab/cloud/device.ts'
 import type { Lab } from '../../lab/lab.ts'
@@ -17,8 +17,8 @@ function describeState({ state, percentage }: Device): string {
 }
 
 /**
- * A line for each device below a head, the newest devices first, what matters most at the left; '' where there is none.
- * At most `rows` devices.
+ * Renders a table with a line for each device, newest first, the most important columns at the left; '' without devices.
+ * It shows at most `rows` devices.
  */
 export function renderMachines(devices: readonly Device[], rows: number, nowMs: number): string {
   if (devices.length === 0) return ''
@@ -37,10 +37,10 @@ export function renderMachines(devices: readonly Device[], rows: number, nowMs: 
   return more === 0 ? table.trimEnd() : `${table}and ${more} more`
 }
 
-/** Shows the machines until it is disposed; elsewhere than at a terminal nothing. */
+/** Shows the machines in a terminal until it is disposed; outside a terminal it shows nothing. */
 export function showMachines(lab: Lab, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
   if (!report.live) return { [Symbol.dispose]: () => {} }
-  // As many as fit below a few lines of what was said.
+  // As many as fit below a few lines of messages.
   const draw = () => report.progress(renderMachines(lab.devices(), Math.max(1, (stderr.rows || 24) - 6), Date.now()))
   const ticker = setInterval(draw, periodMs)
   return {

@@ -1,4 +1,4 @@
-// metalkit lab page: the link that opens a lab's page.
+// metalkit lab page: prints the link to a lab's page.
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
 import { requireLab } from './find-lab.ts'

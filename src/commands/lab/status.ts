@@ -1,4 +1,4 @@
-// metalkit lab status: the labs that run on this computer.
+// metalkit lab status: lists the running labs on this computer.
 import type { Context } from '../../io.ts'
 import { askLab } from '../../lab/state/ask-lab.ts'
 import { listRunningLabs, type RunningLab } from '../../lab/state/running-labs.ts'
@@ -8,7 +8,7 @@ import { formatTable } from '../../text/table.ts'
 import { stateFolderOf } from '../../lab/state/state-paths.ts'
 import { noLab } from './find-lab.ts'
 
-/** `2 (1 active, 1 inactive)`, or that the lab does not answer. */
+/** Counts a lab's machines by state, `2 (1 active, 1 inactive)`; or says that the lab does not answer. */
 async function describeMachines(lab: RunningLab): Promise<string> {
   try {
     const path = `/metal/v1/projects/${lab.environment['METAL_PROJECT_ID'] ?? ''}/devices?per_page=1000`
@@ -23,7 +23,7 @@ async function describeMachines(lab: RunningLab): Promise<string> {
   }
 }
 
-/** Prints a table of the labs, or of the one that is named. */
+/** Prints a table of all labs, or only of the named lab. */
 export async function execute(
   _args: unknown,
   { labName }: Options<'labName'>,

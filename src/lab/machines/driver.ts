@@ -6,7 +6,7 @@ export type Arch = 'x86_64' | 'aarch64'
 
 /** An operating system on a machine's disk. */
 export interface InstalledSystem {
-  /** As people call it, `Debian 12`. */
+  /** Its display name, `Debian 12`. */
   name: string
   rootPassword: string
 }
@@ -25,7 +25,7 @@ export interface MachineSpec {
    * machine follows it; until then the device stays in provisioning, where the lab, like the service, refuses to delete it.
    */
   bootUrl: string
-  /** What it boots instead of that script, for drivers that install systems. */
+  /** The system that it boots instead of that script, for drivers that install systems. */
   system?: InstalledSystem | undefined
   /** Everything that an isolated machine can reach: ports of 10.0.2.2. */
   passages?: readonly Passage[] | undefined
@@ -64,7 +64,7 @@ export interface PoweredMachine extends AsyncDisposable {
 /** A driver for one kind of machine. */
 export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
-  /** Whether its machines boot the operating systems of the catalogue, and a rescue system. */
+  /** Whether its machines can boot the operating systems of the catalogue, and a rescue system. */
   readonly installs?: boolean
   /**
    * Switches a machine on. `onRestart` is called when the driver restarts it by itself, from its firmware on.

@@ -1,4 +1,4 @@
-// What the page shows of devices.
+// Descriptions of devices for the page.
 import { bootScript } from '../cloud/boot-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
@@ -20,7 +20,7 @@ export function summarize(device: Device, isOn: boolean): MachineSummary {
   }
 }
 
-/** A device that is looked at. The script is the one of a boot over the network, also where the next boot is from the disk. */
+/** The selected device. The script is the one for a network boot, even if the next boot is from the disk. */
 export function describeDetail(
   device: Device,
   bootUrl: string,

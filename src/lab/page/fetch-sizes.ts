@@ -1,5 +1,5 @@
-// How large the fetched files are. iPXE's screen has only percentages, so the lab asks the server of the boot script, once a
-// fetch and only while a page shows it. Any program in a machine can print a URL, hence no other server is asked.
+// The sizes of fetched files. iPXE's screen shows only percentages, so the lab asks the boot script's server, once per
+// fetch and only while a page shows it. Any program in a machine can print a URL, so the lab asks no other server.
 import { request } from 'node:http'
 
 import type { Device } from '../cloud/device.ts'
@@ -8,7 +8,7 @@ import type { Fetched } from '../cloud/fetch-trail.ts'
 
 const patienceMs = 5000
 
-/** Asks with HEAD; undefined if the server does not say. Redirects are not followed: they could lead anywhere. */
+/** Asks with HEAD; undefined if the server does not say. It follows no redirects, since they could lead anywhere. */
 function askSize(url: string, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve) => {
     const headers = { 'user-agent': 'metalkit-lab', connection: 'close' }
@@ -24,32 +24,32 @@ function askSize(url: string, signal: AbortSignal): Promise<number | undefined> 
   })
 }
 
-/** What is known of sizes. Disposing it ends the requests. */
+/** The known sizes. Disposing it ends the requests. */
 export class FetchSizes implements Disposable {
   readonly #known = new WeakMap<Fetched, { sizeBytes?: number }>()
   readonly #ending = new AbortController()
   /** One request at a time. */
   #last: Promise<void> = Promise.resolve()
 
-  /** The fetches of a device's machine with the sizes known so far; begins to ask for the others. */
+  /** Returns the fetches of a device's machine with the sizes known so far, and starts to ask for the others. */
   add(fetched: readonly Fetched[], device: Pick<Device, 'ipxeScriptUrl'>): Fetched[] {
-    return fetched.map((one) => ({ ...one, ...(one.result === 'ok' ? this.#find(one, device) : {}) }))
+    return fetched.map((file) => ({ ...file, ...(file.result === 'ok' ? this.#find(file, device) : {}) }))
   }
 
-  #find(one: Fetched, device: Pick<Device, 'ipxeScriptUrl'>): { sizeBytes?: number } {
-    const known = this.#known.get(one)
+  #find(file: Fetched, device: Pick<Device, 'ipxeScriptUrl'>): { sizeBytes?: number } {
+    const known = this.#known.get(file)
     if (known !== undefined) return known
-    const found: { sizeBytes?: number } = {}
-    this.#known.set(one, found)
-    const url = urlBesideScript(device, one.what)
-    if (url !== undefined) this.#last = this.#last.then(() => this.#ask(url, found))
-    return found
+    const size: { sizeBytes?: number } = {}
+    this.#known.set(file, size)
+    const url = urlBesideScript(device, file.what)
+    if (url !== undefined) this.#last = this.#last.then(() => this.#ask(url, size))
+    return size
   }
 
-  async #ask(url: string, found: { sizeBytes?: number }): Promise<void> {
+  async #ask(url: string, size: { sizeBytes?: number }): Promise<void> {
     if (this.#ending.signal.aborted) return
     const sizeBytes = await askSize(url, this.#ending.signal)
-    if (sizeBytes !== undefined) found.sizeBytes = sizeBytes
+    if (sizeBytes !== undefined) size.sizeBytes = sizeBytes
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,10 @@
-// What keeps other web pages out: no name but this computer's own leads here, no other page's script gets a connection, and
-// nothing is shown without the token.
+// Keeps other web pages out: the server answers only to this computer's own names, refuses connections of other pages' scripts, and
+// shows nothing without the token.
 import { isIP } from 'node:net'
 
 /**
- * Whether a Host header names an address or localhost. A name could be anybody's, made to point here (DNS rebinding); behind a
- * tunnel the port is another one.
+ * Whether a Host header names an address or localhost. Anyone could make another name point here (DNS rebinding). Behind a
+ * tunnel the port differs.
  */
 export function isOwnHost(host: string | undefined): boolean {
   if (host === undefined || !URL.canParse(`http://${host}/`)) return false
@@ -12,7 +12,7 @@ export function isOwnHost(host: string | undefined): boolean {
   return pathname === '/' && (hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
 }
 
-/** Whether a connection comes from the lab's own page: browsers say whose script asks for it. */
+/** Whether a connection comes from the lab's own page, which browsers tell in the Origin header. */
 export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   return isOwnHost(host) && origin === `http://${host}`
 }

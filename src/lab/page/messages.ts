@@ -1,4 +1,4 @@
-// What the page and the lab say to each other over the websocket: a JSON value a message.
+// The messages between the page and the lab over the websocket: one JSON value each.
 import type { Fetched } from '../cloud/fetch-trail.ts'
 
 /** A machine in the list. Times are RFC 3339. */
@@ -14,15 +14,15 @@ export interface MachineSummary {
   isOn: boolean
 }
 
-/** Who can type into the machine that is looked at. */
+/** Who can type into the selected machine. */
 export type Keyboard = 'free' | 'yours' | 'taken'
 
-/** The machine that is looked at. Events are newest first. */
+/** The selected machine. Events are newest first. */
 export interface MachineDetail {
   id: string
   events: { id: string; type: string; body: string; createdAt: string }[]
   fetched: Fetched[]
-  /** The iPXE script that the lab's boot server gives it. */
+  /** The iPXE script that the lab's boot server sends to it. */
   script: string
   keyboard: Keyboard
 }
@@ -31,13 +31,13 @@ export interface MachineDetail {
 export type LabMessage =
   | { type: 'machines'; machines: MachineSummary[] }
   | { type: 'detail'; detail: MachineDetail }
-  /** What was printed before the machine was looked at comes first, with `isStart`. */
+  /** The output from before the machine was selected comes first, with `isStart`. */
   | { type: 'console'; id: string; data: string; isStart: boolean }
   | { type: 'denied' }
-  /** Once a second: a page that hears nothing says so. */
+  /** Sent once a second, so that a page can tell when the lab stops answering. */
   | { type: 'alive' }
 
-/** From the page. The first one is `hello`. */
+/** From the page. The first message is `hello`. */
 export type PageMessage =
   | { type: 'hello'; token: string }
   | { type: 'look'; id: string }

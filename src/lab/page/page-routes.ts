@@ -1,4 +1,4 @@
-// The page's files. They hold no secret: who opens the page brings the token along.
+// The page's files. They contain no secret: the user who opens the page brings the token.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
@@ -18,12 +18,12 @@ function isPagePath(path: string): boolean {
   return path === '/' || path.startsWith('/page/')
 }
 
-/** A file of the page: in the folder, or within the program where that is a single executable. */
+/** Reads a file of the page: from the folder, or from the program if that is a single executable. */
 async function readPart(folder: string, name: string): Promise<string> {
   return isSea() ? getAsset(name, 'utf8') : await readFile(join(folder, name), 'utf8')
 }
 
-/** Answers for the page from the folder that the build made, and passes other requests on; a file is read at each request. */
+/** Serves the page from the folder that the build made, and passes other requests on. It reads a file at each request. */
 export function withPage(folder: string, api: Handler<Answer>): Handler<Answer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,

@@ -8,15 +8,15 @@ import { isOwnOrigin } from './guard.ts'
 import type { LabMessage } from './messages.ts'
 import { type PageParts, PageSession } from './page-session.ts'
 
-/** How often a page is told what has changed. */
+/** How often a page gets the changes. */
 const refreshMs = 200
-/** How often it hears that the lab is alive. */
+/** How often a page gets an `alive` message. */
 const aliveMs = 1000
-/** How long a connection may take to say who it is. */
+/** How long a connection may take to send its token. */
 const helloMs = 5000
-/** The longest message of a page: what is pasted comes in pieces of this. */
+/** The longest message of a page; it sends longer pasted text in pieces. */
 const maxMessageBytes = 64 * 1024
-/** Output that may wait for a page; what is more is lost, as on the serial line. */
+/** How many bytes of output may wait for a page. Further output is lost, as on the serial line. */
 const maxQueueBytes = 1 << 20
 
 /** A server of open pages. Disposing it ends them. */
@@ -24,7 +24,7 @@ export interface PageServer extends Disposable {
   upgrade: (message: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
-/** Takes the connections of pages at /page/live, from the lab's own page only. */
+/** Accepts connections at /page/live, from the lab's own page only. */
 export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
   const sizes = new FetchSizes()
   const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false })

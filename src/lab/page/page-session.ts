@@ -1,4 +1,4 @@
-// One open page: it looks at the list, at one machine and its console, and types there when nobody else does.
+// One open page: it shows the list, one machine and its console, and may type there while no other session does.
 import { z } from 'zod'
 
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
@@ -9,11 +9,11 @@ import { describeDetail, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
 import type { Keyboard, LabMessage } from './messages.ts'
 
-/** What a session shows. */
+/** The parts of the lab that a session needs. */
 export interface PageParts {
   cloud: Cloud
   lifecycle: Lifecycle
-  /** URL of what a device's machine asks for. */
+  /** The boot server's URL for a device. */
   bootUrlOf: (device: Device) => string
   sizes: FetchSizes
 }
@@ -34,7 +34,7 @@ function parseMessage(text: string): z.infer<typeof messageSchema> | undefined {
   }
 }
 
-/** A page's connection, apart from its wire. Disposing it lets go of the console. */
+/** A page's session, independent of its transport. Disposing it releases the console. */
 export class PageSession implements Disposable {
   readonly #parts: PageParts
   readonly #send: (message: LabMessage) => void
@@ -43,10 +43,10 @@ export class PageSession implements Disposable {
   #lookingAt: string | undefined
   #watch: Disposable | undefined
   #keyboard: Disposable | undefined
-  /** What was sent last, so that only changes are sent. */
+  /** The last message of each type, so that only changes are sent. */
   readonly #sent = new Map<LabMessage['type'], string>()
 
-  /** `deny` ends the connection of one that does not know the token. */
+  /** `deny` ends a connection that does not know the token. */
   constructor(parts: PageParts, send: (message: LabMessage) => void, deny: () => void) {
     this.#parts = parts
     this.#send = send
@@ -57,7 +57,7 @@ export class PageSession implements Disposable {
     return this.#isKnown
   }
 
-  /** Takes a message of the page. */
+  /** Handles a message of the page. */
   take(text: string): void {
     const message = parseMessage(text)
     if (message?.type === 'hello' && isSameSecret(message.token, this.#parts.cloud.token)) this.#isKnown = true
@@ -74,7 +74,7 @@ export class PageSession implements Disposable {
     this.refresh()
   }
 
-  /** Sends what has changed since the last time. */
+  /** Sends the changes since the last time. */
   refresh(): void {
     if (!this.#isKnown) return
     const { cloud, lifecycle } = this.#parts
@@ -124,7 +124,7 @@ export class PageSession implements Disposable {
     this.#watch = chassis.port.watch((bytes) => show(bytes, false))
   }
 
-  /** The page then has the machine's one session, as a client of the SOS would. */
+  /** Takes the machine's one session for the page, as a client of the SOS would. */
   #takeKeyboard(): void {
     this.#keyboard ??= this.#body?.chassis.port.attach(
       () => {},

@@ -1,12 +1,12 @@
-// Breaks that clients send: RFC 4335's channel request, of which ssh2 tells its servers nothing. It is taken from what ssh2
-// has inside; where a later version of it has something else inside, there are no breaks.
+// Breaks that clients send: RFC 4335's channel request, which ssh2 does not report to servers. They are read from ssh2's
+// internals; if a later version changes these, breaks are ignored.
 import type { Connection } from 'ssh2'
 
 function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
-/** Calls back for each break that a client sends from now on. */
+/** Calls `callback` for each break that a client sends from now on. */
 export function onBreak(client: Connection, callback: () => void): void {
   const handlers = field(field(client, '_protocol'), '_handlers')
   const handle = field(handlers, 'CHANNEL_REQUEST')

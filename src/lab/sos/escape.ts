@@ -1,6 +1,6 @@
-// The escapes that the SOS itself understands, as ipmitool behind it did: a tilde at the beginning of a line.
+// The escapes that the SOS itself understands, like the ipmitool of the real service: a tilde at the beginning of a line.
 
-/** What an escape asks for. */
+/** The action of an escape. */
 export type EscapeAction = 'leave' | 'help'
 
 /** The answer to `~?`. */
@@ -13,12 +13,12 @@ const actions: ReadonlyMap<number, EscapeAction> = new Map([
   [0x3f, 'help'],
 ])
 
-/** Follows what one client types. */
+/** Filters the input of one client. */
 export class EscapeFilter {
   #atLineStart = true
   #afterTilde = false
 
-  /** Splits what was typed into bytes for the machine and escapes, in their order. A tilde waits for the byte after it. */
+  /** Splits input into bytes for the machine and escapes, in order. A tilde is held until the next byte arrives. */
   take(bytes: Buffer): (Buffer | EscapeAction)[] {
     const parts: (Buffer | EscapeAction)[] = []
     let typed: number[] = []

@@ -1,16 +1,16 @@
-// How a connection to the SOS goes wrong when it is asked to.
+// Plays the faults of connections to the SOS.
 import type { Socket } from 'node:net'
 import ssh2, { type Connection } from 'ssh2'
 import type { SosFault } from '../faults/fault-kinds.ts'
 import { makeHostKey } from './ssh-keys.ts'
 
-/** Time enough for a client to have shown the session's first lines. */
+/** Long enough for a client to show the first lines of the session. */
 const sessionMs = 300
 
-/** A key that is not the SOS's own. */
+/** A host key other than the SOS's. */
 let strangeKey: Promise<string> | undefined
 
-/** Serves one connection with a fault. `serve` is what an SOS does for a client that is well. */
+/** Serves one connection with a fault. `serve` serves a connection without a fault. */
 export async function playSosFault(
   fault: SosFault,
   socket: Socket,

@@ -1,4 +1,4 @@
-// Serial over SSH, as the real service has it: the user's name is the device's id, a key of the device opens it, one session a
+// Serial over SSH, like the real service: the user name is the device's id, a key of the device opens it, one session per
 // machine, no scrollback.
 import { createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
@@ -12,29 +12,29 @@ import { onBreak } from './break.ts'
 import { EscapeFilter, escapeHelp } from './escape.ts'
 import { playSosFault } from './faults.ts'
 
-/** What the SOS needs to know of a device. */
+/** The serial port of a device, as the SOS needs it. */
 export interface SosPort {
   port: SerialPort
-  /** Public keys that open it, as lines of authorized_keys. */
+  /** Public keys that open it, as authorized_keys lines. */
   keys: readonly string[]
-  /** Whether what is typed goes nowhere, as while a device is provisioned. */
+  /** Whether input is dropped, as it is while a device is being provisioned. */
   isReadOnly: () => boolean
 }
 
-/** What an SOS is made of. */
+/** The parts of an SOS. */
 export interface SosParts {
   listen: Address
   /** Private key in PEM or OpenSSH format. */
   hostKey: string
   findPort: (deviceId: string) => SosPort | undefined
-  /** What is to go wrong with connections. */
+  /** Faults to play on connections. */
   faults?: FaultPlan
   /** How long a client may take to log in and open its console, in ms. */
   patienceMs?: number
   report: Reporter
 }
 
-/** An SOS that listens. Disposing it ends all sessions. */
+/** A listening SOS. Disposing it ends all sessions. */
 export interface Sos extends AsyncDisposable {
   address: Address
 }
@@ -43,10 +43,10 @@ const banner =
   '[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n'
 const busy =
   '[SOS session refused: another session has this console. Leave it there first: ~. in a terminal, "Let go" in the page.]\r\n'
-/** By which clients tell a refusal from an end: sysexits.h's EX_TEMPFAIL. */
+/** The exit status of a refused session, by which clients tell it from one that ended: sysexits.h's EX_TEMPFAIL. */
 const busyStatus = 75
 
-/** Output that may wait for a client; what is more is lost, since a serial line does not wait. */
+/** How many bytes of output may wait for a client. Further output is lost, since a serial line does not wait. */
 const outputBufferBytes = 1 << 20
 
 /** How long a client may take to log in and open its console, as sshd's LoginGraceTime. */
@@ -68,21 +68,21 @@ const algorithms: ssh2.Algorithms = {
   hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
 }
 
-/** Whether the context proves, or in the first round only offers, one of the keys. */
+/** Whether the client proves, or in the first round only offers, one of the keys. */
 function acceptsKey(context: AuthContext, keys: readonly string[]): boolean {
   if (context.method !== 'publickey') return false
   for (const line of keys) {
     const key = ssh2.utils.parseKey(line)
     if (key instanceof Error || !key.getPublicSSH().equals(context.key.data)) continue
     if (context.signature === undefined || context.blob === undefined) return true
-    // An RSA signature without a hash's name is one over SHA-1.
+    // An RSA signature without the name of a hash uses SHA-1.
     if (context.key.algo === 'ssh-rsa' && context.hashAlgo === undefined) return false
     return key.verify(context.blob, context.signature, context.hashAlgo)
   }
   return false
 }
 
-/** Says a last line, and closes the channel in order: exit status, end, close. */
+/** Prints a last line, and closes the channel in order: exit status, end, close. */
 function endChannel(channel: ServerChannel, status: number, lastLine = ''): void {
   if (channel.destroyed || channel.writableEnded) return
   if (lastLine !== '') channel.stderr.write(lastLine)
@@ -90,7 +90,7 @@ function endChannel(channel: ServerChannel, status: number, lastLine = ''): void
   channel.end()
 }
 
-/** Joins a channel and a serial port, until the client leaves, or the machine goes off or is deleted. */
+/** Connects a channel with a serial port, until the client leaves, or the machine goes off or is deleted. */
 function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }: SosPort): void {
   channel.on('error', () => {})
   const session = port.attach(
@@ -119,14 +119,14 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
 }
 
 function serveSession(client: Connection, session: Session, deviceId: string, parts: SosParts): void {
-  // A terminal's size means nothing to a serial line. What has no listener here (exec, subsystems, forwarding) is refused.
+  // A serial line has no use for a terminal's size. ssh2 refuses requests without a listener (exec, subsystems, forwarding).
   session.on('pty', (accept) => accept())
   session.on('window-change', (accept) => accept?.())
   session.on('shell', (accept, reject) => {
-    const found = parts.findPort(deviceId)
-    if (found === undefined) return reject()
+    const sosPort = parts.findPort(deviceId)
+    if (sosPort === undefined) return reject()
     parts.report.debug(`sos: a session opens the console of ${deviceId}`)
-    attach(client, accept(), found)
+    attach(client, accept(), sosPort)
   })
 }
 
@@ -134,8 +134,8 @@ function serveClient(client: Connection, parts: SosParts, onConsole: () => void)
   let deviceId = ''
   client.on('error', (error) => parts.report.debug(`sos: ${error.message}`))
   client.on('authentication', (context) => {
-    const found = parts.findPort(context.username)
-    if (found === undefined || !acceptsKey(context, found.keys)) return context.reject(['publickey'])
+    const sosPort = parts.findPort(context.username)
+    if (sosPort === undefined || !acceptsKey(context, sosPort.keys)) return context.reject(['publickey'])
     deviceId = context.username
     context.accept()
   })
@@ -150,13 +150,13 @@ function serveClient(client: Connection, parts: SosParts, onConsole: () => void)
 
 /**
  * Starts an SOS.
- * @throws LabError where the port is taken
+ * @throws LabError if the port is taken
  */
 export async function startSos(parts: SosParts): Promise<Sos> {
   const { host } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
-  // Connections with a console: after that a quiet machine makes a quiet connection.
+  // Connections that have opened a console: these may be silent, because the machine may be.
   const inUse = new Set<string>()
   const serve = (client: Connection, { ip, port: from }: Partial<ssh2.ClientInfo> = {}) => {
     clients.add(client)
@@ -164,7 +164,7 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     serveClient(client, parts, () => inUse.add(`${ip} ${from}`))
   }
   ssh.on('connection', serve)
-  // Each typed character comes back as a packet of its own; without noDelay typing lags.
+  // Each typed character is echoed in its own packet; without noDelay typing lags.
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)

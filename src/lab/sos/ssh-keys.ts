@@ -1,4 +1,4 @@
-// The lab's SSH keys: the SOS's host key and the user's key, made once and kept.
+// The lab's SSH keys: the SOS's host key and the user's key, created once and kept.
 import { generateKeyPair } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,12 +13,12 @@ export interface LabKeys {
   /** RSA, PEM. */
   hostKey: string
   userKeyPath: string
-  /** A line of authorized_keys. */
+  /** An authorized_keys line. */
   userPublicKey: string
   knownHostsPath: string
 }
 
-/** The file's text, or undefined where there is none. */
+/** Reads a file; undefined if it does not exist. */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
@@ -28,7 +28,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** The file's text, made where it is missing. Of two labs that start at once both get what the first one made. */
+/** Reads a file, and creates it if it is missing. If two labs start at the same time, both get the file that the first created. */
 async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
   const present = await readText(path)
   if (present !== undefined) return present
@@ -36,28 +36,28 @@ async function readOrCreate(path: string, make: () => Promise<string>): Promise<
   return await readFile(path, 'utf8')
 }
 
-/** Makes the file's text be `text`. */
+/** Writes a file unless it has this text already. */
 async function ensureText(path: string, text: string): Promise<void> {
   if ((await readText(path)) === text) return
   await replaceFile(path, text)
 }
 
-/** `ssh-rsa AAAA…`, the public half. @throws LabError where the file is no private key */
+/** The public key, `ssh-rsa AAAA…`. @throws LabError if the file is not a private key */
 function publicLine(path: string, privateKey: string): string {
   const key = ssh2.utils.parseKey(privateKey)
   if (key instanceof Error || !key.isPrivateKey()) {
-    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab makes a new one' })
+    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab creates a new one' })
   }
   return `${key.type} ${key.getPublicSSH().toString('base64')}`
 }
 
-/** A host key for an SOS, as PEM. */
+/** Creates a host key for an SOS, as PEM. */
 export async function makeHostKey(): Promise<string> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 3072 })
   return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 }
 
-/** ssh2 1.17 loses a leading zero byte, so that one key in 256 is none: such a one is thrown away. */
+/** Creates the user's key. ssh2 1.17 loses a leading zero byte, so one key in 256 is invalid: such a key is discarded. */
 async function makeUserKey(): Promise<string> {
   for (;;) {
     const { private: key } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' })
@@ -65,7 +65,7 @@ async function makeUserKey(): Promise<string> {
   }
 }
 
-/** A line of known_hosts, for the hosts at every port. Hosts that another lab with this key had stay. */
+/** The known_hosts line, for the hosts at every port. Hosts that another lab with this key added stay. */
 function knownHostsText(hosts: readonly string[], hostLine: string, present: string): string {
   const [patterns = '', ...key] = present.trim().split(' ')
   const known = key.join(' ') === hostLine ? patterns.split(',') : []
@@ -74,9 +74,9 @@ function knownHostsText(hosts: readonly string[], hostLine: string, present: str
 }
 
 /**
- * The keys in `<stateFolder>/ssh`, made where they are missing.
- * @param sosHosts names and addresses the SOS goes by, besides 127.0.0.1 and localhost
- * @throws LabError where a key file is damaged or the folder cannot be written
+ * Loads the keys in `<stateFolder>/ssh`, and creates missing ones.
+ * @param sosHosts names and addresses of the SOS, in addition to 127.0.0.1 and localhost
+ * @throws LabError if a key file is damaged or the folder cannot be written
  */
 export async function loadLabKeys(stateFolder: string, sosHosts: readonly string[]): Promise<LabKeys> {
   const folder = join(stateFolder, 'ssh')

@@ -1,4 +1,4 @@
-// A request to a lab that runs, from another process.
+// A request to a running lab, from another process.
 import { LabError } from '../../errors.ts'
 import type { RunningLab } from './running-labs.ts'
 
@@ -11,9 +11,9 @@ function reasonOf(json: unknown): string {
 }
 
 /**
- * Asks a lab; the path is from the root of its server.
+ * Sends a request to a lab; the path starts at the root of its server.
  * @returns the JSON of its answer
- * @throws LabError where it refuses, with its reason, or does not answer
+ * @throws LabError if the lab refuses, with its reason, or does not answer
  */
 export async function askLab(lab: RunningLab, method: string, path: string, body?: unknown): Promise<unknown> {
   const { METAL_API_URL: apiUrl = '', METAL_API_TOKEN: token = '' } = lab.environment

@@ -1,4 +1,4 @@
-// Where a lab keeps its machines' disks: those of a lab with a name stay for its next start, the others end with the lab.
+// The folders of machines' disks: a named lab keeps its disks for the next start, the disks of other labs are deleted with the lab.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -6,17 +6,17 @@ import { isLocked, tryLock } from './file-lock.ts'
 import { nameProcess } from './process-name.ts'
 import { prepareStateFolder } from './state-folder.ts'
 
-/** The folder that all disks of the labs of a state folder are below. */
+/** The folder above all disks of a state folder's labs. */
 export function allDisks(stateFolder: string): string {
   return join(stateFolder, 'disks')
 }
 
-/** A process as the name of a folder. */
+/** The name of a process's folder. */
 function folderNameOf(process: string): string {
   return `of-${process.replace(' ', '-')}`
 }
 
-/** The file that is locked as long as the lab of a folder lives. */
+/** The file that is locked as long as the folder's lab runs. */
 function lockOf(path: string): string {
   return `${path}.lock`
 }
@@ -26,14 +26,14 @@ async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!/^of-\d+(?:-\d+)?$/.test(name)) continue
     const path = join(folder, name)
-    // A process of another container has a number that means nothing here: the lock tells.
+    // A process number of another container means nothing here, so the lock decides.
     if (await isLocked(lockOf(path))) continue
     await rm(path, { recursive: true, force: true })
     await rm(lockOf(path), { force: true })
   }
 }
 
-/** Takes the folder of the lab with this name, or of this process where it has none; disposing it deletes the latter. */
+/** Opens the folder of the named lab, or for an unnamed lab a folder of this process, which disposing deletes. */
 export async function openDiskFolder(
   stateFolder: string,
   labName: string | undefined,

@@ -1,4 +1,4 @@
-// The end of a lab that runs in another process.
+// Ends a lab that runs in another process.
 import { LabError } from '../../errors.ts'
 import { findProcess } from './process-name.ts'
 import type { RunningLab } from './running-labs.ts'
@@ -7,7 +7,7 @@ import type { RunningLab } from './running-labs.ts'
 const timeoutMs = 60_000
 const pollMs = 50
 
-/** Tells a lab to end, and waits for it. @throws LabError if it does not end or is out of reach; the signal's reason */
+/** Ends a lab and waits until it has ended. @throws LabError if it does not end or is out of reach; the signal's reason */
 export async function endLab(lab: RunningLab, signal: AbortSignal): Promise<void> {
   const pid = await findProcess(lab.process)
   if (pid === undefined) {

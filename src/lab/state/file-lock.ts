@@ -1,6 +1,6 @@
 // A lock that ends with its process and holds across containers: the kernel's flock on an open file. Node has no call for it, so
 // util-linux's flock locks the descriptor that it inherits, and the lock stays with our copy of it (flock(2)). On computers
-// without that program the claim in the file is all there is.
+// without that program only the claim in the file protects it.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -8,15 +8,15 @@ import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs
 import { errorCode } from '../../errors.ts'
 import { type Claim, findHolder, isClaimAlive, isLockedClaim, readClaim, writeClaim } from './lock-claim.ts'
 
-/** `flock -n` ends so if another has the lock. */
+/** The exit status of `flock -n` if another process holds the lock. */
 const heldStatus = 1
 
-/** What came of trying to lock a file: a lock to dispose of, or the number of its holder, which another container hides. */
+/** The result of trying to lock a file: a lock to dispose of, or the process number of its holder, unknown if it is in another container. */
 export type LockAttempt =
   | ({ state: 'locked' } & AsyncDisposable)
   | { state: 'held'; holder: number | undefined; [Symbol.asyncDispose]?: undefined }
 
-/** Tries to lock a file, which is made if it is missing. The lock lasts until it is disposed of, or the process ends. */
+/** Tries to lock a file, which is created if it is missing. The lock lasts until it is disposed of, or the process ends. */
 export async function tryLock(path: string): Promise<LockAttempt> {
   const file = await open(path, 'r+').catch(async (error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error
@@ -28,7 +28,7 @@ export async function tryLock(path: string): Promise<LockAttempt> {
     await file.close()
     return await replaceClaim(path)
   }
-  // A lab without the program may have it, by its claim alone.
+  // A lab without the flock program may hold it by its claim only.
   if (kernel === 'held' || (!isLockedClaim(claim) && (await isClaimAlive(claim)))) {
     await file.close()
     return { state: 'held', holder: await findHolder(claim) }
@@ -71,23 +71,23 @@ async function lookAt(path: string): Promise<{ claim: Claim; kernel: Awaited<Ret
 
 /** Whether a process holds the lock of a file. Changes nothing. */
 export async function isLocked(path: string): Promise<boolean> {
-  const seen = await lookAt(path)
-  if (seen === undefined) return false
-  const { kernel, claim } = seen
+  const state = await lookAt(path)
+  if (state === undefined) return false
+  const { kernel, claim } = state
   if (kernel === 'held') return true
   return (kernel === 'unknown' || !isLockedClaim(claim)) && (await isClaimAlive(claim))
 }
 
-/** Takes a dead claim away, unless another lab has replaced it in the meantime. */
+/** Removes a dead claim, unless another lab has replaced it in the meantime. */
 async function removeClaim(path: string, own: string, dead: string): Promise<void> {
   const aside = `${own}.stale`
   await rename(path, aside).catch(() => {})
-  const found = await readFile(aside, 'utf8').catch(() => dead)
-  if (found !== dead) await link(aside, path).catch(() => {})
+  const text = await readFile(aside, 'utf8').catch(() => dead)
+  if (text !== dead) await link(aside, path).catch(() => {})
   await rm(aside, { force: true })
 }
 
-/** Locks by the claim alone: it appears whole, by a link, and only where there is none. */
+/** Locks by the claim only: a link creates it atomically, and only if no claim exists. */
 async function replaceClaim(path: string): Promise<LockAttempt> {
   const own = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
   const file = await open(own, 'wx+', 0o600)

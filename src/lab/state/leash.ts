@@ -15,14 +15,14 @@ async function findLeash(): Promise<boolean> {
 
 let hasLeash: Promise<boolean> | undefined
 
-/** Begins to find out whether processes can be held, so that the first of them need not wait for it. */
+/** Starts to test whether setpriv works, so that the first process need not wait for the result. */
 export function prepareLeash(): void {
   hasLeash ??= findLeash()
 }
 
 /**
- * The command that runs `command` so that it gets `signal` when this process dies. Where util-linux's setpriv is missing it is
- * the command itself: then only an orderly end takes it down. The process id and the exit are the command's own either way.
+ * Wraps `command` so that it gets `signal` when this process dies. If util-linux's setpriv is missing it returns
+ * the command unchanged: then only an orderly shutdown ends it. Either way the process id and the exit status are the command's own.
  */
 export async function leash(command: readonly string[], signal: 'KILL' | 'TERM'): Promise<string[]> {
   hasLeash ??= findLeash()

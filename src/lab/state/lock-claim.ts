@@ -1,4 +1,4 @@
-// What the file of a lock says of its holder: which process, in which PID namespace, and by its time, that the holder lives.
+// The claim in a lock's file: the holder's process, its PID namespace, and as the file's time its last heartbeat.
 import { type FileHandle, readFile, readlink } from 'node:fs/promises'
 import { findProcess, nameProcess } from './process-name.ts'
 
@@ -6,13 +6,13 @@ const heartbeatMs = 2000
 /** How old the last heartbeat of a holder may be. */
 const maxSilenceMs = 15_000
 
-/** A claim as it was found. */
+/** A claim as read from a file. */
 export interface Claim {
   text: string
   modifiedMs: number
 }
 
-/** Where process numbers mean the same: this boot of this computer, and the PID namespace; '' without /proc. */
+/** The scope in which process numbers are unique: the current boot of this computer and the PID namespace; '' without /proc. */
 async function describePlace(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')
   const namespace = await readlink('/proc/self/ns/pid').catch(() => '')
@@ -26,17 +26,17 @@ export async function readClaim(file: FileHandle): Promise<Claim> {
   return { text: bytes.toString('utf8', 0, bytesRead), modifiedMs: (await file.stat()).mtimeMs }
 }
 
-/** The process in a claim, if that process runs here. */
+/** Finds the process of a claim, if it runs in this namespace. */
 export async function findHolder({ text }: Claim): Promise<number | undefined> {
   return await findProcess(text.split('\n')[0] ?? '')
 }
 
-/** Whether the kernel's lock was taken for a claim as well: such a claim ends with that lock. */
+/** Whether the holder of a claim also took the kernel's lock: such a claim ends with that lock. */
 export function isLockedClaim({ text }: Claim): boolean {
   return text.split('\n')[2] === 'flock'
 }
 
-/** Whether the holder of a claim lives. Its number means nothing in another PID namespace: there the heartbeat tells. */
+/** Whether the holder of a claim is running. In another PID namespace its number means nothing, so the heartbeat decides. */
 export async function isClaimAlive(claim: Claim): Promise<boolean> {
   const place = claim.text.split('\n')[1]
   if (place === undefined || place === (await describePlace())) return (await findHolder(claim)) !== undefined

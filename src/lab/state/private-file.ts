@@ -1,16 +1,16 @@
-// Files that are their owner's only and are never seen half-written.
+// Files that only their owner can read, and that are never half-written.
 import { link } from 'node:fs/promises'
 import * as atomic from '../../files/atomic-file.ts'
 import { errorCode } from '../../errors.ts'
 
 const ownerOnly = 0o600
 
-/** Makes `text` a file's text, whether there was one or not. */
+/** Writes a file atomically, whether it exists or not. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   await atomic.replaceFile(path, text, ownerOnly)
 }
 
-/** Makes a file with `text`, unless another process made it first. */
+/** Creates a file with `text`, unless another process creates it first. */
 export async function createFile(path: string, text: string): Promise<void> {
   await using file = await atomic.createAtomicFile(path, ownerOnly)
   await file.handle.writeFile(text)

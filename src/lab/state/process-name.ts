@@ -1,12 +1,12 @@
-// Processes as files name them: by number, and by when they started where Linux says so, since numbers come again.
+// Names of processes in files: the number, and on Linux also the start time, since numbers are reused.
 import { readFile } from 'node:fs/promises'
 
 import { errorCode } from '../../errors.ts'
 
-/** What Linux says of a process: a letter for its state, and when it started; '' each where there is no /proc. */
+/** Reads a process's state, as a letter, and its start time from Linux; both are '' without /proc. */
 async function readStat(pid: number): Promise<{ state: string; start: string }> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // After the command, which is in parentheses and may hold anything, the 20th field is the start (proc(5), 22 in all).
+  // The command is in parentheses and may contain any character; the 20th field after it is the start time (field 22 in proc(5)).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', start: fields[19] ?? '' }
 }
@@ -15,7 +15,7 @@ function formatName(pid: number, start: string): string {
   return `${pid} ${start}`.trim()
 }
 
-/** A process's number and start, `4711 130948`; the number alone where there is no /proc. */
+/** A process's number and start time, `4711 130948`; only the number without /proc. */
 export async function nameProcess(pid: number): Promise<string> {
   return formatName(pid, (await readStat(pid)).start)
 }
@@ -29,7 +29,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The number of the process that `name` names, where that very process still runs. One that has ended and waits for its parent does not. */
+/** The number of the process with this name, if that very process still runs. A zombie does not count as running. */
 export async function findProcess(name: string): Promise<number | undefined> {
   const pid = Number.parseInt(name)
   if (!(pid > 0) || !isAlive(pid)) return undefined

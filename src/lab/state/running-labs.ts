@@ -1,4 +1,4 @@
-// Which labs run on this computer, so that a shell beside one can use it: a file a lab, named by its process.
+// Records of the labs that run on this computer, so that other shells can use them: one file per lab, named after its process.
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, describeCondition } from '../../errors.ts'
@@ -7,23 +7,23 @@ import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { replaceFile } from './private-file.ts'
 import { nameProcess } from './process-name.ts'
 
-/** What the lab that was given no name is called. */
+/** The name of a lab that was started without --name. */
 export const defaultName = 'default'
 
-/** What a word for a lab takes to mean the one of this name: ` --name x`, or nothing. */
+/** The flag that selects the lab of this name: ` --name x`, or '' for the default name. */
 export function nameFlag(name: string): string {
   return name === defaultName ? '' : ` --name ${name}`
 }
 
-/** A lab that runs. */
+/** A running lab. */
 export interface RunningLab {
-  /** Its process, as nameProcess has it. */
+  /** Its process, in the form of nameProcess. */
   process: string
-  /** undefined for one that was started for a command. */
+  /** Undefined for a lab that was started for a command. */
   name?: string | undefined
   /** RFC 3339. */
   startedAt: string
-  /** What labEnvironment gave; the token is among it, so the file is its owner's only. */
+  /** The variables of labEnvironment. They include the token, so only the owner can read the file. */
   environment: Record<string, string>
 }
 
@@ -31,12 +31,12 @@ function folderOf(stateFolder: string): string {
   return join(stateFolder, 'running')
 }
 
-/** The file that is locked as long as the lab of a record lives. */
+/** The file that is locked as long as the record's lab runs. */
 function lockOf(path: string): string {
   return `${path}.lock`
 }
 
-/** Records the lab of this process. Disposing it removes the record. @throws LabError where it cannot be written */
+/** Records the lab of this process. Disposing it removes the record. @throws LabError if the record cannot be written */
 export async function recordLab(
   stateFolder: string,
   environment: Record<string, string>,
@@ -81,15 +81,15 @@ function parseRecord(text: string): RunningLab | undefined {
   }
 }
 
-/** The labs that run, newest first. Records of labs that were killed are removed. */
+/** Lists the running labs, newest first. Removes the records of labs that were killed. */
 export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]> {
   const folder = folderOf(stateFolder)
   const files = await readdir(folder).catch(() => [])
   const running: RunningLab[] = []
-  for (const file of files.filter((one) => /^\d+(?:-\d+)?\.json$/.test(one))) {
+  for (const file of files.filter((name) => /^\d+(?:-\d+)?\.json$/.test(name))) {
     const path = join(folder, file)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
-    // A process of another container has a number that means nothing here: the lock tells.
+    // A process number of another container means nothing here, so the lock decides.
     if (record !== undefined && (await isLocked(lockOf(path)))) {
       running.push(record)
       continue
@@ -100,9 +100,9 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
   return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
 }
 
-/** The lab of the name that runs; without one the unnamed lab, and where that does not run the one that was started last. */
+/** Finds the running lab of a name; without a name the default lab, or if that is not running the lab that was started last. */
 export async function findRunningLab(stateFolder: string, name?: string): Promise<RunningLab | undefined> {
   const running = await listRunningLabs(stateFolder)
-  const found = running.find((lab) => lab.name === (name ?? defaultName))
-  return found ?? (name === undefined ? running[0] : undefined)
+  const named = running.find((lab) => lab.name === (name ?? defaultName))
+  return named ?? (name === undefined ? running[0] : undefined)
 }

@@ -1,4 +1,4 @@
-// Comparing secrets.
+// Comparison of secrets.
 import { createHash, timingSafeEqual } from 'node:crypto'
 
 function digest(text: string): Buffer {
@@ -6,6 +6,6 @@ function digest(text: string): Buffer {
 }
 
 /** Compares in a time that does not depend on where the texts differ. */
-export function isSameSecret(given: string, expected: string): boolean {
-  return timingSafeEqual(digest(given), digest(expected))
+export function isSameSecret(secret: string, expected: string): boolean {
+  return timingSafeEqual(digest(secret), digest(expected))
 }

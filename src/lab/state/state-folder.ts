@@ -1,4 +1,4 @@
-// Where labs keep their keys, and those with a name their devices. Only the owner may look inside.
+// The folder in which labs keep their keys, and named labs their devices. Only the owner can read it.
 import { chmod, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -7,7 +7,7 @@ import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { lockState } from './state-lock.ts'
 
-/** Makes the folder, and makes it private. @throws LabError where that does not work */
+/** Creates the folder and makes it private. @throws LabError if that fails */
 export async function prepareStateFolder(folder: string): Promise<void> {
   try {
     await makeFolder(folder, 0o700)
@@ -20,15 +20,15 @@ export async function prepareStateFolder(folder: string): Promise<void> {
   }
 }
 
-/** What a lab that was killed had begun to write in place of the file. */
+/** Removes unfinished replacements of a file that a killed lab left behind. */
 async function removeUnfinished(path: string): Promise<void> {
   const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(temporaryPrefix(path)))
   for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
 }
 
 /**
- * Takes the file that keeps the devices of the lab with this name; disposing it leaves it to the next.
- * @throws LabError where a lab of that name runs, or the folder cannot be used
+ * Locks the file that keeps the devices of the lab with this name; disposing releases it.
+ * @throws LabError if a lab of that name is running, or the folder cannot be used
  */
 export async function openCloudFile(folder: string, name: string): Promise<AsyncDisposable & { path: string }> {
   const clouds = join(folder, 'clouds')

@@ -1,11 +1,11 @@
-// One lab at a time for one state.
+// Lets only one lab at a time use a state.
 import { LabError } from '../../errors.ts'
 import { tryLock } from './file-lock.ts'
 import { nameFlag } from './running-labs.ts'
 
 /**
- * Takes the lock in the file `path`; disposing it gives it back. That of a process that was killed does not count.
- * @throws LabError naming the process that has it
+ * Takes the lock in the file `path`; disposing releases it. The lock of a killed process does not count.
+ * @throws LabError that names the process holding it
  */
 export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
   const attempt = await tryLock(path)

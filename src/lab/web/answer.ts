@@ -1,16 +1,16 @@
-// What the server says, as data; the API's own error shapes: `error` for one reason, `errors` for a refused body.
+// Answers of the server, as data, with the API's two error shapes: `error` for one reason, `errors` for a refused body.
 
-/** How an answer fails to arrive whole. */
+/** How an answer fails on its way. */
 export type Mishap =
   /** The connection is closed instead. */
   | 'dropped'
-  /** Nothing comes, until the client goes or the fault's time is over. */
+  /** Nothing is sent until the fault's time is over, or the client disconnects. */
   | 'late'
-  /** Half of the body comes, and the rest when the fault's time is over. */
+  /** Half of the body is sent, and the rest when the fault's time is over. */
   | 'halting'
-  /** Half of the body comes, and the connection is closed. */
+  /** Half of the body is sent, and the connection is closed. */
   | 'cut'
-  /** Half of the body comes as if it were all. */
+  /** Half of the body is sent as if it were complete. */
   | 'truncated'
 
 /** An answer before it is sent: JSON, plain text, or nothing. */
@@ -19,7 +19,7 @@ export interface Answer {
   json?: unknown
   text?: string
   headers?: Record<string, string>
-  /** What is to happen to it on its way; without lastsMs the slow ones last until the client goes. */
+  /** What happens to the answer on its way; without lastsMs a slow answer lasts until the client disconnects. */
   mishap?: { kind: Mishap; lastsMs?: number | undefined }
 }
 
@@ -28,7 +28,7 @@ export function ok(json: unknown): Answer {
   return { status: 200, json }
 }
 
-/** 201 with what was created. */
+/** 201 with the created object. */
 export function created(json: unknown): Answer {
   return { status: 201, json }
 }
@@ -44,7 +44,7 @@ export function plain(text: string): Answer {
   return { status: 200, text }
 }
 
-/** The shape for a request that is refused as such. */
+/** The error shape with a single reason. */
 export function refuse(status: number, error: string, headers: Record<string, string> = {}): Answer {
   return { status, json: { error }, headers }
 }

@@ -1,10 +1,10 @@
-// Lists in pages, as the API has them.
+// Pagination of lists, as in the API.
 
 interface Href {
   href: string
 }
 
-/** Where a page stands in its list. */
+/** The position of a page in its list. */
 export interface Meta {
   self: Href
   first: Href
@@ -25,8 +25,8 @@ function readNumber(text: string | null, fallback: number, most: number): number
 }
 
 /**
- * The page of a list that the query asks for (`page` from 1, `per_page` 10 and at most 1000; values that make no sense count
- * as absent), with links that keep the rest of the query. `path` is the one links start with: within the API, without /metal/v1,
+ * Returns the page of a list that the query requests (`page` from 1, `per_page` 10 and at most 1000; invalid values count
+ * as absent), with links that keep the rest of the query. Links start with `path`, which is relative to the API, without /metal/v1,
  * since packngo appends them to its base URL (inferred from that; other hrefs have it).
  */
 export function paginate<T>(items: readonly T[], path: string, query: URLSearchParams): { page: T[]; meta: Meta } {

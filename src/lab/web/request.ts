@@ -1,32 +1,32 @@
-// A request as handlers see it.
+// Requests in the form that handlers get.
 import type { IncomingMessage } from 'node:http'
 
-/** Method, path and query decoded; the body whole. */
+/** A request with decoded path and query, and the complete body. */
 export interface ApiRequest {
   method: string
-  /** Decoded, with single slashes and none at the end. */
+  /** Decoded, with single slashes and no trailing slash. */
   path: string
   query: URLSearchParams
   headers: IncomingMessage['headers']
   body: Buffer
 }
 
-/** Answers a request. A layer around it (authentication, a fault) is a function from one handler to another. */
+/** Answers a request. A layer around a handler (authentication, a fault) is a function from one handler to another. */
 export type Handler<A> = (request: ApiRequest) => A | Promise<A>
 
-/** Longest body that is read; longer ones are answered 413. */
+/** The longest body that is read; a longer one is answered with 413. */
 export const bodyLimitBytes = 1024 * 1024
 
-/** A request whose path cannot be read, or whose body is longer than the limit, is answered with this status. */
+/** The answer to a request whose path cannot be decoded, or whose body is longer than the limit. */
 export type Unreadable = { status: 400 | 413; error: string }
 
-/** Reads a request. Rejects where the client goes away before its end. */
+/** Reads a request. Rejects if the client disconnects before the end. */
 export async function readRequest(message: IncomingMessage): Promise<ApiRequest | Unreadable> {
   const target = message.url ?? '/'
   let url: URL
   let path: string
   try {
-    // A path that begins with two slashes is no host name.
+    // A path may begin with two slashes, which must not make its first part a host name.
     url = target.startsWith('/') ? new URL(`http://lab${target}`) : new URL(target, 'http://lab')
     path = decodeURIComponent(url.pathname).replaceAll(/\/{2,}/g, '/')
   } catch {
@@ -49,7 +49,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
   }
 }
 
-/** The JSON of a body; an empty body is an empty object. undefined where it is not JSON. */
+/** Parses a body as JSON; an empty body is an empty object. Undefined if it is not JSON. */
 export function parseJson(body: Buffer): { value: unknown } | undefined {
   if (body.length === 0) return { value: {} }
   try {

@@ -1,19 +1,20 @@
-// From method and path to a handler.
+// Finds the handler for a method and a path.
 import type { Answer } from './answer.ts'
 import { notFound, refuse } from './answer.ts'
 import type { ApiRequest, Handler } from './request.ts'
 
-/** A request with what the braces of the route's pattern matched, in their order. */
+/** A request with the parameters that the braces of the route's pattern matched, in order. */
 export interface RoutedRequest extends ApiRequest {
   readonly parameters: readonly string[]
 }
 
-/** Methods and a path pattern, `GET /devices/{id}`, with what answers them. */
+/** Methods and a path pattern, `GET /devices/{id}`, with their handler. */
 export type Route = readonly [pattern: string, handle: (request: RoutedRequest) => Answer | Promise<Answer>]
 
 /**
- * A handler for the routes: 404 where no pattern fits the path, 405 where one does but not with this method.
- * `/{rest*}` at the end is any number of levels, none too. HEAD is answered as GET. Several methods are written with a bar, `PUT|PATCH /devices/{id}`.
+ * Creates a handler from routes. It answers 404 if no pattern matches the path, 405 if one does but not with this method.
+ * `/{rest*}` at the end matches any number of levels, including none. HEAD is answered like GET. Several methods are separated by a
+ * bar, `PUT|PATCH /devices/{id}`.
  */
 export function createRouter(routes: readonly Route[]): Handler<Answer> {
   const table = routes.map(([pattern, handle]) => {

@@ -1,4 +1,4 @@
-// The thin part: reads requests, sends answers, logs a line for each.
+// The thin HTTP server: it reads requests, sends answers, and logs a line for each.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -15,19 +15,19 @@ import type { Answer } from './answer.ts'
 import { readRequest } from './request.ts'
 import type { Handler } from './request.ts'
 
-/** A server that listens. Disposing it ends the connections too. */
+/** A listening server. Disposing it also ends its connections. */
 export interface ApiServer extends AsyncDisposable {
   port: number
 }
 
-/** Ends the wait for a slow answer when its time is over or the client goes. */
+/** Waits until a slow answer's time is over, or the client disconnects. */
 async function waitOut(response: ServerResponse, lastsMs: number | undefined): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   await sleep(lastsMs ?? 2 ** 31 - 1, undefined, { signal: gone.signal }).catch(() => {})
 }
 
-/** Sends an answer, spoilt by its mishap if it has one. */
+/** Sends an answer, with its mishap if it has one. */
 async function sendWithMishap(response: ServerResponse, answer: Answer): Promise<void> {
   const { mishap, ...well } = answer
   if (mishap === undefined) return send(response, well)
@@ -49,7 +49,7 @@ async function sendWithMishap(response: ServerResponse, answer: Answer): Promise
   }
 }
 
-/** Sends an answer whole, with its length. */
+/** Sends a complete answer, with its length. */
 function send(response: ServerResponse, answer: Answer): void {
   const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
   const type = answer.json === undefined ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
@@ -62,7 +62,7 @@ function send(response: ServerResponse, answer: Answer): void {
   response.end(text)
 }
 
-/** Reads, decides, sends. What a handler throws is a defect of the lab: 500, and a line that says so. */
+/** Answers one request. An error that a handler throws is a defect of the lab: it is answered with 500 and logged. */
 async function respond(
   message: IncomingMessage,
   response: ServerResponse,
@@ -70,7 +70,7 @@ async function respond(
   report: Reporter,
 ): Promise<void> {
   const startedMs = performance.now()
-  // The path alone, without the secret of a machine: headers carry the token, and a query might carry anything.
+  // Only the path is logged, without a machine's secret: headers contain the token, and a query might contain anything.
   const line = `${message.method ?? '?'} ${((message.url ?? '?').split('?')[0] ?? '').replace(/^\/+boot\/+[^/]+/, '/boot/...')}`
   let answer: Answer
   try {
@@ -88,8 +88,8 @@ async function respond(
 }
 
 /**
- * Listens and answers each request with what `handle` decides.
- * @throws LabError where it cannot listen
+ * Listens, and answers each request with the answer of `handle`.
+ * @throws LabError if it cannot listen
  */
 export async function startApiServer(
   address: Address,

@@ -235,7 +235,7 @@ describe('lab', () => {
     const without = { PATH: nowhere, METAL_LAB_MACHINES: 'auto' }
     const lab = metalkit(['lab', '--', '/bin/true'], without)
     expect(await lab.code).toBe(0)
-    expect(lab.seen.err).toMatch(/^warning: machines are simulated, because QEMU cannot be had: .*apt-get install/)
+    expect(lab.seen.err).toMatch(/^warning: machines are simulated, because QEMU is not available: .*apt-get install/)
     const insisting = metalkit(['lab', '--machines', 'qemu', '--', '/bin/true'], without)
     expect(await insisting.code).toBe(10)
     expect(insisting.seen.err).toMatch(/^metalkit: lab: "qemu-system-x86_64" is not installed/)

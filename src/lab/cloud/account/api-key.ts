@@ -1,4 +1,4 @@
-// API keys beside the lab's own token.
+// API keys in addition to the lab's own token.
 import { randomBytes, randomUUID } from 'node:crypto'
 
 /** An API key: of the user, or of a project. */
@@ -6,19 +6,19 @@ export interface ApiKey {
   readonly id: string
   readonly token: string
   readonly description: string
-  /** Whether it opens nothing but GET. */
+  /** Whether it allows only GET. */
   readonly readOnly: boolean
   readonly projectId: string | undefined
   /** RFC 3339. */
   readonly createdAt: string
 }
 
-/** A new token. */
+/** Creates a token. */
 export function createToken(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** A new key. */
+/** Creates a key. */
 export function createApiKey(fields: Pick<ApiKey, 'description' | 'readOnly' | 'projectId'>): ApiKey {
   return { id: randomUUID(), token: createToken(), createdAt: new Date().toISOString(), ...fields }
 }

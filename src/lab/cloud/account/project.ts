@@ -1,4 +1,4 @@
-// Projects: what devices, keys and addresses belong to.
+// Projects, which own devices, keys and addresses.
 import { randomUUID } from 'node:crypto'
 
 /** A project. Times are RFC 3339. */
@@ -12,7 +12,7 @@ export interface Project {
   updatedAt: string
 }
 
-/** A new project. */
+/** Creates a project. */
 export function createProject(fields: Pick<Project, 'name'> & Partial<Project>): Project {
   const now = new Date().toISOString()
   return {

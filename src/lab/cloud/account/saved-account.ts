@@ -1,4 +1,4 @@
-// Projects, the user and API keys as a file has them.
+// Projects, the user and API keys in the form of the cloud's file.
 import { z } from 'zod'
 
 /** A project. */

@@ -1,6 +1,6 @@
 // The lab's one user.
 
-/** What a user may change of itself. */
+/** The user's own settings. */
 export interface User {
   firstName: string
   lastName: string

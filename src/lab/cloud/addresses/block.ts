@@ -1,4 +1,4 @@
-// Blocks of addresses, and what of a block is free.
+// Blocks of addresses, and the search for free parts of a block.
 import { isIPv4, isIPv6 } from 'node:net'
 
 /** A block; `start` is its first address as a number. */
@@ -10,12 +10,12 @@ export interface Block {
 
 const bitsOf = { 4: 32, 6: 128 } as const
 
-/** How many addresses a block has. */
+/** The number of addresses in a block. */
 function sizeOf({ family, cidr }: Pick<Block, 'family' | 'cidr'>): bigint {
   return 1n << BigInt(bitsOf[family] - cidr)
 }
 
-/** The number that parts of so many bits each make. */
+/** Joins parts of `bits` bits each to one number. */
 function join(parts: readonly bigint[], bits: bigint): bigint {
   return parts.reduce((sum, part) => (sum << bits) | part, 0n)
 }
@@ -29,7 +29,7 @@ function parseAddress(text: string): Pick<Block, 'family' | 'start'> | undefined
   return { family: 6, start: join(groups, 16n) }
 }
 
-/** The block of a text, `198.51.100.4/31`, without a size one address; undefined for any other text. */
+/** Parses a block, `198.51.100.4/31`; without a size it is one address. Undefined if the text is not a block. */
 export function parseBlock(text: string): Block | undefined {
   const [address = '', size, ...rest] = text.split('/')
   const parsed = parseAddress(address)
@@ -40,14 +40,14 @@ export function parseBlock(text: string): Block | undefined {
   return parsed.start % sizeOf({ ...parsed, cidr }) === 0n ? { ...parsed, cidr } : undefined
 }
 
-/** A known block. @throws Error for a text that is none */
+/** Parses a block that is known to be valid. @throws Error if it is not */
 export function blockOf(text: string): Block {
   const block = parseBlock(text)
-  if (block === undefined) throw new Error(`no block: ${text}`)
+  if (block === undefined) throw new Error(`not a block: ${text}`)
   return block
 }
 
-/** An address as people write it. */
+/** Formats an address. */
 function formatAddress(family: 4 | 6, number: bigint): string {
   const part = (index: number, bits: number) => (number >> BigInt(index * bits)) & ((1n << BigInt(bits)) - 1n)
   if (family === 4) return [3, 2, 1, 0].map((index) => part(index, 8)).join('.')
@@ -80,20 +80,20 @@ export function contains(outer: Block, inner: Block): boolean {
   )
 }
 
-/** Whether two blocks share an address: one of them then lies in the other. */
-export function overlaps(one: Block, other: Block): boolean {
-  return contains(one, other) || contains(other, one)
+/** Whether two blocks share an address, which means that one lies in the other. */
+export function overlaps(first: Block, second: Block): boolean {
+  return contains(first, second) || contains(second, first)
 }
 
-/** The parts of a block of a size that touch no taken block, from its start, at most so many. */
+/** Finds up to `most` parts of a size, from the block's start, that overlap no taken block. */
 export function findFree(block: Block, cidr: number, taken: readonly Block[], most: number): Block[] {
   if (cidr < block.cidr || cidr > bitsOf[block.family]) return []
-  const found: Block[] = []
+  const free: Block[] = []
   const size = sizeOf({ family: block.family, cidr })
   const end = block.start + sizeOf(block)
-  for (let start = block.start; start < end && found.length < most; start += size) {
+  for (let start = block.start; start < end && free.length < most; start += size) {
     const part = { family: block.family, start, cidr }
-    if (!taken.some((one) => overlaps(one, part))) found.push(part)
+    if (!taken.some((other) => overlaps(other, part))) free.push(part)
   }
-  return found
+  return free
 }

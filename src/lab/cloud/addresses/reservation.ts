@@ -1,9 +1,9 @@
-// Addresses that a project reserves and gives to its devices, from the ranges kept for documentation (RFC 5737, RFC 3849).
+// Addresses that a project reserves and assigns to its devices, from the ranges for documentation (RFC 5737, RFC 3849).
 import { randomUUID } from 'node:crypto'
 
 import { type Block, blockOf, contains, findFree, formatBlock, overlaps } from './block.ts'
 
-/** Kinds of reservation, and where their addresses come from. Devices' own addresses are from other ranges. */
+/** The pool of addresses for each kind of reservation. Devices' own addresses are from other ranges. */
 const pools = {
   public_ipv4: '198.51.100.0/24',
   global_ipv4: '192.0.2.0/24',
@@ -17,7 +17,7 @@ export type ReservationKind = keyof typeof pools
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a constant
 export const reservationKinds = Object.keys(pools) as ReservationKind[]
 
-/** What may be written at a reservation. */
+/** The editable notes of a reservation. */
 export interface ReservationNotes {
   tags: string[]
   details: string | null
@@ -32,12 +32,12 @@ export interface Reservation extends ReservationNotes {
   readonly block: string
   /** The metro where it can be used; undefined for a global one. */
   readonly metro: string | undefined
-  /** The facility that it was asked for in. */
+  /** The facility that the request named. */
   readonly facility: string | undefined
   readonly createdAt: string
 }
 
-/** A part of a reservation that a device has. */
+/** A part of a reservation, assigned to a device. */
 export interface Assignment {
   readonly id: string
   readonly reservationId: string
@@ -47,13 +47,13 @@ export interface Assignment {
   readonly createdAt: string
 }
 
-/** The most addresses of one reservation. */
+/** The highest number of addresses in one reservation. */
 const mostAddresses = 256
 
 /** The size of an IPv6 reservation, whatever its quantity. */
 const ipv6Cidr = 64
 
-/** The size of a block for so many addresses; undefined for a number that is no power of two. */
+/** The size of a block for a number of addresses; undefined if the number is not a power of two. */
 function cidrFor(kind: ReservationKind, quantity: number): number | undefined {
   if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostAddresses) return undefined
   if (kind === 'public_ipv6') return ipv6Cidr
@@ -61,32 +61,32 @@ function cidrFor(kind: ReservationKind, quantity: number): number | undefined {
   return Number.isInteger(bits) ? 32 - bits : undefined
 }
 
-/** A new reservation beside those of all projects; the texts of the refusals are inferred. */
+/** Creates a reservation that overlaps no other project's; the texts of the refusals are inferred. */
 export function reserve(
   all: Iterable<Reservation>,
-  wanted: Omit<Reservation, 'id' | 'block' | 'createdAt'>,
+  request: Omit<Reservation, 'id' | 'block' | 'createdAt'>,
   quantity: number,
 ): Reservation | { error: string } {
-  const cidr = cidrFor(wanted.kind, quantity)
+  const cidr = cidrFor(request.kind, quantity)
   if (cidr === undefined) return { error: 'Quantity must be a power of two, at most 256' }
   const taken = [...all].map(({ block }) => blockOf(block))
-  const [block] = findFree(blockOf(pools[wanted.kind]), cidr, taken, 1)
-  if (block === undefined) return { error: `There are no ${quantity} ${wanted.kind} addresses left` }
-  return { ...wanted, id: randomUUID(), block: formatBlock(block), createdAt: new Date().toISOString() }
+  const [block] = findFree(blockOf(pools[request.kind]), cidr, taken, 1)
+  if (block === undefined) return { error: `There are no ${quantity} ${request.kind} addresses left` }
+  return { ...request, id: randomUUID(), block: formatBlock(block), createdAt: new Date().toISOString() }
 }
 
-/** The blocks that devices have of a reservation. */
+/** The blocks of a reservation that are assigned to devices. */
 function takenOf({ id }: Reservation, assignments: Iterable<Assignment>): Block[] {
   return [...assignments].filter(({ reservationId }) => reservationId === id).map(({ block }) => blockOf(block))
 }
 
-/** The free parts of a reservation of a size, as texts; of many, the first. */
+/** Lists the first free parts of a reservation, of a size, as texts. */
 export function listAvailable(reservation: Reservation, assignments: Iterable<Assignment>, cidr: number): string[] {
   const taken = takenOf(reservation, assignments)
   return findFree(blockOf(reservation.block), cidr, taken, mostAddresses).map(formatBlock)
 }
 
-/** Gives a block to a device, out of one of the reservations that it may use; undefined if none has it free. */
+/** Assigns a block to a device, from one of the reservations that it may use; undefined if it is free in none. */
 export function assign(
   block: Block,
   deviceId: string,
@@ -94,7 +94,7 @@ export function assign(
   assignments: readonly Assignment[],
   customdata: Record<string, unknown>,
 ): Assignment | undefined {
-  const reservation = usable.find((one) => contains(blockOf(one.block), block))
+  const reservation = usable.find((candidate) => contains(blockOf(candidate.block), block))
   if (reservation === undefined) return undefined
   if (takenOf(reservation, assignments).some((taken) => overlaps(taken, block))) return undefined
   return {

@@ -1,4 +1,4 @@
-// Reservations and assignments as a file has them.
+// Reservations and assignments in the form of the cloud's file.
 import { z } from 'zod'
 
 import { reservationKinds } from './reservation.ts'

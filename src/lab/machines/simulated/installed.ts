@@ -1,8 +1,8 @@
-// An operating system of the catalogue, as a simulated machine plays it: a boot log from the disk, and a login.
+// A simulated operating system of the catalogue: the log of a boot from the disk, and a login.
 import type { Arch, InstalledSystem } from '../driver.ts'
 import { consoleOf } from './linux.ts'
 
-/** What the console shows of a boot from the disk, up to the login. */
+/** The console output of a boot from the disk, up to the login. */
 export function installedBootLog(arch: Arch, { name }: InstalledSystem): string[] {
   return [
     `Booting from Hard Disk...`,
@@ -16,7 +16,7 @@ export function installedBootLog(arch: Arch, { name }: InstalledSystem): string[
 
 const longestLine = 256
 
-/** The login of a system: asks for name and password until those of root are right. */
+/** The login of a system: it asks for name and password until they are root's. */
 export class SimulatedLogin {
   readonly #hostname: string
   readonly #system: InstalledSystem
@@ -24,7 +24,7 @@ export class SimulatedLogin {
   readonly #onLogin: () => void
   #line = ''
   #afterReturn = false
-  /** The name that was given; undefined while it is asked for. */
+  /** The user name; undefined until it has been entered. */
   #user: string | undefined
 
   constructor(hostname: string, system: InstalledSystem, print: (text: string) => void, onLogin: () => void) {
@@ -36,7 +36,7 @@ export class SimulatedLogin {
     this.#ask()
   }
 
-  /** Takes what was typed; a password is not shown. */
+  /** Handles input; a password is not echoed. */
   type(bytes: Buffer): void {
     for (const character of bytes.toString('utf8')) {
       const isSecondOfPair = character === '\n' && this.#afterReturn

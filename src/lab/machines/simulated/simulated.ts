@@ -44,13 +44,13 @@ async function runSystem(
   return await waitForDeparture(serial, departed, signal)
 }
 
-/** Lets who types on the line type into a shell. */
+/** Connects the serial line's input with a shell. */
 function runShell(serial: SerialLine, machine: ShellMachine, onDeparture: (departure: Departure) => void): void {
   const shell = new SimulatedShell(machine, (text) => serial.print(text), onDeparture)
   serial.onType = (bytes) => shell.type(bytes)
 }
 
-/** Plays a system that boots from the disk: a login, and a shell behind it. */
+/** Simulates a system that boots from the disk: a login, then a shell. */
 async function runInstalled(
   { spec, serial, lineDelayMs, signal }: SimulatedMachine,
   system: InstalledSystem,
@@ -70,7 +70,7 @@ async function runInstalled(
   return await waitForDeparture(serial, departed, signal)
 }
 
-/** Waits until the system ends, and says so on the console. */
+/** Waits until the system ends, and reports that on the console. */
 async function waitForDeparture(
   serial: SerialLine,
   departed: Promise<Departure>,

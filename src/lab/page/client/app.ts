@@ -1,4 +1,4 @@
-// The page: the lab's machines, one of them open with its console.
+// The page: the lab's machines, one of them selected with its console.
 import type { LabMessage, MachineSummary } from '../messages.ts'
 import { Connection } from './connection.ts'
 import { ConsolePane } from './console-pane.ts'
@@ -10,17 +10,17 @@ import { showDetail, showSummary } from './machine-pane.ts'
 
 const tokenKey = 'metalkit-lab-token'
 
-/** The token of the link, which is taken out of the address, or of this tab. */
+/** Finds the token: in the link, from whose address it is then removed, or in this tab's storage. */
 function findToken(): string | null {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token')
-  if (given !== null) {
-    sessionStorage.setItem(tokenKey, given)
+  const linkToken = new URLSearchParams(location.hash.slice(1)).get('token')
+  if (linkToken !== null) {
+    sessionStorage.setItem(tokenKey, linkToken)
     history.replaceState(null, '', location.pathname)
   }
   return sessionStorage.getItem(tokenKey)
 }
 
-/** Asks for the token, and starts again with it. */
+/** Asks for the token, and restarts with it. */
 function askForToken(isRefused: boolean): void {
   setText('status', 'locked')
   element('lab').hidden = true
@@ -51,14 +51,14 @@ async function call(token: string, method: string, path: string, body?: object):
   }
 }
 
-/** Says that the lab does not answer, or no longer says so. What asks the lab for something is then out of reach. */
+/** Shows or hides the message that the lab does not answer. Meanwhile the controls that send requests are disabled. */
 function showLost(isLost: boolean): void {
   element('lost').hidden = !isLost
   document.body.classList.toggle('is-lost', isLost)
   for (const part of document.querySelectorAll('nav, article .buttons')) part.toggleAttribute('inert', isLost)
 }
 
-/** On a phone, only the machines and the console begin unfolded. */
+/** On a phone, only the machines and the console start unfolded. */
 function foldCards(): void {
   if (!matchMedia('(max-width: 44rem)').matches) return
   for (const card of document.querySelectorAll('details.card')) card.removeAttribute('open')
@@ -81,9 +81,9 @@ function start(token: string): void {
     if (machine !== undefined) showSummary(machine)
     showMachines(machines, current, pick)
   }
-  /** A machine opens by itself only where there was none: after one is deleted the next is not under the pointer. */
+  /** A machine is selected automatically only if none was: after a deletion the next machine must not appear under the pointer. */
   const take = (next: readonly MachineSummary[]) => {
-    const gone = machines.find(({ id }) => id === current && !next.some((one) => one.id === id))
+    const gone = machines.find(({ id }) => id === current && !next.some((machine) => machine.id === id))
     if (gone !== undefined) {
       setText('gone', `${gone.hostname} is deleted. Choose another machine.`)
       current = undefined
@@ -147,7 +147,7 @@ function start(token: string): void {
       else void call(token, 'POST', `/devices/${current}/actions`, { type: action })
     })
   }
-  // Ages go on by themselves.
+  // Keeps the ages current.
   setInterval(refresh, 1000)
 }
 

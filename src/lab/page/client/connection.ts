@@ -1,21 +1,21 @@
-// The connection to the lab, made again when it breaks.
+// The connection to the lab, which reconnects when it breaks.
 import type { LabMessage, PageMessage } from '../messages.ts'
 
 const retryMs = 1000
-/** A lab that hangs, or is out of reach, keeps its connections and says nothing; one that answers says something each second. */
+/** Silence after which the lab counts as lost. A lab that answers sends a message each second; one that hangs keeps its connections open. */
 const silentMs = 5000
 
-/** What a connection tells of itself. */
+/** Callbacks of a connection. */
 export interface ConnectionParts {
   token: string
   onOpen: () => void
   onMessage: (message: LabMessage) => void
   onClose: () => void
-  /** Nothing comes any longer, or again something does. */
+  /** Called when the lab falls silent, and when it answers again. */
   onSilence: (isSilent: boolean) => void
 }
 
-/** Speaks to the lab until it is told to stop. */
+/** Stays connected with the lab until it is stopped. */
 export class Connection {
   readonly #parts: ConnectionParts
   #socket: WebSocket | undefined
@@ -52,7 +52,7 @@ export class Connection {
     })
     socket.addEventListener('message', ({ data }) => {
       this.#hear()
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab that gave the page speaks its language
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab that served the page uses the same messages
       this.#parts.onMessage(JSON.parse(String(data)) as LabMessage)
     })
     socket.addEventListener('close', () => {

@@ -5,7 +5,7 @@ import { Terminal } from '@xterm/xterm'
 import type { Keyboard } from '../messages.ts'
 import { element, setText } from './elements.ts'
 
-/** Longest piece that is sent at once; what is pasted may be longer. */
+/** The longest piece that is sent at once; pasted text may be longer. */
 const pieceLength = 8192
 
 function toBase64(text: string): string {
@@ -22,19 +22,19 @@ const notes: Readonly<Record<Keyboard, string>> = {
   taken: 'another session has this console; you are looking on until it leaves',
 }
 
-/** Columns of a serial line, which programs count on. */
+/** Columns of a serial console, which programs rely on. */
 const leastColumns = 80
 const largestFont = 13
 const smallestFont = 4
 
-/** Whether a key is typing, and not a shortcut, a move through the page or the copying of what is shown. */
+/** Whether a key is input, not a shortcut, page navigation or copying. */
 function isTyping(event: KeyboardEvent): boolean {
   const isShortcut = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState('AltGraph')
-  // A phone's keyboard and input methods name no key.
+  // A phone's keyboard and input methods do not name the key.
   return !isShortcut && (event.key.length === 1 || ['Enter', 'Unidentified', 'Process', 'Dead'].includes(event.key))
 }
 
-/** What the pane asks for. */
+/** Callbacks of the pane. */
 export interface ConsoleParts {
   onTake: () => void
   onRelease: () => void
@@ -45,7 +45,7 @@ export interface ConsoleParts {
 /** A terminal that shows one machine at a time. */
 export class ConsolePane {
   readonly #terminal = new Terminal({
-    // Until it has come into view and is fitted: a character is three fifths as wide as high.
+    // The size until the terminal is visible and fitted: a character's width is three fifths of its height.
     fontSize: Math.min(largestFont, innerWidth / leastColumns / 0.65),
     scrollback: 5000,
     screenReaderMode: false,
@@ -53,7 +53,7 @@ export class ConsolePane {
   })
   readonly #fit = new FitAddon()
   #keyboard: Keyboard = 'free'
-  /** From the first key on, before the lab says whose the keyboard is. */
+  /** True from the first key on, before the lab confirms who has the keyboard. */
   #hasTyped = false
 
   constructor(parts: ConsoleParts) {
@@ -71,14 +71,14 @@ export class ConsolePane {
         return false
       }
       if (this.#hasTyped) return true
-      // The user who is only looking moves through the page, copies and scrolls.
+      // A user who is only watching navigates the page, copies and scrolls.
       if (!isTyping(event)) return false
       if (event.type === 'keydown') begin()
       return true
     })
     element('terminal').addEventListener('paste', begin, { capture: true })
     this.#terminal.onData((text) => {
-      // xterm.js by itself answers machines, and turns the wheel into keys.
+      // xterm.js also answers queries from the machine, and turns the wheel into keys.
       if (!this.#hasTyped) return
       for (let at = 0; at < text.length; at += pieceLength) onKeys(toBase64(text.slice(at, at + pieceLength)))
     })
@@ -87,8 +87,8 @@ export class ConsolePane {
       begin()
       this.#terminal.focus()
     })
-    // xterm.js loses its place in the text when it is resized while it cannot be seen (its issue 6117). This observer is made
-    // after its own, so that it is told later that the terminal is in view.
+    // xterm.js loses its scroll position when it is resized while it is not visible (its issue 6117). This observer is created
+    // after xterm.js's own, so it learns later that the terminal is in view.
     let isInView = false
     const fit = () => {
       if (isInView) this.#fitColumns()
@@ -100,7 +100,7 @@ export class ConsolePane {
     new ResizeObserver(fit).observe(element('terminal'))
   }
 
-  /** Fills the place; where it is narrow, with a font small enough for 80 columns. */
+  /** Fills the container; if that is narrow, with a font small enough for 80 columns. */
   #fitColumns(): void {
     let size = largestFont
     this.#terminal.options.fontSize = size
@@ -117,7 +117,7 @@ export class ConsolePane {
     this.#fit.fit()
   }
 
-  /** Shows what a machine printed; from the start where another machine was shown before. */
+  /** Shows a machine's output; `isStart` clears the output of another machine. */
   show(data: string, isStart: boolean): void {
     if (isStart) {
       this.#hasTyped = false
@@ -128,7 +128,7 @@ export class ConsolePane {
 
   /** Shows who has the keyboard. */
   setKeyboard(keyboard: Keyboard): void {
-    // A message from before the lab heard of the first key says that it is free, still.
+    // A message that the lab sent before it received the first key still says that the keyboard is free.
     if (keyboard !== 'free' || this.#keyboard === 'yours') this.#hasTyped = keyboard === 'yours'
     this.#keyboard = keyboard
     element('keyboard').dataset['keyboard'] = keyboard
@@ -137,7 +137,7 @@ export class ConsolePane {
     element('hand').toggleAttribute('disabled', keyboard === 'taken')
   }
 
-  /** The lab is not there: nobody has the keyboard. */
+  /** The lab is not connected: nobody has the keyboard. */
   disconnect(): void {
     this.setKeyboard('free')
     this.#hasTyped = false

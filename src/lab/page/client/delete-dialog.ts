@@ -1,4 +1,4 @@
-// The question before a machine is deleted.
+// The confirmation dialog before a machine is deleted.
 import { element, setText } from './elements.ts'
 
 /** Asks about one machine at a time. */
@@ -6,7 +6,7 @@ export class DeleteDialog {
   readonly #dialog: HTMLDialogElement
   #id: string | undefined
 
-  /** `onConfirm` gets the id of the machine that the question was about. */
+  /** `onConfirm` gets the id of the machine to delete. */
   constructor(onConfirm: (id: string) => void) {
     const dialog = element('ask')
     if (!(dialog instanceof HTMLDialogElement)) throw new Error('#ask is not a dialog')
@@ -25,7 +25,7 @@ export class DeleteDialog {
     this.#dialog.showModal()
   }
 
-  /** Withdraws a question about a machine that no longer exists. */
+  /** Closes the dialog if its machine no longer exists. */
   keepOnly(ids: readonly string[]): void {
     if (this.#dialog.open && this.#id !== undefined && !ids.includes(this.#id)) this.#dialog.close()
   }

@@ -1,13 +1,13 @@
-// The page's elements by their ids, and new ones.
+// Finds elements of the page by id, and creates new ones.
 
-/** The element of an id; the page's own HTML has them all. */
+/** Finds an element by id; the page's HTML has all of them. */
 export function element(id: string): HTMLElement {
-  const found = document.getElementById(id)
-  if (found === null) throw new Error(`the page has no #${id}`)
-  return found
+  const match = document.getElementById(id)
+  if (match === null) throw new Error(`the page has no #${id}`)
+  return match
 }
 
-/** A new element; text is never read as HTML. */
+/** Creates an element; text is never parsed as HTML. */
 export function create(tag: string, attributes: Record<string, string>, ...children: (Node | string)[]): HTMLElement {
   const made = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
@@ -15,8 +15,8 @@ export function create(tag: string, attributes: Record<string, string>, ...child
   return made
 }
 
-/** Sets a text where it has changed, so that selections stay. */
+/** Sets a text only if it has changed, so that selections stay. */
 export function setText(id: string, text: string): void {
-  const found = element(id)
-  if (found.textContent !== text) found.textContent = text
+  const target = element(id)
+  if (target.textContent !== text) target.textContent = text
 }

@@ -9,7 +9,7 @@ function createItem(id: string, onPick: (id: string) => void): HTMLElement {
   return create('li', { 'data-id': id }, button)
 }
 
-/** Fills the list; buttons that stay keep the focus. */
+/** Fills the list; existing buttons stay and keep the focus. */
 export function showMachines(
   machines: readonly MachineSummary[],
   current: string | undefined,

@@ -1,14 +1,14 @@
-// The machine that is looked at, but for its console.
+// The selected machine, except for its console.
 import { formatAge } from '../../../text/age.ts'
 import { formatSize } from '../../../text/byte-size.ts'
 import type { Fetched } from '../../cloud/fetch-trail.ts'
 import type { MachineDetail, MachineSummary } from '../messages.ts'
 import { create, element, setText } from './elements.ts'
 
-/** States in which the lab takes no power action. */
+/** States in which the lab accepts no power action. */
 const busyStates = ['queued', 'provisioning', 'reinstalling', 'deprovisioning']
 
-/** Shows what the list knows of it. */
+/** Shows the machine's summary. */
 export function showSummary(machine: MachineSummary): void {
   element('machine').hidden = false
   setText('hostname', machine.hostname)
@@ -37,19 +37,19 @@ function describeTime({ ms, result }: Fetched): HTMLElement {
   return create('td', {}, ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 }
 
-function describeFetched(one: Fetched, index: number): HTMLElement {
-  const size = one.sizeBytes === undefined ? '\u2013' : formatSize(one.sizeBytes)
+function describeFetched(file: Fetched, index: number): HTMLElement {
+  const size = file.sizeBytes === undefined ? '\u2013' : formatSize(file.sizeBytes)
   return create(
     'tr',
     {},
     create('td', {}, String(index + 1)),
-    create('td', {}, one.what),
+    create('td', {}, file.what),
     create('td', {}, size),
-    describeTime(one),
+    describeTime(file),
   )
 }
 
-/** Shows the rest; fetches in their order, events newest first. */
+/** Shows the machine's details; fetches in order, events newest first. */
 export function showDetail({ events, fetched, script }: MachineDetail): void {
   element('unfetched').hidden = fetched.length > 0
   element('fetches').hidden = fetched.length === 0
