@@ -1,4 +1,4 @@
-// Where AWS programs find keys and the region: environment, then the shared files of `aws configure`
+// Finds keys and the region as AWS programs do: in the environment, then in the shared files of `aws configure`
 // (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,29 +7,29 @@ import { homeFolder } from '../files/home-folder.ts'
 
 type Env = Record<string, string | undefined>
 
-/** Settings by section, then by name; what stands indented below a name is `name.other`. */
+/** Settings by section, then by name; a setting indented below a name is `name.other`. */
 type Sections = Map<string, Map<string, string>>
 
-/** Keys that sign requests, and where they are from, for errors. */
+/** Keys that sign requests, and their origin, for errors. */
 export interface AwsKeys {
   accessKeyId: string
   secretAccessKey: string
-  /** Of keys that are lent for a time. */
+  /** Set for temporary keys. */
   sessionToken?: string
   origin: string
 }
 
-/** What the environment and the shared files say. */
+/** The settings in the environment and the shared files. */
 export interface AwsConfig {
   keys: AwsKeys
   region: string
-  /** Of a store that is not AWS's own; undefined where none is set. */
+  /** The URL of a store other than AWS; undefined if not set. */
   endpoint: string | undefined
-  /** Whether the bucket stands in the host name (`virtual`), in the path (`path`), or where it fits (`auto`). */
+  /** Puts the bucket in the host name (`virtual`), in the path (`path`), or wherever it fits (`auto`). */
   addressing: string
 }
 
-/** Reads a shared file's text as the aws program does: names in any case, `=` or `:`, deeper lines belong to the one above. */
+/** Parses a shared file as the aws program does: names in any case, `=` or `:`, indented lines belong to the line above. */
 export function parseIni(text: string): Sections {
   const sections: Sections = new Map()
   let section: Map<string, string> | undefined
@@ -51,13 +51,13 @@ export function parseIni(text: string): Sections {
     const [, name = '', value = ''] = pattern.exec(line) ?? []
     if (name === '') continue
     if (!nested) parent = name.toLowerCase()
-    // A comment behind a value begins with white space, since keys may hold # and ;.
+    // A comment after a value begins with white space, since keys may contain # and ;.
     section?.set(nested ? `${parent}.${name}` : parent, value.replace(/\s+[#;].*$/, ''))
   }
   return sections
 }
 
-/** The section `[kind name]` of the configuration, the last one; its name may be quoted as in a shell. */
+/** The last section `[kind name]` of the configuration; the name may be quoted as in a shell. */
 function findSection(config: Sections, kind: string, name: string): Map<string, string> | undefined {
   for (const [heading, section] of [...config].toReversed()) {
     if (kind === 'profile' && name === 'default' && heading === name) return section
@@ -67,7 +67,7 @@ function findSection(config: Sections, kind: string, name: string): Map<string, 
   return undefined
 }
 
-/** The path of a file that a variable names, with `~` and variables filled in. */
+/** The path of a file that a variable names, with `~` and variables expanded. */
 function expandPath(path: string, home: string, env: Env): string {
   return path
     .replaceAll(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced?: string, bare?: string) => env[braced ?? bare ?? ''] ?? whole)
@@ -87,13 +87,13 @@ async function readSections(path: string, named: boolean): Promise<Sections> {
   }
 }
 
-/** Ways to get keys that need a program or a service, by the setting that asks for them. */
+/** Ways to get keys that need a program or a service, by the setting that selects them. */
 const otherWays = ['sso_session', 'sso_start_url', 'credential_process', 'web_identity_token_file', 'login_session']
 
 function requireKeys(accessKeyId: string, secretAccessKey: string, token: string | undefined, origin: string): AwsKeys {
   const odd = [accessKeyId, secretAccessKey, token || 'none'].some((text) => !/^[\x21-\x7e]+$/.test(text))
   if (odd) {
-    throw new UsageError(`the AWS keys of ${origin} hold characters no key has`, {
+    throw new UsageError(`the AWS keys of ${origin} contain characters that no key has`, {
       hint: 'copy them again, without spaces and quotes',
     })
   }
@@ -112,8 +112,8 @@ function keysOfEnv(env: Env): AwsKeys | undefined {
 }
 
 /**
- * The keys, region and endpoint that the AWS command line would use, as far as they stand in the environment or in the files.
- * @throws UsageError where there are no keys, or where getting them needs more than reading
+ * The keys, region and endpoint that the AWS command line would use, if they are in the environment or in the files.
+ * @throws UsageError if there are no keys, or if getting them takes more than reading files
  */
 export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const home = homeFolder(env)
@@ -122,7 +122,7 @@ export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
   const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
   const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
-  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((one) => env[one])
+  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((name) => env[name])
   const name = (variable !== undefined && env[variable]) || 'default'
   const secrets = credentials.get(name)
   const configured = findSection(config, 'profile', name)
@@ -131,11 +131,11 @@ export async function readAwsConfig(env: Env): Promise<AwsConfig> {
       hint: `correct or unset ${variable}`,
     })
   }
-  // The credentials file may hold any setting, and overrides the other.
+  // The credentials file may hold any setting, and overrides the configuration file.
   const profile = new Map([...(configured ?? []), ...(secrets ?? [])])
   const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || profile.get('region') || 'us-east-1'
   if (!/^[\w-]+$/.test(region))
-    throw new UsageError(`the AWS region "${region}" is none`, { hint: 'correct AWS_REGION' })
+    throw new UsageError(`"${region}" is not a valid AWS region`, { hint: 'correct AWS_REGION' })
   const services = findSection(config, 'services', profile.get('services') ?? '')
   const endpoint = services?.get('s3.endpoint_url') ?? profile.get('endpoint_url')
   if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
@@ -156,13 +156,13 @@ type Places = readonly (Map<string, string> | undefined)[]
 function refuseOtherWays(name: string, places: Places, ways: readonly string[]): void {
   const way = ways.find((setting) => places.some((place) => place?.has(setting)))
   if (way === undefined) return
-  throw new UsageError(`the AWS profile "${name}" gets its keys by ${way}, which metalkit does not`, {
+  throw new UsageError(`the AWS profile "${name}" gets its keys through ${way}, which metalkit does not support`, {
     hint: `put them in the environment: eval "$(aws configure export-credentials --profile ${name} --format env)"`,
   })
 }
 
 function keysOfProfile(name: string, places: Places, env: Env): AwsKeys {
-  // A role is taken on with the keys beside it, which are not meant to be used themselves.
+  // A role is assumed with the keys beside it, which are not meant to be used themselves.
   refuseOtherWays(name, places, ['role_arn'])
   for (const place of places) {
     const accessKeyId = place?.get('aws_access_key_id')
@@ -171,13 +171,13 @@ function keysOfProfile(name: string, places: Places, env: Env): AwsKeys {
     return requireKeys(accessKeyId, secretAccessKey, place?.get('aws_session_token'), `the AWS profile "${name}"`)
   }
   refuseOtherWays(name, places, otherWays)
-  const service = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'].find((one) => env[one])
+  const service = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'].find((name) => env[name])
   if (service !== undefined) {
-    throw new UsageError(`${service} is set, but metalkit does not get AWS keys that way`, {
+    throw new UsageError(`${service} is set, but metalkit cannot get AWS keys that way`, {
       hint: 'put them in the environment: eval "$(aws configure export-credentials --format env)"',
     })
   }
-  throw new UsageError('no AWS keys are found', {
+  throw new UsageError('no AWS keys found', {
     hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run aws configure',
   })
 }

@@ -1,21 +1,21 @@
-// Where an image is pushed to, as people write it.
+// The destination of an image, as users write it.
 import { fileURLToPath } from 'node:url'
 import { hasControls } from '../text/plain-text.ts'
 import { UsageError } from '../errors.ts'
 
-/** A place to publish to. A path of sftp: is from the root, one that begins with `/~/` from the home folder; a prefix of s3: has no slash at its ends. */
+/** A destination. sftp: paths start at the root, or at the home folder after `/~/`; s3: prefixes have no slash at either end. */
 export type Destination =
   | { kind: 'folder'; path: string }
   | { kind: 'sftp'; user: string | undefined; host: string; port: number | undefined; path: string }
   | { kind: 's3'; bucket: string; prefix: string }
 
-const forms = 'give a path, or a file:, sftp: or s3: URL'
+const forms = 'use a path, or a file:, sftp: or s3: URL'
 
 type Refuse = (why: string, hint: string) => UsageError
 
 /**
- * The place that a path or a URL names; `label` is what gave it, for errors.
- * @throws UsageError for what is neither, and for file: URLs of other computers
+ * The destination that a path or a URL names; `label` names its source, for errors.
+ * @throws UsageError if the text is neither, or is a file: URL of another computer
  */
 export function parseDestination(text: string, label = '--destination'): Destination {
   const refuse: Refuse = (why, hint) => new UsageError(`${label} "${text}" ${why}`, { hint })
@@ -32,7 +32,7 @@ export function parseDestination(text: string, label = '--destination'): Destina
       return parseS3Url(text, refuse)
     default: {
       const hint = `${forms} (a path with a colon in its first part begins with ./)`
-      throw refuse(`has a scheme that is not known (${scheme})`, hint)
+      throw refuse(`has an unknown scheme (${scheme})`, hint)
     }
   }
 }
@@ -53,10 +53,10 @@ function parseFileUrl(text: string, refuse: Refuse): string {
 }
 
 function parseSftpUrl(text: string, refuse: Refuse): Destination {
-  const hint = 'write it as sftp://user@host[:port]/path, or /~/path for one in the home folder'
+  const hint = 'write it as sftp://user@host[:port]/path, or /~/path for a path in the home folder'
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.host === '') throw refuse('is not the URL of a folder', hint)
-  if (url.password !== '') throw new UsageError('--destination has a password', { hint: `${hint}; keys log in` })
+  if (url.password !== '') throw new UsageError('--destination has a password', { hint: `${hint}; log in with a key` })
   if (url.search !== '' || url.hash !== '') throw refuse('has a query or a fragment', hint)
   try {
     return {
@@ -67,16 +67,16 @@ function parseSftpUrl(text: string, refuse: Refuse): Destination {
       path: decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, '') || '/~',
     }
   } catch {
-    throw refuse('has a % that begins no character', hint)
+    throw refuse('has a % that does not begin an escape', hint)
   }
 }
 
-/** As the aws program takes it: a key is what stands there, % and ? too. */
+/** Parsed as the aws program does: the key is literal, including % and ?. */
 function parseS3Url(text: string, refuse: Refuse): Destination {
   const hint = 'write it as s3://bucket or s3://bucket/prefix'
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)(.*)$/is.exec(text) ?? []
   if (bucket.includes('@'))
-    throw new UsageError('--destination has a user', { hint: `${hint}; keys are found as the aws program finds them` })
+    throw new UsageError('--destination has a user', { hint: `${hint}; metalkit finds keys as the aws program does` })
   if (!/^[\w.-]{1,255}$/.test(bucket)) throw refuse('names no bucket', hint)
   const prefix = path.replaceAll(/^\/+|\/+$/g, '')
   if (prefix.split('/').some((part, at) => (part === '' && at > 0) || part === '.' || part === '..'))

@@ -1,22 +1,22 @@
-// SHA-256 of what is read and written, taken on the way.
+// SHA-256 of files, computed while they are read and written.
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { describeCondition, errorCode, ImageError } from '../errors.ts'
 import type { Digest } from './store.ts'
 
-/** On files of hundreds of megabytes smaller reads cost time and larger ones memory. */
+/** On files of hundreds of megabytes, smaller reads cost time and larger ones memory. */
 const chunkBytes = 2 ** 19
 
-/** How much is digested in one go where nothing else happens meanwhile: 0.1 ms of work. */
+/** How much is digested synchronously in one go: 0.1 ms of work. */
 const sliceBytes = 2 ** 17
 
-/** Digests bytes as they pass. */
+/** Digests bytes as they pass through. */
 export class Digester {
   readonly #hash: Hash = createHash('sha256')
   #size = 0
 
-  /** Passes bytes on. */
+  /** Passes bytes through and digests them. */
   async *tap(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
     for await (const chunk of bytes) {
       this.#hash.update(chunk)
@@ -26,7 +26,7 @@ export class Digester {
   }
 
   /**
-   * Adds a file whose bytes are not needed otherwise. It is read synchronously, into one buffer that stays in the
+   * Adds a file whose bytes are not needed for anything else. It is read synchronously into one buffer that stays in the
    * processor's cache: asking another thread for a piece takes longer than the piece.
    * @throws ImageError when it cannot be read, the signal's reason
    */
@@ -52,7 +52,7 @@ export class Digester {
     }
   }
 
-  /** Of all that has passed; to be asked once. */
+  /** The digest of everything that has passed; may be called once. */
   digest(): Digest {
     return { size: this.#size, sha256: this.#hash.digest('hex') }
   }
@@ -81,17 +81,17 @@ export async function digestFile(path: string, signal: AbortSignal): Promise<Dig
   return digester.digest()
 }
 
-/** An ImageError for what the file system refused; anything else as it is. */
+/** Turns a file system error into an ImageError; returns other errors unchanged. */
 function readError(path: string, error: unknown): unknown {
   const code = errorCode(error)
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
   return new ImageError(`"${path}" cannot be read: ${describeCondition(error)}`, {
-    hint: 'look at the disk it is on',
+    hint: 'check the disk it is on',
     cause: error,
   })
 }
 
-/** Reads bytes for what they pass through on their way. @throws the signal's reason */
+/** Reads bytes to the end for the side effects of their pipeline. @throws the signal's reason */
 export async function drain(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
   // oxlint-disable-next-line no-unused-vars -- the bytes themselves are not wanted
   for await (const _ of bytes) signal.throwIfAborted()

@@ -1,4 +1,4 @@
-// A folder of this computer, as a place to publish to.
+// A local folder as a store.
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../errors.ts'
@@ -9,7 +9,7 @@ import { stageFile, writeError } from './staged-file.ts'
 import type { Digest, Staged, Store } from './store.ts'
 import type { Place } from './verify.ts'
 
-/** A folder; it is made when the first file is written to it. */
+/** A local folder, created when the first file is written to it. */
 export class FolderStore implements Store {
   readonly resumes = false
   readonly #path: string
@@ -22,16 +22,16 @@ export class FolderStore implements Store {
     const path = join(this.#path, name)
     const stats = await stat(path).catch(() => undefined)
     if (!stats?.isFile() || stats.size !== digest.size) return false
-    // What cannot be read is not known to be right, and is written again.
-    const found = await digestFile(path, signal).catch(() => undefined)
+    // A file that cannot be read may be wrong, so it is written again.
+    const existing = await digestFile(path, signal).catch(() => undefined)
     signal.throwIfAborted()
-    return found !== undefined && sameDigest(found, digest)
+    return existing !== undefined && sameDigest(existing, digest)
   }
 
   async readText(name: string): Promise<string | undefined> {
     const path = join(this.#path, name)
     return await readFile(path, 'utf8').catch((error: unknown) => {
-      // A folder, or a file of somebody else, in the place of a file: writing will say so.
+      // A folder, or another user's file, is in the way: writing will report it.
       if (errorCode(error) === undefined) throw error
       return undefined
     })
@@ -47,7 +47,7 @@ export class FolderStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** A folder as a place to read back from. */
+/** A local folder as a place to verify. */
 export class FolderPlace implements Place {
   readonly #path: string
 

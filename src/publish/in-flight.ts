@@ -1,18 +1,18 @@
-// Several requests at once, never more than a few: what waits for answers would otherwise be all that a slow line does.
+// Runs a few requests at once, because waiting for one response at a time would leave a slow line idle.
 
-/** Starts tasks, at most `most` of which run at a time. */
+/** Runs tasks, at most `max` at a time. */
 export class InFlight {
-  readonly #most: number
+  readonly #max: number
   readonly #running = new Set<Promise<void>>()
   #failure: { error: unknown } | undefined
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(max: number) {
+    this.#max = max
   }
 
-  /** Starts a task once there is room. @throws what an earlier one threw */
+  /** Starts a task once there is room. @throws the error of an earlier task */
   async start(task: () => Promise<void>): Promise<void> {
-    while (this.#running.size >= this.#most) await Promise.race(this.#running)
+    while (this.#running.size >= this.#max) await Promise.race(this.#running)
     this.#throwFailure()
     const running: Promise<void> = task()
       .catch((error: unknown) => {
@@ -22,7 +22,7 @@ export class InFlight {
     this.#running.add(running)
   }
 
-  /** Waits until all have ended. @throws what the first one threw */
+  /** Waits until all tasks have ended. @throws the first task's error */
   async finish(): Promise<void> {
     await Promise.all(this.#running)
     this.#throwFailure()

@@ -1,9 +1,9 @@
-// `<name>.json` as it is read back. Apart from manifest.ts because a first push has none to read, and zod takes memory.
+// Parses `<name>.json`. Separate from manifest.ts because a first push has no manifest to read, and zod takes memory.
 import * as z from 'zod'
 
 const digest = { size: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }
 
-/** A manifest; fields that are not known are passed over. */
+/** A manifest; unknown fields are ignored. */
 export const manifestSchema = z.object({
   version: z.literal(1),
   name: z.string(),
@@ -13,10 +13,10 @@ export const manifestSchema = z.object({
   made_at: z.string(),
   files: z.array(
     z.object({
-      // Names become paths and URLs again: nothing that leads elsewhere.
+      // Names become paths and URLs again, so they must not lead elsewhere.
       name: z.string().regex(/^(?!\.)[^/\\\0]+$/),
       ...digest,
-      /** The file of the image it was made from, and whether what was gzip in it was to be decompressed. */
+      /** The source file of the image, and whether its gzip parts were to be decompressed. */
       from: z.object({ ...digest, decompress: z.boolean() }).optional(),
     }),
   ),

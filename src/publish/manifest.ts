@@ -1,14 +1,14 @@
-// `<name>.json`, which stands beside a pushed image and says what it is made of: push goes by it to leave alone what has
-// not changed, verify to tell whether machines will get what was pushed.
+// `<name>.json`, which lies beside a pushed image and lists its files: push uses it to skip files that have
+// not changed, and verify to check that machines will get the pushed files.
 import type * as z from 'zod'
 import { VerifyError } from '../errors.ts'
 import type { manifestSchema } from './manifest-schema.ts'
 import type { Digest } from './store.ts'
 
-/** What stands in `<name>.json`. */
+/** The contents of `<name>.json`. */
 export type Manifest = z.infer<typeof manifestSchema>
 
-/** A file of it. */
+/** A file in the manifest. */
 export type ManifestFile = Manifest['files'][number]
 
 /** The manifest's file name. */
@@ -21,7 +21,7 @@ export function formatManifest(manifest: Manifest): string {
   return `${JSON.stringify(manifest, undefined, 2)}\n`
 }
 
-/** The manifest that a text is, undefined where it is none. */
+/** Parses a manifest; undefined if the text is not a manifest. */
 export async function parseManifest(text: string): Promise<Manifest | undefined> {
   const { manifestSchema } = await import('./manifest-schema.ts')
   try {
@@ -31,14 +31,14 @@ export async function parseManifest(text: string): Promise<Manifest | undefined>
   }
 }
 
-/** The manifest that a text must be. @throws VerifyError */
+/** Parses a manifest. @throws VerifyError if the text is not a manifest */
 export async function requireManifest(text: string, place: string): Promise<Manifest> {
   const manifest = await parseManifest(text)
   if (manifest !== undefined) return manifest
   throw new VerifyError(`"${place}" is not the manifest of an image`, { hint: 'push the image again' })
 }
 
-/** Whether two digests are of the same content. */
-export function sameDigest(one: Digest, other: Digest): boolean {
-  return one.size === other.size && one.sha256 === other.sha256
+/** True if two digests are of the same content. */
+export function sameDigest(a: Digest, b: Digest): boolean {
+  return a.size === b.size && a.sha256 === b.sha256
 }

@@ -1,36 +1,36 @@
-// Publishes an image: kernel and initrd side by side, then the manifest and, last, the script; all of it or nothing.
+// Publishes an image, all or nothing: kernel and initrd in parallel, then the manifest and, last, the script.
 import { digestText } from './digest.ts'
 import { formatManifest, type Manifest, manifestName, parseManifest, sameDigest } from './manifest.ts'
 import { runAll } from './run-all.ts'
 import { findUnchanged, sourceKey, type Source, type Written, writeSource } from './source.ts'
 import type { Staged, Store } from './store.ts'
 
-/** What is published, and how. */
+/** What to publish, and how. */
 export interface PublishOptions {
   image: { name: string; arch: string; cmdline: string }
   sources: readonly Source[]
   script: { name: string; text: string }
-  /** Says what would be done and does nothing. */
+  /** Reports what would be done without doing it. */
   dryRun: boolean
-  /** Called before anything is written, with the number of bytes that will be read. */
+  /** Called before any write with the number of bytes that will be read. */
   onStart?: (bytes: number) => void
-  /** Called with counts of bytes that were read to be written. */
+  /** Called with the number of bytes just read for writing. */
   onBytes?: (count: number) => void
   now: Date
   signal: AbortSignal
 }
 
-/** What became of a file, or in a dry run would. */
+/** What happened to a file, or would happen without the dry run. */
 export interface PublishedFile {
   name: string
-  /** In bytes; undefined in a dry run where it would have to be decompressed to know. */
+  /** In bytes; undefined in a dry run if only decompression would tell. */
   size: number | undefined
   unchanged: boolean
-  /** It was compressed, or had compressed parts, and no longer has. */
+  /** True if the file was compressed, or had compressed parts, and was decompressed. */
   decompressed: boolean
 }
 
-/** Files on their way, given up together. */
+/** Staged files, which are discarded together. */
 class StagedFiles implements AsyncDisposable {
   readonly #files: Staged[] = []
 
@@ -40,7 +40,7 @@ class StagedFiles implements AsyncDisposable {
     return file
   }
 
-  /** One after the other, in the order in which they were staged. */
+  /** Commits the files one after the other, in the order in which they were staged. */
   async commit(): Promise<void> {
     for (const file of this.#files) await file.commit()
   }
@@ -51,8 +51,8 @@ class StagedFiles implements AsyncDisposable {
 }
 
 /**
- * Writes what has changed of an image. Nothing is put in its place before everything is whole where it goes, and the script
- * comes last, so that no machine sees one before its files. A file of the image itself may stand at its destination.
+ * Writes the changed files of an image. No file is moved into place before all of them are complete, and the script
+ * comes last, so that no machine sees a script before its files. The destination may contain the image's own files.
  * @throws ImageError or PublishError when a file is damaged or cannot be written, the signal's reason when it is aborted
  */
 export async function publishImage(store: Store, options: PublishOptions): Promise<PublishedFile[]> {

@@ -1,6 +1,6 @@
-// Tasks side by side that end together.
+// Runs tasks in parallel that end together.
 
-/** Runs tasks side by side. When one fails the others are aborted, and all have ended before its error is thrown. */
+/** Runs tasks in parallel. If one fails, the others are aborted, and all have ended before its error is thrown. */
 export async function runAll<T>(
   tasks: readonly ((signal: AbortSignal) => Promise<T>)[],
   signal: AbortSignal,
@@ -18,5 +18,5 @@ export async function runAll<T>(
     }),
   )
   either.throwIfAborted()
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
 }

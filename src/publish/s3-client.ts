@@ -1,4 +1,4 @@
-// Requests to S3 and stores that speak as it does: signed (Signature Version 4), sent, and sent again where that is safe.
+// Requests to S3 and compatible stores: signed (Signature Version 4), sent, and retried if that is safe.
 import { createHash } from 'node:crypto'
 import { sign } from 'aws4'
 import type { Dispatcher } from 'undici'
@@ -11,10 +11,10 @@ import { quoteWord } from '../text/shell-word.ts'
 import type { AwsKeys } from './aws-config.ts'
 import { codeOf, refusal } from './s3-error.ts'
 
-/** Which bucket, and as whom. */
+/** The bucket, and the keys to use. */
 export interface S3Options {
   bucket: string
-  /** The bucket's, without a trailing slash. */
+  /** The bucket's URL, without a trailing slash. */
   url: string
   keys: AwsKeys
   region: string
@@ -30,27 +30,27 @@ export interface S3Call {
   query?: Record<string, string>
   headers?: Record<string, string>
   body?: Buffer
-  /** For errors: it cannot be `read`, `written`. */
+  /** The verb for errors: it cannot be `read`, `written`. */
   verb: string
-  /** A POST that does no harm when it is sent twice. */
+  /** True for a POST that is harmless if sent twice. */
   repeatable?: boolean
-  /** Once sent it is waited for, whatever the signal says: what it makes must be known to be given up. */
+  /** True if the response is awaited even after an abort: an upload must be known to be aborted. */
   patient?: boolean
-  /** Refusals that are answers too. */
+  /** Refusals that count as answers. */
   expected?: readonly (number | string)[]
   signal: AbortSignal
 }
 
-/** RFC 3986, as the signature has it: all but unreserved characters. */
+/** Escapes all but the unreserved characters of RFC 3986, as the signature requires. */
 export function encodePath(path: string): string {
   return encodeURIComponent(path)
     .replaceAll('%2F', '/')
-    .replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /**
- * Where a bucket is. AWS has it in the host name, except where a dot in it would not fit the certificate; other stores
- * take it in the path, unless addressing_style of the AWS profile says otherwise.
+ * The URL of a bucket. AWS puts the bucket in the host name, unless a dot in it would not match the certificate; other stores
+ * put it in the path, unless addressing_style of the AWS profile says otherwise.
  */
 export function bucketUrl(place: {
   bucket: string
@@ -66,10 +66,10 @@ export function bucketUrl(place: {
   return `${endpoint ?? store.origin}/${encodePath(bucket)}`
 }
 
-/** Refusals that pass: what was sent did not arrive as it was, or not in time. */
+/** Temporary refusals: the body did not arrive intact or in time. */
 const passing = new Set(['RequestTimeout', 'BadDigest', 'XAmzContentSHA256Mismatch', 'IncompleteBody'])
 
-/** Objects of one bucket. Disposing it closes its connections. */
+/** A client for the objects of one bucket. Disposing it closes its connections. */
 export class S3Client implements AsyncDisposable {
   readonly bucket: string
   readonly #options: S3Options
@@ -88,7 +88,7 @@ export class S3Client implements AsyncDisposable {
     return `s3://${this.bucket}/${key}`
   }
 
-  /** Sends a call until it is answered. @throws PublishError for a refusal that is not expected, the signal's reason */
+  /** Sends a call until it is answered. @throws PublishError for an unexpected refusal, the signal's reason */
   async call(call: S3Call): Promise<Answer> {
     const { clock, report } = this.#options
     const label = this.label(call.key)
@@ -99,11 +99,11 @@ export class S3Client implements AsyncDisposable {
       const code = lost ? undefined : codeOf(outcome)
       if (!lost && outcome.status < 300 && code === undefined) return outcome
       if (!lost && (call.expected?.includes(outcome.status) || call.expected?.includes(code ?? ''))) return outcome
-      // An answer that was begun before the end was known (CompleteMultipartUpload) is 200 even where it says an error.
+      // A response that started before the outcome was known (CompleteMultipartUpload) is 200 even if it carries an error.
       const status = lost || passing.has(code ?? '') ? undefined : outcome.status < 300 ? 500 : outcome.status
       const failure = {
         method: call.repeatable === true ? 'PUT' : call.method,
-        // SlowDown and ServiceUnavailable are said before anything is done.
+        // SlowDown and ServiceUnavailable mean that nothing has been done.
         status: status === 503 ? 429 : status,
         neverSent: lost ? outcome.neverSent : passing.has(code ?? ''),
         headers: lost ? {} : outcome.headers,
@@ -120,43 +120,43 @@ export class S3Client implements AsyncDisposable {
           },
         )
       }
-      const what = lost ? outcome.message : `the store answered ${outcome.status} ${code ?? ''}`.trimEnd()
-      reportRetry(report, `"${label}": ${what}`, attempt, delayMs)
+      const problem = lost ? outcome.message : `the store answered ${outcome.status} ${code ?? ''}`.trimEnd()
+      reportRetry(report, `"${label}": ${problem}`, attempt, delayMs)
       await clock.sleep(delayMs, call.signal)
     }
   }
 
-  /** What is known of an object; 403 or 404 where there is none to be seen. */
+  /** The metadata of an object; 403 or 404 if no object is visible. */
   async look(key: string, signal: AbortSignal): Promise<Answer> {
     return await this.call({ method: 'HEAD', key, verb: 'looked at', expected: [403, 404], signal })
   }
 
-  /** An error for people that says what an answer means. */
+  /** An error that explains a response to the user. */
   refuse(answer: Answer, key: string, verb = 'written'): PublishError {
     const { bucket, region, keys } = this.#options
     return refusal(verb, answer, { label: this.label(key), bucket, region, origin: keys.origin })
   }
 
-  /** What a good answer must hold. @throws PublishError where it does not */
-  demand(answer: Answer, key: string, found: string | undefined): string {
-    if (found !== undefined && found !== '') return found
+  /** Returns a value that a good response must contain. @throws PublishError if it is missing */
+  demand(answer: Answer, key: string, value: string | undefined): string {
+    if (value !== undefined && value !== '') return value
     throw this.refuse(answer, key)
   }
 
-  /** How to end an upload by hand. */
+  /** The command that ends an upload by hand. */
   abortCommand(key: string, uploadId: string): string {
     const { bucket, url } = this.#options
     const { origin, hostname } = new URL(url)
-    const where = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${origin}`
-    const what = `--bucket ${bucket} --key ${quoteWord(key)} --upload-id ${quoteWord(uploadId)}`
-    return `aws s3api abort-multipart-upload${where} ${what}`
+    const endpoint = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${origin}`
+    const upload = `--bucket ${bucket} --key ${quoteWord(key)} --upload-id ${quoteWord(uploadId)}`
+    return `aws s3api abort-multipart-upload${endpoint} ${upload}`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#options.dispatcher.destroy()
   }
 
-  /** Signed anew each time: a signature is good for 15 minutes. */
+  /** Signs a request anew for each attempt: a signature is valid for 15 minutes. */
   async #attempt(call: S3Call): Promise<Answer | NoAnswerError> {
     const { method, key, query = {}, headers = {}, body } = call
     const { keys, region, report, dispatcher, clock } = this.#options

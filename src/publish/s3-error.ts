@@ -1,9 +1,9 @@
-// What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in a line for people.
+// What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in one line for the user.
 import { plainText } from '../text/plain-text.ts'
 import { PublishError } from '../errors.ts'
 import type { Answer } from '../http/transport.ts'
 
-/** The text of the first element of a name, undefined where there is none. S3's answers are flat and have no CDATA. */
+/** The text of the first element with a name; undefined if there is none. S3's responses are flat and have no CDATA. */
 export function readElement(xml: string, name: string): string | undefined {
   const text = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml)?.[1]
   return text?.replaceAll(/&(lt|gt|quot|apos|amp|#\d+|#x[0-9a-f]+);/gi, (whole, entity: string) => {
@@ -14,18 +14,18 @@ export function readElement(xml: string, name: string): string | undefined {
   })
 }
 
-/** The code of a refusal, such as NoSuchKey; undefined where the answer is none of S3's, or good. */
+/** The code of a refusal, such as NoSuchKey; undefined if the response is a success or not S3's. */
 export function codeOf({ text }: Answer): string | undefined {
   return /<Error[\s>]/.test(text) ? readElement(text, 'Code') : undefined
 }
 
-/** Whom and what a request was for. */
+/** The subject of a request. */
 export interface Subject {
   /** `s3://bucket/key`. */
   label: string
   bucket: string
   region: string
-  /** Where the keys are from. */
+  /** The origin of the keys. */
   origin: string
 }
 
@@ -57,7 +57,7 @@ function hintOf(code: string | undefined, answer: Answer, { bucket, region, orig
     case 'AccessDenied':
       return `the keys of ${origin} need s3:GetObject, s3:PutObject and s3:AbortMultipartUpload there`
     case 'RequestTimeTooSkewed':
-      return 'set the clock of this computer'
+      return "correct this computer's clock"
     default:
       return answer.status >= 500 ? 'try again later' : 'check the destination and --endpoint'
   }
@@ -70,11 +70,11 @@ export function refusal(verb: string, answer: Answer, subject: Subject): Publish
   const code = codeOf(answer)
   const hint = hintOf(code, answer, subject)
   const id = answer.headers['x-amz-request-id'] ?? readElement(answer.text, 'RequestId')
-  const said = code === undefined ? 'without a word of S3' : clean(code)
-  // The words are S3's own only where the code says too little; they quote nothing that was signed.
+  const codeText = code === undefined ? 'without an S3 error code' : clean(code)
+  // S3's own words appear only if the code says too little; they quote nothing that was signed.
   const words = hint.startsWith('check the destination') ? readElement(answer.text, 'Message') : undefined
   const parts = [
-    `${answer.status} ${said}`,
+    `${answer.status} ${codeText}`,
     ...(words ? [`"${clean(words)}"`] : []),
     ...(id ? [`request ${clean(id)}`] : []),
   ]

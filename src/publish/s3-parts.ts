@@ -1,6 +1,6 @@
-// A stream in parts of one size, in memory that is lent out and given back: however long the stream, there is never more of it.
+// Splits a stream into parts of one size, using memory from a pool, so that memory use does not depend on the stream's length.
 
-/** Buffers of one size, at most `count` of them. */
+/** A pool of at most `count` buffers of one size. */
 export class BufferPool {
   readonly #bytes: number
   readonly #free: ArrayBuffer[] = []
@@ -12,7 +12,7 @@ export class BufferPool {
     this.#bytes = bytes
   }
 
-  /** Lends a buffer once there is one. */
+  /** Lends a buffer once one is free. */
   async acquire(): Promise<Buffer> {
     const free = this.#free.pop()
     if (free !== undefined) return Buffer.from(free)
@@ -32,13 +32,13 @@ export class BufferPool {
   }
 }
 
-/** A part; more is false for the last one. Who gets it gives it back to the pool. */
+/** A part; `more` is false for the last one. The receiver returns it to the pool. */
 export interface Part {
   bytes: Buffer
   more: boolean
 }
 
-/** Cuts a stream into parts, all but the last of the pool's size; of an empty stream there are none. */
+/** Splits a stream into parts, all but the last of the pool's size; an empty stream has no parts. */
 export async function* splitParts(content: AsyncIterable<Buffer>, pool: BufferPool): AsyncGenerator<Part> {
   let buffer: Buffer | undefined
   let filled = 0

@@ -1,4 +1,4 @@
-// A bucket of S3, or of a store that speaks as it does, as a place to publish to.
+// A bucket of S3 or a compatible store, as a store.
 import { createHash } from 'node:crypto'
 import { createDispatcher } from '../http/transport.ts'
 import { systemClock } from '../clock.ts'
@@ -10,23 +10,23 @@ import { codeOf, readElement } from './s3-error.ts'
 import { BufferPool, splitParts } from './s3-parts.ts'
 import type { Digest, Staged, Store } from './store.ts'
 
-/** S3 takes parts from 5 MiB, and 10,000 of them: files of up to 80 GB. */
+/** S3 accepts up to 10,000 parts of at least 5 MiB; parts of this size allow files of up to 80 GB. */
 const partBytes = 2 ** 23
-/** All there are, for all files together, being filled or under way. */
+/** The number of part buffers for all files together, being filled or sent. */
 const maxParts = 6
-/** What is at most kept here until it is put in its place in one request. */
+/** Files up to this size are kept in memory and written in one request. */
 const maxKeptBytes = 2 ** 20
-/** Of what stands there under a manifest's name, whatever that is. */
+/** The longest manifest that is read. */
 const maxTextBytes = 2 ** 20
-/** The longest that giving up may take, and how often it is tried. */
+/** The longest that aborting an upload may take, and the number of attempts. */
 const cleanUpMs = 30_000
 const maxAborts = 3
 
-/** What a server says of a file to machines, and to caches in between. */
+/** The headers with which a file is served to machines, and to caches in between. */
 export function headersOf(name: string): Record<string, string> {
   if (name.endsWith('.ipxe')) return { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache' }
   if (name.endsWith('.json')) return { 'content-type': 'application/json', 'cache-control': 'no-cache' }
-  // A cache may keep an image but asks each time whether it is still the one: the next push has it under the same name.
+  // A cache may keep an image but must revalidate it each time: the next push uses the same name.
   const cacheControl = 'public, max-age=0, must-revalidate, no-transform'
   return { 'content-type': 'application/octet-stream', 'cache-control': cacheControl }
 }
@@ -49,7 +49,7 @@ export class S3Store implements Store {
   }
 
   async readText(name: string, signal: AbortSignal): Promise<string | undefined> {
-    // To keys that may not list the bucket S3 says AccessDenied of what does not exist.
+    // If the keys may not list the bucket, S3 says AccessDenied for a missing object.
     const expected = ['NoSuchKey', 'AccessDenied', 'InvalidRange']
     const headers = { range: `bytes=0-${maxTextBytes - 1}` }
     const key = this.#keyOf(name)
@@ -70,7 +70,7 @@ export class S3Store implements Store {
   }
 }
 
-/** An object on its way: small ones are kept here until they are committed, parts of others are sent meanwhile. */
+/** A staged object: small ones are kept in memory until they are committed, larger ones are uploaded in parts. */
 class S3File implements Staged {
   readonly #client: S3Client
   readonly #key: string
@@ -78,7 +78,7 @@ class S3File implements Staged {
   readonly #signal: AbortSignal
   #kept = Buffer.alloc(0)
   #uploadId: string | undefined
-  /** Of the parts, in their order. */
+  /** The ETags of the parts, in order. */
   readonly #etags: string[] = []
 
   constructor(client: S3Client, key: string, pool: BufferPool, signal: AbortSignal) {
@@ -116,7 +116,7 @@ class S3File implements Staged {
       }
       await flight.finish()
     } catch (error) {
-      // What is under way has ended before the upload is given up: a part that arrives after that would stay, and cost money.
+      // Wait for running parts before aborting the upload: a part that arrives later would stay and cost money.
       await flight.finish().catch(() => {})
       throw error
     }
@@ -135,11 +135,11 @@ class S3File implements Staged {
     const uploadId = this.#uploadId
     if (uploadId === undefined) return
     this.#uploadId = undefined
-    // Whatever ended the run, this is still to be done.
+    // The upload must be aborted whatever ended the run.
     const signal = AbortSignal.timeout(cleanUpMs)
     const about = { ...this.#writing, query: { uploadId }, expected: [404], signal }
     try {
-      // A part that arrived meanwhile makes the upload stand on; S3 asks its callers to look (AbortMultipartUpload).
+      // A part that arrived in the meantime keeps the upload alive; S3 asks callers to check (AbortMultipartUpload).
       let status = 0
       for (let tries = 0; status !== 404 && tries < maxAborts; tries++) {
         await this.#client.call({ ...about, method: 'DELETE' })
@@ -148,7 +148,7 @@ class S3File implements Staged {
     } catch {
       const label = this.#client.label(this.#key)
       const command = this.#client.abortCommand(this.#key, uploadId)
-      this.#client.report.warn(`an unfinished upload of "${label}" stays and costs money; end it with: ${command}`)
+      this.#client.report.warn(`an unfinished upload of "${label}" remains and costs money; end it with: ${command}`)
     }
   }
 
@@ -187,12 +187,12 @@ class S3File implements Staged {
       expected: ['NoSuchUpload'],
       signal: this.#signal,
     })
-    // The first of two tries has done it where only its answer was lost.
+    // The first of two attempts succeeded if only its response was lost.
     if (codeOf(answer) !== undefined && !(await this.#stands())) throw this.#client.refuse(answer, this.#key)
     this.#uploadId = undefined
   }
 
-  /** Whether the object is what its parts make, by the ETag that S3 gives such an object. */
+  /** True if the object consists of these parts, judging by the ETag that S3 gives to multipart objects. */
   async #stands(): Promise<boolean> {
     const digests = this.#etags.map((etag) => Buffer.from(etag.replaceAll('"', ''), 'hex'))
     const expected = `"${md5(Buffer.concat(digests), 'hex')}-${digests.length}"`
@@ -205,18 +205,18 @@ function md5(bytes: Buffer, encoding: 'base64' | 'hex'): string {
   return createHash('md5').update(bytes).digest(encoding)
 }
 
-/** Opens a bucket with the keys that `env` leads to; nothing is asked of it yet. @throws UsageError where there are none */
+/** Opens a bucket with the keys that `env` leads to, without any request yet. @throws UsageError if there are no keys */
 export async function openS3Store(
   { bucket, prefix }: { bucket: string; prefix: string },
   {
-    endpoint: given,
+    endpoint: chosenEndpoint,
     env,
     report,
     clock = systemClock,
   }: Pick<Context, 'env' | 'report' | 'clock'> & { endpoint: string | undefined },
 ): Promise<S3Store> {
   const { keys, region, ...config } = await readAwsConfig(env)
-  const endpoint = given ?? config.endpoint
+  const endpoint = chosenEndpoint ?? config.endpoint
   const url = bucketUrl({ bucket, region, endpoint, addressing: config.addressing })
   const dispatcher = createDispatcher(url, env, clock)
   return new S3Store(new S3Client({ bucket, url, keys, region, dispatcher, clock, report }), prefix)

@@ -1,11 +1,11 @@
-// SFTP in promises, with errors that say which file and why (draft-ietf-secsh-filexfer-02, which OpenSSH speaks).
+// SFTP with promises, and errors that name the file and the reason (draft-ietf-secsh-filexfer-02, which OpenSSH speaks).
 import type { Client, SFTPWrapper, Stats } from 'ssh2'
 import { messageOf, PublishError } from '../errors.ts'
 
-/** A connection on which somebody is logged in. */
+/** A logged-in connection. */
 export interface SshConnection extends AsyncDisposable {
   client: Client
-  /** What broke it, once something has. */
+  /** The error that broke the connection, if any. */
   failure(): Error | undefined
 }
 
@@ -16,21 +16,21 @@ const notFound = 2
 const statusNames: Readonly<Record<number, string>> = {
   2: 'no such file or folder',
   3: 'permission denied',
-  4: 'the server failed: the disk may be full',
-  8: 'the server cannot do that',
+  4: 'the server reported a failure: its disk may be full',
+  8: 'the server does not support this operation',
 }
 
-/** The number of the server's answer; undefined for what is not an answer of the server. */
+/** The status number of the server's response; undefined for errors from elsewhere. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 }
 
-/** What is asked with a callback, as a promise. */
+/** Turns a request with a callback into a promise. */
 export async function attempt<T>(request: (done: Done<T>) => void): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     request((error?: Error | null, ...[result]: [T?]) => {
       if (error) reject(error)
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where there is no error there is a result, of T or void
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without an error there is a result, of T or void
       else resolve(result as T)
     })
   })
@@ -38,7 +38,7 @@ export async function attempt<T>(request: (done: Done<T>) => void): Promise<T> {
 
 /** An SFTP session. Disposing it closes the connection. */
 export class SftpSession implements AsyncDisposable {
-  /** `sftp://host`, as errors name the place. */
+  /** `sftp://host`, the server's name in errors. */
   readonly label: string
   readonly sftp: SFTPWrapper
   readonly #connection: SshConnection
@@ -52,38 +52,38 @@ export class SftpSession implements AsyncDisposable {
     sftp.once('end', end).once('close', end)
   }
 
-  /** Why nothing can be asked any more, once that is so. */
+  /** Why the session no longer takes requests, if it has ended. */
   get #failure(): Error | undefined {
     return this.#connection.failure() ?? this.#ended
   }
 
-  /** Whether the connection is lost. */
+  /** True if the connection is lost. */
   get lost(): boolean {
     return this.#failure !== undefined
   }
 
-  /** Asks one thing of the server; its own error is thrown. */
+  /** Sends one request. @throws the server's own error */
   async attempt<T = void>(request: (done: Done<T>) => void): Promise<T> {
-    // What is outstanding when a session ends ssh2 calls back; what is asked of one that has ended it forgets.
+    // ssh2 calls back outstanding requests when a session ends, but forgets requests to an ended session.
     const failure = this.#failure
     if (failure !== undefined) throw failure
     return await attempt(request)
   }
 
-  /** An error for people: `path` cannot be `verb` (`written`), and why. */
+  /** An error for the user: `path` cannot be `verb` (`written`), and why. */
   explain(verb: string, path: string, error: unknown): PublishError {
     const failure = this.#failure
-    const said = messageOf(error)
-    const why = failure?.message ?? statusNames[statusOf(error) ?? 0] ?? said
+    const message = messageOf(error)
+    const why = failure?.message ?? statusNames[statusOf(error) ?? 0] ?? message
     const hint =
-      failure === undefined ? 'check the folder and its permissions there' : 'push again: it goes on where it stopped'
+      failure === undefined ? 'check the folder and its permissions there' : 'push again to resume where it stopped'
     return new PublishError(`"${this.label}/${path.replace(/^\//, '')}" cannot be ${verb} (${why})`, {
       hint,
       cause: error,
     })
   }
 
-  /** Asks one thing of the server. @throws PublishError as `explain` makes it */
+  /** Sends one request. @throws PublishError made by `explain` */
   async ask<T = void>(verb: string, path: string, request: (done: Done<T>) => void): Promise<T> {
     try {
       return await this.attempt(request)
@@ -92,7 +92,7 @@ export class SftpSession implements AsyncDisposable {
     }
   }
 
-  /** What stands at a path, undefined where nothing does. */
+  /** The attributes of the file at a path; undefined if there is none. */
   async stat(path: string): Promise<Stats | undefined> {
     try {
       return await this.attempt<Stats>((done) => this.sftp.stat(path, done))
@@ -102,20 +102,20 @@ export class SftpSession implements AsyncDisposable {
     }
   }
 
-  /** Makes a folder and those above it. */
+  /** Makes a folder and its parents. */
   async makeFolder(path: string): Promise<void> {
     if (path === '' || path === '.' || path === '/' || (await this.stat(path)) !== undefined) return
     await this.makeFolder(path.slice(0, Math.max(path.lastIndexOf('/'), path.startsWith('/') ? 1 : 0)))
     await this.ask('made', path, (done) => this.sftp.mkdir(path, done))
   }
 
-  /** Puts a file in the place of another, at once where the server can. */
+  /** Replaces a file, atomically if the server can. */
   async rename(from: string, to: string): Promise<void> {
     try {
       await this.attempt((done) => this.sftp.ext_openssh_rename(from, to, done))
     } catch (error) {
       if (statusOf(error) !== undefined || this.lost) throw this.explain('written', to, error)
-      // The server knows no such request: it can only be told to remove the one and rename the other.
+      // The server does not know that request: remove the old file, then rename the new one.
       await this.attempt((done) => this.sftp.unlink(to, done)).catch(() => {})
       await this.ask('written', to, (done) => this.sftp.rename(from, to, done))
     }

@@ -1,4 +1,4 @@
-// A folder on a server that speaks SFTP, as a place to publish to.
+// A folder on an SFTP server, as a store.
 import { randomBytes } from 'node:crypto'
 import type { FileEntryWithStats, SFTPWrapper } from 'ssh2'
 import { PublishError } from '../errors.ts'
@@ -8,16 +8,16 @@ import type { Digest, Staged, Store } from './store.ts'
 
 const pieceBytes = 2 ** 17
 const maxPieces = 16
-/** What may have been under way when a connection broke, and is written again. */
+/** Bytes that may have been in flight when a connection broke, and are written again. */
 const windowBytes = pieceBytes * maxPieces
 const maxTextBytes = 2 ** 20
 
-/** A folder on a server. A file that a broken connection left unfinished is continued by the next run. */
+/** A folder on a server. The next run resumes a file that a broken connection left unfinished. */
 export class SftpStore implements Store {
   readonly resumes = true
   readonly #session: SftpSession
   readonly #folder: string
-  /** Once for all files: two that make it at once would be in each other's way. */
+  /** Shared by all files, since two makers of the folder would get in each other's way. */
   #folderMade: Promise<void> | undefined
 
   constructor(session: SftpSession, path: string) {
@@ -46,10 +46,10 @@ export class SftpStore implements Store {
     const path = this.#pathOf(name)
     const temporary = this.#pathOf(`.${name}.${key ?? randomBytes(8).toString('hex')}.part`)
     if (key !== undefined) await this.#removeOthers(name, temporary)
-    const found = key === undefined ? undefined : await session.stat(temporary)
-    const size = found?.size ?? 0
+    const unfinished = key === undefined ? undefined : await session.stat(temporary)
+    const size = unfinished?.size ?? 0
     const handle = await session.ask<Buffer>('written', temporary, (done) =>
-      session.sftp.open(temporary, found === undefined ? 'w' : 'r+', done),
+      session.sftp.open(temporary, unfinished === undefined ? 'w' : 'r+', done),
     )
     return new RemoteFile({ session, path, temporary, handle, resumable: key !== undefined, size })
   }
@@ -58,7 +58,7 @@ export class SftpStore implements Store {
     await this.#session[Symbol.asyncDispose]()
   }
 
-  /** What was left unfinished of another content will never be continued. */
+  /** Removes unfinished files of other contents, which will never be resumed. */
   async #removeOthers(name: string, temporary: string): Promise<void> {
     const session = this.#session
     const entries = await session
@@ -82,7 +82,7 @@ interface RemoteParts {
   temporary: string
   handle: Buffer
   resumable: boolean
-  /** What an earlier run has written. */
+  /** Bytes that an earlier run has written. */
   size: number
 }
 
@@ -117,7 +117,7 @@ class RemoteFile implements Staged {
       if (size > at) await session.attempt((done) => session.sftp.fsetstat(handle, { size: at }, done))
       await syncFile(session, handle)
     } catch (error) {
-      // What was written is worth nothing where the content itself is at fault.
+      // If the content itself is at fault, the written part is worthless.
       this.#keep = resumable && (session.lost || signal.aborted)
       await flight.finish().catch(() => {})
       signal.throwIfAborted()
@@ -134,7 +134,7 @@ class RemoteFile implements Staged {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { session, temporary } = this.#parts
-    // What cannot be tidied up over a connection that is lost stays.
+    // Over a lost connection nothing can be removed, so the file stays.
     if (session.lost) return
     await this.#close().catch(() => {})
     if (!this.#keep) await session.attempt((done) => session.sftp.unlink(temporary, done)).catch(() => {})
@@ -148,7 +148,7 @@ class RemoteFile implements Staged {
   }
 }
 
-/** Down to the disk, where the server can be asked for it. */
+/** Syncs the file to disk if the server supports it. */
 async function syncFile(session: SftpSession, handle: Buffer): Promise<void> {
   try {
     await session.attempt((done) => session.sftp.ext_openssh_fsync(handle, (error) => done(error)))
@@ -157,7 +157,7 @@ async function syncFile(session: SftpSession, handle: Buffer): Promise<void> {
   }
 }
 
-/** Logs in and starts SFTP. @throws PublishError where the server offers none, and what `connect` throws */
+/** Logs in and starts SFTP. @throws PublishError if the server offers no SFTP, and the errors of `connect` */
 export async function openSftpStore(
   { label, path }: { label: string; path: string },
   connect: () => Promise<SshConnection>,

@@ -1,23 +1,23 @@
-// A file of the image on its way: read once, digested before and behind what changes it.
+// A file of the image on its way to a store: read once, digested before and after its transformation.
 import { Digester, digestFile, readSource } from './digest.ts'
 import { type ManifestFile, sameDigest } from './manifest.ts'
 import { runAll } from './run-all.ts'
 import type { Staged, Store } from './store.ts'
 
-/** Changes a file's bytes on the way; what became of them is in `outcome` once all have passed. */
+/** Transforms a file's bytes on the way; `outcome` describes the result once all bytes have passed. */
 type Convert = (bytes: AsyncIterable<Buffer>, outcome: { decompressed: boolean }) => AsyncIterable<Buffer>
 
 /** A file of the image; size in bytes. */
 export interface Source {
-  /** Its name where it is published. */
+  /** Its published name. */
   name: string
   path: string
   size: number
-  /** Absent where it is copied as it is. */
+  /** Absent if the file is copied unchanged. */
   convert?: Convert | undefined
 }
 
-/** The manifest's entry of a file that stands there already as it should; undefined where it is to be written. */
+/** The manifest entry of a file that is already published and unchanged; undefined if it must be written. */
 export async function findUnchanged(
   store: Store,
   source: Source,
@@ -32,19 +32,19 @@ export async function findUnchanged(
   return sameDigest(now, from) && (await store.holds(source.name, known ?? from, signal)) ? known : undefined
 }
 
-/** What tells the content that will be written from any other. */
+/** A key that identifies the content to be written. */
 export async function sourceKey(source: Source, signal: AbortSignal): Promise<string> {
   const { sha256 } = await digestFile(source.path, signal)
   return `${sha256.slice(0, 16)}${source.convert === undefined ? '' : '-decompressed'}`
 }
 
-/** A file that was written: its entry for the manifest, and whether anything in it was decompressed. */
+/** A written file: its manifest entry, and whether any part of it was decompressed. */
 export interface Written {
   entry: ManifestFile
   decompressed: boolean
 }
 
-/** Writes a file, all but putting it in its place. */
+/** Stages a file completely, without committing it. */
 export async function writeSource(
   staged: Staged,
   { name, path, convert }: Source,
@@ -54,7 +54,7 @@ export async function writeSource(
   const read = new Digester()
   const bytes = read.tap(readSource(path, onBytes))
   if (convert === undefined) {
-    // Where the file system copies by itself, the file is read for its digest meanwhile.
+    // If the file system copies by itself, the file is read for its digest at the same time.
     if (staged.copy === undefined) await staged.write(bytes, signal)
     else {
       const copy = async (either: AbortSignal) => await staged.copy?.(path, either)

@@ -1,4 +1,4 @@
-// A file that is published: written while more of it is made, down to the disk.
+// A local file being published: written to disk while the rest of it is produced.
 import { constants } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { type AtomicFile, createAtomicFile, ObstacleError } from '../files/atomic-file.ts'
@@ -6,18 +6,18 @@ import { describeCondition, errorCode, PublishError } from '../errors.ts'
 import { InFlight } from './in-flight.ts'
 import type { Staged } from './store.ts'
 
-/** How much is written before the disk is asked to take it: left to the end, all of it would have to be waited for. */
+/** Bytes between syncs: one sync at the end would have to wait for the whole file. */
 const syncBytes = 32e6
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space or choose another destination',
   EDQUOT: 'free some space or choose another destination',
-  EISDIR: 'a folder of that name is in the way',
+  EISDIR: 'a folder with that name is in the way',
   ENOTDIR: 'a file is in the way of a folder',
   EEXIST: 'a file is in the way of a folder',
 }
 
-/** A PublishError for what the file system refused; anything else as it is. */
+/** Turns a file system error into a PublishError; returns other errors unchanged. */
 export function writeError(path: string, error: unknown): unknown {
   if (error instanceof ObstacleError && error.code === 'EEXIST') {
     return new PublishError(`"${path}" cannot be written: it is ${error.what}`, {
@@ -33,7 +33,7 @@ export function writeError(path: string, error: unknown): unknown {
   })
 }
 
-/** A file on its way to its place. Disposing it before commit removes every trace of it. */
+/** A staged file. Disposing it before commit removes every trace of it. */
 export class StagedFile implements Staged {
   readonly #file: AtomicFile
   readonly #handle: AtomicFile['handle']
@@ -48,8 +48,8 @@ export class StagedFile implements Staged {
   }
 
   /**
-   * Writes the content, down to the disk. While a chunk is written the next one is made, and while more is written the
-   * disk takes what came before.
+   * Writes the content to disk. While a chunk is written, the next one is produced, and while more is written, the
+   * earlier chunks are synced.
    * @throws PublishError when the file system refuses, the signal's reason when it is aborted
    */
   async write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
@@ -68,20 +68,20 @@ export class StagedFile implements Staged {
           }
         }
       } finally {
-        // Nothing may still be writing when the file is closed.
+        // No write may be running when the file is closed.
         await Promise.allSettled([writes.finish(), syncs.finish()])
       }
       await writes.finish()
-      // What a disk could not take it says once: the sync at the end would know nothing of it.
+      // A disk reports a write error only once: the final sync would not repeat it.
       await syncs.finish()
       await this.#handle.sync()
     }, signal)
   }
 
-  /** Makes it a copy of a file, on file systems that can by sharing its blocks. The copying itself is not interrupted. */
+  /** Copies a file, sharing its blocks if the file system can. The copy itself cannot be interrupted. */
   async copy(source: string, signal: AbortSignal): Promise<void> {
     await this.#attempt(async () => {
-      // copyFile brings the mode of the source along; a server is to read the copy of a private file too.
+      // copyFile copies the mode too, but a server must be able to read the copy of a private file.
       const { mode } = await this.#handle.stat()
       await copyFile(source, this.#file.temporary, constants.COPYFILE_FICLONE)
       await this.#handle.chmod(mode & 0o777)
@@ -89,7 +89,7 @@ export class StagedFile implements Staged {
     }, signal)
   }
 
-  /** Puts the file in its place. */
+  /** Moves the file into place. */
   async commit(): Promise<void> {
     await this.#attempt(async () => await this.#file.place())
   }
@@ -111,7 +111,7 @@ export class StagedFile implements Staged {
   }
 }
 
-/** Starts a file that will stand at `path`; its folder exists. @throws PublishError when the folder takes no files */
+/** Starts a file for `path`, whose folder exists. @throws PublishError if the folder takes no files */
 export async function stageFile(path: string): Promise<StagedFile> {
   try {
     return new StagedFile(await createAtomicFile(path))

@@ -1,29 +1,29 @@
-// What a place that files are published to can do; folder.ts, sftp.ts and s3.ts are such places.
+// The interface of a store that files are published to; folder.ts, sftp.ts and s3.ts implement it.
 
-/** What a file is known by; size in bytes, SHA-256 in hex. */
+/** Identifies a file's content: size in bytes, SHA-256 in hex. */
 export interface Digest {
   size: number
   sha256: string
 }
 
-/** A file on its way: it appears whole when it is committed, or not at all. Disposing it before that gives it up. */
+/** A staged file: it appears complete when committed, or not at all. Disposing it earlier discards it. */
 export interface Staged extends AsyncDisposable {
-  /** Writes the content to where it cannot be lost. @throws PublishError, or the signal's reason */
+  /** Writes the content to durable storage. @throws PublishError, or the signal's reason */
   write(content: string | AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>
-  /** Makes it a copy of a file of this computer, where that is faster than to write what is read. */
+  /** Copies a local file, if that is faster than writing its bytes. */
   copy?(source: string, signal: AbortSignal): Promise<void>
-  /** Puts the file in its place. */
+  /** Moves the file into place. */
   commit(): Promise<void>
 }
 
-/** A place for files. Disposing it closes its connections. */
+/** A store for files. Disposing it closes its connections. */
 export interface Store extends AsyncDisposable {
-  /** Whether `stage` goes on where an earlier run stopped, if it is told what the content is. */
+  /** True if `stage`, given a key of the content, can resume where an earlier run stopped. */
   readonly resumes: boolean
-  /** Whether a file stands there as it was written: as sure as the place can tell without sending the file back. */
+  /** True if a file is unchanged since it was written, as far as the store can tell without sending it back. */
   holds(name: string, digest: Digest, signal: AbortSignal): Promise<boolean>
-  /** The text of a small file, undefined where there is none. */
+  /** The text of a small file; undefined if it does not exist. */
   readText(name: string, signal: AbortSignal): Promise<string | undefined>
-  /** Starts a file. Two contents with the same key are the same, up to where an earlier run stopped. */
+  /** Starts a file. Contents with the same key are identical, so an earlier run can be resumed. */
   stage(name: string, options: { key: string | undefined; signal: AbortSignal }): Promise<Staged>
 }

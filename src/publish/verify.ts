@@ -1,24 +1,24 @@
-// Whether what machines will fetch is what was pushed, byte for byte.
+// Checks that machines will fetch exactly the bytes that were pushed.
 import { VerifyError } from '../errors.ts'
 import { Digester, drain } from './digest.ts'
 import { type Manifest, manifestName, requireManifest } from './manifest.ts'
 
-/** Where files are read back from. */
+/** A place from which files are read back. */
 export interface Place extends AsyncDisposable {
-  /** Where a file is, as people would look at it. */
+  /** The path or URL of a file, for messages. */
   locate(name: string): string
-  /** The bytes of a file, undefined where there is none. @throws VerifyError when that cannot be told */
+  /** The bytes of a file; undefined if it does not exist. @throws VerifyError if the place cannot tell */
   open(name: string, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined>
 }
 
-/** How things are verified. */
+/** Options of a verification. */
 export interface VerifyOptions {
   onStart?: (bytes: number) => void
   onBytes?: (count: number) => void
   signal: AbortSignal
 }
 
-/** A file that was looked at; `problem` finishes the sentence `"file" …`. */
+/** The result for a file; `problem` completes the sentence `"file" …`. */
 export interface Finding {
   name: string
   size: number
@@ -33,7 +33,7 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
   const bytes = await place.open(file, signal)
   if (bytes === undefined) {
     throw new VerifyError(`"${where}" does not exist`, {
-      hint: 'push the image there; what metalkit pushes has a manifest',
+      hint: 'push the image there; metalkit push writes a manifest',
     })
   }
   const chunks: Buffer[] = []
@@ -47,8 +47,8 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
 }
 
 /**
- * Reads every file of an image back, one after the other, and compares it with the manifest beside it.
- * @throws VerifyError where there is no manifest or nothing can be read
+ * Reads back every file of an image, one after the other, and compares it with the manifest beside it.
+ * @throws VerifyError if there is no manifest or the files cannot be read
  */
 export async function verifyImage(
   place: Place,
@@ -66,14 +66,14 @@ export async function verifyImage(
     }
     const digester = new Digester()
     await drain(count(digester.tap(bytes), onBytes), signal)
-    const found = digester.digest()
+    const digest = digester.digest()
     const problem =
-      found.size !== file.size
-        ? `has ${found.size} bytes, not ${file.size}`
-        : found.sha256 === file.sha256
+      digest.size !== file.size
+        ? `has ${digest.size} bytes, not ${file.size}`
+        : digest.sha256 === file.sha256
           ? undefined
-          : `has other content than was pushed (SHA-256 ${found.sha256}, not ${file.sha256})`
-    findings.push({ name: file.name, size: found.size, ...(problem === undefined ? {} : { problem }) })
+          : `differs from the pushed file (SHA-256 ${digest.sha256}, not ${file.sha256})`
+    findings.push({ name: file.name, size: digest.size, ...(problem === undefined ? {} : { problem }) })
   }
   return { manifest, findings }
 }

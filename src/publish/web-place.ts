@@ -1,4 +1,4 @@
-// A base URL as a place to read back from: what is asked is what iPXE asks, and the bytes are taken as they come.
+// A base URL as a place to verify: sends the same requests as iPXE and takes the bytes as they arrive.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
 import { describeCondition, VerifyError } from '../errors.ts'
@@ -6,12 +6,12 @@ import type { Reporter } from '../io.ts'
 import type { Place } from './verify.ts'
 
 const maxRedirects = 10
-/** The longest wait for a connection, an answer, or the next bytes of one. */
+/** The longest wait for a connection, a response, or its next bytes. */
 const silenceMs = 30_000
 
-const hint = 'check the URL, and that the server runs'
+const hint = 'check the URL, and that the server is running'
 
-/** The folder of a base URL. */
+/** The folder at a base URL. */
 export class WebPlace implements Place {
   readonly #base: string
   readonly #report: Pick<Reporter, 'warn'>
@@ -63,11 +63,11 @@ export class WebPlace implements Place {
   }
 }
 
-/** The URLs of an answer's redirects, as undici keeps them. */
+/** The URLs of a response's redirects, as undici keeps them. */
 function visited({ context }: Dispatcher.ResponseData): URL[] {
   const history: unknown =
     context !== null && typeof context === 'object' && 'history' in context ? context.history : []
-  return Array.isArray(history) ? history.filter((one) => one instanceof URL) : []
+  return Array.isArray(history) ? history.filter((url) => url instanceof URL) : []
 }
 
 function split(url: string): { origin: string; path: string } {

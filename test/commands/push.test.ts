@@ -204,7 +204,7 @@ describe('push refuses', () => {
       'linuxkit',
       ['-destination', 'ftp://host'],
       2,
-      'usage: --destination "ftp://host" has a scheme that is not known (ftp:); give a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)',
+      'usage: --destination "ftp://host" has an unknown scheme (ftp:); use a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)',
     ],
     [
       'an architecture nobody knows',

@@ -54,7 +54,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
     [
       'a byte',
       () => spoil('demo-initrd.img', (b) => Buffer.from(b.fill(8, 5000, 5001))),
-      /demo-initrd.img" has other content than was pushed/,
+      /demo-initrd.img" differs from the pushed file/,
     ],
     [
       'an end that is missing',

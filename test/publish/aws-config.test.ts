@@ -85,7 +85,7 @@ describe('readAwsConfig', () => {
       { accessKeyId: 'AKSTORE', secretAccessKey: 'store', origin: profile('store') },
       { region: 'us-east-1', endpoint: 'http://minio.example.com:9000' },
     ],
-    // Version 2 of the aws program; version 1 has it the other way round.
+    // Version 2 of the aws program; version 1 does the opposite.
     [
       { AWS_PROFILE: 'store', AWS_DEFAULT_PROFILE: 'lent' },
       { accessKeyId: 'AKSTORE', secretAccessKey: 'store', origin: profile('store') },
@@ -98,17 +98,20 @@ describe('readAwsConfig', () => {
 
   it.each<[Record<string, string>, string | RegExp]>([
     [{ AWS_PROFILE: 'none' }, /^the AWS profile "none" is neither in ".*config" nor in ".*credentials"$/],
-    [{ AWS_PROFILE: 'sso' }, 'the AWS profile "sso" gets its keys by sso_session, which metalkit does not'],
-    [{ AWS_PROFILE: 'role' }, 'the AWS profile "role" gets its keys by role_arn, which metalkit does not'],
-    [{ AWS_PROFILE: 'odd' }, 'the AWS keys of the AWS profile "odd" hold characters no key has'],
-    [{ AWS_PROFILE: 'crooked', ...inEnv }, 'the AWS region "a/b" is none'],
+    [
+      { AWS_PROFILE: 'sso' },
+      'the AWS profile "sso" gets its keys through sso_session, which metalkit does not support',
+    ],
+    [{ AWS_PROFILE: 'role' }, 'the AWS profile "role" gets its keys through role_arn, which metalkit does not support'],
+    [{ AWS_PROFILE: 'odd' }, 'the AWS keys of the AWS profile "odd" contain characters that no key has'],
+    [{ AWS_PROFILE: 'crooked', ...inEnv }, '"a/b" is not a valid AWS region'],
     [
       { AWS_PROFILE: 'crooked', AWS_REGION: 'x', ...inEnv },
       'the endpoint_url of the AWS profile "crooked" is not an http or https URL',
     ],
     [{ AWS_ACCESS_KEY_ID: 'AK' }, 'AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not'],
     [{ AWS_SECRET_ACCESS_KEY: 's' }, 'AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not'],
-    [{ ...inEnv, AWS_SESSION_TOKEN: 'a\nb' }, 'the AWS keys of the environment hold characters no key has'],
+    [{ ...inEnv, AWS_SESSION_TOKEN: 'a\nb' }, 'the AWS keys of the environment contain characters that no key has'],
     [{ AWS_CONFIG_FILE: nowhere }, `the AWS file "${nowhere}" cannot be read: no such file or directory`],
   ])('refuses %j', async (env, message) => {
     const refused = readFrom(env)
@@ -116,9 +119,9 @@ describe('readAwsConfig', () => {
     await expect(refused).rejects.toThrow(message)
   })
 
-  it('says what to do where there are no keys, and where others than a file have them', async () => {
+  it('says what to do if there are no keys, or if the keys are not in a file', async () => {
     const empty = { credentials: '', config: '[default]\nregion = x' }
-    await expect(readFrom({}, empty)).rejects.toThrow('no AWS keys are found')
+    await expect(readFrom({}, empty)).rejects.toThrow('no AWS keys found')
     const service = { AWS_WEB_IDENTITY_TOKEN_FILE: '/token' }
     await expect(readFrom(service, empty)).rejects.toThrow('AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit does not')
     await expect(readFrom({ AWS_PROFILE: 'sso' })).rejects.toMatchObject({
@@ -127,7 +130,7 @@ describe('readAwsConfig', () => {
   })
 })
 
-it('keeps what is in a value: = and # too, but no comment behind it', () => {
+it('keeps = and # in a value, but drops a comment after it', () => {
   const sections = parseIni('[a]\r\nx=1=2\r\ny = p#q ; note\n\n[ b ]\nz=\n')
   expect([...sections].map(([name, settings]) => [name, Object.fromEntries(settings)])).toEqual([
     ['a', { x: '1=2', y: 'p#q' }],

@@ -60,7 +60,7 @@ describe('publishImage', () => {
     expect(await readFile(join(destination, 'linuxkit-equinixmetal.ipxe'), 'utf8')).toBe('#!ipxe\nboot')
   })
 
-  it('copies files as they are, readable for a server though the image is private', async () => {
+  it('copies files unchanged, and readable for a server even if the image is private', async () => {
     await chmod(image.kernel.path, 0o600)
     const files = await push({ decompress: false })
     expect(files.map((file) => file.decompressed)).toEqual([false, false, false, false])
@@ -73,7 +73,7 @@ describe('publishImage', () => {
     }
   })
 
-  it.each([false, true])('replaces what stands there, the image itself too (decompress %s)', async (decompress) => {
+  it.each([false, true])('replaces existing files, even the image itself (decompress %s)', async (decompress) => {
     const kernel = await readFile(image.kernel.path)
     await push({ to: folder, decompress })
     await push({ to: folder, decompress })
@@ -82,7 +82,7 @@ describe('publishImage', () => {
     expect(await readdir(folder)).toEqual(['linuxkit-cmdline', ...all])
   })
 
-  it('copies 10000 bytes that are no gzip whole', async () => {
+  it('copies 10000 bytes that are not gzip completely', async () => {
     const bytes = Buffer.concat([Buffer.from('x'), randomBytes(9_999)])
     await writeFile(image.kernel.path, bytes)
     await writeFile(image.initrd.path, bytes)
@@ -111,13 +111,13 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readFile(join(destination, 'linuxkit-kernel'), 'utf8')).toBe('before')
   })
 
-  it.each([false, true])('aborted before it starts (decompress %s)', async (decompress) => {
+  it.each([false, true])('if aborted before it starts (decompress %s)', async (decompress) => {
     const reason = new Error('stop')
     await expect(push({ decompress, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     expect(await readdir(folder)).not.toContain('new')
   })
 
-  it('aborted on the way', async () => {
+  it('if aborted halfway', async () => {
     await writeFile(image.initrd.path, gzipSync(Buffer.alloc(500_000_000), { level: 1 }))
     const controller = new AbortController()
     const reason = new Error('stop')
@@ -131,7 +131,7 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readdir(destination)).toEqual([])
   })
 
-  it('a file where the folder should be', async () => {
+  it('if a file is where the folder should be', async () => {
     await writeFile(join(folder, 'new'), '')
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
@@ -140,17 +140,17 @@ describe('publishImage leaves nothing half-written', () => {
     })
   })
 
-  it('a folder where a file should be', async () => {
+  it('if a folder is where a file should be', async () => {
     await mkdir(join(destination, 'linuxkit-kernel'), { recursive: true })
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
       message: `"${destination}/linuxkit-kernel" cannot be written: it is a folder`,
-      hint: 'a folder of that name is in the way',
+      hint: 'a folder with that name is in the way',
     })
     expect(await readdir(destination)).toEqual(['linuxkit-kernel'])
   })
 
-  it('a destination that takes no files', async () => {
+  it('if the destination takes no files', async () => {
     await expect(push({ to: '/proc/self' })).rejects.toMatchObject({
       name: 'PublishError',
       message: '"/proc/self/linuxkit-kernel" cannot be written: no such file or directory',
@@ -158,14 +158,14 @@ describe('publishImage leaves nothing half-written', () => {
   })
 })
 
-describe('what has not changed', () => {
+describe('an unchanged file', () => {
   const written = async (options: Parameters<typeof push>[0] = {}) =>
     (await push({ now: new Date(), ...options })).filter(({ unchanged }) => !unchanged).map(({ name }) => name)
   const inodes = async () =>
     Object.fromEntries(await Promise.all(all.map(async (name) => [name, (await stat(join(destination, name))).ino])))
   const [script, initrd, kernel, manifest] = all
 
-  it.each([false, true])('is left alone, the manifest too (decompress %s)', async (decompress) => {
+  it.each([false, true])('is left alone, and so is the manifest (decompress %s)', async (decompress) => {
     await push({ decompress })
     const before = await inodes()
     expect(await written({ decompress })).toEqual([])
@@ -202,7 +202,7 @@ describe('what has not changed', () => {
   })
 })
 
-it('writes nothing in a dry run, and says of what is decompressed no size', async () => {
+it('writes nothing in a dry run, and gives no size for decompressed files', async () => {
   const files = await push({ dryRun: true })
   expect(files.map(({ size }) => size)).toEqual([undefined, undefined, expect.any(Number), 11])
   const plain = await push({ dryRun: true, decompress: false })
@@ -210,7 +210,7 @@ it('writes nothing in a dry run, and says of what is decompressed no size', asyn
   expect(await readdir(folder)).not.toContain('new')
 })
 
-it('writes a manifest that says what stands there and what it was made from', async () => {
+it('writes a manifest that lists the files and their sources', async () => {
   await push()
   const entry = async (name: string) => {
     const [made, from] = [await readFile(join(destination, name)), await readFile(join(folder, name))]

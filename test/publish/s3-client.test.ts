@@ -21,11 +21,11 @@ test.each([
   expect(bucketUrl({ bucket, region: 'x-1', endpoint, addressing })).toBe(url)
 })
 
-test('a key is escaped as it is signed', () => {
+test('a key is escaped as in the signature', () => {
   expect(encodePath("a b/ü+(1)*!'~-_.")).toBe('a%20b/%C3%BC%2B%281%29%2A%21%27~-_.')
 })
 
-test('an element is read with what is escaped in it', () => {
+test('an element is read with its entities decoded', () => {
   expect(readElement('<A xmlns="x"><UploadId>a&amp;b&#43;&lt;&bad;</UploadId></A>', 'UploadId')).toBe('a&b+<&bad;')
   expect(readElement('<A></A>', 'UploadId')).toBe(undefined)
 })
@@ -53,7 +53,7 @@ describe('a refusal says what to do', () => {
       '(400 AuthorizationHeaderMalformed, request R2)',
       '"b" is in the region eu-1, not us-east-1: set AWS_REGION=eu-1',
     ],
-    [{ status: 301, headers: {}, text: '' }, '(301 without a word of S3)', 'check AWS_REGION and --endpoint'],
+    [{ status: 301, headers: {}, text: '' }, '(301 without an S3 error code)', 'check AWS_REGION and --endpoint'],
     [
       { status: 400, headers: {}, text: error('ExpiredToken', '<Message>The token has expired.</Message>') },
       '(400 ExpiredToken)',
@@ -64,7 +64,7 @@ describe('a refusal says what to do', () => {
       '(400 EntityTooLarge, "Too large\\u{1b}[2J")',
       'check the destination and --endpoint',
     ],
-    [{ status: 502, headers: {}, text: '<html>' }, '(502 without a word of S3)', 'try again later'],
+    [{ status: 502, headers: {}, text: '<html>' }, '(502 without an S3 error code)', 'try again later'],
   ])('%j', (answer, why, hint) => {
     const { message, hint: said } = refusal('written', answer, subject)
     expect([message, said]).toEqual([`"s3://b/k" cannot be written ${why}`, hint])

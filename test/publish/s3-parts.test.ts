@@ -11,7 +11,7 @@ async function* broken(): AsyncGenerator<Buffer> {
   throw new Error('broken')
 }
 
-it('splits any stream into parts of one size but for the last, which are all of it', async () => {
+it('splits any stream completely into parts of one size, except the last', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 30 })),
@@ -34,7 +34,7 @@ it('splits any stream into parts of one size but for the last, which are all of 
   )
 })
 
-it('has no more memory than the pool, however long the streams and however slow those that take the parts', async () => {
+it('uses no more memory than the pool, however long the streams and however slow the consumers', async () => {
   const pool = new BufferPool(3, 4)
   const memories = new Set<ArrayBufferLike>()
   let held = 0
@@ -61,7 +61,7 @@ it('has no more memory than the pool, however long the streams and however slow 
   expect(most).toBeLessThanOrEqual(3)
 })
 
-it('gives back what it was filling when the stream breaks', async () => {
+it('returns the buffer it was filling if the stream breaks', async () => {
   const pool = new BufferPool(1, 4)
   const parts = splitParts(broken(), pool)
   await expect(parts.next()).rejects.toThrow('broken')

@@ -21,7 +21,7 @@ let buckets = 0
 const all = ['demo-equinixmetal.ipxe', 'demo-initrd.img', 'demo-kernel', 'demo.json']
 const impatient: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 50, signal) }
 
-/** A bucket, an image with an initrd of three parts, and ways to push and to look at what is there. */
+/** A bucket, an image with an initrd of three parts, and ways to push and to inspect the bucket. */
 async function makeWorld({ initrd = randomBytes(20_000_000), through = '' } = {}) {
   const bucket = `boot-${++buckets}`
   const image = await makeImage()
@@ -72,7 +72,7 @@ async function makeWorld({ initrd = randomBytes(20_000_000), through = '' } = {}
   }
 }
 
-/** The same over a way on which a request is met with the fate that `decide` gives it. */
+/** The same through a proxy that treats each request as `decide` says. */
 async function makeFaultyWorld(decide: (method: string, url: string) => Fate) {
   const proxy = await startFaultyProxy(server.endpoint, decide)
   onTestFinished(() => proxy[Symbol.asyncDispose]())
@@ -88,7 +88,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  it('writes what verify finds right, and the second time nothing', async () => {
+  it('writes files that pass verify, and nothing the second time', async () => {
     const { bucket, prefix, push, objects, unfinished, fetch, verify, etag } = await makeWorld()
     expect((await push('--dry-run')).stderr).toContain(`nothing was written to s3://${bucket}/a b+ (--dry-run)`)
     expect(await objects()).toEqual([])
@@ -97,7 +97,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await objects()).toEqual(all)
     expect(await unfinished()).toEqual([])
     expect((await fetch('demo-initrd.img')).equals(await readFile(`${prefix}-initrd.img`))).toBe(true)
-    // The ETag of what was made of three parts.
+    // The ETag of an object made of three parts.
     expect(await etag('demo-initrd.img')).toMatch(/^"[0-9a-f]{32}-3"$/)
     expect(await verify()).toBe(0)
     expect((await push()).stderr.match(/unchanged/g)).toHaveLength(4)
@@ -106,7 +106,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await verify()).toBe(0)
   })
 
-  it('tells machines and caches what a file is', async () => {
+  it('sets the headers for machines and caches', async () => {
     const { push, publicUrl } = await makeWorld({ initrd: randomBytes(2_000_000) })
     expect((await push()).code).toBe(0)
     const headers = async (name: string) => {
@@ -123,7 +123,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await headers('demo-equinixmetal.ipxe')).toEqual(script)
   })
 
-  it('writes what was decompressed, of whatever length that is', async () => {
+  it('writes decompressed files of any length', async () => {
     const initrd = Buffer.alloc(30_000_000, 'initrd')
     const { push, prefix, fetch, verify } = await makeWorld({ initrd: gzipSync(initrd) })
     const kernel = await readFile(`${prefix}-kernel`)
@@ -134,7 +134,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await verify()).toBe(0)
   })
 
-  it('leaves what stood there, and nothing else, of what is damaged', async () => {
+  it('keeps the earlier files, and leaves nothing of a damaged image', async () => {
     const { push, prefix, objects, unfinished, verify } = await makeWorld({ initrd: gzipSync(randomBytes(20_000_000)) })
     expect((await push()).code).toBe(0)
     await writeFile(`${prefix}-initrd.img`, (await readFile(`${prefix}-initrd.img`)).subarray(0, -9))
@@ -185,16 +185,16 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await objects()).toEqual([])
   })
 
-  it('says that the clock is wrong', async () => {
+  it('reports a wrong clock', async () => {
     const { argv, env } = await makeWorld()
     const { code, texts } = start(argv(), env, { ...systemClock, now: () => Date.now() - 3_600_000 })
     expect([await code, texts.stderr]).toEqual([
       5,
-      expect.stringMatching(/403 RequestTimeTooSkewed.*; set the clock of this computer\n$/),
+      expect.stringMatching(/403 RequestTimeTooSkewed.*; correct this computer's clock\n$/),
     ])
   })
 
-  it('sends a part again whose connection broke', async () => {
+  it('sends a part again if its connection broke', async () => {
     let cuts = 0
     const world = await makeFaultyWorld((method, url) => (isPart(method, url) && cuts++ < 2 ? 'cut' : 'pass'))
     const { code, stderr } = await world.pushImpatiently()
@@ -204,7 +204,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual([])
   })
 
-  it('gives up in one line, with no unfinished upload left, where every part is cut off', async () => {
+  it('gives up in one line, leaving no unfinished upload, if every part is cut off', async () => {
     const world = await makeFaultyWorld((method, url) => (isPart(method, url) ? 'cut' : 'pass'))
     const { code, stderr } = await world.pushImpatiently()
     expect(code).toBe(5)
@@ -214,7 +214,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect([await world.objects(), await world.unfinished()]).toEqual([[], []])
   })
 
-  it('says how to end an upload that it could not end', async () => {
+  it('says how to end an upload that it could not abort', async () => {
     const world = await makeFaultyWorld((method, url) =>
       isPart(method, url)
         ? 'cut'
@@ -230,7 +230,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual(['demo-initrd.img'])
   })
 
-  it.each([isPart, isCompletion])('leaves no unfinished upload when it is interrupted', async (isHeld) => {
+  it.each([isPart, isCompletion])('leaves no unfinished upload if it is interrupted', async (isHeld) => {
     const reached = new EventEmitter()
     const held = once(reached, 'held')
     const world = await makeFaultyWorld((method, url) => {
@@ -247,7 +247,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.objects()).not.toContain('demo-equinixmetal.ipxe')
   })
 
-  it('knows of an upload that was begun while it was interrupted', async () => {
+  it('aborts an upload that started during the interrupt', async () => {
     const reached = new EventEmitter()
     const begun = once(reached, 'begun')
     const world = await makeFaultyWorld((method, url) => {
@@ -264,7 +264,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
   it.each<[string, Fate]>([
     ['carried out again', 'pass'],
     ['no longer known', { status: 404, text: '<Error><Code>NoSuchUpload</Code></Error>' }],
-  ])('takes a completion whose answer was lost for done when it is %s', async (_, second) => {
+  ])('treats a completion with a lost response as done if it is %s', async (_, second) => {
     let completions = 0
     const world = await makeFaultyWorld((method, url) =>
       !isCompletion(method, url) ? 'pass' : completions++ === 0 ? 'lose' : second,
@@ -275,7 +275,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.verify()).toBe(0)
   })
 
-  it('does not take an upload for done that is not known and has left nothing', async () => {
+  it('does not treat an unknown upload without an object as done', async () => {
     const world = await makeFaultyWorld((method, url) =>
       isCompletion(method, url) ? { status: 404, text: '<Error><Code>NoSuchUpload</Code></Error>' } : 'pass',
     )
@@ -284,7 +284,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual([])
   })
 
-  it('tries again what the store answers with an error, be it with the status 200', async () => {
+  it('retries a request that the store answers with an error, even with status 200', async () => {
     const text = '<Error><Code>InternalError</Code></Error>'
     const fates: Fate[] = [
       { status: 200, text },

@@ -7,7 +7,7 @@ test.each(['end', 'close'])(
   'after its %s nothing is waited for: ssh2 calls back nobody who asks then',
   async (event) => {
     const sftp: unknown = Object.assign(new EventEmitter(), { mkdir: () => {}, stat: () => {} })
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of ssh2 as is asked
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of ssh2 as the session uses
     const session = new SftpSession('sftp://host', sftp as SFTPWrapper, {
       client: new ssh2.Client(),
       failure: () => undefined,
@@ -19,7 +19,7 @@ test.each(['end', 'close'])(
     await expect(session.stat('/a')).rejects.toMatchObject({
       name: 'PublishError',
       message: '"sftp://host/a" cannot be looked at (the server closed the session)',
-      hint: 'push again: it goes on where it stopped',
+      hint: 'push again to resume where it stopped',
     })
     await expect(session.ask('made', '/a', (done) => session.sftp.mkdir('/a', done))).rejects.toThrow('cannot be made')
   },

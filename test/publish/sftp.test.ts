@@ -11,7 +11,7 @@ import { startSshHome } from './ssh-home.ts'
 
 const all = ['demo-equinixmetal.ipxe', 'demo-initrd.img', 'demo-kernel', 'demo.json']
 
-/** A server that takes files, an image of `megabytes`, and a way to push it. */
+/** An SFTP server, an image of `megabytes`, and a way to push it. */
 async function makeWorld({ megabytes = 1, config = ['Subsystem sftp internal-sftp'] } = {}) {
   const { sshd, env, folder } = await startSshHome(config)
   const target = join(await makeFolder(), 'new/out')
@@ -31,7 +31,7 @@ async function makeWorld({ megabytes = 1, config = ['Subsystem sftp internal-sft
 const partOf = async (folder: string) =>
   (await readdir(folder).catch((): string[] => [])).find((name) => /^\.demo-initrd\.img\..*\.part$/.test(name))
 
-/** Waits until an unfinished initrd has some megabytes. */
+/** Waits until the unfinished initrd holds some megabytes. */
 async function waitForPart(folder: string): Promise<{ name: string; ino: number }> {
   for (;;) {
     const name = await partOf(folder)
@@ -42,7 +42,7 @@ async function waitForPart(folder: string): Promise<{ name: string; ino: number 
 }
 
 describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
-  it('writes what verify finds right, and the second time nothing', async () => {
+  it('writes files that pass verify, and nothing the second time', async () => {
     const { push, target, prefix } = await makeWorld({ megabytes: 20 })
     const { code, stderr } = await push()
     expect(stderr).toContain(`pushed to sftp://127.0.0.1`)
@@ -57,7 +57,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toEqual(all)
   })
 
-  it('writes what was decompressed', async () => {
+  it('writes decompressed files', async () => {
     const { push, target, prefix } = await makeWorld()
     const kernel = await readFile(`${prefix}-kernel`)
     await writeFile(`${prefix}-kernel`, gzipSync(kernel))
@@ -74,7 +74,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(home)).toEqual(['a', ...all])
   })
 
-  it('goes on where a broken connection stopped', async () => {
+  it('resumes where a broken connection stopped', async () => {
     const { sshd, push, target, prefix } = await makeWorld({ megabytes: 300 })
     const broken = push()
     const part = await waitForPart(target)
@@ -82,12 +82,12 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     const { code, stderr } = await broken
     expect(code).toBe(5)
     expect(stderr).toMatch(
-      /metalkit: push: "sftp:.*" cannot be written \(.*(dropped|closed).*\); push again: it goes on where it stopped/,
+      /metalkit: push: "sftp:.*" cannot be written \(.*(dropped|closed).*\); push again to resume where it stopped/,
     )
     expect(await readdir(target)).toContain(part.name)
     expect(await readdir(target)).not.toContain('demo-equinixmetal.ipxe')
     const before = (await stat(join(target, part.name))).size
-    // Only what was surely written before is kept: a byte that is wrong there stays wrong, one behind it is written anew.
+    // Only bytes that were surely written are kept: a wrong byte among them stays wrong, one after them is rewritten.
     await writeFile(join(target, part.name), 'x', { flag: 'r+' })
     expect(before).toBeGreaterThan(8e6)
     expect((await push()).code).toBe(0)
@@ -98,7 +98,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(made.subarray(1).equals(from.subarray(1))).toBe(true)
   })
 
-  it('leaves for the next time what an interrupt stopped, unless the image is another by then', async () => {
+  it('keeps an interrupted file for the next run, unless the image has changed by then', async () => {
     const { env, argv, push, target, prefix } = await makeWorld({ megabytes: 300 })
     const running = start(argv(), env)
     const part = await waitForPart(target)
@@ -110,7 +110,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toEqual(all)
   })
 
-  it('leaves nothing of what is damaged', async () => {
+  it('leaves nothing of a damaged file', async () => {
     const { push, target, prefix } = await makeWorld()
     await writeFile(`${prefix}-initrd.img`, gzipSync(randomBytes(5e6)).subarray(0, -9))
     const { code, stderr } = await push(target, '-decompress')
@@ -132,14 +132,14 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(join(folder.path, 'dir'))).toEqual(['demo-kernel'])
   })
 
-  it('finds the server as ssh does, by its configuration', async () => {
+  it('finds the server through the ssh configuration', async () => {
     const { sshd, env, folder, target, argv } = await makeWorld()
     folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
     const { code } = await runToEnd([...argv(), '-destination', `sftp://boot${target}`], env)
     expect([code, await readdir(target)]).toEqual([0, all])
   })
 
-  it('names a server without SFTP, and one that is not known', async () => {
+  it('reports a server without SFTP, and an unknown server', async () => {
     const without = await makeWorld({ config: [] })
     expect(await without.push()).toMatchObject({
       code: 5,

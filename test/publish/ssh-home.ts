@@ -1,10 +1,10 @@
-// A home folder that can log in to an sshd of the test's own.
+// A home folder whose keys can log in to the test's own sshd.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { makeFolder, makeKey, type Sshd, startSshd, type TestFolder } from '../helpers/sshd.ts'
 
-/** An sshd with these lines of configuration, and the environment in which it is known and lets in. */
+/** An sshd with these configuration lines, and an environment that trusts it and can log in. */
 export async function startSshHome(
   config: readonly string[],
 ): Promise<{ sshd: Sshd; env: Record<string, string>; folder: TestFolder }> {

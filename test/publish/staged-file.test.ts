@@ -8,7 +8,7 @@ async function* bytes() {
   yield Buffer.alloc(32e6)
 }
 
-test('what the disk could not take while more was written is told of, though the sync at the end went well', async () => {
+test('an earlier write error of the disk is reported even if the final sync succeeds', async () => {
   const folder = await makeFolder()
   const atomic = await createAtomicFile(join(folder, 'file'))
   atomic.handle.datasync = () => Promise.reject(Object.assign(new Error('no'), { code: 'EIO' }))

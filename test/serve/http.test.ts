@@ -88,7 +88,7 @@ describe('complete requests', () => {
     ['words before the method', `Extra lineGET /a HTTP/1.1\r\n${host}\r\n`, 400],
     ['a negative length', get(`${host}Content-Length: -1234\r\n`), 400],
     ['a very negative length', get(`${host}Content-Length: -${'9'.repeat(27)}\r\n`), 400],
-    ['a length that is none', get(`${host}Content-Length: abc\r\n`), 400],
+    ['an invalid length', get(`${host}Content-Length: abc\r\n`), 400],
     ['two lengths', get(`${host}Content-Length: 1\r\nContent-Length: 2\r\n`), 400],
     ['a length and chunks', get(`${host}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n`), 400],
     ['chunks in HTTP/1.0', `GET /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
