@@ -1,11 +1,11 @@
-// Bytes of a file in order, for formats where one part tells where the next begins.
+// Reads a file's bytes in order, for formats in which each part determines where the next begins.
 
-/** Chunks are of this size: on files of hundreds of megabytes smaller ones cost time and larger ones memory. */
+/** Chunk size: on files of hundreds of megabytes, smaller chunks cost time and larger ones memory. */
 export const chunkBytes = 2 ** 19
 
-/** Reads a sequence of chunks with the possibility of looking ahead and of putting back. */
+/** Reads a sequence of chunks, with look-ahead and push-back. */
 export class ByteReader implements AsyncDisposable {
-  /** As errors name the file. */
+  /** The file's name in errors. */
   readonly path: string
   #offset = 0
   #buffered: Buffer = Buffer.alloc(0)
@@ -16,12 +16,12 @@ export class ByteReader implements AsyncDisposable {
     this.#chunks = chunks[Symbol.asyncIterator]()
   }
 
-  /** Where the next byte stands in the file. */
+  /** The offset of the next byte in the file. */
   get offset(): number {
     return this.#offset
   }
 
-  /** The next bytes without taking them; fewer than `size` only at the end. For small sizes. */
+  /** Returns the next bytes without consuming them; fewer than `size` only at the end. For small sizes. */
   async peek(size: number): Promise<Buffer> {
     while (this.#buffered.length < size) {
       const chunk = await this.#pull()
@@ -31,14 +31,14 @@ export class ByteReader implements AsyncDisposable {
     return this.#buffered.subarray(0, size)
   }
 
-  /** Takes the next bytes; fewer than `size` only at the end. For small sizes. */
+  /** Consumes the next bytes; fewer than `size` only at the end. For small sizes. */
   async take(size: number): Promise<Buffer> {
     const taken = await this.peek(size)
     this.#skip(taken.length)
     return taken
   }
 
-  /** Takes whatever comes next, as large as it was read; undefined at the end. */
+  /** Consumes the next chunk as it was read; undefined at the end. */
   async takeChunk(): Promise<Buffer | undefined> {
     const chunk = this.#buffered.length > 0 ? this.#buffered : await this.#pull()
     this.#buffered = Buffer.alloc(0)
@@ -46,7 +46,7 @@ export class ByteReader implements AsyncDisposable {
     return chunk
   }
 
-  /** Takes as many bytes as given, in pieces as they were read; fewer only at the end. */
+  /** Consumes `size` bytes in the chunks in which they were read; fewer only at the end. */
   async *stream(size: number): AsyncGenerator<Buffer, void, undefined> {
     for (let missing = size; missing > 0;) {
       const chunk = await this.takeChunk()
@@ -57,7 +57,7 @@ export class ByteReader implements AsyncDisposable {
     }
   }
 
-  /** Puts back the end of what takeChunk gave; of several chunks the last one first. */
+  /** Pushes back the end of a chunk from takeChunk; of several chunks, the last one first. */
   putBack(rest: Buffer): void {
     this.#offset -= rest.length
     this.#buffered = this.#buffered.length === 0 ? rest : Buffer.concat([rest, this.#buffered])

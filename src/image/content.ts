@@ -1,4 +1,4 @@
-// What of an image goes to machines: its kernel and its initrd, as they are or decompressed.
+// The files of an image that machines fetch: its kernel and its initrd, unchanged or decompressed.
 import { basename } from 'node:path'
 import { ByteReader } from './byte-reader.ts'
 import { decompressInitrd, decompressKernel, type Outcome } from './decompress.ts'
@@ -9,7 +9,7 @@ export interface Content {
   name: string
   path: string
   size: number
-  /** Decompresses the bytes of the file; absent where they are wanted as they are. */
+  /** Decompresses the bytes of the file; absent if they are to stay unchanged. */
   convert?: (bytes: AsyncIterable<Buffer>, outcome: Outcome) => AsyncIterable<Buffer>
 }
 

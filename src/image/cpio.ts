@@ -1,31 +1,31 @@
-// cpio archives as an initrd holds them ("newc", Documentation/driver-api/early-userspace/buffer-format.rst): walked,
-// not unpacked, to know where one ends.
+// cpio archives in an initrd ("newc", Documentation/driver-api/early-userspace/buffer-format.rst): walked,
+// not unpacked, to find where each ends.
 
 const headerBytes = 110
 
-/** Whether bytes begin an entry of a cpio archive the kernel takes. */
+/** True if bytes begin an entry of a cpio archive that the kernel accepts. */
 export function isCpio(head: Buffer): boolean {
   return /^07070[12]/.test(head.toString('latin1', 0, 6))
 }
 
-/** How many bytes are missing to a multiple of four, where archives and their parts begin. */
+/** How many bytes are missing to the next multiple of four, at which archives and their parts begin. */
 export function paddingOf(size: number): number {
   return (4 - (size % 4)) % 4
 }
 
 /**
- * Follows archives, and zeros between their entries, through bytes that come in pieces. As to the kernel, a trailer is an entry
- * like others, and an archive may end without one.
- * - `rest`: before an entry, or behind one
+ * Follows archives, and zeros between their entries, through bytes that arrive in pieces. As for the kernel, a trailer is an entry
+ * like any other, and an archive may end without one.
+ * - `rest`: before or after an entry
  * - `inside`: within an entry
- * - `lost`: the bytes are no archive
+ * - `lost`: the bytes are not an archive
  */
 export class CpioWalker {
-  /** Where the next byte stands, for the multiples of four. */
+  /** The position of the next byte, for the multiples of four. */
   #position = 0
   #phase: 'rest' | 'header' | 'body' | 'lost' = 'rest'
   #header = ''
-  /** Of the phase, bytes still to come. */
+  /** Bytes still missing in this phase. */
   #missing = 0
   #entries = 0
 
@@ -38,7 +38,7 @@ export class CpioWalker {
     return this.#entries
   }
 
-  /** Begins anew at a position: what came before does not count. */
+  /** Restarts at a position and forgets everything before it. */
   restart(position: number): void {
     this.#phase = 'rest'
     this.#position = position
@@ -46,7 +46,7 @@ export class CpioWalker {
 
   /**
    * Walks on.
-   * @returns how many of the bytes belong to archives or stand as zeros between entries; fewer than all only if, between two
+   * @returns how many of the bytes belong to archives or are zeros between entries; fewer than all only if, between two
    *   entries, something else begins, or if the walker is lost
    */
   push(bytes: Buffer): number {
@@ -88,7 +88,7 @@ export class CpioWalker {
   }
 }
 
-/** How many zeros stand in a row from an index on. */
+/** The number of consecutive zeros from an index on. */
 export function countZeros(bytes: Buffer, from: number): number {
   let at = from
   while (bytes[at] === 0) at++

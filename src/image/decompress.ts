@@ -1,19 +1,19 @@
-// An image's files as the machine will have them in memory once everything is unpacked: for boot loaders that unpack nothing.
+// Decompresses an image's files to what the machine would have in memory, for boot loaders that unpack nothing.
 import { ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { countZeros, CpioWalker, isCpio } from './cpio.ts'
 import { gunzipMember, isGzip } from './gzip.ts'
 import { unpackerOf, unpackPart, unpackRest } from './unpack.ts'
 
-/** What became of a file; complete once its content has been read to the end. */
+/** The outcome for a file; complete once its content has been read to the end. */
 export interface Outcome {
-  /** Something in it was compressed and no longer is. */
+  /** True if any part of it was decompressed. */
   decompressed: boolean
 }
 
 /**
- * A kernel: gzip is decompressed, every member of it, what a program unpacks is, and anything else comes as it is.
- * @throws ImageError when it is damaged, or followed by something that would be lost
+ * A kernel: every gzip member is decompressed, so is data that a program can unpack, and anything else stays unchanged.
+ * @throws ImageError if it is damaged, or followed by data that would be lost
  */
 export async function* decompressKernel(reader: ByteReader, outcome: Outcome): AsyncGenerator<Buffer> {
   const head = await reader.peek(6)
@@ -33,11 +33,11 @@ export async function* decompressKernel(reader: ByteReader, outcome: Outcome): A
 }
 
 /**
- * An initrd: what the kernel's init/initramfs.c makes of it, tried part for part with a kernel. It is a sequence, in any order,
- * of cpio archives at multiples of four, of compressed parts that hold whole entries of archives, and of zeros. Archives come
- * verbatim, the others decompressed, each again at a multiple of four. A file that begins otherwise, or one compressed part
- * that holds no archive, is a file system to the kernel and comes as it is.
- * @throws ImageError for what the kernel refuses: a damaged part, an unknown one, an entry that is cut
+ * An initrd, as the kernel's init/initramfs.c reads it, tried part by part with a kernel. It is a sequence, in any order,
+ * of cpio archives at multiples of four, of compressed parts that hold whole archive entries, and of zeros. Archives are copied
+ * verbatim, the others decompressed, each again at a multiple of four. A file that begins differently, or one compressed part
+ * that holds no archive, is a file system to the kernel and stays unchanged.
+ * @throws ImageError for anything the kernel refuses: a damaged part, an unknown part, a truncated entry
  */
 export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): AsyncGenerator<Buffer> {
   const walker = new CpioWalker()
@@ -60,17 +60,21 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
       })
     } else if (head[0] === 0 || isCpio(head)) {
       if (head[0] !== 0 && offset % 4 !== 0) {
-        throw refuse(reader, 'begins a cpio archive, which is no multiple of four', 'put zeros in front of it')
+        throw refuse(
+          reader,
+          'begins a cpio archive, but the offset is not a multiple of four',
+          'put zeros in front of it',
+        )
       }
       part = copyArchives(reader, walker)
     } else if (head.toString('latin1', 0, 6) === '070707') {
-      throw refuse(reader, 'begins a cpio archive of the old format', 'make it with cpio -H newc')
+      throw refuse(reader, 'begins a cpio archive in the old format', 'make it with cpio -H newc')
     } else if (known) {
       throw unknownPart(reader)
     } else {
       part = copyRest(reader)
     }
-    // The multiples of four are those of the file, and in a compressed part those of its content.
+    // Multiples of four count from the start of the file or, in a compressed part, of its content.
     const position = name === undefined ? offset : 0
     walker.restart(position)
     const padding = Buffer.alloc((position - written) & 3)
@@ -89,7 +93,7 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
   }
 }
 
-/** @throws ImageError for a part in a form of its compression that the kernel does not take */
+/** @throws ImageError for a part in a variant of its compression that the kernel does not accept */
 function checkForKernel(reader: ByteReader, head: Buffer, name: string): void {
   if (name === 'gzip' && ((head[3] ?? 0) & 0x16) !== 0) {
     throw refuse(reader, 'begins gzip data whose header has more than a name', 'compress it with gzip')
@@ -106,7 +110,7 @@ async function* copyRest(reader: ByteReader): AsyncGenerator<Buffer> {
   for (let chunk = await reader.takeChunk(); chunk !== undefined; chunk = await reader.takeChunk()) yield chunk
 }
 
-/** Copies archives and the zeros behind each until something else begins. */
+/** Copies archives and the zeros after each until something else begins. */
 async function* copyArchives(reader: ByteReader, walker: CpioWalker): AsyncGenerator<Buffer> {
   for (let chunk = await reader.takeChunk(); chunk !== undefined; chunk = await reader.takeChunk()) {
     const size = walker.push(chunk)
@@ -118,7 +122,7 @@ async function* copyArchives(reader: ByteReader, walker: CpioWalker): AsyncGener
   if (walker.state === 'inside') throw unfinished(reader, 'ends too early')
 }
 
-/** Passes the content of a compressed part on while the walker looks at it. `known` says whether something came before it. */
+/** Passes on the content of a compressed part while the walker checks it. `known` is true if something came before it. */
 async function* follow(
   walker: CpioWalker,
   content: AsyncIterable<Buffer>,
@@ -155,13 +159,16 @@ function unfinished(reader: ByteReader, why: string): ImageError {
   return new ImageError(`"${reader.path}" is damaged: before offset ${reader.offset}, a cpio archive ${why}`, { hint })
 }
 
-function refuse(reader: ByteReader, what: string, todo: string, offset = reader.offset): ImageError {
-  return new ImageError(`"${reader.path}" is not what the kernel unpacks: at offset ${offset} ${what}`, { hint: todo })
+function refuse(reader: ByteReader, problem: string, todo: string, offset = reader.offset): ImageError {
+  return new ImageError(
+    `"${reader.path}" is not an initrd that the kernel can unpack: at offset ${offset} ${problem}`,
+    { hint: todo },
+  )
 }
 
 function unknownPart(reader: ByteReader): ImageError {
   return new ImageError(
     `"${reader.path}" cannot be decompressed: at offset ${reader.offset} begins a part that is neither cpio nor compressed in a known way`,
-    { hint: 'push with --decompress=false to copy it as it is' },
+    { hint: 'push with --decompress=false to copy it unchanged' },
   )
 }

@@ -1,5 +1,5 @@
-// Where compressed parts end, by the sizes or marks that they have inside: their programs read on to the end of what they get,
-// and an initrd may go on with something else. What is damaged is passed on as far as it goes; the program says what is wrong.
+// Finds where compressed parts end by the sizes or marks inside them: their programs read all of their input,
+// but an initrd may continue with something else. Damaged data is passed on as far as it goes; the program reports the error.
 import type { ByteReader } from './byte-reader.ts'
 
 /** One zstd frame (RFC 8878, 3.1.1). */
@@ -22,7 +22,7 @@ export async function* takeZstdFrame(reader: ByteReader): AsyncGenerator<Buffer,
   if (descriptor & 4) yield* reader.stream(4)
 }
 
-/** One xz stream (The .xz File Format 1.1.0), whose blocks end in LZMA2 as those of every program do. */
+/** One xz stream (The .xz File Format 1.1.0), whose blocks end in LZMA2, as every program writes them. */
 export async function* takeXzStream(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
   const header = await reader.take(12)
   yield header
@@ -41,7 +41,7 @@ export async function* takeXzStream(reader: ByteReader): AsyncGenerator<Buffer, 
   yield* reader.stream(12)
 }
 
-/** @returns whether it came to its end */
+/** @returns whether it reached its end */
 async function* takeLzma2(reader: ByteReader): AsyncGenerator<Buffer, boolean, undefined> {
   for (;;) {
     const head = await reader.peek(6)
@@ -59,7 +59,7 @@ async function* takeLzma2(reader: ByteReader): AsyncGenerator<Buffer, boolean, u
 
 async function* takeXzIndex(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
   const start = reader.offset
-  // The mark, the number of records, and of each two numbers: all of seven bits a byte, the last with the eighth clear.
+  // The mark, the number of records, and two numbers for each: seven bits a byte, the eighth bit clear in the last byte.
   yield await reader.take(1)
   let records = 0
   for (let shift = 0, more = true; more && shift < 49; shift += 7) {
@@ -80,7 +80,7 @@ async function* takeXzIndex(reader: ByteReader): AsyncGenerator<Buffer, void, un
 
 const lz4Magic = 0x184c2102
 
-/** Legacy lz4 as the kernel's unlz4.c reads it: chunks, and the magic anew between them, until a size of zero or the end. */
+/** Legacy lz4 as the kernel's unlz4.c reads it: chunks, possibly with the magic number repeated between them, until a zero size or the end. */
 export async function* takeLz4Chunks(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
     const head = await reader.peek(4)
@@ -114,7 +114,7 @@ export async function* takeLzopFile(reader: ByteReader): AsyncGenerator<Buffer, 
   }
 }
 
-/** What ends a bzip2 stream, at any bit: the bytes that the mark fills at each of the eight, and the whole of it. */
+/** The end mark of a bzip2 stream at each of eight bit offsets: the bytes it fills, and the whole mark. */
 const bzip2Mark = 0x177245385090n
 const bzip2Marks = Array.from({ length: 8 }, (_, shift) => {
   const wide = Buffer.alloc(8)
@@ -122,7 +122,7 @@ const bzip2Marks = Array.from({ length: 8 }, (_, shift) => {
   return wide.subarray(1, 6)
 })
 
-/** Where in the bytes a bzip2 stream ends that has its mark in them; undefined if it has not. */
+/** The index at which a bzip2 stream ends if the bytes contain its end mark; otherwise undefined. */
 function findBzip2End(bytes: Buffer): number | undefined {
   let end: number | undefined
   bzip2Marks.forEach((mark, shift) => {
@@ -139,7 +139,7 @@ function findBzip2End(bytes: Buffer): number | undefined {
   return end
 }
 
-/** One bzip2 stream: no size in it says where it ends, but a mark does. */
+/** One bzip2 stream: it has no size, but a mark at its end. */
 export async function* takeBzip2Stream(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
   // The mark may begin in one chunk and end in the next.
   const markBytes = 16
@@ -158,7 +158,7 @@ export async function* takeBzip2Stream(reader: ByteReader): AsyncGenerator<Buffe
   yield kept
 }
 
-/** Everything to the end but the zeros there, with which files are filled up: nothing in lzma says where it ends. */
+/** Everything to the end except trailing padding zeros: nothing in lzma shows where it ends. */
 export async function* takeUnpadded(reader: ByteReader): AsyncGenerator<Buffer, void, undefined> {
   let zeros = 0
   for (let chunk = await reader.takeChunk(); chunk !== undefined; chunk = await reader.takeChunk()) {

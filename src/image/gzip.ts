@@ -1,5 +1,5 @@
-// gzip, a member at a time (RFC 1952). zlib's own gunzip stops being exact where a member ends: it passes over what
-// follows, and an initrd may be continued by something that is not gzip at all.
+// gzip, a member at a time (RFC 1952). zlib's own gunzip is not exact at the end of a member: it skips what
+// follows, and an initrd may continue with something that is not gzip at all.
 import { on } from 'node:events'
 import { constants, crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
 import { errorCode, ImageError } from '../errors.ts'
@@ -7,13 +7,13 @@ import { type ByteReader, chunkBytes } from './byte-reader.ts'
 
 const headerFlags = { checksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const
 
-/** Whether bytes begin a gzip member. */
+/** True if bytes begin a gzip member. */
 export function isGzip(head: Buffer): boolean {
   return head[0] === 0x1f && head[1] === 0x8b
 }
 
 /**
- * Decompresses the member the reader stands at and leaves the reader at the first byte after it.
+ * Decompresses the member at the reader's position and leaves the reader at the first byte after it.
  * @throws ImageError naming the file when the member is damaged or ends too early
  */
 export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): AsyncGenerator<Buffer> {
@@ -26,7 +26,7 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   const inflate = createInflateRaw({ chunkSize })
   const fed = feed(inflate, reader)
   try {
-    // zlib goes on while what it made is looked at; of chunks that wait in Readable's own buffer one is made by copying them.
+    // zlib continues while its output is processed; Readable would merge chunks waiting in its own buffer by copying them.
     const events: AsyncIterable<Buffer[]> = on(inflate, 'data', { close: ['end'], highWaterMark: 2, lowWaterMark: 1 })
     for await (const [chunk = Buffer.alloc(0)] of events) {
       checksum = crc32(chunk, checksum)
@@ -47,7 +47,7 @@ export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): 
   if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw damaged(reader.path, start, 'its length does not match')
 }
 
-/** What zlib was given: the last chunk, and how many bytes in all; and the chunk it will be given next. */
+/** The input of zlib: the last chunk, the total number of bytes, and the next chunk. */
 interface Fed {
   last: Buffer
   bytes: number
@@ -55,9 +55,9 @@ interface Fed {
 }
 
 /**
- * Feeds the reader's chunks to zlib, each when the one before is used up: what is left over when zlib has reached the
- * end of its data is then always the end of the last one. The next chunk is read while zlib works on the last; not yet
- * beside the first, which may be all that a small member needs.
+ * Feeds the reader's chunks to zlib, each after the previous one is used up: the rest when zlib reaches the
+ * end of its data is then always the end of the last chunk. The next chunk is read while zlib works on the last; but not
+ * during the first, which may be all that a small member needs.
  */
 function feed(inflate: InflateRaw, reader: ByteReader): Fed {
   const fed: Fed = { last: Buffer.alloc(0), bytes: 0, ahead: undefined }
@@ -78,7 +78,7 @@ function feed(inflate: InflateRaw, reader: ByteReader): Fed {
       })
       if (first) return
       fed.ahead = reader.takeChunk()
-      // Who needs the chunk is told; nobody does where zlib has found damage meanwhile.
+      // The consumer of the chunk gets the error; there is no consumer if zlib has found damage in the meantime.
       fed.ahead.catch(() => {})
     } catch (error) {
       inflate.destroy(error instanceof Error ? error : new Error(String(error)))

@@ -1,4 +1,4 @@
-// An image: the three files that `linuxkit build` leaves, found by the prefix of their names and looked at before use.
+// An image: the three files that `linuxkit build` writes, found by the prefix of their names and checked before use.
 import { access, constants, readFile, stat } from 'node:fs/promises'
 import { describeCondition, errorCode, ImageError } from '../errors.ts'
 import { readCmdline } from './cmdline.ts'
@@ -12,22 +12,22 @@ interface ImageFile {
   size: number
 }
 
-/** An image on disk that can be read. */
+/** A readable image on disk. */
 export interface Image {
-  /** The prefix without its folder: what URLs and the script call it. */
+  /** The prefix without its folder, as used in URLs and the script. */
   name: string
   kernel: ImageFile
   initrd: ImageFile
   cmdline: string
-  /** What the kernel says it is for; undefined where it is no kernel that is known. */
+  /** The kernel's architecture; undefined for an unknown kind of kernel. */
   arch: 'x86_64' | 'aarch64' | undefined
-  /** How the kernel is compressed, for which some boot loaders have no use. */
+  /** How the kernel is compressed; some boot loaders do not support it. */
   kernelCompression: Compression | undefined
 }
 
 /**
- * Finds `<prefix>-kernel`, `<prefix>-initrd.img` and `<prefix>-cmdline`; the prefix may carry a folder.
- * @throws ImageError when one is missing, empty or unreadable, or when the name would not survive a URL
+ * Finds `<prefix>-kernel`, `<prefix>-initrd.img` and `<prefix>-cmdline`; the prefix may include a folder.
+ * @throws ImageError if a file is missing, empty or unreadable, or if the name would not survive in a URL
  */
 export async function loadImage(prefix: string): Promise<Image> {
   const name = checkName(prefix)
@@ -42,14 +42,14 @@ export async function loadImage(prefix: string): Promise<Image> {
 }
 
 function checkName(prefix: string): string {
-  const hint = 'give the name that linuxkit build was given, with its folder where it is elsewhere'
+  const hint = 'pass the name that you passed to linuxkit build, with its folder if it is elsewhere'
   const name = prefix.slice(prefix.lastIndexOf('/') + 1)
   if (name === '') throw new ImageError(`image name "${prefix}" names no files`, { hint })
-  // What stands for itself in a URL's path and in a line of iPXE, where a machine finds it.
+  // Characters that need no escaping in a URL's path or in a line of iPXE.
   const wrong = /[^A-Za-z0-9._~+@=,:-]/u.exec(name)?.[0]
   if (wrong === undefined) return name
   throw new ImageError(
-    `image name ${JSON.stringify(prefix)} has a character that URLs or iPXE would not carry (${JSON.stringify(wrong)})`,
+    `image name ${JSON.stringify(prefix)} has a character that URLs or iPXE would not preserve (${JSON.stringify(wrong)})`,
     {
       hint: 'rename the files; letters, digits and ._~+@=,:- are safe',
     },
@@ -61,9 +61,9 @@ async function findFile(prefix: string, kind: Kind): Promise<ImageFile> {
   const refuse = (why: string, hint: string) => new ImageError(`${kind} "${path}" ${why}`, { hint })
   try {
     const stats = await stat(path)
-    if (stats.isDirectory()) throw refuse('is a folder', 'give the prefix of the files linuxkit build wrote')
-    if (!stats.isFile()) throw refuse('is not a regular file', 'give the prefix of the files linuxkit build wrote')
-    // An image may well be built without a command line, never without a kernel.
+    if (stats.isDirectory()) throw refuse('is a folder', 'pass the prefix of the files that linuxkit build wrote')
+    if (!stats.isFile()) throw refuse('is not a regular file', 'pass the prefix of the files that linuxkit build wrote')
+    // An image may be built without a command line, but never without a kernel.
     if (stats.size === 0 && kind !== 'cmdline') throw refuse('is empty', 'run linuxkit build again')
     await access(path, constants.R_OK)
     return { path, size: stats.size }

@@ -1,4 +1,4 @@
-// The beginning of a kernel file, seen through its compression.
+// The first bytes of a kernel file, after decompression.
 import { createReadStream, type ReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { kernelHeadBytes as headBytes } from '../kernel-format.ts'
@@ -9,7 +9,7 @@ import { unpackerOf, unpackRest, type Unpacker } from './unpack.ts'
 /** How a kernel file is compressed. */
 export type Compression = 'gzip' | Unpacker
 
-/** The first bytes of a kernel file, looked at through its compression; none where that cannot be undone. */
+/** The first bytes of a kernel file after decompression; none if it cannot be decompressed. */
 export async function readKernelHead(path: string): Promise<{ head: Buffer; compression: Compression | undefined }> {
   const raw = await readUpTo(createReadStream(path, { end: 2 ** 16 - 1 }), headBytes)
   const compression = isGzip(raw) ? 'gzip' : unpackerOf(raw)
@@ -17,7 +17,7 @@ export async function readKernelHead(path: string): Promise<{ head: Buffer; comp
   const file = createReadStream(path)
   try {
     const unpacked = compression === 'gzip' ? gunzip(file) : unpackRest(new ByteReader(path, file))
-    // What is damaged has no head to speak of: that is reported where the whole file is read, not here.
+    // A damaged file has no head: it is reported when the whole file is read, not here.
     return { head: await readUpTo(unpacked, headBytes).catch(() => Buffer.alloc(0)), compression }
   } finally {
     file.destroy()

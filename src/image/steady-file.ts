@@ -1,5 +1,5 @@
-// Files that can be read whatever happens. A read from a file system whose server hangs (NFS, FUSE) never ends, takes a thread
-// from all other files and from name look-ups, and even process.exit() waits for it: while a machine costs money there may be none.
+// Files whose reads cannot hang. A read from a file system whose server hangs (NFS, FUSE) never returns, takes a thread
+// away from all other files and name look-ups, and even process.exit() waits for it: that must not happen while a machine costs money.
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,15 +8,15 @@ import { pipeline } from 'node:stream/promises'
 import { describeCondition, ImageError } from '../errors.ts'
 import { isRemote } from '../files/remote.ts'
 
-/** A file to read from. Disposing forgets the copy. */
+/** A file to read from. Disposing it discards the copy. */
 export interface SteadyFile extends AsyncDisposable {
   path: string
   isCopy: boolean
 }
 
 /**
- * The file itself where its file system is this computer's own, else a copy that no name leads to, so that nothing is left
- * behind however the program ends. @throws ImageError where it cannot be copied
+ * The file itself if its file system is local, otherwise an unlinked copy, so that nothing is left
+ * behind however the program ends. @throws ImageError if it cannot be copied
  */
 export async function openSteady(path: string, signal: AbortSignal): Promise<SteadyFile> {
   if (!isRemote(path)) return { path, isCopy: false, [Symbol.asyncDispose]: () => Promise.resolve() }
@@ -29,7 +29,7 @@ export async function openSteady(path: string, signal: AbortSignal): Promise<Ste
   } catch (cause) {
     signal.throwIfAborted()
     throw new ImageError(`"${path}" cannot be copied to "${tmpdir()}" (${describeCondition(cause)})`, {
-      hint: 'it is on a file system that may hang, so that it is served from a copy; name a roomier place with TMPDIR',
+      hint: 'it is on a file system that may hang, so it is served from a copy; set TMPDIR to a folder with more space',
       cause,
     })
   } finally {

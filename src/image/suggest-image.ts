@@ -1,14 +1,14 @@
-// The names of an image's files, and what to do if one is missing: take an image that is there, or build one.
+// The names of an image's files, and what to do if one is missing: use an existing image, or build one.
 import { readdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 
-/** How the names of an image's files end. */
+/** The suffixes of an image's file names. */
 export const suffixes = { kernel: '-kernel', initrd: '-initrd.img', cmdline: '-cmdline' } as const
 
 /** A file of an image. */
 export type Kind = keyof typeof suffixes
 
-/** What else `linuxkit build` writes (src/cmd/linuxkit/moby/output.go): how its names end, and the --format. Longer ends come first. */
+/** Other outputs of `linuxkit build` (src/cmd/linuxkit/moby/output.go): suffix and --format. Longer suffixes come first. */
 const otherOutputs: readonly (readonly [suffix: string, format: string])[] = [
   ['-squashfs.img', 'kernel+squashfs'],
   ['-initrd.tar', 'tar-kernel-initrd'],
@@ -29,13 +29,13 @@ const otherOutputs: readonly (readonly [suffix: string, format: string])[] = [
 export async function suggestImage(prefix: string, missing: Kind): Promise<string> {
   const folder = dirname(prefix)
   const entries = await readdir(folder).catch((): string[] => [])
-  const asked = basename(prefix)
-  // The file itself may have been named where its prefix is wanted.
-  const itself = otherOutputs.find(([suffix]) => asked.endsWith(suffix) && entries.includes(asked))
-  const name = itself === undefined ? asked : asked.slice(0, -itself[0].length)
+  const wanted = basename(prefix)
+  // The user may have named the file itself instead of its prefix.
+  const itself = otherOutputs.find(([suffix]) => wanted.endsWith(suffix) && entries.includes(wanted))
+  const name = itself === undefined ? wanted : wanted.slice(0, -itself[0].length)
   const build = `run linuxkit build --format kernel+initrd ${name.endsWith('.yml') ? prefix : `${name}.yml`}`
   if (missing === 'cmdline')
-    return `make it, with the kernel command line in one line; linuxkit build writes none if that is empty`
+    return `create it with the kernel command line on one line; linuxkit build omits it if the command line is empty`
   const other = otherOutputs.find(([suffix]) => entries.includes(name + suffix))
   if (other !== undefined) {
     const [suffix, format] = other
@@ -44,7 +44,7 @@ export async function suggestImage(prefix: string, missing: Kind): Promise<strin
   const names = entries
     .filter((entry) => entry.endsWith(suffixes.kernel))
     .map((entry) => entry.slice(0, -suffixes.kernel.length))
-    .filter((found) => found !== '' && found !== asked && entries.includes(found + suffixes.initrd))
+    .filter((candidate) => candidate !== '' && candidate !== wanted && entries.includes(candidate + suffixes.initrd))
     .toSorted()
   if (names.length === 0) return `${build} first`
   const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ')

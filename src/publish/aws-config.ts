@@ -122,7 +122,7 @@ export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
   const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
   const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
-  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((name) => env[name])
+  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((variable) => env[variable])
   const name = (variable !== undefined && env[variable]) || 'default'
   const secrets = credentials.get(name)
   const configured = findSection(config, 'profile', name)
@@ -171,7 +171,9 @@ function keysOfProfile(name: string, places: Places, env: Env): AwsKeys {
     return requireKeys(accessKeyId, secretAccessKey, place?.get('aws_session_token'), `the AWS profile "${name}"`)
   }
   refuseOtherWays(name, places, otherWays)
-  const service = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'].find((name) => env[name])
+  const service = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'].find(
+    (variable) => env[variable],
+  )
   if (service !== undefined) {
     throw new UsageError(`${service} is set, but metalkit cannot get AWS keys that way`, {
       hint: 'put them in the environment: eval "$(aws configure export-credentials --format env)"',

@@ -28,18 +28,18 @@ describe('readCmdline', () => {
     ['a\rb\n', 'a newline at character 2, which would end the line in the iPXE script'],
     ['\na', 'a newline at character 1, which would end the line in the iPXE script'],
     ['a\0', 'a NUL character at character 2, where the kernel would stop reading'],
-    ['\ufeffa', 'a byte-order mark (U+FEFF) at character 1, which the kernel takes for a part of the word'],
-    ['a b\ufeff', 'a byte-order mark (U+FEFF) at character 4, which the kernel takes for a part of the word'],
+    ['\ufeffa', 'a byte-order mark (U+FEFF) at character 1, which the kernel takes for part of the word'],
+    ['a b\ufeff', 'a byte-order mark (U+FEFF) at character 4, which the kernel takes for part of the word'],
     ['  a\tb', 'a tab at character 4, which iPXE turns into a space'],
     ['a\vb', 'a vertical tab at character 2, which iPXE turns into a space'],
     ['a\fb', 'a form feed at character 2, which iPXE turns into a space'],
-    ['x="a  b"', 'several spaces in a row at character 5, of which iPXE leaves one, in quotes too'],
+    ['x="a  b"', 'several spaces in a row at character 5, which iPXE reduces to one, even in quotes'],
     ['#', 'a word that begins with "#" at character 1, where iPXE begins a comment'],
     [' a #b', 'a word that begins with "#" at character 4, where iPXE begins a comment'],
     ['a ; b', 'the word ";" at character 3, where iPXE ends the command'],
     ['a && b', 'the word "&&" at character 3, where iPXE ends the command'],
     ['a ||', 'the word "||" at character 3, where iPXE ends the command'],
-    ['a b\\\n', 'a "\\" at character 4, with which iPXE takes the next line of the script for a part of this one'],
+    ['a b\\\n', 'a "\\" at character 4, after which iPXE joins the next line of the script to this one'],
   ])('refuses %j', (text, what) => {
     const message = `cmdline "demo-cmdline" has ${what}`
     expect(() => read(text)).toThrow(expect.objectContaining({ name: 'ImageError', message }))

@@ -26,7 +26,7 @@ const unknown = (offset: number, what: string) =>
   `"demo-initrd.img" cannot be decompressed: at offset ${offset} begins a part that is ${what}`
 
 const refused = (offset: number, what: string) =>
-  `"demo-initrd.img" is not what the kernel unpacks: at offset ${offset} begins ${what}`
+  `"demo-initrd.img" is not an initrd that the kernel can unpack: at offset ${offset} begins ${what}`
 
 describe('decompressInitrd', () => {
   it.each<[string, Buffer, Buffer]>([
@@ -106,9 +106,9 @@ describe('decompressInitrd', () => {
     [
       'an archive off the multiples of four',
       Buffer.concat([one, zeros(1), two]),
-      refused(one.length + 1, 'a cpio archive, which is no multiple of four'),
+      refused(one.length + 1, 'a cpio archive, but the offset is not a multiple of four'),
     ],
-    ['the old cpio', makeArchive({ a: '' }, '070707'), refused(0, 'a cpio archive of the old format')],
+    ['the old cpio', makeArchive({ a: '' }, '070707'), refused(0, 'a cpio archive in the old format')],
     [
       'garbage behind gzip',
       Buffer.concat([gzipSync(one), zeros(2), Buffer.from('x')]),

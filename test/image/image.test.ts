@@ -61,7 +61,7 @@ describe('loadImage refuses', () => {
       'a missing cmdline',
       () => rm(at('-cmdline')),
       'cmdline "-cmdline" does not exist',
-      'make it, with the kernel command line in one line; linuxkit build writes none if that is empty',
+      'create it with the kernel command line on one line; linuxkit build omits it if the command line is empty',
     ],
     ['an empty kernel', () => writeFile(at('-kernel'), ''), 'kernel "-kernel" is empty', 'run linuxkit build again'],
     [
@@ -77,7 +77,7 @@ describe('loadImage refuses', () => {
         await mkdir(at('-initrd.img'))
       },
       'initrd "-initrd.img" is a folder',
-      'give the prefix of the files linuxkit build wrote',
+      'pass the prefix of the files that linuxkit build wrote',
     ],
     [
       'a pipe',
@@ -86,7 +86,7 @@ describe('loadImage refuses', () => {
         execFileSync('mkfifo', [at('-kernel')])
       },
       'kernel "-kernel" is not a regular file',
-      'give the prefix of the files linuxkit build wrote',
+      'pass the prefix of the files that linuxkit build wrote',
     ],
     [
       'a link to itself',
@@ -159,15 +159,15 @@ describe('loadImage refuses', () => {
   it.each([
     ['./out/', 'image name "./out/" names no files'],
     ['', 'image name "" names no files'],
-    ['a b', 'image name "a b" has a character that URLs or iPXE would not carry (" ")'],
-    ['a\nb', 'image name "a\\nb" has a character that URLs or iPXE would not carry ("\\n")'],
-    ['x/a#b', 'image name "x/a#b" has a character that URLs or iPXE would not carry ("#")'],
-    ['a?b', 'image name "a?b" has a character that URLs or iPXE would not carry ("?")'],
-    ['a%20b', 'image name "a%20b" has a character that URLs or iPXE would not carry ("%")'],
-    ['a&b', 'image name "a&b" has a character that URLs or iPXE would not carry ("&")'],
-    ['${x}', 'image name "${x}" has a character that URLs or iPXE would not carry ("$")'],
-    ['a\\b', 'image name "a\\\\b" has a character that URLs or iPXE would not carry ("\\\\")'],
-    ['zo\u00eb', 'image name "zo\u00eb" has a character that URLs or iPXE would not carry ("\u00eb")'],
+    ['a b', 'image name "a b" has a character that URLs or iPXE would not preserve (" ")'],
+    ['a\nb', 'image name "a\\nb" has a character that URLs or iPXE would not preserve ("\\n")'],
+    ['x/a#b', 'image name "x/a#b" has a character that URLs or iPXE would not preserve ("#")'],
+    ['a?b', 'image name "a?b" has a character that URLs or iPXE would not preserve ("?")'],
+    ['a%20b', 'image name "a%20b" has a character that URLs or iPXE would not preserve ("%")'],
+    ['a&b', 'image name "a&b" has a character that URLs or iPXE would not preserve ("&")'],
+    ['${x}', 'image name "${x}" has a character that URLs or iPXE would not preserve ("$")'],
+    ['a\\b', 'image name "a\\\\b" has a character that URLs or iPXE would not preserve ("\\\\")'],
+    ['zo\u00eb', 'image name "zo\u00eb" has a character that URLs or iPXE would not preserve ("\u00eb")'],
   ])('the name %j', async (prefix, message) => {
     await expect(loadImage(prefix)).rejects.toMatchObject({ name: 'ImageError', message })
   })
