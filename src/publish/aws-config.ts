@@ -122,7 +122,7 @@ export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
   const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
   const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
-  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((variable) => env[variable])
+  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((key) => env[key])
   const name = (variable !== undefined && env[variable]) || 'default'
   const secrets = credentials.get(name)
   const configured = findSection(config, 'profile', name)
