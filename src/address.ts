@@ -1,4 +1,4 @@
-// A host and a port, and how they are written.
+// A host and a port, and their notation.
 
 /** To listen on, host '' is every interface and port 0 any free port. */
 export interface Address {

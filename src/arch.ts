@@ -1,10 +1,10 @@
-// Which processor a machine has. The API has no field for it, so the plan's slug tells.
+// A machine's architecture. The API has no field for it, so it is derived from the plan's slug.
 import { arch } from 'node:os'
 
 /** An architecture, as upstream's flags and the kernel's own tools name it. */
 export type Arch = 'x86_64' | 'aarch64'
 
-// What Packet's own boot server looked for (tinkerbell/smee v0.8.0), and the one arm plan that says nothing of it.
+// The patterns of Packet's own boot server (tinkerbell/smee v0.8.0), and the one arm plan whose name does not show it.
 const armMarks = ['.arm', 'baremetal_2a', 'baremetal_hua', 'c2.large.anbox']
 
 /** The architecture of a plan's machines, from its slug: `c3.large.arm64` is aarch64, `c3.small.x86` x86_64. */

@@ -25,7 +25,7 @@ let input: NodeJS.ReadStream | TerminalInput | PassThrough | undefined
 let isHeeding = false
 let isToStay = false
 
-/** Heeds whatever may end a run. Done when a command first asks for its signal: help has nothing to lose, and would wait for it. */
+/** Handles everything that may end a run. Installed when a command first reads its signal: help does not need it, and would be slower. */
 function heedEnds(): void {
   if (isHeeding) return
   isHeeding = true
@@ -45,10 +45,10 @@ function heedEnds(): void {
   )
 }
 
-// A defect in a callback must not lose a machine: the run is told to end, and cleans up.
+// A defect in a callback must not leak a machine: the run is aborted and cleans up.
 process.on('uncaughtException', (error) => stop.end(error))
 
-/** Why the run is to end when its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
+/** Why the run must end if its output cannot be written: a reader that left (`| head`), a closed terminal, a full disk. */
 function reasonOf(error: unknown, isTerminal: boolean): Error {
   const code = errorCode(error)
   if (code === 'EPIPE') return new InterruptedError('SIGPIPE')
@@ -56,7 +56,7 @@ function reasonOf(error: unknown, isTerminal: boolean): Error {
   return new ConsoleError(`the output cannot be written (${describeCondition(error)})`, { cause: error })
 }
 
-/** Output that cannot be written must not lose a machine either. */
+/** Unwritable output must not leak a machine either. */
 function guard(stream: Output, fd: 1 | 2): Output {
   if (outputs.has(stream)) return stream
   stream.on('error', (error) => {
@@ -171,7 +171,7 @@ function endByForce(): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** Ends the program; output that could not be written is no success. */
+/** Ends the program; output that could not be written counts as a failure. */
 async function finish(code: number): Promise<void> {
   await drain(code)
   // A write that failed says so a turn later.

@@ -105,10 +105,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     )
   } catch (error) {
     report ??= reporterOf(0)
-    for (const one of flattenErrors(error)) {
-      report.error(describeError(one))
-      report.event('error', errorFields(one))
-      if (!(one instanceof MetalkitError) && one instanceof Error && report.verbosity > 0) report.error(one.stack ?? '')
+    for (const cause of flattenErrors(error)) {
+      report.error(describeError(cause))
+      report.event('error', errorFields(cause))
+      if (!(cause instanceof MetalkitError) && cause instanceof Error && report.verbosity > 0)
+        report.error(cause.stack ?? '')
     }
     return exitCodeOf(error)
   }

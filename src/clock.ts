@@ -1,11 +1,11 @@
-// Time, so that tests can have one that runs faster.
+// The clock, which tests replace with a faster one.
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Time as waits and deadlines know it; tests have one that runs faster. */
+/** The clock for waits and deadlines; tests use a faster one. */
 export interface Clock {
   /** Milliseconds since 1970; jumps when the computer's clock is set. */
   now(): number
-  /** Milliseconds that only ever go on, for patience: a clock that is set, or a laptop that slept, changes nothing. */
+  /** Monotonic milliseconds for timeouts: setting the clock or suspending the laptop does not affect them. */
   monotonicMs(): number
   /** Waits, ends early by throwing signal.reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
@@ -13,7 +13,7 @@ export interface Clock {
   toRealMs(ms: number): number
 }
 
-/** The computer's own. */
+/** The computer's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -1,4 +1,4 @@
-// Things that are waited for, but not for ever.
+// Waits with a deadline.
 
 /** How long, what then, and the signal that ends the waiting early. */
 interface Deadline<T> {

@@ -50,11 +50,11 @@ export class AuthenticationError extends MetalkitError {
   readonly layer = 'metal'
 }
 
-/** The API refused or did not answer as it should. */
+/** The API refused a request or sent an invalid response. */
 export class ApiError extends MetalkitError {
   readonly exitCode = exitCodes.api
   readonly layer = 'metal'
-  /** HTTP status, absent where there was no answer. */
+  /** HTTP status; absent if there was no response. */
   readonly status: number | undefined
 
   constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
@@ -75,7 +75,7 @@ export class PublishError extends MetalkitError {
   readonly layer = 'push'
 }
 
-/** What stands where machines fetch it is not what was pushed, or cannot be told. */
+/** The published files differ from the pushed ones, or cannot be checked. */
 export class VerifyError extends MetalkitError {
   readonly exitCode = exitCodes.image
   readonly layer = 'verify'
@@ -105,7 +105,7 @@ export class ConsoleError extends MetalkitError {
   readonly layer = 'console'
 }
 
-/** The console did not show what was waited for. */
+/** The console did not show an expected pattern. */
 export class PatternError extends MetalkitError {
   readonly exitCode = exitCodes.pattern
   readonly layer = 'console'
@@ -164,7 +164,7 @@ export function flattenErrors(error: unknown): unknown[] {
   return [error]
 }
 
-/** What an error says, or whatever else was thrown. */
+/** The message of an error, or the text of any other thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
@@ -191,7 +191,7 @@ export function errorFields(error: unknown): { layer: string; message: string; h
 /** The exit code of an ending: a machine left behind outweighs what led to it, otherwise the first cause counts. */
 export function exitCodeOf(error: unknown): number {
   const errors = flattenErrors(error)
-  const decisive = errors.find((one) => one instanceof MachineLeftError) ?? errors[0]
+  const decisive = errors.find((cause) => cause instanceof MachineLeftError) ?? errors[0]
   return decisive instanceof MetalkitError ? decisive.exitCode : exitCodes.internal
 }
 
@@ -200,7 +200,7 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Conditions that the system words for programmers. */
+/** Plainer wordings of conditions that the system words for programmers. */
 const plainer: Record<string, string> = { EISDIR: 'it is a folder', ENOTDIR: 'a part of the path is not a folder' }
 
 /** What the system says of an error, in words: "no space left on device", not ENOSPC. */

@@ -1,4 +1,4 @@
-// What a kernel file is: the magic numbers that firmware and boot loaders go by.
+// Detects kernel files by the magic numbers that firmware and boot loaders check.
 
 /** Bytes of a file's beginning that are enough to tell; the headers of kernels end well before. */
 export const kernelHeadBytes = 4096
@@ -23,7 +23,7 @@ export function parseZboot(head: Buffer): Zboot | undefined {
 }
 
 /**
- * The architecture of a kernel from its first bytes (uncompressed), undefined where they are no kernel's.
+ * The architecture of a kernel from its first bytes (uncompressed); undefined if they are not a kernel's.
  * Sources: Documentation/arch/x86/boot.rst, Documentation/arch/arm64/booting.rst, drivers/firmware/efi/libstub/zboot-header.S.
  */
 export function detectKernel(head: Buffer): 'x86_64' | 'aarch64' | undefined {

@@ -1,17 +1,17 @@
-// Taking an address to listen on, and the URLs it is then reached at.
+// Listens on an address, and lists the URLs at which it can be reached.
 import type { Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type Address, formatAddress } from './address.ts'
 import { describeCondition, errorCode, type LabError, ServeError } from './errors.ts'
 import { openFilesHint } from './files/open-files.ts'
 
-/** How a refused bind is told: the error, and the flag that chooses another address. */
+/** How a failed bind is reported: the error class, and the flag that chooses another address. */
 interface Telling {
   Failure?: typeof ServeError | typeof LabError
   flag?: string
 }
 
-/** What a refused bind means, in words. */
+/** Explains a failed bind. */
 function describeFailure(address: Address, cause: unknown, { Failure = ServeError, flag }: Telling): Error {
   const another = flag === undefined ? 'another' : `another with ${flag}`
   const shown = `"${formatAddress(address)}"`
@@ -52,12 +52,12 @@ function describeFailure(address: Address, cause: unknown, { Failure = ServeErro
   }
 }
 
-/** Makes a server listen. @returns what it listens on @throws an error of the kind given, saying why it cannot */
+/** Makes a server listen. @returns the bound address @throws an error of the given class that says why it cannot */
 export async function listen(server: Server, address: Address, telling: Telling = {}): Promise<Address> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      // Without a host Node listens on :: for both IP versions, or on 0.0.0.0 where there is no IPv6.
+      // Without a host, Node listens on :: for both IP versions, or on 0.0.0.0 if there is no IPv6.
       server.listen({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) }, () => {
         server.off('error', reject)
         resolve()

@@ -1,4 +1,4 @@
-// Who started the program, as far as Linux shows it: whether hangups are to be ignored, and a parent whose end is ours.
+// How the program was started, as far as Linux shows: whether to ignore hangups, and which parent's end ends it.
 import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
@@ -12,7 +12,7 @@ function read(path: string): string {
   }
 }
 
-/** What /proc says of a process; undefined where it is gone, or the system has no /proc. */
+/** The /proc entry of a process; undefined if the process is gone, or the system has no /proc. */
 function statOf(pid: number | 'self') {
   const [, name, rest] = /^\d+ \((.*)\) \S+ (.*)/s.exec(read(`/proc/${pid}/stat`)) ?? []
   if (name === undefined || rest === undefined) return undefined

@@ -1,11 +1,11 @@
-// A file that appears whole or not at all: written beside its place under a name of its own, and moved there at the end.
+// A file that appears complete or not at all: written beside its destination under a temporary name, and renamed at the end.
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errorCode } from '../errors.ts'
 
-/** Refuses to replace something that is not a plain file; the code is one of the file system's. */
+/** Thrown instead of replacing something other than a plain file; `code` is a file system error code. */
 export class ObstacleError extends Error {
   readonly code: 'EISDIR' | 'EEXIST'
   /** What has the name: `a folder`, `a device` … */
@@ -26,8 +26,8 @@ function describeKind(stats: Stats): string | undefined {
 }
 
 /**
- * Checks that a file may be put at a path: nothing has the name, or a plain file. A link is replaced as a link, but not one that
- * leads to something else, such as /dev/stdout.
+ * Checks that a path is free or a plain file, so that a file may be put there. A link itself is replaced, unless it
+ * leads to something other than a plain file, such as /dev/stdout.
  * @throws ObstacleError, or the error of the file system
  */
 export async function checkReplaceable(path: string): Promise<void> {
@@ -43,7 +43,7 @@ export async function checkReplaceable(path: string): Promise<void> {
   }
 }
 
-/** A file on its way to `path`. Disposing it before `place` removes every trace of it. */
+/** A temporary file for `path`. Disposing it before `place` removes every trace of it. */
 export class AtomicFile implements AsyncDisposable {
   readonly path: string
   /** Where it is written. */
@@ -57,7 +57,7 @@ export class AtomicFile implements AsyncDisposable {
     this.handle = handle
   }
 
-  /** Puts it in its place. @throws ObstacleError if something other than a plain file is there */
+  /** Moves the file into place. @throws ObstacleError if something other than a plain file is there */
   async place(): Promise<void> {
     await checkReplaceable(this.path)
     await rename(this.temporary, this.path)
@@ -73,18 +73,18 @@ export class AtomicFile implements AsyncDisposable {
   }
 }
 
-/** The start of the names under which files for `path` are written; the dot hides them from listings. */
+/** The prefix of temporary names for `path`; the dot hides them from listings. */
 export function temporaryPrefix(path: string): string {
   return `.${basename(path)}.`
 }
 
-/** Starts a file that will stand at `path`; its folder exists. Its temporary name is new: nothing is followed or overwritten. */
+/** Starts a file for `path`, whose folder exists. The temporary name is new: no link is followed, no file overwritten. */
 export async function createAtomicFile(path: string, mode = 0o666): Promise<AtomicFile> {
   const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`)
   return new AtomicFile(path, temporary, await open(temporary, 'wx', mode))
 }
 
-/** Makes `text` a file's text, down to the disk, whether the file exists or not. */
+/** Replaces or creates a file with `text`, synced to disk. */
 export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
   await using file = await createAtomicFile(path, mode)
   await file.handle.writeFile(text)

@@ -1,4 +1,4 @@
-// Who runs the program and where their home folder is; a container may know neither.
+// The user's name and home folder; a container may know neither.
 import { userInfo } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { UsageError } from '../errors.ts'

@@ -1,13 +1,13 @@
-// Folders that are made as they are needed.
+// Makes folders as they are needed.
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errorCode } from '../errors.ts'
 
 /**
- * Makes a folder and those above it, unless they are there. Node's own way of doing so (`recursive`) never ends where the
- * system takes no folders, as below /proc.
+ * Makes a folder and its parents unless they exist. Node's own `recursive` option never returns if the
+ * file system takes no folders, as below /proc.
  * @param mode permissions of each folder that is made
- * @throws the error of the file system; none where something else has the name: using it will say so
+ * @throws the error of the file system; no error if something else has the name: using the folder will report it
  */
 export async function makeFolder(path: string, mode?: number): Promise<void> {
   try {

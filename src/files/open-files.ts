@@ -1,14 +1,14 @@
 // How many files and connections this process may have open at once. A server that is short of them drops connections
-// unheard, and whoever asked hears of a closed connection: so it is looked at before, where the true reason can be told.
+// unanswered, and the client sees only a closed connection: so the limit is checked first, when the true reason can be reported.
 import { readFileSync } from 'node:fs'
 
-/** A server has about twenty of its own, and a machine that boots takes two for each request. */
+/** A server needs about twenty for itself, and a booting machine takes two per request. */
 const fewest = 64
 
-/** What to do where there are too few; Node has raised the soft limit to the hard one already. */
+/** What to do if the limit is too low; Node has already raised the soft limit to the hard one. */
 export const openFilesHint = 'raise the limit where it is set (ulimit -n 1024, docker run --ulimit nofile=1024)'
 
-/** What is wrong with the limit on open files; undefined where it is enough to serve, or the system has no /proc. */
+/** What is wrong with the limit on open files; undefined if it is enough to serve, or if the system has no /proc. */
 export function openFilesProblem(): string | undefined {
   let limits = ''
   try {

@@ -1,7 +1,7 @@
-// File systems that may hang: a server is behind them, and while it does not answer, calls to them do not return.
+// File systems that may hang: they depend on a server, and while it does not answer, calls to them do not return.
 import { fstatSync, statfsSync } from 'node:fs'
 
-/** File systems behind which there is a server, by the numbers Linux has for them (statfs(2), linux/magic.h). */
+/** File systems that depend on a server, by their Linux magic numbers (statfs(2), linux/magic.h). */
 const remoteTypes: ReadonlySet<number> = new Set([
   0x6969, // NFS
   0x65735546, // FUSE, virtiofs
@@ -17,12 +17,12 @@ const remoteTypes: ReadonlySet<number> = new Set([
   0x786f4256, // VirtualBox's shared folders
 ])
 
-/** Whether a file is on a file system that may hang. @throws the error of the file system */
+/** True if a file is on a file system that may hang. @throws the error of the file system */
 export function isRemote(path: string): boolean {
   return process.platform === 'linux' && remoteTypes.has(statfsSync(path).type >>> 0)
 }
 
-/** Whether writes to this descriptor may hang. */
+/** True if writes to this descriptor may hang. */
 export function mayHang(fd: number): boolean {
   try {
     return fstatSync(fd).isFile() && isRemote(`/proc/self/fd/${fd}`)

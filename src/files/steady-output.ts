@@ -1,16 +1,16 @@
-// Output to a file that may hang (NFS, FUSE): a process of its own writes it, which may be left behind. A write in this process would
-// take the event loop or a thread, and even process.exit() would wait for it.
+// Output to a file that may hang (NFS, FUSE): a separate process writes it and may be left behind. A write in this process would
+// block the event loop or a thread, and even process.exit() would wait for it.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Writable } from 'node:stream'
 
-/** The end of a writer's complaint, such as `No space left on device`. */
+/** The last part of a writer's error message, such as `No space left on device`. */
 function readComplaint(text: string): string {
   return text.trim().split(': ').at(-1) || 'its writer ended'
 }
 
 /**
- * A stream to an open file. It has finished once the file holds all that was written; its errors are in the words of the system.
+ * A stream to an open file. It finishes once the file holds everything written; its errors have the system's wording.
  * The descriptor may be closed as soon as this returns.
  */
 export function createSteadyOutput(fd: number): Writable {
@@ -21,7 +21,7 @@ export function createSteadyOutput(fd: number): Writable {
   let complaint = ''
   let finish: (() => void) | undefined
   stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
-  // Why it takes no more is known when it has ended.
+  // The reason why it accepts no more is known only after it has ended.
   stdin.on('error', () => {})
   const stream = new Writable({
     highWaterMark: 65_536,
@@ -45,7 +45,7 @@ export function createSteadyOutput(fd: number): Writable {
 }
 
 /**
- * A stream to a file that is among the program's own outputs. The descriptors stand for nothing from then on: the system would
+ * A stream to a file that is among the program's own outputs. The descriptors are replaced by /dev/null: the system would
  * wait for the file when it closes them at the end.
  */
 export function takeOverOutputs(fds: readonly number[]): Writable {

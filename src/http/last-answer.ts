@@ -1,6 +1,6 @@
-// How long an answer is still waited for after an interrupt, if its request may not be cut off at once.
+// How long to wait for a response after an interrupt, if its request must not be cut off at once.
 
-/** A signal that aborts so long after another has. Disposing it ends the waiting. */
+/** A signal that aborts some time after another one. Disposing it ends the wait. */
 export function abortAfter(first: AbortSignal, delayMs: number): Disposable & { signal: AbortSignal } {
   const later = new AbortController()
   let timer: NodeJS.Timeout | undefined

@@ -1,14 +1,14 @@
-// Which way a request goes: what the environment says of proxies, but never for this computer itself.
+// The proxy for a request: from the environment, but never for this computer itself.
 import { UsageError } from '../errors.ts'
 
-/** Whether a URL leads to this computer. */
+/** True if a URL leads to this computer. */
 export function isLoopback({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
 /**
- * `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in small letters first, as undici takes them; '' is none.
- * @throws UsageError for a proxy that is no http or https URL; it is not quoted, since it may hold a password
+ * `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, lower case first, in the form undici takes; '' means none.
+ * @throws UsageError for a proxy that is not an http or https URL; it is not quoted, since it may hold a password
  */
 export function readProxies(env: Record<string, string | undefined>) {
   const read = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ''

@@ -1,11 +1,11 @@
-// When a request to an API is sent again, after how long, and how that is said. Only what is safe to repeat is: GET, HEAD,
-// PUT, DELETE, and anything that was turned away unprocessed (429, or a connection that was never made).
+// Decides when a request to an API is retried and after how long, and reports it. Only safe requests are retried: GET, HEAD,
+// PUT, DELETE, and requests that were rejected unprocessed (429, or a connection that was never made).
 import type { Reporter } from '../io.ts'
 
-/** How a request went wrong: an HTTP status, or no answer at all. */
+/** How a request failed: an HTTP status, or no response at all. */
 export interface Failure {
   method: string
-  /** Undefined where there was no complete answer. */
+  /** Undefined if there was no complete response. */
   status: number | undefined
   /** No connection was made, so the API cannot have acted. */
   neverSent: boolean
@@ -14,12 +14,12 @@ export interface Failure {
 
 const maxAttempts = 6
 const baseDelayMs = 500
-/** Longest wait the API may ask for before metalkit gives up instead. */
+/** The longest wait the API may request; metalkit gives up instead of waiting longer. */
 const maxRequestedDelayMs = 120_000
 
 const transient = new Set([408, 429, 500, 502, 503, 504])
 
-/** What `Retry-After` (seconds or a date, RFC 9110 10.2.3) or `X-RateLimit-Reset` (unix seconds) asks for, in ms. */
+/** The wait in ms from `Retry-After` (seconds or a date, RFC 9110 10.2.3) or `X-RateLimit-Reset` (unix seconds). */
 export function requestedDelayMs(
   headers: Failure['headers'],
   status: number | undefined,
@@ -35,7 +35,7 @@ export function requestedDelayMs(
 }
 
 /**
- * Decides about the next attempt: exponential backoff with full jitter, never sooner than the API asks for.
+ * Decides on the next attempt: exponential backoff with full jitter, never sooner than the API requests.
  * @param attempt the attempt that failed, from 1
  * @param random between 0 and 1
  * @returns the delay in ms, or undefined to give up
@@ -50,7 +50,7 @@ export function decideRetry(failure: Failure, attempt: number, nowMs: number, ra
   return requestedMs > maxRequestedDelayMs ? undefined : requestedMs + Math.min(backoffMs, 1000)
 }
 
-/** Says that a request is sent again: of the first time only those hear who ask for details. `what` is what went wrong. */
+/** Reports that a request is sent again; the first retry only as a detail. `what` describes the failure. */
 export function reportRetry(
   report: Pick<Reporter, 'detail' | 'info'>,
   what: string,

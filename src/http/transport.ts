@@ -1,4 +1,4 @@
-// One HTTP request to an API and its whole answer. Certificates are always checked; proxies come from the environment.
+// One HTTP request to an API and its complete response. Certificates are always checked; proxies come from the environment.
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import type { Clock } from '../clock.ts'
@@ -6,18 +6,18 @@ import { describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isLoopback, readProxies } from './proxy.ts'
 
-/** An answer, read to its end. */
+/** A complete response. */
 export interface Answer {
   status: number
   headers: Record<string, string | undefined>
   text: string
 }
 
-/** Why there was no complete answer. */
+/** Why there was no complete response. */
 export class NoAnswerError extends Error {
   /** No connection was made: the API has not seen the request. */
   readonly neverSent: boolean
-  /** The certificate is not to be trusted, now or at another try. */
+  /** The certificate is not trusted, so a retry is pointless. */
   readonly untrusted: boolean
 
   constructor(reason: string, cause: unknown) {
@@ -31,10 +31,10 @@ export class NoAnswerError extends Error {
 const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
 const bodyTimeoutMs = 30_000
-/** The longest answer that is read; a project's thousand machines are under 4 MB. */
+/** The longest response that is read; a project's thousand machines are under 4 MB. */
 const maxAnswerBytes = 8 * 2 ** 20
 
-/** Connections to one API, by way of the proxies that the environment names. @throws UsageError for one that is no URL */
+/** Connections to one API, through the proxies in the environment. @throws UsageError for a proxy that is not a URL */
 export function createDispatcher(apiUrl: string, env: Record<string, string | undefined>, clock: Clock): Dispatcher {
   const timeouts = {
     connect: { timeout: clock.toRealMs(connectTimeoutMs) },
@@ -61,7 +61,7 @@ const reasons: Record<string, string> = {
   UND_ERR_SOCKET: 'the connection was closed before the answer was complete',
 }
 
-/** The proxy would not connect to the API. */
+/** The proxy refused to connect to the API. */
 class RefusedByProxyError extends Error {}
 
 /** The answer is longer than any answer should be. */
@@ -78,12 +78,12 @@ async function readText(body: AsyncIterable<Buffer> & { destroy(): unknown }): P
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** OpenSSL's and Node's names for what can be wrong with a certificate. */
+/** OpenSSL's and Node's names for certificate errors. */
 function isCertificateCode(code: string): boolean {
   return /CERT|^UNABLE_TO_VERIFY/.test(code)
 }
 
-/** In words why there was no answer; the text of an error is never shown, it could quote what was sent. */
+/** Says why there was no response; an error's own text is never shown, since it could quote the request. */
 function reasonOf(error: unknown): string {
   if (error instanceof RefusedByProxyError) return 'the proxy of the environment refused to connect'
   if (error instanceof EndlessAnswerError) return `the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`
@@ -99,19 +99,19 @@ function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
-/** A request as it goes out. */
+/** A request to send. */
 export interface Outgoing {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   headers: Record<string, string>
   body?: string | Buffer | undefined
   signal?: AbortSignal | undefined
-  /** How long the answer may take to begin; the dispatcher's time-out where it is undefined. */
+  /** How long the response may take to begin; the dispatcher's time-out if undefined. */
   answerTimeoutMs?: number | undefined
 }
 
 const pieceBytes = 2 ** 16
 
-/** In pieces, each of which begins the wait for the answer anew: a large body may take long on a slow line, silence may not. */
+/** The body in pieces; each piece restarts the wait for the response: a large body may take long on a slow line, silence may not. */
 function* split(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes)
 }
@@ -122,8 +122,8 @@ function bodyOf({ body, headers }: Outgoing): { headers: Record<string, string>;
 }
 
 /**
- * Sends a request, reads the answer, and reports the exchange with -vv.
- * @returns why there is no answer, or only a part, where that is so
+ * Sends a request, reads the response, and reports the exchange with -vv.
+ * @returns the response, or why it is missing or incomplete
  * @throws signal.reason when aborted
  */
 export async function send(

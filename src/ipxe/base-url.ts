@@ -1,4 +1,4 @@
-// Base URLs that are valid and still unlikely to work from a machine in a data centre.
+// Warns of base URLs that are valid but unlikely to work from a machine in a data centre.
 import { BlockList, isIP } from 'node:net'
 
 const unreachable = new BlockList()
@@ -25,8 +25,8 @@ export function isPrivateHost(host: string): boolean {
 }
 
 /**
- * What may go wrong with a base URL, as warnings.
- * @param apiUrl of the cloud: one on this computer is a lab, whose machines reach what this computer reaches
+ * Warnings about a base URL.
+ * @param apiUrl of the cloud: a local one is a lab, whose machines reach everything this computer reaches
  */
 export function doubtsAboutBaseUrl(baseUrl: string, apiUrl: string): string[] {
   const { protocol, hostname } = new URL(baseUrl)
@@ -38,7 +38,7 @@ export function doubtsAboutBaseUrl(baseUrl: string, apiUrl: string): string[] {
   }
   if (isPrivateHost(hostname) && !isPrivateHost(new URL(apiUrl).hostname)) {
     doubts.push(
-      `no machine in a cloud can reach "${hostname}", which is a private address; give a public one as --base-url`,
+      `no machine in a cloud can reach "${hostname}", which is a private address; pass a public one as --base-url`,
     )
   }
   return doubts

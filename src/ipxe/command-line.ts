@@ -1,31 +1,31 @@
-// Whether a command line comes through iPXE to the kernel whole: what each of them cuts, and what iPXE dies of.
+// Checks that a command line passes through iPXE to the kernel intact: the limits of both, and what crashes iPXE.
 import { ImageError } from '../errors.ts'
 import type { Arch } from '../arch.ts'
 
 /** COMMAND_LINE_SIZE is 2048 on x86 and arm64, with the NUL at its end. */
 const kernelBytes = 2047
 
-/** The longest line of a script; Debian's iPXE takes longer ones, not every one does. */
+/** The longest line of a script; Debian's iPXE accepts longer ones, but not every iPXE does. */
 const lineBytes = 4095
 
 /**
- * iPXE of a BIOS puts each word of a line on its stack of 4 KiB twice: Debian's of 2019 runs a script of 250 words and dies of
- * 280, earlier the deeper scripts are chained.
+ * BIOS iPXE puts each word of a line on its 4 KiB stack twice: Debian's of 2019 runs a script of 250 words and crashes at
+ * 280, or earlier the deeper scripts are chained.
  */
 const biosWords = 200
 
 /**
- * Checks a command line as the script makes it.
+ * Checks a command line as the script builds it.
  * @param script.params the value of its kernel-params
- * @param script.before what the kernel gets in front of that
- * @throws ImageError if something of it would be lost, or stop iPXE
+ * @param script.before the words the kernel gets before it
+ * @throws ImageError if part of it would be lost, or would crash iPXE
  */
 export function checkCommandLine(script: { name: string; arch: Arch; params: string; before: string }): void {
   const { name, arch, before, params } = script
   const words = params.split(/[ \t]+/).filter((word) => word !== '')
   const refuse = (why: string, hint = 'shorten it') =>
     new ImageError(`the command line of the image "${name}" ${why}`, { hint })
-  // What references become only iPXE knows: of them nothing is counted.
+  // Only iPXE knows the values of references, so they are not counted.
   const certain = [before, ...words]
     .filter((word) => word !== '')
     .join(' ')
@@ -39,7 +39,7 @@ export function checkCommandLine(script: { name: string; arch: Arch; params: str
   if (arch === 'x86_64' && words.length > biosWords) {
     throw refuse(`has ${words.length} words with what the script adds, and iPXE stops at more than ${biosWords}`)
   }
-  // UEFI takes UTF-16, into which iPXE up to 2022 puts each byte as a character of its own.
+  // UEFI takes UTF-16, for which iPXE before 2023 turns each byte into a character.
   const foreign = /[^\0-\x7f]/u.exec(params)
   if (arch === 'aarch64' && foreign !== null) {
     throw refuse(`has "${foreign[0]}" in it, and on aarch64 iPXE hands on nothing but ASCII`, 'write it in ASCII')

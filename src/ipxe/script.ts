@@ -1,11 +1,11 @@
-// The iPXE script that boots an image. Byte for byte what linuxkit writes: scripts in use must not change under anybody.
+// The iPXE script that boots an image. Byte for byte what linuxkit writes: scripts in use must not change.
 import { checkCommandLine } from './command-line.ts'
 import type { Arch } from '../arch.ts'
 
-/** What a script is made of. `name` is an image's name without folder, `cmdline` one line. */
+/** The inputs of a script. `name` is an image's name without its folder, `cmdline` one line. */
 export interface BootScript {
   name: string
-  /** Kept as it is given, with a slash at its end too. */
+  /** Used unchanged, even with a trailing slash. */
   baseUrl: string
   arch: Arch
   cmdline: string
@@ -28,7 +28,7 @@ export function initrdName(name: string): string {
 
 /**
  * The text of the script; no newline at its end.
- * @throws ImageError if the kernel would not get the command line whole
+ * @throws ImageError if the kernel would not get the whole command line
  */
 export function bootScript(script: BootScript): string {
   const { name, arch, cmdline } = script
@@ -37,8 +37,8 @@ export function bootScript(script: BootScript): string {
   return arch === 'aarch64' ? aarch64Script(script, params) : x86Script(script, params)
 }
 
-// The serial console of Metal's x86 machines is ttyS1, which hardly any image asks for, so the script does. Where the
-// image asks itself, nothing stands between the two spaces.
+// The serial console of Metal's x86 machines is ttyS1, which hardly any image names, so the script does. If the
+// image names it, nothing is put between the two spaces.
 function x86Params(cmdline: string): string {
   const console = cmdline.includes('console=ttyS1') ? '' : 'console=ttyS1,115200'
   return `ip=dhcp nomodeset ro serial ${console} ${cmdline}`

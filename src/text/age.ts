@@ -1,4 +1,4 @@
-// How old things are, for people.
+// Ages in a form for people.
 
 /** `3d4h`, `5h12m`, `7m`, `40s`: in days and hours, hours and minutes, minutes or seconds, all rounded down. */
 export function formatAge(ms: number): string {

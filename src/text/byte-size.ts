@@ -1,4 +1,4 @@
-// Sizes of files, for people.
+// File sizes in a form for people.
 
 const units = ['kB', 'MB', 'GB', 'TB']
 
@@ -7,7 +7,7 @@ export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`
   let value = bytes / 1000
   let unit = 0
-  // What rounds to 1000.0 is one of the next unit.
+  // A value that rounds to 1000.0 becomes 1.0 of the next unit.
   while (value >= 999.95 && unit < units.length - 1) {
     value /= 1000
     unit++

@@ -1,6 +1,6 @@
-// URLs as they may be shown.
+// URLs that are safe to show.
 
-/** A URL, as it was written but for its password. */
+/** A URL as written, except for its password. */
 export function hidePassword(text: string): string {
   return text.replace(/^([^/]*\/\/[^/?#@:]*:)[^/?#]*@/, '$1***@')
 }

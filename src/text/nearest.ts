@@ -1,6 +1,6 @@
-// Which names are nearest to one that was mistyped.
+// Finds the names nearest to a mistyped one.
 
-/** Edit distance (Levenshtein), the insertions, deletions and substitutions that make one word the other. */
+/** Edit distance (Levenshtein): the insertions, deletions and substitutions that turn one word into the other. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -26,7 +26,7 @@ export function nearest(word: string, candidates: readonly string[]): string[] {
     .map(({ candidate }) => candidate)
 }
 
-/** The candidate that a word is a slip of: at most three letters off, and half of them right; undefined if there is none. */
+/** The candidate that a word probably misspells: at most three letters off, and at least half of them right; otherwise undefined. */
 export function findSlip(word: string, candidates: readonly string[]): string | undefined {
   const [first] = nearest(word, candidates)
   if (first === undefined) return undefined

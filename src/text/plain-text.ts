@@ -1,5 +1,5 @@
-// Text from elsewhere (an API, a bucket, a file name), made safe to print: what could move a terminal's cursor, hide text or
-// turn its direction around is shown instead of obeyed.
+// Makes text from elsewhere (an API, a bucket, a file name) safe to print: characters that could move the cursor, hide text or
+// reverse its direction are shown instead of obeyed.
 
 /** Control and format characters (Unicode Cc and Cf, bidi controls among them), and separators of lines. */
 const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
@@ -7,7 +7,7 @@ const unseen = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 const control = /\p{Cc}/u
 const controls = /\p{Cc}+/gu
 
-/** Whether a text holds a control character (Unicode Cc: C0, DEL and C1). */
+/** True if a text contains a control character (Unicode Cc: C0, DEL and C1). */
 export function hasControls(text: string): boolean {
   return control.test(text)
 }
@@ -17,14 +17,14 @@ export function replaceControls(text: string, by: string): string {
   return text.replaceAll(controls, by)
 }
 
-/** Dim and its end (ECMA-48, SGR 2 and 22), which notices are written with, and which do no harm in any text. */
+/** Dim on and off (ECMA-48, SGR 2 and 22), which notices use, and which are harmless in any text. */
 const styles = new RegExp(String.raw`(\u001b\[22?m)`)
 
 function escapeOf(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16)}}`
 }
 
-/** The text with its lines as they are, and every other unseen character as its escape, such as `\\u{1b}`. */
+/** The text with its line breaks kept and every other invisible character escaped, such as `\\u{1b}`. */
 export function showUnseen(text: string): string {
   return text
     .split(styles)
@@ -36,12 +36,12 @@ export function showUnseen(text: string): string {
     .join('')
 }
 
-/** The text on one line: white space becomes a space, every other unseen character its escape. */
+/** The text on one line: white space becomes a space, and every other invisible character is escaped. */
 export function plainText(text: string): string {
   return text.replaceAll(/[\t\n\v\f\r\u2028\u2029]+/g, ' ').replaceAll(unseen, escapeOf)
 }
 
-/** JSON on one line, with every unseen character as its escape: it can be shown on a terminal and has equal values. */
+/** JSON on one line with every invisible character escaped: safe on a terminal, with equal values. */
 export function plainJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(unseen, (character) =>
     character

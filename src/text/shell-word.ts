@@ -1,4 +1,4 @@
-// A word as a shell reads it, for command lines that people paste and scripts evaluate.
+// Quotes words for a shell, for command lines that people paste and scripts evaluate.
 
 /** Quotes a value for a POSIX shell, always, so that every line of a script has the same form. */
 export function quoteValue(value: string): string {

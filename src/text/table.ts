@@ -1,9 +1,9 @@
-// Columns for people.
+// Text tables for people.
 import { plainText } from './plain-text.ts'
 
 const gap = '  '
 
-/** How many columns fit a window: the last ones are left out, the first never. */
+/** How many columns fit a window: the last ones are dropped, but never the first. */
 function countFitting(widths: readonly number[], windowColumns: number): number {
   let used = -gap.length
   const firstTooWide = widths.findIndex((width) => (used += gap.length + width) > windowColumns)
@@ -11,8 +11,8 @@ function countFitting(widths: readonly number[], windowColumns: number): number 
 }
 
 /**
- * A line a row, columns as wide as they need to be, two blanks apart; the first row is the header.
- * @param windowColumns the width of a terminal, in characters: what would break its lines is left out
+ * One line per row, columns as wide as needed, two spaces apart; the first row is the header.
+ * @param windowColumns the width of a terminal in characters: columns that do not fit are left out
  */
 export function formatTable(cells: readonly (readonly string[])[], windowColumns = Number.POSITIVE_INFINITY): string {
   const rows = cells.map((row) => row.map(plainText))

@@ -1,4 +1,4 @@
-// Whether a public port leads here, tried from outside in.
+// Checks that a public port leads here by connecting to it.
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -11,7 +11,7 @@ const checkTimeoutMs = 15_000
 
 /** Connects to an address and waits for a text. */
 async function readGreeting(address: Address, signal: AbortSignal): Promise<string> {
-  // The signal ends the wait alone: a socket that it ended as well would have nobody to tell of it.
+  // The signal ends only the wait: if it also destroyed the socket, nobody would handle the socket's error.
   const socket = connect(address)
   let text = ''
   socket.setEncoding('utf8')
@@ -24,7 +24,7 @@ async function readGreeting(address: Address, signal: AbortSignal): Promise<stri
   return text
 }
 
-/** Connects to the public address and sees that it is this tunnel that answers. @throws TunnelError, or the signal's reason */
+/** Connects to the public address and checks that this tunnel answers. @throws TunnelError, or the signal's reason */
 export async function checkFromOutside(forward: Forward, outside: Address, signal: AbortSignal): Promise<void> {
   const greeting = randomUUID()
   using _ = forward.answerWith(greeting)

@@ -1,22 +1,22 @@
-// One connection through which a port of another computer leads here (RFC 4254, section 7.1).
+// A connection that forwards a port of another computer to this one (RFC 4254, section 7.1).
 import { connect, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import type { Channel, Client } from 'ssh2'
 import type { Address } from '../address.ts'
 import { TunnelError } from '../errors.ts'
 
-/** A connection on which somebody is logged in. */
+/** A logged-in connection. */
 export interface SshConnection extends AsyncDisposable {
   client: Client
-  /** What broke it, once something has. */
+  /** The error that broke the connection, if any. */
   failure(): Error | undefined
 }
 
-/** A port that leads here for as long as its connection holds. */
+/** A forwarded port, which works as long as its connection lasts. */
 export interface Forward {
   /** The port that the server listens on. */
   port: number
-  /** Answers every connection with a text instead of passing it on, until it is disposed of. */
+  /** Answers every connection with a text instead of forwarding it, until disposed. */
   answerWith(text: string): Disposable
 }
 
@@ -26,7 +26,7 @@ async function listen(client: Client, { host, port }: Address): Promise<number |
   })
 }
 
-/** Passes bytes both ways; a side that breaks takes the other with it. */
+/** Passes bytes both ways; if one side breaks, the other is closed. */
 function join(channel: Channel, socket: Socket): void {
   const end = () => {
     channel.destroy()
@@ -36,8 +36,8 @@ function join(channel: Channel, socket: Socket): void {
 }
 
 /**
- * Has the server listen at `bind`, and passes what connects there on to `local`.
- * @throws TunnelError where the server does not, saying whether the port is taken or nothing is allowed
+ * Makes the server listen at `bind`, and forwards connections to `local`.
+ * @throws TunnelError if the server refuses, saying whether the port is taken or forwarding is not allowed
  */
 export async function forwardPort(
   { client }: SshConnection,
@@ -61,7 +61,7 @@ export async function forwardPort(
       },
     }
   }
-  // The server does not say why. Where it would listen on any other port, this one is taken.
+  // The server does not say why. If it would listen on any other port, this one is taken.
   const other = bind.port === 0 ? undefined : await listen(client, { host: bind.host, port: 0 })
   if (other !== undefined) {
     throw new TunnelError(`"${server}" cannot listen on port ${bind.port}: it is taken there`, {

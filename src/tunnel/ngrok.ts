@@ -1,4 +1,4 @@
-// A public URL through the ngrok agent that runs on this computer (ngrok.com/docs/agent/api).
+// A public URL through the ngrok agent on this computer (ngrok.com/docs/agent/api).
 import { randomBytes } from 'node:crypto'
 import { Agent as Connections } from 'undici'
 import * as z from 'zod'
@@ -18,11 +18,11 @@ type NgrokTunnel = z.infer<typeof tunnelSchema>
 
 const timeoutMs = 30_000
 
-/** How a tunnel of ngrok's is found or opened. */
+/** How an ngrok tunnel is found or opened. */
 export interface NgrokOptions {
   /** Port of the agent's API on this computer. */
   apiPort: number
-  /** Port that the tunnel is to lead to. */
+  /** The port that the tunnel must lead to. */
   localPort: number
   report: Pick<Reporter, 'warn' | 'detail'>
   signal: AbortSignal
@@ -73,9 +73,11 @@ class Agent {
     const json = parseJson(text)
     const answer = schema.safeParse(json)
     if (status < 300 && answer.success) return answer.data
-    const said = errorSchema.safeParse(json).data
-    const why = said === undefined ? `it answered ${status}` : (said.details?.err ?? said.msg)
-    throw new TunnelError(`ngrok opens no tunnel: ${why.split('\n')[0]}`, { hint: "look at the agent's own messages" })
+    const refusal = errorSchema.safeParse(json).data
+    const why = refusal === undefined ? `it answered ${status}` : (refusal.details?.err ?? refusal.msg)
+    throw new TunnelError(`ngrok did not open a tunnel: ${why.split('\n')[0]}`, {
+      hint: "check the agent's own messages",
+    })
   }
 }
 
@@ -87,19 +89,19 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Whether a tunnel leads to a port of this computer: the agent writes `8080`, `localhost:8080` or `http://localhost:8080`. */
+/** True if a tunnel leads to a local port: the agent writes `8080`, `localhost:8080` or `http://localhost:8080`. */
 function leadsTo({ config }: NgrokTunnel, port: number): boolean {
   const match = /^(?:http:\/\/)?(?:(?:localhost|127\.0\.0\.1|\[::1\]):)?(\d+)\/?$/.exec(config.addr)
   return Number(match?.[1]) === port
 }
 
-/** Takes a tunnel that leads to the port, or opens one and closes it at the end. @throws TunnelError, or the signal's reason */
+/** Uses an existing tunnel to the port, or opens one and closes it at the end. @throws TunnelError, or the signal's reason */
 export async function openNgrokTunnel({ apiPort, localPort, report, signal }: NgrokOptions): Promise<Tunnel> {
   const agent = new Agent(apiPort)
-  const found = (await agent.list(signal)).filter(
+  const tunnels = (await agent.list(signal)).filter(
     (tunnel) => leadsTo(tunnel, localPort) && /^https?:/.test(tunnel.public_url),
   )
-  const ready = found.find(({ public_url }) => public_url.startsWith('http:')) ?? found[0]
+  const ready = tunnels.find(({ public_url }) => public_url.startsWith('http:')) ?? tunnels[0]
   const tunnel = ready ?? (await agent.open(`metalkit-${randomBytes(4).toString('hex')}`, localPort, signal))
   if (tunnel.public_url.startsWith('https:')) {
     report.warn(`ngrok's URL "${tunnel.public_url}" is https, over which iPXE often cannot fetch`)

@@ -1,4 +1,4 @@
-// A public URL through an SSH server: opened, checked, and opened again when the connection breaks, until it is disposed of.
+// A public URL through an SSH server: opened, checked, and reopened if the connection breaks, until it is disposed.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Address, formatAddress } from '../address.ts'
 import { messageOf } from '../errors.ts'
@@ -6,19 +6,19 @@ import type { Reporter } from '../io.ts'
 import { checkFromOutside } from './check.ts'
 import { forwardPort, type SshConnection } from './forward.ts'
 
-/** A URL at which others reach this computer, for as long as it is not disposed of. */
+/** A URL at which others reach this computer until it is disposed. */
 export interface Tunnel extends AsyncDisposable {
-  /** Without a slash at its end. */
+  /** The URL without a trailing slash. */
   url: string
 }
 
 /** How a tunnel through an SSH server is made. */
 export interface SshTunnelOptions {
-  /** The server's name, which becomes that of the URL. */
+  /** The server's name, which becomes the URL's host. */
   host: string
-  /** Where the server is to listen. */
+  /** The address on which the server listens. */
   bind: Address
-  /** What it leads to. */
+  /** The local address it leads to. */
   local: Address
   connect: (signal: AbortSignal) => Promise<SshConnection>
   report: Pick<Reporter, 'info' | 'warn' | 'detail'>
@@ -30,7 +30,7 @@ export interface SshTunnelOptions {
 const defaultRetryMs = [1000, 2000, 5000, 10_000, 30_000]
 const everywhere = new Set(['', '*', '0.0.0.0', '::'])
 
-/** Opens a tunnel and sees that it can be used. @throws TunnelError, what `connect` throws, or the signal's reason */
+/** Opens a tunnel and checks that it works. @throws TunnelError, the errors of `connect`, or the signal's reason */
 export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> {
   const { host, bind, local, connect, signal } = options
   let connection = await connect(signal)
@@ -58,7 +58,7 @@ export async function openSshTunnel(options: SshTunnelOptions): Promise<Tunnel> 
   }
 }
 
-/** Waits for connections to break, and opens the next on the same port, until it is told to end. */
+/** Reopens broken connections on the same port until the signal aborts. */
 async function keepOpen(
   first: SshConnection,
   { host, bind, local, connect, report, retryMs = defaultRetryMs }: SshTunnelOptions,
@@ -99,7 +99,7 @@ async function keepOpen(
   }
 }
 
-/** Waits for the end of a connection; an error is only the reason for it. @throws the signal's reason */
+/** Waits for the end of a connection; an error is only the reason for the end. @throws the signal's reason */
 async function waitForClose(connection: SshConnection, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })

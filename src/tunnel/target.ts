@@ -1,8 +1,8 @@
-// What --tunnel names: a server of the user's own, or the ngrok agent that runs on this computer.
+// The value of --tunnel: the user's own server, or the ngrok agent on this computer.
 import type { Address } from '../address.ts'
 import { UsageError } from '../errors.ts'
 
-/** A way to be reached from outside. */
+/** A way to reach this computer from outside. */
 export type TunnelTarget =
   | {
       kind: 'ssh'
@@ -23,13 +23,13 @@ export function parseTunnel(text: string): TunnelTarget {
   const ngrok = /^ngrok(?::(\d{1,5}))?$/.exec(text)
   if (ngrok !== null) return { kind: 'ngrok', apiPort: checkPort(Number(ngrok[1] ?? ngrokPort), refuse) }
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== 'ssh:' || url.hostname === '') throw refuse('is not a tunnel that is known')
+  if (url?.protocol !== 'ssh:' || url.hostname === '') throw refuse('is an unknown kind of tunnel')
   if (url.password !== '') throw new UsageError('--tunnel has a password', { hint: `${hint}; keys log in` })
   if (!['', '/'].includes(url.pathname) || url.hash !== '') throw refuse('has a path')
   const unknown = [...url.searchParams.keys()].find((key) => key !== 'bind')
-  if (unknown !== undefined) throw refuse(`has a setting that is not known (${unknown})`)
+  if (unknown !== undefined) throw refuse(`has an unknown setting (${unknown})`)
   const bind = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d{1,5})$/.exec(url.searchParams.get('bind') ?? '0')
-  if (bind === null) throw refuse('has a bind that is no port')
+  if (bind === null) throw refuse('has a bind that is not a port')
   return {
     kind: 'ssh',
     user: url.username === '' ? undefined : decodeURIComponent(url.username),

@@ -28,7 +28,7 @@ describe('isPrivateHost', () => {
 const aboutTls = (url: string) =>
   `machines often fail to fetch from https URLs such as "${url}" (their iPXE lacks TLS or trusts few certificates); prefer http`
 const aboutReach = (host: string) =>
-  `no machine in a cloud can reach "${host}", which is a private address; give a public one as --base-url`
+  `no machine in a cloud can reach "${host}", which is a private address; pass a public one as --base-url`
 
 describe('doubtsAboutBaseUrl', () => {
   const cloud = 'https://api.equinix.com/metal/v1'

@@ -89,13 +89,13 @@ it.each([
         details: { err: 'limited to 1 agent\nERR_NGROK_108' },
       },
     },
-    'ngrok opens no tunnel: limited to 1 agent',
+    'ngrok did not open a tunnel: limited to 1 agent',
   ],
   [
     { status: 400, body: { error_code: 102, status_code: 400, msg: 'invalid tunnel configuration', details: {} } },
-    'ngrok opens no tunnel: invalid tunnel configuration',
+    'ngrok did not open a tunnel: invalid tunnel configuration',
   ],
-  [{ status: 500, body: 'oops' }, 'ngrok opens no tunnel: it answered 500'],
+  [{ status: 500, body: 'oops' }, 'ngrok did not open a tunnel: it answered 500'],
 ])('says why there is none: %j', async (answer, message) => {
   const { options } = await startAgent([], answer)
   await expect(openNgrokTunnel(options)).rejects.toMatchObject({ name: 'TunnelError', message })

@@ -214,7 +214,7 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
       ['-tunnel', 'ngrok', '-serve', ':0'],
       /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /,
     ],
-    [['-tunnel', 'x', '-serve', ':1'], /^metalkit: usage: --tunnel "x" is not a tunnel that is known; /],
+    [['-tunnel', 'x', '-serve', ':1'], /^metalkit: usage: --tunnel "x" is an unknown kind of tunnel; /],
     [['-serve', ':1'], /^metalkit: usage: no base-url is given; /],
   ])('refuses %j', async (flags, expected) => {
     const { code, stderr } = await runToEnd([

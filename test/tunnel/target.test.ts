@@ -18,14 +18,14 @@ it.each([
 })
 
 it.each([
-  ['', '--tunnel "" is not a tunnel that is known'],
-  ['host', '--tunnel "host" is not a tunnel that is known'],
-  ['http://host', '--tunnel "http://host" is not a tunnel that is known'],
-  ['ssh://', '--tunnel "ssh://" is not a tunnel that is known'],
+  ['', '--tunnel "" is an unknown kind of tunnel'],
+  ['host', '--tunnel "host" is an unknown kind of tunnel'],
+  ['http://host', '--tunnel "http://host" is an unknown kind of tunnel'],
+  ['ssh://', '--tunnel "ssh://" is an unknown kind of tunnel'],
   ['ssh://host/path', '--tunnel "ssh://host/path" has a path'],
   ['ssh://me:secret@host', '--tunnel has a password'],
-  ['ssh://host?bing=1', '--tunnel "ssh://host?bing=1" has a setting that is not known (bing)'],
-  ['ssh://host?bind=a', '--tunnel "ssh://host?bind=a" has a bind that is no port'],
+  ['ssh://host?bing=1', '--tunnel "ssh://host?bing=1" has an unknown setting (bing)'],
+  ['ssh://host?bind=a', '--tunnel "ssh://host?bind=a" has a bind that is not a port'],
   ['ssh://host?bind=65536', '--tunnel "ssh://host?bind=65536" has no valid port'],
   ['ngrok:99999', '--tunnel "ngrok:99999" has no valid port'],
 ])('refuses %j', (text, message) => {
