@@ -47,6 +47,8 @@ export interface Reporter {
   debug(line: string): void
   /** The line or lines about something that takes long; elsewhere than at a terminal each new text is said once. '' ends it. */
   progress(line: string): void
+  /** Draws no progress until disposed, so that a question at the terminal stays readable. */
+  hold(): Disposable
   /** Takes note of what a machine writes to stdout: where stderr is the same, the next line begins at the left. */
   overhear(chunk: Buffer): void
   /** Tells scripts what happened; without --json nobody hears it. */
@@ -92,6 +94,7 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
   const live = stderr.isTTY === true && verbosity >= 0 && plain !== true
   let last = ''
   let shown = ''
+  let holds = 0
   let midLine = false
   const write = (text: string) => {
     if (stderr.writableLength < maxWaitingBytes) stderr.write(text)
@@ -117,7 +120,7 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
   const say = (line: string) => {
     if (midLine) write(stderr.isTTY === true ? '\r\n' : '\n')
     midLine = false
-    if (live && last !== '') draw(`${line}\n`)
+    if (live && last !== '' && holds === 0) draw(`${line}\n`)
     else write(`${line}\n`)
   }
   const sayAt =
@@ -137,8 +140,19 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
       const line = showUnseen(text)
       if (verbosity < 0 || (line === last && (!live || fit(line) === shown))) return
       last = line
-      if (live) draw('')
-      else if (line !== '') say(line)
+      if (live && holds === 0) draw('')
+      else if (!live && line !== '') say(line)
+    },
+    hold() {
+      if (live && shown !== '') write(clear())
+      shown = ''
+      holds++
+      return {
+        [Symbol.dispose]() {
+          holds--
+          if (live && last !== '' && holds === 0) draw('')
+        },
+      }
     },
     overhear(chunk) {
       midLine = outputsMeet === true && events === undefined && chunk.at(-1) !== newline

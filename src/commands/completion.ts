@@ -1,4 +1,4 @@
-// metalkit completion: the script for a shell, and the answers to what it asks.
+// metalkit completion: the script for a shell, and the answers to its questions.
 import { within } from '../deadline.ts'
 import { UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
@@ -10,10 +10,10 @@ import { facilities, metros } from '../metal/locations.ts'
 import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
 
-/** Nobody waits longer for a key press. */
+/** Nobody waits longer for a completion. */
 const apiPatienceMs = 1500
 
-/** The machines that metalkit made, where a token and a project are set; none where anything is in the way. */
+/** The machines that metalkit created, if a token and a project are set; none on any failure. */
 async function findDevices(context: Context): Promise<Choice[]> {
   try {
     const options = await resolveOptions(['apiKey', 'projectId', 'apiUrl'], {}, context.env)
@@ -53,7 +53,7 @@ async function lookUp({ kind, typed, choices }: Suggestion, context: Context): P
   }
 }
 
-/** Prints a shell's script, or what may stand in place of the last of the words. */
+/** Prints a shell's script, or the completions of the last word. */
 export async function execute(
   { shell, passthrough: words }: { shell: string | undefined; passthrough: readonly string[] },
   _options: object,
@@ -63,7 +63,7 @@ export async function execute(
   if (shell !== undefined || words.length === 0) {
     const script = shells[shell ?? '']
     if (script === undefined || words.length > 0) {
-      throw new UsageError(`"${[shell, ...words].join(' ')}" is not a shell that can be completed for`, {
+      throw new UsageError(`"${[shell, ...words].join(' ')}" is not a shell with completion`, {
         hint: `write metalkit completion ${Object.keys(shells).join(', metalkit completion ')}`,
       })
     }

@@ -20,19 +20,19 @@ async function confirm(question: string, { stdin, stderr, signal }: Context): Pr
   }
 }
 
-/** The machine with an id, or those with the tag of a run, as a run names what it could not see. */
+/** The machine with an id, or the machines with a run's tag, which a run names if it does not know their ids. */
 async function find(name: string, options: RmOptions, client: MetalClient, context: Context): Promise<Device[]> {
   const { signal } = context
   if (!name.startsWith(runTagPrefix)) return [await client.getDevice(encodeURIComponent(name), signal)]
   return await client.listDevices(await requireCloudOption('projectId', options.projectId, context), name, signal)
 }
 
-/** How old a machine is by the API's clock; a machine that says nothing is new. */
+/** A machine's age by the API's clock; 0 without a creation time. */
 function ageOf({ created_at: createdAt }: Device, nowMs: number): number {
   return createdAt ? Math.max(0, nowMs - Date.parse(createdAt)) : 0
 }
 
-/** The machines that are meant: those named, or those metalkit made that are older. */
+/** The machines to delete: the named ones, or metalkit's machines that are older than --older-than. */
 async function select(
   ids: readonly string[],
   options: RmOptions,
@@ -44,8 +44,8 @@ async function select(
     const named = (await Promise.all(ids.map((id) => find(id, options, client, context)))).flat()
     const foreign = named.find((device) => !device.tags?.includes(machineTag))
     if (foreign !== undefined) {
-      throw new UsageError(`the machine "${foreign.id}" was not made by metalkit (it has no tag "${machineTag}")`, {
-        hint: "metalkit ls shows those that were; delete others with the cloud's own tools",
+      throw new UsageError(`the machine "${foreign.id}" was not created by metalkit (it has no tag "${machineTag}")`, {
+        hint: "metalkit ls lists the machines that were; delete others with the cloud's own tools",
       })
     }
     return named
@@ -60,7 +60,7 @@ async function select(
   return devices.filter((device) => ageOf(device, nowMs) >= olderThan)
 }
 
-/** `rm`: deletes machines that a kill or a power cut left. */
+/** `rm`: deletes machines, for example those left behind by a kill or a power cut. */
 export async function execute(
   { id: ids }: { id: readonly string[] },
   options: RmOptions,
@@ -68,17 +68,17 @@ export async function execute(
 ): Promise<void> {
   const { report, stdin, forced } = context
   if ((ids.length === 0) === (options.olderThan === undefined)) {
-    throw new UsageError('either ids of machines or --older-than is needed', { hint: 'metalkit ls shows the machines' })
+    throw new UsageError('rm needs machine ids or --older-than, not both', { hint: 'metalkit ls lists the machines' })
   }
   const client = await openClient(options, context)
   const devices = await select(ids, options, client, context)
   if (devices.length === 0) return report.info('No machines.')
   if (options.olderThan !== undefined && !options.yes) {
     const list = plainText(devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', '))
-    if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to do so without being asked' })
-    if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing is deleted.')
+    if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to delete without a question' })
+    if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing was deleted.')
   }
-  using _notice = sayOnInterrupt(context, 'the deletion goes on')
+  using _notice = sayOnInterrupt(context, 'the deletion continues')
   const outcomes = await Promise.allSettled(
     devices.map(async ({ id, project }) => {
       const projectId = project?.href?.split('/').at(-1) ?? options.projectId

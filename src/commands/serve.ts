@@ -1,4 +1,4 @@
-// metalkit serve: publishes a folder to machines that boot, until it is told to stop.
+// metalkit serve: serves a folder to booting machines until it is stopped.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { InterruptedError, UsageError } from '../errors.ts'
@@ -10,7 +10,7 @@ import { loadTls, type Tls } from '../serve/tls.ts'
 import { reportServed, showBoots } from './shared/served.ts'
 import type { ServeOptions } from '../options/command-flags.ts'
 
-/** The folder to serve: the argument is the flag in another place, so both may not say different things; a variable gives way. */
+/** The folder to serve: the argument or the flag, which must agree; the argument overrides the variable. */
 function chooseDirectory(given: string | undefined, option: string, context: Context): string {
   if (given === undefined || given === option) return given ?? option
   const fromFlag =
@@ -23,7 +23,7 @@ function chooseDirectory(given: string | undefined, option: string, context: Con
   return given
 }
 
-/** The certificate to serve with; --tls-cert and --tls-key go together. */
+/** The certificate of --tls-cert and --tls-key, which must be given together. */
 async function chooseTls({ tlsCert, tlsKey }: ServeOptions): Promise<Tls | undefined> {
   if (tlsCert !== undefined && tlsKey !== undefined) return await loadTls(tlsCert, tlsKey)
   if (tlsCert === undefined && tlsKey === undefined) return undefined
@@ -38,7 +38,7 @@ export async function execute(
 ): Promise<void> {
   const { report, signal, forced } = context
   const path = chooseDirectory(directory, options.directory, context)
-  // Other servers take the address as their argument.
+  // Other servers take an address as their argument.
   if (/^[\w.-]*:\d+$/.test(path) && !existsSync(path)) {
     throw new UsageError(`the folder "${path}" does not exist, and looks like an address`, {
       hint: `to listen there, write metalkit serve --port ${path}`,
@@ -57,7 +57,7 @@ export async function execute(
   report.info(`serving ${path} at ${server.url}/`)
   for (const url of outsideUrls(server.address, tls !== undefined)) report.info(`also at ${url}/`)
   if (!signal.aborted) await once(signal, 'abort')
-  // Being told to stop is how serving ends well; a lost terminal or a defect is not.
+  // A stop signal is the normal end; a lost terminal or a defect is not.
   const { reason } = signal
   if (!(reason instanceof InterruptedError) || reason.signal === 'SIGHUP') throw reason
 }

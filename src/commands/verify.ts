@@ -1,26 +1,26 @@
-// metalkit verify: whether machines get what was pushed.
+// metalkit verify: checks that machines get the files that were pushed.
 import { VerifyError, UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
 import { type Place, verifyImage } from '../publish/verify.ts'
-import { describeSize, Transfer } from './shared/transfer.ts'
+import { describeSize, showTransfer } from './shared/transfer.ts'
 
-/** Verifies the image of a name at a base URL or in a folder. */
+/** Verifies an image at a base URL or in a folder. */
 export async function execute(
   { place: where, name }: { place: string; name: string },
   _options: object,
   { report, signal }: Context,
 ): Promise<void> {
   await using place = await openPlace(where, report)
-  using transfer = new Transfer(report, 'verifying')
-  const { manifest, findings } = await verifyImage(place, name, {
-    onStart: (bytes) => transfer.start(bytes),
-    onBytes: (count) => transfer.add(count),
-    signal,
-  })
-  transfer[Symbol.dispose]()
+  const { manifest, findings } = await showTransfer(report, 'verifying', (transfer) =>
+    verifyImage(place, name, {
+      onStart: (bytes) => transfer.start(bytes),
+      onBytes: (count) => transfer.add(count),
+      signal,
+    }),
+  )
   for (const { name: file, size, problem } of findings) {
     if (problem === undefined) report.info(`${file}  ${describeSize(size)}, as it was pushed`)
     else report.warn(`"${place.locate(file)}" ${problem}`)
@@ -28,7 +28,7 @@ export async function execute(
   const wrong = findings.filter(({ problem }) => problem !== undefined).length
   if (wrong > 0) {
     throw new VerifyError(`${wrong} of ${findings.length} files of "${name}" are not what was pushed`, {
-      hint: 'push the image again, and see that no cache in between holds older files',
+      hint: 'push the image again, and check that no cache in between serves older files',
     })
   }
   report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are right`)

@@ -1,4 +1,4 @@
-// What an answer of the API means: the thing that was asked for, or an error that can be shown.
+// What an API answer means: the requested data, or an error written for the user.
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
 import type { Answer, NoAnswerError } from '../http/transport.ts'
@@ -11,15 +11,15 @@ import { errorSchema } from './schema.ts'
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   path: string
-  /** What is being done, for errors: "creating a machine". */
+  /** What the call does, for errors: "creating a machine". */
   doing: string
   body?: unknown
   signal?: AbortSignal | undefined
-  /** Aborted: the try under way goes on, and no other one is begun. */
+  /** Once aborted, the request under way continues, and no retry starts. */
   lastTry?: AbortSignal | undefined
-  /** Whether a try that was turned away was carried out all the same; asked before the next one. */
+  /** Tells whether a request answered with 429 was carried out anyway; called before a retry. */
   wasDone?: (() => Promise<boolean>) | undefined
-  /** How long the answer may take to begin, where that is longer than usual. */
+  /** How long the answer may take to begin, if longer than usual. */
   answerTimeoutMs?: number | undefined
 }
 
@@ -35,15 +35,15 @@ function nameApi({ apiUrl, apiUrlFrom }: Origin): string {
   return `"${hidePassword(apiUrl)}"${apiUrlFrom === undefined ? '' : ` (from ${apiUrlFrom})`}`
 }
 
-/** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or not to be read. */
+/** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or unreadable. */
 export class UncertainError extends ApiError {}
 
-/** True for an answer that says a device is not there (any more): 404, or 403 for one the API has taken back. */
+/** True for an answer that says a device does not exist: 404, or 403 for a device that the API has taken back. */
 export function isGone(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 403 || error.status === 404)
 }
 
-/** Whether a body is JSON to its end; no body is whole too. */
+/** Whether a body is complete JSON; an empty body is complete. */
 export function isWholeJson(text: string): boolean {
   if (text === '') return true
   try {
@@ -58,7 +58,7 @@ function contentTypeOf(answer: Answer): string {
   return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
 }
 
-/** The words of an API error, on one line; nothing if it is not in the API's form. */
+/** The text of an API error, on one line; undefined if it does not have the API's form. */
 function readWords(answer: Answer): string | undefined {
   try {
     const parsed = errorSchema.safeParse(JSON.parse(answer.text))
@@ -79,7 +79,7 @@ function requestIdOf(answer: Answer): string {
   return id !== undefined && /^[\w.:-]{1,100}$/.test(id) ? ` [request ${id}]` : ''
 }
 
-/** What a 2xx answer carries. @throws UncertainError (after a POST) or ApiError when it is not what it should be */
+/** The data of a 2xx answer. @throws UncertainError (after a POST) or ApiError if it does not fit the schema */
 export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, schema: S, origin: Origin): z.infer<S> {
   const unreadable = (why: string) => {
     const message = `${call.doing}: the answer (${answer.status}) ${why}${requestIdOf(answer)}`
@@ -97,7 +97,7 @@ export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, sche
   throw unreadable(`lacks a proper "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)
 }
 
-/** Where the cloud was; still the default, as upstream's. */
+/** The closed cloud's API; still the default, as upstream. */
 const closedApi = 'https://api.equinix.com/'
 
 /** The error for a call that was never answered. */
@@ -105,7 +105,7 @@ export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiEr
   const { apiUrl } = origin
   const message = `${call.doing}: ${lost.message} (${new URL(apiUrl).host})`
   const hint = lost.untrusted
-    ? 'if it is that of a proxy or an API of your own, name its authority with NODE_EXTRA_CA_CERTS'
+    ? 'if the certificate belongs to your own proxy or API, set NODE_EXTRA_CA_CERTS to its CA certificate'
     : apiUrl.startsWith(closedApi)
       ? 'that service closed on 2026-06-30: name another with --api-url, or begin with metalkit lab'
       : `check ${nameApi(origin)} and the network`
@@ -115,7 +115,7 @@ export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiEr
     : new ApiError(message, options)
 }
 
-/** Answers below 500 to a POST that may have been carried out: something gave up waiting, or met what an earlier try has made. */
+/** Statuses below 500 after which a POST may have been carried out: a proxy gave up, or an earlier try created the object. */
 const uncertainStatuses = new Set([408, 409, 425, 499])
 
 /** The error for an answer that is not 2xx. */
@@ -128,7 +128,7 @@ export function refusal(call: Call, answer: Answer, origin: Origin): ApiError | 
   return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }
 
-/** Where the token came from that the API does not take. */
+/** Names the source of the refused token. */
 function hintForToken({ apiUrl, tokenFrom }: Origin): string {
   const renew = isLoopback(new URL(apiUrl))
     ? '; for a lab, run again: eval "$(metalkit lab env)" (with --name for one that has a name)'
@@ -136,20 +136,20 @@ function hintForToken({ apiUrl, tokenFrom }: Origin): string {
   return `${tokenFrom ?? '--api-key'} is wrong or has expired; replace it${renew}`
 }
 
-/** What to do about a status that says little; of others the API's own words do. */
+/** Advice for statuses that say little; other answers carry the API's own text. */
 function hintFor({ path }: Call, answer: Answer, origin: Origin): { hint?: string } {
   const { status } = answer
   if (status !== 403 && status !== 404) return {}
   const api = `the API URL ${nameApi(origin)}`
   if (readWords(answer) === undefined) return { hint: `check ${api}: the answer is not a Metal API's` }
-  // Other servers have the same words for a path that they do not know.
+  // Other servers use the same text for an unknown path.
   const isUsualPath = new URL(origin.apiUrl).pathname === '/metal/v1'
   if (path.startsWith('/devices/')) {
-    const known = 'metalkit ls shows those that metalkit made'
+    const known = 'metalkit ls lists the machines that metalkit created'
     return { hint: isUsualPath ? known : `check ${api}; ${known}` }
   }
   if (!path.startsWith('/projects/')) return isUsualPath ? {} : { hint: `check ${api}` }
-  const project = '--project-id, and that the token may use it'
-  if (!isUsualPath) return { hint: `check ${api}, which mostly ends in /metal/v1; else ${project}` }
+  const project = '--project-id and that the token has access to it'
+  if (!isUsualPath) return { hint: `check ${api}, which usually ends in /metal/v1, or ${project}` }
   return { hint: origin.apiUrl.startsWith(closedApi) ? `check ${project}` : `check ${project}, and ${api}` }
 }

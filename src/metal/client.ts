@@ -1,4 +1,4 @@
-// The Metal API as calls that either give what they say or throw an error that can be shown.
+// The Metal API: each call returns what its name says, or throws an error written for the user.
 import type { z } from 'zod'
 import { abortAfter } from '../http/last-answer.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
@@ -32,23 +32,24 @@ export interface ClientOptions {
   tokenFrom?: string | undefined
   env: Record<string, string | undefined>
   report: Reporter
-  /** For waits, deadlines and time-outs; the system's where it is undefined. */
+  /** For waits, deadlines and time-outs; defaults to the system's. */
   clock?: Clock | undefined
 }
 
-/** A create was seen to be answered after four minutes; one that is given up sooner makes a second machine. */
+/** The API has taken four minutes to answer a create; giving up sooner would create a second machine. */
 const createTimeoutMs = 5 * 60_000
-/** How long the answer to a request that may not be cut off is waited for after an interrupt. */
+/** How long to wait, after an interrupt, for the answer to a request that must not be cut off. */
 const lastAnswerMs = 10_000
+
 /** A client of one API with one token. */
 export class MetalClient {
   readonly apiUrl: string
   readonly clock: Clock
-  /** Whether this is the API of a lab that ends with the command it was started for, and its machines with it. */
+  /** True for the API of a lab that ends, with its machines, when its command ends. */
   readonly isTemporary: boolean
   readonly #options: ClientOptions
   readonly #dispatcher: ReturnType<typeof createDispatcher>
-  /** The API's time less that of the monotonic clock, as the latest answer had it. */
+  /** The API's time minus the monotonic clock's, at the latest answer. */
   #offsetMs: number | undefined
 
   constructor(options: ClientOptions) {
@@ -59,7 +60,7 @@ export class MetalClient {
     this.#dispatcher = createDispatcher(options.apiUrl, options.env, this.clock)
   }
 
-  /** The API's own time, in ms since 1970, by the Date header of its latest answer (RFC 9110, section 6.6.1); else this computer's. */
+  /** The API's own time, in ms since 1970, from the Date header of its latest answer (RFC 9110, section 6.6.1); before any answer, this computer's. */
   nowMs(): number {
     return this.#offsetMs === undefined ? this.clock.now() : this.clock.monotonicMs() + this.#offsetMs
   }
@@ -87,7 +88,7 @@ export class MetalClient {
     return metros
   }
 
-  /** The API's own time, in ms since 1970, to the second (RFC 9110, section 6.6.1); undefined where it does not say. */
+  /** The API's own time, in ms since 1970, to the second (RFC 9110, section 6.6.1); undefined without a Date header. */
   async readTime(signal?: AbortSignal): Promise<number | undefined> {
     const { headers } = await this.#call({
       method: 'GET',
@@ -107,7 +108,7 @@ export class MetalClient {
     return keys
   }
 
-  /** The SSH keys of the token's user. @throws ApiError for a token that has none */
+  /** The SSH keys of the token's user. @throws ApiError for a project token, which has no user */
   async listOwnSshKeys(signal?: AbortSignal) {
     const { ssh_keys: keys } = await this.#read(
       { method: 'GET', path: '/ssh-keys', doing: 'listing your SSH keys', signal },
@@ -118,9 +119,9 @@ export class MetalClient {
 
   /**
    * Creates a machine.
-   * @param lastTry aborted: no other try is begun, and the one under way has only some seconds more
-   * @param wasDone whether a try that was turned away (429) was carried out all the same; asked before the next one
-   * @throws UncertainError when it is not known whether it exists now; lastTry.reason when it does not
+   * @param lastTry once aborted, no retry starts, and the request under way has a few seconds left
+   * @param wasDone tells whether a request answered with 429 was carried out anyway; called before a retry
+   * @throws UncertainError if the machine may or may not exist; lastTry.reason if it does not
    */
   async createDevice(
     projectId: string,
@@ -140,7 +141,7 @@ export class MetalClient {
     )
   }
 
-  /** All devices of a project, or those that carry a tag, through every page. */
+  /** All devices of a project, or those with a tag, from every page. */
   async listDevices(projectId: string, tag: string | undefined, signal?: AbortSignal): Promise<Device[]> {
     const all = await readPages(async (page) => {
       const query = new URLSearchParams({ ...(tag === undefined ? {} : { tag }), page: String(page), per_page: '100' })
@@ -189,13 +190,13 @@ export class MetalClient {
     return readAnswer(call, await this.#call(call), schema, this.#options)
   }
 
-  /** Sends a call until it is answered, as far as it may be repeated. @throws ApiError or AuthenticationError for any answer but 2xx */
+  /** Sends a call, and retries it where that is safe. @throws ApiError or AuthenticationError for any answer but 2xx */
   async #call(call: Call): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(call)
       const lost = outcome instanceof NoAnswerError
       const done = !lost && outcome.status >= 200 && outcome.status < 300
-      // Half an answer is worth another try where that is safe; the last one is shown for what it is.
+      // A truncated answer is worth a retry if that is safe; if the last one is truncated, the error says so.
       const half = done && call.method !== 'POST' && !isWholeJson(outcome.text)
       if (done && !half) return outcome
       const failure = {
@@ -209,12 +210,12 @@ export class MetalClient {
       if (delayMs === undefined && half) return outcome
       if (delayMs === undefined)
         throw lost ? noAnswer(call, outcome, this.#options) : refusal(call, outcome, this.#options)
-      const what = lost ? outcome.message : half ? 'the answer is not whole' : `the API answered ${outcome.status}`
+      const what = lost ? outcome.message : half ? 'the answer is truncated' : `the API answered ${outcome.status}`
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
       await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((one) => one !== undefined)))
       if (!lost && (await call.wasDone?.())) {
-        throw new UncertainError(`${call.doing}: the API answered ${outcome.status}, and carried it out all the same`)
+        throw new UncertainError(`${call.doing}: the API answered ${outcome.status} but carried it out anyway`)
       }
     }
   }

@@ -1,4 +1,4 @@
-// Create exactly once. A create whose answer is lost is never blindly repeated: the machine may exist and cost money.
+// Create exactly once. A create whose answer is lost is never repeated blindly: the machine may exist and cost money.
 import { ApiError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { UncertainError } from './answer.ts'
@@ -6,22 +6,22 @@ import type { MetalClient } from './client.ts'
 import type { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 
-/** When the machine is looked for after a create whose answer was lost, each after the one before: the API may still be at it. */
+/** Delays between looks for the machine after a create whose answer was lost: the API may still be working on it. */
 const lookDelaysMs = [0, 1000, 3000, 6000]
 const maxCreates = 3
-/** After so long without an answer it is said what is waited for. */
+/** After this long without an answer, a line says what metalkit is waiting for. */
 const quietMs = 10_000
 
 interface CreateOptions {
   projectId: string
   input: DeviceCreateInput
-  /** Takes note of each create, and knows the tag that all machines of this run bear. */
+  /** Records each create, and has the tag of all machines of this run. */
   ledger: Ledger
   report: Reporter
   signal: AbortSignal
 }
 
-/** A device with the run's tag, undefined if there is none. @throws ApiError if the last look does not work */
+/** A device with the run's tag; undefined if there is none. @throws ApiError if the last look fails */
 async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | undefined> {
   let failure: unknown
   for (const delayMs of lookDelaysMs) {
@@ -38,7 +38,7 @@ async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | 
   return undefined
 }
 
-/** Sends a create, again after a 429 unless that was carried out, and says what a long wait is for. */
+/** Sends a create, retries it after a 429 unless that one was carried out, and explains a long wait. */
 async function sendCreate(
   client: MetalClient,
   { projectId, input, ledger, report, signal }: CreateOptions,
@@ -63,9 +63,9 @@ async function sendCreate(
 }
 
 /**
- * Creates a device. An interrupt does not cut off a create that is under way, which would lose its answer; it only keeps
- * another from being begun.
- * @throws ApiError when the API refuses; MachineLeftError when it cannot be told whether a machine exists; signal.reason
+ * Creates a device. An interrupt does not cut off a create under way, because its answer would be lost; it only prevents
+ * another one.
+ * @throws ApiError if the API refuses; MachineLeftError if a machine may exist and looking for it failed; signal.reason
  */
 export async function createDevice(
   client: MetalClient,

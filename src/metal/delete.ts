@@ -1,4 +1,4 @@
-// Delete until gone: a machine costs money until the API says that it is no more.
+// Delete until gone: a machine costs money until the API no longer knows it.
 import { AuthenticationError, MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
@@ -6,48 +6,48 @@ import type { MetalClient } from './client.ts'
 import type { Device } from './schema.ts'
 
 const firstDelayMs = 3000
-/** Each wait is half as long again as the one before, up to this. */
+/** Each delay is 1.5 times the previous one, up to this. */
 const maxDelayMs = 15_000
-/** However long they take, so many tries are made where there is any hope. */
-const fewestTries = 3
+/** At least this many tries, however long they take, if a retry can help at all. */
+const minTries = 3
 /**
- * After the first sign that a machine is gone it is looked for again, each time so long after the one before. A machine that
- * the API does not know twice is gone; one that is being taken down was seen to come back, and is looked at to the end.
+ * Delays before looking again after the first sign that a machine is gone. A second 404 confirms it. A machine in
+ * deprovisioning has been seen to come back, so it is looked at after every delay.
  */
 const confirmDelaysMs = [1000, 2000, 4000]
-/** A machine may be provisioning for long, and cannot be deleted then. */
+/** A machine may be provisioning for a long time, and cannot be deleted meanwhile. */
 const provisioningPatienceMs = 60 * 60_000
-/** Anything else that refuses to go away. */
+/** For any other reason. */
 const patienceMs = 10 * 60_000
-/** A token that is refused seldom gets better. */
+/** A refused token seldom works later. */
 const authenticationPatienceMs = 30_000
-/** How long a run that is forced to end waits for the API's last answer; CI systems kill a few seconds after their last signal. */
+/** How long a forced run waits for the API's last answer; CI systems kill a few seconds after their last signal. */
 export const lastTryMs = 3000
 
 const goingStates = new Set(['deprovisioning', 'deleted'])
 const comingStates = new Set(['queued', 'provisioning', 'reinstalling'])
 
-/** Whether a device is being taken down, or has been. */
+/** Whether a device is being deleted, or has been. */
 export function isGoing({ state }: Device): boolean {
   return goingStates.has(state)
 }
 
-/** Which machine: the project is where it is looked for when the API denies knowing it. */
+/** The machine, and the project in whose list it is looked for after a 404. */
 export interface DeleteTarget {
   id: string
-  /** Undefined where it is not known; then the API's word is taken. */
+  /** If undefined, a repeated 404 is enough. */
   projectId: string | undefined
 }
 
-/** How a machine stands after a try to delete it: why it is not known to be gone, and for how long that is worth more tries. */
+/** A machine that is not known to be gone after a try: the reason, and how long retries are worthwhile. */
 interface Standing {
   why: string
-  /** It was seen, so that it is certain that it is there. */
+  /** True if the API showed it after the try. */
   seen: boolean
   patienceMs: number
 }
 
-/** The device, or undefined for 404, and for 403, which is what the API says of a failed machine it has taken back. */
+/** The device; undefined for 404, and for 403, the API's answer for a failed machine that it has taken back. */
 async function lookUp(client: MetalClient, { id }: DeleteTarget, signal: AbortSignal): Promise<Device | undefined> {
   try {
     return await client.getDevice(id, signal)
@@ -58,8 +58,8 @@ async function lookUp(client: MetalClient, { id }: DeleteTarget, signal: AbortSi
 }
 
 /**
- * Looks again after a moment, in the project's list too. One sign is not enough: a 403 or 404 may come from a token that
- * has lost its rights or from something in between, and a machine that was going was seen to come back.
+ * Looks again after a moment, and in the project's list. One sign is not enough: a 403 or 404 may come from a token that
+ * lost its rights or from a proxy, and a machine in deprovisioning has been seen to come back.
  */
 async function confirmGone(
   client: MetalClient,
@@ -104,13 +104,13 @@ async function tryDelete(
     return device === undefined ? undefined : describeStanding(device, refusal)
   } catch (error) {
     if (!(error instanceof MetalkitError)) throw error
-    const why = refusal?.message ?? `its deletion was accepted, but not seen to be done: ${error.message}`
+    const why = refusal?.message ?? `the API accepted its deletion, but did not confirm it: ${error.message}`
     const denied = error instanceof AuthenticationError
     return { why, seen: false, patienceMs: denied ? authenticationPatienceMs : patienceMs }
   }
 }
 
-/** The last try of a run that is forced to end: it is sent once, and its answer is waited for shortly. */
+/** The last try of a forced run: one request, and a short wait for its answer. */
 async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<Standing | undefined> {
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), client.clock.toRealMs(lastTryMs))
@@ -125,8 +125,8 @@ async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<S
 }
 
 /**
- * Deletes a machine and sees that it is gone.
- * @param forced aborted when the user will not wait for that: then it is tried once more
+ * Deletes a machine and confirms that it is gone.
+ * @param forced aborted if the user will not wait; then one last try is made
  * @throws MachineLeftError naming the machine and how to delete it
  */
 export async function deleteUntilGone(
@@ -146,7 +146,7 @@ export async function deleteUntilGone(
       why = still.why
       seen = still.seen
       const isHopeless = still.patienceMs === 0
-      if (isHopeless || (tries >= fewestTries && client.clock.monotonicMs() - startedMs >= still.patienceMs)) break
+      if (isHopeless || (tries >= minTries && client.clock.monotonicMs() - startedMs >= still.patienceMs)) break
       report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying until it is`)
       await client.clock.sleep(delayMs, forced)
     }

@@ -1,4 +1,4 @@
-// Follows a machine through its states and events while it comes up and runs.
+// Follows a machine's states and events while it boots and runs.
 import { ApiError, MachineError } from '../errors.ts'
 import { plainText } from '../text/plain-text.ts'
 import { isGone } from './answer.ts'
@@ -6,15 +6,15 @@ import type { MetalClient } from './client.ts'
 import type { Device, DeviceEvent } from './schema.ts'
 
 const pollMs = 2000
-const comingUp = new Set(['queued', 'provisioning', 'reinstalling'])
-const onItsWay = new Set([...comingUp, 'powering_on', 'powering_off'])
+const comingUpStates = new Set(['queued', 'provisioning', 'reinstalling'])
+const transitionStates = new Set([...comingUpStates, 'powering_on', 'powering_off'])
 
-/** What is seen of a machine at one look. */
+/** One look at a machine. */
 export interface Observation {
   device: Device
   /** Events since the last look, oldest first. */
   news: DeviceEvent[]
-  /** The newest event of all. */
+  /** The device's newest event. */
   newest: DeviceEvent | undefined
 }
 
@@ -27,7 +27,7 @@ interface FollowOptions {
   signal: AbortSignal
 }
 
-/** An event in words, on one line. */
+/** An event's text, on one line. */
 export function describeEvent(event: DeviceEvent | undefined): string {
   return plainText(event?.body ?? '')
 }
@@ -39,15 +39,14 @@ export function describeProgress({ device, newest }: Pick<Observation, 'device' 
   return `${device.state}${percentage === undefined ? '' : ` ${Math.round(percentage)}%`}${event === '' ? '' : `: ${event}`}`
 }
 
-/** How far a machine that comes up is, 0 to 100; undefined for one that does not come up. */
+/** The provisioning percentage, 0 to 100; undefined unless the machine is coming up. */
 export function percentageOf(device: Device): number | undefined {
-  return comingUp.has(device.state) ? (device.provisioning_percentage ?? undefined) : undefined
+  return comingUpStates.has(device.state) ? (device.provisioning_percentage ?? undefined) : undefined
 }
 
 /**
- * Watches a machine until it goes off.
- * @returns when the machine was powered off
- * @throws MachineError when it fails, vanishes or does not come up in time; signal.reason when aborted
+ * Watches a machine until it powers off.
+ * @throws MachineError if it fails, disappears or does not come up in time; signal.reason if aborted
  */
 export async function followMachine({ client, id, timeoutMs, onLook, signal }: FollowOptions): Promise<'powered-off'> {
   const deadlineMs = client.clock.monotonicMs() + timeoutMs
@@ -61,7 +60,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
       look = await observe(client, id, seen, signal)
     } catch (error) {
       if (!isGone(error)) throw error
-      // One look can meet a part of the API that does not know the machine yet, or something in between; two do not.
+      // A single 404 can come from a replica that does not know the machine yet, or from a proxy; two in a row do not.
       if (!goneBefore) {
         goneBefore = true
         await client.clock.sleep(pollMs, signal)
@@ -77,11 +76,11 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     const { device } = look
     last = describeProgress(look)
     if (device.state === 'failed') throw new MachineError(`the machine ${id} failed (${last})`)
-    // One look can fall between the off and on of a reboot; two in a row do not.
+    // A single look can fall between the off and on of a reboot; two in a row cannot.
     const off = device.state === 'inactive'
     if (off && offBefore) return 'powered-off'
     offBefore = off
-    if (comingUp.has(device.state) && client.clock.monotonicMs() > deadlineMs) {
+    if (comingUpStates.has(device.state) && client.clock.monotonicMs() > deadlineMs) {
       throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
         hint: 'give it longer with --timeout',
       })
@@ -92,7 +91,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
 
 interface WaitOptions {
   client: MetalClient
-  /** The device as it was seen last. */
+  /** The device at the latest look. */
   device: Device
   timeoutMs: number
   /** Called once, if there is something to wait for. */
@@ -101,9 +100,9 @@ interface WaitOptions {
 }
 
 /**
- * Waits until a device passes, as long as it is on its way: coming up, or being switched on or off.
- * @returns the device as it was seen last, which may not pass
- * @throws MachineError if it does not pass in time; signal.reason when aborted
+ * Waits until a device passes the check, as long as it is in transition: coming up, or switching on or off.
+ * @returns the device at the latest look, which may not pass
+ * @throws MachineError if it does not pass in time; signal.reason if aborted
  */
 export async function waitForDevice(
   { client, device, timeoutMs, onWait, signal }: WaitOptions,
@@ -111,7 +110,7 @@ export async function waitForDevice(
 ): Promise<Device> {
   const deadlineMs = client.clock.monotonicMs() + timeoutMs
   let last = device
-  for (let looks = 0; !passes(last) && onItsWay.has(last.state); looks++) {
+  for (let looks = 0; !passes(last) && transitionStates.has(last.state); looks++) {
     if (looks === 0) onWait(last)
     if (client.clock.monotonicMs() > deadlineMs) {
       throw new MachineError(`the machine ${last.id} is still ${last.state}`, { hint: 'give it longer with --timeout' })
@@ -124,7 +123,7 @@ export async function waitForDevice(
 
 async function observe(client: MetalClient, id: string, seen: Set<string>, signal: AbortSignal): Promise<Observation> {
   const device = await client.getDevice(id, signal)
-  // The events only say more about it: a run does not end because they cannot be had.
+  // Events are only additional information: failing to list them must not end a run.
   const events = await client.listEvents(id, signal).catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error
     return []

@@ -1,24 +1,24 @@
-// The ledger of a run: how many machines it asked for, and which bear its tag. What was asked for and never seen may still come,
-// so that it is looked for until the run's end and for a grace after it.
+// The ledger of a run: how many machines it asked for, and which have its tag. A machine that was asked for and never seen may
+// still appear, so metalkit looks for it until the run ends and for a grace period afterwards.
 import { MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { MetalClient } from './client.ts'
 import { deleteUntilGone, isGoing } from './delete.ts'
 import type { Device } from './schema.ts'
 
-/** A create that got no clear answer was seen to come through up to four minutes later. */
+/** Creates without a clear answer have produced a machine up to four minutes later. */
 const graceMs = 5 * 60_000
 /**
- * A create that was carried out twice shows its second machine within this time. It is counted from the create, and a machine
- * takes minutes to provision, so a run seldom waits for it.
+ * A create carried out twice shows its second machine within this time. It counts from the create, and provisioning takes
+ * minutes, so a run seldom waits for it.
  */
 const secondGraceMs = 2 * 60_000
-/** A create that was answered 429 and carried out was seen within half a minute. */
+/** A create answered with 429 but carried out shows its machine within this time. */
 const turnedAwayGraceMs = 30_000
-/** After so long without a machine a create is taken for one that was not carried out. */
+/** After this long without a machine, a create counts as not carried out. */
 const hopeMs = 15 * 60_000
 const lookMs = 5000
-/** How often the run's machines are looked for if that fails and every create was answered. */
+/** Tries to list the run's machines if every create was answered. */
 const maxLooks = 3
 
 interface LedgerOptions {
@@ -29,15 +29,15 @@ interface LedgerOptions {
   report: Reporter
 }
 
-/** How the machines of a run are given back. */
+/** How to give back a run's machines. */
 interface SettleOptions {
-  /** The machine that is to stay, if any. */
+  /** The machine to keep, if any. */
   keptId?: string | undefined
-  /** Aborted when the user will not wait. */
+  /** Aborted if the user will not wait. */
   forced: AbortSignal
 }
 
-/** Takes note of a run's creates, and gives back every machine that came of them. */
+/** Records a run's creates, and gives back every machine that they produced. */
 export class Ledger {
   readonly tag: string
   readonly #options: LedgerOptions
@@ -57,26 +57,26 @@ export class Ledger {
   }
 
   /**
-   * Takes note of the machines there are, before they are deleted, if a create got no clear answer. Only what a list shows
-   * counts: the id of an answer may be another than the machine's.
+   * Records the existing machines before they are deleted, if a create got no clear answer. Only listed machines count: the
+   * id in an answer may differ from the machine's.
    */
   async takeStock(signal: AbortSignal): Promise<void> {
     if (this.#lastUncertainMs === undefined && this.#lastTurnedAwayMs === undefined) return
     await this.look(signal).catch(() => [])
   }
 
-  /** A create got no clear answer: there may be a machine of it, now or later. */
+  /** A create got no clear answer: its machine may exist now or later. */
   noteUncertain(): void {
     this.#creates++
     this.#lastUncertainMs = this.#options.client.clock.monotonicMs()
   }
 
-  /** A create was turned away (429), which is mostly true. */
+  /** A create was answered with 429, and usually not carried out. */
   noteTurnedAway(): void {
     this.#lastTurnedAwayMs = this.#options.client.clock.monotonicMs()
   }
 
-  /** The machines with the run's tag, but for those that are going. @throws ApiError */
+  /** The machines with the run's tag, except those being deleted. @throws ApiError */
   async look(signal?: AbortSignal): Promise<Device[]> {
     const { client, projectId } = this.#options
     const devices = await client.listDevices(projectId, this.tag, signal)
@@ -85,7 +85,7 @@ export class Ledger {
   }
 
   /**
-   * Deletes every machine with the run's tag, and waits for those that may still come of a create without a clear answer.
+   * Deletes every machine with the run's tag, and waits for machines that a create without a clear answer may still produce.
    * @throws MachineLeftError naming the machines, or the tag while a create is unaccounted for
    */
   async settle({ keptId, forced }: SettleOptions): Promise<void> {
@@ -113,7 +113,7 @@ export class Ledger {
         if (client.isTemporary || (!isRetried && this.#remainingMs <= 0)) break
         if (looks === 1 && !isRetried) {
           report.info(
-            `A create got no clear answer; looking for machines of it for ${Math.ceil(this.#remainingMs / 1000)} s more...`,
+            `A create got no clear answer; looking for its machine for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
           )
         }
         await clock.sleep(lookMs, forced)
@@ -126,7 +126,7 @@ export class Ledger {
     if (errors.length > 1) throw new AggregateError(errors)
   }
 
-  /** How long machines are still looked for; not above 0 when it is over. */
+  /** How much longer to look for machines; 0 or less when over. */
   get #remainingMs(): number {
     const nowMs = this.#options.client.clock.monotonicMs()
     const remaining = (sinceMs: number | undefined, ms: number) => (sinceMs === undefined ? 0 : sinceMs + ms - nowMs)
@@ -149,7 +149,7 @@ export class Ledger {
 
   async #giveBack(id: string, forced: AbortSignal): Promise<void> {
     const { client, projectId, report } = this.#options
-    report.info(`Deleting the machine ${id}, which this run made too...`)
+    report.info(`Deleting the machine ${id}, which this run also created...`)
     await deleteUntilGone(client, { id, projectId }, report, forced)
     report.info(`The machine ${id} is deleted.`)
     report.event('machine-deleted', { id })

@@ -1,4 +1,4 @@
-// Where machines stand. The API takes metros since 2023; people and scripts still know facilities.
+// Metros and facilities. The API accepts metros since 2023; people and scripts still use facilities.
 
 /** Codes of the metros (equinix-metal's packet-python fixtures, 2023). */
 export const metros = 'am at ch da dc dt fr hk ho kc la ld mr ny pa pi px se sg sl sv sy tr ty'.split(' ')
@@ -20,14 +20,14 @@ export const facilities: Readonly<Record<string, string>> = {
   ewr1: 'ny',
 }
 
-/** The metro of a facility code, undefined where it is unknown. Newer codes are the metro's and a number (`fr2`). */
+/** The metro of a facility code; undefined if unknown. Newer codes are the metro's with a number (`fr2`). */
 export function metroOfFacility(facility: string): string | undefined {
   const code = facility.toLowerCase()
   const prefix = /^([a-z]{2})\d+$/.exec(code)?.[1]
   return facilities[code] ?? (prefix !== undefined && metros.includes(prefix) ? prefix : undefined)
 }
 
-/** The known facilities of a metro, those with SOS hosts of their own. */
+/** The known facilities of a metro; each has its own SOS host. */
 export function facilitiesOfMetro(metro: string): string[] {
   return Object.keys(facilities).filter((facility) => facilities[facility] === metro)
 }

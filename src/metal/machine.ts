@@ -1,5 +1,5 @@
-// A Machine costs money from creation to deletion, so it is a resource with an owner and an end: whoever opened it
-// returns it, on every way out, by `await using`.
+// A Machine costs money from creation to deletion, so it is a resource with an owner: the code that opened it gives it back
+// on every way out, with `await using`.
 import { ApiError, MachineError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
@@ -11,7 +11,7 @@ import { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 import { withSuggestions } from './suggestion.ts'
 
-/** A machine that this run boots. Disposing it gives it back, if it is the run's to give. */
+/** A machine that this run boots. Disposing it gives it back if the run rented it. */
 export interface Machine extends AsyncDisposable {
   readonly device: Device
 }
@@ -19,7 +19,7 @@ export interface Machine extends AsyncDisposable {
 interface RentOptions {
   client: MetalClient
   projectId: string
-  /** Without tags: those are this module's. */
+  /** Without tags, which this module sets. */
   input: Omit<DeviceCreateInput, 'operating_system' | 'billing_cycle' | 'tags'>
   /** Unique to this run. */
   runId: string
@@ -38,7 +38,7 @@ export const machineTag = 'metalkit'
 /** What the tag of a run begins with; each run has its own. */
 export const runTagPrefix = 'metalkit-run-'
 
-/** The promise's outcome, or the error if there is none within the time after the signal aborts. */
+/** The promise's outcome, or the error if the promise has not settled a grace period after the signal aborts. */
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, graceMs: number, error: () => Error): Promise<T> {
   const settled = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -56,7 +56,7 @@ async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, graceMs: n
 
 /**
  * Rents a machine. The caller's `await using` deletes it, unless it is kept.
- * @throws ApiError when the API refuses; MachineLeftError when a machine may exist that is not known
+ * @throws ApiError if the API refuses; MachineLeftError if an unknown machine may exist
  */
 export async function rentMachine(options: RentOptions): Promise<Machine> {
   const { client, report, signal, forced } = options
@@ -77,7 +77,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     })
   }
   const creating = createDevice(client, { projectId, input, ledger, report, signal }).catch(async (error: unknown) => {
-    // What got no clear answer may still come, and nobody holds a machine that could be given back.
+    // The machine of an unclear create may still appear, and no Machine object exists that would give it back.
     await ledger.settle({ forced })
     throw await withSuggestions(client, error, { projectId, ...input })
   })
@@ -103,22 +103,20 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
 
 interface ReuseOptions {
   client: MetalClient
-  /** The machine as findMachine found it. */
+  /** From findMachine. */
   device: Device
   update: { hostname: string; ipxe_script_url: string; always_pxe: boolean }
   report: Reporter
   signal: AbortSignal
 }
 
-/** A 404 or 403 for a device id, with the machines there are as the hint. */
+/** The error for an unknown device id, with a hint that lists the project's machines. */
 async function unknownMachine(client: MetalClient, error: unknown, projectId: string | undefined): Promise<unknown> {
   if (!(error instanceof ApiError) || !isGone(error) || projectId === undefined) return error
   const devices = await client.listDevices(projectId, machineTag).catch(() => [])
   const known = devices.map(({ id, hostname }) => `${id} (${hostname ?? ''})`)
   const hint =
-    known.length === 0
-      ? 'metalkit ls shows the machines there are: none'
-      : `the machines there are: ${known.join(', ')}`
+    known.length === 0 ? 'the project has no machines that metalkit created' : `existing machines: ${known.join(', ')}`
   return new ApiError(error.message, {
     ...(error.status === undefined ? {} : { status: error.status }),
     hint,
@@ -126,7 +124,7 @@ async function unknownMachine(client: MetalClient, error: unknown, projectId: st
   })
 }
 
-/** Whether a reboot or a power-on starts it now. */
+/** Whether a reboot or power-on can start it now. */
 function isRestartable({ state }: Device): boolean {
   return state === 'active' || state === 'inactive'
 }
@@ -143,7 +141,7 @@ interface FindOptions {
 }
 
 /**
- * Looks up the machine that --device names, and waits for one that is still coming up.
+ * Looks up the machine of --device, and waits if it is still coming up.
  * @throws ApiError if it does not exist, MachineError if it cannot be booted this way
  */
 export async function findMachine(options: FindOptions): Promise<Device> {
@@ -157,11 +155,11 @@ export async function findMachine(options: FindOptions): Promise<Device> {
   const os = device.operating_system?.slug
   if (os && os !== 'custom_ipxe') {
     throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {
-      hint: 'name a machine made with custom_ipxe, such as one of metalkit run -keep',
+      hint: 'name a machine created with custom_ipxe, for example by metalkit run -keep',
     })
   }
   if (device.locked) {
-    throw new MachineError(`the machine ${id} is locked`, { hint: 'unlock it first; what is locked is left alone' })
+    throw new MachineError(`the machine ${id} is locked`, { hint: 'unlock it first' })
   }
   if (!isRestartable(device)) {
     throw new MachineError(`the machine ${id} is ${device.state} and cannot be rebooted`, {
@@ -171,7 +169,7 @@ export async function findMachine(options: FindOptions): Promise<Device> {
   return device
 }
 
-/** Points an existing machine at a new script and reboots it, keeping its tags and lock. It is never deleted. */
+/** Points an existing machine at a new script and reboots it. Keeps its tags and lock; never deletes it. */
 export async function reuseMachine({ client, device, update, report, signal }: ReuseOptions): Promise<Machine> {
   const { id } = device
   const input = { ...update, tags: device.tags ?? [], locked: device.locked ?? false }

@@ -1,11 +1,11 @@
-// The wire contract of the Metal API v1, as far as a client needs it: what is read is checked, what is not is let through.
-// Source: the OpenAPI document of equinix-sdk-go v0.65.0 (spec/services/metalv1), with what real answers were seen to leave out.
+// The wire contract of the Metal API v1, as far as a client needs it: fields that are read are checked, others pass.
+// Source: the OpenAPI document of equinix-sdk-go v0.65.0 (spec/services/metalv1), relaxed where real answers lacked fields.
 import { z } from 'zod'
 
-/** `{href}`, or the thing itself where `include` asked for it. */
+/** `{href}`, or the object itself if `include` requested it. */
 const reference = z.looseObject({ href: z.string().optional() })
 
-/** States of a device; one that the API adds later is let through. */
+/** States of a device; unknown states pass. */
 export const deviceStates = [
   'queued',
   'provisioning',
@@ -19,7 +19,7 @@ export const deviceStates = [
   'deleted',
 ] as const
 
-/** A device: a machine that is rented. Times are RFC 3339, percentage is 0 to 100. */
+/** A device: a rented machine. Times are RFC 3339, percentage is 0 to 100. */
 export const deviceSchema = z.looseObject({
   id: z.string().min(1),
   state: z.string().min(1),
@@ -42,7 +42,7 @@ export const deviceSchema = z.looseObject({
 })
 export type Device = z.infer<typeof deviceSchema>
 
-/** Where a page stands in a list; `next` is null on the last one. */
+/** A page's position in a list; `next` is null on the last page. */
 export const metaSchema = z.looseObject({
   next: reference.nullish(),
   total: z.number().nullish(),

@@ -12,12 +12,12 @@ function findSosHost({ sos, facility }: Device): string | undefined {
   return sos || (facility?.code ? sosHostOf(facility.code) : undefined)
 }
 
-/** Whether the API says where a device's console is; a device that was just created may not have one yet. */
+/** Whether the API names a device's console; a new device may not have one yet. */
 export function hasConsole(device: Device): boolean {
   return findSosHost(device) !== undefined
 }
 
-/** Where a device's console is: --sos, else what the API says, else by its facility. */
+/** The address of a device's console: --sos, else the API's field, else derived from its facility. */
 export function sosAddress(device: Device, sos: Address | undefined): Address {
   if (sos !== undefined) return sos
   const host = findSosHost(device)

@@ -1,4 +1,4 @@
-// Which valid names are nearest to one that the API refused.
+// The valid names closest to one that the API refused.
 import { ApiError } from '../errors.ts'
 import { nearest } from '../text/nearest.ts'
 import type { MetalClient } from './client.ts'
@@ -9,8 +9,8 @@ function mentions(text: string, name: string): boolean {
 }
 
 /**
- * A refused create (422) again, with the nearest valid plans or metros as the hint if the plan or the metro is not
- * one that the API lists: of both, the one that the refusal names. Any other error comes back as it is.
+ * Adds the closest valid plans or metros to a refused create (422) if the API does not list the plan or metro; if both are
+ * unlisted, only for the one that the refusal names. Returns any other error unchanged.
  */
 export async function withSuggestions(
   client: MetalClient,
@@ -23,7 +23,7 @@ export async function withSuggestions(
       { kind: 'plans', given: plan, known: (await client.listPlans(projectId)).map(({ slug }) => slug) },
       { kind: 'metros', given: metro, known: (await client.listMetros()).map(({ code }) => code) },
     ]
-    // A plan that is not listed may exist all the same.
+    // An unlisted plan may still exist.
     const unknown = lists.filter(({ given, known }) => !known.includes(given))
     const named = unknown.filter(({ given }) => mentions(refusal.message, given))
     const hints = (named.length > 0 ? named : unknown).map(
@@ -32,7 +32,7 @@ export async function withSuggestions(
     if (hints.length === 0) return refusal
     return new ApiError(refusal.message, { status: refusal.status, hint: hints.join('; '), cause: refusal })
   } catch {
-    // The lists are a help only: without them the refusal stands as it is.
+    // The lists are only a help: without them the refusal stays unchanged.
     return refusal
   }
 }

@@ -1,6 +1,6 @@
 // Questions at the terminal, asked before a session or between sessions.
 import { InterruptedError } from '../errors.ts'
-import type { Input, Output } from '../io.ts'
+import type { Input, Output, Reporter } from '../io.ts'
 import { enterRawMode } from '../terminal.ts'
 
 /** Asks the user. @throws InterruptedError on Ctrl-C, or the signal's reason */
@@ -23,12 +23,14 @@ function edit(line: string, typed: string): { line: string; done: boolean } {
   return { line: edited, done: false }
 }
 
-/** A prompter, where there is a terminal to ask at; `onAsk` is called before each question. */
-export function createPrompter(
-  streams: { stdin: Input; stderr: Output; signal: AbortSignal },
-  onAsk?: () => void,
-): Prompter | undefined {
-  const { stdin, stderr, signal } = streams
+/** A prompter; undefined unless stdin and stderr are terminals. */
+export function createPrompter(context: {
+  stdin: Input
+  stderr: Output
+  signal: AbortSignal
+  report: Pick<Reporter, 'hold'>
+}): Prompter | undefined {
+  const { stdin, stderr, signal, report } = context
   if (stdin.isTTY !== true || stderr.isTTY !== true) return undefined
 
   async function readLine(question: string, visible: boolean): Promise<string> {
@@ -36,9 +38,9 @@ export function createPrompter(
     const over = new AbortController()
     const decoder = new TextDecoder()
     let line = ''
-    // Raw first: what is typed as soon as the question shows must not be seen.
+    // Raw mode first: an answer typed as soon as the question appears must not be echoed.
     using _raw = enterRawMode(stdin)
-    onAsk?.()
+    using _held = report.hold()
     stderr.write(question)
     try {
       return await new Promise<string>((resolve, reject) => {

@@ -478,7 +478,7 @@ describe('nothing is created where', () => {
       ['-machine', 'c3.large.arm64', ...serving()],
       {},
       5,
-      /^metalkit: image: ".*demo-kernel" is an x86_64 kernel, and the plan c3.large.arm64 boots aarch64; /,
+      /^metalkit: image: ".*demo-kernel" is an x86_64 kernel, but the plan c3.large.arm64 boots aarch64; /,
     ],
     [
       'the serving address is taken',
@@ -553,7 +553,7 @@ describe('nothing is created where', () => {
     const { code, texts } = startRun(['-machine', 'c3.large.arm64', ...serving()], {}, arm.prefix)
     expect(await code).toBe(5)
     expect(texts.stderr).toMatch(
-      /^metalkit: image: ".*arm-kernel" is compressed, .*; write it decompressed with metalkit push -decompress/,
+      /^metalkit: image: ".*arm-kernel" is compressed, .*; decompress it with metalkit push -decompress/,
     )
   })
 

@@ -168,7 +168,7 @@ describe('what completion answers', () => {
     const { code, stderr } = await runToEnd(['completion', 'tcsh'])
     expect([code, stderr]).toEqual([
       2,
-      'metalkit: usage: "tcsh" is not a shell that can be completed for; write metalkit completion bash, metalkit completion zsh, metalkit completion fish\n',
+      'metalkit: usage: "tcsh" is not a shell with completion; write metalkit completion bash, metalkit completion zsh, metalkit completion fish\n',
     ])
   })
 })

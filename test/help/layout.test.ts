@@ -123,3 +123,19 @@ test.each(['README.md', 'docs/exit-codes.md'])('%s has the same table of exit co
   const text = readFileSync(join(import.meta.dirname, '../..', file), 'utf8').replaceAll(/[*`]/g, '')
   for (const [code, meaning] of exitStatus) expect(text).toContain(`| ${code} | ${meaning} |`)
 })
+
+test('progress is not drawn over a question, and comes back after it', async () => {
+  let text = ''
+  const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+  stderr.on('data', (chunk) => (text += String(chunk)))
+  const report = createReporter({ stderr, verbosity: 0 })
+  report.progress('booting 1s')
+  {
+    using _held = report.hold()
+    stderr.write('Continue? ')
+    report.progress('booting 2s')
+    report.info('a line')
+  }
+  report.progress('')
+  await expect.poll(() => text).toBe('\r\u001b[Kbooting 1s\r\u001b[KContinue? a line\n\r\u001b[Kbooting 2s\r\u001b[K')
+})

@@ -16,6 +16,7 @@ export function createRecorder(): Reporter & { lines: string[] } {
     debug: say,
     progress: say,
     overhear() {},
+    hold: () => ({ [Symbol.dispose]() {} }),
     event() {},
   }
 }

@@ -34,7 +34,7 @@ describe('errors say what was done, what came back, and the request', () => {
       '404',
       { status: 404, json: { errors: ['Not found'] } },
       4,
-      'metal: looking up the machine "d-1": the API answered 404 "Not found" [request r-1]; metalkit ls shows those that metalkit made',
+      'metal: looking up the machine "d-1": the API answered 404 "Not found" [request r-1]; metalkit ls lists the machines that metalkit created',
     ],
     [
       'several errors',

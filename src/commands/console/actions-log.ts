@@ -1,10 +1,10 @@
-// A console in the log of GitHub Actions: folded, its text kept from being taken for commands of the runner, and a failure
-// as an annotation (docs.github.com, "Workflow commands for GitHub Actions").
+// The console in a GitHub Actions log: folded, with its text not interpreted as workflow commands, and failures annotated
+// (docs.github.com, "Workflow commands for GitHub Actions").
 import { randomUUID } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { InterruptedError, messageOf } from '../../errors.ts'
 
-/** What a command's text may not hold as it is. */
+/** Escapes a workflow command's text. */
 function escapeData(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
@@ -17,7 +17,7 @@ export interface ActionsLog extends Disposable {
   fail(error: unknown, lastLines: readonly string[]): void
 }
 
-/** On a runner an ActionsLog, elsewhere nothing. Under --json the stream is no log: then there is no fold. */
+/** An ActionsLog on a runner, undefined elsewhere. With --json stdout is not a log, so nothing is folded. */
 export function createActionsLog(
   env: Record<string, string | undefined>,
   streams: { log: Writable; fold: boolean },
@@ -25,7 +25,7 @@ export function createActionsLog(
 ): ActionsLog | undefined {
   if (env['GITHUB_ACTIONS'] !== 'true') return undefined
   const { log, fold } = streams
-  // What a machine prints could read `::set-output …`: commands count again only after a word it cannot know.
+  // A machine could print `::set-output …`: commands are off until a token that it cannot know.
   const token = randomUUID()
   let begun = false
   const end = () => {

@@ -1,4 +1,4 @@
-// What `run` and `console` share before anything is billed: how the console will be reached, and that it can be.
+// Checks that `run` and `console` share, made before anything is billed: how to reach the console, and that it is reachable.
 import type { AccessFinder } from '../../ssh/access.ts'
 import { type Capture, openLog, openRecording } from '../../console/capture.ts'
 import { type HostAccess, probeHost } from '../../ssh/connection.ts'
@@ -18,17 +18,15 @@ import { requireKnownKey } from '../shared/known-keys.ts'
 
 const probeTimeoutMs = 15_000
 
-/** What a console needs, found before a machine is rented. */
+/** Everything a console needs, prepared before a machine is rented. */
 export interface ConsoleAccess extends AccessFinder {
-  /** Public keys that the console will take, where that is known. */
+  /** Public keys that the console will accept, if known. */
   wanted: ReadonlySet<string> | undefined
   rules: WatchRules
-  /** What to do before the user is asked anything: a line that rewrites itself would do so over the question. */
-  asking: { onAsk: () => void }
   captures: readonly Capture[]
 }
 
-/** @throws UsageError if --on and --send are no pairs; asked before anything else is done */
+/** @throws UsageError unless --on and --send come in pairs; called before any request */
 export function checkReplies({ on, send }: Pick<ConsoleOptions, 'on' | 'send'>): void {
   if (on.length !== send.length) {
     throw new UsageError(`there are ${on.length} --on and ${send.length} --send`, {
@@ -37,11 +35,11 @@ export function checkReplies({ on, send }: Pick<ConsoleOptions, 'on' | 'send'>):
   }
 }
 
-/** What the console is watched for. @throws UsageError if --on and --send are no pairs */
+/** The patterns to watch for. @throws UsageError unless --on and --send come in pairs */
 function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
   const { waitFor, failOn, on, send, noDefaultFailures } = options
   checkReplies(options)
-  // A person who looks at a panic may want to type at it.
+  // A person watching a panic may want to type.
   const watched = waitFor.length > 0 || failOn.length > 0 || stdin.isTTY !== true
   return {
     waitFor,
@@ -50,14 +48,12 @@ function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
   }
 }
 
-/** All that can be found out without a machine. @throws UsageError */
+/** Prepares everything that needs no machine. @throws UsageError */
 export function prepareConsole(options: ConsoleOptions, context: Context, wanted?: ReadonlySet<string>): ConsoleAccess {
   const { log, record } = options
-  const asking = { onAsk: () => {} }
   const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
   return {
-    ...prepareAccess(options, context, wanted, () => asking.onAsk()),
-    asking,
+    ...prepareAccess(options, context, wanted),
     wanted,
     rules: chooseRules(options, context),
     captures: [
@@ -67,7 +63,7 @@ export function prepareConsole(options: ConsoleOptions, context: Context, wanted
   }
 }
 
-/** Probes hosts; one that answers as it should is enough. Those about which somebody may be asked go one by one. */
+/** Probes hosts one by one, since each may ask the user; one good host is enough. */
 async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Promise<void> {
   const errors: unknown[] = []
   let reached = 0
@@ -84,8 +80,8 @@ async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Prom
 }
 
 /**
- * Checks, before anything is billed, that the console can be reached and is the one that is known, and that it will know a
- * key of ours. Where the machine will stand is not known yet, so without --sos all of the metro's SOS hosts are candidates.
+ * Checks, before anything is billed, that the console is reachable, has a trusted host key, and will accept one of our keys.
+ * The machine's facility is not known yet, so without --sos every SOS host of the metro is a candidate.
  */
 export async function checkConsole(
   target: Address | { metro: string },
@@ -101,7 +97,7 @@ export async function checkConsole(
   if ('host' in target) return await probeAny(hosts, context)
   if (first === undefined) {
     return context.report.warn(
-      `the SOS hosts of metro ${target.metro} are not known; the console's host key is checked once the machine exists`,
+      `the SOS hosts of metro ${target.metro} are unknown; the console's host key will be checked once the machine exists`,
     )
   }
   const known = hosts.filter(({ trust, place }) => trust.knows(place))
@@ -117,7 +113,7 @@ export async function checkConsole(
   })
 }
 
-/** The command line that reaches the console without metalkit, with the key and known_hosts file that were given. */
+/** The ssh command that reaches the console without metalkit, with the given key and known_hosts file. */
 export function sshLine(
   device: Device,
   options: Pick<ConsoleOptions, 'sos'> & Partial<Options<'identity' | 'knownHosts'>>,

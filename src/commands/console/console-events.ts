@@ -1,8 +1,8 @@
-// The console's text for scripts: under --json it is events, and stdout holds nothing else.
+// The console's text for scripts: with --json it becomes events, and stdout holds nothing else.
 import { Writable } from 'node:stream'
 import type { Context } from '../../io.ts'
 
-/** A stream that tells its bytes as `console` events, and is only as fast as stdout is. */
+/** A stream that reports its bytes as `console` events, at stdout's pace. */
 export function createEventStream({ report, stdout }: Pick<Context, 'report' | 'stdout'>): Writable {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const tell = (text: string) => {

@@ -1,4 +1,4 @@
-// Holding a machine's console while the machine runs, and what its end means.
+// Holds a machine's console while the machine runs, and turns its end into a result.
 import { attachConsole, type ConsoleEnding } from '../../console/session.ts'
 import { createWatch } from '../../console/watch.ts'
 import { PatternError } from '../../errors.ts'
@@ -20,7 +20,7 @@ const annotatedLines = 10
 
 type Ending = ConsoleEnding | { kind: 'powered-off' }
 
-/** Says why it ended, or throws where that is a failure; `pending` is what was waited for and did not show. */
+/** Reports why the console ended, or throws if that is a failure; `pending` is the pattern that did not appear. */
 function conclude(ending: Ending, pending: RegExp | undefined, { report }: Context, id: string): void {
   if (ending.kind === 'failed') {
     throw new PatternError(`the console showed "${ending.line}"`, {
@@ -35,7 +35,7 @@ function conclude(ending: Ending, pending: RegExp | undefined, { report }: Conte
   throw new PatternError(`${why} before it showed ${pending}`)
 }
 
-/** Follows the machine to its end; off is no end while it is being switched off and on. */
+/** Follows the machine to its end; off does not count during a power cycle. */
 async function followToEnd(following: Parameters<typeof followMachine>[0], machine: MachineSwitch): Promise<Ending> {
   for (;;) {
     await followMachine(following)
@@ -44,8 +44,8 @@ async function followToEnd(following: Parameters<typeof followMachine>[0], machi
 }
 
 /**
- * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the patterns show, the
- * machine goes off.
+ * Attaches to a machine's console and follows the machine until one of them ends: the user leaves, the patterns appear, the
+ * machine powers off.
  * @param limit the time limit of the whole run, if it has one
  * @throws PatternError, MachineError or ConsoleError for every other end
  */
@@ -65,7 +65,7 @@ export async function holdConsole(
   const isWaiting = rules.waitFor.length > 0
   const timer = limit ?? (isWaiting ? AbortSignal.timeout(clock.toRealMs(timeoutMs)) : undefined)
   const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
-  // One limit decides how a run that is out of time ends; the waits for the machine and its console have none beside it.
+  // One limit decides how a run ends that is out of time, so the waits for the machine and its console have none of their own.
   const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
   let seen = 'the machine was not seen'
   let isReached = false
@@ -74,7 +74,6 @@ export async function holdConsole(
   }
 
   using progress = new Progress(report)
-  access.asking.onAsk = () => progress.hush()
   using actionsLog = createActionsLog(env, { log: json ? stderr : stdout, fold: !json }, `console of ${id}`)
   const watch = createWatch(rules)
   const watched = rules.waitFor.length + rules.failOn.length + rules.replies.length > 0 || actionsLog !== undefined
@@ -118,7 +117,7 @@ export async function holdConsole(
       onDropped: (why) => report.event('console-dropped', { id, why }),
       onMatch(pattern) {
         matches++
-        // Behind the text that it was seen in, which may still wait for a slow reader.
+        // After the text that it appeared in, which may still wait for a slow reader.
         if (json) output.write('', () => report.event('matched', { pattern: pattern.source }))
       },
       onOutput() {

@@ -1,4 +1,4 @@
-// How a machine comes up, as people and scripts see it: at a terminal one line that is rewritten, elsewhere a line for each change.
+// Progress of a booting machine: at a terminal one rewritten line, elsewhere a line for each change.
 import type { Reporter } from '../../io.ts'
 import { describeEvent, describeProgress, type Observation, percentageOf } from '../../metal/follow.ts'
 import { renderBar, renderElapsed } from '../shared/bar.ts'
@@ -16,7 +16,7 @@ export function renderProgress(look: Observation, elapsedMs: number): string {
     .join(' ')
 }
 
-/** Shows looks at a machine until the console speaks; then only -v shows them, so that they do not garble its text. */
+/** Shows a machine's progress until the console prints; from then on only with -v, so that it does not garble the console. */
 export class Progress implements Disposable {
   readonly #report: Reporter
   readonly #startedMs = Date.now()
@@ -30,7 +30,7 @@ export class Progress implements Disposable {
     if (report.live) this.#ticker = setInterval(() => this.#draw(), 1000)
   }
 
-  /** Takes in a look at the machine. */
+  /** Takes a new look at the machine. */
   see(look: Observation): void {
     const { device, news } = look
     const percentage = percentageOf(device)
@@ -46,7 +46,7 @@ export class Progress implements Disposable {
     else this.#report.progress(`machine: ${describeProgress(look)}`)
   }
 
-  /** The console speaks now: the live line goes and does not come back. */
+  /** The console prints now: removes the live line for good. */
   hush(): void {
     if (this.#silent) return
     this.#silent = true

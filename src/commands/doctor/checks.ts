@@ -1,4 +1,4 @@
-// What doctor looks at. Each check ends with what it found, or throws what run or lab would have thrown.
+// The checks of doctor. Each returns a finding, or throws the error that run or lab would have thrown.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -18,28 +18,28 @@ import { stateFolderOf } from '../../lab/state/state-paths.ts'
 import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
 
-/** What was found; a hint makes it a warning. */
+/** A finding; a hint makes it a warning. */
 export interface Finding {
   detail: string
   hint?: string
 }
 
-/** Something to look at; what is optional hinders some runs only. */
+/** A check; failing an optional one affects only some runs. */
 export interface Check {
   name: string
   optional?: boolean
   look: (context: Context) => Promise<Finding>
 }
 
-/** Why a thing was not looked at. */
+/** The reason for skipping a check. */
 export class Skip extends Error {}
 
 const urlTimeoutMs = 10_000
 const clockToleranceMs = 30_000
 
-/** The console's ways without its rules, and nobody is asked anything. */
+/** Access to the console without its patterns, and without questions to the user. */
 function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
-  // Files of --log and --record are the run's to make.
+  // Only a run creates the files of --log and --record.
   return prepareConsole(
     { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined },
     { ...context, stdin: new PassThrough() },
@@ -47,7 +47,7 @@ function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet
   )
 }
 
-/** Listens there for a moment. @throws ServeError where that cannot be */
+/** Listens on an address for a moment. @throws ServeError if that fails */
 async function tryPort(address: Address): Promise<void> {
   const { listen } = await import('../../listen.ts')
   const server = createServer()
@@ -55,13 +55,13 @@ async function tryPort(address: Address): Promise<void> {
   await new Promise((resolve) => server.close(resolve))
 }
 
-/** What later checks need to know of earlier ones. */
+/** Results that later checks need. */
 interface Seen {
   tokenWorks: boolean
   hasKeys: boolean
 }
 
-/** What run asks of the API. */
+/** The API calls of run. */
 function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
   const { apiUrl, projectId } = options
   const clientOf = (context: Context) => openClient(options, context)
@@ -134,7 +134,7 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
   }
 }
 
-/** The image, and the way to it. */
+/** The image and its URLs. */
 function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
   const { serve, baseUrl } = options
   const image: Check = {
@@ -191,7 +191,7 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
   return options.idFile === undefined ? [image, url] : [image, url, idFile]
 }
 
-/** What the lab needs, where it is asked for. */
+/** The lab's requirements. */
 function labChecks(options: DoctorOptions): Check[] {
   const arm: Check = {
     name: 'qemu-arm',
@@ -234,7 +234,7 @@ function labChecks(options: DoctorOptions): Check[] {
   ]
 }
 
-/** All there is to look at, in the order of a run. */
+/** All checks, in the order of a run. */
 export function listChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
   const seen = { tokenWorks: false, hasKeys: false }
   return [

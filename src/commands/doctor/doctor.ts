@@ -1,4 +1,4 @@
-// metalkit doctor: everything run needs, tried one after the other, each with what to do about it.
+// metalkit doctor: tries everything that run needs, one check after another, each with advice.
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.ts'
 import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
@@ -6,17 +6,17 @@ import { type Check, type Finding, listChecks, Skip } from './checks.ts'
 import { plainJson } from '../../text/plain-text.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 
-/** Longer than any answer takes that is worth having. */
+/** Longer than any useful answer takes. */
 const patienceMs = 20_000
 
-/** What came of a check. `warn` is in the way of some runs only, `skip` was not looked at. */
+/** The result of a check. `warn` affects only some runs; `skip` was not checked. */
 interface Result extends Finding {
   check: string
   status: 'ok' | 'warn' | 'fail' | 'skip'
   error?: unknown
 }
 
-/** Tries one thing; nothing it throws is lost. */
+/** Runs one check, and turns its error into a result. */
 async function runCheck({ name, optional, look }: Check, context: Context): Promise<Result> {
   const patience = AbortSignal.timeout(patienceMs)
   let last = ''
@@ -35,7 +35,7 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
     const status = optional === true ? 'warn' : 'fail'
     if (patience.aborted && !(error instanceof MetalkitError)) {
       const detail = `no end within ${patienceMs / 1000} s${last === '' ? '' : ` (${last})`}`
-      return { check: name, status, detail, hint: 'see that the network is there', error }
+      return { check: name, status, detail, hint: 'check the network', error }
     }
     if (!(error instanceof MetalkitError)) throw error
     const { message: detail, hint } = errorFields(error)
@@ -45,13 +45,13 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
 
 const indent = ' '.repeat(16)
 
-/** What stands beside a check: at a terminal in as many lines as it needs there, elsewhere one, for grep. */
+/** The text beside a check: wrapped at a terminal, elsewhere one line, for grep. */
 function fit(text: string, windowColumns: number | undefined): string {
   if (windowColumns === undefined) return text
   return wrap(text, Math.max(windowColumns - indent.length, 20)).join(`\n${indent}`)
 }
 
-/** Looks at all, and ends with the code of the first thing that would end a run. */
+/** Runs all checks; the exit code is that of the first failure. */
 export async function execute(
   { name }: { name: string | undefined },
   options: DoctorOptions,

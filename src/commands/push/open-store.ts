@@ -1,4 +1,4 @@
-// The place that --destination names, opened: what rooms know of connections, keys and credentials comes together here.
+// Opens the place of --destination: combines publishing with SSH keys and credentials.
 import { PublishError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Destination } from '../../publish/destination.ts'
@@ -6,7 +6,7 @@ import { FolderStore } from '../../publish/folder.ts'
 import type { Store } from '../../publish/store.ts'
 import type { PushOptions } from '../../options/command-flags.ts'
 
-/** Opens a place to publish to. @throws PublishError where it cannot be reached */
+/** Opens a place to publish to. @throws PublishError if it cannot be reached */
 export async function openStore(destination: Destination, options: PushOptions, context: Context): Promise<Store> {
   switch (destination.kind) {
     case 'folder':

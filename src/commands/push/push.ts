@@ -11,9 +11,9 @@ import { publishImage, type PublishedFile } from '../../publish/publish.ts'
 import type { PushOptions } from '../../options/command-flags.ts'
 import { quoteWord } from '../../text/shell-word.ts'
 import { openStore } from './open-store.ts'
-import { describeSize, Transfer } from '../shared/transfer.ts'
+import { describeSize, showTransfer } from '../shared/transfer.ts'
 
-/** Pushes the image that the argument or --img-name names. */
+/** Pushes the image of the argument or of --img-name. */
 export async function execute({ name }: { name: string }, options: PushOptions, context: Context): Promise<void> {
   const { report, signal } = context
   const { dryRun } = options
@@ -33,18 +33,18 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
   }
   const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
   await using store = await openStore(destination, options, context)
-  using transfer = new Transfer(report, 'pushing')
-  const files = await publishImage(store, {
-    image: { name: image.name, arch, cmdline: image.cmdline },
-    sources: contentsOf(image, { decompress }),
-    script,
-    dryRun,
-    onStart: (bytes) => transfer.start(bytes),
-    onBytes: (count) => transfer.add(count),
-    now: new Date(),
-    signal,
-  })
-  transfer[Symbol.dispose]()
+  const files = await showTransfer(report, 'pushing', (transfer) =>
+    publishImage(store, {
+      image: { name: image.name, arch, cmdline: image.cmdline },
+      sources: contentsOf(image, { decompress }),
+      script,
+      dryRun,
+      onStart: (bytes) => transfer.start(bytes),
+      onBytes: (count) => transfer.add(count),
+      now: new Date(),
+      signal,
+    }),
+  )
   const images = new Set([image.kernel.path, image.initrd.path].map((path) => path.slice(path.lastIndexOf('/') + 1)))
   for (const file of files) report.info(describeFile(file, decompress && images.has(file.name), dryRun))
   const place = destination.kind === 'folder' ? destination.path : options.destination
@@ -58,20 +58,20 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
   report.info(`and: metalkit run equinixmetal -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
 }
 
-/** The flag that makes serve listen on the port of the base URL; nothing where that is its own, or none is written. */
+/** The flag that makes serve listen on the base URL's port; empty for serve's default port and for a URL without a port. */
 function portFlag(baseUrl: string): string {
   const { protocol, port } = new URL(baseUrl)
   return protocol === 'https:' || port === '' || port === '8080' ? '' : ` --port :${port}`
 }
 
-/** What was asked for, else what the kernel is, else what this computer is. */
-function chooseArch(image: Image, asked: Arch | undefined): Arch {
-  if (asked !== undefined && image.arch !== undefined && asked !== image.arch) {
-    throw new ImageError(`kernel "${image.kernel.path}" is for ${image.arch}, not for ${asked}`, {
-      hint: `leave out --arch, or push an image built for ${asked}`,
+/** The architecture of --arch, else the kernel's, else this computer's. */
+function chooseArch(image: Image, arch: Arch | undefined): Arch {
+  if (arch !== undefined && image.arch !== undefined && arch !== image.arch) {
+    throw new ImageError(`kernel "${image.kernel.path}" is for ${image.arch}, not for ${arch}`, {
+      hint: `leave out --arch, or push an image built for ${arch}`,
     })
   }
-  return asked ?? image.arch ?? hostArch()
+  return arch ?? image.arch ?? hostArch()
 }
 
 /** `linuxkit-kernel  20.0 kB, decompressed`. */

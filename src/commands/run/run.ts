@@ -28,15 +28,15 @@ import { defaultTimeoutMs, formatDuration, startTimeLimit } from '../shared/time
 import { openTunnel } from './tunnel.ts'
 
 const urlTimeoutMs = 30_000
-/** A Date header tells seconds, and answers take some. */
+/** A Date header has a resolution of seconds, and answers take time. */
 const clockToleranceMs = 60_000
 
-/** The user's name made into a host name. */
+/** A host name made from the user's name. */
 function defaultHostname(env: Context['env']): string {
   return `${userName(env).replaceAll(/[^a-zA-Z0-9-]/g, '-')}-linuxkit`
 }
 
-/** `run equinixmetal`: image, URLs, console, machine, console, and back again. */
+/** `run equinixmetal`: checks image, URLs and console, rents the machine, holds its console, gives the machine back. */
 export async function execute({ name }: { name: string }, options: RunOptions, outer: Context) {
   const { report, forced } = outer
   if (!options.keep && !options.console) {
@@ -73,7 +73,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
         })
 
   if (existing && !options.alwaysPxe) {
-    report.warn('with always-pxe=false a machine that has booted before boots from its disk, not the new image')
+    report.warn('with always-pxe=false, a machine that has booted before boots from its disk, not the new image')
   }
   const plan = existing?.plan?.slug ?? options.machine
   const arch = options.arch ?? archOfPlan(plan)
@@ -82,7 +82,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
 
   const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)
   const hint = tunnel
-    ? `see that the base URL leads to the tunnel, ${tunnel.url}`
+    ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
   await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
   const [scriptUrl = ''] = urlsOf
@@ -103,7 +103,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
       `${starter} is the command of this container and does not pass SIGTERM on: if the container is stopped, this run is killed and its machine is not deleted; start metalkit itself (exec metalkit run ...), or set --ttl`,
     )
   }
-  // What happens to a machine that is kept is said at the end, on every way out.
+  // For a kept machine, the last lines say what happens to it, on every way out.
   using _notice = keep || existing ? undefined : sayOnInterrupt(context, 'giving the machine back')
   await using machine = existing
     ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
@@ -130,7 +130,7 @@ function sayKept(client: MetalClient, device: Device, options: RunOptions, { rep
   report.event('machine-kept', { id: device.id })
 }
 
-/** When a machine with this time to live ends, by the API's clock: this computer's may be wrong. */
+/** The end of a machine with this time to live, by the API's clock, because this computer's may be wrong. */
 async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: Context): Promise<string> {
   const ownMs = client.clock.now()
   const apiMs = (await client.readTime(signal)) ?? ownMs
@@ -143,7 +143,7 @@ async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: C
   return new Date(apiMs + ttlMs).toISOString()
 }
 
-/** Keeps serving to the machine that boots; without its console on the terminal there is room to show how far that is. */
+/** Serves the booting machine until interrupted; without a console the terminal has room for a table of its progress. */
 async function serveUntilInterrupted(
   server: Server,
   device: Device,

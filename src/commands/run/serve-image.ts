@@ -1,4 +1,4 @@
-// The image that `run -serve` offers to the machine: loaded, checked against the machine, and three names on a server.
+// The image of `run -serve`: loads it, checks that it suits the machine, and serves its three files.
 import { ImageError } from '../../errors.ts'
 import { type Image, loadImage } from '../../image/image.ts'
 import { openSteady } from '../../image/steady-file.ts'
@@ -14,19 +14,19 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
   const { path } = image.kernel
   if (image.arch !== arch) {
     const is =
-      image.arch === undefined ? 'is no kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
-    throw new ImageError(`"${path}" ${is}, and the plan ${plan} boots ${arch}`, {
+      image.arch === undefined ? 'is not a kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
+    throw new ImageError(`"${path}" ${is}, but the plan ${plan} boots ${arch}`, {
       hint: `build the image for ${arch}, or choose another --machine or --arch`,
     })
   }
   if (arch === 'aarch64' && image.kernelCompression !== undefined) {
-    throw new ImageError(`"${path}" is compressed, and iPXE on aarch64 boots no compressed kernel`, {
-      hint: 'write it decompressed with metalkit push -decompress, and run from there',
+    throw new ImageError(`"${path}" is compressed, and iPXE on aarch64 cannot boot compressed kernels`, {
+      hint: 'decompress it with metalkit push -decompress, and run from there',
     })
   }
 }
 
-/** Serves the three names of an image, and nothing else. @throws ImageError or ServeError */
+/** Serves the three files of an image, and nothing else. @throws ImageError or ServeError */
 export async function serveImage(
   image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
   listen: Address,
@@ -41,7 +41,7 @@ export async function serveImage(
   const files = [await openSteady(kernel.path, signal), await openSteady(initrd.path, signal)] as const
   const [kernelFile, initrdFile] = files
   if (files.some(({ isCopy }) => isCopy)) {
-    report.info('The image is on a file system that may hang: it is served from a copy; a new build needs a new run.')
+    report.info('The image is on a file system that may hang, so a copy is served; a new build needs a new run.')
   }
   const content = new Map([
     [scriptName(name), { text }],

@@ -1,4 +1,4 @@
-// The public URL that --tunnel asks for, led to the address that -serve listens on.
+// The public URL of --tunnel, which leads to the address of -serve.
 import { TunnelError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
@@ -6,13 +6,13 @@ import type { Address } from '../../address.ts'
 import type { Tunnel } from '../../tunnel/ssh-tunnel.ts'
 import { parseTunnel } from '../../tunnel/target.ts'
 
-/** Where a server that listens on every interface is reached from this computer. */
+/** The local address of a server, also of one that listens on every interface. */
 function localAddress({ host, port }: Address): Address {
   if (host === '' || host === '0.0.0.0') return { host: '127.0.0.1', port }
   return { host: host === '::' ? '::1' : host, port }
 }
 
-/** Opens the tunnel that is asked for; undefined where none is. @throws UsageError, TunnelError, or the signal's reason */
+/** Opens the tunnel of --tunnel, if given. @throws UsageError, TunnelError, or the signal's reason */
 export async function openTunnel(
   options: Options<'tunnel' | 'serve' | 'identity' | 'knownHosts'>,
   context: Context,

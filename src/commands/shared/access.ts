@@ -7,13 +7,8 @@ import { createPrompter } from '../../ssh/prompter.ts'
 
 type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
 
-/** How hosts are reached with SSH: by the command line, and else as the user's ssh would. */
-export function prepareAccess(
-  options: AccessOptions,
-  context: Context,
-  wanted?: ReadonlySet<string>,
-  onAsk?: () => void,
-): AccessFinder {
+/** Reaches hosts with SSH as the flags say, and otherwise as the user's ssh would. */
+export function prepareAccess(options: AccessOptions, context: Context, wanted?: ReadonlySet<string>): AccessFinder {
   const { env, report } = context
   return createAccessFinder({
     home: homeFolder(env),
@@ -24,7 +19,7 @@ export function prepareAccess(
     pins: options.hostKey ?? [],
     acceptNew: options.hostKeyPolicy === 'accept-new',
     wanted,
-    prompter: createPrompter(context, onAsk),
+    prompter: createPrompter(context),
     report,
   })
 }

@@ -1,11 +1,11 @@
-// The API that the flags name, for every command that asks it.
+// The API client, made from the flags.
 import { UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { MetalClient } from '../../metal/client.ts'
 import type { FlagName, Options } from '../../options/flags.ts'
 import { requireOption } from '../../options/precedence.ts'
 
-/** What to do if a lab runs that the shell does not know; undefined if none runs. */
+/** Advice for a shell without a lab's variables while a lab runs; undefined if none runs. */
 async function findLabHint(env: Context['env']): Promise<string | undefined> {
   const { stateFolderOf } = await import('../../lab/state/state-paths.ts')
   const { listRunningLabs, nameFlag } = await import('../../lab/state/running-labs.ts')
@@ -15,7 +15,7 @@ async function findLabHint(env: Context['env']): Promise<string | undefined> {
   return `a lab runs on this computer; to use it, run: eval "$(metalkit lab env${nameFlag(name)})"`
 }
 
-/** A value the cloud cannot be asked without. @throws UsageError that names the lab first, then the other ways to give it */
+/** A value that API calls need. @throws UsageError that suggests the lab first, then the other ways to set the value */
 export async function requireCloudOption(
   name: FlagName & ('apiKey' | 'projectId'),
   given: string | undefined,
@@ -31,7 +31,7 @@ export async function requireCloudOption(
   }
 }
 
-/** A client of --api-url with the token of --api-key. @throws UsageError if there is no token */
+/** A client for --api-url with the token of --api-key. @throws UsageError without a token */
 export async function openClient(options: Options<'apiUrl' | 'apiKey'>, context: Context): Promise<MetalClient> {
   const { env, report, clock, sources } = context
   const token = await requireCloudOption('apiKey', options.apiKey, context)

@@ -1,4 +1,4 @@
-// How far things are, in characters.
+// Progress as text.
 
 const barWidth = 20
 

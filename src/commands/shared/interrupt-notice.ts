@@ -1,8 +1,8 @@
-// What an interrupt does, said when it is heard, and what a second one would do.
+// Says what an interrupt does when it arrives, and what a second one would do.
 import { InterruptedError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 
-/** Says, as soon as the run is told to end, what it does about that, such as "giving the machine back". */
+/** When the run is interrupted, says what it does, such as "giving the machine back". */
 export function sayOnInterrupt({ signal, report }: Context, effect: string): Disposable {
   const say = () => {
     const why =

@@ -1,4 +1,4 @@
-// The SSH keys that a machine's console will take: those of the project and of the user, as the API lists them.
+// The SSH keys that a machine's console accepts: the project's and the user's, as the API lists them.
 import type { Identities } from '../../ssh/identities.ts'
 import { ApiError, ConsoleError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
@@ -9,7 +9,7 @@ function keyOf(line: string): string {
   return line.trim().split(/\s+/).slice(0, 2).join(' ')
 }
 
-/** The keys a machine of the project will be given, as type and base64; undefined where the API does not tell. */
+/** The keys that a machine of the project gets, as type and base64; undefined if the API does not list them. */
 export async function listKnownKeys(
   client: MetalClient,
   projectId: string,
@@ -17,7 +17,7 @@ export async function listKnownKeys(
 ): Promise<ReadonlySet<string> | undefined> {
   try {
     const keys = await client.listSshKeys(projectId, signal)
-    // A token of a project has no user, and then no keys of one.
+    // A project token has no user, and so no user keys.
     const own = await client.listOwnSshKeys(signal).catch((error: unknown) => {
       if (error instanceof ApiError) return []
       throw error
@@ -25,12 +25,12 @@ export async function listKnownKeys(
     return new Set([...keys, ...own].map(({ key }) => keyOf(key)))
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    report.detail(`whether the project knows an SSH key of yours is not checked: ${error.message}`)
+    report.detail(`cannot check whether the project has one of your SSH keys: ${error.message}`)
     return undefined
   }
 }
 
-/** @throws ConsoleError where none of our keys is known, listing those that were tried */
+/** @throws ConsoleError, listing our keys, if the project has none of them */
 export function requireKnownKey(known: ReadonlySet<string>, { keys }: Identities): void {
   if (keys.some(({ publicKey }) => known.has(publicKey))) return
   const tried = keys.map(({ label, type, fingerprint }) => `${label} (${type} ${fingerprint})`)

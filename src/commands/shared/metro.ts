@@ -1,4 +1,4 @@
-// The metro that --metro and --zone name.
+// The metro of --metro or --zone.
 import { UsageError } from '../../errors.ts'
 import { facilities, metroOfFacility } from '../../metal/locations.ts'
 import type { Options } from '../../options/flags.ts'

@@ -1,9 +1,9 @@
-// What a server does, told to scripts as events and to people as a table below the log.
+// A server's activity: events for scripts, and for people a table below the log.
 import type { Context, Reporter } from '../../io.ts'
 import { renderBootLines } from '../../serve/boot-table.ts'
 import type { Server } from '../../serve/server.ts'
 
-/** Tells scripts of each request. */
+/** Reports each request as an event. */
 export function reportServed(server: Server, report: Reporter): void {
   server.onServed(({ client, method, path, status, bytes, startedMs, endedMs, cut }) => {
     const ms = Math.round((endedMs ?? performance.now()) - startedMs)
@@ -13,7 +13,7 @@ export function reportServed(server: Server, report: Reporter): void {
 
 const periodMs = 500
 
-/** Shows the machines that boot at a terminal, until it is disposed; elsewhere nothing. */
+/** Shows the booting machines at a terminal until disposed; elsewhere nothing. */
 export function showBoots(server: Server, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
   if (!report.live) return { [Symbol.dispose]: () => {} }
   const draw = () => report.progress(renderBootLines(server.boots.list(), Math.max(1, (stderr.rows || 24) - 4)))

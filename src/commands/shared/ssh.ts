@@ -1,4 +1,4 @@
-// SSH to a server of the user's own, with the host keys and the keys that the console goes by.
+// SSH to the user's own server, with the same host key checks and identities as for the console.
 import { formatHost } from '../../address.ts'
 import { connect, type Connection } from '../../ssh/connection.ts'
 import { ConnectError, type FailureReason } from '../../ssh/connect-error.ts'
@@ -9,13 +9,13 @@ import { prepareAccess } from './access.ts'
 
 const connectTimeoutMs = 30_000
 
-/** What differs from what a console would have people do. */
+/** Hints that differ from the console's. */
 const hints: Partial<Record<FailureReason, string>> = {
   name: 'check the host name',
   authentication: 'add one of them to ~/.ssh/authorized_keys there, or name another with --identity',
 }
 
-/** Where to log in; what is absent is what ssh would take. */
+/** Where to log in; absent fields default as in ssh. */
 export interface SshTarget {
   user: string | undefined
   host: string
@@ -27,15 +27,15 @@ export function describeTarget(scheme: string, { user, host, port }: SshTarget):
   return `${scheme}://${user === undefined ? '' : `${user}@`}${formatHost(host)}${port === undefined ? '' : `:${port}`}`
 }
 
-/** A server as ssh's configuration has it. Its keys are read, and passphrases asked for, once. */
+/** A server with its ssh configuration. Its keys are read, and passphrases asked for, once. */
 export interface SshHost {
-  /** Its name or address, which an alias of the configuration may stand for. */
+  /** Its name or address, resolved from an alias in the configuration. */
   host: string
-  /** Logs in. @throws an error of the kind given, saying why not, or the signal's reason */
+  /** Logs in. @throws an error of the given class, or the signal's reason */
   connect: (signal: AbortSignal) => Promise<Connection>
 }
 
-/** Finds out how a server is reached. @throws an error of the kind given, saying why not */
+/** Finds out how to reach a server. @throws an error of the given class */
 export async function findSsh(
   { user, host, port }: SshTarget,
   options: Options<'identity' | 'knownHosts'>,

@@ -1,4 +1,4 @@
-// What --timeout limits: the whole run where nobody watches, and only the waiting at a terminal.
+// --timeout limits the whole run without a terminal, and only the waiting at a terminal.
 import { systemClock } from '../../clock.ts'
 import { MachineError, PatternError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
@@ -17,7 +17,7 @@ export function formatDuration(ms: number): string {
   return [hours ? `${hours}h` : '', minutes ? `${minutes}m` : '', seconds ? `${seconds}s` : ''].join('')
 }
 
-/** What a wait for a pattern ends with when time is up; `seen` is what was last known of the machine. */
+/** The error of a wait for a pattern that is out of time; `seen` describes the machine's last known state. */
 export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, seen = ''): PatternError {
   const detail = seen === '' ? '' : ` (${seen})`
   return new PatternError(`the console did not show ${pattern} within ${formatDuration(timeoutMs)}${detail}`, { hint })
@@ -25,7 +25,7 @@ export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, s
 
 /**
  * Starts the time limit of a whole run: without a terminal, and with --timeout or --wait-for.
- * @returns a signal that is aborted with the error the run ends with; undefined if the run has no limit
+ * @returns a signal that aborts with the run's error; undefined if the run has no limit
  */
 export function startTimeLimit(options: ConsoleOptions, context: Context): AbortSignal | undefined {
   const { timeout, waitFor } = options

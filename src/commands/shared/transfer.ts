@@ -1,4 +1,4 @@
-// How far bytes are: at a terminal one line that is rewritten, elsewhere a line now and then.
+// The progress of a transfer: one rewritten line at a terminal, elsewhere a line now and then.
 import type { Reporter } from '../../io.ts'
 import { renderBar, renderElapsed } from './bar.ts'
 
@@ -24,7 +24,17 @@ export function renderTransfer(doneBytes: number, totalBytes: number, elapsedMs:
   return parts.join(', ')
 }
 
-/** Shows a transfer from its start until it is disposed of. */
+/** Shows the progress of a transfer while `work` runs. */
+export async function showTransfer<T>(
+  report: Reporter,
+  verb: string,
+  work: (transfer: Transfer) => Promise<T>,
+): Promise<T> {
+  using transfer = new Transfer(report, verb)
+  return await work(transfer)
+}
+
+/** Shows a transfer from its start until it is disposed. */
 export class Transfer implements Disposable {
   readonly #report: Reporter
   readonly #verb: string
@@ -38,14 +48,14 @@ export class Transfer implements Disposable {
     this.#verb = verb
   }
 
-  /** Begins, with the bytes there are in all. */
+  /** Begins, with the total number of bytes. */
   start(total: number): void {
     this.#startedMs = performance.now()
     this.#total = total
     if (total > 0) this.#timer = setInterval(() => this.#draw(), this.#report.live ? liveMs : plainMs)
   }
 
-  /** Counts bytes that are done. */
+  /** Counts transferred bytes. */
   add(count: number): void {
     this.#done += count
   }
