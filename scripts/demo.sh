@@ -30,7 +30,7 @@ install_qemu() {
 
 # A file that begins as a bzImage does, and goes no further. The simulated machine looks no closer; a real one would not start it.
 make_stand_in() {
-  say 'no kernel can be had (that takes apt-get on amd64): writing a stand-in that only a simulated machine boots'
+  say "$1: writing a stand-in that only a simulated machine boots"
   {
     head -c 510 /dev/zero
     printf '\125\252\353\146HdrS\017\002'
@@ -52,8 +52,10 @@ make_image() {
       rm -f "$folder/stand-in"
       return
     fi
+    make_stand_in 'the kernel could not be downloaded (see above)'
+  else
+    make_stand_in 'the demo gets its kernel from Debian or Ubuntu on amd64 only'
   fi
-  make_stand_in
 }
 
 build() {

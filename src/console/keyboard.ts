@@ -50,7 +50,7 @@ async function perform(
 /** Gives the terminal back, stops, and takes it again when the program goes on. */
 function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
   if (actions.suspend === undefined) return notices.say('console: suspending is not possible here')
-  notices.say('console: suspended; fg goes on')
+  notices.say('console: suspended; resume with fg')
   stdin.pause()
   terminal.release()
   actions.suspend()

@@ -33,6 +33,8 @@ export interface AttachConsoleOptions extends HostAccess {
   onAttached?: () => void
   /** Called each time it is lost; then it is opened anew. */
   onDropped?: (why: string) => void
+  /** Whether the machine was off when it was seen last: then its session ended with it, and the console waits without a word. */
+  isOff?: () => boolean
   onMatch?: (pattern: RegExp) => void
   /** Called once, before the first bytes of the machine are shown. */
   onOutput?: () => void
@@ -42,7 +44,8 @@ export interface AttachConsoleOptions extends HostAccess {
 
 /** A session that was shorter than this was no session: the server needs a pause. */
 const shortSessionMs = 10_000
-const firstPauseMs = 2000
+/** Longer than a look at the machine takes to come round. */
+const firstPauseMs = 2500
 const maxPauseMs = 30_000
 
 /** Without the control characters a server may have put into it. */
@@ -57,7 +60,7 @@ function readBanner(banner: string): string[] {
  */
 export async function attachConsole(options: AttachConsoleOptions): Promise<ConsoleEnding> {
   const { address, stdin, stdout, report, watch, captures = [], actions = {}, signal } = options
-  const { clock = systemClock, onAttached, onDropped, onMatch = () => {} } = options
+  const { clock = systemClock, onAttached, onDropped, isOff = () => false, onMatch = () => {} } = options
   const atTerminal = stdin.isTTY === true
   const notices = createNotices(report)
   let { onOutput } = options
@@ -100,9 +103,11 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     onDropped?.(ending.why)
     signal.throwIfAborted()
     if (clock.monotonicMs() - attachedMs > shortSessionMs) pauseMs = firstPauseMs
+    await clock.sleep(firstPauseMs, signal)
+    while (isOff()) await clock.sleep(firstPauseMs, signal)
     const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
     notices.say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
-    await clock.sleep(pauseMs, signal)
+    await clock.sleep(pauseMs - firstPauseMs, signal)
     pauseMs = Math.min(pauseMs * 2, maxPauseMs)
   }
 }

@@ -63,7 +63,15 @@ export const serveFlags = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as 
 /** The options `serve` is given. */
 export type ServeOptions = Options<(typeof serveFlags)[number]>
 
-export const lsFlags = ['json', 'apiKey', 'projectId', 'apiUrl', 'sos'] as const satisfies readonly FlagName[]
+export const lsFlags = [
+  'json',
+  'apiKey',
+  'projectId',
+  'apiUrl',
+  'sos',
+  'identity',
+  'knownHosts',
+] as const satisfies readonly FlagName[]
 /** The options `ls` is given. */
 export type LsOptions = Options<(typeof lsFlags)[number]>
 

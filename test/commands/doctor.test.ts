@@ -33,6 +33,14 @@ async function examine(argv: readonly string[], env: Record<string, string>) {
 }
 
 describe('doctor in a lab', () => {
+  test('takes the ports of a lab that runs for its own, not for those of another program', async () => {
+    using folder = makeFolder()
+    const environment = { METAL_API_URL: 'http://127.0.0.1:7070/metal/v1', METAL_SOS: '127.0.0.1:7022' }
+    await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), environment, 'default')
+    const { by } = await examine([], { XDG_STATE_HOME: folder.path })
+    expect(by['ports']).toMatchObject({ status: 'ok', detail: '7070 and 7022 are in use by a lab' })
+  })
+
   test('finds all well, and leaves nothing behind', async () => {
     await using lab = await startTestLab()
     await using image = await makeImage()

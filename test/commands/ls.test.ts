@@ -41,6 +41,20 @@ test('a table of the machines that metalkit made, with the way to each console',
   ])
 })
 
+test('the way to a console names the key and the known_hosts file that were given', async () => {
+  const { stdout } = await list(
+    devices,
+    '-sos',
+    '127.0.0.1:7022',
+    '-identity',
+    '/a key',
+    '-known-hosts',
+    '/known',
+    '--json',
+  )
+  expect(stdout).toContain(`ssh -p 7022 -i '/a key' -o UserKnownHostsFile=/known ${id}@127.0.0.1`)
+})
+
 test('with --json a line for each, with the time of its creation', async () => {
   const { stdout } = await list(devices, '-sos', '192.0.2.7', '--json')
   const lines = stdout.trimEnd().split('\n')

@@ -153,6 +153,8 @@ describe('a machine', () => {
     const types = eventsOf(texts.stdout).flatMap(({ event, type }) => (event === 'event' ? [type] : []))
     expect(types).toEqual(expect.arrayContaining(['provisioning.101', 'provisioning.104.01', 'provisioning.110']))
     expect(texts.stderr).toContain('is powered off.')
+    // The session that ends with the machine is no lost one.
+    expect(texts.stderr).not.toContain('attaching again')
     expect(await ids()).toEqual([])
   })
 

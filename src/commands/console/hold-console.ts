@@ -68,6 +68,7 @@ export async function holdConsole(
   // One limit decides how a run ends that is out of time, so the waits for the machine and its console have none of their own.
   const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
   let seen = 'the machine was not seen'
+  let state: string | undefined
   let isReached = false
   if (timer === undefined && stdin.isTTY !== true) {
     report.warn('there is no terminal, --wait-for or --timeout: this ends when the machine powers off, or not at all')
@@ -85,6 +86,7 @@ export async function holdConsole(
       id,
       timeoutMs: patienceMs,
       onLook(look: Observation) {
+        state = look.device.state
         seen = `the machine was ${describeProgress(look)}`
         progress.see(look)
       },
@@ -115,6 +117,7 @@ export async function holdConsole(
         report.event('console-attached', { id, ...address })
       },
       onDropped: (why) => report.event('console-dropped', { id, why }),
+      isOff: () => state === 'inactive' || state === 'powering_off',
       onMatch(pattern) {
         matches++
         // After the text that it appeared in, which may still wait for a slow reader.

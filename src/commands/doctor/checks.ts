@@ -225,8 +225,11 @@ function labChecks(options: DoctorOptions): Check[] {
     {
       name: 'ports',
       optional: true,
-      async look() {
+      async look({ env }) {
         const ports = [7070, 7022]
+        const { listRunningLabs, portsOf } = await import('../../lab/state/running-labs.ts')
+        const taken = new Set((await listRunningLabs(stateFolderOf(env))).flatMap(portsOf))
+        if (ports.every((port) => taken.has(port))) return { detail: `${ports.join(' and ')} are in use by a lab` }
         for (const port of ports) await tryPort({ host: '127.0.0.1', port })
         return { detail: `${ports.join(' and ')} are free for a lab` }
       },

@@ -5,9 +5,11 @@ import type { Context } from '../../io.ts'
 /** When the run is interrupted, says what it does, such as "giving the machine back". */
 export function sayOnInterrupt({ signal, report }: Context, effect: string): Disposable {
   const say = () => {
-    const why =
-      signal.reason instanceof InterruptedError ? `Interrupted (${signal.reason.message})` : 'The run ends early'
-    report.info(`${why}: ${effect}. Ctrl-C again gives up.`)
+    const { reason } = signal
+    if (reason instanceof InterruptedError) {
+      const again = reason.signal === 'SIGINT' ? 'Ctrl-C again' : 'Ctrl-C'
+      report.info(`Interrupted (${reason.message}): ${effect}. ${again} gives up.`)
+    } else report.info(`The run ends early: ${effect}. Ctrl-C gives up.`)
   }
   // By the next turn the console has given back the terminal.
   const onAbort = () => void setImmediate(say)

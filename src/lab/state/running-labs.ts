@@ -27,6 +27,13 @@ export interface RunningLab {
   environment: Record<string, string>
 }
 
+/** The ports of a lab's API and console. */
+export function portsOf({ environment }: RunningLab): number[] {
+  return [environment['METAL_API_URL'], environment['METAL_SOS']].map((place) =>
+    Number(/:(\d+)(?:\/|$)/.exec(place ?? '')?.[1]),
+  )
+}
+
 function folderOf(stateFolder: string): string {
   return join(stateFolder, 'running')
 }

@@ -55,7 +55,7 @@ test('labs with names run side by side, one of each name, and are themselves aga
   const twin = metalkit('lab', '--name', 'one')
   expect(await twin.code).toBe(10)
   expect(twin.seen.text).toBe(
-    `metalkit: lab: a lab named "one" runs already, as process ${one.child.pid}; use it with metalkit lab env --name one, or give this one another --name\n`,
+    `metalkit: lab: a lab named "one" runs already, as process ${one.child.pid}; to use it, run: eval "$(metalkit lab env --name one)"; or give this one another --name\n`,
   )
 
   const first = await environmentOf('one')
