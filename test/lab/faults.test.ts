@@ -28,7 +28,7 @@ describe('the language', () => {
     ['sos:500', /has an unknown kind for the step sos$/, /drop-before, silent, wrong-key, auth-refused, drop-session$/],
     ['get', /has an unknown kind/, /the kinds are/],
     ['get:500 often', /the fault "get:500 often" has the unknown option "often"/, /^write STEP:KIND \[xN\]/],
-  ])('%j is a mistake that says what is known', (text, message, hint) => {
+  ])('refuses %j and lists the valid values', (text, message, hint) => {
     let thrown: unknown
     try {
       parseFaults(text)
@@ -160,7 +160,7 @@ describe('metalkit lab --fault', () => {
     expect(stderr).toBe('fault     list:500 x1\n')
   })
 
-  test('refuses one that is not known', () => {
+  test('refuses an unknown fault', () => {
     const { stderr, status } = lab('list:418', 'true')
     expect(status).toBe(2)
     expect(stderr).toMatch(

@@ -1,4 +1,4 @@
-// What comes over the API or from a machine stays data: it reaches no script, argument, log line or path as anything else.
+// Input from the API or from a machine stays data: no script, argument, log line or path interprets it.
 import { connect } from 'node:net'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -120,7 +120,7 @@ test.each(nasty)('as userdata %j is told to the machine alone', async (text) => 
   expect(JSON.stringify({ ...spec })).not.toContain(JSON.stringify(text).slice(1, -1))
 })
 
-test('customdata nested thousands deep is refused, at a create and a change, and the lab goes on', async () => {
+test('customdata nested thousands deep is refused, at a create and a change, and the lab keeps running', async () => {
   const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
   const body = JSON.stringify({ ...good, customdata: '?' }).replace('"?"', deep)
   const refused = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)

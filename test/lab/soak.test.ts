@@ -11,7 +11,7 @@ import { bootScriptFor, serveFiles } from './machines/boot-files.ts'
 setFlagsFromString('--expose-gc')
 const collect: unknown = runInNewContext('gc')
 
-/** Bytes that are in use after a collection. */
+/** Bytes in use after a garbage collection. */
 async function measureHeap(): Promise<number> {
   // What has ended is let go of a few turns later.
   await new Promise((resolve) => setTimeout(resolve, 100))

@@ -1,4 +1,4 @@
-// Machines that never come to their boot script: none stays in provisioning, where it could not be deleted.
+// Machines that never run their boot script: none stays in provisioning, where it could not be deleted.
 import { EventEmitter, once } from 'node:events'
 import { Duplex, PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
@@ -44,7 +44,7 @@ describe('a machine that never runs its boot script', () => {
   test.each([
     ['Press Ctrl-B for the iPXE command line...', 'last output: "Press Ctrl-B for the iPXE command line..."'],
     ['', 'last output: none'],
-  ])('fails after the deadline with what was seen last (%j), is off, and can be deleted', async (words, seen) => {
+  ])('fails after the deadline with its last output (%j), is off, and can be deleted', async (words, seen) => {
     const { driver, ends } = stuckDriver(words)
     await using lab = await startTestLab({ driver, pace: { provisioningMs: 300 } })
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
@@ -55,7 +55,7 @@ describe('a machine that never runs its boot script', () => {
     expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
   })
 
-  test('fails at once where its driver knows after which silence it stands still', async () => {
+  test('fails as soon as it has been silent for the time after which its driver calls it stalled', async () => {
     const { driver } = stuckDriver('iPXE\n', 200)
     await using lab = await startTestLab({ driver, pace: { provisioningMs: 600_000 } })
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)

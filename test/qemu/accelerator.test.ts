@@ -1,4 +1,4 @@
-// What runs machines where KVM works by half: a trial finds it out, and what the trial did not see loses no machine.
+// The choice of an accelerator if KVM only half works: a trial finds that out, and a failure after the trial loses no machine.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

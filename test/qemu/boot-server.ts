@@ -1,4 +1,4 @@
-// What a machine boots from in these tests: iPXE scripts over HTTP, and what was asked for.
+// A boot server for these tests: it serves iPXE scripts over HTTP and records the requests.
 import { createServer } from 'node:http'
 import { close, listen } from '../helpers/port.ts'
 

@@ -63,7 +63,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
       await new Promise((resolve) => setTimeout(resolve, 50))
   })
 
-  test('goes off when its plug is pulled, and says so', async () => {
+  test('goes off when its plug is pulled, and reports that', async () => {
     const driver = await createQemuDriver({ diskFolder, report })
     const machine = await driver.powerOn({ ...spec, bootUrl: 'http://127.0.0.1:1/x.ipxe' })
     const screen = watch(machine.serial)
@@ -135,7 +135,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     expect(await machine.off).toEqual({ reason: 'failed', detail: expect.stringContaining('9999') })
   })
 
-  test('whose output nobody reads runs on', async () => {
+  test('keeps running if nobody reads its output', async () => {
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nchain /off\n', '/off': poweroffProgram })
     const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })

@@ -1,5 +1,5 @@
 // KVM that works by half, played by QEMU without it: a program of QEMU's name, first in the PATH, that puts TCG in the place of KVM
-// and then fails in one of the ways that were met. What is asked for with TCG runs as it should.
+// and then fails in one of the ways that were observed. With TCG it works normally.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'

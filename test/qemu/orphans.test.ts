@@ -1,4 +1,4 @@
-// QEMUs that a killed lab left behind.
+// QEMU processes that a killed lab left behind.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What a machine under test prints.
+// The output of a machine under test.
 import type { Duplex } from 'node:stream'
 
 /** Collects what a serial line prints; `shows` waits for a text. */

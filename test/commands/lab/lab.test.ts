@@ -62,7 +62,7 @@ describe('lab -- COMMAND', () => {
     expect(lab.seen.err.split('\n')).toHaveLength(code === 126 || code === 127 ? 2 : 1)
   })
 
-  test('says which command it does not find', async () => {
+  test('names a command that it cannot find', async () => {
     const lab = metalkit(['lab', '--', 'no-such-command', '--flag'])
     await lab.code
     expect(lab.seen.err).toBe('metalkit: lab: "no-such-command" is not a command on this computer\n')
@@ -92,7 +92,7 @@ describe('lab -- COMMAND', () => {
     expect(lab.seen.out).not.toContain('export')
   })
 
-  test('two labs at once do not meet', async () => {
+  test('two labs at once do not conflict', async () => {
     const labs = [1, 2].map(() => metalkit(['lab', '--', 'sh', '-c', 'echo $METAL_API_URL $METAL_SOS; sleep 0.5']))
     expect(await Promise.all(labs.map(({ code }) => code))).toEqual([0, 0])
     expect(new Set(labs.flatMap(({ seen }) => seen.out.trim().split(' '))).size).toBe(4)
@@ -225,13 +225,13 @@ describe('lab', () => {
     expect(lab.seen.err).toContain(`"${address}"`)
   })
 
-  test('warns where others can reach it', async () => {
+  test('warns if others can reach it', async () => {
     const lab = metalkit(['lab', '--port', '0.0.0.0:0', '--', 'true'])
     expect(await lab.code).toBe(0)
     expect(lab.seen.err).toMatch(/^warning: the API listens on 0\.0\.0\.0: [^\n]+\n$/)
   })
 
-  test('does without QEMU where it can, and says so', async () => {
+  test('works without QEMU if it can, and says so', async () => {
     const without = { PATH: nowhere, METAL_LAB_MACHINES: 'auto' }
     const lab = metalkit(['lab', '--', '/bin/true'], without)
     expect(await lab.code).toBe(0)

@@ -114,7 +114,7 @@ test.concurrent('a device goes through its states, seen by polling, and every an
   expect(own.screen()).toContain('] Command line: ip=dhcp nomodeset ro serial console=ttyS1,115200\r\n')
 })
 
-test.concurrent('it is active before its system is up, even where that never comes', async () => {
+test.concurrent('it is active before its system is up, even if the system never comes up', async () => {
   await using own = await start({ ipxe_script_url: 'http://127.0.0.1:1/none' })
   await waitForState(own.lab, own.id, 'active')
   await waitUntil(own.screen, (text) => text.includes('No bootable device.'))

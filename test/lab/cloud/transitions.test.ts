@@ -3,7 +3,7 @@ import { Transitions } from '../../../src/lab/cloud/transitions.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('one happens after the other, also after one that failed', async () => {
+test('transitions run one at a time, even after a failure', async () => {
   const transitions = new Transitions()
   const done: string[] = []
   const failures: unknown[] = []
@@ -18,7 +18,7 @@ test('one happens after the other, also after one that failed', async () => {
   expect([done, failures]).toEqual([['first', 'third'], [new Error('no room')]])
 })
 
-test('what is aborted ends, what waits behind it never begins, and what comes later does', async () => {
+test('an abort ends the running transition and drops the queued ones; later ones run', async () => {
   const transitions = new Transitions()
   const done: string[] = []
   const fail = () => void done.push('a failure is told')

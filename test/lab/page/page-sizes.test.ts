@@ -1,4 +1,4 @@
-// The sizes of what a machine fetched: which server is asked for them, and which answers count.
+// The sizes of the files that a machine fetched: which server the lab asks, and which answers count.
 import { expect, test } from 'vitest'
 
 import { urlBesideScript } from '../../../src/lab/machines/qemu/isolation.ts'

@@ -1,4 +1,4 @@
-// The lab's page without a browser: who is let in, and what it is told.
+// The lab's page without a browser: who gets access, and which messages a page receives.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
@@ -104,13 +104,13 @@ describe('the page', () => {
     expect((await ask(lab, '/page/index.html')).status).toBe(404)
   })
 
-  test('is not shown under a name that somebody made to point here', async () => {
+  test('refuses a foreign name that points to this computer', async () => {
     await using lab = await startTestLab({ pageFolder })
     expect((await ask(lab, '/', { host: 'evil.example' })).status).toBe(421)
     expect((await ask(lab, '/', { host: 'localhost:1' })).status).toBe(200)
   })
 
-  test('is not there without its files', async () => {
+  test('does not exist without its files', async () => {
     await using lab = await startTestLab()
     expect((await ask(lab, '/')).status).toBe(404)
   })
@@ -200,7 +200,7 @@ describe('its connection', () => {
   )
 })
 
-test('keys of a page that has not the keyboard go nowhere', async () => {
+test('drops keys of a page that does not have the keyboard', async () => {
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
   files.files['x'] = bootScriptFor(files.url)
   await using lab = await startTestLab({ pageFolder })
@@ -229,7 +229,7 @@ test('keys of a page that has not the keyboard go nowhere', async () => {
   expect(one.seen.console).not.toContain('not heard')
 })
 
-test('of a console its last 64 KiB are kept, of its fetches the last fifty', () => {
+test('keeps the last 64 KiB of a console and its last fifty fetches', () => {
   const memory = new ConsoleMemory()
   for (let line = 0; line < 6000; line++) memory.take(Buffer.from(`line ${line} of many\r\n`), line)
   const recent = memory.recent.toString()

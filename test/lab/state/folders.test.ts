@@ -1,4 +1,4 @@
-// What labs leave in their folders: their own stays, what killed ones have left goes.
+// Files in the labs' folders: a lab's own files stay, the remains of killed labs are removed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
@@ -32,7 +32,7 @@ test('the disks of a lab without a name end with it, those of one that was kille
   expect((await readdir(allDisks(folder))).toSorted()).toEqual(['named', 'of-course'])
 })
 
-test('what a killed lab had begun to write in place of its file is taken away, and nothing of another', async () => {
+test('removes the unfinished file of a killed lab, and no file of another lab', async () => {
   const clouds = join(folder, 'clouds')
   await mkdir(clouds)
   for (const name of ['one.json', '.one.json.4711', 'one-two.json', '.one-two.json.12']) {

@@ -79,7 +79,7 @@ test('labs with names run side by side, one of each name, and are themselves aga
   expect(none.seen.text).toBe('metalkit: lab: no lab named "one" runs; start one with metalkit lab --name one\n')
 }, 240_000)
 
-test('a name that is none of a file is refused', async () => {
+test('a name that cannot be a file name is refused', async () => {
   const lab = metalkit('lab', '--name', '../x')
   expect(await lab.code).toBe(2)
   expect(lab.seen.text).toContain('--name "../x" is not a name for a lab')

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { findProcess, nameProcess } from '../../../src/lab/state/process-name.ts'
 
-test('a process is found by its name, and not by that of another start or what is none', async () => {
+test('a process is found by its name, but not by another start time or an invalid name', async () => {
   const name = await nameProcess(process.pid)
   expect(await findProcess(name)).toBe(process.pid)
   for (const other of [`${process.pid} 1`, '', '0', '-1', 'x', `${name}0`])
