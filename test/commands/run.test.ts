@@ -377,7 +377,7 @@ describe('hints name what is wrong', () => {
     [
       'with another project',
       (url) => url,
-      /check --project-id, .*, and the API URL "(http:.*\/metal\/v1)" \(from METAL_API_URL\)\n/,
+      /check --project-id and that .*, and the API URL "(http:.*\/metal\/v1)" \(from METAL_API_URL\)\n/,
     ],
   ])('a 404 of a URL %s', async (_, change, hint) => {
     const env = { ...labEnvironment(lab), METAL_PROJECT_ID: '11111111-1111-4111-8111-111111111111' }
@@ -530,7 +530,7 @@ describe('nothing is created where', () => {
       ['-device', 'd-1', ...serving()],
       {},
       4,
-      /^metalkit: metal: looking up the machine "d-1": the API answered 404 "Not found".*; metalkit ls shows/,
+      /^metalkit: metal: looking up the machine "d-1": the API answered 404 "Not found".*; the project has no machines that metalkit created/,
     ],
   ]
 
