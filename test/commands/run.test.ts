@@ -330,7 +330,7 @@ describe('hints name what is wrong', () => {
     const ports = [nextPort++, nextPort++]
     expect(await code).toBe(5)
     expect(texts.stderr).toContain(
-      `; -serve listens on port ${ports[0]}, but the base URL names port ${ports[1]}: give`,
+      `; -serve listens on port ${ports[0]}, but the base URL names port ${ports[1]}: use the same port for both, or forward ${ports[1]} to ${ports[0]}`,
     )
   })
 
