@@ -123,6 +123,10 @@ describe('mistakes are one line and exit code 2', () => {
       'metalkit: usage: --serve needs a value, and "-base-url" is a flag; write --serve=<address>\n',
     ],
     [
+      ['lab', '--machine', 'simulated'],
+      'metalkit: usage: lab does not take --machine; did you mean --machines? metalkit run equinixmetal, metalkit doctor do; see metalkit lab --help\n',
+    ],
+    [
       ['ls', '--keep'],
       'metalkit: usage: ls does not take --keep; metalkit run equinixmetal, metalkit doctor do; see metalkit ls --help\n',
     ],

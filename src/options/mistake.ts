@@ -125,8 +125,10 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   const takers = takersOf(name)
   if (called !== undefined && takers.length > 0) {
     const others = takers.map(({ words }) => `metalkit ${words}`).join(', ')
+    // `lab --machine` means --machines, and no plan of run's.
+    const meant = slip?.replace(/^-+/, '').startsWith(name) === true ? `did you mean ${slip}? ` : ''
     return new UsageError(`${called.words} does not take --${name}`, {
-      hint: `${others} ${takers.length === 1 ? 'does' : 'do'}; ${seePage(called)}`,
+      hint: `${meant}${others} ${takers.length === 1 ? 'does' : 'do'}; ${seePage(called)}`,
     })
   }
   if (called === undefined && takers.length > 0) {
