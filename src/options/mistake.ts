@@ -126,7 +126,8 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   if (called !== undefined && takers.length > 0) {
     const others = takers.map(({ words }) => `metalkit ${words}`).join(', ')
     // `lab --machine` means --machines, and no plan of run's.
-    const meant = slip?.replace(/^-+/, '').startsWith(name) === true ? `did you mean ${slip}? ` : ''
+    const longer = called.flags.map((one) => flags[one].name).find((one) => one.startsWith(name))
+    const meant = longer === undefined ? '' : `did you mean --${longer}? `
     return new UsageError(`${called.words} does not take --${name}`, {
       hint: `${meant}${others} ${takers.length === 1 ? 'does' : 'do'}; ${seePage(called)}`,
     })
