@@ -1,9 +1,9 @@
 // The environment variables that point metalkit, or any other program, at a lab.
 import { formatAddress } from '../address.ts'
-import type { Lab } from './lab.ts'
+import type { LabContact } from './ground.ts'
 
 /** Variables by name, including the token. */
-export function labEnvironment(lab: Lab): Record<string, string> {
+export function labEnvironment(lab: LabContact): Record<string, string> {
   return {
     METAL_API_URL: lab.apiUrl,
     METAL_API_TOKEN: lab.token,
@@ -15,6 +15,6 @@ export function labEnvironment(lab: Lab): Record<string, string> {
 }
 
 /** A further variable for a command that runs inside a lab: it says that all machines end with the lab. */
-export function temporaryEnvironment(lab: Lab): Record<string, string> {
+export function temporaryEnvironment(lab: LabContact): Record<string, string> {
   return { METAL_LAB_TEMPORARY: lab.apiUrl }
 }

@@ -47,11 +47,17 @@ export interface InnerCommandOptions {
   forced: AbortSignal
 }
 
-/**
- * Runs a command without a shell on this process's streams, and forwards signals to it.
- * @returns its exit code; 128 plus the signal's number if a signal ended it
- */
-export async function runInnerCommand(command: readonly string[], options: InnerCommandOptions): Promise<number> {
+/** A command that runs. */
+export interface InnerCommand {
+  /** Its exit code; 128 and the signal's number where a signal ended it. */
+  ended: Promise<number>
+}
+
+/** Starts a command without a shell on this process's streams, and passes signals on. */
+export async function startInnerCommand(
+  command: readonly string[],
+  options: InnerCommandOptions,
+): Promise<InnerCommand> {
   const { env, atTerminal, signal, forced } = options
   signal.throwIfAborted()
   const [file = '', ...args] = await leash(command, 'TERM')
@@ -71,14 +77,15 @@ export async function runInnerCommand(command: readonly string[], options: Inner
   }
   signal.addEventListener('abort', onSignal)
   forced.addEventListener('abort', onForced)
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', reject)
-      child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
-    })
-  } finally {
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
+  }).finally(() => {
     clearTimeout(timer)
     signal.removeEventListener('abort', onSignal)
     forced.removeEventListener('abort', onForced)
-  }
+  })
+  // It may fail before anybody waits for it.
+  ended.catch(() => {})
+  return { ended }
 }

@@ -8,39 +8,25 @@ import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
 import type { Handler } from './web/request.ts'
-import { startApiServer } from './web/server.ts'
-import { type Capacity, measureComputer, plenty } from './cloud/capacity.ts'
-import { createCloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
-import type { Cloud, CloudSettings } from './cloud/cloud.ts'
-import { CloudStore, readSavedCloud } from './cloud/cloud-store.ts'
+import type { Capacity } from './cloud/capacity.ts'
+import { type Cloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
+import { CloudStore } from './cloud/cloud-store.ts'
 import { type Device, isComingUp } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/key-record.ts'
+import { type LabContact, type LabGround, takeGround } from './ground.ts'
 import { Lifecycle } from './cloud/lifecycle.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { quickPace } from './cloud/pace.ts'
 import type { Pace } from './cloud/pace.ts'
 import { withPage } from './page/page-routes.ts'
-import { Origins, reachableHost } from './origins.ts'
 import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos/sos.ts'
-import { loadLabKeys } from './sos/ssh-keys.ts'
-import { loadCloud } from './cloud/saved-cloud.ts'
-import { prepareStateFolder } from './state/state-folder.ts'
 import { startUpkeep } from './cloud/upkeep.ts'
 
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
-export interface Lab extends AsyncDisposable {
-  /** The value for METAL_API_URL, `http://127.0.0.1:7070/metal/v1`. */
-  apiUrl: string
-  sos: Address
-  token: string
-  projectId: string
-  /** The private key that opens the consoles. */
-  userKeyPath: string
-  /** A known_hosts file with the SOS's host key. */
-  knownHostsPath: string
+export interface Lab extends LabContact, AsyncDisposable {
   machines: MachineDriver['kind']
   /** The faults that it plays. */
   faults: FaultPlan
@@ -103,28 +89,18 @@ function savingChanges(
 }
 
 /**
- * Starts a lab.
+ * Starts a lab, on the ground that has been taken if there is one, which ends with it.
  * @throws LabError if it cannot listen or store its keys
  */
-export async function startLab(parts: LabParts): Promise<Lab> {
+export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab> {
   const { driver, report } = parts
-  const sosHost = reachableHost(parts.sosListen.host)
-  await prepareStateFolder(parts.stateFolder)
-  const keys = await loadLabKeys(parts.stateFolder, [sosHost])
-  const settings: CloudSettings = {
-    facilities: parts.facilities ?? false,
-    capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
-  }
-  const saved = parts.cloudFile === undefined ? undefined : await readSavedCloud(parts.cloudFile)
-  const { cloud, devices } =
-    saved === undefined ? { cloud: createCloud(sosHost, settings), devices: [] } : loadCloud(saved, sosHost, settings)
+  await using acquired = new Resources()
+  const base = acquired.use(ground ?? (await takeGround(parts)))
+  const { keys, cloud, devices, origins, isIsolated } = base
   addUserKey(cloud, keys.userPublicKey)
 
   const pace = parts.pace ?? quickPace
-  const isIsolated = parts.isolate === true && driver.kind === 'qemu'
-  const origins = new Origins(parts.listen.host, driver.kind, isIsolated)
   const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
-  await using acquired = new Resources()
   const store = parts.cloudFile === undefined ? undefined : acquired.use(new CloudStore(parts.cloudFile, cloud, report))
   const lifecycle = new Lifecycle({
     passagesOf: isIsolated ? (device) => passagesOf(device, origins.lab) : undefined,
@@ -145,7 +121,7 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const sosListen = { listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report }
 
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the SOS, and last the store.
-  const sos = acquired.use(await startSos(sosListen))
+  acquired.use(await startSos(sosListen, base.sosDoor))
   acquired.use(lifecycle)
   const rateLimit = parts.rateLimit ?? generousLimit
   const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
@@ -154,21 +130,16 @@ export async function startLab(parts: LabParts): Promise<Lab> {
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
   const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
-  const api = acquired.use(await startApiServer(parts.listen, answer, report, page?.upgrade))
+  acquired.use(base.api)
+  base.answerWith({ handle: answer, upgrade: page?.upgrade })
   if (page !== undefined) acquired.use(page)
-  origins.setPort(api.port)
   await driver.keepOnly?.(devices.map(({ id }) => id))
   for (const device of devices) await lifecycle.restore(device)
   acquired.use(startUpkeep({ cloud, lifecycle, pace, report }))
   const owned = acquired.keep()
 
   return {
-    apiUrl: `${origins.ofApi}/metal/v1`,
-    sos: { host: sosHost, port: sos.address.port },
-    token: cloud.token,
-    projectId: cloud.projectId,
-    userKeyPath: keys.userKeyPath,
-    knownHostsPath: keys.knownHostsPath,
+    ...base.contact,
     machines: driver.kind,
     faults,
     devices: () => listDevices(cloud),

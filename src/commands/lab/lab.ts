@@ -8,8 +8,9 @@ import type { Context } from '../../io.ts'
 import { allDisks, openDiskFolder } from '../../lab/state/disk-folder.ts'
 import { labEnvironment, temporaryEnvironment } from '../../lab/environment.ts'
 import { parseFaults } from '../../lab/faults/faults.ts'
-import { findCommand, runInnerCommand } from '../../lab/inner-command.ts'
-import type { Lab } from '../../lab/lab.ts'
+import { type LabContact, takeGround } from '../../lab/ground.ts'
+import { findCommand, startInnerCommand } from '../../lab/inner-command.ts'
+import type { LabParts } from '../../lab/lab.ts'
 import type { MachineDriver } from '../../lab/machines/driver.ts'
 import { lookAtQemu, type QemuLook, x86Program } from '../../lab/machines/qemu/look.ts'
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
@@ -85,7 +86,7 @@ function machinesLine(note: string): string {
   return `machines  ${note}`
 }
 
-function describeLab(lab: Lab, note: string, name: string): string[] {
+function describeLab(lab: LabContact, note: string, name: string): string[] {
   return [
     `API       ${lab.apiUrl}`,
     `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
@@ -128,7 +129,6 @@ export async function execute(
   const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
   look?.catch(() => {})
   prepareLeash()
-  const { startLab } = await import('../../lab/lab.ts')
   const stateFolder = stateFolderOf(env)
   // A lab for a command is new each time, unless it has a name; only the default lab uses the fixed ports.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
@@ -143,7 +143,7 @@ export async function execute(
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
   const pace = options.pace === 'real' ? realPace : driver.kind === 'qemu' ? bootingPace : quickPace
   const { facilities, isolate } = options
-  await using lab = await startLab({
+  const parts: LabParts = {
     listen,
     sosListen,
     driver,
@@ -155,23 +155,42 @@ export async function execute(
     report,
     cloudFile: kept?.path,
     pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
-  })
-  const environment = labEnvironment(lab)
-  const lines = describeLab(lab, note, name ?? defaultName)
+  }
+  await using ground = await takeGround(parts)
+  const { contact } = ground
+  const environment = labEnvironment(contact)
+  const lines = describeLab(contact, note, name ?? defaultName)
   if (isForCommand) {
     // The user learns how fast the machines are; the command finds everything else in its variables.
     if (driver.kind === 'qemu') report.info(machinesLine(note))
     for (const line of lines) report.detail(line)
   } else for (const line of lines) report.info(line)
   await using _record = await recordLab(stateFolder, environment, name)
-  if (isForCommand) {
-    return await runInnerCommand(words, {
-      env: { ...env, ...environment, ...(name === undefined ? temporaryEnvironment(lab) : {}) },
-      atTerminal: context.stdin.isTTY === true,
-      signal,
-      forced,
-    })
+  const start = async () => {
+    const { startLab } = await import('../../lab/lab.ts')
+    return await startLab(parts, ground)
   }
+  if (isForCommand) {
+    const failed = new AbortController()
+    const runCommand = async () =>
+      await startInnerCommand(words, {
+        env: { ...env, ...environment, ...(name === undefined ? temporaryEnvironment(contact) : {}) },
+        atTerminal: context.stdin.isTTY === true,
+        signal: AbortSignal.any([signal, failed.signal]),
+        forced,
+      })
+    // What can keep a lab from starting has been done, unless it has devices to restore: the command starts while the rest loads.
+    const early = kept === undefined ? await runCommand() : undefined
+    try {
+      await using _lab = await start()
+      return await (early ?? (await runCommand())).ended
+    } catch (error) {
+      failed.abort(error)
+      await early?.ended.catch(() => {})
+      throw error
+    }
+  }
+  await using lab = await start()
   report.info(howToUse(name ?? defaultName))
   using _table = showMachines(lab, context)
   return await waitForSignal(context)

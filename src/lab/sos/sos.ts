@@ -1,14 +1,12 @@
 // Serial over SSH, like the real service: the user name is the device's id, a key of the device opens it, one session per
 // machine, no scrollback.
-import { createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import type { Address } from '../../address.ts'
-import { LabError } from '../../errors.ts'
-import { listen } from '../../listen.ts'
 import type { Reporter } from '../../io.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { SerialPort } from '../cloud/serial-port.ts'
 import { onBreak } from './break.ts'
+import { type Door, openDoor } from './door.ts'
 import { EscapeFilter, escapeHelp } from './escape.ts'
 import { playSosFault } from './faults.ts'
 
@@ -149,10 +147,10 @@ function serveClient(client: Connection, parts: SosParts, onConsole: () => void)
 }
 
 /**
- * Starts an SOS.
+ * Starts an SOS, behind a port that has been taken if there is one.
  * @throws LabError if the port is taken
  */
-export async function startSos(parts: SosParts): Promise<Sos> {
+export async function startSos(parts: SosParts, opened?: Door): Promise<Sos> {
   const { host } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
@@ -164,10 +162,8 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     serveClient(client, parts, () => inUse.add(`${ip} ${from}`))
   }
   ssh.on('connection', serve)
-  // Each typed character is echoed in its own packet; without noDelay typing lags.
-  const sockets = new Set<Socket>()
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
+  const door = opened ?? (await openDoor(parts.listen))
+  door.serve((socket) => {
     const peer = `${socket.remoteAddress} ${socket.remotePort}`
     const timer = setTimeout(() => {
       if (!inUse.has(peer)) socket.destroy()
@@ -175,21 +171,17 @@ export async function startSos(parts: SosParts): Promise<Sos> {
     socket.once('close', () => {
       clearTimeout(timer)
       inUse.delete(peer)
-      sockets.delete(socket)
     })
     const fault = parts.faults?.takeSos()
     if (fault === undefined) ssh.injectSocket(socket)
     else void playSosFault(fault, socket, { hostKey: parts.hostKey, algorithms, serve })
   })
-  const bound = await listen(server, parts.listen, { Failure: LabError, flag: '--sos-port' })
   return {
-    address: { host, port: bound.port },
+    address: { host, port: door.address.port },
     async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const closed = door[Symbol.asyncDispose]()
       for (const client of clients) client.end()
-      const timer = setTimeout(() => {
-        for (const socket of sockets) socket.destroy()
-      }, goodbyeTimeoutMs)
+      const timer = setTimeout(() => door.destroyConnections(), goodbyeTimeoutMs)
       await closed
       clearTimeout(timer)
     },

@@ -1,9 +1,8 @@
 // The lab's SSH keys: the SOS's host key and the user's key, created once and kept.
-import { generateKeyPair } from 'node:crypto'
+import { createPublicKey, generateKeyPair } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import ssh2 from 'ssh2'
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { createFile, replaceFile } from '../state/private-file.ts'
@@ -42,8 +41,63 @@ async function ensureText(path: string, text: string): Promise<void> {
   await replaceFile(path, text)
 }
 
-/** The public key, `ssh-rsa AAAA…`. @throws LabError if the file is not a private key */
-function publicLine(path: string, privateKey: string): string {
+/** A field of SSH's wire format: a length, and as many bytes (RFC 4251, 5). */
+function wireField(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(bytes.length)
+  return Buffer.concat([length, bytes])
+}
+
+/** The public half of an RSA key in PEM; undefined for anything else. */
+function rsaBlob(privateKey: string): Buffer | undefined {
+  if (!privateKey.startsWith('-----BEGIN RSA PRIVATE KEY-----')) return undefined
+  try {
+    const { e = '', n = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+    // A number with its first bit set would be a negative one.
+    const numbers = [e, n].map((text) => Buffer.from(text, 'base64url'))
+    const fields = numbers.map((one) => ((one[0] ?? 0) < 0x80 ? one : Buffer.concat([Buffer.of(0), one])))
+    return Buffer.concat([Buffer.from('ssh-rsa'), ...fields].map(wireField))
+  } catch {
+    return undefined
+  }
+}
+
+/** What an unencrypted OpenSSH file of one ed25519 key begins with (openssh's PROTOCOL.key). */
+const ed25519Start = Buffer.concat([
+  Buffer.from('openssh-key-v1\0'),
+  ...['none', 'none', ''].map((text) => wireField(Buffer.from(text))),
+  Buffer.of(0, 0, 0, 1, 0, 0, 0, 51),
+])
+
+/** The public half of an ed25519 key as the lab writes it; undefined for anything else. */
+function ed25519Blob(privateKey: string): Buffer | undefined {
+  const [, base64 = ''] =
+    /^-----BEGIN OPENSSH PRIVATE KEY-----([^-]+)-----END OPENSSH PRIVATE KEY-----\n$/.exec(privateKey) ?? []
+  const bytes = Buffer.from(base64, 'base64')
+  const start = ed25519Start.length
+  const secret = start + 51 + 4
+  const [publicKey, again, inPrivate] = [start + 19, secret + 27, secret + 63 + 32].map((at) =>
+    bytes.subarray(at, at + 32),
+  )
+  const isWhole =
+    bytes.length > secret &&
+    bytes.subarray(0, start).equals(ed25519Start) &&
+    bytes.length === secret + bytes.readUInt32BE(secret - 4) &&
+    bytes.subarray(secret, secret + 4).equals(bytes.subarray(secret + 4, secret + 8))
+  const agrees = publicKey !== undefined && again?.equals(publicKey) === true && inPrivate?.equals(publicKey) === true
+  return isWhole && agrees ? bytes.subarray(start, start + 51) : undefined
+}
+
+/**
+ * `ssh-rsa AAAA…`, the public half. Keys that the lab made itself are read without ssh2, which takes long to load.
+ * @throws LabError where the file is no private key
+ */
+async function publicLine(path: string, privateKey: string): Promise<string> {
+  const rsa = rsaBlob(privateKey)
+  if (rsa !== undefined) return `ssh-rsa ${rsa.toString('base64')}`
+  const ed25519 = ed25519Blob(privateKey)
+  if (ed25519 !== undefined) return `ssh-ed25519 ${ed25519.toString('base64')}`
+  const { default: ssh2 } = await import('ssh2')
   const key = ssh2.utils.parseKey(privateKey)
   if (key instanceof Error || !key.isPrivateKey()) {
     throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab creates a new one' })
@@ -59,6 +113,7 @@ export async function makeHostKey(): Promise<string> {
 
 /** Creates the user's key. ssh2 1.17 loses a leading zero byte, so one key in 256 is invalid: such a key is discarded. */
 async function makeUserKey(): Promise<string> {
+  const { default: ssh2 } = await import('ssh2')
   for (;;) {
     const { private: key } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'metalkit lab' })
     if (!(ssh2.utils.parseKey(key) instanceof Error)) return key
@@ -86,10 +141,10 @@ export async function loadLabKeys(stateFolder: string, sosHosts: readonly string
   try {
     await makeFolder(folder, 0o700)
     const hostKey = await readOrCreate(hostKeyPath, makeHostKey)
-    const userPublicKey = publicLine(userKeyPath, await readOrCreate(userKeyPath, makeUserKey))
+    const userPublicKey = await publicLine(userKeyPath, await readOrCreate(userKeyPath, makeUserKey))
     await ensureText(`${userKeyPath}.pub`, `${userPublicKey} metalkit lab\n`)
     const present = (await readText(knownHostsPath)) ?? ''
-    await ensureText(knownHostsPath, knownHostsText(sosHosts, publicLine(hostKeyPath, hostKey), present))
+    await ensureText(knownHostsPath, knownHostsText(sosHosts, await publicLine(hostKeyPath, hostKey), present))
     return { hostKey, userKeyPath, userPublicKey, knownHostsPath }
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause

@@ -20,7 +20,10 @@ export interface ApiServer extends AsyncDisposable {
   port: number
 }
 
-/** Waits until a slow answer's time is over, or the client disconnects. */
+/** Takes a connection that is to speak another protocol. */
+export type Upgrade = (message: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** Ends the wait for a slow answer when its time is over or the client goes. */
 async function waitOut(response: ServerResponse, lastsMs: number | undefined): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
@@ -95,7 +98,7 @@ export async function startApiServer(
   address: Address,
   handle: Handler<Answer>,
   report: Reporter,
-  onUpgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  onUpgrade?: Upgrade,
 ): Promise<ApiServer> {
   const problem = openFilesProblem()
   if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
-import { listen } from '../../helpers/port.ts'
+import { close, listen } from '../../helpers/port.ts'
 import { program } from '../../helpers/program.ts'
 import { nowhere } from '../../helpers/nowhere.ts'
 
@@ -124,10 +124,10 @@ describe('lab -- COMMAND', () => {
     const lab = metalkit(['lab', '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'])
     await lab.shows('ready')
     lab.child.kill('SIGTERM')
-    // Less than a second later it would be the same act.
-    await new Promise((resolve) => setTimeout(resolve, 1200))
-    lab.child.kill('SIGTERM')
+    // Less than a second later it would be the same act, counted from when a busy lab hears the first.
+    const again = setInterval(() => lab.child.kill('SIGTERM'), 1200)
     expect(await lab.code).toBe(137)
+    clearInterval(again)
   })
 
   test('the command does not outlive a lab that is killed', needs('setpriv'), async () => {
@@ -136,6 +136,16 @@ describe('lab -- COMMAND', () => {
     lab.child.kill('SIGKILL')
     await lab.shows('got TERM')
   })
+})
+
+test('a lab that cannot start does not start its command', async () => {
+  const server = createServer()
+  const port = await listen(server)
+  const lab = metalkit(['lab', '--sos-port', String(port), '--', 'echo', 'started'])
+  expect(await lab.code).not.toBe(0)
+  expect(lab.seen.out).toBe('')
+  expect(lab.seen.err).toContain(`port ${port} is taken`)
+  await close(server)
 })
 
 describe('lab', () => {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import ssh2 from 'ssh2'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadLabKeys } from '../../../src/lab/sos/ssh-keys.ts'
 import { needs } from '../../helpers/needs.ts'
@@ -65,4 +66,23 @@ describe('ssh-keygen', needs('ssh-keygen'), () => {
     const all = ['127.0.0.1', 'localhost', '198.51.100.7', '192.0.2.1']
     expect(hosts).toEqual(all.flatMap((host) => [`[${host}]:*`, host]))
   })
+})
+
+/** The public half of a private key, as ssh2 reads it. */
+function lineOf(text: string): string {
+  const key = ssh2.utils.parseKey(text)
+  if (key instanceof Error) throw key
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`
+}
+
+test('the lines of keys are those that ssh2 reads from them, and a key that is cut off is none', async () => {
+  const { hostKey, userKeyPath, userPublicKey, knownHostsPath } = await loadLabKeys(folder, [])
+  const userKey = readFileSync(userKeyPath, 'utf8')
+  expect(userPublicKey).toBe(lineOf(userKey))
+  expect(readFileSync(knownHostsPath, 'utf8').trim().split(' ').slice(1).join(' ')).toBe(lineOf(hostKey))
+  const lines = userKey.trim().split('\n')
+  for (let count = 1; count < lines.length - 2; count++) {
+    writeFileSync(userKeyPath, `${[...lines.slice(0, -1 - count), ...lines.slice(-1)].join('\n')}\n`)
+    await expect(loadLabKeys(folder, [])).rejects.toMatchObject({ message: `"${userKeyPath}" is not a private key` })
+  }
 })

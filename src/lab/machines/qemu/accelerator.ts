@@ -4,7 +4,6 @@ import { join } from 'node:path'
 
 import { errorCode, LabError, messageOf } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
-import { probeAccelerator } from './accelerator-probe.ts'
 import { readVerdict, writeVerdict } from './accelerator-verdict.ts'
 
 /** A way to run a machine's processors, with QEMU's arguments for it. */
@@ -86,6 +85,7 @@ async function judge(accelerator: Accelerator, options: AcceleratorOptions): Pro
   const verdict = verdictPath === undefined ? undefined : await readVerdict(verdictPath, question)
   if (verdict !== undefined) return verdict.flaw ?? undefined
   report.info(`testing ${titleOf(accelerator)} with a trial machine, once after each boot of this computer...`)
+  const { probeAccelerator } = await import('./accelerator-probe.ts')
   const flaw = await probeAccelerator(program, accelerator, { patienceMs, signal })
   signal?.throwIfAborted()
   if (verdictPath !== undefined) await writeVerdict(verdictPath, { ...question, flaw: flaw ?? null })

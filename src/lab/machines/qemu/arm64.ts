@@ -10,13 +10,11 @@ import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
 import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles, secretConfig } from './args.ts'
 import { forwardPort } from './forward.ts'
 import type { Qmp } from './qmp.ts'
+import { arm64Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
 import { describeStop } from './stop.ts'
 import { SerialLine } from '../serial-line.ts'
 import { stay } from '../stay.ts'
-
-/** QEMU for aarch64 machines. */
-export const arm64Program = 'qemu-system-aarch64'
 
 /** Silence, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
 const stallMs = 180_000

@@ -7,11 +7,9 @@ import type { Reporter } from '../../../io.ts'
 import { nameProcess } from '../../state/process-name.ts'
 import { type Accelerator, type ChosenAccelerator, chooseAccelerator, tcg, titleOf } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from '../driver.ts'
-import { arm64Program, powerOnArm64 } from './arm64.ts'
 import { keepDisks, prepareDisk, removeDisk } from './disk.ts'
 import { maxBootUrlBytes, type Uefi } from './args.ts'
-import { lookAtQemu, type QemuLook, x86Program } from './look.ts'
-import { powerOnX86 } from './x86.ts'
+import { arm64Program, lookAtQemu, type QemuLook, x86Program } from './look.ts'
 
 const bootRom = 'efi-virtio.rom'
 const x86Hint = 'install it (on Debian: apt-get install qemu-system-x86 ipxe-qemu) or use --machines simulated'
@@ -141,10 +139,12 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
       const firmware = spec.arch === 'aarch64' ? await findArm64Firmware() : undefined
       const files = { disk: await prepareDisk(diskFolder, spec.id), owner }
       if (spec.arch === 'aarch64') {
+        const { powerOnArm64 } = await import('./arm64.ts')
         return powerOnArm64(spec, { firmware, files, hint: arm64Hint, report })
       }
       const hint = x86Hint
       const { stallMs } = options
+      const { powerOnX86 } = await import('./x86.ts')
       return await powerOnX86(spec, {
         accelerator: () => accelerator,
         replaceAccelerator,

@@ -1,0 +1,119 @@
+// What a lab takes before its servers are loaded: keys, ports, and what it kept. All that can keep a lab from starting fails here,
+// so that a command can start while the rest is loaded. Without ssh2 and zod, which take longer to load than all of this.
+import type { Address } from '../address.ts'
+import { Resources } from '../resources.ts'
+import { measureComputer, plenty } from './cloud/capacity.ts'
+import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
+import type { Device } from './cloud/device.ts'
+import type { LabParts } from './lab.ts'
+import { Origins, reachableHost } from './origins.ts'
+import { type Door, openDoor } from './sos/door.ts'
+import { type LabKeys, loadLabKeys } from './sos/ssh-keys.ts'
+import { prepareStateFolder } from './state/state-folder.ts'
+import type { Answer } from './web/answer.ts'
+import type { Handler } from './web/request.ts'
+import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
+
+/** What clients need to know to use a lab. */
+export interface LabContact {
+  /** As METAL_API_URL takes it, `http://127.0.0.1:7070/metal/v1`. */
+  apiUrl: string
+  sos: Address
+  token: string
+  projectId: string
+  /** The private key that opens the consoles. */
+  userKeyPath: string
+  /** A known_hosts file that has the SOS's key. */
+  knownHostsPath: string
+}
+
+/** What answers requests. */
+export interface LabFace {
+  handle: Handler<Answer>
+  upgrade?: Upgrade | undefined
+}
+
+/** What a lab stands on. Requests and connections wait until it serves them. */
+export interface LabGround extends AsyncDisposable {
+  contact: LabContact
+  keys: LabKeys
+  cloud: Cloud
+  /** Devices that it kept. */
+  devices: readonly Device[]
+  origins: Origins
+  isIsolated: boolean
+  api: ApiServer
+  sosDoor: Door
+  /** Answers the requests that wait, and each one that comes. */
+  answerWith(face: LabFace): void
+}
+
+async function openCloud(
+  cloudFile: string | undefined,
+  sosHost: string,
+  settings: CloudSettings,
+): Promise<Pick<LabGround, 'cloud' | 'devices'>> {
+  const fresh = () => ({ cloud: createCloud(sosHost, settings), devices: [] })
+  if (cloudFile === undefined) return fresh()
+  const { readSavedCloud } = await import('./cloud/cloud-store.ts')
+  const { loadCloud } = await import('./cloud/saved-cloud.ts')
+  const saved = await readSavedCloud(cloudFile)
+  return saved === undefined ? fresh() : loadCloud(saved, sosHost, settings)
+}
+
+async function openApi({ listen, report, pageFolder }: LabParts): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
+  let show: ((face: LabFace) => void) | undefined
+  const face = new Promise<LabFace>((resolve) => {
+    show = resolve
+  })
+  const upgrade: Upgrade = (message, socket, head) => {
+    socket.on('error', () => {})
+    void face.then((one) => one.upgrade?.(message, socket, head))
+  }
+  const handle: Handler<Answer> = async (request) => await (await face).handle(request)
+  const api = await startApiServer(listen, handle, report, pageFolder === undefined ? undefined : upgrade)
+  return { api, answerWith: (one) => show?.(one) }
+}
+
+/**
+ * Takes what a lab needs from this computer.
+ * @throws LabError where it cannot listen or keep its keys, or what it kept is damaged
+ */
+export async function takeGround(parts: LabParts): Promise<LabGround> {
+  const { driver } = parts
+  const sosHost = reachableHost(parts.sosListen.host)
+  await prepareStateFolder(parts.stateFolder)
+  const keys = await loadLabKeys(parts.stateFolder, [sosHost])
+  const settings: CloudSettings = {
+    facilities: parts.facilities ?? false,
+    capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
+  }
+  const { cloud, devices } = await openCloud(parts.cloudFile, sosHost, settings)
+  const isIsolated = parts.isolate === true && driver.kind === 'qemu'
+  const origins = new Origins(parts.listen.host, driver.kind, isIsolated)
+  await using acquired = new Resources()
+  const sosDoor = acquired.use(await openDoor(parts.sosListen))
+  const { api, answerWith } = await openApi(parts)
+  acquired.use(api)
+  origins.setPort(api.port)
+  const owned = acquired.keep()
+  return {
+    contact: {
+      apiUrl: `${origins.ofApi}/metal/v1`,
+      sos: { host: sosHost, port: sosDoor.address.port },
+      token: cloud.token,
+      projectId: cloud.projectId,
+      userKeyPath: keys.userKeyPath,
+      knownHostsPath: keys.knownHostsPath,
+    },
+    keys,
+    cloud,
+    devices,
+    origins,
+    isIsolated,
+    api,
+    sosDoor,
+    answerWith,
+    [Symbol.asyncDispose]: async () => await owned[Symbol.asyncDispose](),
+  }
+}
