@@ -28,13 +28,13 @@ const mayImport = {
   'src/tunnel': ['src/http', 'src/ssh'],
   'src/lab': [],
   'src/lab/web': [],
-  'src/lab/state': [],
-  'src/lab/machines': ['src/lab/state'],
-  'src/lab/cloud': ['src/lab/machines', 'src/lab/state', ...wire],
+  'src/lab/storage': [],
+  'src/lab/machines': ['src/lab/storage'],
+  'src/lab/cloud': ['src/lab/machines', 'src/lab/storage', ...wire],
   'src/lab/faults': ['src/lab/web'],
-  'src/lab/api': ['src/lab/web', 'src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/state', ...wire],
-  'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/state'],
-  'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/state'],
+  'src/lab/api': ['src/lab/web', 'src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage', ...wire],
+  'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage'],
+  'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/storage'],
 }
 
 /** Composition happens here, so these import what they like. */

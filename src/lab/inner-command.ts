@@ -5,7 +5,7 @@ import { access, stat } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { InterruptedError } from '../errors.ts'
-import { leash } from './state/leash.ts'
+import { leash } from './storage/leash.ts'
 
 /** The result of a shell's lookup: the command's path, or the exit code if it is missing (127) or cannot be executed (126). */
 export type FoundCommand = { path: string } | { exitCode: 126 | 127; why: string }

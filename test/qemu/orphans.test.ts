@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 
 import { endOrphans, findOwner } from '../../src/lab/machines/qemu/orphans.ts'
-import { nameProcess } from '../../src/lab/state/process-name.ts'
+import { nameProcess } from '../../src/lab/storage/process-name.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 import { needs } from '../helpers/needs.ts'
 

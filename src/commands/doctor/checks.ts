@@ -14,7 +14,7 @@ import { openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/attach.ts'
 import { chooseMetro } from '../shared/metro.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
-import { stateFolderOf } from '../../lab/state/state-paths.ts'
+import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
 
@@ -227,7 +227,7 @@ function labChecks(options: DoctorOptions): Check[] {
       optional: true,
       async look({ env }) {
         const ports = [7070, 7022]
-        const { listRunningLabs, portsOf } = await import('../../lab/state/running-labs.ts')
+        const { listRunningLabs, portsOf } = await import('../../lab/storage/running-labs.ts')
         const taken = new Set((await listRunningLabs(stateFolderOf(env))).flatMap(portsOf))
         if (ports.every((port) => taken.has(port))) return { detail: `${ports.join(' and ')} are in use by a lab` }
         for (const port of ports) await tryPort({ host: '127.0.0.1', port })

@@ -6,11 +6,11 @@ import { isSea } from 'node:sea'
 import { formatAddress } from '../../address.ts'
 import { exitCodes, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { findRunningLab, nameFlag } from '../../lab/state/running-labs.ts'
+import { findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import type { Address } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
-import { logPathOf, stateFolderOf } from '../../lab/state/state-paths.ts'
+import { logPathOf, stateFolderOf } from '../../lab/storage/state-paths.ts'
 
 function listenFlag(name: string, address: Address | undefined): string[] {
   if (address === undefined) return []

@@ -1,8 +1,8 @@
 // Finds the lab that a command refers to.
 import { LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { defaultName, findRunningLab, nameFlag, type RunningLab } from '../../lab/state/running-labs.ts'
-import { stateFolderOf } from '../../lab/state/state-paths.ts'
+import { defaultName, findRunningLab, nameFlag, type RunningLab } from '../../lab/storage/running-labs.ts'
+import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 
 /** The error if no lab, or no lab of this name, is running. It says how to start one. */
 export function noLab(name: string | undefined): LabError {

@@ -1,7 +1,7 @@
 // metalkit lab forward: forwards a local port to a machine's TCP port.
 import { UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { askLab } from '../../lab/state/ask-lab.ts'
+import { askLab } from '../../lab/storage/ask-lab.ts'
 import type { Options } from '../../options/flags.ts'
 import { requireLab } from './find-lab.ts'
 

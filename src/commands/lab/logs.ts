@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { errorCode, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { defaultName, findRunningLab, nameFlag } from '../../lab/state/running-labs.ts'
+import { defaultName, findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
 import type { Options } from '../../options/flags.ts'
-import { logPathOf, stateFolderOf } from '../../lab/state/state-paths.ts'
+import { logPathOf, stateFolderOf } from '../../lab/storage/state-paths.ts'
 
 /** Prints the log. */
 export async function execute(

@@ -1,11 +1,11 @@
 // metalkit lab status: lists the running labs on this computer.
 import type { Context } from '../../io.ts'
-import { askLab } from '../../lab/state/ask-lab.ts'
-import { listRunningLabs, type RunningLab } from '../../lab/state/running-labs.ts'
+import { askLab } from '../../lab/storage/ask-lab.ts'
+import { listRunningLabs, type RunningLab } from '../../lab/storage/running-labs.ts'
 import type { Options } from '../../options/flags.ts'
 import { formatAge } from '../../text/age.ts'
 import { formatTable } from '../../text/table.ts'
-import { stateFolderOf } from '../../lab/state/state-paths.ts'
+import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { noLab } from './find-lab.ts'
 
 /** Counts a lab's machines by state, `2 (1 active, 1 inactive)`; or says that the lab does not answer. */

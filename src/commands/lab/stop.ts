@@ -1,7 +1,7 @@
 // metalkit lab stop: ends a lab.
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
-import { endLab } from '../../lab/state/end-lab.ts'
+import { endLab } from '../../lab/storage/end-lab.ts'
 import { requireLab } from './find-lab.ts'
 
 /** Ends the lab, and waits until its machines are off. */

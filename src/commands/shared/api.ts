@@ -7,8 +7,8 @@ import { requireOption } from '../../options/precedence.ts'
 
 /** Advice for a shell without a lab's variables while a lab runs; undefined if none runs. */
 async function findLabHint(env: Context['env']): Promise<string | undefined> {
-  const { stateFolderOf } = await import('../../lab/state/state-paths.ts')
-  const { listRunningLabs, nameFlag } = await import('../../lab/state/running-labs.ts')
+  const { stateFolderOf } = await import('../../lab/storage/state-paths.ts')
+  const { listRunningLabs, nameFlag } = await import('../../lab/storage/running-labs.ts')
   const labs = await listRunningLabs(stateFolderOf(env)).catch(() => [])
   const name = labs.find((lab) => lab.name !== undefined)?.name
   if (name === undefined) return undefined

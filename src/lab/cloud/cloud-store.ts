@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
-import { replaceFile } from '../state/private-file.ts'
+import { replaceFile } from '../storage/private-file.ts'
 import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
 import type { SavedCloud } from './saved-cloud.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
-import { createFile, replaceFile } from '../state/private-file.ts'
+import { createFile, replaceFile } from '../storage/private-file.ts'
 
 /** Keys, and the files that let ssh and metalkit use them. */
 export interface LabKeys {

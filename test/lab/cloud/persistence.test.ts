@@ -6,10 +6,10 @@ import { join } from 'node:path'
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
-import { openDiskFolder } from '../../../src/lab/state/disk-folder.ts'
+import { openDiskFolder } from '../../../src/lab/storage/disk-folder.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
-import { recordLab } from '../../../src/lab/state/running-labs.ts'
-import { lockState } from '../../../src/lab/state/state-lock.ts'
+import { recordLab } from '../../../src/lab/storage/running-labs.ts'
+import { lockState } from '../../../src/lab/storage/state-lock.ts'
 import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import type { TestLabOptions } from '../../helpers/lab.ts'
 import { findProgram, needs } from '../../helpers/needs.ts'
@@ -213,7 +213,7 @@ describe('the lock', () => {
     needs('unshare', 'flock'),
     async (own, other) => {
       await using place = await makeFolder()
-      const state = join(import.meta.dirname, '../../../src/lab/state')
+      const state = join(import.meta.dirname, '../../../src/lab/storage')
       const script = `
       import { lockState } from '${join(state, 'state-lock.ts')}'
       import { openDiskFolder } from '${join(state, 'disk-folder.ts')}'

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { promisify } from 'node:util'
 
-import { replaceFile } from '../../state/private-file.ts'
+import { replaceFile } from '../../storage/private-file.ts'
 
 /** A verdict as its file has it. Without a schema: to load zod takes a tenth of a lab's start. */
 interface Kept {

@@ -4,7 +4,7 @@ import { readdir, readlink, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
 import type { Reporter } from '../../../io.ts'
-import { findProcess } from '../../state/process-name.ts'
+import { findProcess } from '../../storage/process-name.ts'
 import { diskArgument, escapeValue, parseMark } from './args.ts'
 
 /**

@@ -5,7 +5,7 @@ import { Duplex, type Readable, type Writable } from 'node:stream'
 
 import { LabError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
-import { leash } from '../../state/leash.ts'
+import { leash } from '../../storage/leash.ts'
 import type { PowerLoss } from '../driver.ts'
 import { openNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, qmpFd } from './args.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { LabError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
-import { nameProcess } from '../../state/process-name.ts'
+import { nameProcess } from '../../storage/process-name.ts'
 import { type Accelerator, type ChosenAccelerator, chooseAccelerator, tcg, titleOf } from './accelerator.ts'
 import type { MachineDriver, MachineSpec } from '../driver.ts'
 import { keepDisks, prepareDisk, removeDisk } from './disk.ts'

@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { allDisks, openDiskFolder } from '../../../src/lab/state/disk-folder.ts'
-import { openCloudFile } from '../../../src/lab/state/state-folder.ts'
+import { allDisks, openDiskFolder } from '../../../src/lab/storage/disk-folder.ts'
+import { openCloudFile } from '../../../src/lab/storage/state-folder.ts'
 
 let folder: string
 beforeEach(async () => {

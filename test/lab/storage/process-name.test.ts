@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { findProcess, nameProcess } from '../../../src/lab/state/process-name.ts'
+import { findProcess, nameProcess } from '../../../src/lab/storage/process-name.ts'
 
 test('a process is found by its name, but not by another start time or an invalid name', async () => {
   const name = await nameProcess(process.pid)
