@@ -149,7 +149,9 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['run', 'equinixmetal', 'a'],
-      'metalkit: usage: no base-url is given; set --base-url or METAL_BASE_URL (URL that machines fetch kernel, initrd and iPXE script from)\n',
+      expect.stringMatching(
+        /^metalkit: usage: no api-key is given; to try metalkit without an account, start a cloud on this computer: metalkit lab; else set --api-key/,
+      ),
     ],
   ])('%j', async (argv, stderr) => {
     expect(await runToEnd(argv)).toEqual({ code: 2, stdout: '', stderr })
@@ -161,8 +163,8 @@ describe('mistakes are one line and exit code 2', () => {
     [['run', 'equinixmetal', 'x', '-json', '-metro', 'ny']],
   ])('flags may stand before and between the words of a command: %j', async (argv) => {
     const { code, stdout, stderr } = await runToEnd(argv)
-    expect([code, stderr]).toEqual([2, expect.stringContaining('no base-url is given')])
-    expect(JSON.parse(stdout)).toMatchObject({ message: 'no base-url is given' })
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no api-key is given')])
+    expect(JSON.parse(stdout)).toMatchObject({ message: 'no api-key is given' })
   })
 
   test('a help flag is heard, whatever is missing before it', async () => {

@@ -117,7 +117,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('Enter', '~', '?')
     await shows('leave the console')
     await type('~', '.')
-    await shows('The console was left.')
+    await shows('You left the console.')
     await isRestored()
   })
 
@@ -130,7 +130,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('still', 'Enter')
     await shows('got still')
     await type('~', '.')
-    await shows('The console was left.')
+    await shows('You left the console.')
     await isRestored()
   })
 
@@ -142,7 +142,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     const look = async () => (await tmux('display-message', '-p', '-t', 'test', flags)).trim()
     await expect.poll(look).toMatch(/^0011/)
     await type('~', '.')
-    await shows('The console was left.')
+    await shows('You left the console.')
     await isRestored()
     expect(await look()).toBe('1100 0-29')
     // What was there has only moved up.
@@ -150,7 +150,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     const line = (await tmux('capture-pane', '-p', '-e', '-t', 'test'))
       .split('\n')
       .find((one) => one.includes('was left'))
-    expect(line).toBe('The console was left.')
+    expect(line).toBe('You left the console.')
   })
 
   test('~^Z gives the terminal to the shell, and fg takes it back', async () => {
@@ -162,7 +162,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('again', 'Enter')
     await shows('got again')
     await type('~', '.')
-    await shows('The console was left.')
+    await shows('You left the console.')
     await isRestored()
   })
 
@@ -184,7 +184,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   })
 
   test.each([
-    ['a pattern that shows', '--wait-for "^got x"', 'The console showed what was waited for.'],
+    ['a pattern that shows', '--wait-for "^got x"', 'The console showed every pattern of --wait-for.'],
     ['a pattern that must not', '--fail-on "^got x"', 'console: the console showed "got x"'],
   ])('restored after: %s', async (_name, args, line) => {
     await start(args)
@@ -211,7 +211,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await type('hello', 'Enter')
     await shows('got hello')
     await type('~', '.')
-    await shows('The console was left.')
+    await shows('You left the console.')
     await isRestored()
   })
 })
@@ -252,7 +252,7 @@ describe('a passphrase', needs('expect', 'sshd', 'ssh-keygen'), () => {
     let seen = ''
     child.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()))
     await new Promise((resolve) => child.once('exit', resolve))
-    expect(seen).toContain('The console showed what was waited for.')
+    expect(seen).toContain('The console showed every pattern of --wait-for.')
     expect(seen).not.toContain('sesame')
     expect(readFileSync(known, 'utf8')).toContain(ring.hostKey.line)
   })

@@ -72,7 +72,8 @@ export async function execute(
   }
   const client = await openClient(options, context)
   const devices = await select(ids, options, client, context)
-  if (devices.length === 0) return report.info('No machines.')
+  if (devices.length === 0)
+    return report.info(options.olderThan === undefined ? 'No machines.' : 'No machine is that old.')
   if (options.olderThan !== undefined && !options.yes) {
     const list = plainText(devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', '))
     if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to delete without a question' })

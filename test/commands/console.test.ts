@@ -45,7 +45,7 @@ describe('a console in CI', () => {
     expect(await readFile(log, 'utf8')).toBe(texts.stdout)
     const [, ...lines] = (await readFile(cast, 'utf8')).trimEnd().split('\n')
     expect(lines.map((line) => JSON.parse(line)[2]).join('')).toBe(texts.stdout)
-    expect(texts.stderr).toContain('The console showed what was waited for.')
+    expect(texts.stderr).toContain('The console showed every pattern of --wait-for.')
   })
 
   test('a pipe is typed into the machine, and its end ends nothing', async () => {

@@ -96,7 +96,7 @@ test('ages, and what rm --older-than takes, go by the clock of the API', async (
   expect(JSON.parse((await runToEnd(['ls', '--json'], env)).stdout)).toMatchObject({ age: '5m' })
   expect(await runToEnd(['rm', '--older-than', '1h', '--yes'], env)).toMatchObject({
     code: 0,
-    stderr: 'No machines.\n',
+    stderr: 'No machine is that old.\n',
   })
 })
 

@@ -424,7 +424,20 @@ describe('nothing is created where', () => {
       /^metalkit: metal: .*401 "Invalid authentication token".*; METAL_API_TOKEN is wrong or has expired/,
     ],
     ['there is no project', serving(), { METAL_PROJECT_ID: '' }, 2, /^metalkit: usage: no project-id is given/],
-    ['there is no base URL', [], {}, 2, /^metalkit: usage: no base-url is given/],
+    [
+      'there is no base URL',
+      [],
+      {},
+      2,
+      /^metalkit: usage: no base-url is given; .* or serve it from here with --serve$/m,
+    ],
+    [
+      'there is no base URL for -serve',
+      ['-serve', ':8085'],
+      {},
+      2,
+      /^metalkit: usage: no base-url is given; .* such as http:\/\/ADDRESS:8085, or give --tunnel$/m,
+    ],
     [
       'the host name has an underscore',
       ['-hostname', 'a_b', ...serving()],

@@ -42,7 +42,7 @@ test.each([
   needs('script', 'bash', 'timeout'),
   async (_name, around, pattern) => {
     const { seen, left } = await atTerminal(around, pattern)
-    expect(seen).toContain('The console showed what was waited for.')
+    expect(seen).toContain('The console showed every pattern of --wait-for.')
     expect(seen).not.toMatch(/Stopped|tty input|tty output/)
     expect(left).toBe(0)
   },

@@ -95,7 +95,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     shell.type('echo back-$((6*7))\r')
     await shell.shows('back-', since)
     shell.type('\r~.')
-    await shell.shows('The console was left.')
+    await shell.shows('You left the console.')
     await hasEnded(shell)
     expect(await machinesIn(lab)).toEqual([])
   })
@@ -121,7 +121,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
       expect(shell.seen().slice(since)).not.toContain('simulated machine is up')
       shell.type('fg\n')
     }
-    await shell.shows('The console showed what was waited for.', since)
+    await shell.shows('The console showed every pattern of --wait-for.', since)
     await hasEnded(shell)
     expect(shell.seen().slice(since)).toContain('simulated machine is up')
   })

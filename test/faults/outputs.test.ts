@@ -146,5 +146,5 @@ test('stdout and stderr in one file: a line of ours begins on a line of its own'
   using child = startChild(talking, run('-wait-for', 'half a line'), { shell: 'PROGRAM > all 2>&1' })
   expect(await child.code).toBe(0)
   const all = readFileSync(join(child.folder, 'all'), 'utf8')
-  expect(all).toContain('half a line\nThe console showed what was waited for.\n')
+  expect(all).toContain('half a line\nThe console showed every pattern of --wait-for.\n')
 })

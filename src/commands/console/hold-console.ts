@@ -28,8 +28,8 @@ function conclude(ending: Ending, pending: RegExp | undefined, { report }: Conte
     })
   }
   if (ending.kind === 'powered-off') report.info(`The machine ${id} is powered off.`)
-  if (ending.kind === 'left') report.info('The console was left.')
-  if (ending.kind === 'matched') report.info('The console showed what was waited for.')
+  if (ending.kind === 'left') report.info('You left the console.')
+  if (ending.kind === 'matched') report.info('The console showed every pattern of --wait-for.')
   if (pending === undefined || ending.kind === 'matched') return
   const why = { 'powered-off': 'the machine powered off', left: 'the console was left' }[ending.kind]
   throw new PatternError(`${why} before it showed ${pending}`)

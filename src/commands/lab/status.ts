@@ -27,11 +27,12 @@ async function describeMachines(lab: RunningLab): Promise<string> {
 export async function execute(
   _args: unknown,
   { labName }: Options<'labName'>,
-  { env, stdout }: Context,
+  { env, stdout, report }: Context,
 ): Promise<void> {
   const running = await listRunningLabs(stateFolderOf(env))
   const labs = running.filter((lab) => labName === undefined || lab.name === labName)
-  if (labs.length === 0) throw noLab(labName)
+  if (labs.length === 0 && labName !== undefined) throw noLab(labName)
+  if (labs.length === 0) return report.info('No labs.')
   const rows = await Promise.all(
     labs.map(async (lab) => [
       lab.name ?? '-',

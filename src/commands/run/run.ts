@@ -10,7 +10,6 @@ import { initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
 import type { MetalClient } from '../../metal/client.ts'
 import { findMachine, rentMachine, reuseMachine } from '../../metal/machine.ts'
 import type { Device } from '../../metal/schema.ts'
-import { requireOption } from '../../options/precedence.ts'
 import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
 import { openClient, requireCloudOption } from '../shared/api.ts'
@@ -36,6 +35,14 @@ function defaultHostname(env: Context['env']): string {
   return `${userName(env).replaceAll(/[^a-zA-Z0-9-]/g, '-')}-linuxkit`
 }
 
+function noBaseUrl({ serve }: RunOptions): UsageError {
+  const hint =
+    serve === undefined
+      ? 'set --base-url or METAL_BASE_URL to the URL that machines fetch the image from, or serve it from here with --serve'
+      : `set --base-url to the URL at which machines reach this computer, such as http://ADDRESS:${serve.port}, or give --tunnel`
+  return new UsageError('no base-url is given', { hint })
+}
+
 /** `run equinixmetal`: checks image, URLs and console, rents the machine, holds its console, gives the machine back. */
 export async function execute({ name }: { name: string }, options: RunOptions, outer: Context) {
   const { report, forced } = outer
@@ -51,13 +58,14 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
-  requireOption('baseUrl', options.baseUrl ?? options.tunnel)
   const client = await openClient(options, context)
+  if (options.baseUrl === undefined && options.tunnel === undefined) throw noBaseUrl(options)
   const projectId =
     options.device === undefined ? await requireCloudOption('projectId', options.projectId, context) : ''
   const metro = chooseMetro(options)
   await using tunnel = await openTunnel(options, context)
-  const baseUrl = requireOption('baseUrl', options.baseUrl ?? tunnel?.url)
+  const baseUrl = options.baseUrl ?? tunnel?.url
+  if (baseUrl === undefined) throw noBaseUrl(options)
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
   if (options.idFile !== undefined) await checkIdFile(options.idFile)
   const existing =

@@ -12,6 +12,7 @@ const connectTimeoutMs = 30_000
 /** Hints that differ from the console's. */
 const hints: Partial<Record<FailureReason, string>> = {
   name: 'check the host name',
+  refused: 'check its port, and that an SSH server runs there',
   authentication: 'add one of them to ~/.ssh/authorized_keys there, or name another with --identity',
 }
 

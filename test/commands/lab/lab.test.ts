@@ -214,7 +214,9 @@ describe('lab', () => {
     expect(await stop.code).toBe(0)
     expect(stop.seen.err).toBe('The lab "back" has ended.\n')
     const none = metalkit(['lab', 'status'])
-    expect(await none.code).toBe(10)
+    expect([await none.code, none.seen.out, none.seen.err]).toEqual([0, '', 'No labs.\n'])
+    const unknown = metalkit(['lab', 'status', '--name', 'back'])
+    expect(await unknown.code).toBe(10)
     expect(readdirSync(running)).toEqual([])
   })
 
