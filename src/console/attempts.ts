@@ -1,4 +1,4 @@
-// Trying until the console is there: a machine that is being provisioned has none yet, and SOS lets in one at a time.
+// Retries until the console is available: a provisioning machine has none yet, and SOS allows one session at a time.
 import type { ClientChannel } from 'ssh2'
 import { settleBefore } from '../deadline.ts'
 import type { Clock } from '../clock.ts'
@@ -8,12 +8,12 @@ import { ConnectError, describePlace, type FailureReason } from '../ssh/connect-
 import { connect, type Connection, type ConnectOptions } from '../ssh/connection.ts'
 
 const intervalMs = 2000
-/** One try; a server that accepts and then says nothing is given up for the next. */
+/** Timeout of one try; a server that accepts and then stays silent counts as a failure. */
 const attemptTimeoutMs = 20_000
-/** Keys of a machine that was just created take a moment to reach its console. */
+/** A new machine's keys take a moment to reach its console. */
 const propagationMs = 15_000
 
-/** How long a kind of failure is worth trying again. */
+/** How long to retry after each kind of failure. */
 function patienceMs(reason: FailureReason, connectTimeoutMs: number): number {
   switch (reason) {
     case 'refused':
@@ -40,16 +40,16 @@ export interface Line {
 }
 
 interface LineOptions extends ConnectOptions {
-  /** The terminal to have over there, or undefined for none. */
+  /** The terminal to request on the server; undefined for none. */
   terminal: Output | undefined
 }
 
-/** The exit status of a server that has no session to give at the moment: sysexits.h's EX_TEMPFAIL. */
+/** The exit status of a server without a free session: sysexits.h's EX_TEMPFAIL. */
 const busyStatus = 75
-/** Whoever has not refused by then does not. */
+/** A server that has not refused by then accepts. */
 const silentMs = 100
 
-/** Whether the server ends the session before it says a word, because somebody else has the console. What it says stays to be read. */
+/** Whether the server refuses the session at once, because another session has the console. Its message stays readable. */
 async function isBusy(channel: ClientChannel): Promise<boolean> {
   let stopListening: (() => unknown) | undefined
   const status = await settleBefore<unknown>({ ms: silentMs, late: () => undefined }, (resolve) => {
@@ -58,15 +58,15 @@ async function isBusy(channel: ClientChannel): Promise<boolean> {
     stopListening = () => channel.off('readable', onReadable).off('exit', resolve)
   })
   stopListening?.()
-  // Until then Node takes it that somebody reads.
+  // Until the next turn, Node assumes a reader.
   await new Promise((resolve) => setImmediate(resolve))
   return status === busyStatus
 }
 
-/** Opens the shell that is the serial line. @throws ConnectError, reason `busy`, where the server has none to give now */
+/** Opens the shell that is the serial line. @throws ConnectError, with reason `busy` if the server has no session free */
 async function openShell(connection: Connection, { address, terminal, signal, timeoutMs }: LineOptions) {
   const place = describePlace(address)
-  // A terminal that does not know its size says 0.
+  // A terminal of unknown size reports 0.
   const cols = terminal?.columns || 80
   const rows = terminal?.rows || 24
   const window = terminal === undefined ? false : { term: 'vt100', cols, rows, width: 0, height: 0, modes: {} }
@@ -77,7 +77,7 @@ async function openShell(connection: Connection, { address, terminal, signal, ti
   const channel = await settleBefore<ClientChannel>({ ms: timeoutMs, late, signal }, (resolve, reject) => {
     connection.client.shell(window, (error, opening) => {
       if (error === undefined) {
-        // At once: a refusal may have come with the same packet.
+        // Immediately, because a refusal may be in the same packet.
         busy = isBusy(opening)
         return resolve(opening)
       }
@@ -104,7 +104,7 @@ async function openLine(options: LineOptions): Promise<Line> {
   }
 }
 
-/** How to reach the line, and for how long to try. */
+/** How to reach the line, and how long to try. */
 export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
   report: Reporter
   notices: Notices
@@ -113,7 +113,7 @@ export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
 }
 
 /**
- * Opens the serial line, trying again every two seconds while that may help; says so, and when the reason changes, with -v each time.
+ * Opens the serial line, retrying every two seconds while that may help; reports each new reason, and with -v every retry.
  * @throws ConnectError of the last try, or the signal's reason
  */
 export async function reachLine(options: ReachOptions): Promise<Line> {

@@ -11,26 +11,26 @@ import { createSteadyOutput } from '../files/steady-output.ts'
 import { unblock } from '../io.ts'
 import { createAsciicast } from './asciicast.ts'
 
-/** A file that a console is kept in. Disposing closes it, and waits a moment for a slow one. */
+/** A file that records a console. Disposing closes it, after a short wait for a slow one. */
 export interface Capture extends AsyncDisposable {
-  /** @throws ConsoleError where it cannot be written any more */
+  /** @throws ConsoleError if it can no longer be written */
   write(chunk: Buffer): void
   resize(columns: number, rows: number): void
-  /** Absent where what is written is taken at once: the machine waits while a reader does not read. */
+  /** Absent if writes complete at once; otherwise the machine waits for a slow reader. */
   readonly stream?: Writable | undefined
 }
 
-/** Where bytes go that are kept. */
+/** The destination of recorded bytes. */
 interface Sink {
   append: (bytes: Buffer) => void
   close: () => void | Promise<void>
   stream?: Writable
 }
 
-/** How long a file that may hang is waited for at the end; its process goes on writing it. */
+/** How long to wait at the end for a file that may hang; its process continues to write it. */
 const lastWriteMs = 1000
 
-/** What waits for its reader or its server as a stream; undefined for what takes all at once. */
+/** A stream for outputs that may block; undefined for files that accept everything at once. */
 function openStream(fd: number): Writable | undefined {
   if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: false, writable: true })
   if (mayHang(fd)) {
@@ -44,12 +44,12 @@ function openStream(fd: number): Writable | undefined {
   return terminal
 }
 
-/** A file that only grows, or a pipe. @throws UsageError where it cannot be made, or nobody reads it */
+/** Opens a file for appending, or a pipe. @throws UsageError if it cannot be created, or if the pipe has no reader */
 function openFile(flag: string, path: string): Sink {
   let fd: number
   let stream: Writable | undefined
   try {
-    // A FIFO that nobody reads is an error that way, and a terminal stays somebody else's.
+    // Opened this way, a FIFO without a reader is an error, and a terminal does not become the controlling one.
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK, O_NOCTTY } = constants
     fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY, 0o666)
     stream = openStream(fd)
@@ -100,7 +100,7 @@ function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleErr
   }
 }
 
-/** `--log`: the raw bytes. @throws UsageError where it cannot be made */
+/** `--log`: the raw bytes. @throws UsageError if it cannot be created */
 export function openLog(path: string): Capture {
   const { append, close, stream } = openFile('log', path)
   return {
@@ -113,7 +113,7 @@ export function openLog(path: string): Capture {
   }
 }
 
-/** `--record`: an asciicast that starts now. @throws UsageError where it cannot be made */
+/** `--record`: an asciicast that starts now. @throws UsageError if it cannot be created */
 export function openRecording(path: string, screen: { columns: number; rows: number }): Capture {
   const file = openFile('record', path)
   const startedMs = performance.now()

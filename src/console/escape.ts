@@ -1,16 +1,16 @@
-// The escape keys: `~` at the start of a line, as ssh has them (ssh(1), "ESCAPE CHARACTERS").
+// The escape keys: `~` at the start of a line, as in ssh (ssh(1), "ESCAPE CHARACTERS").
 import { isTerminalAnswer } from '../text/terminal-answer.ts'
 
-/** What the keyboard means besides bytes for the machine. */
+/** What a key means, besides bytes for the machine. */
 export type EscapeAction = 'leave' | 'help' | 'break' | 'suspend' | 'reboot' | 'power-cycle'
 
-/** What to do with a piece of typing; after 'leave' the rest of the piece is dropped. */
+/** How to handle a piece of typing; after 'leave' the rest of the piece is dropped. */
 interface EscapeStep {
   send: Buffer
   actions: EscapeAction[]
 }
 
-/** Reads typing, in pieces cut anywhere. */
+/** Parses typing that arrives in arbitrary pieces. */
 export interface EscapeParser {
   push(chunk: Buffer): EscapeStep
 }
@@ -25,7 +25,7 @@ const keys: Partial<Record<number, EscapeAction>> = {
   [0x1a]: 'suspend',
 }
 
-/** What `~?` shows, a line each. */
+/** The help of `~?`, one line per key. */
 export const escapeHelp: readonly string[] = [
   'Escape keys, after a new line:',
   '  ~.   leave the console',
@@ -38,10 +38,10 @@ export const escapeHelp: readonly string[] = [
 ]
 
 const escape = 0x1b
-/** A longer one is no sequence. */
+/** A longer run is not a sequence. */
 const maxSequenceLength = 256
 
-/** Whether more is to come of what began with an escape character (ECMA-48, 5.4: controls, and strings up to their end). */
+/** Whether an escape sequence is still incomplete (ECMA-48, 5.4: controls, and strings up to their end). */
 function isOpen(sequence: string): boolean {
   if (sequence.length === 1) return true
   const last = sequence.at(-1) ?? ''
@@ -50,15 +50,15 @@ function isOpen(sequence: string): boolean {
   return last >= ' ' ? sequence.at(-2) !== '\u001b' || sequence.length === 2 : last === '\u001b'
 }
 
-/** A parser that stands at the start of a line. A tilde is held back until the key after it says what it means. */
+/** A parser at the start of a line. It holds back a tilde until the next key says what it means. */
 export function createEscapeParser(): EscapeParser {
   let atStart = true
   let pending = false
-  /** What has come of a sequence, '' outside of one, and where it began. */
+  /** The received part of a sequence, '' outside of one, and the state at its start. */
   let sequence = ''
   let beganAtStart = false
 
-  /** Takes a byte that goes to the machine. What the terminal says by itself is not typing, and leaves the line as it was. */
+  /** Takes a byte for the machine. The terminal's own reports are not typing, and leave the line state unchanged. */
   function follow(byte: number): void {
     if (sequence !== '') {
       sequence += String.fromCharCode(byte)
@@ -86,7 +86,7 @@ export function createEscapeParser(): EscapeParser {
           pending = false
           const action = keys[byte]
           if (action !== undefined) {
-            // The line is still at its start: an escape types nothing.
+            // The line is still at its start, because an escape types nothing.
             actions.push(action)
             if (action === 'leave') break
             continue

@@ -1,17 +1,17 @@
-// What stdin does during a session: types into the machine, and at a terminal means the escape keys.
+// Handles stdin during a session: typing for the machine and, at a terminal, the escape keys.
 import type { Input, Reporter } from '../io.ts'
 import type { Line } from './attempts.ts'
 import { createEscapeParser, type EscapeAction, escapeHelp } from './escape.ts'
 import type { Notices } from './notices.ts'
 import { sendBreak } from './serial-break.ts'
 
-/** What the escape keys can do besides; an absent one is said to be impossible here. */
+/** Actions of the escape keys; an absent action is reported as impossible here. */
 export interface MachineActions {
-  /** Asks for a reboot. */
+  /** Reboots the machine. */
   reboot?: () => Promise<void>
   /** Switches the machine off and on again. */
   powerCycle?: () => Promise<void>
-  /** Stops the program as the shell's Ctrl-Z does; returns when it goes on. */
+  /** Stops the program as the shell's Ctrl-Z does; returns when it continues. */
   suspend?: () => void
 }
 
@@ -22,15 +22,15 @@ interface KeyboardOptions {
   actions: MachineActions
 }
 
-/** What the terminal must do for an escape key. */
+/** What the escape keys need of the terminal. */
 interface Terminal {
   leave: () => void
-  /** Ends raw mode, for a while. */
+  /** Leaves raw mode temporarily. */
   release: () => void
   seize: () => void
 }
 
-/** Performs what takes a while, and says how it goes. */
+/** Performs a slow action, and reports its progress. */
 async function perform(
   action: 'reboot' | 'power-cycle',
   { actions, notices, report }: KeyboardOptions,
@@ -47,7 +47,7 @@ async function perform(
   }
 }
 
-/** Gives the terminal back, stops, and takes it again when the program goes on. */
+/** Gives the terminal back, stops, and takes the terminal again when the program continues. */
 function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
   if (actions.suspend === undefined) return notices.say('console: suspending is not possible here')
   notices.say('console: suspended; resume with fg')
@@ -59,7 +59,7 @@ function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal
   stdin.resume()
 }
 
-/** What to do with each piece of input while a session goes on. */
+/** Handles each piece of input during a session. */
 export function createKeyboard(
   line: Line,
   options: KeyboardOptions,
@@ -96,7 +96,7 @@ export function createKeyboard(
         return action satisfies never
     }
   }
-  // A keyboard is read on whatever the line does: `~.` must work when nothing else does any more.
+  // The keyboard is read whatever state the line is in: `~.` must work when nothing else does.
   const escapes = createEscapeParser()
   return (chunk) => {
     const { send, actions } = escapes.push(chunk)

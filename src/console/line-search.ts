@@ -1,8 +1,8 @@
-// Looking for a pattern in each line of a text, as grep does, at the speed of looking for it in the text as a whole.
+// Searches each line of a text for a pattern, as grep does, at the speed of searching the text as a whole.
 import { PatternError } from '../errors.ts'
 import { type Budget, runLimited } from './time-limit.ts'
 
-/** Where a pattern matches: indices into the text, the line's own, and past the match. */
+/** A match: indices into the text of its line, its start and its end. */
 export interface Found {
   index: number
   end: number
@@ -10,23 +10,23 @@ export interface Found {
   lineEnd: number
 }
 
-/** Finds the first match at or after `from`; what lies before it in its line is seen by `^`, `\b` and the like. */
+/** Finds the first match at or after `from`; `^`, `\b` and lookbehind see the preceding part of its line. */
 export type LineSearch = (text: string, from: number) => Found | undefined
 
-/** Characters that mean themselves in a regular expression. */
+/** Characters that match themselves in a regular expression. */
 const literal = /^[\w ,:;"'<>=@#%&!~`/-]+/
-/** What sees beyond its line, or runs on there at a cost that grows with the square of the text. */
+/** Constructs that look past the line, or whose cost across lines grows with the square of the text. */
 const boundless = /\(\?<?[=!]|\[\^|\\[sWDP]/
-/** A pattern of characters and classes alone is looked for in a time that only grows with the text. */
+/** A pattern of only characters and classes takes time linear in the text. */
 const linear = /^(?:\\.|\[(?:\\.|[^\]\\])*\]|[^\\[*+?{(])*$/
-/** How long the processor may look for patterns, all together, before signals and timers are heeded again; ordinary ones take less than a millisecond. */
+/** Processor time that all patterns together may take before signals and timers are handled; ordinary patterns take under 1 ms. */
 export const limitMs = 500
 
-/** The text that every match begins with, as far as that is easily told; '' is any. */
+/** The literal prefix of every match, as far as it is easy to tell; '' means any. */
 export function readPrefix({ source, flags }: RegExp): string {
   const run = literal.exec(source)?.[0] ?? ''
   if (/[iv]/.test(flags)) return ''
-  // An alternative to the prefix makes it none; bars in groups and classes are other alternatives.
+  // A top-level alternative removes the prefix; bars in groups and classes do not.
   let depth = 0
   for (const [token] of source.matchAll(/\\.|\[(?:\\.|[^\]])*\]|[()|]/g)) {
     if (token === '(') depth++
@@ -36,10 +36,10 @@ export function readPrefix({ source, flags }: RegExp): string {
   return '*?{'.includes(source[run.length] ?? ' ') ? run.slice(0, -1) : run
 }
 
-/** What a regular expression is made of, as far as is needed here: escapes, classes, counts, and single characters. */
+/** The tokens of a regular expression, as far as needed here: escapes, classes, counts and single characters. */
 const tokens = /\\(?:x[\da-f]{2}|u\{?[\da-f]+\}?|c[a-z]|k<[^>]*>|p\{[^}]*\}|\d+|.)|\[(?:\\.|[^\]\\])*\]|\{[^}]*\}|./gi
 
-/** The longest text that every match has in it, as far as is easily told; '' is any. */
+/** The longest literal text in every match, as far as it is easy to tell; '' means any. */
 export function readWord({ source, flags }: RegExp): string {
   if (/[iv]/.test(flags)) return ''
   let depth = 0
@@ -55,7 +55,7 @@ export function readWord({ source, flags }: RegExp): string {
       continue
     }
     if (token === '|' && depth === 0) return ''
-    // What is repeated may be absent.
+    // A repeated token may be absent.
     endRun(/^[*?{]/.test(token) ? run.slice(0, -1) : run)
     if (token === '(') depth++
     else if (token === ')') depth--
@@ -65,10 +65,10 @@ export function readWord({ source, flags }: RegExp): string {
 }
 
 /**
- * A search for a pattern, which never matches across the end of a line; `^` and `$` are the ends of lines. Most patterns are
- * looked for in the whole text first: that finds no line too late, and only a match across lines has to be looked at anew.
- * @param budget of the processor's time, shared by patterns that are looked for one after the other
- * @throws PatternError (the search) where it takes too long
+ * A search for a pattern that never matches across a line end; `^` and `$` match at line ends. Most patterns are searched in the
+ * whole text first: that never misses a line, and only a match across lines needs a second look.
+ * @param budget the processor time shared by all patterns
+ * @throws PatternError (from the search) if it takes too long
  */
 export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: limitMs }): LineSearch {
   const regex = new RegExp(pattern.source, `${pattern.flags.replace(/[gmsy]/g, '')}gm`)

@@ -1,12 +1,12 @@
-// Lines of ours between the machine's: dim at a terminal.
+// metalkit's own lines among the machine's output: dim at a terminal.
 import type { Reporter } from '../io.ts'
 
-/** Says things beside a console. */
+/** Prints messages beside a console. */
 export interface Notices {
   say(line: string): void
 }
 
-/** Notices on a reporter; without a terminal they are plain lines. */
+/** Notices through a reporter; plain lines without a terminal. */
 export function createNotices(report: Reporter): Notices {
   return {
     say: (line) => report.info(report.live ? `\u001b[2m${line}\u001b[22m` : line),

@@ -1,4 +1,4 @@
-// The session itself: bytes both ways between the serial line and the user's streams, until one of them ends it.
+// The session itself: bytes in both directions between the serial line and the user's streams, until one side ends it.
 import type { Writable } from 'node:stream'
 import { ConsoleError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
@@ -11,14 +11,14 @@ import type { TerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
 import { startWatching } from './watching.ts'
 
-/** Why a session ended: the user left, what was waited for showed, what must not show did, or the line is gone. */
+/** Why a session ended: the user left, the patterns appeared, a failure appeared, or the line was lost. */
 export type RelayEnding =
   | { kind: 'left' }
   | { kind: 'matched' }
   | { kind: 'failed'; pattern: RegExp; line: string }
   | { kind: 'dropped'; why: string }
 
-/** A reader that takes nothing any more is not waited for longer than this once the run is told to stop. */
+/** After an interrupt, wait no longer than this for a reader that takes nothing. */
 const abortedDrainMs = 500
 
 export interface RelayOptions {
@@ -30,14 +30,14 @@ export interface RelayOptions {
   captures: readonly Capture[]
   modes: TerminalModes
   actions: MachineActions
-  /** A pattern of --wait-for showed. */
+  /** A pattern of --wait-for appeared. */
   onMatch: (pattern: RegExp) => void
-  /** Called before bytes are shown. */
+  /** Called before bytes are printed. */
   onOutput: () => void
   signal: AbortSignal
 }
 
-/** Waits until all that was written is taken. */
+/** Waits until all written data has been taken. */
 async function drain(stdout: Writable, signal: AbortSignal): Promise<void> {
   if (stdout.destroyed || stdout.writableLength === 0) return
   await new Promise<void>((resolve) => {
@@ -51,10 +51,10 @@ async function drain(stdout: Writable, signal: AbortSignal): Promise<void> {
   })
 }
 
-/** As much as Node reads of a pipe at once: where there is so much, a write carries it together. */
+/** The size of Node's reads from a pipe: up to this much is written at once. */
 const writeBytes = 65_536
 
-/** Waits until a stream takes more, or is closed. */
+/** Waits until a stream accepts more data, or closes. */
 async function becomeFree(stream: Writable): Promise<void> {
   await new Promise<void>((resolve) => {
     const settle = () => {
@@ -65,7 +65,7 @@ async function becomeFree(stream: Writable): Promise<void> {
   })
 }
 
-/** Writes what arrives together in few writes, for each costs whoever reads too; the machine waits while a reader does not read. */
+/** Combines data that arrives together into few writes, which also saves the reader work; a slow reader makes the machine wait. */
 function createWriter({ channel }: Line, stdout: Output, others: readonly Writable[]): (chunk: Buffer) => void {
   const wait = async (full: readonly Writable[]) => {
     channel.pause()
@@ -76,7 +76,7 @@ function createWriter({ channel }: Line, stdout: Output, others: readonly Writab
   }
   const flush = () => {
     stdout.uncork()
-    // A file or a pipe has taken all by now, even if it was more than the stream likes to hold.
+    // A file or a pipe has taken everything by now, even beyond its high-water mark.
     const full = [stdout, ...others].filter((one) => one.writableNeedDrain && one.writableLength > 0 && !one.destroyed)
     if (full.length > 0 && !channel.isPaused()) void wait(full)
   }
@@ -96,7 +96,7 @@ function streamsOf(captures: readonly Capture[]): Writable[] {
   return captures.flatMap(({ stream }) => (stream === undefined ? [] : [stream]))
 }
 
-/** What happens to the machine's bytes: shown, kept, and watched. */
+/** Handles the machine's bytes: prints, records and watches them. */
 function readOutput(
   line: Line,
   { stdout, report, captures, modes, onOutput }: RelayOptions,
@@ -114,9 +114,9 @@ function readOutput(
 }
 
 /**
- * Carries the session until it ends. What the machine printed is written out before this returns.
- * The terminal is raw only in between. The end of stdin is not the end of the session.
- * @throws ConsoleError where stdout or a capture cannot be written, or the signal's reason
+ * Runs the session until it ends. All of the machine's output is written before this returns.
+ * The terminal is in raw mode only meanwhile. The end of stdin does not end the session.
+ * @throws ConsoleError if stdout or a capture cannot be written, or the signal's reason
  */
 export async function relay(line: Line, options: RelayOptions): Promise<RelayEnding> {
   const { channel, connection } = line
@@ -139,7 +139,7 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
     }
   }
 
-  // A channel that the server closes is ended by then; one that is still open when the connection goes was cut off.
+  // A channel that the server closed has ended by now; a channel that is still open when the connection closes was cut off.
   let cutOff = false
   const noteClose = () => (cutOff ||= !channel.writableEnded)
   connection.client.once('end', noteClose).once('close', noteClose)
@@ -174,7 +174,7 @@ export async function relay(line: Line, options: RelayOptions): Promise<RelayEnd
     channel.on('data', show).resume()
     channel.stderr.on('data', show)
     stdout.on('error', onOutputError).on('resize', resize)
-    // A stream that was paused, by a session before, does not flow by itself.
+    // A stream that an earlier session paused does not flow by itself.
     stdin.on('data', keyboard).on('error', onInputError).resume()
     return await ending
   } finally {

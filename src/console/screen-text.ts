@@ -1,42 +1,42 @@
-// What a person would read of a terminal's bytes, as text that only ever grows: UTF-8 decoded, escape sequences gone,
-// whatever begins a row anew (carriage return, cursor placed elsewhere) a new line. Works a character at a time where it
-// must, so that it does not matter how the bytes were cut.
+// The text that a person would read of a terminal's bytes, which only grows: UTF-8 decoded, escape sequences removed, and a
+// new line for whatever restarts a row (carriage return, cursor moves). Where necessary it works one character at a time, so
+// that the way the bytes were split does not matter.
 import { isAscii } from 'node:buffer'
 
-/** Between characters of ordinary text, or in an escape sequence (ECMA-48: the names are its own). */
+/** In ordinary text, or inside an escape sequence (named as in ECMA-48). */
 type State = 'text' | 'escape' | 'control' | 'string' | 'string-escape'
 
-/** Turns bytes into text, in pieces cut anywhere. */
+/** Turns bytes into text; pieces may be split anywhere. */
 export interface ScreenText {
   push(chunk: Buffer): string
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const special = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-/** The control characters that ASCII has of them. Looking for them one by one takes a sixth of the time of looking for all. */
+/** The ASCII control characters. Searching for them one by one takes a sixth of the time of one search for all. */
 const asciiControls = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter(
   (character) => character.search(special) === 0,
 )
-/** The longest escape sequence there is; what goes on after it is text again (a lost end must not swallow the console). */
+/** The longest escape sequence; anything longer is text again, so that a lost terminator does not swallow the console. */
 const maxSequenceLength = 4096
 
-/** What a control sequence looks like to a person: a move to another row is a new line, a move to the right a gap. */
+/** The visible effect of a control sequence: a move to another row is a new line, a move to the right a gap. */
 function readControl(final: string): string {
   if ('ABEFHdf'.includes(final)) return '\n'
   return final === 'C' ? ' ' : ''
 }
 
-/** A decoder that stands at the beginning of an empty screen. */
+/** A decoder at the top of an empty screen. */
 export function createScreenText(): ScreenText {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let state: State = 'text'
   let length = 0
   let afterReturn = false
   let withinCharacter = false
-  /** What was decoded last is ASCII. */
+  /** True if the latest text was ASCII. */
   let plain = false
 
-  /** The bytes as text; plain ASCII, which nearly all is, without the cost of UTF-8. */
+  /** Decodes bytes; plain ASCII, almost all output, skips the cost of UTF-8. */
   function decode(chunk: Buffer): string {
     plain = !withinCharacter && isAscii(chunk)
     if (plain) return chunk.toString('latin1')
@@ -44,7 +44,7 @@ export function createScreenText(): ScreenText {
     return decoder.decode(chunk, { stream: true })
   }
 
-  /** One character that is no ordinary text. */
+  /** Handles one character that is not ordinary text. */
   function readCharacter(character: string): string {
     if (state === 'text') {
       if (character === '\u001b') state = 'escape'
@@ -75,7 +75,7 @@ export function createScreenText(): ScreenText {
     push(chunk) {
       const decoded = decode(chunk)
       if (decoded === '') return ''
-      // \r\n is one end of line, and \r\r\n is, whether or not they come together; so is \r alone.
+      // \r\n and \r\r\n each are one line end, even if split between pieces; so is a lone \r.
       const begun = afterReturn ? (/^\r*\n?/.exec(decoded)?.[0].length ?? 0) : 0
       afterReturn = decoded.endsWith('\r')
       const rest = begun === 0 ? decoded : decoded.slice(begun)

@@ -1,15 +1,15 @@
-// A break on the serial line: RFC 4335's channel request, for which ssh2 has no call. The packet is made by hand with what
-// ssh2 has inside; where a later version of it has something else inside, nothing is sent.
+// A break on the serial line: the channel request of RFC 4335, which ssh2 does not offer. The packet is built with
+// ssh2's internals; if a later version differs, nothing is sent.
 import type { Client, ClientChannel } from 'ssh2'
 
 const channelRequest = 98
 const breakMs = 500
 
-/** What is needed of ssh2's insides. */
+/** The ssh2 internals that are needed. */
 interface Insides {
   _packetRW: { write: { allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer } }
   _cipher: { encrypt(packet: Buffer): void }
-  /** Set while keys are exchanged: then nothing else may be sent. */
+  /** Set during a key exchange, when nothing else may be sent. */
   _kexinit: unknown
 }
 
@@ -27,7 +27,7 @@ function isInsides(protocol: unknown): protocol is Insides {
   )
 }
 
-/** The payload of the request: no answer is wanted. */
+/** The payload of the request, which asks for no reply. */
 function breakRequest(channel: number): Buffer {
   const name = Buffer.from('break')
   const payload = Buffer.alloc(1 + 4 + 4 + name.length + 1 + 4)
@@ -39,7 +39,7 @@ function breakRequest(channel: number): Buffer {
   return payload
 }
 
-/** Asks the server for a break. @returns whether it could be sent */
+/** Requests a break. @returns whether it could be sent */
 export function sendBreak(client: Client, channel: ClientChannel): boolean {
   const protocol = field(client, '_protocol')
   const id = field(field(channel, 'outgoing'), 'id')

@@ -1,4 +1,4 @@
-// Attaching to a machine's serial console, and staying with it.
+// Attaches to a machine's serial console, and stays attached.
 import { replaceControls } from '../text/plain-text.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Input, Output, Reporter } from '../io.ts'
@@ -12,51 +12,51 @@ import { relay, type RelayEnding } from './relay.ts'
 import { watchTerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
 
-/** Why a console was left: by the user, because all that was waited for showed, or because what must not show did. */
+/** Why a console ended: the user left, all patterns appeared, or a failure appeared. */
 export type ConsoleEnding = Exclude<RelayEnding, { kind: 'dropped' }>
 
-/** Which console, as whom, and between which streams. */
+/** The console, the user, and the streams. */
 export interface AttachConsoleOptions extends HostAccess {
-  /** To SOS the device's id is the user. */
+  /** For SOS, the user name is the device's ID. */
   username: string
   stdin: Input
   stdout: Output
   report: Reporter
-  /** Ends the session with what it sees, and answers. */
+  /** Ends the session when a pattern appears, and sends replies. */
   watch?: Watch
-  /** Each is given all that the machine prints. */
+  /** Each receives all of the machine's output. */
   captures?: readonly Capture[]
   actions?: MachineActions
-  /** How long to try for while the console is not there yet, or not there any more. */
+  /** How long to try while the console is not yet, or no longer, available. */
   connectTimeoutMs: number
-  /** Called each time the serial line is open. */
+  /** Called each time the serial line opens. */
   onAttached?: () => void
-  /** Called each time it is lost; then it is opened anew. */
+  /** Called each time the line is lost, before it is opened again. */
   onDropped?: (why: string) => void
-  /** Whether the machine was off when it was seen last: then its session ended with it, and the console waits without a word. */
+  /** Whether the machine was off at the latest look: then its session ended with it, and the console waits silently. */
   isOff?: () => boolean
   onMatch?: (pattern: RegExp) => void
-  /** Called once, before the first bytes of the machine are shown. */
+  /** Called once, before the machine's first bytes are printed. */
   onOutput?: () => void
   signal: AbortSignal
   clock?: Clock
 }
 
-/** A session that was shorter than this was no session: the server needs a pause. */
+/** A shorter session counts as none: the server needs a pause. */
 const shortSessionMs = 10_000
-/** Longer than a look at the machine takes to come round. */
+/** Longer than the interval between looks at the machine. */
 const firstPauseMs = 2500
 const maxPauseMs = 30_000
 
-/** Without the control characters a server may have put into it. */
+/** Removes control characters that a server may have put into its banner. */
 function readBanner(banner: string): string[] {
   return banner.split('\n').map((line) => replaceControls(line, '').trimEnd())
 }
 
 /**
- * Attaches to a console, as soon as it lets us, and stays: a session that drops is opened anew until the signal aborts.
- * At a terminal it is raw meanwhile and `~.` leaves; elsewhere stdin is typed into the machine and its end ends nothing.
- * @throws ConsoleError where it cannot be reached or trusted, or the signal's reason
+ * Attaches to a console as soon as possible, and stays: a dropped session is reopened until the signal aborts.
+ * A terminal is in raw mode meanwhile, and `~.` leaves; otherwise stdin is typed into the machine, and its end ends nothing.
+ * @throws ConsoleError if it cannot be reached or trusted, or the signal's reason
  */
 export async function attachConsole(options: AttachConsoleOptions): Promise<ConsoleEnding> {
   const { address, stdin, stdout, report, watch, captures = [], actions = {}, signal } = options
@@ -68,7 +68,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
 
   let attachedMs = 0
 
-  /** One session, from its line to its end. */
+  /** One session, from opening the line to its end. */
   async function holdSession(first: boolean): Promise<RelayEnding> {
     const line: Line = await reachLine({ ...options, clock, notices, terminal: atTerminal ? stdout : undefined })
     await using connection = line.connection

@@ -1,15 +1,15 @@
-// Work that may never end, such as looking for a pattern that backtracks, ended after a while: until then no signal and no
-// timer is heeded. V8 looks for a wish to end it each time a pattern backtracks.
+// A time limit for work that may never end, such as a backtracking pattern: until it ends, no signal and no timer is
+// handled. V8 checks for a request to terminate each time a pattern backtracks.
 import { createContext, Script } from 'node:vm'
 
-/** On a computer that is busy or was asleep, work that had no time to run is begun anew so many times. */
+/** On a busy computer, or after sleep, work that got no processor time is restarted this many times. */
 const maxTries = 20
 
 let limited: { work: () => unknown } | undefined
 let script: Script | undefined
 
 function prepare(): { script: Script; box: { work: () => unknown } } {
-  // A context and a script take a millisecond to make.
+  // Creating a context and a script takes a millisecond.
   limited ??= Object.assign(createContext({}), { work: () => {} })
   script ??= new Script('work()')
   return { script, box: limited }
@@ -20,17 +20,17 @@ function cpuMs(): number {
   return (user + system) / 1000
 }
 
-/** What is left of the processor's time for some pieces of work together. */
+/** The processor time left for several pieces of work together. */
 export interface Budget {
   leftMs: number
 }
 
-/** Less than this is not measured: a process that the system lets wait has no time to run. */
+/** Shorter times are not measured: a waiting process got no time to run. */
 const shortestMs = 100
 
 /**
- * Does some work that can be done anew, for as much time of the processor as is left. It costs some hundredths of a millisecond.
- * @returns undefined where the work took longer
+ * Does repeatable work within the processor time that is left. Costs some hundredths of a millisecond.
+ * @returns undefined if the work took longer
  */
 export function runLimited<T>(work: () => T, budget: Budget): { result: T } | undefined {
   const { script: call, box } = prepare()
@@ -44,7 +44,7 @@ export function runLimited<T>(work: () => T, budget: Budget): { result: T } | un
       budget.leftMs -= cpuMs() - startMs
       return done
     } catch (error) {
-      // An error of the context, and so of no class of ours.
+      // An error from another context is not an instance of our classes.
       const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
       if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
     }

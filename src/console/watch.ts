@@ -1,45 +1,45 @@
-// What the console is watched for: patterns that end it well, patterns that end it badly, and questions that are answered.
+// Watches the console: patterns of success, patterns of failure, and replies.
 import { createLineSearch, type Found, limitMs, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
 import type { Budget } from './time-limit.ts'
 
-/** What to look for. All of `waitFor` must show, in this order; `replies` are a dialogue: in this order, each once. */
+/** All of `waitFor` must appear, in this order; `replies` are a dialogue: each once, in this order. */
 export interface WatchRules {
   waitFor: readonly RegExp[]
   failOn: readonly RegExp[]
   replies: readonly { on: RegExp; send: string }[]
 }
 
-/** Something that showed. After `failed`, and after `matched` with `last`, nothing is looked for any more. */
+/** A pattern that appeared. After `failed`, and after `matched` with `last`, the watch is over. */
 export type Sighting =
   | { kind: 'matched'; pattern: RegExp; last: boolean }
   | { kind: 'failed'; pattern: RegExp; line: string }
   | { kind: 'reply'; send: string }
 
-/** Watches what the console prints, in pieces cut anywhere. */
+/** Watches console output; pieces may be split anywhere. */
 export interface Watch {
-  /** Looks at the lines that are finished by now. */
+  /** Searches the lines that are complete by now. */
   push(chunk: Buffer): Sighting[]
-  /** Looks at the line that is not finished, such as a prompt: when nothing more has come for a moment. */
+  /** Searches the incomplete line, such as a prompt, after a moment of silence. */
   settle(): Sighting[]
-  /** The last lines, as a person would read them; at most `count`. */
+  /** The last `count` lines, as a person would read them. */
   lastLines(count: number): string[]
 }
 
-/** Characters that are looked at together; a longer line is looked at in pieces that overlap by half. */
+/** Characters that are searched together; a longer line is searched in pieces that overlap by half. */
 const maxLookLength = 16_384
-/** The longest match that is found wherever it stands, in characters. */
+/** The longest match that is found anywhere, in characters. */
 export const maxMatchLength = maxLookLength / 2
-/** Bytes looked at together; a longer chunk is cut, so that what is kept never grows with it. */
+/** Bytes processed together; longer chunks are split, so that the kept text stays bounded. */
 const stepBytes = 32_768
 /** How much text is kept for `lastLines`. */
 const keptLength = 8192
 
-/** Looks for one pattern after the other, each behind the end of the one before. */
+/** Searches for patterns in sequence, each after the end of the previous match. */
 interface Seeker {
   searches: readonly LineSearch[]
   next: number
-  /** Where in the text to go on. */
+  /** The position in the text to continue from. */
   from: number
   see: (index: number, found: Found, text: string) => Sighting
 }
@@ -74,20 +74,20 @@ function createSeekers({ waitFor, failOn, replies }: WatchRules, budget: Budget)
 }
 
 /**
- * A watch over what a person would read. Patterns are looked for in each line, as grep does, once it is finished, so that it
- * does not matter how the bytes were cut; in a line that is not, when it has been still for a moment (`settle`).
- * Of several things in a line the one that ends first counts first.
+ * Watches the text that a person would read. A complete line is searched as soon as it ends, as grep does, so the way the bytes
+ * were split does not matter; an incomplete line after a moment of silence (`settle`).
+ * Of several matches in a line, the one that ends first counts first.
  */
 export function createWatch(rules: WatchRules): Watch {
   const screen = createScreenText()
   const budget = { leftMs: limitMs }
   const seekers = createSeekers(rules, budget)
-  /** The line that is not finished, or as much of a long one as may still be needed. */
+  /** The incomplete line, or the part of a long one that may still be needed. */
   let pending = ''
   let recent = ''
   let over = false
 
-  /** Sees what there is to see in a text, thing by thing. */
+  /** Finds everything in a text, match by match. */
   function look(text: string): Sighting[] {
     const sightings: Sighting[] = []
     while (!over) {
@@ -106,7 +106,7 @@ export function createWatch(rules: WatchRules): Watch {
     return sightings
   }
 
-  /** Looks at lines that are finished; what comes next begins a line. */
+  /** Searches complete lines; the next text begins a line. */
   function lookAtLines(lines: string): Sighting[] {
     const sightings = look(lines.slice(0, -1))
     for (const seeker of seekers) seeker.from = 0
@@ -115,17 +115,17 @@ export function createWatch(rules: WatchRules): Watch {
     return sightings
   }
 
-  /** Looks at a line that is too long to be kept, and forgets the first half of it. */
+  /** Searches a line that is too long to keep, and drops its first half. */
   function lookAtPiece(piece: string): Sighting[] {
     const sightings = look(piece)
-    // One character before the place to search from is kept, so that `^` does not take it for the start of a line.
+    // One character before the search position is kept, so that `^` does not match there.
     const cut = piece.length - maxMatchLength - 1
     for (const seeker of seekers) seeker.from = Math.max(1, seeker.from - cut)
     pending = piece.slice(cut)
     return sightings
   }
 
-  /** Takes in text: the line that was begun, then whole lines together, then the line that begins. */
+  /** Takes text: the rest of the current line, then complete lines, then the start of the next line. */
   function take(text: string): Sighting[] {
     const sightings: Sighting[] = []
     for (let at = 0; at < text.length;) {

@@ -1,10 +1,10 @@
-// The watch during a session: what it sees answers the machine, or ends the session.
+// The watch during a session: matches send replies or end the session.
 import type { ClientChannel } from 'ssh2'
 import type { Sighting, Watch } from './watch.ts'
 
-/** A line that is not finished and has been still for so long is looked at as it is: it may be a prompt. */
+/** An incomplete line is searched after this much silence, since it may be a prompt. */
 const stillMs = 100
-/** What a failure prints after its first words still belongs to it. */
+/** Output that still belongs to a failure, after its first words. */
 const aftermathMs = 300
 
 /** How a watched session ends. */
@@ -12,18 +12,18 @@ type Ending = { kind: 'matched' } | Extract<Sighting, { kind: 'failed' }>
 
 interface WatchingOptions {
   end: (ending: Ending | { error: unknown }) => void
-  /** A pattern of --wait-for showed. */
+  /** A pattern of --wait-for appeared. */
   onMatch: (pattern: RegExp) => void
 }
 
-/** A watch at work. Disposing ends the waiting for a line to be still. */
+/** An active watch. Disposing stops its timers. */
 export interface Watching extends Disposable {
   push(chunk: Buffer): void
-  /** Nothing more will come: looks at the line that is not finished, and waits for nothing. */
+  /** No more output will come: searches the incomplete line at once. */
   finish(): void
 }
 
-/** Gives a session's output to a watch, and does what follows from what it sees. */
+/** Feeds a session's output to a watch, and acts on its matches. */
 export function startWatching(watch: Watch, channel: ClientChannel, { end, onMatch }: WatchingOptions): Watching {
   let pushes = 0
   let over = false
@@ -51,7 +51,7 @@ export function startWatching(watch: Watch, channel: ClientChannel, { end, onMat
     }
   }
   const timer = setTimeout(() => {
-    // A busy program is late for its timers, with bytes still to be read; and a slow reader makes the machine wait.
+    // A busy program runs timers late, with bytes still unread; and a slow reader makes the machine wait.
     const before = pushes
     setImmediate(() => {
       if (over) return

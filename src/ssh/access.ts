@@ -1,4 +1,4 @@
-// How to reach a host as the user's ssh would: its configuration, what the command line says instead, and the hosts before it.
+// Reaches a host as the user's ssh would: its configuration, overrides from the command line, and jump hosts.
 import { join } from 'node:path'
 import type { Address } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
@@ -11,27 +11,27 @@ import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
 import { HostTrust } from './trust.ts'
 
-/** What the command line, the environment and the terminal say about reaching consoles. */
+/** Settings of the command line, the environment and the terminal. */
 export interface AccessSources {
   home: string
   localUser: string
   env: Record<string, string | undefined>
-  /** Of --identity; none is ssh's ways. */
+  /** From --identity; empty means as in ssh. */
   identityFiles: readonly string[]
-  /** Of --known-hosts. */
+  /** From --known-hosts. */
   knownHostsFile: string | undefined
-  /** Of --host-key. */
+  /** From --host-key. */
   pins: readonly string[]
   acceptNew: boolean
-  /** Public keys that the console takes, where that is known. */
+  /** Public keys that the console accepts, if known. */
   wanted: ReadonlySet<string> | undefined
   prompter: Prompter | undefined
   report: Reporter
 }
 
-/** Finds out how to reach hosts, and as whom (user '' is ssh's choice); keys are read, and passphrases asked, once. */
+/** Finds out how to reach hosts, and as which user ('' means ssh's choice); reads keys and asks for passphrases once. */
 export interface AccessFinder {
-  /** @throws ConsoleError where there is no key, or a file cannot be read */
+  /** @throws ConsoleError if there is no key, or a file cannot be read */
   find(address: Address, user: string): Promise<HostAccess & { username: string }>
 }
 
@@ -45,7 +45,7 @@ function knownHostsFiles(settings: SshSettings, { home, knownHostsFile }: Access
   return [...own, ...(settings.globalKnownHosts ?? ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'])]
 }
 
-/** A finder that keeps what it has loaded. */
+/** A finder that caches what it has loaded. */
 export function createAccessFinder(sources: AccessSources): AccessFinder {
   const { home, localUser, env, report, prompter, wanted } = sources
   const files = [join(home, '.ssh', 'config'), '/etc/ssh/ssh_config']
@@ -81,7 +81,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     return new HostTrust({ knownHosts, pins, acceptNew, prompter, hash: settings.hashKnownHosts, report })
   }
 
-  /** Finds what a ProxyJump names; the first hop may need hosts before it, the others are reached through it. */
+  /** Resolves a ProxyJump; the first hop may need jump hosts of its own, the others are reached through it. */
   async function findHops(settings: SshSettings, depth: number): Promise<Found[]> {
     const via: Found[] = []
     for (const text of settings.proxyJump) {
@@ -126,6 +126,6 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     }
   }
 
-  // Port 22 goes without saying, so it leaves the choice to the configuration; a hop's is undefined if not given.
+  // Port 22 is the default, so it leaves the choice to the configuration; a hop without a port has undefined.
   return { find: ({ host, port }, user) => find(host, port === 22 ? undefined : port, user, 0) }
 }

@@ -1,8 +1,8 @@
-// What is spoken with the console's server: nothing that rests on SHA-1. What ssh2 would offer besides is left out.
+// The algorithms for console servers: nothing based on SHA-1. ssh2's other algorithms are left out.
 import type { Algorithms, NegotiatedAlgorithms, ServerHostKeyAlgorithm } from 'ssh2'
 import ssh2Crypto from 'ssh2/lib/protocol/crypto.js'
 
-/** The signatures to ask for where a key of a type is known; for RSA no longer the one the type is named after (RFC 8332). */
+/** The signatures to request for a known key type; for RSA not the one that the type is named after (RFC 8332). */
 const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
   'ssh-ed25519': ['ssh-ed25519'],
   'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
@@ -11,7 +11,7 @@ const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 }
 
-/** The algorithms to offer, host keys of the known types first: a key of another type must not look like a change. */
+/** The algorithms to offer, with host keys of known types first: a key of another type must not look like a change. */
 export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
   const order = [...new Set([...knownTypes, ...Object.keys(signatures)])]
   return {
@@ -28,7 +28,7 @@ export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
     ],
     serverHostKey: order.flatMap((type) => (Object.hasOwn(signatures, type) ? (signatures[type] ?? []) : [])),
     hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
-    // AES-GCM costs Node least; without ssh2's native part chacha20 costs many times as much.
+    // AES-GCM is the cheapest in Node; without ssh2's native part, chacha20 costs many times as much.
     cipher: [
       'aes128-gcm@openssh.com',
       'aes256-gcm@openssh.com',
@@ -42,8 +42,8 @@ export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
 }
 
 /**
- * Whether ssh2 keeps nothing of the bytes it reads from now on: Node decrypts AES-GCM into memory of its own. ssh2's compiled
- * part, which is not bundled, decrypts in place, and of what comes in other ciphers pieces are kept.
+ * True if ssh2 copies the bytes that it reads from now on: Node decrypts AES-GCM into its own memory. ssh2's native part,
+ * which is not bundled, decrypts in place, and other ciphers keep slices of the input.
  */
 export function keepsNothing({ sc }: NegotiatedAlgorithms): boolean {
   return sc.cipher.endsWith('-gcm@openssh.com') && !ssh2Crypto.bindingAvailable

@@ -1,6 +1,6 @@
-// Asking a host for its certificate. ssh2 cannot negotiate one, so this begins a key exchange of its own (RFC 4253, section 7;
-// RFC 5656, section 4) and ends it at the host's first answer, which carries the certificate. That proves nothing yet: the
-// certificate is checked, and that the host has the key in it is proved to ssh2, in the connection that is used.
+// Asks a host for its certificate. ssh2 cannot negotiate one, so this starts its own key exchange (RFC 4253, section 7;
+// RFC 5656, section 4) and stops after the host's first answer, which carries the certificate. That alone proves nothing:
+// the certificate is checked, and in the real connection ssh2 makes the host prove that it has the key.
 import { createECDH, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { settleBefore } from '../deadline.ts'
@@ -8,10 +8,10 @@ import { certificateTypes } from './host-certificate.ts'
 import { createWireReader, writeNumber, writeString } from './wire.ts'
 
 const message = { disconnect: 1, ignore: 2, debug: 4, kexInit: 20, ecdhInit: 30, ecdhReply: 31 }
-/** What a host may send until then: its greeting, its algorithms, a key. */
+/** The messages that a host may send until then: its greeting, its algorithms, a key. */
 const maxAnswerLength = 256 * 1024
 
-/** A public key for an exchange of which the result is never used. */
+/** A public key for an exchange whose result is never used. */
 function makeExchangeKey(method: string): Buffer {
   const curve = { 'ecdh-sha2-nistp256': 'prime256v1', 'ecdh-sha2-nistp384': 'secp384r1' }[method]
   if (curve !== undefined) return createECDH(curve).generateKeys()
@@ -20,7 +20,7 @@ function makeExchangeKey(method: string): Buffer {
 
 const methods = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384']
 
-/** A packet as it is before there is a cipher: padded to 8 bytes, at least 4 of them. */
+/** An unencrypted packet: padded to 8 bytes, with at least 4 bytes of padding. */
 function frame(payload: Buffer): Buffer {
   const least = 8 - ((payload.length + 5) % 8)
   const padding = least < 4 ? least + 8 : least
@@ -32,10 +32,10 @@ function frame(payload: Buffer): Buffer {
   ])
 }
 
-/** Our algorithms: those of the host, except that its key is to be a certificate. Undefined where that cannot be. */
+/** Our algorithms: the host's, but with a certificate as host key. Undefined if the host offers none. */
 function answerKexInit(theirs: Buffer): { kexInit: Buffer; ecdhInit: Buffer } | undefined {
   const reader = createWireReader(theirs)
-  // The number of the message, and random bytes.
+  // The message number, and random bytes.
   reader.bytes(17)
   const [kex, hostKeys] = [reader.names(), reader.names()]
   const rest = Array.from({ length: 8 }, () => writeString(reader.string()))
@@ -49,7 +49,7 @@ function answerKexInit(theirs: Buffer): { kexInit: Buffer; ecdhInit: Buffer } | 
   }
 }
 
-/** What has come, cut into the greeting and packets. */
+/** Splits the input into the greeting and packets. */
 function createSplitter(): (chunk: Buffer) => Buffer[] {
   let rest: Buffer = Buffer.alloc(0)
   let greeted = false
@@ -74,12 +74,12 @@ function createSplitter(): (chunk: Buffer) => Buffer[] {
   }
 }
 
-/** A host that sends more without showing its key shows none. */
+/** A host that sends more than this without a key is taken to have no certificate. */
 const maxBytes = 2 ** 20
 
 /**
- * Asks on a new connection, which cannot be used for anything else then.
- * @returns undefined where the host shows none, also because it says nothing in time
+ * Asks on a new connection, which cannot be used for anything else afterwards.
+ * @returns undefined if the host shows none, or does not answer in time
  */
 export async function askCertificate(
   stream: Duplex,
@@ -111,7 +111,7 @@ export async function askCertificate(
             else reject(error)
           }
         })
-        // A socket that was dialled is paused until somebody listens.
+        // A dialled socket is paused until someone listens.
         stream.resume()
         stream.once('error', () => resolve(undefined)).once('close', () => resolve(undefined))
         stream.write('SSH-2.0-metalkit\r\n')

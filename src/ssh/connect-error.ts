@@ -1,11 +1,11 @@
-// Why a console could not be connected to, in words, and as a reason that decides whether it is worth another try.
+// Why a connection to a console failed, in words, and as a reason that decides about retries.
 import { type Address, formatAddress } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { type KnownHosts, lookupName } from './known-hosts.ts'
 
-/** `dropped` is a connection that ended without a word, `busy` one that was refused for now. */
+/** `dropped`: the connection ended without a message; `busy`: refused for now. */
 export type FailureReason =
   | 'name'
   | 'refused'
@@ -17,10 +17,10 @@ export type FailureReason =
   | 'authentication'
   | 'protocol'
 
-/** A console that could not be connected to. */
+/** A failed connection to a console. */
 export class ConnectError extends ConsoleError {
   readonly reason: FailureReason
-  /** The key of a host of which nothing is known: it may be accepted, and then this error is none. */
+  /** The key of an unknown host, which the user may accept. */
   readonly unknownKey: Buffer | undefined
 
   constructor(
@@ -34,14 +34,14 @@ export class ConnectError extends ConsoleError {
   }
 }
 
-/** `"host"`, with the port where it is not SSH's own. */
+/** `"host"`, with the port unless it is SSH's default. */
 export function describePlace({ host, port }: Address): string {
   return `"${port === 22 ? host : formatAddress({ host, port })}"`
 }
 
 /**
- * Why a host is not to be trusted with this key; undefined where it is. `known` is the place as known_hosts has it,
- * `uncertified` why no certificate vouches for the host.
+ * Why this key of a host is not trusted; undefined if it is. `known` is the host's name in known_hosts; `uncertified` says why
+ * no certificate vouches for the host.
  */
 export function explainHostKey(
   address: Address,
@@ -83,30 +83,30 @@ export function explainHostKey(
   )
 }
 
-/** A host that shows another key than those named for it. */
+/** A host whose key differs from the known ones. */
 export function refusePinned(address: Address, key: Buffer, pins: readonly string[]): ConnectError {
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
   const message = `${describePlace(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
   return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
 }
 
-/** An error as ssh2 emits it: `level` says which part of it, a number for a code is the server's reason to disconnect. */
+/** An error as ssh2 emits it: `level` names the part of ssh2; a numeric code is the server's disconnect reason. */
 export type SshError = Error & { level?: string; code?: string | number }
 
-/** How far things were when an error came. */
+/** The state of the connection at an error. */
 export interface Progress {
-  /** Keys that were offered. */
+  /** The keys that were offered. */
   tried: readonly string[]
   /** The server has closed its side. */
   ended: boolean
 }
 
-/** SSH_DISCONNECT_* of RFC 4253, section 11.1, that mean: not now. */
+/** SSH_DISCONNECT_* codes of RFC 4253, section 11.1, that mean "not now". */
 const busyCodes = [7, 10, 12]
-/** And those that mean: not you. 2 is what OpenSSH sends after too many keys. */
+/** Codes that mean "not you"; OpenSSH sends 2 after too many keys. */
 const refusalCodes = [1, 2, 13, 14, 15]
 
-/** What an error of ssh2 means; undefined for one after which it goes on, with the next key. */
+/** Explains an error of ssh2; undefined if ssh2 continues with the next key. */
 export function explainSshError(error: SshError, address: Address, progress: Progress): ConnectError | undefined {
   const { tried, ended } = progress
   const place = describePlace(address)
@@ -127,7 +127,7 @@ export function explainSshError(error: SshError, address: Address, progress: Pro
     return new ConnectError(busy ? 'busy' : 'protocol', `${place} ended the connection: ${said}`, options)
   }
   switch (error.level) {
-    // One key could not be used: its agent would not sign, or the server would have it sign with SHA-1.
+    // One key was unusable: its agent would not sign, or the server wants an SHA-1 signature.
     case 'agent':
       return undefined
     case 'client-authentication':

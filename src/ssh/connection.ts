@@ -1,4 +1,4 @@
-// One SSH connection to a console's server: the host key judged, the keys offered one by one, and every way to fail named.
+// One SSH connection to a console's server: checks the host key, offers keys one by one, and names every failure.
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
 import { settleBefore } from '../deadline.ts'
@@ -10,10 +10,10 @@ import type { Identities } from './identities.ts'
 import type { HostTrust, JudgedHost } from './trust.ts'
 
 const keepaliveIntervalMs = 15_000
-/** How long the other side gets to close after a goodbye. */
+/** How long the other side may take to close after a goodbye. */
 const goodbyeMs = 1000
 
-/** A host that can be reached: where, which keys it may show, which to show it, and the hosts to go through, nearest first. */
+/** A reachable host: its address, its trusted keys, the keys to offer, and its jump hosts, nearest first. */
 export interface HostAccess extends JudgedHost {
   trust: HostTrust
   identities: Identities
@@ -22,25 +22,25 @@ export interface HostAccess extends JudgedHost {
 
 interface Limits {
   signal: AbortSignal
-  /** For all of it: name, connection, key exchange, and where that is asked for authentication. */
+  /** For everything: name lookup, connection, key exchange and, if requested, authentication. */
   timeoutMs: number
 }
 
-/** How to connect, and as whom. */
+/** How to connect, and as which user. */
 export interface ConnectOptions extends HostAccess, Limits {
   username: string
 }
 
-/** A connection on which the user is logged in. Disposing says goodbye and closes it. */
+/** An authenticated connection. Disposing closes it in order. */
 export interface Connection extends AsyncDisposable {
   client: Client
-  /** What the server says to everyone who logs in, '' if nothing. */
+  /** The server's banner; '' if it has none. */
   banner: string
-  /** What broke the connection, once something has. */
+  /** The error that broke the connection, if any. */
   failure(): Error | undefined
 }
 
-/** Offers the keys in order and remembers which were tried. */
+/** Offers the keys in order and records the ones it tried. */
 function createOffers(username: string, identities: Identities): { next: AuthHandlerMiddleware; tried: string[] } {
   const rest = [...identities.keys]
   const tried: string[] = []
@@ -62,11 +62,11 @@ async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {
   socket.destroy()
 }
 
-/** What a server may send before anybody is logged in; key exchanges and a banner take a few KB. */
+/** How much a server may send before login; key exchange and banner take a few KB. */
 const maxBytesBeforeLogin = 2 ** 20
 const maxBannerCharacters = 65_536
 
-/** The bytes to a host: a TCP connection, or a channel through the last of the hosts before it. */
+/** The transport to a host: a TCP connection, or a channel through the last jump host. */
 async function openStream(
   options: ConnectOptions,
   mayLend = () => false,
@@ -87,7 +87,7 @@ async function openStream(
         return reject(hop.failure() ?? new ConnectError('unreachable', what, { cause: error }))
       })
     })
-    // Stays for the life of the channel, as the one on a socket does.
+    // Stays for the channel's life, like the handler on a socket.
     stream.on('error', () => {})
     return { stream, hop }
   } catch (error) {
@@ -96,14 +96,14 @@ async function openStream(
   }
 }
 
-/** Connects up to a milestone: 'handshake' is before any authentication, 'ready' after it. */
+/** Connects up to a milestone: 'handshake' comes before authentication, 'ready' after it. */
 async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
   const { address, place, username, identities, trust, signal, timeoutMs } = options
   const started = performance.now()
   let mayLend = false
   const { stream, hop } = await openStream(options, () => mayLend)
   const client = new ssh2.Client()
-  // Of the first key exchange ssh2 keeps the messages.
+  // ssh2 keeps the messages of the first key exchange.
   client.on('handshake', (negotiated) => (mayLend = keepsNothing(negotiated)))
   const { next, tried } = createOffers(username, identities)
   let banner = ''
@@ -128,7 +128,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
   let received = 0
   try {
     await new Promise<void>((resolve, reject) => {
-      // This handler stays: ssh2 emits errors after the end too, and one without a handler would end the program.
+      // This handler stays: ssh2 emits errors after the end too, and an unhandled one would crash the program.
       client.on('error', (error: SshError) => {
         const reason = hostKeyError ?? explainSshError(error, address, { tried, ended })
         if (reason === undefined) return
@@ -141,7 +141,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
       })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
       if (signal.aborted) return reject(signal.reason)
-      // A server may say anything before its version, and any number of banners: some never stop.
+      // A server may send anything before its version, and any number of banners; some never stop.
       const count = (chunk: Buffer) => {
         received += chunk.length
         if (received <= maxBytesBeforeLogin) return
@@ -172,7 +172,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
   }
 }
 
-/** The certificate that a host shows, on a connection of its own. */
+/** The certificate that a host shows, on its own connection. */
 async function fetchCertificate(options: ConnectOptions): Promise<Buffer | undefined> {
   const { stream, hop } = await openStream(options)
   try {
@@ -182,7 +182,7 @@ async function fetchCertificate(options: ConnectOptions): Promise<Buffer | undef
   }
 }
 
-/** The same, after asking for a certificate where that may matter, and once more where a host that was not known is accepted. */
+/** Connects; asks for a certificate first if that may matter, and tries once more if the user accepts an unknown host. */
 async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
   const { trust, place } = options
   if (trust.asksCertificate(place)) trust.consult(options, await fetchCertificate(options))
@@ -190,21 +190,21 @@ async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOpt
     return await open(milestone, options)
   } catch (error) {
     const key = error instanceof ConnectError ? error.unknownKey : undefined
-    // A hop's own unknown key has been decided about where the hop was opened.
+    // A jump host's unknown key was decided when the hop was opened.
     if (key === undefined || options.trust.judge(options, key) === undefined) throw error
     if (!(await options.trust.consider(options, key))) throw error
     return await open(milestone, options)
   }
 }
 
-/** Connects and logs in. @throws ConnectError saying why not, or the signal's reason */
+/** Connects and logs in. @throws ConnectError with the cause, or the signal's reason */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   return await openTrusted('ready', options)
 }
 
 /**
- * Checks that a console's server can be reached and shows a key that is trusted, and that it has that key; nobody logs in
- * there. @throws ConnectError saying why not, or the signal's reason
+ * Checks that a console's server is reachable, shows a trusted host key and proves that it has that key; does not log in.
+ * @throws ConnectError with the cause, or the signal's reason
  */
 export async function probeHost(access: HostAccess, limits: Limits): Promise<void> {
   const connection = await openTrusted('handshake', { ...access, ...limits, username: '', identities: { keys: [] } })

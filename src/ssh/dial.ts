@@ -25,17 +25,17 @@ function explain(error: Error, address: Address): ConnectError {
   })
 }
 
-/** Bytes read at a time: so many that most packets of SSH are whole in them, and need not be put together. */
+/** Bytes read at a time: enough that most SSH packets arrive whole and need no reassembly. */
 const readBytes = 256 * 1024
 
 interface DialOptions {
   signal: AbortSignal
   timeoutMs: number
-  /** Whether who reads keeps nothing of the bytes: then the next are read into the same memory, which spares much garbage. */
+  /** True if the reader copies, so the buffer can be reused. */
   mayLend?: () => boolean
 }
 
-/** Connects to a port; nothing is read until the socket is resumed. @throws ConnectError saying why not, or the signal's reason */
+/** Connects to a port; reads nothing until the socket is resumed. @throws ConnectError with the cause, or the signal's reason */
 export async function dial(
   address: Address,
   { signal, timeoutMs, mayLend = () => false }: DialOptions,
@@ -53,9 +53,9 @@ export async function dial(
       },
     },
   })
-  // What is read before somebody listens would be lost.
+  // Data that arrives before anyone listens would be lost.
   socket.pause()
-  // Stays for the life of the socket: what comes later is told by ssh2, and must never be an error without a handler.
+  // Stays for the socket's life: ssh2 reports later errors, and none may be unhandled.
   socket.on('error', () => {})
   const late = () => {
     throw new ConnectError('timeout', `${describePlace(address)} did not answer within ${timeoutMs / 1000} s`)

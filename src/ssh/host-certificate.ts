@@ -1,27 +1,27 @@
-// A host's certificate: a host key, the names it is for and the time, signed by an authority (OpenSSH, PROTOCOL.certkeys).
+// A host certificate: a host key with names and a period of validity, signed by an authority (OpenSSH, PROTOCOL.certkeys).
 import { createPublicKey, verify } from 'node:crypto'
 import ssh2 from 'ssh2'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { createWireReader, type WireReader, writeString } from './wire.ts'
 
-/** What a certificate says. Who says so is `authority`, once `checkCertificate` has seen the signature. */
+/** The contents of a certificate. They are vouched for by `authority` once `checkCertificate` has verified the signature. */
 export interface HostCertificate {
-  /** The host's key, as a host without a certificate would show it. */
+  /** The host's plain key. */
   key: Buffer
-  /** The key of the authority. */
+  /** The authority's key. */
   authority: Buffer
   kind: number
   principals: readonly string[]
-  /** Seconds since 1970: from the first on, and before the second. */
+  /** Validity in seconds since 1970: from the first, before the second. */
   validAfter: bigint
   validBefore: bigint
-  /** Options that who does not know them must not pass over. */
+  /** Critical options: reject the certificate if any is unknown. */
   critical: Buffer
   signed: Buffer
   signature: Buffer
 }
 
-/** The types of certificates, and of the key in each; in the order in which ssh asks for them. */
+/** Certificate types and their key types, in the order in which ssh asks for them. */
 export const certificateTypes = [
   'ssh-ed25519-cert-v01@openssh.com',
   'ecdsa-sha2-nistp256-cert-v01@openssh.com',
@@ -34,7 +34,7 @@ export const certificateTypes = [
 const suffix = '-cert-v01@openssh.com'
 const hostKind = 2
 
-/** How many strings a key has behind its type. */
+/** How many strings follow the type in a key. */
 function countFields(type: string): number | undefined {
   if (type === 'ssh-ed25519') return 1
   return type === 'ssh-rsa' || /^ecdsa-sha2-nistp(256|384|521)$/.test(type) ? 2 : undefined
@@ -57,12 +57,12 @@ function readFields(reader: WireReader, blob: Buffer): HostCertificate | undefin
   // The serial number.
   reader.long()
   const kind = reader.number()
-  // The name the authority gave it.
+  // The key ID.
   reader.string()
   const principals = readStrings(reader.string()).map((name) => name.toString())
   const [validAfter, validBefore] = [reader.long(), reader.long()]
   const critical = reader.string()
-  // Extensions, and what is reserved.
+  // Extensions and the reserved field.
   reader.string()
   reader.string()
   const authority = reader.string()
@@ -71,7 +71,7 @@ function readFields(reader: WireReader, blob: Buffer): HostCertificate | undefin
   return { key, authority, kind, principals, validAfter, validBefore, critical, signed, signature: reader.string() }
 }
 
-/** The certificate in a host key; undefined where it is a plain key, or nothing that can be read. */
+/** The certificate in a host key; undefined for a plain key or unreadable data. */
 export function parseCertificate(blob: Buffer): HostCertificate | undefined {
   try {
     return readFields(createWireReader(blob), blob)
@@ -81,13 +81,13 @@ export function parseCertificate(blob: Buffer): HostCertificate | undefined {
   }
 }
 
-/** A number of ECDSA, as long as the curve has it. */
+/** An ECDSA number, padded to the curve's length. */
 function padNumber(number: Buffer, length: number): Buffer {
   const digits = number.subarray(Math.max(0, number.length - length))
   return Buffer.concat([Buffer.alloc(length - digits.length), digits])
 }
 
-/** Whether the authority signed it; with SHA-1 nobody does. */
+/** Verifies the authority's signature; SHA-1 signatures are rejected. */
 function isSigned({ authority, signed, signature }: HostCertificate): boolean {
   try {
     const type = keyTypeOf(authority)
@@ -115,13 +115,13 @@ function isSigned({ authority, signed, signature }: HostCertificate): boolean {
   }
 }
 
-/** The day of a time in seconds since 1970. */
+/** The date of a time in seconds since 1970. */
 function dayOf(seconds: bigint): string {
   const date = new Date(Number(seconds) * 1000)
   return Number.isNaN(date.getTime()) ? 'the end of time' : date.toISOString().slice(0, 10)
 }
 
-/** What keeps a certificate from vouching for a host at a time, as half a sentence; undefined where it does vouch. */
+/** Why a certificate does not vouch for a host at a time, as a clause; undefined if it does. */
 export function checkCertificate(certificate: HostCertificate, host: string, nowMs: number): string | undefined {
   const { kind, principals, validAfter, validBefore, critical } = certificate
   const now = BigInt(Math.floor(nowMs / 1000))

@@ -1,8 +1,8 @@
-// A host key as it travels: the blob of RFC 4253, section 6.6, a list of strings that begins with the key's type.
+// A host key on the wire: the blob of RFC 4253, section 6.6, a list of strings that begins with the key's type.
 import { createHash } from 'node:crypto'
 import { readStrings } from './wire.ts'
 
-/** How many fields follow the type, and the shortest that the first may be; other types are none that ssh knows. */
+/** The number of fields after the type, and the minimum length of the first; ssh knows no other types. */
 const shapes: Record<string, { fields: number; shortest: number }> = {
   'ssh-ed25519': { fields: 1, shortest: 32 },
   'ecdsa-sha2-nistp256': { fields: 2, shortest: 8 },
@@ -14,10 +14,10 @@ const shapes: Record<string, { fields: number; shortest: number }> = {
   'sk-ecdsa-sha2-nistp256@openssh.com': { fields: 3, shortest: 8 },
 }
 
-/** The types of host keys, in the order in which ssh asks for them. */
+/** The host key types, in the order in which ssh asks for them. */
 export const keyTypes: readonly string[] = Object.keys(shapes)
 
-/** The blob of a key as files write it, type and base64; undefined for what ssh would not take for a key. */
+/** Decodes a key from a file, type and base64; undefined if ssh would not accept it as a key. */
 export function decodeHostKey(type: string, base64: string): Buffer | undefined {
   const text = base64.replace(/[\r\v\f]/g, '')
   const blob = Buffer.from(text, 'base64')
@@ -30,7 +30,7 @@ export function decodeHostKey(type: string, base64: string): Buffer | undefined 
   return (fields[1]?.length ?? 0) >= shape.shortest ? blob : undefined
 }
 
-/** The type a blob says it has: `ssh-ed25519`; '' where it says nothing. */
+/** The type in a blob: `ssh-ed25519`; '' if unreadable. */
 export function keyTypeOf(blob: Buffer): string {
   return readStrings(blob)?.[0]?.toString('latin1') ?? ''
 }
@@ -40,7 +40,7 @@ export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`
 }
 
-/** How many bits a key has; 0 where the blob does not say. */
+/** The size of a key in bits; 0 if unknown. */
 export function keySizeOf(blob: Buffer): number {
   const [type, first, second] = readStrings(blob)?.map((field) => field) ?? []
   const name = type?.toString('latin1') ?? ''

@@ -1,5 +1,5 @@
-// What to log in with: the named keys alone, or the agent's keys and then ssh's files. All of it is read, and unlocked,
-// before anything is billed; only the signatures are made later.
+// The keys to log in with: only the named ones, or the agent's and then ssh's files. All are read and unlocked before
+// anything is billed; only the signatures are made later.
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConsoleError } from '../errors.ts'
@@ -16,24 +16,24 @@ export interface Identities {
 const defaultNames = ['id_ed25519', 'id_ecdsa', 'id_rsa']
 const passphraseTries = 3
 
-/** What is known before anyone logs in: where keys may be. */
+/** Where keys may be. */
 export interface IdentitySources {
-  /** The keys asked for; nothing else is offered then. */
+  /** Keys of --identity; if given, no others are offered. */
   named: readonly string[]
-  /** IdentityFile of ssh's configuration, in place of the usual files. */
+  /** IdentityFile of ssh's configuration, instead of the default files. */
   configured: readonly string[]
-  /** IdentitiesOnly: of the agent's keys only those that are configured. */
+  /** IdentitiesOnly: of the agent's keys, only the configured ones. */
   configuredOnly: boolean
-  /** The agent's socket; undefined is none. */
+  /** The agent's socket; undefined for none. */
   agentSocket: string | undefined
   home: string
-  /** Public keys that the console takes, where that is known: only for those is a passphrase asked. */
+  /** Public keys that the console accepts, if known: passphrases are asked only for these. */
   wanted: ReadonlySet<string> | undefined
   prompter: Prompter | undefined
   report: Reporter
 }
 
-/** Asks for the passphrase of a locked file until it fits; the file as before if it never does or nobody can be asked. */
+/** Asks for the passphrase of a locked file until it fits; returns the file unchanged if it never does, or without a terminal. */
 async function unlock(file: string, locked: KeyFile, { prompter, report }: IdentitySources): Promise<KeyFile> {
   if (prompter === undefined) return locked
   for (let attempt = 1; attempt <= passphraseTries; attempt++) {
@@ -46,7 +46,7 @@ async function unlock(file: string, locked: KeyFile, { prompter, report }: Ident
   return locked
 }
 
-/** The words for a named key that cannot be used. */
+/** The error for a named key that cannot be used. */
 function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): never {
   const locked = { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and leave --identity out` }
   const { why, hint } = {
@@ -59,8 +59,8 @@ function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): ne
 }
 
 /**
- * Says of a certificate that it is not used: ssh2 has one name for the request and for the signature in it, and sshd, which
- * takes the certificate, wants the plain key's in the second (OpenSSH, PROTOCOL.certkeys; ssh2 1.17, Protocol.authPK).
+ * Reports that a certificate is not used: ssh2 uses one name for the request and for the signature in it, but sshd, which
+ * accepts the certificate, requires the plain key's name in the second (OpenSSH, PROTOCOL.certkeys; ssh2 1.17, Protocol.authPK).
  */
 async function noteCertificate(file: string, { report }: IdentitySources): Promise<void> {
   const certificate = `${file}-cert.pub`
@@ -74,7 +74,7 @@ async function noteCertificate(file: string, { report }: IdentitySources): Promi
     )
 }
 
-/** The keys that were asked for. @throws ConsoleError where one cannot be used */
+/** The keys of --identity. @throws ConsoleError if one cannot be used */
 async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
   const keys: Identity[] = []
   for (const name of sources.named) {
@@ -88,7 +88,7 @@ async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
   return keys
 }
 
-/** The agent's keys, as far as they may be offered; why there are none goes to `looked`. */
+/** The agent's usable keys; reasons for having none go to `looked`. */
 async function loadFromAgent(
   sources: IdentitySources,
   files: readonly string[],
@@ -104,15 +104,15 @@ async function loadFromAgent(
   if (configured.length === 0 && !configuredOnly) return answer
   const halves = await Promise.all(files.map((file) => readPublicKey(file)))
   const lines = halves.flatMap((half) => (half === undefined ? [] : [publicLineOf(half)]))
-  // The configured ones first, as ssh offers them.
+  // Configured keys first, in the order in which ssh offers them.
   const first = answer.filter(({ publicKey }) => lines.includes(publicKey))
   return configuredOnly ? first : [...first, ...answer.filter((key) => !first.includes(key))]
 }
 
 /**
- * The keys to offer, found and read: the named ones; or the agent's, and then those of ssh's configuration or
- * ~/.ssh/id_ed25519, id_ecdsa, id_rsa. At a terminal the passphrase of a locked file is asked where no other key will do.
- * @throws ConsoleError where there is none, saying where was looked
+ * Finds and reads the keys to offer: the named ones; or the agent's, then those of ssh's configuration or
+ * ~/.ssh/id_ed25519, id_ecdsa, id_rsa. At a terminal, asks for the passphrase of a locked file if no other key will do.
+ * @throws ConsoleError if there is none, listing the places it looked at
  */
 export async function loadIdentities(sources: IdentitySources): Promise<Identities> {
   const { named, configured, home, wanted, report } = sources
@@ -133,7 +133,7 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
     if (found.kind === 'key') add(fileIdentity(file, found.key))
     else if (found.kind === 'missing') looked.push(`${file} does not exist`)
     else if (found.kind === 'unusable') {
-      // A public key in the configuration names one that the agent has.
+      // A public key in the configuration selects a key of the agent.
       if (configured.length > 0 && (await readPublicKey(file)) !== undefined) continue
       looked.push(`${file} ${found.why}`)
       report.warn(`private key "${file}" ${found.why}`)

@@ -1,4 +1,4 @@
-// A private key on disk: usable, locked by a passphrase, or neither. Nothing of its text leaves this file.
+// A private key file: usable, locked by a passphrase, or unusable. The key text never leaves this file.
 import { readFile } from 'node:fs/promises'
 import ssh2, { type ParsedKey } from 'ssh2'
 import { describeCondition, errorCode } from '../errors.ts'
@@ -9,11 +9,11 @@ import { createWireReader } from './wire.ts'
 
 const makeOne = 'make one with ssh-keygen -t ed25519'
 
-/** What a file holds; `why` finishes the sentence `"file" …`. */
+/** The contents of a file; `why` completes the sentence `"file" …`. */
 export type KeyFile =
   | { kind: 'key'; key: ParsedKey }
   | { kind: 'missing' }
-  /** Locked by a passphrase; what its public half is can be told of some. */
+  /** Locked by a passphrase; some formats show the public half. */
   | { kind: 'encrypted'; publicKey: ParsedKey | undefined }
   | { kind: 'wrong-passphrase' }
   | { kind: 'unusable'; why: string; hint: string }
@@ -32,7 +32,7 @@ function readOpenssh(text: string): { cipher: string; blob: Buffer } | undefined
     reader.number()
     const blob = reader.string()
     reader.string()
-    // An authenticating cipher puts its tag behind the last field.
+    // An authenticating cipher appends its tag to the last field.
     const isWhole = reader.done || /gcm|poly1305/.test(cipher)
     return isWhole && blob.length > 0 ? { cipher, blob } : undefined
   } catch {
@@ -61,7 +61,7 @@ function refuseOpenssh({ cipher, blob }: { cipher: string; blob: Buffer }, file:
   }
 }
 
-/** The public half of a locked key: OpenSSH's format holds it in the open, of others a file beside may. */
+/** The public half of a locked key: OpenSSH's format contains it; for others a file beside it may. */
 async function readPublicHalf(blob: Buffer | undefined, file: string): Promise<ParsedKey | undefined> {
   const line =
     blob === undefined
@@ -75,7 +75,7 @@ function damaged(why = 'is damaged: it does not hold a whole private key'): KeyF
   return { kind: 'unusable', why, hint: `name another with --identity, or ${makeOne}` }
 }
 
-/** The public key a file holds, `file.pub` or `file` itself; undefined where there is none. */
+/** The public key in `file.pub` or `file`; undefined if there is none. */
 export async function readPublicKey(file: string): Promise<ParsedKey | undefined> {
   for (const name of [`${file}.pub`, file]) {
     const text = await readFile(name, 'utf8').catch(() => '')
@@ -85,7 +85,7 @@ export async function readPublicKey(file: string): Promise<ParsedKey | undefined
   return undefined
 }
 
-/** Reads a private key; the answer says what to do with it. Never throws, never quotes the key. */
+/** Reads a private key; the result says what to do with it. Never throws, and never quotes the key. */
 export async function readKeyFile(file: string, passphrase?: string): Promise<KeyFile> {
   let text: string
   try {
@@ -114,7 +114,7 @@ export async function readKeyFile(file: string, passphrase?: string): Promise<Ke
   const pem = convert ? convertPem(block, passphrase) : { kind: 'key' as const, text: block?.text.trimEnd() ?? text }
   if (pem.kind === 'unusable') return damaged(pem.why)
   if (pem.kind === 'wrong-passphrase') return pem
-  // ssh2 answers with a list for a format that may hold several keys.
+  // ssh2 returns a list for formats that may hold several keys.
   const [key] = [ssh2.utils.parseKey(pem.text, convert ? undefined : passphrase)].flat()
   if (encrypted && !convert && key instanceof Error) return { kind: 'wrong-passphrase' }
   if (key === undefined || key instanceof Error) {

@@ -1,5 +1,5 @@
-// known_hosts, judged as OpenSSH judges it (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; where the manual is silent, by what
-// ssh 9.2 does: test/ssh/known-hosts.test.ts asks it).
+// known_hosts, interpreted as OpenSSH does (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; where the manual is silent, as ssh 9.2
+// behaves: test/ssh/known-hosts.test.ts compares).
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../address.ts'
@@ -7,7 +7,7 @@ import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import { matchesList } from './config/pattern.ts'
 import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 
-/** A line that holds a key. `hosts` is its first field as written: patterns, or one hashed name. */
+/** A line with a key. `hosts` is its first field as written: patterns, or one hashed name. */
 export interface HostKeyEntry {
   file: string
   line: number
@@ -17,14 +17,14 @@ export interface HostKeyEntry {
   key: Buffer
 }
 
-/** What the files say of a key that a host shows; `line` counts from 1. */
+/** The verdict of the files on a host key; `line` counts from 1. */
 export type Verdict =
   | { kind: 'trusted' }
   | { kind: 'unknown' }
   | { kind: 'changed'; file: string; line: number }
   | { kind: 'revoked'; file: string; line: number }
 
-/** Splits off the marker; undefined where it is none that ssh knows. A marker ends at a space: a tab does not end it. */
+/** Splits off the marker; undefined for a marker that ssh does not know. A marker ends at a space, not at a tab. */
 function readMarker(text: string): { marker: HostKeyEntry['marker']; rest: string } | undefined {
   if (!text.startsWith('@')) return { marker: 'none', rest: text }
   const match = /^@(cert-authority|revoked) [ \t]*([^@].*)$/s.exec(text)
@@ -32,7 +32,7 @@ function readMarker(text: string): { marker: HostKeyEntry['marker']; rest: strin
   return { marker: match[1] === 'revoked' ? 'revoked' : 'cert-authority', rest: match[2] ?? '' }
 }
 
-/** The entries of a file's text; lines that ssh would skip are skipped. Never throws. */
+/** The entries of a file's text; skips the lines that ssh skips. Never throws. */
 export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
   const entries: HostKeyEntry[] = []
   for (const [index, line] of text.split('\n').entries()) {
@@ -46,7 +46,7 @@ export function parseKnownHosts(text: string, file: string): HostKeyEntry[] {
   return entries
 }
 
-/** `|1|salt|hash`: the hash is HMAC-SHA1 of the name with the salt as its key. */
+/** `|1|salt|hash`: the hash is HMAC-SHA1 of the name, keyed with the salt. */
 function matchesHash(name: string, hosts: string): boolean {
   const salt = Buffer.from(hosts.split('|', 3)[2] ?? '', 'base64')
   return salt.length === 20 && hosts === hashName(name, salt)
@@ -57,14 +57,14 @@ export function hashName(name: string, salt: Buffer): string {
   return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
 }
 
-/** The name a place has in known_hosts: port 22 goes without saying. */
+/** The name of a host in known_hosts, without port 22. */
 export function lookupName({ host, port }: Address): string {
   return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`
 }
 
-/** The keys that are trusted, of all files together. */
+/** The trusted keys of all files together. */
 export class KnownHosts {
-  /** The files that were asked for, also those that do not exist; a new key belongs in the first. */
+  /** The configured files, including missing ones; new keys go to the first. */
   readonly files: readonly string[]
   readonly #entries: HostKeyEntry[]
 
@@ -73,19 +73,19 @@ export class KnownHosts {
     this.#entries = [...entries]
   }
 
-  /** Trusts a key from now on, before those of other types; the files stay as they are. */
+  /** Trusts a key from now on, ahead of other types; the files stay unchanged. */
   learn(place: Address, key: Buffer): void {
     const [file = ''] = this.files
     const [hosts, type] = [lookupName(place), keyTypeOf(key)]
     this.#entries.unshift({ file, line: 0, marker: 'none', hosts, type, key })
   }
 
-  /** Revokes a key from now on, because of a line that revokes the authority which vouches for it. */
+  /** Revokes a key from now on, because a line revokes the authority that vouches for it. */
   revoke(place: Address, key: Buffer, { file, line }: HostKeyEntry): void {
     this.#entries.push({ file, line, marker: 'revoked', hosts: lookupName(place), type: keyTypeOf(key), key })
   }
 
-  /** The lines by which a certificate counts: of authorities, and of revoked keys; on any port those of the bare name do too. */
+  /** The lines that apply to certificates: authorities and revoked keys; on any port, those of the bare name apply too. */
   markedFor(place: Address): HostKeyEntry[] {
     const ports = new Set([place.port, 22])
     const entries = [...ports].flatMap((port) => this.entriesFor({ host: place.host, port }))
@@ -132,14 +132,14 @@ export class KnownHosts {
     return [...new Set([...learned, ...keyTypes.filter((type) => types.has(type))])]
   }
 
-  /** Whether any key is known for a place. */
+  /** Whether a key is known for a host. */
   knows(place: Address): boolean {
     const bare = { host: place.host, port: 22 }
     return [...this.entriesFor(place), ...this.entriesFor(bare)].some(({ marker }) => marker === 'none')
   }
 }
 
-/** Reads known_hosts files; one that does not exist is empty. @throws ConsoleError for one that cannot be read */
+/** Reads known_hosts files; a missing file is empty. @throws ConsoleError if a file cannot be read */
 export async function loadKnownHosts(files: readonly string[]): Promise<KnownHosts> {
   const entries: HostKeyEntry[] = []
   for (const file of files) {

@@ -1,16 +1,16 @@
-// One key as an agent, so that ssh2 offers keys one by one and it is known which was refused.
+// Presents one key as an agent, so that ssh2 offers keys one by one and we know which one was refused.
 import ssh2, { type BaseAgent, type ParsedKey, type SignCallback, type SigningRequestOptions } from 'ssh2'
 import { settleBefore } from '../deadline.ts'
 import { fingerprintOf } from './host-key.ts'
 
-/** A key to offer. `label` says where it is from: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
+/** A key to offer. `label` names its origin: `~/.ssh/id_rsa`, or `agent: me@laptop`. */
 export interface Identity {
   label: string
   type: string
   fingerprint: string
-  /** Type and base64, as the API lists the project's keys. */
+  /** Type and base64, as in the API's list of the project's keys. */
   publicKey: string
-  /** Makes the signatures: to ssh2 an agent that has one key. */
+  /** Makes the signatures; to ssh2 it is an agent with one key. */
   signer: BaseAgent<ParsedKey>
 }
 
@@ -39,7 +39,7 @@ class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
     const answer = typeof options === 'function' ? options : done
     const asked = typeof options === 'function' ? {} : options
     if (answer === undefined) return
-    // To a server that does not name newer signatures ssh2 would make this one with an RSA key.
+    // For a server that does not announce newer signatures, ssh2 would use SHA-1 with an RSA key.
     if (asked.hash === 'sha1') answer(new Error('the server takes RSA keys with SHA-1 only'))
     else this.#sign(data, asked, answer)
   }
@@ -50,7 +50,7 @@ export function publicLineOf(key: ParsedKey): string {
   return `${key.type} ${key.getPublicSSH().toString('base64')}`
 }
 
-/** A key that something else signs with. */
+/** A key whose signatures come from elsewhere. */
 export function createIdentity(label: string, key: ParsedKey, sign: Sign): Identity {
   return {
     label,

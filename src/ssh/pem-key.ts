@@ -1,8 +1,8 @@
-// Private keys in PEM: the block in a file, and the forms that OpenSSL writes turned into one that ssh2 reads.
+// Private keys in PEM: finds the block in a file, and converts OpenSSL's forms into one that ssh2 reads.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { errorCode } from '../errors.ts'
 
-/** A PEM block of a private key; text around it, EC PARAMETERS and certificates are left out, as ssh does. */
+/** A PEM block of a private key; like ssh, ignores text around it, EC PARAMETERS and certificates. */
 export interface PemBlock {
   /** The words before PRIVATE KEY: OPENSSH, RSA, EC, ENCRYPTED, or nothing in PKCS#8. */
   kind: string
@@ -10,7 +10,7 @@ export interface PemBlock {
   encrypted: boolean
 }
 
-/** A key for ssh2 to read, or what is wrong with it; `why` finishes the sentence `"file" …`. */
+/** A key for ssh2, or the reason it cannot be used; `why` completes the sentence `"file" …`. */
 export type PemKey = { kind: 'key'; text: string } | { kind: 'wrong-passphrase' } | { kind: 'unusable'; why: string }
 
 /** The first private key in a text. */
@@ -20,7 +20,7 @@ export function findPemBlock(text: string): PemBlock | undefined {
   if (prefix === undefined || inside === undefined) return undefined
   const kind = prefix.trim()
   const lines = inside.split(/\r?\n/).map((line) => line.trim())
-  // The empty line ends the headers of a locked key; anywhere else it says nothing.
+  // An empty line ends the headers of a locked key; elsewhere it means nothing.
   const headers = lines.some((line) => line.includes(':'))
   const body = (headers ? lines : lines.filter((line) => line !== '')).join('\n').trimEnd()
   return {
@@ -37,7 +37,7 @@ function string(value: Buffer | string): Buffer {
   return Buffer.concat([length, bytes])
 }
 
-/** An Ed25519 key in OpenSSH's own format, the only one that holds them (OpenSSH, PROTOCOL.key). */
+/** An Ed25519 key in OpenSSH's format, the only one that ssh2 reads for this type (OpenSSH, PROTOCOL.key). */
 function opensshText(key: KeyObject): string {
   const { x = '', d = '' } = key.export({ format: 'jwk' })
   const publicHalf = Buffer.from(x, 'base64url')
@@ -62,7 +62,7 @@ function opensshText(key: KeyObject): string {
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`
 }
 
-/** Whether a block without headers is one whole SEQUENCE, as its length says. */
+/** Whether a block without headers is one complete SEQUENCE, by its length. */
 function isWhole({ text }: PemBlock): boolean {
   const der = Buffer.from(text.replaceAll(/^-----.*$/gm, ''), 'base64')
   const first = der[1] ?? 0
@@ -71,7 +71,7 @@ function isWhole({ text }: PemBlock): boolean {
   return der.length === 2 + size + (size === 0 ? first : der.readUIntBE(2, size))
 }
 
-/** What OpenSSL makes of a block it cannot read. Garbage that a wrong passphrase decrypts to is a decoding error. */
+/** Classifies OpenSSL's error. Garbage decrypted with a wrong passphrase is a decoding error. */
 function explain(error: unknown, block: PemBlock): PemKey {
   const code = errorCode(error)
   const stack = error instanceof Error && 'opensslErrorStack' in error ? error.opensslErrorStack : undefined
@@ -84,12 +84,12 @@ function explain(error: unknown, block: PemBlock): PemKey {
   return { kind: 'unusable', why: 'is damaged: it does not hold a whole private key' }
 }
 
-/** Turns a block of OpenSSL's (PKCS#8, RSA, EC) into a text that ssh2 reads. */
+/** Converts a block of OpenSSL (PKCS#8, RSA, EC) into text that ssh2 reads. */
 export function convertPem(block: PemBlock, passphrase?: string): PemKey {
   let key: KeyObject
   try {
     key = createPrivateKey({ key: block.text, ...(passphrase === undefined ? {} : { passphrase }) })
-    // A damaged key may be found out only here.
+    // Damage may only show here.
     createPublicKey(key)
   } catch (error) {
     return explain(error, block)
@@ -99,7 +99,7 @@ export function convertPem(block: PemBlock, passphrase?: string): PemKey {
   if (type === 'rsa') return { kind: 'key', text: key.export({ type: 'pkcs1', format: 'pem' }).toString() }
   const curve = key.asymmetricKeyDetails?.namedCurve ?? 'EC'
   if (type === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(curve)) {
-    // By way of JWK, since a key with the curve's parameters written out would keep them.
+    // Through JWK, because a key with explicit curve parameters would keep them.
     const named = createPrivateKey({ key: key.export({ format: 'jwk' }), format: 'jwk' })
     return { kind: 'key', text: named.export({ type: 'sec1', format: 'pem' }).toString() }
   }

@@ -1,4 +1,4 @@
-// Questions at the terminal, asked before a session or between sessions.
+// Questions at the terminal, before or between sessions.
 import { InterruptedError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import { enterRawMode } from '../terminal.ts'
@@ -6,11 +6,11 @@ import { enterRawMode } from '../terminal.ts'
 /** Asks the user. @throws InterruptedError on Ctrl-C, or the signal's reason */
 export interface Prompter {
   ask(question: string): Promise<string>
-  /** The same for what must not be seen. */
+  /** The same, without echo. */
   askSecret(question: string): Promise<string>
 }
 
-/** What a piece of typing does to a line: the line then, and whether it is done. */
+/** Applies typing to a line: returns the line, and whether it is complete. */
 function edit(line: string, typed: string): { line: string; done: boolean } {
   let edited = line
   for (const character of typed) {

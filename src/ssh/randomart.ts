@@ -12,14 +12,14 @@ function clamp(value: number, size: number): number {
   return Math.min(size - 1, Math.max(0, value))
 }
 
-/** What is written into the frame: cut where it is too long, else in the middle. */
+/** Text in the frame: truncated if too long, centred otherwise. */
 function frame(text: string): string {
   const label = text === '' ? '' : `[${text}]`
   const left = Math.floor((columns - label.length) / 2)
   return `+${label.padStart(label.length + left, '-').padEnd(columns, '-')}+`
 }
 
-/** How ssh names a type of key in a picture: ED25519, ECDSA, RSA. */
+/** ssh's name of a key type in a picture: ED25519, ECDSA, RSA. */
 function titleOf(key: Buffer): string {
   const type = keyTypeOf(key)
   const name = type
@@ -33,7 +33,7 @@ function titleOf(key: Buffer): string {
   return title.length > columns - 2 ? name : title
 }
 
-/** The picture of a key's SHA-256 fingerprint, a line each. */
+/** The picture of a key's SHA-256 fingerprint, one string per line. */
 export function drawRandomart(key: Buffer): string[] {
   const visits = Array.from({ length: rows }, () => Array.from({ length: columns }, () => 0))
   let [x, y] = [(columns - 1) / 2, (rows - 1) / 2]

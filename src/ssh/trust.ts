@@ -1,4 +1,4 @@
-// Which host keys are accepted: those of known_hosts, those named on the command line, and new ones as the user decides.
+// Which host keys are accepted: those in known_hosts, those on the command line, and new ones by decision of the user.
 import { randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -14,24 +14,24 @@ import { drawRandomart } from './randomart.ts'
 
 interface TrustOptions {
   knownHosts: KnownHosts
-  /** Fingerprints that are trusted, and then no others. */
+  /** Trusted fingerprints; if given, no other keys are trusted. */
   pins: readonly string[]
   acceptNew: boolean
-  /** Absent without a terminal: then nobody is asked. */
+  /** Absent without a terminal; then no questions are asked. */
   prompter: Prompter | undefined
-  /** Write names hashed. */
+  /** Writes hashed names. */
   hash: boolean
   report: Reporter
 }
 
-/** A host whose key is judged: where it is, and where known_hosts has it. */
+/** A host whose key is checked: its address, and its name in known_hosts. */
 export interface JudgedHost {
   address: Address
-  /** The place as known_hosts has it, which HostKeyAlias may have changed. */
+  /** The name in known_hosts, which HostKeyAlias may change. */
   place: Address
 }
 
-/** Adds a line to a known_hosts file, which is made where it is missing. @throws ConsoleError where that fails */
+/** Appends a line to a known_hosts file, creating it if missing. @throws ConsoleError on failure */
 async function appendLine(file: string, line: string): Promise<void> {
   try {
     await mkdir(dirname(file), { mode: 0o700 }).catch((error: unknown) => {
@@ -41,7 +41,7 @@ async function appendLine(file: string, line: string): Promise<void> {
     const { size } = await handle.stat()
     const last = Buffer.alloc(1)
     if (size > 0) await handle.read(last, 0, 1, size - 1)
-    // A last line without an end is not to be continued.
+    // An unterminated last line must not be continued.
     await handle.appendFile(`${size > 0 && last.toString() !== '\n' ? '\n' : ''}${line}\n`)
     await handle.sync()
   } catch (cause) {
@@ -52,11 +52,11 @@ async function appendLine(file: string, line: string): Promise<void> {
   }
 }
 
-/** Judges host keys for a run. */
+/** Checks host keys for a run. */
 export class HostTrust {
   readonly knownHosts: KnownHosts
   readonly #options: TrustOptions
-  /** Why no certificate vouches for a place, as half a sentence. */
+  /** Why no certificate vouches for a host, as a clause. */
   readonly #refusals = new Map<string, string>()
 
   constructor(options: TrustOptions) {
@@ -64,23 +64,23 @@ export class HostTrust {
     this.knownHosts = options.knownHosts
   }
 
-  /** Whether a key for the place is known before anyone is asked. */
+  /** Whether a key of the host is known, before any question. */
   knows(place: Address): boolean {
     return this.#options.pins.length > 0 || this.knownHosts.knows(place)
   }
 
-  /** Whether an authority may vouch for a place: that is not known before the host has been asked for its certificate. */
+  /** Whether an authority may vouch for a host, which only its certificate will tell. */
   hasAuthority(place: Address): boolean {
     const entries = this.knownHosts.markedFor(place)
     return this.#options.pins.length === 0 && entries.some(({ marker }) => marker === 'cert-authority')
   }
 
-  /** Whether it is to be asked which certificate a host has. */
+  /** Whether to ask a host for its certificate. */
   asksCertificate(place: Address): boolean {
     return this.#options.pins.length === 0 && this.knownHosts.markedFor(place).length > 0
   }
 
-  /** Takes note of the certificate that a host shows, undefined where it has none. */
+  /** Records the certificate that a host shows; undefined if it has none. */
   consult({ place }: JudgedHost, blob: Buffer | undefined): void {
     const certificate = blob === undefined ? undefined : parseCertificate(blob)
     const refuse = (why: string) => void this.#refusals.set(lookupName(place), why)
@@ -101,7 +101,7 @@ export class HostTrust {
     return acceptNew || prompter !== undefined || pins.length > 0
   }
 
-  /** Why a host is not to be trusted with this key; undefined where it is. */
+  /** Why this key of a host is not trusted; undefined if it is. */
   judge({ address, place }: JudgedHost, key: Buffer): ConnectError | undefined {
     const { pins } = this.#options
     if (pins.length === 0) {
@@ -113,7 +113,7 @@ export class HostTrust {
     return pins.includes(fingerprintOf(key)) ? undefined : refusePinned(address, key, pins)
   }
 
-  /** Decides about the key of a host that is not known. @returns whether it is now */
+  /** Decides about the key of an unknown host. @returns whether it is now trusted */
   async consider(host: JudgedHost, key: Buffer): Promise<boolean> {
     const { acceptNew, prompter, report } = this.#options
     if (!acceptNew && (prompter === undefined || !(await this.#ask(host, key, prompter)))) return false

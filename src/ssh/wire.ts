@@ -1,6 +1,6 @@
 // Values as SSH writes them (RFC 4251, section 5).
 
-/** A number of four bytes. */
+/** A four-byte number. */
 export function writeNumber(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(value)
@@ -25,7 +25,7 @@ export function readStrings(bytes: Buffer): Buffer[] | undefined {
   }
 }
 
-/** Reads values one behind the other. Each throws a RangeError where the bytes end before it does. */
+/** Reads consecutive values. Each method throws a RangeError if the bytes end too early. */
 export interface WireReader {
   bytes(length: number): Buffer
   number(): number

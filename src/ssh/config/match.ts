@@ -4,28 +4,28 @@ import { matchesList } from './pattern.ts'
 import { type Place, refuseLine } from './place.ts'
 import { cutWord } from './words.ts'
 
-/** What conditions are compared with. */
+/** The values that conditions are compared with. */
 export interface MatchFacts {
-  /** The host name, after a HostName that was read before the line. */
+  /** The host name, after an earlier HostName. */
   host: string
   originalHost: string
-  /** The user over there, as far as known: of the command line, a User read before, or the local user. */
+  /** The remote user, as far as known: from the command line, an earlier User, or the local user. */
   user: string
   localUser: string
-  /** A Tag that was read before. */
+  /** An earlier Tag. */
   tag: string
-  /** The second reading, in which `final` and `canonical` hold. */
+  /** True in the second reading, where `final` and `canonical` hold. */
   isFinal: boolean
-  /** Addresses of this computer. */
+  /** This computer's addresses. */
   addresses: readonly string[]
 }
 
-/** What a line says of the host. */
+/** The result for a line. */
 export interface MatchVerdict {
   matches: boolean
-  /** The line asks for a second reading. */
+  /** The line requests a second reading. */
   wantsFinal: boolean
-  /** The condition that cannot be judged here; the line counts as not matching. */
+  /** A condition that cannot be evaluated here; the line counts as not matching. */
   passedOver: string | undefined
 }
 
@@ -46,7 +46,7 @@ function isInNetwork(networks: string, addresses: readonly string[], place: Plac
   return addresses.some((address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
 }
 
-/** Whether a condition with an argument holds; undefined for a condition that ssh does not know. */
+/** Whether a condition with an argument holds; undefined for an unknown condition. */
 function judge(condition: string, list: string, facts: MatchFacts, place: Place): boolean | undefined {
   switch (condition) {
     case 'host':
@@ -71,7 +71,7 @@ function judge(condition: string, list: string, facts: MatchFacts, place: Place)
   }
 }
 
-/** Judges what follows the word Match. @throws ConsoleError for a line that ssh refuses */
+/** Evaluates the rest of a Match line. @throws ConsoleError if ssh would refuse the line */
 export function judgeMatch(text: string, facts: MatchFacts, place: Place): MatchVerdict {
   const verdict: MatchVerdict = { matches: true, wantsFinal: false, passedOver: undefined }
   let conditions = 0

@@ -29,7 +29,7 @@ export interface Reading {
   home: string
   env: Record<string, string | undefined>
   values: Map<string, ConfigValue[]>
-  /** What was passed over, a sentence each. */
+  /** The parts that were passed over, one sentence each. */
   notes: Set<string>
   isFinal: boolean
   wantsFinal: boolean
@@ -40,9 +40,9 @@ interface Source {
   file: string
   isUserFile: boolean
   depth: number
-  /** The Host or Match line above is about the host. */
+  /** True if the current Host or Match block applies to the host. */
   active: boolean
-  /** The Include that named the file is not about the host: its lines are only checked. */
+  /** True if the Include of this file does not apply to the host: its lines are only checked. */
   checkOnly: boolean
 }
 
@@ -54,7 +54,7 @@ export function firstWord(reading: Reading, keyword: string): string | undefined
   return reading.values.get(keyword)?.[0]?.words[0]
 }
 
-/** Takes a value over unless there is one that counts. */
+/** Records a value unless an earlier one counts. */
 function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Source, place: Place): void {
   const name = canonicalKeyword(keyword)
   const { values } = reading
@@ -124,7 +124,7 @@ async function readIncluded(reading: Reading, words: readonly string[], source: 
   }
 }
 
-/** What a line that decides about others, or names a file, does; any other line is a value. */
+/** Handles lines that control others or name a file; any other line is a value. */
 async function applyLine(reading: Reading, line: ConfigLine, source: Source, place: Place): Promise<void> {
   if (line.kind === 'host') {
     source.active = !source.checkOnly && isHostInList(reading.host, line.words)
