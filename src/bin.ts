@@ -15,7 +15,7 @@ import { TerminalInput } from './terminal-input.ts'
 import { guardOutput } from './terminal-output.ts'
 
 const lastWordsMs = 1000
-/** Each output that was asked for, and how to write what it still keeps. */
+/** Each output in use, with the function that writes what it still holds back. */
 const outputs = new Map<Output, () => void>()
 /** Outputs that are files on a file system that may hang, by descriptor. */
 const steady = new Map<number, Output>()
@@ -72,7 +72,7 @@ function isSteady(stream: Output): boolean {
   return [...steady.values()].includes(stream)
 }
 
-/** Has outputs that may hang written elsewhere. Two that meet have one writer, so that lines stay in order. */
+/** Redirects outputs that may hang to another process. Outputs to the same file share one writer, so that lines stay in order. */
 async function steadyOutputs(): Promise<void> {
   const fds = [1, 2].filter(mayHang)
   const [first] = fds
@@ -84,7 +84,7 @@ async function steadyOutputs(): Promise<void> {
   }
 }
 
-/** Waits until results are taken; the last words of a failure only for a moment, since a terminal may take nothing for ever. */
+/** Waits until results are written; after a failure only for a moment, since a terminal may stay blocked. */
 async function drain(code: number): Promise<void> {
   for (const release of outputs.values()) release()
   const slow = [...outputs.keys()].filter(
@@ -106,7 +106,7 @@ async function drain(code: number): Promise<void> {
   await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
 }
 
-/** Whether stdout and stderr are one: a terminal, or a file or a pipe by `2>&1`. */
+/** Whether stdout and stderr are the same: a terminal, or a file or pipe with `2>&1`. */
 function doOutputsMeet(): boolean {
   try {
     const [stdout, stderr] = [fstatSync(1), fstatSync(2)]
@@ -119,8 +119,8 @@ function doOutputsMeet(): boolean {
 const outputsMeet = doOutputsMeet()
 
 /**
- * Node sets the modes of terminals at its end. Where one has been closed it aborts, with a stack trace of its own; one that a
- * background job was started from is in the hands of its shell.
+ * Closes terminals before Node's exit, which resets their modes: for a closed terminal it would abort with a stack trace, and a
+ * background job's terminal belongs to its shell.
  */
 function dropTerminals(): void {
   const isAway = isInBackground()
@@ -134,14 +134,14 @@ function dropTerminals(): void {
   }
 }
 
-/** The terminal as the shell had it, whatever ends the program. */
+/** Restores the terminal for the shell, however the program ends. */
 function restoreTerminal(): void {
   if (!isInBackground() && process.stdin.isRaw && isatty(0)) process.stdin.setRawMode(false)
 }
 
 /**
- * Stops the whole job, as the terminal does on Ctrl-Z: a wrapper such as npx would go on else. The call returns when the job is
- * continued, and at once where no shell could do that, since the system does not stop such a job.
+ * Stops the whole job, as the terminal does on Ctrl-Z, so that a wrapper such as npx stops too. Returns when the job continues,
+ * or at once if no shell could continue it, since the system does not stop such a job.
  */
 function suspend(): void {
   process.kill(0, 'SIGTSTP')
@@ -149,7 +149,7 @@ function suspend(): void {
 
 const hungFileMs = 500
 
-/** Whether a call to a file system does not come back: process.exit() would wait for its thread. */
+/** Whether a file system call is hanging: process.exit() would wait for its thread. */
 async function hasHungFile(): Promise<boolean> {
   const endMs = performance.now() + hungFileMs
   while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) {
@@ -174,7 +174,7 @@ function endByForce(): void {
 /** Ends the program; output that could not be written counts as a failure. */
 async function finish(code: number): Promise<void> {
   await drain(code)
-  // A write that failed says so a turn later.
+  // A failed write is reported one turn later.
   await new Promise(setImmediate)
   const { reason } = stop.signal
   const isUnsaid = code === 0 && reason instanceof ConsoleError
@@ -188,21 +188,21 @@ async function finish(code: number): Promise<void> {
   process.exit(isUnsaid ? reason.exitCode : code)
 }
 
-/** The program's own stdin, as the terminal it may be is to be found and left. */
+/** Opens stdin; a terminal is restored at the end. */
 function openStdin(): NodeJS.ReadStream | TerminalInput {
   process.once('exit', restoreTerminal)
-  // A terminal that closes is an error of stdin too, also when nobody reads it.
+  // A closing terminal is an error of stdin, even if nothing reads it.
   process.stdin.on('error', () => {})
   return process.stdin.isTTY ? new TerminalInput(process.stdin).on('error', () => {}) : process.stdin
 }
 
 const { argv } = process
-// A token given as a flag is taken out of the process list.
+// Removes a token that was given as a flag from the process list.
 if (argv.some((arg) => /^--?api-key/.test(arg))) process.title = 'metalkit'
 const io: Io = {
-  // Each stream is made when it is first asked for: --help needs one of the three.
+  // Each stream is created on first use: --help needs only one of the three.
   get stdin() {
-    // A job started with & would be stopped by its terminal, with a rented machine: nothing is typed there. A file or a pipe is read.
+    // Reading the terminal would stop a job started with &, with a rented machine. Files and pipes are read.
     const isOthers = isatty(0) && (isInBackground() || isOnTerminalOfOthers())
     return (input ??= isOthers ? new PassThrough() : openStdin())
   },

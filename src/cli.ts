@@ -1,5 +1,5 @@
-// The program: help is laid out from the tables of commands and flags, a command line is split by commander, the flag
-// table gives the values, and the one catch turns whatever was thrown into lines for people and an exit code.
+// The program: lays out help from the tables of commands and flags, splits a command line with commander, resolves options,
+// runs the command, and turns any error into lines for people and an exit code.
 import manifest from '../package.json' with { type: 'json' }
 import { commands } from './commands/index.ts'
 import { describeError, errorFields, exitCodeOf, exitCodes, flattenErrors, MetalkitError } from './errors.ts'
@@ -10,7 +10,7 @@ import { checkValues, normaliseArgs } from './options/arguments.ts'
 import { type FlagName, globalFlags } from './options/flags.ts'
 import { resolveOptions } from './options/precedence.ts'
 
-/** What stands before `--`, and where commands and flags are looked for; all of it where there is none. */
+/** The arguments before `--`, where commands and flags are looked for; all of them without a `--`. */
 function beforeDashes(args: readonly string[]): readonly string[] {
   return args.includes('--') ? args.slice(0, args.indexOf('--')) : args
 }
@@ -20,8 +20,8 @@ function wordsOf(args: readonly string[]): string[] {
 }
 
 /**
- * The command line in two: ours, and what stands after `--` where the command runs another one. commander would not say
- * where the `--` was, so that `lab -- env` were `lab env`.
+ * Splits the command line into our part and the words after `--`, if the command takes those. commander does not report the
+ * position of `--`, so it would take `lab -- env` for `lab env`.
  */
 function splitPassthrough(args: readonly string[]): [own: readonly string[], passthrough: readonly string[]] {
   const own = beforeDashes(args)
@@ -62,18 +62,18 @@ function contextOf(io: Io, report: Reporter, sources: Context['sources']): Conte
 /**
  * Runs the program.
  * @param argv the arguments after the program's name
- * @returns the exit code; never throws for what a user can do wrong
+ * @returns the exit code; never throws for a user's mistakes
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const plain = io.env['TERM'] === 'dumb' || (io.env['CI'] ?? '') !== ''
   let report: Reporter | undefined
-  // Made when there is something to say: help needs none, and would wait for it.
+  // Created on first use: help does not need a reporter and would be slower.
   const reporterOf = (verbosity: Verbosity, events?: Output) =>
     createReporter({ stderr: io.stderr, verbosity, plain, outputsMeet: io.outputsMeet, events })
   try {
     const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
     const typed = beforeDashes(own)
-    // In a pipe to a pager stderr still is the terminal.
+    // With a pager on stdout, stderr is still the terminal.
     const columnsOf = (out: Output) => widthOf(out.columns ?? io.stderr.columns, io.env)
     const showHelp = (out: Output) => out.write(helpPage(commands, wordsOf(own), columnsOf(out)))
     if (own.length === 0 || typed.includes('-h') || typed.includes('--help')) {

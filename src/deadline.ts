@@ -1,9 +1,9 @@
 // Waits with a deadline.
 
-/** How long, what then, and the signal that ends the waiting early. */
+/** The time, the outcome when it is over, and a signal that ends the wait early. */
 interface Deadline<T> {
   ms: number
-  /** The outcome when the time is over: a value, or an error that it throws. */
+  /** Returns the outcome when the time is over, or throws it. */
   late: () => T
   signal?: AbortSignal
 }

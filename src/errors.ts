@@ -1,9 +1,9 @@
-// The error family. A subclass is a way for a run to end: it fixes the exit code and names the layer that failed.
-// A message reads: what failed with the value quoted, and why; the hint says what to do next. Both are one line.
+// The error family. Each subclass has an exit code and names the layer that failed.
+// A message says what failed, quotes the value, and says why; the hint says what to do next. Both are one line.
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-/** Exit codes of the program; the table in docs/exit-codes.md says the same for users. */
+/** The exit codes; docs/exit-codes.md has the table for users. */
 export const exitCodes = {
   success: 0,
   internal: 1,
@@ -19,12 +19,12 @@ export const exitCodes = {
 } as const
 
 interface ErrorOptions {
-  /** What to do next, as half a sentence: "run linuxkit build first". */
+  /** What to do next, as a clause: "run linuxkit build first". */
   hint?: string
   cause?: unknown
 }
 
-/** An ending the user can understand and act on. Anything else that is thrown is a defect in metalkit. */
+/** An error that the user can understand and act on. Any other error is a defect in metalkit. */
 export abstract class MetalkitError extends Error {
   abstract readonly exitCode: number
   /** The part of the work that failed, printed before the message. */
@@ -69,7 +69,7 @@ export class ImageError extends MetalkitError {
   readonly layer = 'image'
 }
 
-/** Files could not be written to the place machines fetch them from. */
+/** Files could not be written where machines fetch them. */
 export class PublishError extends MetalkitError {
   readonly exitCode = exitCodes.image
   readonly layer = 'push'
@@ -93,13 +93,13 @@ export class ServeError extends MetalkitError {
   readonly layer = 'serve'
 }
 
-/** The machine failed, vanished or took too long. */
+/** The machine failed, disappeared or took too long. */
 export class MachineError extends MetalkitError {
   readonly exitCode = exitCodes.machine
   readonly layer = 'machine'
 }
 
-/** The serial console could not be reached, trusted or kept. */
+/** The serial console was unreachable, not trusted or lost. */
 export class ConsoleError extends MetalkitError {
   readonly exitCode = exitCodes.console
   readonly layer = 'console'
@@ -127,7 +127,7 @@ function sayingOf(signal: NodeJS.Signals): string {
   return signal === 'SIGPIPE' ? 'whoever read the output went away' : `by ${signal}`
 }
 
-/** A signal ended the run, SIGPIPE being for a reader of its output that went away; the exit code is the shell's: 128 and the signal's number. */
+/** A signal ended the run; SIGPIPE stands for a lost reader of its output. The exit code is the shell's: 128 plus the signal's number. */
 export class InterruptedError extends MetalkitError {
   readonly layer = 'interrupted'
   #signal: NodeJS.Signals
@@ -145,7 +145,7 @@ export class InterruptedError extends MetalkitError {
     return 128 + constants.signals[this.#signal]
   }
 
-  /** Names the act anew: one act can arrive as several signals, its consequences first. */
+  /** Renames the act: one act can arrive as several signals, its consequences first. */
   rename(signal: NodeJS.Signals): void {
     this.#signal = signal
     this.message = sayingOf(signal)
@@ -153,8 +153,8 @@ export class InterruptedError extends MetalkitError {
 }
 
 /**
- * The errors inside one: cleanup that fails while an error is on its way out arrives as a SuppressedError pair, things
- * that fail side by side as an AggregateError. First cause first.
+ * The errors inside one, first cause first: a failing cleanup after an error arrives as a SuppressedError pair, parallel
+ * failures as an AggregateError.
  */
 export function flattenErrors(error: unknown): unknown[] {
   if (error instanceof AggregateError) return error.errors.flatMap(flattenErrors)
@@ -200,10 +200,10 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Plainer wordings of conditions that the system words for programmers. */
+/** Plainer wordings of system errors. */
 const plainer: Record<string, string> = { EISDIR: 'it is a folder', ENOTDIR: 'a part of the path is not a folder' }
 
-/** What the system says of an error, in words: "no space left on device", not ENOSPC. */
+/** The system's wording of an error: "no space left on device", not ENOSPC. */
 export function describeCondition(error: unknown): string {
   const code = errorCode(error)
   if (code === undefined) return messageOf(error)

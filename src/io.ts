@@ -1,21 +1,21 @@
-// What a command is given of the world: streams, environment, signals, and the reporter that speaks to people on stderr.
+// The outside world as commands see it: streams, environment, signals, and the reporter that prints messages to stderr.
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from './clock.ts'
 import { type EventFields, formatEvent } from './events.ts'
 import { showUnseen } from './text/plain-text.ts'
 
-/** stdin as a command sees it: a terminal has isTTY and raw mode. */
+/** stdin; a terminal has isTTY and raw mode. */
 export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }
 
-/** stdout or stderr as a command sees it: a terminal has isTTY and a size in characters. */
+/** stdout or stderr; a terminal has isTTY and a size in characters. */
 export type Output = Writable & { isTTY?: boolean; columns?: number; rows?: number }
 
-/** The world outside the program; bin.ts makes it from `process`, tests make their own. */
+/** The outside world; bin.ts creates it from `process`, tests create their own. */
 export interface Io {
   stdin: Input
   /** Results, and the console's bytes. */
   stdout: Output
-  /** Everything said to people. */
+  /** Messages for people. */
   stderr: Output
   env: Record<string, string | undefined>
   /** Whether stdout and stderr are the same terminal, file or pipe. */
@@ -24,38 +24,38 @@ export interface Io {
   deafStarter?: string | undefined
   /** Aborted by the first signal, or output that cannot be written (stop.ts): stop and clean up. */
   signal: AbortSignal
-  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, say what stays behind. */
+  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, and report what is left. */
   forced: AbortSignal
-  /** Stops the program as Ctrl-Z does, and returns when it goes on; absent where there is no job control. */
+  /** Stops the program as Ctrl-Z does, and returns when it continues; absent without job control. */
   suspend?: (() => void) | undefined
-  /** The system's where it is absent. */
+  /** Defaults to the system's clock. */
   clock?: Clock | undefined
 }
 
-/** How much is said: -1 only errors (-q), 0 the normal lines, 1 details (-v), 2 every request and packet worth a line (-vv). */
+/** Verbosity: -1 only errors (-q), 0 normal lines, 1 details (-v), 2 requests and packets (-vv). */
 export type Verbosity = number
 
-/** Speaks to people, a line at a time, on stderr, and to scripts. Never give it a secret, at any level. */
+/** Prints messages for people on stderr, and events for scripts. Never give it a secret, at any level. */
 export interface Reporter {
   readonly verbosity: Verbosity
-  /** Whether progress is rewritten in place, so that it may change every second. */
+  /** True if progress is rewritten in place, so that it may change every second. */
   readonly live: boolean
   error(line: string): void
   warn(line: string): void
   info(line: string): void
   detail(line: string): void
   debug(line: string): void
-  /** The line or lines about something that takes long; elsewhere than at a terminal each new text is said once. '' ends it. */
+  /** Progress, in one or more lines, rewritten at a terminal; elsewhere each new text is printed once. '' ends it. */
   progress(line: string): void
   /** Draws no progress until disposed, so that a question at the terminal stays readable. */
   hold(): Disposable
-  /** Takes note of what a machine writes to stdout: where stderr is the same, the next line begins at the left. */
+  /** Notes a machine's output to stdout: if stderr is the same place, the next message starts on its own line. */
   overhear(chunk: Buffer): void
-  /** Tells scripts what happened; without --json nobody hears it. */
+  /** Writes an event for scripts; does nothing without --json. */
   event<K extends keyof EventFields>(event: K, fields: EventFields[K]): void
 }
 
-/** What commands get. */
+/** The context of a command. */
 export interface Context extends Io {
   report: Reporter
   /** Where the values of flags came from, by their name in code: a flag, a variable, a key of metal.yaml. */
@@ -63,8 +63,8 @@ export interface Context extends Io {
 }
 
 /**
- * Has a terminal that takes nothing (Ctrl-S, a window whose connection stalls) stop nobody: Node's writes to terminals wait.
- * One that Node could not open anew is left alone, since what is changed of it is changed for the shell too.
+ * Makes writes to a terminal non-blocking, because Node's writes block if it takes nothing (Ctrl-S, a stalled connection).
+ * Leaves a terminal alone that Node could not reopen, since the change would affect the shell too.
  */
 export function unblock(stream: Writable): void {
   const handle: unknown = Reflect.get(stream, '_handle')
@@ -73,7 +73,7 @@ export function unblock(stream: Writable): void {
   if (typeof setBlocking === 'function') Reflect.apply(setBlocking, handle, [false])
 }
 
-/** What may wait for a terminal or a pipe that takes nothing; lines beyond it are lost. */
+/** How much output may wait for a blocked terminal or pipe; further lines are lost. */
 const maxWaitingBytes = 1 << 20
 
 const newline = 0x0a
@@ -81,11 +81,11 @@ const newline = 0x0a
 interface ReporterOptions {
   stderr: Output
   verbosity: Verbosity
-  /** A terminal that cannot rewrite a line, or that keeps all that was ever on it, as CI does. */
+  /** True for a terminal that cannot rewrite a line, or keeps a log of everything, as CI does. */
   plain?: boolean
-  /** Whether stdout goes to the same place. */
+  /** True if stdout goes to the same place. */
   outputsMeet?: boolean | undefined
-  /** Where events go: stdout with --json. */
+  /** The destination of events: stdout with --json. */
   events?: Writable | undefined
 }
 
@@ -100,13 +100,13 @@ export function createReporter({ stderr, verbosity, plain, outputsMeet, events }
     if (stderr.writableLength < maxWaitingBytes) stderr.write(text)
   }
   const columns = () => stderr.columns || 80
-  // Cut to the terminal's width, so that there are as many rows as lines, also behind the ^C that a terminal shows there.
+  // Cut to the terminal's width, so that lines and rows correspond, even after the terminal's own ^C.
   const fit = (text: string) =>
     text
       .split('\n')
       .map((line) => line.slice(0, Math.max(20, columns() - 3)))
       .join('\n')
-  // A terminal that has become narrower since has broken the lines.
+  // A terminal that has become narrower has wrapped the lines.
   const clear = () => {
     const rows = shown.split('\n').map((line) => Math.max(1, Math.ceil(line.length / columns())))
     const up = rows.reduce((sum, count) => sum + count, -1)

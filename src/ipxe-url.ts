@@ -1,7 +1,7 @@
-// What iPXE makes of a URL. Node's URL parser corrects what iPXE sends as it is written, so a check that only fetches with Node
-// would find right what no machine can fetch. Each rule was tried with iPXE in QEMU (test/qemu/urls.test.ts).
+// How iPXE reads a URL. Node's URL parser corrects what iPXE sends unchanged, so a check with Node alone would accept URLs that
+// machines cannot fetch. Each rule was tried with iPXE in QEMU (test/qemu/urls.test.ts).
 
-/** The parts of a URL as they are written. */
+/** The parts of a URL, as written. */
 const written = /^([a-z]+):\/\/(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]*)(:[^/?#]*)?([^?#]*)/i
 
 function findCharacterProblem(text: string): string | undefined {
@@ -22,7 +22,7 @@ function findHostProblem(host: string, parsed: string): string | undefined {
     : undefined
 }
 
-/** Why iPXE cannot fetch an absolute http or https URL as it is written, or would ask for another; undefined if it asks for just this. */
+/** Why iPXE cannot fetch an absolute http or https URL, or would request another; undefined if it requests exactly this URL. */
 export function ipxeProblem(url: string): string | undefined {
   const match = written.exec(url)
   if (match === null || !URL.canParse(url)) return 'it is not an http or https URL'

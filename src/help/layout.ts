@@ -1,16 +1,16 @@
-// How a command and its flags are written, the same in --help and in the manual page.
+// The notation of commands and flags, shared by --help and the manual page.
 import type { Command } from '../options/command.ts'
 import type { Flag } from '../options/flags/flag.ts'
 import { type FlagName, flags, groups } from '../options/flags.ts'
 
-/** A flag as it is written: `-q, --quiet`, `--serve <address>`. */
+/** A flag's notation: `-q, --quiet`, `--serve <address>`. */
 export function termOf(name: FlagName): string {
   const flag: Flag = flags[name]
   const placeholder = flag.kind === 'value' || flag.kind === 'list' ? ` <${flag.placeholder ?? 'value'}>` : ''
   return `${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}${placeholder}`
 }
 
-/** What help says of a flag behind its text: variables, key in metal.yaml, default. */
+/** The notes after a flag's description: variables, key in metal.yaml, default. */
 export function notesOf(name: FlagName): string {
   const flag: Flag = flags[name]
   const fallback = flag.computed ?? flag.fallback
@@ -23,7 +23,7 @@ export function notesOf(name: FlagName): string {
     .join('; ')
 }
 
-/** A command as it is called, without its flags: `verify <place> <name>`, `lab [word] [argument...]`. */
+/** A command's call without flags: `verify <place> <name>`, `lab forward <id> <port> [host-port]`. */
 export function callOf(command: Command): string {
   const given = command.arguments.map(({ name, optional, variadic }) => {
     const shown = variadic ? `${name}...` : name
@@ -32,7 +32,7 @@ export function callOf(command: Command): string {
   return [command.words, ...given].join(' ')
 }
 
-/** The whole of a command's line: `metalkit lab [options] [word] [argument...] [-- COMMAND...]`. */
+/** A command's synopsis: `metalkit lab [options] [-- COMMAND...]`. */
 export function synopsisOf(command: Command): string {
   const behind = command.passthrough === undefined ? '' : ` [-- ${command.passthrough}]`
   return `metalkit ${callOf(command).replace(command.words, '$& [options]')}${behind}`

@@ -1,4 +1,4 @@
-// Names that only a look at the disk tells.
+// Completions that need a look at the disk.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Choice } from './suggest.ts'
@@ -6,8 +6,8 @@ import type { Choice } from './suggest.ts'
 const kernelEnding = '-kernel'
 
 /**
- * The images and folders whose path begins so; `~/` is the home folder. A folder ends with a slash.
- * @returns no choices where the folder cannot be read
+ * The images and folders whose path has this prefix; `~/` is the home folder. A folder ends with a slash.
+ * @returns no choices if the folder cannot be read
  */
 export async function findImages(typed: string, home: string): Promise<Choice[]> {
   const folder = typed.slice(0, typed.lastIndexOf('/') + 1)

@@ -1,8 +1,8 @@
-// What each shell runs to complete a command line. The work is done by `metalkit completion -- WORD...`, whose answer is
-// a line that says what kind of thing can follow, and a line a choice: the whole word, a tab, and what help says of it.
+// The completion script of each shell. It calls `metalkit completion -- WORD...`, which answers with a line that names the kind
+// of completion, then one line per choice: the whole word, a tab and its description.
 
-// bash splits words at = and : too; what it split is put together again, and of each choice only what is behind the
-// last such sign is given back. The script runs on bash 3.2, which macOS has.
+// bash also splits words at = and :, so the script joins them again and returns only the part of each choice after the last such
+// character. It runs on bash 3.2, macOS's version.
 const bash = `_metalkit() {
   local rest=\${COMP_LINE:0:COMP_POINT} words=() word current kind choice cut i
   COMPREPLY=()

@@ -1,19 +1,19 @@
-// What may follow the words of a command line typed so far: pure data from the tables of commands and flags.
+// Completions of a partial command line: pure data from the tables of commands and flags.
 import { type Command, findCommand } from '../options/command.ts'
 import type { Completes, Flag } from '../options/flags/flag.ts'
 import { flags, globalFlags } from '../options/flags.ts'
 
-/** Something that can be typed next, and what help says of it. */
+/** A completion with its description. */
 export interface Choice {
   text: string
   help: string
 }
 
-/** What can be typed next: words of the tables, files that a shell finds by itself, or names that have to be looked up. */
+/** Possible completions: words from the tables, files that the shell finds itself, or names that must be looked up. */
 export interface Suggestion {
   kind: 'words' | Completes
   choices: readonly Choice[]
-  /** What stands before the value in the word that is completed, such as `--metro=`. */
+  /** The text before the value in the completed word, such as `--metro=`. */
   before: string
   /** The value as far as it is typed. */
   typed: string
@@ -35,7 +35,7 @@ function valuesOfFlag(flag: Flag, before: string, typed: string): Suggestion {
   return valuesOf(flag.kind === 'boolean' ? { choices: trueOrFalse } : flag, before, typed)
 }
 
-/** A word as a flag: its name, and its value where an equals sign gives one. */
+/** Parses a word as a flag: its name, and its value after an equals sign. */
 function readFlag(word: string): { dashes: string; name: string; value: string | undefined } | undefined {
   const match = /^(--?)([^-=][^=]*)?(?:=(.*))?$/s.exec(word)
   return match === null ? undefined : { dashes: match[1] ?? '', name: match[2] ?? '', value: match[3] }
@@ -75,7 +75,7 @@ function commandChoices(commands: readonly Command[], words: readonly string[], 
 }
 
 /**
- * What may stand in place of the last of these words.
+ * The completions of the last word.
  * @param typedWords the words after the program's name up to the cursor; the last may be empty
  */
 export function suggest(commands: readonly Command[], typedWords: readonly string[]): Suggestion {
@@ -89,7 +89,7 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
       awaiting = undefined
       continue
     }
-    // Behind it stands another command line: often one of ours, for a lab to run.
+    // Another command line follows, often one of ours for a lab to run.
     if (word === '--') {
       const [program, ...inner] = typedWords.slice(typedWords.indexOf(word) + 1)
       const isOurs = inner.length > 0 && program?.split('/').at(-1) === 'metalkit'

@@ -1,5 +1,5 @@
-// What a lab takes before its servers are loaded: keys, ports, and what it kept. All that can keep a lab from starting fails here,
-// so that a command can start while the rest is loaded. Without ssh2 and zod, which take longer to load than all of this.
+// Everything a lab acquires before its servers are loaded: keys, ports and its saved state. A lab that cannot start fails here,
+// so that a command can start while the rest loads. Does not import ssh2 and zod, which take longer to load than all of this.
 import type { Address } from '../address.ts'
 import { Resources } from '../resources.ts'
 import { measureComputer, plenty } from './cloud/capacity.ts'
@@ -16,35 +16,35 @@ import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
 /** What clients need to know to use a lab. */
 export interface LabContact {
-  /** As METAL_API_URL takes it, `http://127.0.0.1:7070/metal/v1`. */
+  /** The value for METAL_API_URL, `http://127.0.0.1:7070/metal/v1`. */
   apiUrl: string
   sos: Address
   token: string
   projectId: string
   /** The private key that opens the consoles. */
   userKeyPath: string
-  /** A known_hosts file that has the SOS's key. */
+  /** A known_hosts file with the SOS's host key. */
   knownHostsPath: string
 }
 
-/** What answers requests. */
+/** The handlers of requests. */
 export interface LabFace {
   handle: Handler<Answer>
   upgrade?: Upgrade | undefined
 }
 
-/** What a lab stands on. Requests and connections wait until it serves them. */
+/** The acquired resources of a lab. Requests and connections wait until it serves them. */
 export interface LabGround extends AsyncDisposable {
   contact: LabContact
   keys: LabKeys
   cloud: Cloud
-  /** Devices that it kept. */
+  /** The saved devices. */
   devices: readonly Device[]
   origins: Origins
   isIsolated: boolean
   api: ApiServer
   sosDoor: Door
-  /** Answers the requests that wait, and each one that comes. */
+  /** Answers waiting and future requests. */
   answerWith(face: LabFace): void
 }
 
@@ -76,8 +76,8 @@ async function openApi({ listen, report, pageFolder }: LabParts): Promise<Pick<L
 }
 
 /**
- * Takes what a lab needs from this computer.
- * @throws LabError where it cannot listen or keep its keys, or what it kept is damaged
+ * Acquires keys, ports and saved state.
+ * @throws LabError if it cannot listen or store its keys, or if its saved state is damaged
  */
 export async function takeGround(parts: LabParts): Promise<LabGround> {
   const { driver } = parts

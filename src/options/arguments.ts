@@ -1,4 +1,4 @@
-// The command line as Go programs take it, put into the form commander reads.
+// Normalises the command line of Go programs to the form that commander reads.
 import { UsageError } from '../errors.ts'
 import type { Flag } from './flags/flag.ts'
 import { flags, globalFlags } from './flags.ts'
@@ -61,9 +61,9 @@ function splitParts(argv: readonly string[]): Part[] {
 }
 
 /**
- * Go's ways with flags, put into the one form commander reads: `-serve :8080` and `-serve=:8080` become
+ * Normalises Go's flag syntax to the one form commander reads: `-serve :8080` and `-serve=:8080` become
  * `--serve=:8080`, `-keep` becomes `--keep=true`, and the flags of all commands (-q, -v) move to the front.
- * Stops at `--`. What is not a flag of ours stays as it is.
+ * Stops at `--`. Unknown flags stay unchanged.
  */
 export function normaliseArgs(argv: readonly string[]): string[] {
   const front: string[] = []

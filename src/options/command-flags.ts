@@ -95,7 +95,7 @@ export const labFlags = [
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlags)[number]>
 
-/** Those of `run`: whoever is about to run asks with the same words. */
+/** The flags of `run`, so that the same command line can be checked. */
 export const doctorFlags = [...runFlags] as const satisfies readonly FlagName[]
 /** The options `doctor` is given. */
 export type DoctorOptions = RunOptions

@@ -1,4 +1,4 @@
-// What a command is: pure data for help, completion and the parser, and the module its body is in.
+// Declarations of commands: pure data for help, completion and the parser, and the module of the body.
 import type { Context } from '../io.ts'
 import type { FlagName, Options } from './flags.ts'
 import type { Completes } from './flags/flag.ts'
@@ -17,7 +17,7 @@ export interface Argument {
   completes?: Completes
 }
 
-/** What a body gets for an argument; undefined if it is optional, has no default and is absent. */
+/** The value that a body gets for an argument; undefined if it is optional, has no default and is absent. */
 type ArgumentValue<A extends Argument> = Argument extends A
   ? string | readonly string[] | undefined
   : A extends { variadic: true }
@@ -39,7 +39,7 @@ export interface Command<N extends FlagName = FlagName, A extends readonly Argum
   summary: string
   description: string
   arguments: A
-  /** What it takes after `--`, as help names it. */
+  /** The name in help of the words after `--`, if it takes any. */
   passthrough?: string
   flags: readonly N[]
   examples: readonly string[]

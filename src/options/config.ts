@@ -1,4 +1,4 @@
-// metal.yaml, the file metal-cli keeps: `token` and `project-id` are read, everything else is left alone.
+// metal.yaml, metal-cli's configuration file: reads `token` and `project-id`, and ignores everything else.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
 
-/** The keys that are read, each with the names that people take for it: of flags, of variables, of other programs. */
+/** The keys, each with other names that people use for it: of flags, variables and other programs. */
 const keys: Readonly<Record<string, readonly string[]>> = {
   token: ['api-key', 'api-token', 'auth-token', 'metal-api-token', 'metal-auth-token'],
   'project-id': ['project', 'metal-project-id'],
@@ -38,8 +38,8 @@ function readKeys(path: string, document: unknown): unknown {
 }
 
 /**
- * Reads `$METAL_CONFIG`, else `~/.config/equinix/metal.yaml`. A default file that is not there is an empty one.
- * @throws UsageError when it cannot be read or is not what it should be; its contents are never quoted
+ * Reads `$METAL_CONFIG`, else `~/.config/equinix/metal.yaml`. A missing default file counts as empty.
+ * @throws UsageError if it cannot be read or is malformed; never quotes its contents
  */
 export async function readConfig(
   env: Record<string, string | undefined>,

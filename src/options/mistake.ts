@@ -1,4 +1,4 @@
-// What is wrong with a command line, in words that say how to write it.
+// Explains mistakes in a command line, and says how to write it.
 import { UsageError } from '../errors.ts'
 import { findSlip } from '../text/nearest.ts'
 import { quoteWord } from '../text/shell-word.ts'
@@ -6,7 +6,7 @@ import { type Command, findSubcommands } from './command.ts'
 import type { Flag } from './flags/flag.ts'
 import { flags } from './flags.ts'
 
-/** A command line that cannot be carried out. */
+/** An invalid command line. */
 export interface Line {
   commands: readonly Command[]
   /** The command it calls. */
@@ -15,7 +15,7 @@ export interface Line {
   words: readonly string[]
 }
 
-/** Words of other programs, and which command does that here. */
+/** Words of other programs, and the metalkit command that corresponds. */
 export const habits: Readonly<Record<string, string>> = {
   ps: 'ls',
   list: 'ls',
@@ -65,7 +65,7 @@ function explainWords({ commands, words }: Line): UsageError {
     const wanted = group.map((one) => one.words.split(' ')[1] ?? '')
     const [second = ''] = rest
     const slip = findSlip(second, wanted)
-    // What is left out is more likely than what is mistyped: `run linuxkit`.
+    // A missing word is more likely than a mistyped one: `run linuxkit`.
     const isLeftOut = slip === undefined && rest.length <= only.arguments.length
     const right = slip ?? wanted[0] ?? ''
     const others = rest.includes(right) ? rest.filter((word) => word !== right) : isLeftOut ? rest : rest.slice(1)
@@ -78,7 +78,7 @@ function explainWords({ commands, words }: Line): UsageError {
   return new UsageError(`unknown command ${JSON.stringify(first)}`, { hint })
 }
 
-/** Words behind those that a command takes. */
+/** Excess words. */
 function explainExcess(called: Command, { commands, words }: Line): UsageError {
   const takes = called.arguments.length
   const stray = words[called.words.split(' ').length + takes] ?? ''

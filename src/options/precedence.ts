@@ -1,13 +1,13 @@
-// Where a value comes from: flag > environment > metal.yaml > default. It is decided here and nowhere else.
+// Resolves a value: flag > environment > metal.yaml > default.
 import { UsageError } from '../errors.ts'
 import type { Flag } from './flags/flag.ts'
 import { type FlagName, flags, type Options } from './flags.ts'
 import { Refusal } from './flags/values.ts'
 
-/** What stood on the command line, by flag name in code; of a list all elements. */
+/** The texts on the command line, by flag name in code; all elements of a list. */
 export type Texts = Partial<Record<FlagName, string | readonly string[]>>
 
-/** Where the text of a value came from, as errors name it. */
+/** The source of a value, as errors name it. */
 type Source = { label: string; text: string }
 
 function find(flag: Flag, given: string | undefined, env: Record<string, string | undefined>): Source | undefined {
@@ -66,7 +66,7 @@ export async function resolveOptions<N extends FlagName>(
   return values as Options<N>
 }
 
-/** A value that the command cannot do without. @throws UsageError saying all the ways to give it */
+/** A required value. @throws UsageError that lists every way to set it */
 export function requireOption<T>(name: FlagName, given: T | undefined): NonNullable<T> {
   if (given !== undefined && given !== null && given !== '') return given
   const flag: Flag = flags[name]

@@ -1,12 +1,12 @@
-// Look-ups of files, a few at a time. One on a file system whose server hangs (NFS, FUSE) keeps a thread of the process for as long
-// as that lasts: it neither takes all threads, nor collects everyone who asks.
+// Limits concurrent file look-ups. A look-up on a hung file system (NFS, FUSE) blocks a thread of the process; the limit keeps
+// threads free, and lets further requests fail instead of piling up.
 
-/** node:fs has four threads; one is left for reading what is open. */
+/** node:fs has four threads; one stays free for reading open files. */
 const maxAtOnce = 3
-/** Longer than this a file system takes only if it hangs. */
+/** A look-up that takes longer counts as hanging. */
 const patienceMs = 2000
 
-/** A look-up that runs. */
+/** A running look-up. */
 interface Running {
   key: string
   startedMs: number
@@ -22,7 +22,7 @@ export class LookUps {
   readonly #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
-  /** Runs a look-up in its turn; undefined if it would not come to an end: the same one hangs already, or as many others as may run. */
+  /** Runs a look-up when its turn comes; undefined if the same path, or every running look-up, hangs. */
   async run<T>(key: string, lookUp: () => Promise<T>): Promise<T | undefined> {
     for (;;) {
       const hanging = [...this.#running].filter((one) => hangs(one))
@@ -40,7 +40,7 @@ export class LookUps {
     }
   }
 
-  /** Until a look-up ends, or may be found to hang. */
+  /** Waits until a look-up ends, or counts as hanging. */
   #wait(): Promise<void> {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined

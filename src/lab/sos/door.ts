@@ -1,27 +1,27 @@
-// A port that is taken before its server is loaded: connections wait until it serves them.
+// A port that listens before its server is loaded: connections wait until they are served.
 import { createServer, type Socket } from 'node:net'
 import type { Address } from '../../address.ts'
 import { LabError } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 
-/** A port that listens. Disposing it stops listening and waits for the connections to end. */
+/** A listening port. Disposing stops listening and waits for the connections to end. */
 export interface Door extends AsyncDisposable {
   address: Address
-  /** Hands over the connections that wait, and each one that comes. */
+  /** Hands over waiting and future connections. */
   serve(handle: (socket: Socket) => void): void
-  /** Ends the connections that are left. */
+  /** Ends the remaining connections. */
   destroyConnections(): void
 }
 
-/** Takes the port of an SOS. @throws LabError where that does not work */
+/** Listens on the SOS's port. @throws LabError if that fails */
 export async function openDoor(address: Address): Promise<Door> {
   let handle: ((socket: Socket) => void) | undefined
   const sockets = new Set<Socket>()
-  // Each typed character comes back as a packet of its own; without noDelay typing lags.
+  // The echo of each typed character is its own packet; without noDelay, typing lags.
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    // A client that resets its connection while it waits is no fault of the lab's.
+    // A waiting client may reset its connection; that is not an error of the lab.
     socket.on('error', () => {})
     handle?.(socket)
   })
