@@ -158,7 +158,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
       const machine = await driver.powerOn(${JSON.stringify({ ...spec, bootUrl: 'http://127.0.0.1:1/' })})
       process.on('SIGINT', () => console.log('interrupted'))
       machine.serial.once('data', () => console.log('runs'))`
-    const bundle = join(folder, 'lab.mjs')
+    const bundle = join(folder, 'out/lab.mjs')
     const rolldown = join(process.cwd(), 'node_modules/.bin/rolldown')
     writeFileSync(join(folder, 'lab.ts'), script)
     execFileSync(rolldown, [
@@ -167,8 +167,12 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
       'node',
       '--transform.target',
       'node20.19',
-      '--file',
-      bundle,
+      '--dir',
+      join(folder, 'out'),
+      '--entry-file-names',
+      '[name].mjs',
+      '--chunk-file-names',
+      '[name].mjs',
       '--log-level',
       'silent',
     ])
