@@ -23,7 +23,7 @@ const columns = {
   spread: { key: 'spread', title: 'slowest / median', digits: 2, alone: true },
 } satisfies Record<string, Column>
 
-/** One part of the bench: what the clients do, and what is shown of it. */
+/** One part of the bench: the clients' work, and the figures shown. */
 interface Part {
   title: string
   columns: readonly Column[]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run check, which is what CI runs: tests, lint, format, types, build, and whether the package is as it should be.
+# npm run check, which is what CI runs: tests, lint, format, types, build, and checks of the package.
 # The last line is "N passed, N failed", the tests counted one by one; the exit code is 0 only with none failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."

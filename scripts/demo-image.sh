@@ -15,7 +15,7 @@ mkdir -p "$work/system" "$work/root"
 kernels=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null || apt-cache depends linux-image-virtual)
 for package in $(echo "$kernels" | awk '/Depends: linux-(image|modules)-/ {print $2}') busybox-static; do
   if [ ! -e "$(echo "$folder/cache/$package"_*.deb)" ]; then
-    # Not straight into the cache: what is interrupted must not stay there.
+    # Not straight into the cache, where an interrupted download must not stay.
     (cd "$work" && apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User= download "$package" && mv ./*.deb "$folder/cache")
   fi
   dpkg-deb -x "$folder/cache/$package"_*.deb "$work/system"
@@ -47,7 +47,7 @@ ifconfig "$interface" "$ip" netmask "$subnet"
 [ -z "${router:-}" ] || route add default gw "${router%% *}"
 [ -z "${hostname:-}" ] || hostname "$hostname"
 for server in ${dns:-}; do echo "nameserver $server"; done >/etc/resolv.conf
-# A lab's metadata service is where its boot script is, the one file that DHCP names.
+# A lab's metadata service is at the address of its boot script, the one file that DHCP names.
 case ${boot_file:-} in http://*/auto.ipxe) echo "${boot_file%/*}" >/etc/metadata ;; esac
 END
 cat >etc/shell <<'END'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demo machine's first process, run by busybox: brings up the network, says who it is, and keeps a shell on the console.
+# The demo machine's first process, run by busybox: brings up the network, prints the machine's name, and keeps a shell on the console.
 export PATH=/bin HOME=/root TERM=vt100 ENV=/etc/shell
 
 mount -t proc proc /proc
@@ -17,7 +17,7 @@ ifconfig lo up
 ifconfig eth0 up
 udhcpc -i eth0 -n -q -t 5 -T 2 -s /etc/lease >/dev/null 2>&1 || echo 'no answer to DHCP: this machine has no network'
 
-# Who it is, who may log in, and where to say how it goes. Without a metadata service it stays with what DHCP said.
+# The machine's name, the SSH keys, and the URL for status reports. Without a metadata service DHCP's values stay.
 get() { timeout 5 wget -q -O - "$(cat /etc/metadata)/$1"; }
 if [ -e /etc/metadata ]; then
   name=$(get 2009-04-04/meta-data/hostname)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run demo: gets what is missing, makes a small bootable image, and boots it on a machine of a lab.
+# npm run demo: installs requirements, makes a small bootable image, and boots it on a machine of a lab.
 set -eu
 
 project=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
@@ -19,16 +19,16 @@ install_qemu() {
   have qemu-system-x86_64 && return
   if ! have apt-get || ! is_root; then
     say 'QEMU is not installed. On Debian and Ubuntu: apt-get install qemu-system-x86 ipxe-qemu (as root this demo does it);'
-    say 'on Fedora: dnf install qemu-system-x86 ipxe-roms-qemu; on macOS: brew install qemu. Going on with a simulated machine.'
+    say 'on Fedora: dnf install qemu-system-x86 ipxe-roms-qemu; on macOS: brew install qemu. Continuing with a simulated machine.'
     return
   fi
   update_packages
   say 'installing QEMU and its iPXE (apt-get install qemu-system-x86 ipxe-qemu)'
   DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y qemu-system-x86 ipxe-qemu >"$folder/apt.log" 2>&1 ||
-    say "that did not work, see $folder/apt.log. Going on with a simulated machine."
+    say "that did not work, see $folder/apt.log. Continuing with a simulated machine."
 }
 
-# A file that begins as a bzImage does, and goes no further. The simulated machine looks no closer; a real one would not start it.
+# A file with the header of a bzImage and nothing else. A simulated machine checks no more; a real one would not start it.
 make_stand_in() {
   say "$1: writing a stand-in that only a simulated machine boots"
   {
@@ -43,7 +43,7 @@ make_stand_in() {
 
 make_image() {
   if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
-    # The scripts are newer than the image where they have changed since.
+    # Scripts newer than the image have changed since.
     changed=$(find "$project/scripts" -name 'demo-i*.sh' -newer "$folder/demo-cmdline" 2>/dev/null || true)
     [ -e "$folder/demo-kernel" ] && [ ! -e "$folder/stand-in" ] && [ -z "$changed" ] && return
     say 'making the image: a kernel and busybox, taken with apt-get download'
@@ -73,13 +73,13 @@ PATH=$folder/bin:$PATH
 cd "$folder"
 
 [ -e stand-in ] && export METAL_LAB_MACHINES=simulated
-# A port that nobody has, and an end to all waiting: without KVM the machine is up within a minute.
+# A free port, and a time limit: without KVM the machine is up within a minute.
 place=127.0.0.1:$(node -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
 set -- metalkit lab -- metalkit run equinixmetal -serve "$place" -base-url "http://$place" -timeout 10m
 say 'the machine is given up if it is not up within 10 minutes'
 if [ -t 0 ] && [ -t 1 ]; then
   say "$* demo"
-  say 'you end in the shell of the machine; poweroff there ends it and gives the machine back'
+  say "you end up in the machine's shell; poweroff ends the run and gives the machine back"
   exec "$@" demo
 fi
 say "$* -wait-for '(demo|simulated) machine is up' demo"

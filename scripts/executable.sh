@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run executable: out/metalkit, one file that runs where no Node is installed. It is the Node that runs this, with
+# npm run executable: out/metalkit, one file that runs without an installed Node. It is the Node that runs this, with
 # metalkit in it (https://nodejs.org/api/single-executable-applications.html). Needs network access, for postject.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ cat >"$parts/sea.json" <<END
   }
 }
 END
-# Both have much to say that is of use only where they fail.
+# Both print a lot that only matters if they fail.
 quietly() {
   "$@" >"$parts/log" 2>&1 || { cat "$parts/log" >&2; exit 1; }
 }

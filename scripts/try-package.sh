@@ -1,6 +1,6 @@
 #!/bin/sh
-# Packs metalkit, and installs and runs it as users do, with each version of Node given (20 22 24 26), which comes from the
-# registry. Nothing but Node, npm and a shell is there: no compiler, so that nothing can be built. Needs network access.
+# Packs metalkit, then installs and runs it as users do, with each given version of Node (20 22 24 26) from the registry.
+# Only Node, npm and a shell are available: without a compiler, nothing can be built. Needs network access.
 set -eu
 
 project=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)

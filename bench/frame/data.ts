@@ -9,10 +9,10 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Where the files are, and where a bench may write beside them. */
+/** The folder of the files, in which a bench may write. */
 export const dataFolder = join(tmpdir(), 'metalkit-bench')
 
-/** A file of random bytes, as what is compressed already looks. @returns its path */
+/** Writes a file of random bytes, which look like compressed data. @returns its path */
 export async function makeRandomFile(name: string, sizeBytes: number): Promise<string> {
   const path = join(dataFolder, name)
   if (existsSync(path) && (await stat(path)).size === sizeBytes) return path

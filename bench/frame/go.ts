@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { dataFolder } from './data.ts'
 import { findProgram } from './program.ts'
 
-/** Builds a Go program. @returns its path, undefined where there is no Go */
+/** Builds a Go program. @returns its path, undefined if Go is not installed */
 export function buildGo(name: string, source: string): string | undefined {
   const go = findProgram('go')
   if (go === undefined) return undefined

@@ -9,7 +9,7 @@ import { dataFolder } from '../frame/data.ts'
 import { buildGo } from '../frame/go.ts'
 import { cleanEnv, findProgram, metalkit, stop } from '../frame/program.ts'
 
-/** A way to serve a folder; `start` is missing where its program is. */
+/** A way to serve a folder; `start` is undefined if its program is not installed. */
 export interface ServerKind {
   name: string
   command?: (folder: string, port: number) => readonly [string, ...string[]]

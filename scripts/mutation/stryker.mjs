@@ -10,7 +10,7 @@ export default {
   reporters: ['clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, reportTests: false },
   disableTypeChecks: false,
-  // There is none: Stryker would rewrite paths in it, which needs a TypeScript of its own and changes nothing here.
+  // None: Stryker would rewrite its paths, which needs another TypeScript and changes nothing here.
   tsconfigFile: 'node_modules/tsconfig.json',
   tempDirName: 'node_modules/.cache/stryker',
   ignorePatterns: ['dist', 'coverage', 'out'],
