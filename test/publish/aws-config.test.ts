@@ -123,7 +123,7 @@ describe('readAwsConfig', () => {
     const empty = { credentials: '', config: '[default]\nregion = x' }
     await expect(readFrom({}, empty)).rejects.toThrow('no AWS keys found')
     const service = { AWS_WEB_IDENTITY_TOKEN_FILE: '/token' }
-    await expect(readFrom(service, empty)).rejects.toThrow('AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit does not')
+    await expect(readFrom(service, empty)).rejects.toThrow('AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit cannot get AWS keys that way')
     await expect(readFrom({ AWS_PROFILE: 'sso' })).rejects.toMatchObject({
       hint: 'put them in the environment: eval "$(aws configure export-credentials --profile sso --format env)"',
     })
