@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { archOfPlan, hostArch } from '../src/arch.ts'
 
 describe('archOfPlan', () => {
-  it.each([
+  test.each([
     ['baremetal_0', 'x86_64'],
     ['baremetal_1e', 'x86_64'],
     ['baremetal_s', 'x86_64'],
@@ -24,7 +24,7 @@ describe('archOfPlan', () => {
   })
 })
 
-it('hostArch is what uname says of this computer', () => {
+test('hostArch is what uname says of this computer', () => {
   const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()
   expect(hostArch()).toBe(/^(aarch64|arm64)$/.test(machine) ? 'aarch64' : 'x86_64')
 })

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { makeArchive } from '../image/archives.ts'
 import { makeFolder } from '../image/folder.ts'
 import { arm64Image, bzImage } from '../image/kernels.ts'
@@ -40,7 +40,7 @@ const push = (name: string, ...flags: string[]) =>
 const read = (name: string) => readFile(join(out, name))
 
 describe('push', () => {
-  it('copies an x86_64 image as it is and says what to do next', async () => {
+  test('copies an x86_64 image as it is and says what to do next', async () => {
     const { code, stdout, stderr } = await push('linuxkit')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr.split('\n')).toEqual([
@@ -65,7 +65,7 @@ describe('push', () => {
     expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
   })
 
-  it.each([
+  test.each([
     ['quiet #debug', 'a word that begins with "#" at character 7'],
     ['a ; b', 'the word ";" at character 3'],
     ['quiet \\', 'a "\\" at character 7'],
@@ -77,7 +77,7 @@ describe('push', () => {
     await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  it('decompresses an aarch64 image unasked', async () => {
+  test('decompresses an aarch64 image unasked', async () => {
     const { code, stderr } = await push('arm')
     expect(code).toBe(0)
     expect(stderr).toContain('arm-kernel  20.0 kB, decompressed\n')
@@ -88,7 +88,7 @@ describe('push', () => {
     )
   })
 
-  it.each([
+  test.each([
     ['linuxkit', ['-decompress'], true],
     ['linuxkit', ['--decompress=t'], true],
     ['linuxkit', ['-decompress', '-decompress=f'], false],
@@ -98,14 +98,14 @@ describe('push', () => {
     expect((await read(`${name}-initrd.img`)).equals(archive)).toBe(expected)
   })
 
-  it('warns of a gzip kernel that iPXE on aarch64 cannot load', async () => {
+  test('warns of a gzip kernel that iPXE on aarch64 cannot load', async () => {
     expect((await push('arm', '--decompress=f')).stderr).toContain(
       `warning: "${folder}/arm-kernel" is gzip, which iPXE on aarch64 cannot load; leave out --decompress=false\n`,
     )
     expect((await push('arm')).stderr).not.toContain('warning')
   })
 
-  it('warns of a kernel that is none, and goes by --arch or this computer', async () => {
+  test('warns of a kernel that is none, and goes by --arch or this computer', async () => {
     await writeFile(join(folder, 'linuxkit-kernel'), 'kernel')
     const host = nodeArch() === 'arm64' ? 'aarch64' : 'x86_64'
     for (const [flags, arch] of [
@@ -121,14 +121,14 @@ describe('push', () => {
     }
   })
 
-  it('names the port of the base URL for serve', async () => {
+  test('names the port of the base URL for serve', async () => {
     const ported = join(folder, 'ported')
     const args = ['push', 'equinixmetal', '-destination', ported, join(folder, 'linuxkit')]
     const { stderr } = await runToEnd([...args, '-base-url', 'http://192.0.2.7:9000'])
     expect(stderr).toContain(`next: metalkit serve --port :9000 ${ported}\n`)
   })
 
-  it('takes a file: URL, and --img-name before the argument', async () => {
+  test('takes a file: URL, and --img-name before the argument', async () => {
     await mkdir(join(folder, 'a b'))
     const url = pathToFileURL(join(folder, 'a b')).href
     const { code, stderr } = await push('nothing', '-destination', url, '-img-name', join(folder, 'arm'))
@@ -142,20 +142,20 @@ describe('push', () => {
     ])
   })
 
-  it('is called equinixmetal where no name is given', async () => {
+  test('is called equinixmetal where no name is given', async () => {
     const { code, stderr } = await runToEnd(['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out])
     expect(code).toBe(5)
     expect(stderr).toMatch(/^metalkit: image: kernel "equinixmetal-kernel" does not exist; /)
   })
 
-  it('says what --decompress left as it is', async () => {
+  test('says what --decompress left as it is', async () => {
     const { stderr } = await push('linuxkit', '-decompress')
     expect(stderr).toContain('linuxkit-kernel  20.0 kB, as it is (not compressed)\n')
     expect(stderr).toContain(`linuxkit-initrd.img  ${archive.length} bytes, decompressed\n`)
     expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes\n')
   })
 
-  it('says what has not changed, and in a dry run what would be written', async () => {
+  test('says what has not changed, and in a dry run what would be written', async () => {
     await push('linuxkit')
     const { stderr } = await push('linuxkit')
     expect(stderr).toContain('linuxkit-kernel  20.0 kB, unchanged\n')
@@ -171,13 +171,13 @@ describe('push', () => {
     expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
   })
 
-  it('says nothing with -q', async () => {
+  test('says nothing with -q', async () => {
     expect(await push('linuxkit', '-q')).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 })
 
 describe('push refuses', () => {
-  it.each([
+  test.each([
     [
       'a missing image',
       'none',
@@ -222,7 +222,7 @@ describe('push refuses', () => {
     expect(await readdir(folder)).not.toContain('out')
   })
 
-  it('a damaged gzip', async () => {
+  test('a damaged gzip', async () => {
     await writeFile(join(folder, 'linuxkit-initrd.img'), gzipSync(archive).subarray(0, -3))
     expect(await push('linuxkit', '-decompress')).toEqual({
       code: 5,
@@ -232,7 +232,7 @@ describe('push refuses', () => {
     expect(await readdir(out)).toEqual([])
   })
 
-  it('to go without a base URL', async () => {
+  test('to go without a base URL', async () => {
     const { code, stderr } = await runToEnd(['push', 'equinixmetal', join(folder, 'linuxkit')])
     expect(code).toBe(2)
     expect(stderr).toMatch(/^metalkit: usage: no base-url is given; set --base-url or METAL_BASE_URL/)

@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { renderTransfer, Transfer } from '../../src/commands/shared/transfer.ts'
 import { createReporter } from '../../src/io.ts'
 
-it.each([
+test.each([
   [0, 1000, 0, '[--------------------] 0% of 1.0 kB'],
   [50e6, 200e6, 500, '[#####---------------] 25% of 200.0 MB, 100.0 MB/s, 1s left'],
   [200e6, 200e6, 2000, '[####################] 100% of 200.0 MB, 100.0 MB/s, 0s left'],
@@ -21,7 +21,7 @@ function watch(isTTY: boolean) {
   return { transfer: new Transfer(createReporter({ stderr, verbosity: 0 }), 'pushing'), said: () => text }
 }
 
-it('rewrites one line at a terminal, and takes it away', () => {
+test('rewrites one line at a terminal, and takes it away', () => {
   const { transfer, said } = watch(true)
   transfer.start(1000)
   transfer.add(500)
@@ -32,7 +32,7 @@ it('rewrites one line at a terminal, and takes it away', () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('says a line now and then elsewhere', () => {
+test('says a line now and then elsewhere', () => {
   const { transfer, said } = watch(false)
   transfer.start(1000)
   vi.advanceTimersByTime(9_000)

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { listen } from '../helpers/port.ts'
@@ -38,7 +38,7 @@ const spoil = async (name: string, change: (bytes: Buffer) => Buffer) => {
 describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
   const verify = async () => await runToEnd(['verify', kind === 'folder' ? out : await serve(serveFolder), 'demo'])
 
-  it('finds what was pushed', async () => {
+  test('finds what was pushed', async () => {
     const { code, stdout, stderr } = await verify()
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr.split('\n')).toEqual([
@@ -50,7 +50,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
     ])
   })
 
-  it.each<[string, () => Promise<void>, RegExp]>([
+  test.each<[string, () => Promise<void>, RegExp]>([
     [
       'a byte',
       () => spoil('demo-initrd.img', (b) => Buffer.from(b.fill(8, 5000, 5001))),
@@ -70,7 +70,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
     expect(stderr).toMatch(/metalkit: verify: 1 of 3 files of "demo" are not what was pushed; /)
   })
 
-  it.each<[string, () => Promise<void>, RegExp]>([
+  test.each<[string, () => Promise<void>, RegExp]>([
     ['no manifest', () => rm(join(out, 'demo.json')), /demo.json" does not exist; push the image there/],
     [
       'something else',
@@ -91,7 +91,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
 })
 
 describe('verify over HTTP', () => {
-  it('follows redirects and logs in, and takes the bytes as they are', async () => {
+  test('follows redirects and logs in, and takes the bytes as they are', async () => {
     const asked: (string | undefined)[] = []
     const url = await serve((request, response) => {
       asked.push(request.headers.authorization)
@@ -107,7 +107,7 @@ describe('verify over HTTP', () => {
     expect(asked[0]).toBe(`Basic ${Buffer.from('me:a b').toString('base64')}`)
   })
 
-  it.each<[string, RequestListener, RegExp]>([
+  test.each<[string, RequestListener, RegExp]>([
     [
       'an answer that is no file',
       (_, response) => response.writeHead(503).end(),
@@ -124,7 +124,7 @@ describe('verify over HTTP', () => {
     expect(stderr).toMatch(expected)
   })
 
-  it('notices a body that ends too early', async () => {
+  test('notices a body that ends too early', async () => {
     const url = await serve((request, response) => {
       if (request.url === '/demo.json') serveFolder(request, response)
       else response.writeHead(200, { 'content-length': 4096 }).write('short', () => response.destroy())
@@ -135,13 +135,13 @@ describe('verify over HTTP', () => {
   })
 })
 
-it('says nothing with -q, and touches nothing', async () => {
+test('says nothing with -q, and touches nothing', async () => {
   const before = await readdir(out)
   expect(await runToEnd(['verify', out, 'demo', '-q'])).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await readdir(out)).toEqual(before)
 })
 
-it.each([
+test.each([
   [
     'sftp://host/srv',
     'usage: "sftp://host/srv" is neither a folder nor the URL that machines fetch from; give the base URL, http or https',

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { readCmdline } from '../../src/image/cmdline.ts'
 
 const read = (text: string | Uint8Array) =>
   readCmdline(typeof text === 'string' ? Buffer.from(text) : text, 'demo-cmdline')
 
 describe('readCmdline', () => {
-  it.each([
+  test.each([
     ['console=ttyS0', 'console=ttyS0'],
     ['console=ttyS0\n', 'console=ttyS0'],
     ['console=ttyS0\r\n\r\n\n', 'console=ttyS0'],
@@ -23,7 +23,7 @@ describe('readCmdline', () => {
     expect(read(text)).toBe(expected)
   })
 
-  it.each([
+  test.each([
     ['a\nb', 'a newline at character 2, which would end the line in the iPXE script'],
     ['a\rb\n', 'a newline at character 2, which would end the line in the iPXE script'],
     ['\na', 'a newline at character 1, which would end the line in the iPXE script'],
@@ -45,7 +45,7 @@ describe('readCmdline', () => {
     expect(() => read(text)).toThrow(expect.objectContaining({ name: 'ImageError', message }))
   })
 
-  it.each([[Buffer.from([0x61, 0xff]), 'cmdline "demo-cmdline" is not text']])('refuses %j', (text, message) => {
+  test.each([[Buffer.from([0x61, 0xff]), 'cmdline "demo-cmdline" is not text']])('refuses %j', (text, message) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ name: 'ImageError', message }))
   })
 })

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CpioWalker } from '../../src/image/cpio.ts'
 import { makeArchive } from './archives.ts'
 
 const archive = makeArchive({ a: 'x', folder: '', 'long-name': 'content' })
 
 describe('CpioWalker', () => {
-  it.each([
+  test.each([
     ['an archive', archive, 'rest', archive.length],
     ['archives and zeros', Buffer.concat([Buffer.alloc(8), archive, Buffer.alloc(4), archive]), 'rest', undefined],
     ['something behind an archive', Buffer.concat([archive, Buffer.from('x')]), 'rest', archive.length],

@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { constants, gunzipSync, gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeArchive, makeFancyGzip, readArchives } from './archives.ts'
@@ -29,7 +29,7 @@ const refused = (offset: number, what: string) =>
   `"demo-initrd.img" is not an initrd that the kernel can unpack: at offset ${offset} begins ${what}`
 
 describe('decompressInitrd', () => {
-  it.each<[string, Buffer, Buffer]>([
+  test.each<[string, Buffer, Buffer]>([
     ['gzip', gzipSync(one), one],
     ['gzip stored', gzipSync(one, { level: 0 }), one],
     ['gzip and zeros', Buffer.concat([gzipSync(one), zeros(700)]), one],
@@ -64,7 +64,7 @@ describe('decompressInitrd', () => {
     }
   })
 
-  it.each<[string, Buffer]>([
+  test.each<[string, Buffer]>([
     ['noise', noise],
     ['a zero and noise', Buffer.concat([zeros(5), noise])],
     ['cpio', Buffer.concat([one, zeros(100), two, zeros(3)])],
@@ -75,7 +75,7 @@ describe('decompressInitrd', () => {
     expect(await decompress(decompressInitrd, content, [100, 1])).toEqual({ content, decompressed: false })
   })
 
-  it.each<[string, Buffer, string]>([
+  test.each<[string, Buffer, string]>([
     [
       'lz4 in frames',
       Buffer.from('\x04\x22\x4d\x18', 'latin1'),
@@ -133,7 +133,7 @@ describe('decompressInitrd', () => {
     await expect(decompress(decompressInitrd, content, [50])).rejects.toMatchObject({ name: 'ImageError', message })
   })
 
-  it('gives what the kernel would unpack, whatever the parts are and however they are read', async () => {
+  test('gives what the kernel would unpack, whatever the parts are and however they are read', async () => {
     const file = fc.tuple(fc.stringMatching(/^[a-z/]{1,20}$/), fc.uint8Array({ maxLength: 300 }))
     const files = fc
       .array(file, { maxLength: 4 })
@@ -170,7 +170,7 @@ describe('decompressInitrd', () => {
 })
 
 describe('decompressKernel', () => {
-  it.each<[string, Buffer, Buffer]>([
+  test.each<[string, Buffer, Buffer]>([
     ['gzip', gzipSync(noise), noise],
     [
       'members',
@@ -185,11 +185,11 @@ describe('decompressKernel', () => {
     }
   })
 
-  it.each([noise, one, zeros(10), Buffer.from([0x1f])])('what is no gzip comes as it is', async (content) => {
+  test.each([noise, one, zeros(10), Buffer.from([0x1f])])('what is no gzip comes as it is', async (content) => {
     expect(await decompress(decompressKernel, content)).toEqual({ content, decompressed: false })
   })
 
-  it('refuses what it would lose', async () => {
+  test('refuses what it would lose', async () => {
     const gzipped = gzipSync(noise)
     await expect(decompress(decompressKernel, Buffer.concat([gzipped, Buffer.from('dtb')]))).rejects.toMatchObject({
       name: 'ImageError',
@@ -210,7 +210,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
   const blocks = by('xz', '--check=crc32', '-T2', '--block-size=64KiB', '-c')
   const large = makeArchive({ large: Buffer.concat([randomBytes(200_000), zeros(300_000)]) })
 
-  it.each<[string, Buffer, Buffer]>([
+  test.each<[string, Buffer, Buffer]>([
     ['gzip, xz, zstd, cpio', join4(gzipSync(one), xz(two), zstd(one), two), join4(one, two, one, two)],
     ['not aligned', Buffer.concat([gzipSync(one), xz(two), zstd(one), gzipSync(two)]), join4(one, two, one, two)],
     [
@@ -234,7 +234,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
   const [lz4, bzip2, lzop] = [by('lz4', '-l', '-c', '-q'), by('bzip2', '-c'), by('lzop', '-c')]
   const lzma = by('xz', '--format=lzma', '--lzma1=dict=4KiB', '-c')
 
-  it.each<[string, Buffer, Buffer]>([
+  test.each<[string, Buffer, Buffer]>([
     ['bzip2, gzip', Buffer.concat([bzip2(large), gzipSync(two)]), join4(large, two)],
     ['bzip2, bzip2, zeros', Buffer.concat([bzip2(one), bzip2(large), zeros(512)]), join4(one, large)],
     ['lz4, zeros, lz4, zeros, xz', join4(lz4(large), zeros(8), lz4(one), zeros(4), xz(two)), join4(large, one, two)],
@@ -248,7 +248,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
     }
   })
 
-  it('bzip2 streams end at any bit', async () => {
+  test('bzip2 streams end at any bit', async () => {
     // Archives of all sorts of sizes, so that the mark at the end stands at each of the eight bits.
     for (let size = 0; size < 24; size++) {
       const archive = makeArchive({ x: randomBytes(size * 7) })
@@ -257,7 +257,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
     }
   })
 
-  it(
+  test(
     'whatever is wrong with a header or what follows it is an ImageError, and soon',
     { timeout: 120_000 },
     async () => {
@@ -291,7 +291,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
 })
 
 describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
-  it.each([
+  test.each([
     ['cat u; gzip -9 < i', 'cat u i'],
     ['cat u; gzip -1 < i; gzip < u', 'cat u i u'],
     ['cat u; pigz -p 4 -b 128 < i', 'cat u i'],

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
 import { makeFancyGzip } from './archives.ts'
 import { decompress } from './reading.ts'
@@ -18,7 +18,7 @@ describe('damaged gzip', () => {
   const damaged = /^"demo-initrd.img" is damaged: in the gzip data at offset 0, .+$/
   const truncated = '"demo-initrd.img" is truncated: the gzip data at offset 0 ends too early'
 
-  it.each([2, 5, 9, 10, 11, 100, 5000, content.length - 9, content.length - 8, content.length - 1])(
+  test.each([2, 5, 9, 10, 11, 100, 5000, content.length - 9, content.length - 8, content.length - 1])(
     'cut at %i',
     async (at) => {
       for (const format of [decompressInitrd, decompressKernel]) {
@@ -27,7 +27,7 @@ describe('damaged gzip', () => {
     },
   )
 
-  it.each<[string, Buffer, RegExp]>([
+  test.each<[string, Buffer, RegExp]>([
     ['checksum', flip(-8), /its checksum does not match/],
     ['length', flip(-1), /its length does not match/],
     ['method', flip(2), /its compression method is 93/],

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { loadImage } from '../../src/image/image.ts'
 import { arm64Image, bzImage } from './kernels.ts'
 import { makeFolder } from './folder.ts'
@@ -24,7 +24,7 @@ async function write(
 }
 
 describe('loadImage', () => {
-  it('finds the three files by a prefix with a folder', async () => {
+  test('finds the three files by a prefix with a folder', async () => {
     const prefix = await write('linuxkit')
     expect(await loadImage(prefix)).toEqual({
       name: 'linuxkit',
@@ -36,7 +36,7 @@ describe('loadImage', () => {
     })
   })
 
-  it.each([
+  test.each([
     ['a gzip kernel for arm', { kernel: gzipSync(arm64Image) }, { arch: 'aarch64', kernelCompression: 'gzip' }],
     ['no kernel', { kernel: Buffer.from('hello') }, { arch: undefined, kernelCompression: undefined }],
     ['an empty command line', { cmdline: '' }, { cmdline: '' }],
@@ -44,7 +44,7 @@ describe('loadImage', () => {
     expect(await loadImage(await write('linuxkit', files))).toMatchObject(expected)
   })
 
-  it.each(['a', 'linuxkit-6.1', 'x_y.z~1+b,c=d:e@f'])('takes the name %s', async (name) => {
+  test.each(['a', 'linuxkit-6.1', 'x_y.z~1+b,c=d:e@f'])('takes the name %s', async (name) => {
     expect(await loadImage(await write(name))).toMatchObject({ name })
   })
 })
@@ -54,7 +54,7 @@ const at = (suffix: string) => join(folder, `linuxkit${suffix}`)
 describe('loadImage refuses', () => {
   const build = 'run linuxkit build --format kernel+initrd linuxkit.yml'
 
-  it.each<[string, () => Promise<unknown>, string, string]>([
+  test.each<[string, () => Promise<unknown>, string, string]>([
     ['a missing kernel', () => rm(at('-kernel')), 'kernel "-kernel" does not exist', `${build} first`],
     ['a missing initrd', () => rm(at('-initrd.img')), 'initrd "-initrd.img" does not exist', `${build} first`],
     [
@@ -113,7 +113,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  it('a missing image, and names those that are there', async () => {
+  test('a missing image, and names those that are there', async () => {
     for (const name of ['demo', 'alpine', 'b1', 'b2', 'b3', 'b4']) await write(name)
     await writeFile(join(folder, 'half-kernel'), 'x')
     await expect(loadImage(join(folder, 'linuxkit'))).rejects.toMatchObject({
@@ -122,7 +122,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  it.each([
+  test.each([
     ['linuxkit', 'linuxkit.iso', 'iso-bios or kernel+iso'],
     ['linuxkit', 'linuxkit-efi.iso', 'iso-efi'],
     ['linuxkit', 'linuxkit-bios.img', 'raw-bios'],
@@ -139,7 +139,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  it('a kernel and a squashfs', async () => {
+  test('a kernel and a squashfs', async () => {
     const prefix = await write('linuxkit')
     await rm(at('-initrd.img'))
     await writeFile(at('-squashfs.img'), 'x')
@@ -149,14 +149,14 @@ describe('loadImage refuses', () => {
     })
   })
 
-  it('an image in a folder that is not there', async () => {
+  test('an image in a folder that is not there', async () => {
     await expect(loadImage(join(folder, 'no/linuxkit'))).rejects.toMatchObject({
       message: `kernel "${folder}/no/linuxkit-kernel" does not exist`,
       hint: `${build} first`,
     })
   })
 
-  it.each([
+  test.each([
     ['./out/', 'image name "./out/" names no files'],
     ['', 'image name "" names no files'],
     ['a b', 'image name "a b" has a character that URLs or iPXE would not preserve (" ")'],

@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { readKernelHead } from '../../src/image/kernel.ts'
 import { detectKernel } from '../../src/kernel-format.ts'
 import { arm64Image, bzImage, zbootImage } from './kernels.ts'
 import { makeFolder } from './folder.ts'
 
 describe('detectKernel', () => {
-  it.each([
+  test.each([
     ['a bzImage', bzImage, 'x86_64'],
     ['an arm64 Image', arm64Image, 'aarch64'],
     ['a zboot kernel for arm64', zbootImage('\x64\xaa'), 'aarch64'],
@@ -33,7 +33,7 @@ const read = async (content: Buffer) => {
 describe('readKernelHead', () => {
   const gzipped = gzipSync(arm64Image)
 
-  it.each([
+  test.each([
     ['a kernel as it is', bzImage, ['x86_64', undefined]],
     ['a gzip kernel', gzipped, ['aarch64', 'gzip']],
     [

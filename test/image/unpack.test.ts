@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
 import { readKernelHead } from '../../src/image/kernel.ts'
 import { detectKernel } from '../../src/kernel-format.ts'
@@ -25,7 +25,7 @@ describe.each([
   const pack = (input: Buffer) => execFileSync(program, args, { input, maxBuffer: 2 ** 26 })
 
   describe('is decompressed', needs(program), () => {
-    it.each<[string, (packed: Buffer) => Buffer, Buffer]>([
+    test.each<[string, (packed: Buffer) => Buffer, Buffer]>([
       ['alone', (packed) => packed, files],
       [
         'behind microcode',
@@ -41,7 +41,7 @@ describe.each([
       }
     })
 
-    it('in a kernel, which is known through it', async () => {
+    test('in a kernel, which is known through it', async () => {
       const { content, decompressed } = await decompress(decompressKernel, pack(arm64Image))
       expect([content.equals(arm64Image), decompressed]).toEqual([true, true])
       const path = join(await makeFolder(), 'demo-kernel')
@@ -50,7 +50,7 @@ describe.each([
       expect([detectKernel(head), compression]).toEqual(['aarch64', program])
     })
 
-    it.each<[string, (packed: Buffer) => Buffer]>([
+    test.each<[string, (packed: Buffer) => Buffer]>([
       ['cut off', (packed) => packed.subarray(0, -20)],
       ['spoilt', (packed) => Buffer.from(packed).fill(1, 1_000_000, 1_000_100)],
     ])('and refused where it is %s', async (_, spoil) => {
@@ -64,7 +64,7 @@ describe.each([
       })
     })
 
-    it('and refused where something else follows', async () => {
+    test('and refused where something else follows', async () => {
       const packed = pack(files)
       await expect(decompress(decompressInitrd, Buffer.concat([packed, Buffer.from('x')]))).rejects.toMatchObject({
         name: 'ImageError',
@@ -77,7 +77,7 @@ describe.each([
     const { PATH } = process.env
     afterEach(() => void (process.env['PATH'] = PATH))
 
-    it('says what to install', async () => {
+    test('says what to install', async () => {
       process.env['PATH'] = nowhere
       const magic = Buffer.from({ zstd: '\x28\xb5\x2f\xfd', xz: '\xfd7zXZ\0' }[program] ?? '', 'latin1')
       await expect(decompress(decompressInitrd, Buffer.concat([magic, zeros(300_000)]))).rejects.toMatchObject({

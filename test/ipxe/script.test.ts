@@ -1,6 +1,6 @@
 // The golden files are linuxkit's own output for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bootScript, type BootScript, initrdName, kernelName, scriptName } from '../../src/ipxe/script.ts'
 
 const golden = new URL('../fixtures/golden/', import.meta.url)
@@ -23,15 +23,15 @@ const rows: readonly (readonly [file: string, script: Partial<BootScript>])[] = 
   ['aarch64-trailing-slash', { arch: 'aarch64', baseUrl: 'http://boot.example.com/', cmdline: 'console=ttyAMA0' }],
 ]
 
-it.each(rows)('%s.ipxe', async (file, script) => {
+test.each(rows)('%s.ipxe', async (file, script) => {
   expect(bootScript({ ...common, ...script })).toBe(await readFile(new URL(`${file}.ipxe`, golden), 'utf8'))
 })
 
-it('every golden file has a row', async () => {
+test('every golden file has a row', async () => {
   expect(await readdir(golden)).toEqual(rows.map(([file]) => `${file}.ipxe`).toSorted())
 })
 
-it('names an image’s files', () => {
+test('names an image’s files', () => {
   expect([kernelName('a'), initrdName('a'), scriptName('a')]).toEqual([
     'a-kernel',
     'a-initrd.img',
@@ -45,7 +45,7 @@ describe('a command line that does not come through whole', () => {
   const ofBytes = (all: number, before = added) => 'x'.repeat(all - before.length)
   const words = (count: number) => 'w '.repeat(count - added.split(' ').length + 1).trim()
 
-  it.each<[string, Partial<BootScript>]>([
+  test.each<[string, Partial<BootScript>]>([
     ['2047 bytes', { cmdline: ofBytes(2047) }],
     ['2047 bytes and spaces', { cmdline: ` ${ofBytes(2047)} ` }],
     ['2047 bytes on aarch64', { arch: 'aarch64', cmdline: ofBytes(2047, armAdded) }],
@@ -57,7 +57,7 @@ describe('a command line that does not come through whole', () => {
     expect(bootScript({ ...common, ...script })).toContain(script.cmdline)
   })
 
-  it.each<[Partial<BootScript>, string]>([
+  test.each<[Partial<BootScript>, string]>([
     [{ cmdline: ofBytes(2048) }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
     [{ cmdline: `\u00eb${ofBytes(2046)}` }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
     [

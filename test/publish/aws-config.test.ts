@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseIni, readAwsConfig } from '../../src/publish/aws-config.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder } from '../image/folder.ts'
@@ -61,7 +61,7 @@ const inEnv = { AWS_ACCESS_KEY_ID: 'AKENV', AWS_SECRET_ACCESS_KEY: 'env' }
 const profile = (name: string) => `the AWS profile "${name}"`
 
 describe('readAwsConfig', () => {
-  it.each([
+  test.each([
     [
       {},
       { accessKeyId: 'AKDEFAULT', secretAccessKey: 'default/secret+x=', origin: profile('default') },
@@ -96,7 +96,7 @@ describe('readAwsConfig', () => {
     expect(await readFrom(env)).toEqual({ keys, addressing: 'auto', ...rest })
   })
 
-  it.each<[Record<string, string>, string | RegExp]>([
+  test.each<[Record<string, string>, string | RegExp]>([
     [{ AWS_PROFILE: 'none' }, /^the AWS profile "none" is neither in ".*config" nor in ".*credentials"$/],
     [
       { AWS_PROFILE: 'sso' },
@@ -119,18 +119,20 @@ describe('readAwsConfig', () => {
     await expect(refused).rejects.toThrow(message)
   })
 
-  it('says what to do if there are no keys, or if the keys are not in a file', async () => {
+  test('says what to do if there are no keys, or if the keys are not in a file', async () => {
     const empty = { credentials: '', config: '[default]\nregion = x' }
     await expect(readFrom({}, empty)).rejects.toThrow('no AWS keys found')
     const service = { AWS_WEB_IDENTITY_TOKEN_FILE: '/token' }
-    await expect(readFrom(service, empty)).rejects.toThrow('AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit cannot get AWS keys that way')
+    await expect(readFrom(service, empty)).rejects.toThrow(
+      'AWS_WEB_IDENTITY_TOKEN_FILE is set, but metalkit cannot get AWS keys that way',
+    )
     await expect(readFrom({ AWS_PROFILE: 'sso' })).rejects.toMatchObject({
       hint: 'put them in the environment: eval "$(aws configure export-credentials --profile sso --format env)"',
     })
   })
 })
 
-it('keeps = and # in a value, but drops a comment after it', () => {
+test('keeps = and # in a value, but drops a comment after it', () => {
   const sections = parseIni('[a]\r\nx=1=2\r\ny = p#q ; note\n\n[ b ]\nz=\n')
   expect([...sections].map(([name, settings]) => [name, Object.fromEntries(settings)])).toEqual([
     ['a', { x: '1=2', y: 'p#q' }],

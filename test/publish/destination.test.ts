@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseDestination } from '../../src/publish/destination.ts'
 
 const sftp = { kind: 'sftp', user: undefined, host: 'host', port: undefined, path: '/srv' }
 
 describe('parseDestination', () => {
-  it.each([
+  test.each([
     ['./out', './out'],
     ['/srv/www', '/srv/www'],
     ['a b?c#d%20', 'a b?c#d%20'],
@@ -17,7 +17,7 @@ describe('parseDestination', () => {
     expect(parseDestination(text)).toEqual({ kind: 'folder', path })
   })
 
-  it.each([
+  test.each([
     ['sftp://host/srv', sftp],
     ['sftp://host/srv/', sftp],
     ['SFTP://me@host:2222/~/a%20b', { ...sftp, user: 'me', port: 2222, path: '/~/a b' }],
@@ -28,7 +28,7 @@ describe('parseDestination', () => {
     expect(parseDestination(text)).toEqual(expected)
   })
 
-  it.each([
+  test.each([
     ['s3://my.bucket-1', { bucket: 'my.bucket-1', prefix: '' }],
     ['s3://bucket/', { bucket: 'bucket', prefix: '' }],
     ['S3://Bucket_1//a/b c%20?#/', { bucket: 'Bucket_1', prefix: 'a/b c%20?#' }],
@@ -36,7 +36,7 @@ describe('parseDestination', () => {
     expect(parseDestination(text)).toEqual({ kind: 's3', ...expected })
   })
 
-  it.each([
+  test.each([
     ['', '--destination "" is empty'],
     ['s3:bucket', '--destination "s3:bucket" names no bucket'],
     ['s3:///boot', '--destination "s3:///boot" names no bucket'],

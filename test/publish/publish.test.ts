@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { contentsOf } from '../../src/image/content.ts'
 import { type Image, loadImage } from '../../src/image/image.ts'
 import { FolderStore } from '../../src/publish/folder.ts'
@@ -47,7 +47,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 const all = ['linuxkit-equinixmetal.ipxe', 'linuxkit-initrd.img', 'linuxkit-kernel', 'linuxkit.json']
 
 describe('publishImage', () => {
-  it('writes decompressed files', async () => {
+  test('writes decompressed files', async () => {
     expect(await push()).toEqual([
       { name: 'linuxkit-kernel', size: arm64Image.length, unchanged: false, decompressed: true },
       { name: 'linuxkit-initrd.img', size: archive.length, unchanged: false, decompressed: true },
@@ -60,7 +60,7 @@ describe('publishImage', () => {
     expect(await readFile(join(destination, 'linuxkit-equinixmetal.ipxe'), 'utf8')).toBe('#!ipxe\nboot')
   })
 
-  it('copies files unchanged, and readable for a server even if the image is private', async () => {
+  test('copies files unchanged, and readable for a server even if the image is private', async () => {
     await chmod(image.kernel.path, 0o600)
     const files = await push({ decompress: false })
     expect(files.map((file) => file.decompressed)).toEqual([false, false, false, false])
@@ -73,7 +73,7 @@ describe('publishImage', () => {
     }
   })
 
-  it.each([false, true])('replaces existing files, even the image itself (decompress %s)', async (decompress) => {
+  test.each([false, true])('replaces existing files, even the image itself (decompress %s)', async (decompress) => {
     const kernel = await readFile(image.kernel.path)
     await push({ to: folder, decompress })
     await push({ to: folder, decompress })
@@ -82,7 +82,7 @@ describe('publishImage', () => {
     expect(await readdir(folder)).toEqual(['linuxkit-cmdline', ...all])
   })
 
-  it('copies 10000 bytes that are not gzip completely', async () => {
+  test('copies 10000 bytes that are not gzip completely', async () => {
     const bytes = Buffer.concat([Buffer.from('x'), randomBytes(9_999)])
     await writeFile(image.kernel.path, bytes)
     await writeFile(image.initrd.path, bytes)
@@ -93,7 +93,7 @@ describe('publishImage', () => {
 })
 
 describe('publishImage leaves nothing half-written', () => {
-  it.each([
+  test.each([
     ['kernel', 'is truncated', (bytes: Buffer) => bytes.subarray(0, -4)],
     ['kernel', 'is truncated', (bytes: Buffer) => bytes.subarray(0, 40)],
     ['initrd', 'is truncated', (bytes: Buffer) => bytes.subarray(0, 2_000_000)],
@@ -111,13 +111,13 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readFile(join(destination, 'linuxkit-kernel'), 'utf8')).toBe('before')
   })
 
-  it.each([false, true])('if aborted before it starts (decompress %s)', async (decompress) => {
+  test.each([false, true])('if aborted before it starts (decompress %s)', async (decompress) => {
     const reason = new Error('stop')
     await expect(push({ decompress, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     expect(await readdir(folder)).not.toContain('new')
   })
 
-  it('if aborted halfway', async () => {
+  test('if aborted halfway', async () => {
     await writeFile(image.initrd.path, gzipSync(Buffer.alloc(500_000_000), { level: 1 }))
     const controller = new AbortController()
     const reason = new Error('stop')
@@ -131,7 +131,7 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readdir(destination)).toEqual([])
   })
 
-  it('if a file is where the folder should be', async () => {
+  test('if a file is where the folder should be', async () => {
     await writeFile(join(folder, 'new'), '')
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
@@ -140,7 +140,7 @@ describe('publishImage leaves nothing half-written', () => {
     })
   })
 
-  it('if a folder is where a file should be', async () => {
+  test('if a folder is where a file should be', async () => {
     await mkdir(join(destination, 'linuxkit-kernel'), { recursive: true })
     await expect(push()).rejects.toMatchObject({
       name: 'PublishError',
@@ -150,7 +150,7 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readdir(destination)).toEqual(['linuxkit-kernel'])
   })
 
-  it('if the destination takes no files', async () => {
+  test('if the destination takes no files', async () => {
     await expect(push({ to: '/proc/self' })).rejects.toMatchObject({
       name: 'PublishError',
       message: '"/proc/self/linuxkit-kernel" cannot be written: no such file or directory',
@@ -165,14 +165,14 @@ describe('an unchanged file', () => {
     Object.fromEntries(await Promise.all(all.map(async (name) => [name, (await stat(join(destination, name))).ino])))
   const [script, initrd, kernel, manifest] = all
 
-  it.each([false, true])('is left alone, and so is the manifest (decompress %s)', async (decompress) => {
+  test.each([false, true])('is left alone, and so is the manifest (decompress %s)', async (decompress) => {
     await push({ decompress })
     const before = await inodes()
     expect(await written({ decompress })).toEqual([])
     expect(await inodes()).toEqual(before)
   })
 
-  it.each<[string, () => Promise<unknown>, Parameters<typeof push>[0], (string | undefined)[]]>([
+  test.each<[string, () => Promise<unknown>, Parameters<typeof push>[0], (string | undefined)[]]>([
     ['another kernel', () => writeFile(image.kernel.path, gzipSync(arm64Image, { level: 1 })), {}, [kernel, manifest]],
     ['a kernel that is gone', () => rm(join(destination, 'linuxkit-kernel')), {}, [kernel, manifest]],
     ['an initrd of the same size', () => overwrite('linuxkit-initrd.img'), {}, [initrd, manifest]],
@@ -202,7 +202,7 @@ describe('an unchanged file', () => {
   })
 })
 
-it('writes nothing in a dry run, and gives no size for decompressed files', async () => {
+test('writes nothing in a dry run, and gives no size for decompressed files', async () => {
   const files = await push({ dryRun: true })
   expect(files.map(({ size }) => size)).toEqual([undefined, undefined, expect.any(Number), 11])
   const plain = await push({ dryRun: true, decompress: false })
@@ -210,7 +210,7 @@ it('writes nothing in a dry run, and gives no size for decompressed files', asyn
   expect(await readdir(folder)).not.toContain('new')
 })
 
-it('writes a manifest that lists the files and their sources', async () => {
+test('writes a manifest that lists the files and their sources', async () => {
   await push()
   const entry = async (name: string) => {
     const [made, from] = [await readFile(join(destination, name)), await readFile(join(folder, name))]

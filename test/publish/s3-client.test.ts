@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bucketUrl, encodePath } from '../../src/publish/s3-client.ts'
 import { readElement, refusal } from '../../src/publish/s3-error.ts'
 
@@ -34,7 +34,7 @@ const error = (code: string, more = '') => `<?xml version="1.0"?><Error><Code>${
 
 describe('a refusal says what to do', () => {
   const subject = { label: 's3://b/k', bucket: 'b', region: 'us-east-1', origin: 'the environment' }
-  it.each([
+  test.each([
     [
       {
         status: 301,

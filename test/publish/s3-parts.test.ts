@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { BufferPool, splitParts } from '../../src/publish/s3-parts.ts'
 
 async function* stream(chunks: readonly Uint8Array[]): AsyncGenerator<Buffer> {
@@ -11,7 +11,7 @@ async function* broken(): AsyncGenerator<Buffer> {
   throw new Error('broken')
 }
 
-it('splits any stream completely into parts of one size, except the last', async () => {
+test('splits any stream completely into parts of one size, except the last', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 30 })),
@@ -34,7 +34,7 @@ it('splits any stream completely into parts of one size, except the last', async
   )
 })
 
-it('uses no more memory than the pool, however long the streams and however slow the consumers', async () => {
+test('uses no more memory than the pool, however long the streams and however slow the consumers', async () => {
   const pool = new BufferPool(3, 4)
   const memories = new Set<ArrayBufferLike>()
   let held = 0
@@ -61,7 +61,7 @@ it('uses no more memory than the pool, however long the streams and however slow
   expect(most).toBeLessThanOrEqual(3)
 })
 
-it('returns the buffer it was filling if the stream breaks', async () => {
+test('returns the buffer it was filling if the stream breaks', async () => {
   const pool = new BufferPool(1, 4)
   const parts = splitParts(broken(), pool)
   await expect(parts.next()).rejects.toThrow('broken')

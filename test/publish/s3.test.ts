@@ -4,7 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createDispatcher } from '../../src/http/transport.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { S3Client } from '../../src/publish/s3-client.ts'
@@ -88,7 +88,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
   })
   afterAll(() => server[Symbol.asyncDispose]())
 
-  it('writes files that pass verify, and nothing the second time', async () => {
+  test('writes files that pass verify, and nothing the second time', async () => {
     const { bucket, prefix, push, objects, unfinished, fetch, verify, etag } = await makeWorld()
     expect((await push('--dry-run')).stderr).toContain(`nothing was written to s3://${bucket}/a b+ (--dry-run)`)
     expect(await objects()).toEqual([])
@@ -106,7 +106,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await verify()).toBe(0)
   })
 
-  it('sets the headers for machines and caches', async () => {
+  test('sets the headers for machines and caches', async () => {
     const { push, publicUrl } = await makeWorld({ initrd: randomBytes(2_000_000) })
     expect((await push()).code).toBe(0)
     const headers = async (name: string) => {
@@ -123,7 +123,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await headers('demo-equinixmetal.ipxe')).toEqual(script)
   })
 
-  it('writes decompressed files of any length', async () => {
+  test('writes decompressed files of any length', async () => {
     const initrd = Buffer.alloc(30_000_000, 'initrd')
     const { push, prefix, fetch, verify } = await makeWorld({ initrd: gzipSync(initrd) })
     const kernel = await readFile(`${prefix}-kernel`)
@@ -134,7 +134,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await verify()).toBe(0)
   })
 
-  it('keeps the earlier files, and leaves nothing of a damaged image', async () => {
+  test('keeps the earlier files, and leaves nothing of a damaged image', async () => {
     const { push, prefix, objects, unfinished, verify } = await makeWorld({ initrd: gzipSync(randomBytes(20_000_000)) })
     expect((await push()).code).toBe(0)
     await writeFile(`${prefix}-initrd.img`, (await readFile(`${prefix}-initrd.img`)).subarray(0, -9))
@@ -144,7 +144,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await verify()).toBe(0)
   })
 
-  it.each<[string, Record<string, string>, RegExp, ...string[]]>([
+  test.each<[string, Record<string, string>, RegExp, ...string[]]>([
     [
       'a wrong secret',
       { AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' },
@@ -185,7 +185,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await objects()).toEqual([])
   })
 
-  it('reports a wrong clock', async () => {
+  test('reports a wrong clock', async () => {
     const { argv, env } = await makeWorld()
     const { code, texts } = start(argv(), env, { ...systemClock, now: () => Date.now() - 3_600_000 })
     expect([await code, texts.stderr]).toEqual([
@@ -194,7 +194,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     ])
   })
 
-  it('sends a part again if its connection broke', async () => {
+  test('sends a part again if its connection broke', async () => {
     let cuts = 0
     const world = await makeFaultyWorld((method, url) => (isPart(method, url) && cuts++ < 2 ? 'cut' : 'pass'))
     const { code, stderr } = await world.pushImpatiently()
@@ -204,7 +204,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual([])
   })
 
-  it('gives up in one line, leaving no unfinished upload, if every part is cut off', async () => {
+  test('gives up in one line, leaving no unfinished upload, if every part is cut off', async () => {
     const world = await makeFaultyWorld((method, url) => (isPart(method, url) ? 'cut' : 'pass'))
     const { code, stderr } = await world.pushImpatiently()
     expect(code).toBe(5)
@@ -214,7 +214,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect([await world.objects(), await world.unfinished()]).toEqual([[], []])
   })
 
-  it('says how to end an upload that it could not abort', async () => {
+  test('says how to end an upload that it could not abort', async () => {
     const world = await makeFaultyWorld((method, url) =>
       isPart(method, url)
         ? 'cut'
@@ -230,7 +230,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual(['demo-initrd.img'])
   })
 
-  it.each([isPart, isCompletion])('leaves no unfinished upload if it is interrupted', async (isHeld) => {
+  test.each([isPart, isCompletion])('leaves no unfinished upload if it is interrupted', async (isHeld) => {
     const reached = new EventEmitter()
     const held = once(reached, 'held')
     const world = await makeFaultyWorld((method, url) => {
@@ -247,7 +247,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.objects()).not.toContain('demo-equinixmetal.ipxe')
   })
 
-  it('aborts an upload that started during the interrupt', async () => {
+  test('aborts an upload that started during the interrupt', async () => {
     const reached = new EventEmitter()
     const begun = once(reached, 'begun')
     const world = await makeFaultyWorld((method, url) => {
@@ -261,7 +261,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect([await world.objects(), await world.unfinished()]).toEqual([[], []])
   })
 
-  it.each<[string, Fate]>([
+  test.each<[string, Fate]>([
     ['carried out again', 'pass'],
     ['no longer known', { status: 404, text: '<Error><Code>NoSuchUpload</Code></Error>' }],
   ])('treats a completion with a lost response as done if it is %s', async (_, second) => {
@@ -275,7 +275,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.verify()).toBe(0)
   })
 
-  it('does not treat an unknown upload without an object as done', async () => {
+  test('does not treat an unknown upload without an object as done', async () => {
     const world = await makeFaultyWorld((method, url) =>
       isCompletion(method, url) ? { status: 404, text: '<Error><Code>NoSuchUpload</Code></Error>' } : 'pass',
     )
@@ -284,7 +284,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     expect(await world.unfinished()).toEqual([])
   })
 
-  it('retries a request that the store answers with an error, even with status 200', async () => {
+  test('retries a request that the store answers with an error, even with status 200', async () => {
     const text = '<Error><Code>InternalError</Code></Error>'
     const fates: Fate[] = [
       { status: 200, text },

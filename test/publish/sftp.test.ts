@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runToEnd, start } from '../helpers/io.ts'
 import { makeImage } from '../helpers/image.ts'
 import { needs } from '../helpers/needs.ts'
@@ -42,7 +42,7 @@ async function waitForPart(folder: string): Promise<{ name: string; ino: number 
 }
 
 describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
-  it('writes files that pass verify, and nothing the second time', async () => {
+  test('writes files that pass verify, and nothing the second time', async () => {
     const { push, target, prefix } = await makeWorld({ megabytes: 20 })
     const { code, stderr } = await push()
     expect(stderr).toContain(`pushed to sftp://127.0.0.1`)
@@ -57,7 +57,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toEqual(all)
   })
 
-  it('writes decompressed files', async () => {
+  test('writes decompressed files', async () => {
     const { push, target, prefix } = await makeWorld()
     const kernel = await readFile(`${prefix}-kernel`)
     await writeFile(`${prefix}-kernel`, gzipSync(kernel))
@@ -65,7 +65,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect((await readFile(join(target, 'demo-kernel'))).equals(kernel)).toBe(true)
   })
 
-  it('writes below the home folder', async () => {
+  test('writes below the home folder', async () => {
     const home = await makeFolder()
     const { push } = await makeWorld({ config: [`Subsystem sftp internal-sftp -d ${home}`] })
     expect((await push('/~/a/b')).code).toBe(0)
@@ -74,7 +74,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(home)).toEqual(['a', ...all])
   })
 
-  it('resumes where a broken connection stopped', async () => {
+  test('resumes where a broken connection stopped', async () => {
     const { sshd, push, target, prefix } = await makeWorld({ megabytes: 300 })
     const broken = push()
     const part = await waitForPart(target)
@@ -98,7 +98,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(made.subarray(1).equals(from.subarray(1))).toBe(true)
   })
 
-  it('keeps an interrupted file for the next run, unless the image has changed by then', async () => {
+  test('keeps an interrupted file for the next run, unless the image has changed by then', async () => {
     const { env, argv, push, target, prefix } = await makeWorld({ megabytes: 300 })
     const running = start(argv(), env)
     const part = await waitForPart(target)
@@ -110,7 +110,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toEqual(all)
   })
 
-  it('leaves nothing of a damaged file', async () => {
+  test('leaves nothing of a damaged file', async () => {
     const { push, target, prefix } = await makeWorld()
     await writeFile(`${prefix}-initrd.img`, gzipSync(randomBytes(5e6)).subarray(0, -9))
     const { code, stderr } = await push(target, '-decompress')
@@ -118,7 +118,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toEqual([])
   })
 
-  it('says why it cannot write', async () => {
+  test('says why it cannot write', async () => {
     const { push, folder } = await makeWorld()
     await writeFile(join(folder.path, 'file'), '')
     const { code, stderr } = await push(join(folder.path, 'file/out'))
@@ -132,14 +132,14 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(join(folder.path, 'dir'))).toEqual(['demo-kernel'])
   })
 
-  it('finds the server through the ssh configuration', async () => {
+  test('finds the server through the ssh configuration', async () => {
     const { sshd, env, folder, target, argv } = await makeWorld()
     folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
     const { code } = await runToEnd([...argv(), '-destination', `sftp://boot${target}`], env)
     expect([code, await readdir(target)]).toEqual([0, all])
   })
 
-  it('reports a server without SFTP, and an unknown server', async () => {
+  test('reports a server without SFTP, and an unknown server', async () => {
     const without = await makeWorld({ config: [] })
     expect(await without.push()).toMatchObject({
       code: 5,

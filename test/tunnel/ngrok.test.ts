@@ -1,7 +1,7 @@
 // Against a stand-in for the agent's API, as ngrok.com/docs/agent/api describes it.
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { openNgrokTunnel } from '../../src/tunnel/ngrok.ts'
 import { listen } from '../helpers/port.ts'
 
@@ -38,7 +38,7 @@ async function startAgent(tunnels: unknown[], answer?: { status: number; body: u
   return { asked, said, options: { apiPort, localPort: 8080, report: { warn: say, detail: say }, signal } }
 }
 
-it.each([
+test.each([
   [['http://localhost:8080', 'http://a.example'], 'http://a.example'],
   [['localhost:8080', 'http://a.example/'], 'http://a.example'],
   [['8080', 'http://a.example'], 'http://a.example'],
@@ -59,13 +59,13 @@ it.each([
   )
 })
 
-it('prefers http, which iPXE fetches over', async () => {
+test('prefers http, which iPXE fetches over', async () => {
   const [secure, plain] = [tunnelOf('a', '8080', 'https://a.example'), tunnelOf('b', '8080', 'http://a.example')]
   const { options } = await startAgent([secure, plain])
   expect((await openNgrokTunnel(options)).url).toBe('http://a.example')
 })
 
-it('opens one otherwise, and closes it', async () => {
+test('opens one otherwise, and closes it', async () => {
   const { options, asked } = await startAgent([tunnelOf('other', 'http://elsewhere:8080', 'http://x.example')])
   const tunnel = await openNgrokTunnel(options)
   expect(tunnel.url).toBe('http://abc.ngrok.example')
@@ -78,7 +78,7 @@ it('opens one otherwise, and closes it', async () => {
   ])
 })
 
-it.each([
+test.each([
   [
     {
       status: 502,
@@ -101,7 +101,7 @@ it.each([
   await expect(openNgrokTunnel(options)).rejects.toMatchObject({ name: 'TunnelError', message })
 })
 
-it('says that no agent runs', async () => {
+test('says that no agent runs', async () => {
   const { options } = await startAgent([])
   await expect(openNgrokTunnel({ ...options, apiPort: 1 })).rejects.toMatchObject({
     name: 'TunnelError',

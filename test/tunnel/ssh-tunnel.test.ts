@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { connect as connectSocket, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { SshConnection } from '../../src/tunnel/forward.ts'
 import { openSshTunnel, type SshTunnelOptions } from '../../src/tunnel/ssh-tunnel.ts'
 import { runToEnd } from '../helpers/io.ts'
@@ -75,7 +75,7 @@ const refused = (url: string) => {
 }
 
 describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
-  it('leads here from outside, many at once, until it is closed', async () => {
+  test('leads here from outside, many at once, until it is closed', async () => {
     const { tunnel } = await makeWorld(open)
     const opened = await tunnel()
     expect(opened.url).toMatch(/^http:\/\/127\.0\.0\.2:\d+$/)
@@ -85,14 +85,14 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     await vi.waitFor(async () => expect(await refused(opened.url)).toBe(true))
   })
 
-  it('has the name of the server where it listens for everyone', async () => {
+  test('has the name of the server where it listens for everyone', async () => {
     const { tunnel, sshd } = await makeWorld(open)
     const { url } = await tunnel({ bind: { host: '', port: 0 } })
     expect(new URL(url).hostname).toBe(sshd.host)
     expect((await fetchBody(url)).equals(body)).toBe(true)
   })
 
-  it.each<[string, string[], Partial<SshTunnelOptions>, RegExp]>([
+  test.each<[string, string[], Partial<SshTunnelOptions>, RegExp]>([
     ['GatewayPorts no', ['GatewayPorts no'], {}, /^"127\.0\.0\.2:\d+" does not lead here \(connection refused\)$/],
     [
       'AllowTcpForwarding no',
@@ -114,7 +114,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     })
   })
 
-  it('says that a port is taken', async () => {
+  test('says that a port is taken', async () => {
     const { tunnel, port } = await makeWorld(open)
     await expect(tunnel({ bind: { host: '127.0.0.1', port } })).rejects.toMatchObject({
       name: 'TunnelError',
@@ -122,7 +122,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     })
   })
 
-  it('notices that something else answers', async () => {
+  test('notices that something else answers', async () => {
     const { tunnel } = await makeWorld(open)
     const other = createServer((socket) => socket.end('hello'))
     const port = await serve(other)
@@ -132,7 +132,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     })
   })
 
-  it('comes back on the same port when the connection breaks', async () => {
+  test('comes back on the same port when the connection breaks', async () => {
     const { tunnel, sshd, said } = await makeWorld(open)
     const { url } = await tunnel()
     for (const round of [1, 2]) {
@@ -145,7 +145,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect(said[0]).toMatch(/^the tunnel through "127\.0\.0\.1" broke: .*; connecting again$/)
   })
 
-  it('can be closed while it is away', async () => {
+  test('can be closed while it is away', async () => {
     const { tunnel, sshd, said } = await makeWorld(open)
     const opened = await tunnel({ retryMs: [60_000] })
     sshd.drop()
@@ -154,7 +154,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect(said).toHaveLength(1)
   })
 
-  it('outlives a server that is not there', async () => {
+  test('outlives a server that is not there', async () => {
     const { tunnel, port } = await makeWorld(open)
     const local = { host: '127.0.0.1', port: 1 }
     const { url } = await tunnel({ local })
@@ -163,7 +163,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect((await fetchBody(url)).equals(body)).toBe(true)
   })
 
-  it('is not opened for what was interrupted', async () => {
+  test('is not opened for what was interrupted', async () => {
     const { tunnel, connect } = await makeWorld(open)
     const stop = new AbortController()
     const reason = new Error('stop')
@@ -180,7 +180,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
 })
 
 describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
-  it('serves at a URL of its own, checks it, and closes it', async () => {
+  test('serves at a URL of its own, checks it, and closes it', async () => {
     const { sshd, env, folder } = await startSshHome(open)
     folder.write('.ssh/config', `Host boot\n  HostName ${sshd.host}\n  Port ${sshd.port}\n`)
     await using image = await makeImage()
@@ -208,7 +208,7 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
     await vi.waitFor(async () => expect(await refused(url)).toBe(true))
   })
 
-  it.each([
+  test.each([
     [['-tunnel', 'ngrok'], /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /],
     [
       ['-tunnel', 'ngrok', '-serve', ':0'],

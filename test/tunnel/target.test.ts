@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { parseTunnel } from '../../src/tunnel/target.ts'
 
 const ssh = { kind: 'ssh', user: undefined, host: 'host', port: undefined, bind: { host: '', port: 0 } }
 
-it.each([
+test.each([
   ['ssh://host', ssh],
   ['ssh://host/', ssh],
   ['ssh://me@host:2222', { ...ssh, user: 'me', port: 2222 }],
@@ -17,7 +17,7 @@ it.each([
   expect(parseTunnel(text)).toEqual(expected)
 })
 
-it.each([
+test.each([
   ['', '--tunnel "" is an unknown kind of tunnel'],
   ['host', '--tunnel "host" is an unknown kind of tunnel'],
   ['http://host', '--tunnel "http://host" is an unknown kind of tunnel'],
