@@ -179,14 +179,14 @@ describe('mistakes are one line and exit code 2', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(`did you mean metalkit ${words}?`)])
   })
 
-  test('a command group without its command shows what there is', async () => {
+  test('a command group without a command lists its commands', async () => {
     const { code, stdout, stderr } = await runToEnd(['run'])
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toContain('equinixmetal')
   })
 })
 
-describe('the program as it is run', () => {
+describe('the built program', () => {
   test('a token given as a flag is not in the process list', async () => {
     await using api = await startFakeApi(() => () => {})
     const args = ['ls', '-api-key', 'sesame', '-project-id', 'p', '-api-url', api.apiUrl]

@@ -37,7 +37,7 @@ describe('of several errors the first cause comes first', () => {
     expect(flattenErrors('text')).toEqual(['text'])
   })
 
-  test('where cleanup fails as well', async () => {
+  test('if cleanup fails as well', async () => {
     const thrown: unknown = await fail().catch((error: unknown) => error)
     expect(flattenErrors(thrown)).toEqual([api, image, left])
   })

@@ -194,7 +194,7 @@ describe.each(Object.entries(rows))('%s', (key, row) => {
   })
 })
 
-test('metal.yaml is found in the home folder where METAL_CONFIG is not set', async () => {
+test('metal.yaml is read from the home folder if METAL_CONFIG is not set', async () => {
   const { mkdir } = await import('node:fs/promises')
   const home = join(folder, 'home')
   await mkdir(join(home, '.config', 'equinix'), { recursive: true })
@@ -252,7 +252,7 @@ test('keys of metal.yaml are read in any case, as metal-cli reads them', async (
   expect(options).toEqual({ apiKey: 'abc', projectId: 'def' })
 })
 
-test('where each value came from is told', async () => {
+test('the source of each value is reported', async () => {
   const path = join(folder, 'sources.yaml')
   await writeFile(path, 'token: abc\n')
   const sources = new Map<FlagName, string>()
@@ -320,13 +320,13 @@ describe('values that are refused', () => {
     await expect(resolveOptions(['on'], { on: ['a', '('] }, {})).rejects.toThrow('--on "(" is not a regular expression')
   })
 
-  test('the variable is named where the value came from it', async () => {
+  test('the error names the variable that the value came from', async () => {
     await expect(resolveOptions(['timeout'], {}, { METAL_TIMEOUT: 'soon' })).rejects.toThrow(
       'METAL_TIMEOUT "soon" is not a duration',
     )
   })
 
-  test('what is required says every way to give it', () => {
+  test('a missing required value lists every way to set it', () => {
     const hint: unknown = expect.stringMatching(
       /^set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN or token in metal\.yaml/,
     )

@@ -13,7 +13,7 @@ function createLog() {
   return { ended, sync, later }
 }
 
-test('what was acquired ends in reverse order, one after another, when a later step fails', async () => {
+test('resources are disposed in reverse order, one after another, if a later step fails', async () => {
   const { ended, sync, later } = createLog()
   const start = async () => {
     await using acquired = new Resources()
@@ -26,7 +26,7 @@ test('what was acquired ends in reverse order, one after another, when a later s
   expect(ended).toEqual(['third', 'second', 'first'])
 })
 
-test('what is kept ends with its new owner, once', async () => {
+test('kept resources are disposed once, by their new owner', async () => {
   const { ended, later } = createLog()
   const start = async () => {
     await using acquired = new Resources()

@@ -134,7 +134,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await isRestored()
   })
 
-  test('what a machine did to the terminal is put right, and the screen is not cleared', async () => {
+  test("the machine's changes to the terminal are undone without clearing the screen", async () => {
     await start()
     await type('modes', 'Enter')
     const flags =
@@ -217,7 +217,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
 })
 
 describe('a passphrase', needs('expect', 'sshd', 'ssh-keygen'), () => {
-  test('is asked for without an echo, again where it is wrong, and unlocks the key', async () => {
+  test('is asked for without echo, asked again if wrong, and unlocks the key', async () => {
     using ring = createKeyRing()
     execFileSync('ssh-keygen', ['-q', '-p', '-f', ring.user.rsa.file, '-N', 'open sesame'])
     await using sshd = await startMachine(ring, 'echo inside; sleep 5')

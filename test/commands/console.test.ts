@@ -86,7 +86,7 @@ describe('a console in CI', () => {
     expect(texts.stderr).toMatch(line)
   })
 
-  test('under --json there is nothing else on stdout', async () => {
+  test('with --json stdout has only events', async () => {
     const { io, code, texts } = hold(['-json', '-wait-for', 'gr.n', '-timeout', '20s'])
     io.stdin.push('echo grün\r')
     expect(await code, texts.stderr).toBe(0)

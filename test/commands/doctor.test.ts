@@ -33,7 +33,7 @@ async function examine(argv: readonly string[], env: Record<string, string>) {
 }
 
 describe('doctor in a lab', () => {
-  test('takes the ports of a lab that runs for its own, not for those of another program', async () => {
+  test('recognises the ports of a running lab', async () => {
     using folder = makeFolder()
     const environment = { METAL_API_URL: 'http://127.0.0.1:7070/metal/v1', METAL_SOS: '127.0.0.1:7022' }
     await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), environment, 'default')
@@ -135,7 +135,7 @@ describe('doctor in a lab', () => {
     expect(by['base-url']?.detail).toContain('is taken by another program')
   })
 
-  test('takes every flag that run takes, and looks for what they need', async () => {
+  test('accepts every flag of run, and checks their requirements', async () => {
     await using lab = await startTestLab()
     using folder = makeFolder()
     const watching = [
@@ -208,7 +208,7 @@ test('a clock that is off is a warning', async () => {
   expect(JSON.stringify(by)).not.toContain('sesame')
 })
 
-test('at a terminal what it says fits the window, elsewhere it is a line a check', async () => {
+test('fits the window at a terminal, and is one line per check elsewhere', async () => {
   const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
   const { io } = start(['--version'])
   expect(await run(['doctor'], { ...io, stdout })).toBe(2)

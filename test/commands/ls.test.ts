@@ -41,7 +41,7 @@ test('a table of the machines that metalkit made, with the way to each console',
   ])
 })
 
-test('the way to a console names the key and the known_hosts file that were given', async () => {
+test('the ssh line names the given key and known_hosts file', async () => {
   const { stdout } = await list(
     devices,
     '-sos',
@@ -82,7 +82,7 @@ test('with --json a line for each, with the time of its creation', async () => {
   ])
 })
 
-test('where there are none it says so to people, and nothing to scripts', async () => {
+test('without machines it prints a message for people, and nothing for scripts', async () => {
   expect(await list([])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' })
   expect(await list([], '--json')).toEqual({ code: 0, stdout: '', stderr: '' })
 })

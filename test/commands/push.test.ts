@@ -105,7 +105,7 @@ describe('push', () => {
     expect((await push('arm')).stderr).not.toContain('warning')
   })
 
-  test('warns of a kernel that is none, and goes by --arch or this computer', async () => {
+  test("warns if the kernel is not one, and uses --arch or this computer's architecture", async () => {
     await writeFile(join(folder, 'linuxkit-kernel'), 'kernel')
     const host = nodeArch() === 'arm64' ? 'aarch64' : 'x86_64'
     for (const [flags, arch] of [
@@ -142,7 +142,7 @@ describe('push', () => {
     ])
   })
 
-  test('is called equinixmetal where no name is given', async () => {
+  test('is called equinixmetal without a name', async () => {
     const { code, stderr } = await runToEnd(['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out])
     expect(code).toBe(5)
     expect(stderr).toMatch(/^metalkit: image: kernel "equinixmetal-kernel" does not exist; /)

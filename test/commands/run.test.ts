@@ -124,7 +124,7 @@ describe('a machine', () => {
     expect(texts.stderr).toBe('')
   })
 
-  test('gets what was asked for', async () => {
+  test('has the requested properties', async () => {
     const args = ['-machine', 'c3.small.x86', '-zone', 'ny5', '-hostname', 'box-1', '-always-pxe=false', '-ttl', '2h']
     const { code, texts, interrupt } = startRun([...serving(), ...args])
     await expect.poll(() => texts.stderr, { timeout: 10_000 }).toContain('Booting')
@@ -145,7 +145,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('ends the run when it powers off, and what the cloud said of it is told to scripts', async () => {
+  test('ends the run when it powers off, and its events are reported to scripts', async () => {
     const { code, io, texts } = startRun([...serving(), '-json'])
     await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
     io.stdin.push('poweroff\r')
@@ -167,7 +167,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('that does not show the pattern in time is given back too', async () => {
+  test('without the pattern in time is given back too', async () => {
     const { code, texts } = startRun([...serving(), '-wait-for', 'never shown', '-timeout', '1500ms'])
     expect(await code).toBe(8)
     expect(texts.stderr).toContain('console: the console did not show /never shown/m within 1500ms')
@@ -281,7 +281,7 @@ describe('a machine', () => {
     expect(other.texts.stderr).toContain('costs money until it is deleted')
   })
 
-  test('without its console is shown in a table where there is a terminal', needs('script'), async () => {
+  test('without its console is shown in a table at a terminal', needs('script'), async () => {
     const words = [process.execPath, program, 'run', 'equinixmetal', ...serving(), '-keep', '-console=false']
     const child = spawn('script', ['-qec', [...words, image.prefix].join(' '), '/dev/null'], {
       env: { PATH: process.env['PATH'], ...labEnvironment(lab) },
@@ -297,7 +297,7 @@ describe('a machine', () => {
   })
 })
 
-describe('before the API is asked', () => {
+describe('before any API request', () => {
   test.each([
     [['--send', 'x'], 'there are 0 --on and 1 --send'],
     [['--on', 'a', '--on', 'b', '--send', 'x'], 'there are 2 --on and 1 --send'],
@@ -319,7 +319,7 @@ describe('before the API is asked', () => {
   })
 })
 
-describe('hints name what is wrong', () => {
+describe('hints name the mistake', () => {
   test('-serve and -base-url on different ports', async () => {
     const { code, texts } = startRun([
       '-serve',
@@ -341,7 +341,7 @@ describe('hints name what is wrong', () => {
       ['-machine', 'c3.smal.x86', '-metro', 'xx'],
       /; plans like "c3.smal.x86" are [^;]*; metros like "xx" are [^;]*\n$/,
     ],
-  ])('%j lists what there is of that', async (flags, hint) => {
+  ])('%j lists the valid values', async (flags, hint) => {
     const { code, texts } = startRun([...serving(), ...flags])
     expect(await code).toBe(4)
     expect(texts.stderr).toMatch(hint)

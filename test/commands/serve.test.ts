@@ -87,7 +87,7 @@ describe('served until a signal', () => {
   })
 })
 
-describe('what cannot be served', () => {
+describe('errors of serve', () => {
   test('a taken port', async () => {
     const holder = createServer()
     const port = await listen(holder)
@@ -179,7 +179,7 @@ describe('which folder', () => {
   })
 })
 
-test('three hundred who stop reading hold little memory, and a reader beside them gets all', async () => {
+test('three hundred stalled clients use little memory, and another client gets everything', async () => {
   const big = join(folder.path, 'huge')
   await writeFile(big, '')
   await truncate(big, 1_000_000_000)
@@ -204,7 +204,7 @@ test('three hundred who stop reading hold little memory, and a reader beside the
   await ended
 })
 
-test('a second signal closes at once, whoever still reads', async () => {
+test('a second signal closes at once, even with active clients', async () => {
   const big = join(folder.path, 'big')
   await writeFile(big, Buffer.alloc(64 * 1024 * 1024))
   const { child, said, ended } = start('-port', '127.0.0.1:0', folder.path)

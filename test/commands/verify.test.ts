@@ -38,7 +38,7 @@ const spoil = async (name: string, change: (bytes: Buffer) => Buffer) => {
 describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
   const verify = async () => await runToEnd(['verify', kind === 'folder' ? out : await serve(serveFolder), 'demo'])
 
-  test('finds what was pushed', async () => {
+  test('finds a pushed image', async () => {
     const { code, stdout, stderr } = await verify()
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr.split('\n')).toEqual([
@@ -118,7 +118,7 @@ describe('verify over HTTP', () => {
       (request) => request.socket.destroy(),
       /demo.json" cannot be fetched \(UND_ERR_SOCKET\)/,
     ],
-  ])('says what is wrong: %s', async (_, handler, expected) => {
+  ])('reports the problem: %s', async (_, handler, expected) => {
     const { code, stderr } = await runToEnd(['verify', await serve(handler), 'demo'])
     expect(code).toBe(5)
     expect(stderr).toMatch(expected)

@@ -76,7 +76,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     ['drops the connection', ['drop', 'echo']],
     ['refuses the keys of a new machine', ['refuse-keys', 'echo']],
     ['is busy', ['refuse-shell', 'echo']],
-  ])('a server that %s is tried again, told once', async (_name, behaviours) => {
+  ])('a server that %s is tried again, and reported once', async (_name, behaviours) => {
     await using sos = await startSosFake(ring.hostKey, ...behaviours)
     const { ending, stdin, screen, log } = attach(ring, sos, createKeyboard(), {
       connectTimeoutMs: 20_000,
@@ -110,7 +110,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     expect(performance.now() - started).toBeLessThan(500)
   })
 
-  test('a silent server is given up', async () => {
+  test('a silent server times out', async () => {
     await using sos = await startSosFake(ring.hostKey, 'silent')
     expect(await messageOf(attach(ring, sos, new PassThrough(), { connectTimeoutMs: 300 }).ending)).toMatch(
       /does not answer/,

@@ -119,7 +119,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     expect(replay()).toBe(log().toString())
   })
 
-  test('complete over a connection that breaks: what the next session prints comes behind', async () => {
+  test("complete across a broken connection: the next session's output follows", async () => {
     const held = hold()
     await showsLast()
     sshd.drop()

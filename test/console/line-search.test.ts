@@ -22,7 +22,7 @@ test.each([
   expect(readWord(pattern)).toBe(word)
 })
 
-test('a search finds what a plain one finds, line by line', () => {
+test('a search finds the same as a plain one, line by line', () => {
   const part = fc.constantFrom(
     'a',
     'b',

@@ -29,7 +29,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     await expect(ending).rejects.toThrow('that is it')
   })
 
-  test('stdin is not read before the line is open, and not any more after', async () => {
+  test('stdin is read only while the line is open', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop', 'echo')
     const stdin = new PassThrough()
     stdin.write('typed early')
@@ -78,7 +78,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(await ending).toEqual({ kind: 'left' })
   })
 
-  test('a break is a request that sshd reads, and the session goes on', async () => {
+  test('sshd accepts the break request, and the session continues', async () => {
     const logFile = join(ring.folder.path, 'break.log')
     await using sshd = await startMachine(ring, 'echo ready; cat', { log: logFile })
     const { ending, stdin, screen, log } = attach(ring, sshd, createKeyboard())
@@ -120,7 +120,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(screen.text()).toBe('boot\r\nlog\u001b[1min: ')
   })
 
-  test('what a slow reader has not taken yet is waited for', async () => {
+  test('waits until a slow reader has taken everything', async () => {
     await using sshd = await startMachine(ring, 'echo a; sleep 0.02; echo b; sleep 0.02; echo done; cat')
     const screen = createScreen({ slowMs: 100 })
     const { ending } = attach(ring, sshd, new PassThrough(), { stdout: screen, watch: watchFor({ waitFor: [/done/] }) })
@@ -151,7 +151,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   test.each<[SosBehaviour, RegExp]>([
     ['cut-session', /^"127.0.0.1:\d+" (dropped|closed) the connection/],
     ['disconnect-session', /^"127.0.0.1:\d+" closed the connection/],
-  ])('a connection that breaks is told, the terminal restored: %s', async (behaviour, message) => {
+  ])('a broken connection is reported, and the terminal restored: %s', async (behaviour, message) => {
     await using sos = await startSosFake(ring.hostKey, behaviour)
     const { ending, stdin, screen } = attach(ring, sos, createKeyboard())
     expect(await ending).toEqual({ kind: 'dropped', why: expect.stringMatching(message) })
@@ -192,7 +192,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(await ending).toMatchObject({ kind: 'dropped' })
   })
 
-  test('what is seen decides and answers, whatever the session', async () => {
+  test('patterns act in any session', async () => {
     await using sshd = await startMachine(
       ring,
       'printf "login: "; read name; printf "Password: "; read word; echo "hello $name $word"; echo Kernel panic - not syncing: yes; sleep 0.05; echo rip; cat',

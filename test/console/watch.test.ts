@@ -10,7 +10,7 @@ function read(...chunks: string[]): string {
   return chunks.map((chunk) => screen.push(Buffer.from(chunk))).join('')
 }
 
-describe('what a person reads', () => {
+describe('text as a person reads it', () => {
   test.each([
     ['plain', 'hello', 'hello'],
     ['tab', 'a\tb', 'a\tb'],
@@ -86,7 +86,7 @@ describe('one pattern', () => {
     expect(matcher.push(Buffer.concat([flood, Buffer.from('marker 42\r\n'), flood]))).toBe(true)
   })
 
-  test('a match as long as promised is found in a line however long', () => {
+  test('a match of the promised length is found in a line of any length', () => {
     const pattern = new RegExp(`<.{${maxMatchLength - 2}}>`)
     for (const before of [0, 1000, 10_000, 16_000, 50_000]) {
       const line = `${'-'.repeat(before)}<${'x'.repeat(maxMatchLength - 2)}>${'-'.repeat(before)}\n`
@@ -98,7 +98,7 @@ describe('one pattern', () => {
 describe('the time that patterns take', () => {
   const line = `${'ab'.repeat(200)}\n`
 
-  test('all together have half a second for what arrives at once', () => {
+  test('all patterns together have half a second per chunk', () => {
     const failOn = ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n'].map(
       (end) => new RegExp(`[a].*[b].*[${end}]`),
     )
@@ -111,7 +111,7 @@ describe('the time that patterns take', () => {
     expect((user + system) / 1000).toBeLessThan(1000)
   })
 
-  test('is counted anew for what arrives next', () => {
+  test('starts anew with the next chunk', () => {
     const watch = createWatch({ waitFor: [/[a].*[b].*[c]/], failOn: [], replies: [] })
     for (let i = 0; i < 100; i++) expect(watch.push(Buffer.from(line))).toEqual([])
     expect(watch.push(Buffer.from(`${'ab'.repeat(50)}c\n`))).toHaveLength(1)
@@ -144,7 +144,7 @@ function endOf(watch: Watch): string {
   return watch.lastLines(1).join('').slice(-200)
 }
 
-describe('where the bytes are cut does not matter', () => {
+describe('chunk boundaries do not matter', () => {
   const words = ['lo', 'gin', ': ', '\r', '\n', '\u001b[', '1;3', 'm', '\u001b]0;', '\u0007', 'ü', '機', '\u001b', '\\']
   const piece = fc.constantFrom(...words)
   const plain = [/login: /, /^gin/, /ü\s*lo/, /[^\n]機/, /1;3/, /l?o+|n: /, /-{100}lo/, /lo.*gin/, /o[\t-z]*n/]
@@ -183,7 +183,7 @@ describe('where the bytes are cut does not matter', () => {
     )
   })
 
-  test('what a line shows is what its text alone shows', () => {
+  test('a line matches as its text alone does', () => {
     const line = fc.array(fc.constantFrom('lo', 'gin', ': ', 'ü', 'x'), { maxLength: 6 }).map((parts) => parts.join(''))
     fc.assert(
       fc.property(fc.array(line, { maxLength: 6 }), pattern, (lines, regex) => {

@@ -55,7 +55,7 @@ describe.each(documents.filter((file) => shellOf(file).length > 0))('%s', (file)
   })
 })
 
-test('what is run elsewhere is there to be run', () => {
+test('every exempted line still exists', () => {
   const lines = documents.flatMap((file) => readDocument(file).split('\n'))
   for (const [start, file] of Object.entries(elsewhere)) {
     expect([start, lines.some((line) => line.startsWith(start))]).toEqual([start, true])

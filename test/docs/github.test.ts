@@ -13,7 +13,7 @@ function stepsOf(workflow: { jobs: Record<string, { steps: { uses?: string; run?
 describe('the workflow', () => {
   const workflow = parse(readDocument('.github/workflows/check.yml'))
 
-  test('runs what contributors run, on the oldest Node there is support for and on newer ones', () => {
+  test("runs the contributors' commands, on the oldest supported Node and on newer ones", () => {
     const { matrix } = workflow.jobs.check.strategy
     expect(`>=${matrix.node[0]}`).toBe(manifest.engines.node)
     expect(matrix.node).toEqual(['20.19', '22', '24', '26'])

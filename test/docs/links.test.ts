@@ -23,7 +23,7 @@ function anchorsOf(text: string): string[] {
 describe.each(documents)('%s', (file) => {
   const links = linksOf(readDocument(file)).filter((link) => !/^https?:/.test(link))
 
-  test('leads to what there is', () => {
+  test('has only valid links', () => {
     for (const link of links) {
       const [path = '', fragment] = link.split('#')
       const target = path === '' ? file : join(dirname(file), path)
@@ -32,7 +32,7 @@ describe.each(documents)('%s', (file) => {
     }
   })
 
-  test('says why, where a block is not run', () => {
+  test('gives a reason for each block that is not run', () => {
     for (const { notRun } of findBlocks(readDocument(file))) expect(notRun ?? 'a reason').toMatch(/\w+ \w+/)
   })
 })

@@ -96,7 +96,7 @@ async function shows(text: () => string, words: string): Promise<void> {
   await waitUntil(text, (seen) => seen.includes(words))
 }
 
-test.concurrent('a console that somebody has is asked for again, with the reason, until it is free', async () => {
+test.concurrent('a console in use is requested again, with the reason, until it is free', async () => {
   await using lab = await startTestLab()
   const id = await addMachine(lab, image.baseUrl)
   const attach = () => start(['console', '-v', '--wait-for', 'never', id], labEnvironment(lab), createFastClock(20))

@@ -35,24 +35,28 @@ const [status] = await create()
 console.log(JSON.stringify({ ...seen, later: status, devicesLater: await count() }))
 `
 
-test('a create fails in words and leaves no device; with space again the lab goes on', needsMountOf('tmpfs'), () => {
-  const file = join(folder, 'create.mjs')
-  writeFileSync(file, script)
-  const lab = [process.execPath, program, 'lab', '--name', 'full', '--machines', 'simulated', '--']
-  const words = [...lab, process.execPath, file].map(quote).join(' ')
-  const mount = `mkdir ${folder}/state && mount -t tmpfs -o size=64k tmpfs ${folder}/state`
-  const { stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', `${mount} && ${words}`], {
-    encoding: 'utf8',
-    timeout: 30_000,
-    env: { PATH: process.env['PATH'], XDG_STATE_HOME: join(folder, 'state'), HOME: folder },
-  })
-  const message = /The lab cannot save the state in .*full\.json.*: no space left on device/
-  expect(JSON.parse(stdout || JSON.stringify(stderr)), stderr).toEqual({
-    full: 'ENOSPC',
-    created: [500, expect.stringMatching(message)],
-    devices: 0,
-    later: 201,
-    devicesLater: 1,
-  })
-  expect(stderr).toContain('no space left on device')
-})
+test(
+  'a create fails with a clear message and leaves no device; with free space the lab continues',
+  needsMountOf('tmpfs'),
+  () => {
+    const file = join(folder, 'create.mjs')
+    writeFileSync(file, script)
+    const lab = [process.execPath, program, 'lab', '--name', 'full', '--machines', 'simulated', '--']
+    const words = [...lab, process.execPath, file].map(quote).join(' ')
+    const mount = `mkdir ${folder}/state && mount -t tmpfs -o size=64k tmpfs ${folder}/state`
+    const { stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', `${mount} && ${words}`], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      env: { PATH: process.env['PATH'], XDG_STATE_HOME: join(folder, 'state'), HOME: folder },
+    })
+    const message = /The lab cannot save the state in .*full\.json.*: no space left on device/
+    expect(JSON.parse(stdout || JSON.stringify(stderr)), stderr).toEqual({
+      full: 'ENOSPC',
+      created: [500, expect.stringMatching(message)],
+      devices: 0,
+      later: 201,
+      devicesLater: 1,
+    })
+    expect(stderr).toContain('no space left on device')
+  },
+)

@@ -146,7 +146,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     },
   )
 
-  test('serve goes on when the folder answers again', async () => {
+  test('serve continues when the folder responds again', async () => {
     await using lab = await startTestLab()
     const port = await findFreePort()
     const names = ['one', 'two', 'three', 'four']

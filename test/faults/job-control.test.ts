@@ -73,7 +73,7 @@ async function useShell(shell: Shell): Promise<void> {
 }
 
 describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty', 'setsid'), timeout: 180_000 }, () => {
-  test('~^Z at the console, bg, and fg while it runs: it goes on, uses no time, and is a console again', async () => {
+  test('~^Z at the console, bg, and fg while it runs: it continues, uses no processor time, and becomes a console again', async () => {
     await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type('sh ./go\n')

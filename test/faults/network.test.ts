@@ -95,7 +95,7 @@ describe('the network', needs('openssl'), () => {
     rmSync(folder, { recursive: true })
   })
 
-  test('a certificate that nobody knows is refused at once, and nothing is told to who shows it', async () => {
+  test('an unknown certificate is refused at once, before anything is sent to the server', async () => {
     const before = lab.lines.length
     const ls = await runFast(lab, ['ls', '-api-url', https('127.0.0.1')])
     expect(ls.code).toBe(4)

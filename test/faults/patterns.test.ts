@@ -29,7 +29,7 @@ test.concurrent.each([
   expect(await machinesIn(lab)).toEqual([])
 })
 
-test('a pattern that looks like those and is quick is found', { timeout: 60_000 }, async () => {
+test('a similar but fast pattern is found', { timeout: 60_000 }, async () => {
   await using lab = await startTestLab({ driver: createTalkingDriver(`${'ab'.repeat(5000)}c\n`) })
   const run = [
     'run',

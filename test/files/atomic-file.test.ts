@@ -21,7 +21,7 @@ test('a file, or nothing, is replaced; nothing else is left', async () => {
   expect(await readdir(folder)).toEqual(['file'])
 })
 
-test('what is not placed leaves no trace', async () => {
+test('a file that is not committed leaves no trace', async () => {
   {
     await using file = await createAtomicFile(at('file'))
     await file.handle.writeFile('half')
@@ -30,7 +30,7 @@ test('what is not placed leaves no trace', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
-test('a link is replaced, and what it leads to stays as it is', async () => {
+test('a link is replaced, and its target stays unchanged', async () => {
   await writeFile(at('victim'), 'mine')
   await symlink('victim', at('link'))
   await replaceFile(at('link'), 'text')

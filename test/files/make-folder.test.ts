@@ -10,18 +10,18 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('those above are made too, all with the mode, and again does no harm', async () => {
+test('parents are created too, all with the mode, and repeating is harmless', async () => {
   const path = join(folder, 'a/b/c')
   await Promise.all([makeFolder(path, 0o700), makeFolder(path, 0o700)])
   await makeFolder(path)
   for (const each of ['a', 'a/b', 'a/b/c']) expect(statSync(join(folder, each)).mode & 0o777).toBe(0o700)
 })
 
-test('a file in the way is told of', async () => {
+test('a file in the way is an error', async () => {
   writeFileSync(join(folder, 'file'), '')
   await expect(makeFolder(join(folder, 'file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
 })
 
-test('where the system takes no folders it ends', async () => {
+test('it ends if the system refuses folders', async () => {
   await expect(makeFolder('/proc/metalkit/below')).rejects.toMatchObject({ code: 'ENOENT' })
 })

@@ -113,7 +113,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
     expect(await complete(shell, folder, ['metalkit console 4eb'], env)).toEqual([`[console][${device}]`])
   })
 
-  test('says nothing where the API does not answer', needs('expect', shell), async () => {
+  test('offers nothing if the API does not respond', needs('expect', shell), async () => {
     using folder = makeWorld()
     await using api = await startFakeApi(() => () => {})
     const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p' }

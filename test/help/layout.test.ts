@@ -22,7 +22,7 @@ test('no flag stands in two files of src/options/flags', () => {
   expect(new Set(grouped)).toEqual(new Set(names))
 })
 
-test('each command has two examples at least, which begin with what a shell runs', () => {
+test('each command has at least two examples that a shell can run', () => {
   for (const { words, examples } of commands) {
     expect([words, examples.length >= 2]).toEqual([words, true])
     for (const example of examples) expect(example).toMatch(/(^|"\$\()metalkit /)

@@ -10,7 +10,7 @@ const failure = (over: Partial<Failure>): Failure => ({
   ...over,
 })
 
-describe('what is sent again', () => {
+describe('requests that are retried', () => {
   test.each<[string, Partial<Failure>, boolean]>([
     ['GET 500', { status: 500 }, true],
     ['GET lost', { status: undefined }, true],
@@ -48,7 +48,7 @@ test('the delay doubles, and is spread from nothing to all of it', () => {
   expect(decideRetry(failure({}), 5, now, 0)).toBe(0)
 })
 
-describe('what the API asks for', () => {
+describe('delays that the API requests', () => {
   test.each<[Record<string, string>, number | undefined, number | undefined]>([
     [{ 'retry-after': '7' }, 503, 7000],
     [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }, 503, 30_000],
@@ -72,7 +72,7 @@ describe('what the API asks for', () => {
   })
 })
 
-test('it is said with the wait, first as a detail, then to everybody', () => {
+test('retries are reported with the delay, the first only with -v', () => {
   const lines: string[] = []
   const report = {
     detail: (line: string) => void lines.push(`detail: ${line}`),

@@ -32,7 +32,7 @@ test.each<[string, Reply, RegExp]>([
     dropped,
     /^GET 127\.0\.0\.1:\d+\/metal\/v1\/x\?y=1 the connection was closed before the answer was complete \d+ ms$/,
   ],
-])('what is sent is one line for -vv: %s', async (_, reply, line) => {
+])('a request is one line with -vv: %s', async (_, reply, line) => {
   await using api = await startFakeApi(() => reply)
   const report = createRecorder()
   const dispatcher = createDispatcher(api.apiUrl, {}, systemClock)

@@ -189,7 +189,7 @@ describe('decompressKernel', () => {
     expect(await decompress(decompressKernel, content)).toEqual({ content, decompressed: false })
   })
 
-  test('refuses what it would lose', async () => {
+  test('refuses files that it would damage', async () => {
     const gzipped = gzipSync(noise)
     await expect(decompress(decompressKernel, Buffer.concat([gzipped, Buffer.from('dtb')]))).rejects.toMatchObject({
       name: 'ImageError',

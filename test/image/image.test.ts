@@ -113,7 +113,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  test('a missing image, and names those that are there', async () => {
+  test('a missing image, and names the existing ones', async () => {
     for (const name of ['demo', 'alpine', 'b1', 'b2', 'b3', 'b4']) await write(name)
     await writeFile(join(folder, 'half-kernel'), 'x')
     await expect(loadImage(join(folder, 'linuxkit'))).rejects.toMatchObject({

@@ -53,7 +53,7 @@ describe.each([
     test.each<[string, (packed: Buffer) => Buffer]>([
       ['cut off', (packed) => packed.subarray(0, -20)],
       ['spoilt', (packed) => Buffer.from(packed).fill(1, 1_000_000, 1_000_100)],
-    ])('and refused where it is %s', async (_, spoil) => {
+    ])('and refused if %s', async (_, spoil) => {
       await expect(decompress(decompressInitrd, spoil(pack(files)))).rejects.toMatchObject({
         name: 'ImageError',
         message: expect.stringMatching(
@@ -64,7 +64,7 @@ describe.each([
       })
     })
 
-    test('and refused where something else follows', async () => {
+    test('and refused if other data follows', async () => {
       const packed = pack(files)
       await expect(decompress(decompressInitrd, Buffer.concat([packed, Buffer.from('x')]))).rejects.toMatchObject({
         name: 'ImageError',

@@ -22,7 +22,7 @@ const half: Reply = (response) => {
   setTimeout(() => response.destroy(), 20)
 }
 
-describe('errors say what was done, what came back, and the request', () => {
+describe('errors name the operation, the answer and the request', () => {
   test.each<[string, Reply, number, string]>([
     [
       '401',
@@ -89,7 +89,7 @@ describe('errors say what was done, what came back, and the request', () => {
 })
 
 describe('again', () => {
-  test('a lost GET and a 503 are repeated, and told from the second time on', async () => {
+  test('a lost GET and a 503 are retried, and reported from the second time on', async () => {
     await using api = await startFakeApi(inTurn(dropped, { status: 503 }, { status: 200, json: device }))
     const { client, waits, report } = createTestClient(api.apiUrl)
     expect(await client.getDevice('d-1')).toEqual(device)

@@ -67,7 +67,7 @@ describe('a machine', () => {
     expect(await follow(looks)).toMatchObject({ outcome, states })
   })
 
-  test('that does not come up in time is given up; one that is up may stay so', async () => {
+  test('that does not come up in time is an error; a running machine has no limit', async () => {
     expect((await follow([deviceOf('provisioning')])).outcome).toBe(
       'the machine d-1 did not come up in time (provisioning)',
     )

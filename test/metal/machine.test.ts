@@ -62,7 +62,7 @@ describe('create exactly once', () => {
     expect(api.all.map(({ method }) => method)).toEqual(expected)
   })
 
-  test('a refusal is not repeated and is told in the words of the API', async () => {
+  test('a refused create is not repeated, and the error quotes the API', async () => {
     await using api = await startFakeApi(() => ({ status: 422, json: { errors: ['x is not a valid plan'] } }))
     await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
       'creating a machine: the API answered 422 "x is not a valid plan"',
@@ -70,7 +70,7 @@ describe('create exactly once', () => {
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(1)
   })
 
-  test('what is lost every time is created three times, and no more', async () => {
+  test('a create whose answer is always lost is sent three times at most', async () => {
     await using api = await startFakeApi(({ method }) => (method === 'POST' ? dropped : empty))
     await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
       /^a create of a machine tagged "metalkit-run-run1" got no clear answer, and no machine has appeared/,
@@ -78,7 +78,7 @@ describe('create exactly once', () => {
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(3)
   })
 
-  test('where looking for it fails too, the tag is named', async () => {
+  test('if the look-up fails too, the error names the tag', async () => {
     await using api = await startFakeApi(() => dropped)
     const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
     expect(describeError(error)).toMatch(

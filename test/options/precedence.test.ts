@@ -47,7 +47,7 @@ describe('the refusal of a configuration file', () => {
     })
   })
 
-  test('is not met where nothing is looked for in it', async () => {
+  test('an unreadable file does not matter if no value is needed from it', async () => {
     const METAL_CONFIG = await config('unread', 'token: [')
     expect(await resolveOptions(['metro', 'imgName'], {}, { METAL_CONFIG })).toEqual({})
     expect(await resolveOptions(['apiKey'], { apiKey: 't' }, { METAL_CONFIG })).toEqual({ apiKey: 't' })
@@ -75,11 +75,11 @@ test('a refusal carries the advice of its parser', async () => {
   })
 })
 
-test('of a value that is given twice the last counts', async () => {
+test('the last of two values counts', async () => {
   expect(await resolveOptions(['metro'], { metro: ['ny', 'da'] }, { METAL_METRO: 'am' })).toEqual({ metro: 'da' })
 })
 
-describe('what a command cannot do without', () => {
+describe('required values', () => {
   test('is given back', () => {
     expect([requireOption('imgName', 'a'), requireOption('keep', false), requireOption('verbose', 0)]).toEqual([
       'a',

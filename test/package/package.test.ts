@@ -61,7 +61,7 @@ describe('the package', () => {
     ).toEqual([])
   })
 
-  test('runs where it is unpacked', () => {
+  test('runs after unpacking', () => {
     const program = join(folder.path, 'package', manifest.bin.metalkit)
     expect(execFileSync(process.execPath, [program, '--version'], { encoding: 'utf8' })).toBe(`${manifest.version}\n`)
     const doctor = [program, 'lab', '--machines', 'simulated', '--', process.execPath, program, 'doctor', '--json']
@@ -118,7 +118,7 @@ describe('the package', () => {
     expect(read('THIRD-PARTY.md')).not.toMatch(/undefined|GPL/)
   })
 
-  test('needs nothing but Node: what it uses is bundled, and named with its licence', () => {
+  test('needs only Node: its dependencies are bundled, and listed with their licences', () => {
     expect(manifest).not.toHaveProperty('dependencies')
     const bundled = new Set(['@xterm/addon-fit', '@xterm/xterm'])
     for (const file of files.filter((name) => name.endsWith('.cjs'))) {

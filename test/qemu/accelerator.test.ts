@@ -31,7 +31,7 @@ describe('what runs machines', needs(program), () => {
       'this user is not allowed to open /proc/sys/kernel/random/boot_id',
     ],
     ['no device', folder, `${folder} cannot be opened: EISDIR`],
-  ])('is not KVM where that is %s, without a trial', async (_, path, whySlow) => {
+  ])('is not KVM if that is %s, without a trial', async (_, path, whySlow) => {
     const report = createRecorder()
     const chosen = await chooseAccelerator({ program, version: '7', kvmPath: path, report })
     expect(chosen.accelerator.name).toBe('tcg')

@@ -119,7 +119,7 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
     expect(await machine.off).toEqual({ reason: 'switched-off' })
   })
 
-  test('goes on to its disk where the script says exit', async () => {
+  test('boots from its disk if the script says exit', async () => {
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\n\nexit\n' })
     const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, memoryMib: 512, bootUrl: `${server.url}/x.ipxe` })

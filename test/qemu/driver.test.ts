@@ -95,7 +95,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     expect(readdirSync(diskFolder)).toEqual([])
   })
 
-  test('with UEFI runs the script by iPXE too, and goes on to the disk when it says exit', needsOvmf(), async () => {
+  test('with UEFI runs the script through iPXE too, and boots from the disk if it says exit', needsOvmf(), async () => {
     const path = '/x.ipxe'
     await using server = await startBootServer({ [path]: '#!ipxe\necho script for ${hostname} on ${platform}\nexit\n' })
     const driver = await createQemuDriver({ diskFolder, firmware: 'uefi', report })

@@ -72,7 +72,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     await expect(ending).rejects.toThrow('enough')
   })
 
-  test('a certificate is asked for through the hops too', async () => {
+  test('a certificate is requested through jump hosts too', async () => {
     const { file } = ring.hostKey
     execFileSync('ssh-keygen', ['-q', '-s', ring.user.rsa.file, '-I', 'host', '-h', '-n', 'machine', `${file}.pub`])
     await using hop = await startSshd(ring.folder, { hostKeys: [ring.stranger], authorized: [ring.user.ecdsa] })
@@ -112,7 +112,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     expect(access.via.map(({ address }) => address)).toEqual([{ host: 'hop', port: 22 }])
   })
 
-  test('what the command line names counts before the configuration', async () => {
+  test('the command line overrides the configuration', async () => {
     home.write('.ssh/known', `machine ${ring.stranger.line}\n`)
     const config = `Host *\n  IdentityFile ${ring.user.rsa.file}\n  UserKnownHostsFile ~/.ssh/known\n`
     const place = { host: 'machine', port: 22 }

@@ -50,7 +50,7 @@ describe('host keys beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     return (await finder.find({ host: 'a.example', port: 22 }, '')).trust.knownHosts.files
   }
 
-  test('the usual files are those of ssh, known_hosts2 and the system’s among them', async () => {
+  test("the default files are ssh's, including known_hosts2 and the system's", async () => {
     const judge = execFileSync('ssh', ['-G', '-F', 'none', 'a.example'], { encoding: 'utf8' })
     const listOf = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(judge)?.[1]?.split(' ') ?? []
     const files = [...listOf('userknownhostsfile'), ...listOf('globalknownhostsfile')]

@@ -81,7 +81,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     expect((await load({ named: ['~/.ssh/id_ecdsa'] })).keys).toEqual(lines(ecdsa))
   })
 
-  test('a certificate beside a key is said to be of no use, the key is offered', async () => {
+  test('a certificate beside a key is reported as unusable, and the key is offered', async () => {
     install(ed25519, 'id_ed25519')
     const file = join(home.path, '.ssh', 'id_ed25519')
     copyFileSync(`${ed25519.file}.pub`, `${file}.pub`)
@@ -129,7 +129,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     )
   })
 
-  test('nothing to log in with: what was looked at, and what to do', async () => {
+  test('without any key the error lists the places searched and the remedy', async () => {
     const ssh = join(home.path, '.ssh')
     expect(await failureOf({})).toBe(
       'console: there is no SSH key to log in with: the SSH agent is not set (SSH_AUTH_SOCK), ' +

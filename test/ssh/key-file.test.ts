@@ -81,7 +81,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     expect(await read(folder.write('windows', text.replaceAll('\n', '\r\n')))).toBe(line)
   })
 
-  test('a wrong passphrase is told as that, however its bytes decrypt', async () => {
+  test('a wrong passphrase is reported as one, however its bytes decrypt', async () => {
     const file = generate(...curve('P-256'))
     const pkcs8 = folder.write(
       'locked',
@@ -96,7 +96,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
   })
 
   const whole = 'is damaged: it does not hold a whole private key'
-  test('a right passphrase for a file that cannot be used is not told as a wrong one', async () => {
+  test('the right passphrase for an unusable file is not reported as wrong', async () => {
     const file = generate(...curve('P-256'))
     const locked = openssl('pkcs8', '-topk8', '-in', file, '-passout', 'pass:right')
     const old = openssl(
@@ -158,7 +158,7 @@ describe('keys in OpenSSH format', needs('ssh-keygen'), () => {
     },
   )
 
-  test('encrypted with a cipher that metalkit lacks: that is said before a passphrase is asked for', async () => {
+  test('an unsupported cipher is reported before a passphrase is asked for', async () => {
     const file = join(folder.path, 'my chacha')
     execFileSync('ssh-keygen', [
       '-q',
@@ -182,7 +182,7 @@ describe('keys in OpenSSH format', needs('ssh-keygen'), () => {
     expect(await read(file, 'right')).toBe(judge(file, 'right'))
   })
 
-  test('of a security key: it is told as one', async () => {
+  test('a key of a security key is reported as one', async () => {
     const blob = Buffer.concat([
       writeString('sk-ssh-ed25519@openssh.com'),
       writeString(Buffer.alloc(32, 7)),

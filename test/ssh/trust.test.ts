@@ -126,7 +126,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(statSync(join(folder.path, 'new')).mode & 0o777).toBe(0o700)
   })
 
-  test('nobody to ask, and new keys not accepted: no', async () => {
+  test('without a terminal, and without accept-new, the answer is no', async () => {
     const file = join(folder.path, 'nobody')
     expect((await reach(file, {})).outcome).toMatch(/is not a known host/)
     expect(existsSync(file)).toBe(false)
@@ -195,7 +195,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     )
   })
 
-  test('what is known before anyone is asked, and whether anyone would be', async () => {
+  test('reports known keys before any question, and whether there would be one', async () => {
     const base = { hash: false, report: createLog(0).report }
     const knownHosts = await loadKnownHosts([folder.write('one', `a.example ${keys.rsa.line}\n`)])
     const [known, unknown] = ['a.example', 'b.example'].map((host) => ({ host, port: 22 }))

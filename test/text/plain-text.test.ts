@@ -18,7 +18,7 @@ test('lines stay lines', () => {
   expect(showUnseen('a\nb\rc')).toBe('a\nb\\u{d}c')
 })
 
-test('what an API calls its machines and errors moves no terminal', async () => {
+test('names and errors from an API cannot control the terminal', async () => {
   const device = {
     id: 'd-1\u001b]0;x\u0007',
     hostname: 'a\u202eb\u001b[31m',

@@ -13,6 +13,6 @@ test.each([
   [12, 'ID    STATE\n4eb1  active\n'],
   [11, 'ID\n4eb1\n'],
   [2, 'ID\n4eb1\n'],
-])('in a window of %s columns what does not fit is left out', (columns, table) => {
+])('a window of %s columns omits what does not fit', (columns, table) => {
   expect(formatTable(rows, columns)).toBe(table)
 })

@@ -96,7 +96,7 @@ test.each([
     'ngrok did not open a tunnel: invalid tunnel configuration',
   ],
   [{ status: 500, body: 'oops' }, 'ngrok did not open a tunnel: it answered 500'],
-])('says why there is none: %j', async (answer, message) => {
+])('reports why there is no tunnel: %j', async (answer, message) => {
   const { options } = await startAgent([], answer)
   await expect(openNgrokTunnel(options)).rejects.toMatchObject({ name: 'TunnelError', message })
 })

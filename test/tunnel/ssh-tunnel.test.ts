@@ -85,7 +85,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     await vi.waitFor(async () => expect(await refused(opened.url)).toBe(true))
   })
 
-  test('has the name of the server where it listens for everyone', async () => {
+  test("has the server's name if it listens on all interfaces", async () => {
     const { tunnel, sshd } = await makeWorld(open)
     const { url } = await tunnel({ bind: { host: '', port: 0 } })
     expect(new URL(url).hostname).toBe(sshd.host)
@@ -163,7 +163,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect((await fetchBody(url)).equals(body)).toBe(true)
   })
 
-  test('is not opened for what was interrupted', async () => {
+  test('is not opened for an interrupted run', async () => {
     const { tunnel, connect } = await makeWorld(open)
     const stop = new AbortController()
     const reason = new Error('stop')

@@ -68,7 +68,7 @@ describe('lab -- COMMAND', () => {
     expect(lab.seen.err).toBe('metalkit: lab: "no-such-command" is not a command on this computer\n')
   })
 
-  test('gives the command its words as they are, stdin, and what it needs of the lab', async () => {
+  test("passes the command its exact arguments, stdin and the lab's variables", async () => {
     const script =
       'cat; printf "<%s>" "$@"; curl -sf -H "X-Auth-Token: $METAL_API_TOKEN" $METAL_API_URL/projects/$METAL_PROJECT_ID'
     const lab = metalkit(['lab', '--', 'sh', '-c', script, 'sh', '--', '-v', 'a b', '$HOME', ''])

@@ -15,7 +15,7 @@ import { makeDevice } from '../../lab/cloud/devices.ts'
 const createdAt = '2026-01-01T00:00:00Z'
 const nowMs = Date.parse('2026-01-01T00:01:30Z')
 
-test('the table has the newest machines first, what matters most at the left, and no more rows than there is room for', () => {
+test('the table has the newest machines first, the most important columns at the left, and only as many rows as fit', () => {
   expect(renderMachines([], 5, nowMs)).toBe('')
   const devices = [
     makeDevice({

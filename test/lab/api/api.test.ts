@@ -42,7 +42,7 @@ const create = async (body: object = {}) => {
   return json
 }
 
-describe('who may ask', () => {
+describe('authentication', () => {
   test.each<[name: string, headers: Record<string, string>]>([
     ['nobody', {}],
     ['a wrong token', { 'x-auth-token': 'wrong' }],
@@ -178,7 +178,7 @@ describe('a create is refused', () => {
 })
 
 describe('a device', () => {
-  test('starts queued, with nothing given out and all events to come', async () => {
+  test('starts queued, without addresses, and with all events pending', async () => {
     const device = await create({ hostname: 'new', tags: ['a', 'b'] })
     expect(schemas.device.parse(device)).toEqual(device)
     expect(device).toMatchObject({
@@ -203,7 +203,7 @@ describe('a device', () => {
     expect(device.provisioning_events.every((event: { id: unknown }) => event.id === null)).toBe(true)
   })
 
-  test('is named after itself where no name is given', async () => {
+  test('is named after its ID if no name is given', async () => {
     const device = await create()
     expect(device.hostname).toBe(`${device.short_id}.packethost.net`)
   })
@@ -247,7 +247,7 @@ describe('a device', () => {
   test.each<[name: string, query: string, body: object | undefined]>([
     ['the query', '?force_delete=true', undefined],
     ['a body', '', { force_delete: true }],
-  ])('that is provisioning is deleted only by force, said in %s', async (_, query, body) => {
+  ])('is deleted while provisioning only with force, given in the %s', async (_, query, body) => {
     const device = await create()
     await waitForState(lab, device.id, 'provisioning')
     const refused = await lab.call('DELETE', `/devices/${device.id}`)

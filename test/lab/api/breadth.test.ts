@@ -172,7 +172,7 @@ describe('include and exclude', () => {
     expect(created.json.project.name).toBe('lab')
   })
 
-  test('what is gone stays an href, and what is no object stays', () => {
+  test('a deleted object stays an href, and values that are not objects stay unchanged', () => {
     const json = { id: 'x', project: { href: '/p' }, tags: ['a'], name: 'n', gone: null }
     const shape = (query: string) => shapeRelations(json, new URLSearchParams(query), () => undefined)
     expect(shape('include=project,tags,name,gone,id.x')).toEqual(json)
@@ -261,7 +261,7 @@ describe('batches', () => {
   })
 })
 
-describe('facilities, where they are switched on', () => {
+describe('facilities, if enabled', () => {
   test.each<[facility: unknown, metro: string | undefined, code: string]>([
     [['am6'], undefined, 'am6'],
     ['ams1', undefined, 'ams1'],
@@ -289,7 +289,7 @@ describe('facilities, where they are switched on', () => {
 })
 
 describe('capacity', () => {
-  test('is used up by devices, in every metro, and told beforehand', async () => {
+  test('is used by devices, in every metro, and reported in advance', async () => {
     await using own = await start({ capacity: { memoryMib: 3 * 1024, cpus: 2 } })
     const check = async (quantity: unknown, metro = 'am') =>
       (await own.lab.call('POST', '/capacity/metros', { servers: [{ metro, plan: good.plan, quantity }] })).json
@@ -336,7 +336,7 @@ test.each([
   [5, 'normal'],
 ])('%i servers are %s', (free, level) => expect(describeLevel(free)).toBe(level))
 
-test('requests are counted, and those beyond the limit are refused until its time is over', async () => {
+test('requests beyond the limit are refused until the window ends', async () => {
   await using own = await start({ rateLimit: { requests: 3, windowMs: 4000 } })
   const ask = async () => {
     const { status, headers } = await own.lab.call('GET', '/user')

@@ -39,7 +39,7 @@ async function start(body: object = {}) {
   }
 }
 
-test('the metadata of a machine has its schema, with URLs at the host that was asked', async () => {
+test("a machine's metadata fits the schema, with URLs on the requested host", async () => {
   await using own = await start()
   const { status, text } = await own.get('/metadata')
   expect(status).toBe(200)
@@ -98,7 +98,7 @@ test('the EC2-style tree has names on its branches and texts on its leaves', asy
   expect(await own.get('/userdata')).toEqual({ status: 200, text: url })
 })
 
-describe('what a machine says of itself', () => {
+describe('reports of a machine', () => {
   test('becomes an event', async () => {
     await using own = await start()
     const said = { state: 'succeeded', code: 1042, message: 'all\u001b[31m done\r\n' }
@@ -116,7 +116,7 @@ describe('what a machine says of itself', () => {
     '{"state":"running","code":"999"}',
     '{"state":"asleep","code":1000}',
     JSON.stringify({ state: 'running', code: 1000, message: 'x'.repeat(5000) }),
-  ])('is refused where it is not in the form: %.60s', async (text) => {
+  ])('is refused if malformed: %.60s', async (text) => {
     await using own = await start()
     expect((await own.post('/events', text)).status).toBe(400)
     expect((await own.newestEvent()).type).not.toContain('user.')

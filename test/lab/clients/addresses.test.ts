@@ -147,7 +147,7 @@ describe('refused', () => {
     expect(await own.send(422, 'POST', `/projects/${own.lab.projectId}/ips`, wanted)).toEqual({ errors: [error] })
   })
 
-  test('a reservation beyond what there is', async () => {
+  test('a reservation beyond the available addresses', async () => {
     await using own = await startClientLab()
     await reserve(own, { quantity: 256, metro: 'ny' })
     const more = { type: 'public_ipv4', quantity: 2, metro: 'ny' }

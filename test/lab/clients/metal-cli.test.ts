@@ -5,7 +5,7 @@ import { startClientLab, userdata } from './client.ts'
 
 const device = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata, hostname: 'cli' }
 
-test('the events of a device are told in the words that the tests look for', async () => {
+test("a device's events have the texts that the tests look for", async () => {
   await using own = await startClientLab({ pace: { queuedMs: 60_000 } })
   const fresh = await own.send(201, 'POST', own.devices, device)
   const bodies = async (id: string): Promise<string[]> =>

@@ -12,14 +12,14 @@ const device = {
   userdata,
 }
 
-test('storage is null, which is what a configuration without it means', async () => {
+test('storage is null, as in a configuration without it', async () => {
   await using own = await startClientLab()
   const { id, storage } = await own.send(201, 'POST', own.devices, device)
   expect(storage).toBeNull()
   expect((await own.send(200, 'GET', `/devices/${id}?include=project,facility`)).storage).toBeNull()
 })
 
-test('a key has an owner, and its text as it was sent, byte for byte', async () => {
+test('a key has an owner, and its exact text', async () => {
   await using own = await startClientLab()
   const { json: user } = await own.lab.call('GET', '/user')
   for (const [path, owner] of [
@@ -87,7 +87,7 @@ test('a spot instance stays one, its price a number or a text of one', async () 
   }
 })
 
-test('addresses are those that were asked for', async () => {
+test('only the requested addresses are assigned', async () => {
   await using own = await startClientLab()
   const kindsOf = async (wanted: object[]) => {
     const { ip_addresses: given, id } = await own.createActive({ ...device, ip_addresses: wanted })
@@ -112,7 +112,7 @@ function withReservation(id: string) {
   return { ...device, hardware_reservation_id: id }
 }
 
-test('a hardware reservation cannot be had, and no reservation is none', async () => {
+test('a hardware reservation is refused, and none is null', async () => {
   await using own = await startClientLab()
   expect(await own.send(422, 'POST', own.devices, withReservation('next-available'))).toEqual({
     errors: ['There are no available hardware reservations'],

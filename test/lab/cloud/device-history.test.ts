@@ -10,7 +10,7 @@ function start() {
   return { device: makeDevice(), history, lines: report.lines, changes: () => changes }
 }
 
-test('each change of state is said once, and when it was', () => {
+test('each change of state is reported once, with its time', () => {
   const { device, history, lines, changes } = start()
   device.updatedAt = '2001-01-01T00:00:00.000Z'
   history.setState(device, 'queued')

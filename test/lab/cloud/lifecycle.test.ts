@@ -246,7 +246,7 @@ test.concurrent('a deleted device is deprovisioning, then gone, with its machine
   expect((await own.lab.call('GET', `/projects/${own.lab.projectId}/devices`)).json.meta.total).toBe(0)
 })
 
-test.concurrent('a delete by force ends what is under way', async () => {
+test.concurrent('a forced delete ends any operation', async () => {
   await using own = await start()
   await waitForState(own.lab, own.id, 'provisioning')
   await own.lab.call('DELETE', `/devices/${own.id}?force_delete=true`)

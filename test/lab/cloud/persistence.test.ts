@@ -81,7 +81,7 @@ describe('after a restart', () => {
     )
   })
 
-  test('what was being made is made, what failed is failed, and what was on its way out is gone', async () => {
+  test('provisioning devices are provisioned again, failed ones stay failed, and deleted ones are gone', async () => {
     await using place = await makeFolder()
     const ids: string[] = []
     let failed = ''
@@ -134,7 +134,7 @@ describe('the file', () => {
     await expect.poll(() => readdir(place.folder)).toEqual(['cloud.json'])
   })
 
-  test('that cannot be written makes a create fail, and the lab goes on', async () => {
+  test('that cannot be written makes a create fail, and the lab continues', async () => {
     await using place = await makeFolder()
     const path = join(place.folder, 'gone', 'cloud.json')
     await using lab = await startTestLab({ cloudFile: path })
@@ -158,7 +158,7 @@ describe('the file', () => {
       { version: 1, devices: [{ hostname: 'box', plan: 'z9.huge', metro: 'am', operatingSystem: 'custom_ipxe' }] },
       'its machine "box" has the plan "z9.huge", which this metalkit does not know',
     ],
-  ])('with %s ends the start, and stays as it is', async (_, state, why) => {
+  ])('with %s prevents the start, and stays unchanged', async (_, state, why) => {
     await using place = await makeFolder()
     const text = JSON.stringify(state)
     await writeFile(place.cloudFile, text)
@@ -174,7 +174,7 @@ describe('the file', () => {
     ['not JSON', '{"version":1,', 'it is not JSON'],
     ['of no version', '{"version":0}', '"version" has an unexpected value'],
     ['of another shape', '[]', 'it has an unexpected value'],
-  ])('that is %s ends the start, and stays as it is', async (_, text, why) => {
+  ])('that is %s prevents the start, and stays unchanged', async (_, text, why) => {
     await using place = await makeFolder()
     await writeFile(place.cloudFile, text)
     await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
@@ -189,7 +189,7 @@ describe('the file', () => {
 const pathOf = (kind: string) => (kind === 'flock' ? process.env['PATH'] : '/nonexistent')
 
 describe('the lock', () => {
-  test('lets one lab in at a time, and is given back', async () => {
+  test('admits one lab at a time, and is released', async () => {
     await using place = await makeFolder()
     const path = join(place.folder, 'lock')
     {

@@ -64,7 +64,7 @@ test.each([
   )
 })
 
-test('UEFI takes the place of what the BIOS needs', () => {
+test('UEFI replaces the BIOS arguments', () => {
   const bios = x86Args(spec, tcg, files, sercon)
   const uefi = x86Args(spec, tcg, files, { code: '/c,1.fd', variables: '/v.fd' })
   expect(uefi.slice(0, bios.length - 2)).toEqual(bios.slice(0, -2))

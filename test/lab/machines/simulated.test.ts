@@ -54,7 +54,7 @@ describe('a machine', () => {
     expect(machine.screen().endsWith('reboot: Power down\r\n')).toBe(true)
   })
 
-  test('is called what the metadata service calls it', async () => {
+  test('takes its name from the metadata service', async () => {
     await using machine = await powerOn({ '2009-04-04/meta-data/hostname': 'renamed' })
     await machine.shows('\r\nsimulated machine is up: renamed\r\n# ')
     machine.serial.write('hostname\r')
@@ -147,7 +147,7 @@ describe('the shell', () => {
     expect(shown).toBe(`# ${screen.replace('\r\n', '\n')}`)
   })
 
-  test('knows what its help lists', () => {
+  test('knows every command that its help lists', () => {
     const machine = { hostname: 'box', arch: 'x86_64', commandLine: '' } as const
     const names = runCommand('help', machine).text.split(': ')[1]?.trim().split(' ') ?? []
     expect(names.length).toBeGreaterThan(5)

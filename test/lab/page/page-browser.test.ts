@@ -250,7 +250,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '.xterm-rows', 'Linux web1')
   })
 
-  test('says that the lab does not answer, wherever the page is scrolled to, and goes on when it does', async () => {
+  test('says that the lab does not answer, wherever the page is scrolled to, and continues when it does', async () => {
     await using lab = await startTestLab({ pageFolder })
     const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
     await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
@@ -289,7 +289,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.waitForSelector('#lost', { state: 'hidden' })
   })
 
-  test('does not take the keyboard by what its terminal answers to the machine', async () => {
+  test('does not take the keyboard for terminal reports', async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x'] = bootScriptFor(files.url)
     // The cursor's place, what the terminal is, its colours, and reports of the focus.
@@ -315,7 +315,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '#keyboard', 'yours')
   })
 
-  test('asks for the token where it has none or a wrong one', async () => {
+  test('asks for the token if it is missing or wrong', async () => {
     await using lab = await startTestLab({ pageFolder })
     await using opened = await open(lab, 'wrong')
     const { page } = opened

@@ -75,7 +75,7 @@ function lineOf(text: string): string {
   return `${key.type} ${key.getPublicSSH().toString('base64')}`
 }
 
-test('the lines of keys are those that ssh2 reads from them, and a key that is cut off is none', async () => {
+test("key lines equal ssh2's, and truncated keys are refused", async () => {
   const { hostKey, userKeyPath, userPublicKey, knownHostsPath } = await loadLabKeys(folder, [])
   const userKey = readFileSync(userKeyPath, 'utf8')
   expect(userPublicKey).toBe(lineOf(userKey))

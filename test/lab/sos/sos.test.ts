@@ -145,7 +145,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await session.shows('still here')
   })
 
-  test('is told in one line that a machine has a session already', async () => {
+  test('one line says that the machine already has a session', async () => {
     const first = ssh()
     await first.shows(banner)
     const second = ssh()
@@ -225,7 +225,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     expect(old.seen.err).toMatch(/Permission denied \(publickey\)/)
   })
 
-  test('is refused what is too old', async () => {
+  test('obsolete algorithms are refused', async () => {
     const session = ssh(['-o', 'KexAlgorithms=diffie-hellman-group14-sha1'])
     expect(await session.ended).toBe(255)
     expect(session.seen.err).toMatch(/no matching key exchange method/)

@@ -59,14 +59,14 @@ describe("ssh's settings", needs('ssh'), () => {
   const passedOver = (line: number, condition: string) =>
     `ssh's configuration "${folder.path}/noted" line ${line}: the block is passed over, as metalkit does not judge "Match ${condition}"`
 
-  test('the commands of Match exec are not run, which is said once', async () => {
+  test('the commands of Match exec are not run, which is reported once', async () => {
     const text = `Match exec "touch ${folder.path}/ran"\n  Port 7\nMatch !exec "false" final\n  Port 8\nMatch final\n  Port 9\n`
     const { port, notes } = await read(folder.write('noted', text))
     expect({ port, notes }).toEqual({ port: 9, notes: [passedOver(1, 'exec'), passedOver(3, 'exec')] })
     expect(existsSync(join(folder.path, 'ran'))).toBe(false)
   })
 
-  test('nothing is said of a Match exec that is for another host', async () => {
+  test('a Match exec for another host is not reported', async () => {
     const file = folder.write('quiet', 'Match host other exec "true"\n  Port 7\nHost other\n  Include noisy\n')
     folder.write('noisy', 'Match exec "true"\n  Port 7\n')
     expect((await read(file)).notes).toEqual([])
@@ -86,7 +86,7 @@ describe("ssh's settings", needs('ssh'), () => {
     expect((await read(folder.write('new', `${text}  Port 7\n`))).port).toBe(matches ? 7 : 22)
   })
 
-  test('Match version is passed over, and a network that is none refused', async () => {
+  test('Match version is passed over, and an invalid network is refused', async () => {
     expect((await read(folder.write('noted', 'Match version OpenSSH_9*\n  Port 7\n'))).notes).toEqual([
       passedOver(1, 'version'),
     ])
@@ -95,7 +95,7 @@ describe("ssh's settings", needs('ssh'), () => {
     )
   })
 
-  test('the tokens of an IdentityFile are those of ssh', () => {
+  test("an IdentityFile takes ssh's tokens", () => {
     const file = folder.write(
       'tokens',
       ['HostName real.example', 'Port 7', 'HostKeyAlias ALIAS', ...'CLhiklnpru'.split('')]
