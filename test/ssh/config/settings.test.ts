@@ -1,11 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { userInfo } from 'node:os'
+import { networkInterfaces, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSshSettings, type SettingsQuery } from '../../../src/ssh/config/settings.ts'
 import { needs } from '../../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../../helpers/sshd.ts'
+
+/** A network, of those for documentation (RFC 5737), in which this computer is not. */
+const ownAddresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
+const isForeign = (network: string) => !ownAddresses.some((address) => address.startsWith(network))
+const foreign = `${['192.0.2.', '198.51.100.', '203.0.113.'].find(isForeign)}0/24`
 
 describe("ssh's settings", needs('ssh'), () => {
   let folder: TestFolder
@@ -79,9 +84,9 @@ describe("ssh's settings", needs('ssh'), () => {
     ['Match tagged ""', 'Match tagged ""\n', true],
     ['Match command', 'Match command ls\n', false],
     ['Match sessiontype', 'Match sessiontype shell\n', true],
-    ['Match localnetwork', 'Match localnetwork 192.0.2.0/24,127.0.0.0/8\n', true],
-    ['Match localnetwork elsewhere', 'Match localnetwork 192.0.2.0/24,2001:db8::/32\n', false],
-    ['Match !localnetwork', 'Match !localnetwork 192.0.2.0/24\n', true],
+    ['Match localnetwork', `Match localnetwork ${foreign},127.0.0.0/8\n`, true],
+    ['Match localnetwork elsewhere', `Match localnetwork ${foreign},2001:db8::/32\n`, false],
+    ['Match !localnetwork', `Match !localnetwork ${foreign}\n`, true],
   ])('%s', async (_name, text, matches) => {
     expect((await read(folder.write('new', `${text}  Port 7\n`))).port).toBe(matches ? 7 : 22)
   })
