@@ -1,6 +1,8 @@
 // Everything a lab acquires before its servers are loaded: keys, ports and its saved state. A lab that cannot start fails here,
 // so that a command can start while the rest loads. Does not import ssh2 and zod, which take longer to load than all of this.
 import type { Address } from '../address.ts'
+import { LabError } from '../errors.ts'
+import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
 import { Resources } from '../resources.ts'
 import { measureComputer, plenty } from './cloud/capacity.ts'
 import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
@@ -80,6 +82,8 @@ async function openApi({ listen, report, pageFolder }: LabParts): Promise<Pick<L
  * @throws LabError if it cannot listen or store its keys, or if its saved state is damaged
  */
 export async function takeGround(parts: LabParts): Promise<LabGround> {
+  const problem = openFilesProblem()
+  if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })
   const { driver } = parts
   const sosHost = reachableHost(parts.sosListen.host)
   await prepareStateFolder(parts.stateFolder)

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Address } from '../../address.ts'
 import { LabError, messageOf } from '../../errors.ts'
-import { openFilesHint, openFilesProblem } from '../../files/open-files.ts'
 import type { Reporter } from '../../io.ts'
 import { listen } from '../../listen.ts'
 import { refuse } from './answer.ts'
@@ -100,8 +99,6 @@ export async function startApiServer(
   report: Reporter,
   onUpgrade?: Upgrade,
 ): Promise<ApiServer> {
-  const problem = openFilesProblem()
-  if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })
   const server = createServer((message, response) => {
     void respond(message, response, handle, report)
   })
