@@ -11,7 +11,7 @@ import { needs } from '../helpers/needs.ts'
 
 test('the documentation lists every fault', async () => {
   const text = await readFile(new URL('../../docs/lab.md', import.meta.url), 'utf8')
-  const section = text.slice(text.indexOf('## What is to go wrong'), text.indexOf('## The metadata service'))
+  const section = text.slice(text.indexOf('## Faults'), text.indexOf('## The metadata service'))
   const named = new Set(section.match(/(?<=`)[\w-]+(?=`)/g))
   expect([...steps, ...apiFaults.keys(), ...sosFaults].filter((word) => !named.has(word))).toEqual([])
 })
