@@ -149,7 +149,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     expect(await tmux('capture-pane', '-p', '-S', '-', '-t', 'test')).toMatch(/^up$/m)
     const line = (await tmux('capture-pane', '-p', '-e', '-t', 'test'))
       .split('\n')
-      .find((one) => one.includes('was left'))
+      .find((one) => one.includes('left the console'))
     expect(line).toBe('You left the console.')
   })
 
