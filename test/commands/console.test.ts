@@ -70,7 +70,7 @@ describe('a console in CI', () => {
       ['-no-default-failures', '-wait-for', 'done'],
       'echo Kernel panic - not syncing\recho done\r',
       0,
-      /showed what was waited for/,
+      /showed every pattern of --wait-for/,
     ],
     [
       'what does not show in time',

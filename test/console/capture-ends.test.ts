@@ -83,7 +83,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
   type Held = ReturnType<typeof hold>
   const showsLast = async () => await until(() => log().includes('the last word\n'))
   test.each<[name: string, args: string[], end: (held: Held) => unknown, code: number | null, said: RegExp]>([
-    ['a pattern of --wait-for', ['--wait-for', 'last word'], () => {}, 0, /showed what was waited for/],
+    ['a pattern of --wait-for', ['--wait-for', 'last word'], () => {}, 0, /showed every pattern of --wait-for/],
     ['a pattern of --fail-on', ['--fail-on', 'last word'], () => {}, 8, /showed "the last word"/],
     ['--timeout', ['--wait-for', 'never', '--timeout', '5s'], () => {}, 8, /did not show \/never\/m within 5s/],
     ['SIGTERM', [], ({ child }) => child.kill('SIGTERM'), 143, /by SIGTERM/],
