@@ -60,4 +60,6 @@ export async function execute(
   // A stop signal is the normal end; a lost terminal or a defect is not.
   const { reason } = signal
   if (!(reason instanceof InterruptedError) || reason.signal === 'SIGHUP') throw reason
+  // The shell's prompt would otherwise follow the terminal's ^C on the same line.
+  if (reason.signal === 'SIGINT' && context.stderr.isTTY === true) report.info('')
 }

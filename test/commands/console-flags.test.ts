@@ -58,7 +58,11 @@ interface Row {
 }
 
 const rows: Record<string, Row> = {
-  'wait-for': { args: good, code: 0, check: ({ stderr }) => expect(stderr).toContain('showed every pattern of --wait-for') },
+  'wait-for': {
+    args: good,
+    code: 0,
+    check: ({ stderr }) => expect(stderr).toContain('showed every pattern of --wait-for'),
+  },
   'fail-on': {
     args: [...say('bad'), '-fail-on', '^b.d$'],
     code: 8,
