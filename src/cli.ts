@@ -86,12 +86,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     checkValues(argv)
     const { parse } = await import('./parse.ts')
-    const asked = parse(commands, own)
-    if (asked === undefined) {
+    const invocation = parse(commands, own)
+    if (invocation === undefined) {
       showHelp(io.stderr)
       return exitCodes.usage
     }
-    const { command, args, texts } = asked
+    const { command, args, texts } = invocation
     const { quiet, verbose } = await resolveOptions(globalFlags, texts, io.env)
     const verbosity = quiet ? -1 : verbose
     report = reporterOf(verbosity)

@@ -124,7 +124,7 @@ export class LabError extends MetalkitError {
 }
 
 function sayingOf(signal: NodeJS.Signals): string {
-  return signal === 'SIGPIPE' ? 'whoever read the output went away' : `by ${signal}`
+  return signal === 'SIGPIPE' ? 'the reader of its output went away' : `by ${signal}`
 }
 
 /** A signal ended the run; SIGPIPE stands for a lost reader of its output. The exit code is the shell's: 128 plus the signal's number. */

@@ -7,7 +7,7 @@ import { explainMistake } from './options/mistake.ts'
 import type { Texts } from './options/precedence.ts'
 
 /** A command, its arguments by name, and the texts of its flags. */
-export interface Asked {
+export interface Invocation {
   command: Command
   args: Record<string, string | readonly string[] | undefined>
   texts: Texts
@@ -53,7 +53,7 @@ const silent = () => {}
 function buildProgram(
   commands: readonly Command[],
   called: Command | undefined,
-  found: (asked: Asked) => void,
+  onFound: (invocation: Invocation) => void,
 ): Program {
   const program = new Program('metalkit')
     .exitOverride()
@@ -80,7 +80,7 @@ function buildProgram(
       const args = Object.fromEntries(
         command.arguments.map(({ name }, at) => [name, readArgument(sub.processedArgs[at])]),
       )
-      found({ command, args, texts })
+      onFound({ command, args, texts })
     })
   }
   return program
@@ -100,16 +100,16 @@ function wordsFirst(args: readonly string[], called: Command | undefined): strin
  * @returns undefined where the words only begin the names of commands
  * @throws UsageError for what no command takes
  */
-export function parse(commands: readonly Command[], args: readonly string[]): Asked | undefined {
+export function parse(commands: readonly Command[], args: readonly string[]): Invocation | undefined {
   const dashes = args.indexOf('--')
   const words = (dashes === -1 ? args : args.slice(0, dashes)).filter((arg) => !arg.startsWith('-'))
   const called = findCommand(commands, words)
-  let asked: Asked | undefined
+  let invocation: Invocation | undefined
   try {
-    buildProgram(commands, called, (found) => (asked = found)).parse(wordsFirst(args, called), { from: 'user' })
+    buildProgram(commands, called, (parsed) => (invocation = parsed)).parse(wordsFirst(args, called), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.code !== 'commander.help') throw explainMistake(error, { commands, called, words })
   }
-  return asked
+  return invocation
 }

@@ -41,6 +41,12 @@ const createTimeoutMs = 5 * 60_000
 /** How long to wait, after an interrupt, for the answer to a request that must not be cut off. */
 const lastAnswerMs = 10_000
 
+/** The time of an answer's Date header, in ms since 1970; undefined if it is missing or malformed. */
+function timeOf({ headers }: Answer): number | undefined {
+  const timeMs = Date.parse(headers['date'] ?? '')
+  return Number.isNaN(timeMs) ? undefined : timeMs
+}
+
 /** A client of one API with one token. */
 export class MetalClient {
   readonly apiUrl: string
@@ -90,14 +96,8 @@ export class MetalClient {
 
   /** The API's own time, in ms since 1970, to the second (RFC 9110, section 6.6.1); undefined without a Date header. */
   async readTime(signal?: AbortSignal): Promise<number | undefined> {
-    const { headers } = await this.#call({
-      method: 'GET',
-      path: '/locations/metros',
-      doing: 'asking for the time',
-      signal,
-    })
-    const timeMs = Date.parse(headers['date'] ?? '')
-    return Number.isNaN(timeMs) ? undefined : timeMs
+    const call = { method: 'GET', path: '/locations/metros', doing: 'asking for the time', signal } as const
+    return timeOf(await this.#call(call))
   }
 
   async listSshKeys(projectId: string, signal?: AbortSignal) {
@@ -237,16 +237,12 @@ export class MetalClient {
     }
     try {
       const answer = await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)
-      if (!(answer instanceof NoAnswerError)) this.#noteTime(answer)
+      const timeMs = answer instanceof NoAnswerError ? undefined : timeOf(answer)
+      if (timeMs !== undefined) this.#offsetMs = timeMs - this.clock.monotonicMs()
       return answer
     } catch (error) {
       if (!patience?.signal.aborted) throw error
       return new NoAnswerError('no answer came before the run was interrupted', error)
     }
-  }
-
-  #noteTime({ headers }: Answer): void {
-    const timeMs = Date.parse(headers['date'] ?? '')
-    if (!Number.isNaN(timeMs)) this.#offsetMs = timeMs - this.clock.monotonicMs()
   }
 }

@@ -23,8 +23,8 @@ export function stepOf({ method, path }: Pick<ApiRequest, 'method' | 'path'>): S
   return stepPatterns.find(([pattern]) => pattern.test(line))?.[1]
 }
 
-/** The request as a list that ignores filters takes it. */
-function asked(request: ApiRequest, kind: ListFault): ApiRequest {
+/** Removes the filters from a request to a list that ignores them. */
+function dropFilters(request: ApiRequest, kind: ListFault): ApiRequest {
   if (kind !== 'filter-ignored') return request
   const query = new URLSearchParams(
     [...request.query].filter(([name]) => /^(page|per_page|include|exclude)$/.test(name)),
@@ -39,7 +39,7 @@ export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answ
     const fault = step === undefined ? undefined : plan.take(step)
     const kind = apiFaults.get(fault?.kind ?? '')
     if (fault === undefined || kind === undefined) return await next(request)
-    if ('list' in kind) return spoilList(kind.list, await next(asked(request, kind.list)), fault.lastsMs)
+    if ('list' in kind) return spoilList(kind.list, await next(dropFilters(request, kind.list)), fault.lastsMs)
     if ('mishap' in kind) {
       return { ...(await next(request)), mishap: { kind: kind.mishap, lastsMs: fault.lastsMs } }
     }

@@ -108,8 +108,8 @@ function makeTokens(reading: Reading, host: string, port: number): Tokens {
 
 const isYes = (text: string | undefined) => /^(yes|true)$/i.test(text ?? '')
 
-/** A value that no line of a file gave. */
-const given = (word: string): ConfigValue[] => [{ words: [word], place: undefined, isUserFile: true }]
+/** A value that overrides the files. */
+const overrideWith = (word: string): ConfigValue[] => [{ words: [word], place: undefined, isUserFile: true }]
 
 /** Reads the files, and once more if they ask for it: `Match final` and CanonicalizeHostname. */
 async function readTwice(query: SettingsQuery): Promise<Reading> {
@@ -124,8 +124,8 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
     isFinal: false,
     wantsFinal: false,
   }
-  if (query.user !== '') reading.values.set('user', given(query.user))
-  if (query.port !== undefined) reading.values.set('port', given(String(query.port)))
+  if (query.user !== '') reading.values.set('user', overrideWith(query.user))
+  if (query.port !== undefined) reading.values.set('port', overrideWith(String(query.port)))
   await readConfigFiles(reading, query.files)
   const name = reading.values.get('hostname')?.[0]
   const expanded = name === undefined ? query.host : expandHostName(name.words[0] ?? '', query.host, name.place)
@@ -136,7 +136,7 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
   }
   if (reading.wantsFinal || !['no', 'false'].includes(canonicalize)) {
     reading.isFinal = true
-    reading.values.set('hostname', given(reading.host))
+    reading.values.set('hostname', overrideWith(reading.host))
     await readConfigFiles(reading, query.files)
   }
   return reading
