@@ -1,4 +1,4 @@
-// A layer around the API that plays faults, and the routes by which they are switched while the lab runs.
+// A layer around the API that plays faults, and the routes that set and clear them while the lab runs.
 import { describeError, UsageError } from '../../errors.ts'
 import { apiFaults, type Step } from '../faults/fault-kinds.ts'
 import { type ListFault, spoilList } from '../faults/list-faults.ts'
@@ -17,13 +17,13 @@ const stepPatterns: readonly (readonly [RegExp, Step])[] = [
   [/^DELETE \/devices\/[^/]+$/, 'delete'],
 ]
 
-/** The step that a request is; undefined for one that no fault spoils. */
+/** The step that a request belongs to; undefined if no fault applies to it. */
 export function stepOf({ method, path }: Pick<ApiRequest, 'method' | 'path'>): Step | undefined {
   const line = `${method} ${path}`
   return stepPatterns.find(([pattern]) => pattern.test(line))?.[1]
 }
 
-/** Removes the filters from a request to a list that ignores them. */
+/** Removes the filters from a request, for the fault of a list that ignores them. */
 function dropFilters(request: ApiRequest, kind: ListFault): ApiRequest {
   if (kind !== 'filter-ignored') return request
   const query = new URLSearchParams(
@@ -32,7 +32,7 @@ function dropFilters(request: ApiRequest, kind: ListFault): ApiRequest {
   return { ...request, query }
 }
 
-/** Plays the faults that are due, and hands on every other request. */
+/** Plays the faults that are due, and passes every other request on. */
 export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answer> {
   return async (request) => {
     const step = stepOf(request)
@@ -51,7 +51,7 @@ export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answ
   }
 }
 
-/** `PUT /lab/faults` with the text of faults, `GET` and `DELETE`. */
+/** `PUT /lab/faults` (the body is written as for --faults), `GET` and `DELETE`. */
 export function faultRoutes(plan: FaultPlan): Route[] {
   const set = (text: string): Answer => {
     try {

@@ -1,4 +1,4 @@
-// From an href to what is there.
+// Finds the object that an href refers to.
 import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
 import { assignmentView, reservationView } from './views/address.ts'
@@ -8,7 +8,7 @@ import { deviceView } from './views/device.ts'
 import { keyView } from './views/key.ts'
 import { projectView } from './views/project.ts'
 
-/** Views by the folder of their href; undefined where nothing has the id. */
+/** Views by the folder in their href; they return undefined for an unknown id. */
 const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | undefined>> = {
   devices(id, cloud) {
     const device = cloud.vanished.has(id) ? undefined : cloud.devices.get(id)
@@ -51,7 +51,7 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
   },
 }
 
-/** What an href of the API leads to, as far as relations go there. */
+/** Finds the object that an href refers to, for each kind that relations can have. */
 export function findRelation(href: string, cloud: Cloud): object | undefined {
   const [, folder = '', id = ''] = /^\/(.+)\/([^/]+)$/.exec(href.slice(apiPrefix.length)) ?? []
   return Object.hasOwn(views, folder) ? views[folder]?.(id, cloud) : undefined

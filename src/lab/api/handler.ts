@@ -1,4 +1,4 @@
-// The API as one function from request to answer, made of layers.
+// The API as one function from request to answer, composed of layers.
 import type { Cloud } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
@@ -27,20 +27,20 @@ import type { Handler } from '../web/request.ts'
 import { createRouter } from '../web/router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
 
-/** What the handler is made of. */
+/** The parts of the handler. */
 export interface HandlerParts {
   cloud: Cloud
   lifecycle: Lifecycle
-  /** URL of what a device's machine asks for, as the machine reaches it. */
+  /** The boot server's URL for a device, as its machine reaches it. */
   bootUrlOf: (device: Device) => string
-  /** A device's own script as an isolated machine can follow it. */
+  /** Returns a device's own script, rewritten for an isolated machine. */
   scriptOf?: ScriptOf | undefined
   faults: FaultPlan
   rateLimit: RateLimit
 }
 
 /**
- * The handler of the lab's server: the API below /metal/v1, the boot server below /boot, and below /lab what only a lab has.
+ * The handler of the lab's server: the API under /metal/v1, the boot server under /boot, and the lab's own routes under /lab.
  */
 export function createHandler(parts: HandlerParts): Handler<Answer> {
   const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit } = parts

@@ -1,18 +1,18 @@
-// How many requests a client may make, and the headers that say so.
+// Limits the number of requests that a client may make, and reports the limit in headers.
 import { refuse } from '../web/answer.ts'
 import type { Answer } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 
-/** So many requests in each window of time. */
+/** The number of requests allowed in each window of time. */
 export interface RateLimit {
   requests: number
   windowMs: number
 }
 
-/** More than any client needs; the service's own number is not known. */
+/** More than any client needs. The real service's limit is not known. */
 export const generousLimit: RateLimit = { requests: 30_000, windowMs: 60_000 }
 
-/** A layer that counts requests, says how many are left, and answers 429 beyond that (its text is inferred). */
+/** A layer that counts requests, reports how many are left, and answers 429 once none are left (its text is inferred). */
 export function limitRate(limit: RateLimit, next: Handler<Answer>): Handler<Answer> {
   let endMs = 0
   let left = 0

@@ -1,4 +1,4 @@
-// `include` and `exclude`: which relations of an answer are whole, and which are only `{href}`.
+// `include` and `exclude`: whether a relation in an answer is given in full or only as `{href}`.
 import { hrefOf } from './views/catalogue.ts'
 import type { Answer } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
@@ -9,10 +9,10 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Levels of a dotted path that count (specification: up to 3). */
+/** How many levels of a dotted path are followed (specification: up to 3). */
 const deepest = 3
 
-/** The paths of a parameter: a list with commas, given once or several times, with or without brackets. */
+/** The paths in a parameter: a comma-separated list, given once or several times, with or without brackets. */
 export function parsePaths(query: URLSearchParams, name: string): string[][] {
   return [...query.getAll(name), ...query.getAll(`${name}[]`)]
     .flatMap((text) => text.split(','))
@@ -21,7 +21,7 @@ export function parsePaths(query: URLSearchParams, name: string): string[][] {
     .map((text) => text.split('.').slice(0, deepest))
 }
 
-/** Where things are that are whole by default and so carry no href of their own. */
+/** The folders of relations that are given in full by default and so carry no href of their own. */
 const homes: Readonly<Record<string, string>> = {
   plan: '/plans',
   operating_system: '/operating-systems',
@@ -29,7 +29,7 @@ const homes: Readonly<Record<string, string>> = {
   metro: '/locations/metros',
 }
 
-/** Paths that begin alike, joined. */
+/** Paths with a common beginning, merged into a tree. */
 interface PathTree {
   [key: string]: PathTree
 }
@@ -50,7 +50,7 @@ function joinPaths(paths: readonly string[][]): PathTree {
   return root
 }
 
-/** Applies `change` to each object that a path of the tree leads to, from the outside in, through lists. */
+/** Applies `change` to each object on the tree's paths, from the outside in; a path goes through lists. */
 function changeAlong(
   value: unknown,
   tree: PathTree,
@@ -67,15 +67,15 @@ function changeAlong(
   return changed
 }
 
-/** The lists of the API are objects with one list in them, and perhaps `meta`. */
+/** The key of the list in an answer: the API's lists are objects that hold one list, and perhaps `meta`. */
 function listKeyOf(json: Json): string | undefined {
   const [key, ...others] = Object.keys(json).filter((one) => one !== 'meta')
   return key !== undefined && others.length === 0 && Array.isArray(json[key]) ? key : undefined
 }
 
 /**
- * Puts what `find` has for their href in place of the relations that `include` names, on each level of the path, and leaves of
- * what `exclude` names only its href. What has no href stays.
+ * Replaces the relations that `include` names, on each level of their path, by the objects that `find` returns for their href,
+ * and reduces the relations that `exclude` names to their href. Objects without an href stay as they are.
  */
 export function shapeRelations(json: unknown, query: URLSearchParams, find: (href: string) => unknown): unknown {
   if (!isObject(json)) return json
@@ -91,7 +91,7 @@ export function shapeRelations(json: unknown, query: URLSearchParams, find: (hre
   return list === undefined ? shape(json) : { ...json, [list]: shape(json[list]) }
 }
 
-/** A layer that shapes the relations of answers that went well. */
+/** A layer that shapes the relations in successful answers. */
 export function withRelations(find: (href: string) => unknown, next: Handler<Answer>): Handler<Answer> {
   return async (request) => {
     const answer = await next(request)

@@ -1,4 +1,4 @@
-// What the specification has and the lab has not: networks beyond addresses, billing, people, the market.
+// The parts of the specification that the lab does not implement: networks beyond addresses, billing, people, the market.
 import { refuse } from '../web/answer.ts'
 import type { Route } from '../web/router.ts'
 
@@ -92,7 +92,7 @@ const patterns = `
 
 const notImplemented = refuse(501, 'Not implemented by the lab')
 
-/** Routes that answer 501. They come after all others. */
+/** Routes that answer 501. All other routes come before them. */
 export const unimplementedRoutes: readonly Route[] = patterns
   .trim()
   .split('\n')

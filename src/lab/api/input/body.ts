@@ -1,11 +1,11 @@
-// What a request asks for: the JSON of its body, and the parameters of its query, which the service takes as well.
+// The input of a request: the JSON of its body and the parameters of its query, since the service accepts both.
 import { type Answer, refuse } from '../../web/answer.ts'
 import { type ApiRequest, parseJson } from '../../web/request.ts'
 
-/** Fields that are lists: one value in a query is a list of one. */
+/** Fields that are lists: a single value in a query becomes a list of one. */
 const lists = new Set(['tags', 'user_ssh_keys', 'project_ssh_keys', 'instances_ids', 'hostnames'])
 
-/** The fields of a query: `name[]` and a name given several times are lists. */
+/** The fields of a query. `name[]` and repeated names become lists. */
 export function readParameters(query: URLSearchParams): Record<string, unknown> {
   const names = [...new Set(query.keys())]
   return Object.fromEntries(
@@ -18,7 +18,7 @@ export function readParameters(query: URLSearchParams): Record<string, unknown> 
   )
 }
 
-/** Answers for what a request asks for; a field of the body overrides a parameter. 400 if the body is not JSON. */
+/** Calls `answer` with the input of a request; a field of the body overrides a parameter. 400 if the body is not JSON. */
 export function withInput(
   { body, query }: Pick<ApiRequest, 'body' | 'query'>,
   answer: (input: unknown) => Answer,

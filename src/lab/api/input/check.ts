@@ -1,18 +1,18 @@
-// Checks that several requests share, and the refusals. Texts marked [I] are inferred in the style of the known ones.
+// Checks that several requests share, with their refusals. [I] marks texts that are inferred, in the style of the known ones.
 import { z } from 'zod'
 
 import { hasControls } from '../../../text/plain-text.ts'
 import type { OperatingSystem } from '../../cloud/catalogue.ts'
 
-/** The reasons of a 422, or what was asked for. */
+/** The reasons for a 422, or the checked value. */
 export type Checked<T> = { errors: string[] } | { value: T }
 
-/** The reasons, none where it passed. */
+/** The reasons; empty if the value passed. */
 export function errorsOf(checked: Checked<unknown>): string[] {
   return 'errors' in checked ? checked.errors : []
 }
 
-/** Checks a body's shape: each field that has the wrong type is a reason [I]. */
+/** Checks the shape of a body: each field with the wrong type is a reason [I]. */
 export function checkShape<T>(schema: z.ZodType<T>, body: unknown): Checked<T> {
   const parsed = schema.safeParse(body)
   if (parsed.success) return { value: parsed.data }
@@ -20,7 +20,7 @@ export function checkShape<T>(schema: z.ZodType<T>, body: unknown): Checked<T> {
   return { errors: names.map((name) => (name === '' ? 'The body is not an object' : `${name} is invalid`)) }
 }
 
-/** Finds what a slug names: blank and unknown are reasons. The text for plans is the API's, the others follow it [I]. */
+/** Finds the object with a slug; a blank or unknown slug is a reason. The text for plans is the API's, the others follow it [I]. */
 export function choose<T>(
   kind: string,
   slug: string | null | undefined,
@@ -33,12 +33,12 @@ export function choose<T>(
   return value === undefined ? { errors: [`${slug} is not a valid ${kind}`] } : { value }
 }
 
-/** A script URL must be one that a boot server could put into a line of a script [I]. */
+/** Whether a boot server could put this URL into a line of a script [I]. */
 function isScriptUrl(url: string): boolean {
   return /^https?:\/\/\S+$/i.test(url) && !hasControls(url) && URL.canParse(url)
 }
 
-/** The rules of custom_ipxe: the script is given one way, and a URL is a URL. An empty URL counts as given. */
+/** The rules of custom_ipxe: a script comes from the URL or the userdata, not both, and the URL is valid. An empty URL counts as given. */
 export function checkScript(system: OperatingSystem, url: string | null | undefined, userdata: string): string[] {
   if (system.slug !== 'custom_ipxe') return []
   const hasUrl = url !== undefined && url !== null
@@ -48,13 +48,13 @@ export function checkScript(system: OperatingSystem, url: string | null | undefi
   return hasUrl && !isScriptUrl(url) ? [`${url} is not a valid ipxe_script_url`] : []
 }
 
-/** Host names take no underscore; the API's own text is not known [I]. */
+/** Host names must not contain an underscore; the API's own text is not known [I]. */
 export function checkHostname(hostname: string | null | undefined): string[] {
   if (hostname === undefined || hostname === null || hostname === '') return []
   return /^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(hostname) ? [] : ['Hostname is invalid']
 }
 
-/** Levels of nesting that are taken: writing JSON takes the stack's room for each. */
+/** The deepest nesting that is accepted: each level takes stack space when the JSON is written. */
 const maxLevels = 100
 
 function isShallow(value: unknown): boolean {
@@ -66,16 +66,16 @@ function isShallow(value: unknown): boolean {
   return true
 }
 
-/** True or false, or the word for it, as a query has it. */
+/** A boolean, or the word for one, as in a query. */
 export const flag = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })])
 
-/** A list of texts; packet-python writes `{}` for an empty one. */
+/** A list of strings; packet-python writes `{}` for an empty list. */
 export const texts = z.preprocess(
   (value) => (typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? [] : value),
   z.array(z.string()),
 )
 
-/** A number, or a text of digits, as a query and packngo have it. */
+/** A number, or a string of digits, as in a query and from packngo. */
 export const amount = z.union([
   z.number(),
   z
@@ -93,7 +93,7 @@ function parseText(value: unknown): unknown {
   }
 }
 
-/** Any object; packngo and Terraform send its JSON as a text. */
+/** Any object; packngo and Terraform send it as a string of JSON. */
 export const customdata = z.preprocess(parseText, z.record(z.string(), z.unknown()).refine(isShallow))
 
 /** Fields that a create and an update share (DeviceCreateInput.yaml, DeviceUpdateInput.yaml). */

@@ -1,4 +1,4 @@
-// Which addresses a new device gets (IPAddress.yaml). The texts of the refusals are inferred.
+// The addresses that a new device gets (IPAddress.yaml). The texts of the refusals are inferred.
 import { z } from 'zod'
 
 import { blockOf } from '../../cloud/addresses/block.ts'
@@ -7,7 +7,7 @@ import type { Cloud } from '../../cloud/cloud.ts'
 import { type AddressKind, addressKinds } from '../../cloud/device.ts'
 import { amount, type Checked, flag, texts } from './check.ts'
 
-/** `ip_addresses` of a create. Sizes other than the default ones are taken and not followed. */
+/** `ip_addresses` of a create request. Sizes other than the default are accepted but ignored. */
 export const addressesSchema = z.array(
   z.looseObject({
     address_family: amount.pipe(z.union([z.literal(4), z.literal(6)])),
@@ -16,13 +16,13 @@ export const addressesSchema = z.array(
   }),
 )
 
-/** The addresses of a new device: kinds that it has by itself, and reservations that it gets whole. */
+/** The addresses of a new device: the kinds that are assigned to every device, and reservations that it gets as a whole. */
 export interface ChosenAddresses {
   kinds: AddressKind[]
   reservations: Reservation[]
 }
 
-/** The addresses that are asked for, every kind by default. The specification requires private IPv4. */
+/** Checks the requested addresses; the default is every kind. The specification requires private IPv4. */
 export function checkAddresses(
   wanted: z.infer<typeof addressesSchema> | null | undefined,
   cloud: Cloud,
@@ -43,7 +43,7 @@ export function checkAddresses(
   return { value: { kinds: addressKinds.filter((kind) => names.includes(kind)), reservations } }
 }
 
-/** Reservations that are in another metro than the device, or that another device has, with the reason. */
+/** Returns a reason for each reservation that is in another metro than the device, or assigned to another device. */
 export function refuseReservations(reservations: readonly Reservation[], metro: string, cloud: Cloud): string[] {
   const taken = new Set([...cloud.assignments.values()].map(({ reservationId }) => reservationId))
   return reservations
@@ -51,7 +51,7 @@ export function refuseReservations(reservations: readonly Reservation[], metro: 
     .map(({ block }) => `${block} is not available`)
 }
 
-/** Gives a new device its reservations whole. */
+/** Assigns whole reservations to a new device. */
 export function giveReservations(reservations: readonly Reservation[], deviceId: string, cloud: Cloud): void {
   for (const one of reservations) {
     const assignments: Assignment[] = [...cloud.assignments.values()]

@@ -1,4 +1,4 @@
-// What clients may change of devices and do to them (DeviceUpdateInput.yaml, DeviceActionInput.yaml).
+// Updates of devices and actions on them (DeviceUpdateInput.yaml, DeviceActionInput.yaml).
 import { z } from 'zod'
 
 import { findOperatingSystem } from '../../cloud/catalogue.ts'
@@ -8,7 +8,7 @@ import type { Checked } from './check.ts'
 
 const updateSchema = z.looseObject(changeableFields)
 
-/** Fields of a device that change, under their own names. */
+/** The fields of a device that an update can change. */
 export type DeviceChange = Partial<
   Pick<
     Device,
@@ -26,7 +26,7 @@ export type DeviceChange = Partial<
   >
 >
 
-/** Checks the body of an update. What is absent stays. */
+/** Checks the body of an update. Absent fields keep their value. */
 export function checkUpdate(body: unknown, device: Device): Checked<DeviceChange> {
   const shape = checkShape(updateSchema, body)
   if ('errors' in shape) return shape
@@ -62,7 +62,7 @@ const actionSchema = z.looseObject({
   ipxe_script_url: z.string().nullish(),
 })
 
-/** What an action asks for; system and script are those to reinstall. */
+/** The content of an action request. `change` holds the system and the script to reinstall. */
 export interface ActionRequest {
   type: z.infer<typeof actionSchema>['type']
   change: Pick<Device, 'operatingSystem' | 'ipxeScriptUrl'>

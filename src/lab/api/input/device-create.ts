@@ -1,4 +1,4 @@
-// New devices, one or a batch of them in one call (InstancesBatchCreateInput.yaml).
+// Creates devices, one or a batch per call (InstancesBatchCreateInput.yaml).
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 
@@ -12,7 +12,7 @@ import type { Checked } from './check.ts'
 import { giveReservations } from './device-addresses.ts'
 import { checkCreate } from './device-input.ts'
 
-/** Creates a device for each body, or none where one is refused; a reason is given once. */
+/** Creates a device for each body, or no device if any body is refused. Each reason is given once. */
 export function createDevices(
   bodies: readonly unknown[],
   projectId: string,
@@ -38,7 +38,7 @@ export function createDevices(
   return { value: devices }
 }
 
-/** Most devices of a batch (inferred). */
+/** The highest number of devices in a batch (inferred). */
 const maxBatchLength = 100
 
 const batchSchema = z.looseObject({
@@ -54,7 +54,7 @@ const batchSchema = z.looseObject({
     .max(maxBatchLength),
 })
 
-/** The bodies of a batch's devices. `{{index}}` in the host name is the device's number, 01 and on. */
+/** The bodies of a batch's devices. `{{index}}` in the host name stands for the device's number, from 01. */
 export function expandBatch(batch: z.infer<typeof batchSchema>['batches'][number]): object[] {
   const { quantity, hostnames, ...body } = batch
   const count = quantity ?? hostnames?.length ?? 1
@@ -67,7 +67,7 @@ export function expandBatch(batch: z.infer<typeof batchSchema>['batches'][number
   })
 }
 
-/** Creates the batches of a body, all devices or none. */
+/** Creates the batches of a body: all of their devices, or none. */
 export function createBatches(json: unknown, projectId: string, cloud: Cloud, lifecycle: Lifecycle): Checked<Batch[]> {
   const shape = checkShape(batchSchema, json)
   if ('errors' in shape) return shape

@@ -1,5 +1,5 @@
-// What clients may ask of new devices (DeviceCreateInput.yaml), and the refusals. Texts marked [I] are inferred in the style of the
-// known ones.
+// Checks of requests to create a device (DeviceCreateInput.yaml). [I] marks texts of refusals that are inferred, in the style of
+// the known ones.
 import { z } from 'zod'
 
 import { facilityCodes, findFacility, findMetro, findOperatingSystem, findPlan } from '../../cloud/catalogue.ts'
@@ -18,7 +18,7 @@ const createSchema = z.looseObject({
   ...keyFields,
   plan: z.string().nullish(),
   metro: z.string().nullish(),
-  /** The specification has a list; a text is taken as well. */
+  /** The specification has a list; a single string is accepted too. */
   facility: z.union([z.string(), z.array(z.string())]).nullish(),
   operating_system: z.string().nullish(),
   termination_time: z.string().nullish(),
@@ -32,7 +32,7 @@ function checkTerminationTime(time: string | null | undefined): string[] {
   return Date.parse(time) > Date.now() ? [] : ['Termination time must be in the future']
 }
 
-/** The lab has no hardware reservations; the API's texts are not known [I]. */
+/** The lab has no hardware reservations, so every id is refused; the API's texts are not known [I]. */
 function checkReservation(id: string | null | undefined): string[] {
   if (id === undefined || id === null || id === '') return []
   return [
@@ -42,7 +42,7 @@ function checkReservation(id: string | null | undefined): string[] {
   ]
 }
 
-/** Where a device is to stand. A facility, where those are taken, says more than a metro. */
+/** Chooses the location of a device. A facility is more precise than a metro, so it is preferred if facilities are allowed. */
 function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metro; facilityCode: string }> {
   const facilities = [input.facility ?? []].flat()
   if (facilities.length > 0 && facilities[0] !== 'any') {
@@ -56,13 +56,13 @@ function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metr
   return 'errors' in metro ? metro : { value: { metro: metro.value, facilityCode: facilityCodes(metro.value)[0] } }
 }
 
-/** Checks the body of a create. All reasons are given at once, but for a facility, which is refused first, even when empty. */
+/** Checks the body of a create request. All reasons are given at once, except for a facility: that is refused first, even if empty. */
 export function checkCreate(
   body: unknown,
   cloud: Cloud,
   projectId: string,
 ): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[]; reservations: Reservation[] }> {
-  // Null is what the official Go client writes for a facility that is not given.
+  // The official Go client writes null if no facility is given.
   const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
   if (isNamed && !cloud.settings.facilities) {
     return {

@@ -1,4 +1,4 @@
-// Which SSH keys a new device gets.
+// The SSH keys that a new device gets.
 import { z } from 'zod'
 
 import type { Cloud } from '../../cloud/cloud.ts'
@@ -6,7 +6,7 @@ import { createKeyRecord } from '../../cloud/key-record.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
 import { type Checked, flag, texts } from './check.ts'
 
-/** The fields of a create that are about keys. */
+/** The fields of a create request that concern keys. */
 export const keyFields = {
   no_ssh_keys: flag.nullish(),
   project_ssh_keys: texts.nullish(),
@@ -15,7 +15,7 @@ export const keyFields = {
 }
 type KeyInput = z.infer<z.ZodObject<typeof keyFields>>
 
-/** The keys of a new device: those named, or all there are. Keys given in full become the project's. */
+/** Chooses the keys of a new device: the keys named, or by default all. Keys given in full are added to the project. */
 export function chooseKeys(
   input: KeyInput,
   cloud: Cloud,

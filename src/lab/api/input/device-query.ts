@@ -3,7 +3,7 @@ import { findFacility, findMetro } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
 import { addressBlocks } from '../views/network.ts'
 
-/** What `search` looks at; texts are compared without regard to case. */
+/** The texts of a device that `search` covers, in lower case: the search ignores case. */
 function searchedTexts(device: Device): string[] {
   return [
     device.hostname,
@@ -19,7 +19,7 @@ function searchedTexts(device: Device): string[] {
   ]
 }
 
-/** Whether a device passes one filter; what is not a filter lets everything pass. */
+/** Whether a device passes one filter. A parameter that is not a filter lets every device pass. */
 function passes(device: Device, name: string, wanted: string): boolean {
   switch (name) {
     case 'search':
@@ -48,7 +48,7 @@ function passes(device: Device, name: string, wanted: string): boolean {
   }
 }
 
-/** Whether a device passes all filters of a query. An empty one does not count. No device here is reserved. */
+/** Whether a device passes all filters of a query. Empty filters are ignored. No device of a lab is reserved. */
 export function matchesQuery(device: Device, query: URLSearchParams): boolean {
   return [...query].every(([name, wanted]) => wanted === '' || passes(device, name, wanted))
 }

@@ -19,7 +19,7 @@ const userSchema = z.looseObject({
   customdata: customdata.nullish(),
 })
 
-/** What is absent stays (UserUpdateInput.yaml). */
+/** Absent fields keep their value (UserUpdateInput.yaml). */
 function changeUser(cloud: Cloud, json: unknown): Answer {
   const checked = checkShape(userSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
@@ -36,7 +36,7 @@ function changeUser(cloud: Cloud, json: unknown): Answer {
   return ok(userView(cloud))
 }
 
-/** Routes of the user and the organization. There is one of each. */
+/** Routes for the user and the organization. There is one of each. */
 export function accountRoutes(cloud: Cloud): Route[] {
   const listOrganizations = (query: URLSearchParams) => {
     const all = [organizationView(cloud)].filter(({ name }) => name.includes(query.get('name') ?? ''))

@@ -1,4 +1,4 @@
-// Addresses: what a project reserves and gives to its devices (IPReservationRequestInput.yaml, IPAssignmentInput.yaml,
+// The addresses that a project reserves and assigns to its devices (IPReservationRequestInput.yaml, IPAssignmentInput.yaml,
 // IPAssignmentUpdateInput.yaml). The texts of the refusals are inferred.
 import { z } from 'zod'
 
@@ -34,7 +34,7 @@ const reserveSchema = z.looseObject({
 const assignSchema = z.looseObject({ address: z.string(), customdata: customdata.nullish() })
 const noteSchema = z.looseObject(noteFields)
 
-/** Where a reservation can be used: anywhere if global, else in the metro that was named, itself or by a facility. */
+/** Where a reservation can be used: anywhere if it is global, otherwise in the requested metro or the metro of the requested facility. */
 function choosePlace({
   type,
   metro,
@@ -80,7 +80,7 @@ function addAssignment(cloud: Cloud, device: Device, json: unknown): Answer {
   return created(addressViews(device, cloud).find(({ id }) => id === made.id))
 }
 
-/** Routes of addresses. */
+/** Routes for addresses. */
 export function addressRoutes(cloud: Cloud): Route[] {
   const list = ({ path, query }: RoutedRequest, projectId: string): Answer => {
     const types = (query.get('types') ?? query.get('type'))?.split(',')
@@ -90,12 +90,12 @@ export function addressRoutes(cloud: Cloud): Route[] {
         .filter((one) => one.projectId === projectId)
         .map((one) => reservationView(one, cloud)),
     ].filter(({ type }) => types === undefined || types.includes(type))
-    // The one list whose pages are longer by default.
+    // The only list with longer pages by default.
     if (!query.has('per_page')) query.set('per_page', '250')
     const { page, meta } = paginate(all, path, query)
     return ok({ ip_addresses: page, meta })
   }
-  /** The addresses that devices have by themselves. */
+  /** Finds a management address: one that belongs to a device, not to a reservation. */
   const findOwn = (id: string) =>
     listDevices(cloud)
       .flatMap((device) => [...addressViews(device, cloud), ...blockViews(device, cloud)])

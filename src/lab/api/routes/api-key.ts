@@ -1,4 +1,4 @@
-// API keys of the user and of projects (AuthTokenInput.yaml, AuthTokenList.yaml), and what tokens open.
+// API keys of the user and of projects (AuthTokenInput.yaml, AuthTokenList.yaml), and the check of tokens.
 import { z } from 'zod'
 
 import { createApiKey } from '../../cloud/account/api-key.ts'
@@ -17,8 +17,8 @@ import { withProject } from './named.ts'
 const forbidden = refuse(403, 'Access denied for the current authentication token')
 
 /**
- * Lets through requests that carry a token in X-Auth-Token, the one scheme of the specification: the lab's own or an API key. A
- * read-only key opens GET alone. A key of a project opens all that the user's do.
+ * Lets a request through if X-Auth-Token holds the lab's own token or an API key; the specification has no other scheme. A
+ * read-only key allows only GET. A project's key allows the same as the user's.
  */
 export function requireToken(cloud: Cloud, next: Handler<Answer>): Handler<Answer> {
   return (request) => {
@@ -34,7 +34,7 @@ export function requireToken(cloud: Cloud, next: Handler<Answer>): Handler<Answe
 
 const inputSchema = z.looseObject({ description: z.string().nullish(), read_only: flag.nullish() })
 
-/** Routes of API keys. */
+/** Routes for API keys. */
 export function apiKeyRoutes(cloud: Cloud): Route[] {
   const list = (projectId: string | undefined, query: URLSearchParams): Answer => {
     const found = [...cloud.apiKeys.values()].filter(

@@ -1,4 +1,4 @@
-// Batches: devices of one call (Batch.yaml, BatchesList.yaml).
+// Batches: the devices that one call created (Batch.yaml, BatchesList.yaml).
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
 import type { Lifecycle } from '../../cloud/lifecycle.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
@@ -9,7 +9,7 @@ import { withInput } from '../input/body.ts'
 import type { Route } from '../../web/router.ts'
 import { withProject } from './named.ts'
 
-/** A batch; its devices are those that are still there. */
+/** A batch, with the devices that still exist. */
 function batchView(batch: Batch, cloud: Cloud) {
   return {
     id: batch.id,
@@ -23,7 +23,7 @@ function batchView(batch: Batch, cloud: Cloud) {
   }
 }
 
-/** Routes of batches. */
+/** Routes for batches. */
 export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   const listAll = (batches: Iterable<Batch>) => ({ batches: [...batches].map((batch) => batchView(batch, cloud)) })
   return [

@@ -17,7 +17,7 @@ const checkSchema = z.looseObject({
       facility: z.string().nullish(),
       metro: z.string().nullish(),
       plan: z.string(),
-      /** A text by the specification; packngo sends a number. */
+      /** A string in the specification; packngo sends a number. */
       quantity: z.union([z.string().regex(/^\d+$/), z.int().nonnegative()]),
     }),
   ),
@@ -33,7 +33,7 @@ function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean):
   return ok({ capacity: Object.fromEntries(codes.map((code) => [code, levels])) })
 }
 
-/** Whether the servers asked for can be had, each on its own. What was asked is repeated, the quantity as a text. */
+/** Answers whether the requested servers are available, each on its own. The answer repeats the request, with the quantity as a string. */
 function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): Answer {
   const checked = checkShape(checkSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
@@ -47,7 +47,7 @@ function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown):
   return ok({ servers })
 }
 
-/** Routes of capacity, of everything and of the organization. */
+/** Routes for capacity, in general and of the organization. */
 export function capacityRoutes(cloud: Cloud): Route[] {
   const byFacility = () =>
     listCapacity(

@@ -1,4 +1,4 @@
-// What there is to rent, and where.
+// The plans, operating systems and locations that can be rented.
 import { facilities, findMetro, metros, operatingSystems, plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { notFound, ok } from '../../web/answer.ts'
@@ -7,13 +7,13 @@ import { facilityView, metroView, operatingSystemView, planView } from '../views
 import type { Route } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'
 
-// Always the same in every lab.
+// The same in every lab.
 const planViews = plans.map(planView)
 const metroList = ok({ metros: metros.map(metroView) })
 const facilityList = ok({ facilities: facilities.map(({ code, metro }) => facilityView(code, metro)) })
 const systemList = ok({ operating_systems: operatingSystems.map((system) => operatingSystemView(system, plans)) })
 
-/** The filters of the list: a category, the type and the slug. */
+/** Lists the plans that pass the filters: categories, type and slug. */
 function listPlans(query: URLSearchParams): Answer {
   const categories = [...query.getAll('categories[]'), ...query.getAll('categories')].flatMap((text) => text.split(','))
   const [type, slug] = [query.get('type'), query.get('slug')]
@@ -26,7 +26,7 @@ function listPlans(query: URLSearchParams): Answer {
   return ok({ plans: found })
 }
 
-/** Routes of the catalogue. */
+/** Routes for the catalogue. */
 export function catalogueRoutes(cloud: Cloud): Route[] {
   const lists: [name: string, list: (query: URLSearchParams) => Answer][] = [
     ['plans', listPlans],

@@ -1,4 +1,4 @@
-// What only a lab's machines can: a TCP port of one on this computer's loopback.
+// The lab's own route: forwarding a local port to a machine's TCP port.
 import { z } from 'zod'
 
 import { describeError, LabError } from '../../../errors.ts'
@@ -13,7 +13,7 @@ import type { Route } from '../../web/router.ts'
 const port = z.int().min(1).max(65_535)
 const forwardSchema = z.looseObject({ port, host_port: port.nullish() })
 
-/** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` where it is to be a certain one. */
+/** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` to choose the local port. */
 export function controlRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   const forward = async (device: Device, body: Buffer): Promise<Answer> => {
     const json = parseJson(body)

@@ -1,4 +1,4 @@
-// What belongs to a device: its data, ports, keys and health.
+// The parts of a device: its data, ports, keys and health.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { describeMetadata } from '../views/metadata.ts'
@@ -10,7 +10,7 @@ import { wireTime } from '../views/time.ts'
 import type { Route } from '../../web/router.ts'
 import { withDevice } from './named.ts'
 
-/** Userdata that an operating system would know what to do with; which ones the API took is inferred. */
+/** Whether an operating system could use this userdata; which forms the API accepted is inferred. */
 function isUserdata(text: string): boolean {
   return text === '' || /^(#!|#cloud-config|#include|#cloud-boothook|Content-Type:|\{)/.test(text)
 }
@@ -19,7 +19,7 @@ function isHealthy(device: Device): boolean {
   return device.state !== 'failed'
 }
 
-/** Routes of what belongs to a device. */
+/** Routes for the parts of a device. */
 export function detailRoutes(cloud: Cloud): Route[] {
   const of = (pattern: string, answer: (device: Device) => Answer): Route => [
     pattern,

@@ -1,4 +1,4 @@
-// Devices: create, list, get, change, delete, act.
+// Devices: create, list, get, update, delete, and actions.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
 import type { Lifecycle } from '../../cloud/lifecycle.ts'
@@ -13,20 +13,20 @@ import { withInput } from '../input/body.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import { withDevice, withOrganization, withProject } from './named.ts'
 
-/** `force_delete` comes in the query by the specification, and in a JSON body from packngo. */
+/** `force_delete` is in the query by the specification, and in a JSON body from packngo. */
 function isForced(query: URLSearchParams, body: unknown): boolean {
   const inQuery = query.get('force_delete')
   if (inQuery !== null) return inQuery !== 'false'
   return typeof body === 'object' && body !== null && 'force_delete' in body && body.force_delete === true
 }
 
-/** Why a device cannot be deleted now. */
+/** The reason why a device cannot be deleted now; undefined if it can. */
 function refuseDelete(device: Device, forced: boolean): string | undefined {
   if (device.locked) return 'Cannot delete a locked item'
   return isInstalling(device) && !forced ? 'Cannot delete a device while it is provisioning' : undefined
 }
 
-/** Routes of devices. */
+/** Routes for devices. */
 export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
   const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
     withDevice(cloud, id, answer)
@@ -68,7 +68,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
       }),
     )
 
-  /** What is on its way to being something else takes no action; that it is refused with 422 is inferred. */
+  /** A device that is changing its state accepts no action; the refusal with 422 is inferred. */
   const act = (request: RoutedRequest): Answer =>
     forDevice(request, (device) =>
       withInput(request, (json) => {

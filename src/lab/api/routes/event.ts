@@ -1,4 +1,4 @@
-// Events, of one device and of all (EventList.yaml).
+// Events, of one device or of all (EventList.yaml).
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { DeviceEvent } from '../../cloud/device-events.ts'
 import type { Device } from '../../cloud/device.ts'
@@ -12,7 +12,7 @@ import { withDevice, withOrganization, withProject } from './named.ts'
 /** The events of some devices, newest first. */
 function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Device }[] {
   const all = devices.flatMap((device) => device.events.map((event) => ({ event, device })))
-  // What happened in one millisecond stays in its order.
+  // Events of the same millisecond keep their order.
   return devices.length === 1
     ? all.toReversed()
     : all.toSorted((a, b) => b.event.createdAt.localeCompare(a.event.createdAt))
@@ -23,7 +23,7 @@ function listEvents(devices: readonly Device[], path: string, query: URLSearchPa
   return ok({ events: page.map(({ event, device }) => eventView(event, device)), meta })
 }
 
-/** Routes of events. */
+/** Routes for events. */
 export function eventRoutes(cloud: Cloud): Route[] {
   const all = (path: string, query: URLSearchParams, projectId?: string) =>
     listEvents(listDevices(cloud, projectId), path, query)

@@ -16,7 +16,7 @@ const inputSchema = z.looseObject({
   key: z.string().nullish(),
   label: z.string().nullish(),
   tags: texts.nullish(),
-  /** Devices to give the key to; none named is all. Absent leaves devices as they are. */
+  /** The devices that get the key: an empty list means all devices, an absent one none. */
   instances_ids: texts.nullish(),
 })
 
@@ -29,14 +29,14 @@ function listKeys(cloud: Cloud, projectId: string | undefined, search: string | 
   return ok({ ssh_keys: found.map((key) => keyView(key, cloud)) })
 }
 
-/** Another key of the same owner that is the same. */
+/** Whether the owner already has the same key under another id. */
 function hasTwin(cloud: Cloud, { id, projectId, fingerprint }: KeyRecord): boolean {
   return [...cloud.keys.values()].some(
     (one) => one.id !== id && one.projectId === projectId && one.fingerprint === fingerprint,
   )
 }
 
-/** The texts of these refusals are inferred. */
+/** Adds a key; the texts of the refusals are inferred. */
 function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): Answer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
@@ -53,7 +53,7 @@ function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): Ans
   return created(keyView(record, cloud))
 }
 
-/** Label, tags and the key itself change; an absent one stays. */
+/** Changes a key's label, tags and the key itself; absent fields keep their value. */
 function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
@@ -67,7 +67,7 @@ function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
   return ok(keyView(record, cloud))
 }
 
-/** Routes of SSH keys. A key that is deleted opens no console any more. */
+/** Routes for SSH keys. A deleted key no longer opens any console. */
 export function keyRoutes(cloud: Cloud): Route[] {
   const withKey = (id: string | undefined, answer: (record: KeyRecord) => Answer) => {
     const record = cloud.keys.get(id ?? '')

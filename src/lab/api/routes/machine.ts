@@ -1,5 +1,5 @@
-// What machines ask for: their boot script, and the metadata service. No token: a secret of the device's own, which its machine
-// alone is told, is in the path, where the real service knew its callers by their addresses.
+// The routes for machines: their boot script and the metadata service. They need no token: the path contains a secret that only the
+// device's machine knows. The real service recognized its callers by their addresses.
 import { z } from 'zod'
 
 import { bootScript } from '../../cloud/boot-script.ts'
@@ -20,7 +20,7 @@ const noResource: Answer = { status: 404, json: { message: 'resource not found' 
 
 const userStateSchema = z.looseObject({
   state: z.enum(['running', 'succeeded', 'failed']),
-  /** The documentation has numbers and texts of them; Ignition sends none. */
+  /** The documentation has numbers and strings of digits; Ignition sends no code. */
   code: z
     .union([z.int(), z.string().regex(/^\d+$/).transform(Number)])
     .pipe(z.int().min(1000).max(1099))
@@ -28,13 +28,13 @@ const userStateSchema = z.looseObject({
   message: z.string().max(4096).nullish(),
 })
 
-/** The lab's address as the machine wrote it: from inside QEMU it is another than from here. */
+/** The lab's URL as the machine knows it, which from inside QEMU is not the same as from here. */
 function originOf({ headers }: ApiRequest): string {
   const { host = '' } = headers
   return /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) ? `http://${host}` : ''
 }
 
-/** The machine's words about itself become an event `user.NNNN`. */
+/** Adds the state that a machine reports about itself as an event `user.NNNN`. */
 function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answer {
   const said = userStateSchema.safeParse(parseJson(body)?.value)
   if (!said.success) return refuse(400, 'Bad request')
@@ -43,7 +43,7 @@ function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answ
   return { status: 200 }
 }
 
-/** What the type of a phone-home is: in the query, or in the body as JSON or as a form. */
+/** The type of a phone-home, which is in the query, or in the body as JSON or as a form. */
 function typeOf({ query, body }: ApiRequest): string {
   const inQuery = query.get('type')
   if (inQuery !== null) return inQuery
@@ -52,7 +52,7 @@ function typeOf({ query, body }: ApiRequest): string {
   return new URLSearchParams(body.toString('utf8')).get('type') ?? ''
 }
 
-/** iPXE phones home when it has an address; a system that does so says that it is ready. Other types change nothing. */
+/** iPXE phones home when it has an address, and a system when it is ready. Other types change nothing. */
 function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle): Answer {
   const type = typeOf(request)
   const ready = 'provisioning.110'
@@ -62,10 +62,10 @@ function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle
   return plain('ok\n')
 }
 
-/** Gives a device's own script as an isolated machine can follow it. */
+/** Returns a device's own script, rewritten for an isolated machine. */
 export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: string }>
 
-/** Routes below /boot/{key}. `bootUrlOf` is that URL for a device, as its machine reaches it. */
+/** Routes under /boot/{key}. `bootUrlOf` returns that URL for a device, as its machine reaches it. */
 export function machineRoutes(
   cloud: Cloud,
   lifecycle: Lifecycle,

@@ -1,11 +1,11 @@
-// Answers for what a path names, or the refusal if there is no such thing.
+// Finds the object that a path names; the answer is a refusal if it does not exist.
 import type { Project } from '../../cloud/account/project.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { forbiddenDevice, notFound } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 
-/** Answers for a device: 403 for one that failed and was taken back, 404 for an unknown one. */
+/** Answers for a device: 403 if it failed and was taken back, 404 if it is unknown. */
 export function withDevice(cloud: Cloud, id: string | undefined, answer: (device: Device) => Answer): Answer {
   if (cloud.vanished.has(id ?? '')) return forbiddenDevice
   const device = cloud.devices.get(id ?? '')

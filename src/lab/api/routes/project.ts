@@ -1,4 +1,4 @@
-// Projects (ProjectCreateInput.yaml, ProjectUpdateInput.yaml), and the lists that every project of a lab has empty.
+// Projects (ProjectCreateInput.yaml, ProjectUpdateInput.yaml), and the lists that are empty for every project of a lab.
 import { z } from 'zod'
 
 import { createProject, type Project } from '../../cloud/account/project.ts'
@@ -19,7 +19,7 @@ const inputSchema = z.looseObject({
   backend_transfer_enabled: flag.nullish(),
 })
 
-/** The fields of a body, or why it is refused; the texts are inferred. */
+/** The fields of a body, or the reasons for refusing it; the texts are inferred. */
 function readFields(json: unknown, present: Partial<Project>): (Partial<Project> & { name: string }) | string[] {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return checked.errors
@@ -34,7 +34,7 @@ function readFields(json: unknown, present: Partial<Project>): (Partial<Project>
   }
 }
 
-/** Routes of projects. */
+/** Routes for projects. */
 export function projectRoutes(cloud: Cloud): Route[] {
   const list = ({ path, query }: RoutedRequest): Answer => {
     const found = [...cloud.projects.values()].filter(({ name }) => name.includes(query.get('name') ?? ''))
@@ -55,7 +55,7 @@ export function projectRoutes(cloud: Cloud): Route[] {
     Object.assign(project, fields, { updatedAt: new Date().toISOString() })
     return ok(projectView(project, cloud))
   }
-  /** A project with devices stays, and so does the one that `lab env` names; the texts are inferred. */
+  /** Deletes a project, unless it has devices or is the project that `lab env` names; the texts of the refusals are inferred. */
   const remove = (project: Project): Answer => {
     if (listDevices(cloud, project.id).length > 0) return unprocessable('Cannot delete a project with active devices')
     if (project.id === cloud.projectId) return unprocessable("Cannot delete the lab's own project")

@@ -1,10 +1,10 @@
-// Who one is on the wire (User.yaml, Email.yaml, Membership.yaml, Organization.yaml).
+// The user and the organization on the wire (User.yaml, Email.yaml, Membership.yaml, Organization.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
 import { hrefOf } from './catalogue.ts'
 import { wireTime } from './time.ts'
 
-/** The one user. `emails`, `projects` and `memberships` are recorded; the specification has only the first. */
+/** The only user. `emails`, `projects` and `memberships` are as recorded; the specification has only the first. */
 export function userView(cloud: Cloud) {
   const { firstName, lastName, timezone, phoneNumber, customdata, updatedAt } = cloud.user
   return {
@@ -30,7 +30,7 @@ export function userView(cloud: Cloud) {
   }
 }
 
-/** The user's one address. */
+/** The user's only email address. */
 export function emailView(cloud: Cloud) {
   const id = nameUuid(`email ${cloud.userId}`)
   return { ...hrefOf(`/emails/${id}`), id, address: 'user@lab.invalid', default: true, verified: true }
@@ -41,7 +41,7 @@ export function membershipId(cloud: Cloud, projectId: string): string {
   return nameUuid(`membership ${cloud.userId} ${projectId}`)
 }
 
-/** The user's membership of an id, undefined for an unknown one. */
+/** Finds the user's membership with an id; undefined if there is none. */
 export function findMembership(cloud: Cloud, id: string) {
   const project = [...cloud.projects.values()].find((one) => membershipId(cloud, one.id) === id)
   if (project === undefined) return undefined
@@ -56,7 +56,7 @@ export function findMembership(cloud: Cloud, id: string) {
   }
 }
 
-/** The one organization. */
+/** The only organization. */
 export function organizationView(cloud: Cloud) {
   return {
     ...hrefOf(`/organizations/${cloud.organizationId}`),

@@ -1,5 +1,5 @@
-// Reservations and assignments of a project on the wire (IPReservation.yaml, IPAssignment.yaml); network.ts has what devices have
-// by themselves.
+// Reservations and assignments of a project on the wire (IPReservation.yaml, IPAssignment.yaml); the addresses that every device has
+// are in network.ts.
 import { addressOf, type Block, blockOf, netmaskOf } from '../../cloud/addresses/block.ts'
 import type { Assignment, Reservation } from '../../cloud/addresses/reservation.ts'
 import { findFacility, findMetro } from '../../cloud/catalogue.ts'

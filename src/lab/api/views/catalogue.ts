@@ -1,11 +1,11 @@
-// Plans, operating systems and places on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
+// Plans, operating systems and locations on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
 import { facilities, facilityId, metros, operatingSystemId, planId } from '../../cloud/catalogue.ts'
 import type { Metro, OperatingSystem, Plan } from '../../cloud/catalogue.ts'
 
-/** Where all hrefs start. */
+/** The beginning of every href. */
 export const apiPrefix = '/metal/v1'
 
-/** `{href}` of something under the API. */
+/** `{href}` of a path under the API. */
 export function hrefOf(path: string): { href: string } {
   return { href: `${apiPrefix}${path}` }
 }
@@ -32,7 +32,7 @@ const free = { price: { hour: 0 } }
 const allMetros = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free }))
 const allFacilities = facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free }))
 
-/** A plan, available everywhere; the size is the lab's machine. */
+/** A plan, available in every metro; its size is that of the lab's machine. */
 export function planView(plan: Plan) {
   return {
     id: planId(plan),
@@ -58,7 +58,7 @@ export function planView(plan: Plan) {
   }
 }
 
-/** An operating system. `provisionable_on` names all plans, as the API would take it anywhere. */
+/** An operating system. `provisionable_on` names all plans, because the lab accepts every system on every plan. */
 export function operatingSystemView(system: OperatingSystem, plans: readonly Plan[]) {
   return {
     id: operatingSystemId(system),

@@ -1,5 +1,5 @@
-// Devices and their events on the wire (Device.yaml, Event.yaml). Relations are what the API gives
-// without `include`: plan, operating system, facility and metro whole, the rest as `{href}`.
+// Devices and their events on the wire (Device.yaml, Event.yaml). Relations are as the API returns them
+// without `include`: plan, operating system, facility and metro in full, the others as `{href}`.
 import { plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { provisioningEvents } from '../../cloud/device-events.ts'
@@ -28,12 +28,12 @@ function provisioningEventViews(device: Device) {
   return provisioningEvents.map(([type, body]) => {
     const event = device.provisioned[type]
     if (event !== undefined) return eventView(event, device)
-    // Listed before they happen, with nothing in them yet.
+    // Listed before they happen, with empty fields.
     return { id: null, type, body, interpolated: body, state: null, relationships: [], created_at: null }
   })
 }
 
-/** How long the API shows the password of root. */
+/** How long the API shows the root password. */
 const passwordMs = 24 * 3_600_000
 
 function hasFreshPassword({ readyAt }: Device): boolean {
@@ -42,7 +42,7 @@ function hasFreshPassword({ readyAt }: Device): boolean {
 
 const actions = ['power_off', 'power_on', 'reboot', 'rescue', 'reinstall'] as const
 
-/** A device. The percentage is shown only until it is provisioned. */
+/** A device. The provisioning percentage is shown only until the device is provisioned. */
 export function deviceView(device: Device, cloud: Cloud) {
   return {
     ...hrefOf(`/devices/${device.id}`),
@@ -64,7 +64,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     created_by: { ...hrefOf(`/users/${cloud.userId}`), id: cloud.userId, short_id: cloud.userId.slice(0, 8) },
     ipxe_script_url: device.ipxeScriptUrl,
     always_pxe: device.alwaysPxe,
-    // As recorded: what is not null makes Terraform create the device anew.
+    // As recorded: with any other value than null, Terraform would recreate the device.
     storage: null,
     customdata: device.customdata,
     operating_system: operatingSystemView(device.operatingSystem, plans),

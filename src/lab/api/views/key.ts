@@ -1,4 +1,4 @@
-// SSH keys as the API shows them (SSHKey.yaml).
+// SSH keys on the wire (SSHKey.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
 import { hrefOf } from './catalogue.ts'
@@ -14,7 +14,7 @@ export function keyView(record: KeyRecord, cloud: Cloud) {
     key: record.key,
     fingerprint: record.fingerprint,
     tags: record.tags,
-    // The specification has the one, clients read the other.
+    // The specification has one of these fields; clients read the other.
     entity: owner,
     owner,
     created_at: wireTime(record.createdAt),

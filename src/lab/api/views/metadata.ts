@@ -1,4 +1,4 @@
-// What a machine can ask about itself: the metadata service's JSON and its EC2-style tree of texts.
+// The metadata that a machine can request about itself: the service's JSON and its EC2-style tree of texts.
 import { addressBlocks, addressViews } from './network.ts'
 import { planView } from './catalogue.ts'
 import { keyLinesOf } from '../../cloud/cloud.ts'
@@ -11,7 +11,7 @@ export function iqnOf(device: Device): string {
   return `iqn.${device.createdAt.slice(0, 7)}.net.packet:device.${device.shortId}`
 }
 
-/** The short id of the switch a device hangs on. */
+/** The short id of the switch that a device is connected to. */
 export function switchIdOf(device: Device): string {
   return nameUuid(`switch ${device.metro.code}`).slice(0, 8)
 }
@@ -46,7 +46,7 @@ function interfacesOf(device: Device) {
   return device.macs.map((mac, index) => ({ name: `eth${index}`, mac, bond: 'bond0' }))
 }
 
-/** What the API says is a device's metadata (Metadata.yaml). */
+/** A device's metadata as the API shows it (Metadata.yaml). */
 export function describeMetadata(device: Device, cloud: Cloud) {
   const addresses = addressViews(device, cloud).map(({ address }) => address)
   return {
@@ -56,7 +56,7 @@ export function describeMetadata(device: Device, cloud: Cloud) {
   }
 }
 
-/** What the machine is told. `serviceUrl` is this service's URL for it, as the machine reaches it; `apiUrl` the API's. */
+/** The metadata for the machine itself. `serviceUrl` is the metadata service's URL and `apiUrl` the API's, as the machine reaches them. */
 export function metadataForMachine(device: Device, cloud: Cloud, serviceUrl: string, apiUrl: string) {
   return {
     ...commonFields(device, cloud),
@@ -75,7 +75,7 @@ export function metadataForMachine(device: Device, cloud: Cloud, serviceUrl: str
   }
 }
 
-/** A tree of texts; a branch is shown as the names of what is on it. */
+/** A tree of texts. A branch is shown as a list of the names on it. */
 export interface TextTree {
   readonly [name: string]: string | TextTree
 }
@@ -104,7 +104,7 @@ function treeOf(device: Device, cloud: Cloud): TextTree {
   }
 }
 
-/** The text at a path of the EC2-style tree, undefined where there is none. `path` is '' for the root. */
+/** The text at a path of the EC2-style tree; undefined if the path does not exist. `path` is '' for the root. */
 export function findMetadataText(device: Device, cloud: Cloud, path: string): string | undefined {
   let node: string | TextTree | undefined = treeOf(device, cloud)
   for (const name of path.split('/').filter((one) => one !== '')) {

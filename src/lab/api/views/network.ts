@@ -48,7 +48,7 @@ export interface AddressBlock {
   public: boolean
 }
 
-/** Addresses from the ranges kept for documentation: machines here are reached by their console alone. None before 102. */
+/** Addresses from the ranges for documentation, since a lab's machines are only reached by their console. None before the event 102. */
 export function addressBlocks(device: Device): AddressBlock[] {
   if (!device.networked) return []
   const host = (Number.parseInt(device.shortId.slice(0, 2), 16) % 127) * 2
@@ -71,7 +71,7 @@ function reservationId(device: Device, block: AddressBlock): string {
   return nameUuid(`block ${assignmentId(device, block)}`)
 }
 
-/** What assignments and reservations have in common. */
+/** The fields that assignments and reservations share. */
 function blockFields(device: Device, block: AddressBlock) {
   return {
     address_family: block.family,
@@ -89,7 +89,7 @@ function blockFields(device: Device, block: AddressBlock) {
   }
 }
 
-/** The addresses that a device has: by itself, and of its project's reservations. */
+/** The addresses of a device: its own, and those assigned from its project's reservations. */
 export function addressViews(device: Device, cloud: Cloud) {
   return [...ownAddressViews(device), ...assignmentViews(device.id, cloud)]
 }
@@ -113,7 +113,7 @@ function ownAddressViews(device: Device) {
   })
 }
 
-/** The blocks that the project holds for a device: those its addresses are from. */
+/** The blocks that the project holds for a device's own addresses. */
 export function blockViews(device: Device, cloud: Cloud) {
   return addressBlocks(device).map((block) => {
     const id = reservationId(device, block)
