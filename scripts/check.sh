@@ -21,7 +21,7 @@ check() {
 results=$(mktemp)
 check tests npm test -- --reporter=default --reporter=json --outputFile.json="$results"
 check lint npm run --silent lint
-check format npm run --silent format -- --check
+check format npm run --silent format:check
 check types npm run --silent types
 check build npm run --silent build
 check package npm run --silent publint
