@@ -40,8 +40,8 @@ export interface LabGround extends AsyncDisposable {
   contact: LabContact
   keys: LabKeys
   cloud: Cloud
-  /** The saved devices. */
-  devices: readonly Device[]
+  /** The devices of an earlier lab. */
+  savedDevices: readonly Device[]
   origins: Origins
   isIsolated: boolean
   api: ApiServer
@@ -54,7 +54,7 @@ async function openCloud(
   cloudFile: string | undefined,
   sosHost: string,
   settings: CloudSettings,
-): Promise<Pick<LabGround, 'cloud' | 'devices'>> {
+): Promise<{ cloud: Cloud; devices: readonly Device[] }> {
   const fresh = () => ({ cloud: createCloud(sosHost, settings), devices: [] })
   if (cloudFile === undefined) return fresh()
   const { readSavedCloud } = await import('./cloud/cloud-store.ts')
@@ -112,7 +112,7 @@ export async function takeGround(parts: LabParts): Promise<LabGround> {
     },
     keys,
     cloud,
-    devices,
+    savedDevices: devices,
     origins,
     isIsolated,
     api,

@@ -15,7 +15,7 @@ import { type Device, isComingUp } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/key-record.ts'
 import { type LabContact, type LabGround, takeGround } from './ground.ts'
-import { Lifecycle } from './cloud/lifecycle.ts'
+import { Devices } from './cloud/devices.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { quickPace } from './cloud/pace.ts'
@@ -69,7 +69,7 @@ function addUserKey(cloud: Cloud, line: string): void {
 function savingChanges(
   store: CloudStore | undefined,
   cloud: Cloud,
-  lifecycle: Lifecycle,
+  devices: Devices,
   next: Handler<Answer>,
 ): Handler<Answer> {
   if (store === undefined) return next
@@ -82,7 +82,7 @@ function savingChanges(
       return answer
     } catch (error) {
       const created = listDevices(cloud).filter(({ id }) => !before.has(id))
-      for (const device of created) lifecycle.remove(device)
+      for (const device of created) devices.remove(device)
       return created.length === 0 ? answer : refuse(500, `The lab ${messageOf(error)}`)
     }
   }
@@ -96,15 +96,14 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const { driver, report } = parts
   await using acquired = new Resources()
   const base = acquired.use(ground ?? (await takeGround(parts)))
-  const { keys, cloud, devices, origins, isIsolated } = base
+  const { keys, cloud, savedDevices, origins, isIsolated } = base
   addUserKey(cloud, keys.userPublicKey)
 
   const pace = parts.pace ?? quickPace
   const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
   const store = parts.cloudFile === undefined ? undefined : acquired.use(new CloudStore(parts.cloudFile, cloud, report))
-  const lifecycle = new Lifecycle({
+  const devices = new Devices(cloud, {
     passagesOf: isIsolated ? (device) => passagesOf(device, origins.lab) : undefined,
-    cloud,
     driver,
     pace,
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
@@ -113,7 +112,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   })
   const findPort = (id: string) => {
     const device = cloud.devices.get(id)
-    const port = lifecycle.findPort(id)
+    const port = devices.findPort(id)
     if (device === undefined || port === undefined) return undefined
     return { port, keys: keyLinesOf(cloud, device), isReadOnly: () => isComingUp(device) }
   }
@@ -122,20 +121,20 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
 
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the SOS, and last the store.
   acquired.use(await startSos(sosListen, base.sosDoor))
-  acquired.use(lifecycle)
+  acquired.use(devices)
   const rateLimit = parts.rateLimit ?? generousLimit
   const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
-  const handler = createHandler({ scriptOf, cloud, lifecycle, bootUrlOf, faults, rateLimit })
-  const handle = savingChanges(store, cloud, lifecycle, handler)
+  const handler = createHandler({ scriptOf, cloud, devices, bootUrlOf, faults, rateLimit })
+  const handle = savingChanges(store, cloud, devices, handler)
   const { pageFolder } = parts
-  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, lifecycle, bootUrlOf })
+  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
   const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
   acquired.use(base.api)
   base.answerWith({ handle: answer, upgrade: page?.upgrade })
   if (page !== undefined) acquired.use(page)
-  await driver.keepOnly?.(devices.map(({ id }) => id))
-  for (const device of devices) await lifecycle.restore(device)
-  acquired.use(startUpkeep({ cloud, lifecycle, pace, report }))
+  await driver.keepOnly?.(savedDevices.map(({ id }) => id))
+  for (const device of savedDevices) await devices.restore(device)
+  acquired.use(startUpkeep({ cloud, devices, pace, report }))
   const owned = acquired.keep()
 
   return {

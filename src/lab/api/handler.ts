@@ -2,7 +2,7 @@
 import type { Cloud } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
-import type { Lifecycle } from '../cloud/lifecycle.ts'
+import type { Devices } from '../cloud/devices.ts'
 import { addressRoutes } from './routes/address.ts'
 import { accountRoutes } from './routes/account.ts'
 import { apiKeyRoutes, requireToken } from './routes/api-key.ts'
@@ -30,7 +30,7 @@ import { unimplementedRoutes } from './unimplemented.ts'
 /** The parts of the handler. */
 export interface HandlerParts {
   cloud: Cloud
-  lifecycle: Lifecycle
+  devices: Devices
   /** The boot server's URL for a device, as its machine reaches it. */
   bootUrlOf: (device: Device) => string
   /** Returns a device's own script, rewritten for an isolated machine. */
@@ -43,7 +43,7 @@ export interface HandlerParts {
  * The handler of the lab's server: the API under /metal/v1, the boot server under /boot, and the lab's own routes under /lab.
  */
 export function createHandler(parts: HandlerParts): Handler<Answer> {
-  const { cloud, lifecycle, bootUrlOf, scriptOf, faults, rateLimit } = parts
+  const { cloud, devices, bootUrlOf, scriptOf, faults, rateLimit } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...projectRoutes(cloud),
@@ -51,8 +51,8 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
     ...catalogueRoutes(cloud),
     ...capacityRoutes(cloud),
     ...keyRoutes(cloud),
-    ...deviceRoutes(cloud, lifecycle),
-    ...batchRoutes(cloud, lifecycle),
+    ...deviceRoutes(cloud, devices),
+    ...batchRoutes(cloud, devices),
     ...detailRoutes(cloud),
     ...addressRoutes(cloud),
     ...eventRoutes(cloud),
@@ -60,8 +60,8 @@ export function createHandler(parts: HandlerParts): Handler<Answer> {
   ]
   const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
   const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
-  const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, lifecycle)]))
-  const boot = createRouter(machineRoutes(cloud, lifecycle, bootUrlOf, scriptOf))
+  const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices)]))
+  const boot = createRouter(machineRoutes(cloud, devices, bootUrlOf, scriptOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
     if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)

@@ -1,15 +1,15 @@
-// The life of one device: it switches the machine in the chassis on and off, and moves the device through its states.
+// The life of one device: it switches the machine in the chassis on and off, moves the device through its states and adds its events.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
-import { Chassis, specOf } from './chassis.ts'
-import { completeEvent, connectedEvent, installationSteps } from './device-events.ts'
-import type { DeviceHistory } from './device-history.ts'
-import { type Device, freshInstallation, isInstalling } from './device.ts'
+import { TaskQueue } from '../../task-queue.ts'
 import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
+import { Chassis, specOf } from './chassis.ts'
+import { completeEvent, connectedEvent, createEvent, installationSteps } from './device-events.ts'
+import { addEvent, changeState, type Device, type DeviceState, freshInstallation, isInstalling } from './device.ts'
+import { watchInstallation } from './installation-watch.ts'
 import type { Pace } from './pace.ts'
-import { Transitions } from './transitions.ts'
 
 /** The parts of the lab that a device's life needs. */
 export interface LifeParts {
@@ -20,8 +20,8 @@ export interface LifeParts {
   /** Everything that a device's machine can reach, if machines are isolated. */
   passagesOf?: ((device: Device) => readonly Passage[]) | undefined
   report: Reporter
-  /** Records state changes and events of devices. */
-  history: DeviceHistory
+  /** Called after each change of a device. */
+  onChange: () => void
 }
 
 /** The power actions of POST /devices/{id}/actions that the lab supports. */
@@ -31,9 +31,9 @@ export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'rein
 export class DeviceLife implements AsyncDisposable {
   readonly device: Device
   readonly chassis = new Chassis()
-  readonly #transitions = new Transitions()
+  readonly #transitions = new TaskQueue()
   readonly #parts: LifeParts
-  #watch: NodeJS.Timeout | undefined
+  #installation: Disposable | undefined
 
   constructor(device: Device, parts: LifeParts) {
     this.device = device
@@ -44,7 +44,7 @@ export class DeviceLife implements AsyncDisposable {
   provision(): void {
     this.#enqueue(async (signal) => {
       await sleep(this.#parts.pace.queuedMs, undefined, { signal })
-      this.#history.setState(this.device, 'provisioning')
+      this.#setState('provisioning')
       await this.#install(signal)
     })
   }
@@ -56,8 +56,8 @@ export class DeviceLife implements AsyncDisposable {
     if (device.state === 'queued') return this.provision()
     if (isInstalling(device)) return this.#enqueue((signal) => this.#reinstall(signal))
     if (device.state === 'inactive' || device.state === 'failed') return
-    this.#history.tell(device, 'instance.powered_off', 'Device powered off with the lab')
-    this.#history.setState(device, 'inactive')
+    this.tell('instance.powered_off', 'Device powered off with the lab')
+    this.#setState('inactive')
   }
 
   /** Starts a power action. The device's state shows it at once. */
@@ -65,21 +65,21 @@ export class DeviceLife implements AsyncDisposable {
     const { device } = this
     switch (action) {
       case 'power_on':
-        if (!this.chassis.isOn || device.state !== 'active') this.#history.setState(device, 'powering_on')
+        if (!this.chassis.isOn || device.state !== 'active') this.#setState('powering_on')
         return this.#enqueue((signal) => this.#powerOn(signal))
       case 'power_off':
-        this.#history.setState(device, 'powering_off')
+        this.#setState('powering_off')
         this.#enqueue((signal) => this.#powerOff(signal))
         return this.#enqueue(async () => this.chassis.port.endSession())
       case 'reboot':
       case 'rescue':
-        this.#history.setState(device, 'powering_off')
+        this.#setState('powering_off')
         return this.#enqueue(async (signal) => {
           await this.#powerOff(signal)
           await this.#powerOn(signal, action === 'rescue')
         })
       case 'reinstall':
-        this.#history.setState(device, 'reinstalling')
+        this.#setState('reinstalling')
         return this.#enqueue((signal) => this.#reinstall(signal))
       default:
         throw new Error(`unknown action ${String(action satisfies never)}`)
@@ -92,52 +92,73 @@ export class DeviceLife implements AsyncDisposable {
    */
   connected(): void {
     const { device } = this
-    if (isInstalling(device)) this.#history.tell(device, 'provisioning.104')
-    this.#history.tell(device, ...connectedEvent)
+    if (isInstalling(device)) this.tell('provisioning.104')
+    this.tell(...connectedEvent)
     device.pxeArmed = false
     if (isInstalling(device)) this.#complete()
   }
 
   #complete(): void {
     const { device } = this
-    this.#history.tell(device, 'provisioning.110')
-    this.#history.tell(device, ...completeEvent)
+    this.tell('provisioning.110')
+    this.tell(...completeEvent)
     device.percentage = 100
     device.readyAt = new Date().toISOString()
-    this.#history.setState(device, 'active')
+    this.#setState('active')
   }
 
   /** Starts deleting the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
   end(onGone: () => void): void {
     if (this.device.state === 'deprovisioning') return
-    clearInterval(this.#watch)
+    this.#installation?.[Symbol.dispose]()
     this.#transitions.abort()
-    this.#history.setState(this.device, 'deprovisioning')
+    this.#setState('deprovisioning')
     this.#enqueue(async (signal) => {
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
       await this.#unplug()
       await this.#parts.driver.discard?.(this.device.id)
       this.chassis.port.hangUp()
       onGone()
-      this.#history.setState(this.device, 'deleted')
+      this.#setState('deleted')
     })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#watch)
+    this.#installation?.[Symbol.dispose]()
     this.#transitions.abort()
     await this.#transitions.settled
     await this.#unplug()
     this.chassis.port.hangUp()
   }
 
-  get #history(): DeviceHistory {
-    return this.#parts.history
+  /** Adds an event to the device. */
+  tell(type: string, text?: string, state?: string): void {
+    const event = createEvent(type, text, state)
+    addEvent(this.device, event)
+    this.#changed(event.body)
+  }
+
+  #setState(state: DeviceState): void {
+    const { state: before } = this.device
+    if (before === state) return
+    changeState(this.device, state)
+    this.#changed(`${before} -> ${state}`)
+  }
+
+  /** Moves the device to `failed`, with an event that says why. */
+  #fail(why: string): void {
+    this.tell('instance.failed', why, 'failed')
+    this.#setState('failed')
+  }
+
+  #changed(what: string): void {
+    this.#parts.report.detail(`lab: ${this.device.hostname}: ${what}`)
+    this.#parts.onChange()
   }
 
   /** Appends a transition. If it fails, the device becomes `failed`. */
   #enqueue(run: (signal: AbortSignal) => Promise<void>): void {
-    this.#transitions.enqueue(run, (error) => this.#history.fail(this.device, describeError(error)))
+    this.#transitions.add(run, (error) => this.#fail(describeError(error)))
   }
 
   async #reinstall(signal: AbortSignal): Promise<void> {
@@ -149,40 +170,45 @@ export class DeviceLife implements AsyncDisposable {
 
   async #install(signal: AbortSignal): Promise<void> {
     const { device } = this
-    this.#watchInstallation()
+    this.#installation?.[Symbol.dispose]()
+    this.#installation = watchInstallation(device, this.chassis, this.#parts.pace.provisioningMs, (why) => {
+      this.#transitions.abort()
+      this.#fail(why)
+      this.#enqueue(() => this.#unplug())
+    })
     const { slug, name } = device.operatingSystem
     const installs = slug !== 'custom_ipxe' && this.#parts.driver.installs === true
     for (const { type, percentage } of installationSteps(installs)) {
-      this.#history.tell(device, type)
+      this.tell(type)
       device.percentage = percentage
       if (type === 'provisioning.102') device.networked = true
       await sleep(this.#parts.pace.stepMs, undefined, { signal })
     }
     if (slug !== 'custom_ipxe' && !installs) {
-      return this.#history.fail(device, `The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
+      return this.#fail(`The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
     }
     await this.#plugIn(signal)
     if (installs && this.chassis.isOn) this.#complete()
   }
 
   async #powerOn(signal: AbortSignal, inRescue = false): Promise<void> {
-    if (this.chassis.isOn) return this.#history.setState(this.device, 'active')
+    if (this.chassis.isOn) return this.#setState('active')
     this.device.inRescue = inRescue
-    this.#history.setState(this.device, 'powering_on')
+    this.#setState('powering_on')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#plugIn(signal)
     // The machine is off again already, and going off has set the state.
     if (!this.chassis.isOn) return
-    this.#history.tell(this.device, 'instance.powered_on', 'Device powered on')
-    this.#history.setState(this.device, 'active')
+    this.tell('instance.powered_on', 'Device powered on')
+    this.#setState('active')
   }
 
   async #powerOff(signal: AbortSignal): Promise<void> {
-    this.#history.setState(this.device, 'powering_off')
+    this.#setState('powering_off')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#unplug()
-    this.#history.tell(this.device, 'instance.powered_off', 'Device powered off')
-    this.#history.setState(this.device, 'inactive')
+    this.tell('instance.powered_off', 'Device powered off')
+    this.#setState('inactive')
   }
 
   async #plugIn(signal: AbortSignal): Promise<void> {
@@ -194,31 +220,10 @@ export class DeviceLife implements AsyncDisposable {
       onRestart: () => {
         // The system that it was booting from the network is not installed yet, or only in part.
         device.pxeArmed ||= wasArmed
-        this.#history.tell(device, 'instance.restarted', 'Device restarted: its machine had stopped')
+        this.tell('instance.restarted', 'Device restarted: its machine had stopped')
       },
     })
     signal.throwIfAborted()
-  }
-
-  /** Fails a device whose machine never runs its boot script: while it is provisioning nobody could delete it. */
-  #watchInstallation(): void {
-    clearInterval(this.#watch)
-    const { provisioningMs } = this.#parts.pace
-    const endMs = performance.now() + provisioningMs
-    this.#watch = setInterval(
-      () => {
-        if (!isInstalling(this.device)) return clearInterval(this.#watch)
-        if (performance.now() < endMs) return this.chassis.checkStall()
-        clearInterval(this.#watch)
-        this.#transitions.abort()
-        const { lastLine } = this.chassis
-        const lastOutput = lastLine === '' ? 'none' : `"${lastLine}"`
-        const within = `within ${provisioningMs / 60_000} minutes`
-        this.#history.fail(this.device, `The boot script did not run ${within}; last output: ${lastOutput}`)
-        this.#enqueue(() => this.#unplug())
-      },
-      Math.min(1000, provisioningMs / 4),
-    )
   }
 
   async #unplug(): Promise<void> {
@@ -234,11 +239,11 @@ export class DeviceLife implements AsyncDisposable {
     const { device } = this
     if (device.state === 'deprovisioning') return
     this.chassis.port.endSession()
-    if (loss.reason === 'failed') return this.#history.fail(device, loss.detail)
+    if (loss.reason === 'failed') return this.#fail(loss.detail)
     if (isInstalling(device)) {
-      return this.#history.fail(device, 'The machine went off before its boot script ran')
+      return this.#fail('The machine went off before its boot script ran')
     }
-    this.#history.tell(device, 'instance.powered_off', 'Device powered off by its operating system')
-    if (device.state !== 'powering_off') this.#history.setState(device, 'inactive')
+    this.tell('instance.powered_off', 'Device powered off by its operating system')
+    if (device.state !== 'powering_off') this.#setState('inactive')
   }
 }

@@ -82,6 +82,23 @@ export function isComingUp(device: Pick<Device, 'state'>): boolean {
   return device.state === 'queued' || isInstalling(device)
 }
 
+/** How many events of a device are kept; a machine can send any number of them. */
+const maxEvents = 1000
+
+/** Adds an event to a device. */
+export function addEvent(device: Device, event: DeviceEvent): void {
+  device.events.push(event)
+  if (device.events.length > maxEvents) device.events.shift()
+  if (event.type.startsWith('provisioning.')) device.provisioned[event.type] = event
+}
+
+/** Moves a device to another state. */
+export function changeState(device: Device, state: DeviceState): void {
+  device.state = state
+  device.updatedAt = new Date().toISOString()
+  device.failedAt = state === 'failed' ? device.updatedAt : null
+}
+
 /** Derives two locally administered unicast MAC addresses from an id. */
 function macsOf(id: string): [string, string] {
   const bytes = createHash('sha1').update(id).digest().subarray(0, 4)

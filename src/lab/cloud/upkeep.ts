@@ -2,7 +2,7 @@
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
 import type { Device } from './device.ts'
-import type { Lifecycle } from './lifecycle.ts'
+import type { Devices } from './devices.ts'
 import type { Pace } from './pace.ts'
 
 /** The work that is due. */
@@ -30,8 +30,8 @@ export function findDue(cloud: Cloud, pace: Pick<Pace, 'failedMs'>, nowMs: numbe
 }
 
 /** Starts the upkeep; disposing the result ends it. */
-export function startUpkeep(parts: { cloud: Cloud; lifecycle: Lifecycle; pace: Pace; report: Reporter }): Disposable {
-  const { cloud, lifecycle, pace, report } = parts
+export function startUpkeep(parts: { cloud: Cloud; devices: Devices; pace: Pace; report: Reporter }): Disposable {
+  const { cloud, devices, pace, report } = parts
   const timer = setInterval(() => {
     const nowMs = Date.now()
     const due = findDue(cloud, pace, nowMs)
@@ -39,11 +39,11 @@ export function startUpkeep(parts: { cloud: Cloud; lifecycle: Lifecycle; pace: P
     for (const device of due.failed) {
       report.detail(`lab: ${device.hostname}: failed; the cloud takes it back`)
       cloud.vanished.set(device.id, nowMs + pace.forbiddenMs)
-      lifecycle.remove(device)
+      devices.remove(device)
     }
     for (const device of due.ended) {
       report.detail(`lab: ${device.hostname}: its termination time has come`)
-      lifecycle.remove(device)
+      devices.remove(device)
     }
   }, pace.upkeepMs)
   return {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
-import type { Lifecycle } from '../cloud/lifecycle.ts'
+import type { Devices } from '../cloud/devices.ts'
 import { isSameSecret } from '../storage/secret.ts'
 import { describeDetail, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
@@ -12,7 +12,7 @@ import type { Keyboard, LabMessage } from './messages.ts'
 /** The parts of the lab that a session needs. */
 export interface PageParts {
   cloud: Cloud
-  lifecycle: Lifecycle
+  devices: Devices
   /** The boot server's URL for a device. */
   bootUrlOf: (device: Device) => string
   sizes: FetchSizes
@@ -77,9 +77,9 @@ export class PageSession implements Disposable {
   /** Sends the changes since the last time. */
   refresh(): void {
     if (!this.#isKnown) return
-    const { cloud, lifecycle } = this.#parts
+    const { cloud, devices } = this.#parts
     const machines = listDevices(cloud).map((device) =>
-      summarize(device, lifecycle.find(device.id)?.chassis.isOn === true),
+      summarize(device, devices.find(device.id)?.chassis.isOn === true),
     )
     this.#sendChange({ type: 'machines', machines: machines.toReversed() })
     const body = this.#body
@@ -97,7 +97,7 @@ export class PageSession implements Disposable {
   }
 
   get #body() {
-    return this.#lookingAt === undefined ? undefined : this.#parts.lifecycle.find(this.#lookingAt)
+    return this.#lookingAt === undefined ? undefined : this.#parts.devices.find(this.#lookingAt)
   }
 
   #describeKeyboard(): Keyboard {

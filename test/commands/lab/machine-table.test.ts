@@ -10,7 +10,7 @@ import { createReporter } from '../../../src/io.ts'
 import { createEvent } from '../../../src/lab/cloud/device-events.ts'
 import { needs } from '../../helpers/needs.ts'
 import { program } from '../../helpers/program.ts'
-import { makeDevice } from '../../lab/cloud/devices.ts'
+import { makeDevice } from '../../lab/cloud/make-device.ts'
 
 const createdAt = '2026-01-01T00:00:00Z'
 const nowMs = Date.parse('2026-01-01T00:01:30Z')

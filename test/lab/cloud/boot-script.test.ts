@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { bootScript } from '../../../src/lab/cloud/boot-script.ts'
 import type { Device } from '../../../src/lab/cloud/device.ts'
-import { makeDevice } from './devices.ts'
+import { makeDevice } from './make-device.ts'
 
 const head = `#!ipxe
 

@@ -6,7 +6,7 @@ import { hasRoom } from '../../cloud/capacity.ts'
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
 import { createDevice } from '../../cloud/device.ts'
 import type { Device } from '../../cloud/device.ts'
-import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import type { Devices } from '../../cloud/devices.ts'
 import { checkShape, errorsOf } from './check.ts'
 import type { Checked } from './check.ts'
 import { giveReservations } from './device-addresses.ts'
@@ -17,7 +17,7 @@ export function createDevices(
   bodies: readonly unknown[],
   projectId: string,
   cloud: Cloud,
-  lifecycle: Lifecycle,
+  devices: Devices,
 ): Checked<Device[]> {
   const checked = bodies.map((body) => checkCreate(body, cloud, projectId))
   const errors = new Set(checked.flatMap(errorsOf))
@@ -28,14 +28,14 @@ export function createDevices(
   const twice = reserved.filter((one, index) => reserved.indexOf(one) !== index)
   if (twice.length > 0) return { errors: twice.map(({ block }) => `${block} is not available`) }
   if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
-  const devices = wanted.map(({ request, addedKeys, reservations }) => {
+  const created = wanted.map(({ request, addedKeys, reservations }) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
     const device = createDevice(projectId, request)
     giveReservations(reservations, device.id, cloud)
-    lifecycle.create(device)
+    devices.create(device)
     return device
   })
-  return { value: devices }
+  return { value: created }
 }
 
 /** The highest number of devices in a batch (inferred). */
@@ -68,16 +68,16 @@ export function expandBatch(batch: z.infer<typeof batchSchema>['batches'][number
 }
 
 /** Creates the batches of a body: all of their devices, or none. */
-export function createBatches(json: unknown, projectId: string, cloud: Cloud, lifecycle: Lifecycle): Checked<Batch[]> {
+export function createBatches(json: unknown, projectId: string, cloud: Cloud, devices: Devices): Checked<Batch[]> {
   const shape = checkShape(batchSchema, json)
   if ('errors' in shape) return shape
   const groups = shape.value.batches.map(expandBatch)
-  const created = createDevices(groups.flat(), projectId, cloud, lifecycle)
+  const created = createDevices(groups.flat(), projectId, cloud, devices)
   if ('errors' in created) return created
   let from = 0
   const batches = groups.map((group): Batch => {
-    const devices = created.value.slice(from, (from += group.length))
-    return { id: randomUUID(), projectId, deviceIds: devices.map(({ id }) => id), createdAt: new Date().toISOString() }
+    const deviceIds = created.value.slice(from, (from += group.length)).map(({ id }) => id)
+    return { id: randomUUID(), projectId, deviceIds, createdAt: new Date().toISOString() }
   })
   for (const batch of batches) cloud.batches.set(batch.id, batch)
   return { value: batches }

@@ -1,6 +1,6 @@
 // Batches: the devices that one call created (Batch.yaml, BatchesList.yaml).
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
-import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import type { Devices } from '../../cloud/devices.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { hrefOf } from '../views/catalogue.ts'
 import { wireTime } from '../views/time.ts'
@@ -24,7 +24,7 @@ function batchView(batch: Batch, cloud: Cloud) {
 }
 
 /** Routes for batches. */
-export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+export function batchRoutes(cloud: Cloud, devices: Devices): Route[] {
   const listAll = (batches: Iterable<Batch>) => ({ batches: [...batches].map((batch) => batchView(batch, cloud)) })
   return [
     [
@@ -32,7 +32,7 @@ export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
       (request) =>
         withProject(cloud, request.parameters[0], (project) =>
           withInput(request, (json) => {
-            const batches = createBatches(json, project.id, cloud, lifecycle)
+            const batches = createBatches(json, project.id, cloud, devices)
             return 'errors' in batches ? unprocessable(...batches.errors) : created(listAll(batches.value))
           }),
         ),
@@ -57,9 +57,9 @@ export function batchRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
         const batch = cloud.batches.get(id)
         if (batch === undefined) return notFound
         if (query.get('remove_associated_instances') === 'true') {
-          const devices = batch.deviceIds.flatMap((deviceId) => cloud.devices.get(deviceId) ?? [])
-          if (devices.some(({ locked }) => locked)) return unprocessable('Cannot delete a locked item')
-          for (const device of devices) lifecycle.remove(device)
+          const batchDevices = batch.deviceIds.flatMap((deviceId) => cloud.devices.get(deviceId) ?? [])
+          if (batchDevices.some(({ locked }) => locked)) return unprocessable('Cannot delete a locked item')
+          for (const device of batchDevices) devices.remove(device)
         }
         cloud.batches.delete(id)
         return noContent

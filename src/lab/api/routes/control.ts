@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { describeError, LabError } from '../../../errors.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
-import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import type { Devices } from '../../cloud/devices.ts'
 import { type Answer, created, notFound, refuse, unprocessable } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
 import { parseJson } from '../../web/request.ts'
@@ -14,14 +14,14 @@ const port = z.int().min(1).max(65_535)
 const forwardSchema = z.looseObject({ port, host_port: port.nullish() })
 
 /** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` to choose the local port. */
-export function controlRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+export function controlRoutes(cloud: Cloud, devices: Devices): Route[] {
   const forward = async (device: Device, body: Buffer): Promise<Answer> => {
     const json = parseJson(body)
     if (json === undefined) return refuse(400, 'Bad request')
     const checked = checkShape(forwardSchema, json.value)
     if ('errors' in checked) return unprocessable(...checked.errors)
     try {
-      const hostPort = await lifecycle.forward(device, checked.value.port, checked.value.host_port ?? 0)
+      const hostPort = await devices.forward(device, checked.value.port, checked.value.host_port ?? 0)
       return created({ host: '127.0.0.1', host_port: hostPort, port: checked.value.port })
     } catch (error) {
       if (!(error instanceof LabError)) throw error

@@ -1,7 +1,7 @@
 // Devices: create, list, get, update, delete, and actions.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
-import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import type { Devices } from '../../cloud/devices.ts'
 import { accepted, created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import type { Answer } from '../../web/answer.ts'
 import { checkAction, checkUpdate } from '../input/device-change.ts'
@@ -27,16 +27,16 @@ function refuseDelete(device: Device, forced: boolean): string | undefined {
 }
 
 /** Routes for devices. */
-export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
+export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
   const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
     withDevice(cloud, id, answer)
 
   const create = (request: RoutedRequest): Answer =>
     withProject(cloud, request.parameters[0], ({ id }) =>
       withInput(request, (json) => {
-        const devices = createDevices([json], id, cloud, lifecycle)
-        if ('errors' in devices) return unprocessable(...devices.errors)
-        const [device] = devices.value
+        const checked = createDevices([json], id, cloud, devices)
+        if ('errors' in checked) return unprocessable(...checked.errors)
+        const [device] = checked.value
         return device === undefined ? notFound : created(deviceView(device, cloud))
       }),
     )
@@ -63,7 +63,7 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
       withInput(request, (json) => {
         const why = refuseDelete(device, isForced(request.query, json))
         if (why !== undefined) return unprocessable(why)
-        lifecycle.remove(device)
+        devices.remove(device)
         return noContent
       }),
     )
@@ -75,14 +75,14 @@ export function deviceRoutes(cloud: Cloud, lifecycle: Lifecycle): Route[] {
         const checked = checkAction(json, device)
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
-        if (type === 'rescue' && !lifecycle.installs) {
+        if (type === 'rescue' && !devices.installs) {
           return unprocessable('rescue is not supported by machines in QEMU')
         }
         if (isComingUp(device) || device.state === 'deprovisioning') {
           return unprocessable(`Cannot ${type} a device while it is ${device.state}`)
         }
         if (type === 'reinstall') Object.assign(device, change)
-        lifecycle.act(device, type)
+        devices.act(device, type)
         return accepted
       }),
     )

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { bootScript } from '../../cloud/boot-script.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
-import type { Lifecycle } from '../../cloud/lifecycle.ts'
+import type { Devices } from '../../cloud/devices.ts'
 import { findMetadataText, metadataForMachine } from '../views/metadata.ts'
 import { isSameSecret } from '../../storage/secret.ts'
 import { ok, plain, refuse } from '../../web/answer.ts'
@@ -35,11 +35,11 @@ function originOf({ headers }: ApiRequest): string {
 }
 
 /** Adds the state that a machine reports about itself as an event `user.NNNN`. */
-function takeUserState(device: Device, body: Buffer, lifecycle: Lifecycle): Answer {
+function takeUserState(device: Device, body: Buffer, devices: Devices): Answer {
   const said = userStateSchema.safeParse(parseJson(body)?.value)
   if (!said.success) return refuse(400, 'Bad request')
   const { state, code, message } = said.data
-  lifecycle.history.tell(device, `user.${code}`, message ?? '', state)
+  devices.tell(device, `user.${code}`, message ?? '', state)
   return { status: 200 }
 }
 
@@ -53,12 +53,11 @@ function typeOf({ query, body }: ApiRequest): string {
 }
 
 /** iPXE phones home when it has an address, and a system when it is ready. Other types change nothing. */
-function takePhoneHome(device: Device, request: ApiRequest, lifecycle: Lifecycle): Answer {
+function takePhoneHome(device: Device, request: ApiRequest, devices: Devices): Answer {
   const type = typeOf(request)
   const ready = 'provisioning.110'
-  if (type === 'provisioning.104.01') lifecycle.connected(device)
-  else if ((type === '' || type === ready) && device.provisioned[ready] === undefined)
-    lifecycle.history.tell(device, ready)
+  if (type === 'provisioning.104.01') devices.connected(device)
+  else if ((type === '' || type === ready) && device.provisioned[ready] === undefined) devices.tell(device, ready)
   return plain('ok\n')
 }
 
@@ -68,7 +67,7 @@ export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: s
 /** Routes under /boot/{key}. `bootUrlOf` returns that URL for a device, as its machine reaches it. */
 export function machineRoutes(
   cloud: Cloud,
-  lifecycle: Lifecycle,
+  devices: Devices,
   bootUrlOf: (device: Device) => string,
   scriptOf?: ScriptOf,
 ): Route[] {
@@ -90,8 +89,8 @@ export function machineRoutes(
       if (script === undefined) return noResource
       return 'text' in script ? plain(script.text) : { status: 502, json: { message: script.error } }
     }),
-    of('GET|POST /phone-home', (device, request) => takePhoneHome(device, request, lifecycle)),
-    of('POST /events', (device, { body }) => takeUserState(device, body, lifecycle)),
+    of('GET|POST /phone-home', (device, request) => takePhoneHome(device, request, devices)),
+    of('POST /events', (device, { body }) => takeUserState(device, body, devices)),
     of('GET /metadata', (device, request) => {
       const origin = originOf(request)
       return ok(metadataForMachine(device, cloud, `${origin}/boot/${device.bootKey}`, `${origin}${apiPrefix}`))

@@ -1,29 +1,20 @@
-// The lives of all devices of a lab: it starts one for each device and ends all of them with the lab.
+// The devices of a lab while it runs: each has a life, which starts with the device and ends with it or with the lab.
 import { LabError } from '../../errors.ts'
 import { type Cloud, removeDevice } from './cloud.ts'
 import { queuedEvent } from './device-events.ts'
-import { DeviceHistory } from './device-history.ts'
 import { DeviceLife, type LifeParts, type PowerAction } from './device-life.ts'
 import type { Device } from './device.ts'
 import type { SerialPort } from './serial-port.ts'
 
-/** The parts of the lab that a lifecycle needs. */
-export interface LifecycleParts extends Omit<LifeParts, 'history'> {
-  cloud: Cloud
-  /** Called after each change of a device. */
-  onChange: () => void
-}
-
 /** Moves devices through their states. Disposing it switches all machines off and waits until they are off. */
-export class Lifecycle implements AsyncDisposable {
-  /** Records state changes and events of devices. */
-  readonly history: DeviceHistory
-  readonly #parts: LifecycleParts
+export class Devices implements AsyncDisposable {
+  readonly #cloud: Cloud
+  readonly #parts: LifeParts
   readonly #lives = new Map<string, DeviceLife>()
 
-  constructor(parts: LifecycleParts) {
+  constructor(cloud: Cloud, parts: LifeParts) {
+    this.#cloud = cloud
     this.#parts = parts
-    this.history = new DeviceHistory(parts.report, parts.onChange)
   }
 
   /** Whether its machines can boot operating systems other than custom_ipxe. */
@@ -55,7 +46,7 @@ export class Lifecycle implements AsyncDisposable {
   /** Adds a queued device to the cloud and starts provisioning it. */
   create(device: Device): void {
     const life = this.#adopt(device)
-    this.history.tell(device, ...queuedEvent)
+    life.tell(...queuedEvent)
     life.provision()
   }
 
@@ -65,7 +56,7 @@ export class Lifecycle implements AsyncDisposable {
    */
   async restore(device: Device): Promise<void> {
     if (device.state === 'deprovisioning') {
-      removeDevice(this.#parts.cloud, device.id)
+      removeDevice(this.#cloud, device.id)
       return await this.#parts.driver.discard?.(device.id)
     }
     this.#adopt(device).resume()
@@ -80,7 +71,7 @@ export class Lifecycle implements AsyncDisposable {
   remove(device: Device): void {
     this.#lives.get(device.id)?.end(() => {
       this.#lives.delete(device.id)
-      removeDevice(this.#parts.cloud, device.id)
+      removeDevice(this.#cloud, device.id)
     })
   }
 
@@ -89,14 +80,19 @@ export class Lifecycle implements AsyncDisposable {
     this.#lives.get(device.id)?.connected()
   }
 
+  /** Adds an event to a device. */
+  tell(device: Device, type: string, text?: string, state?: string): void {
+    this.#lives.get(device.id)?.tell(type, text, state)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#lives.values()].map((life) => life[Symbol.asyncDispose]()))
     this.#lives.clear()
   }
 
   #adopt(device: Device): DeviceLife {
-    const life = new DeviceLife(device, { ...this.#parts, history: this.history })
-    this.#parts.cloud.devices.set(device.id, device)
+    const life = new DeviceLife(device, this.#parts)
+    this.#cloud.devices.set(device.id, device)
     this.#lives.set(device.id, life)
     return life
   }

@@ -1,28 +1,28 @@
 import { expect, test } from 'vitest'
-import { Transitions } from '../../../src/lab/cloud/transitions.ts'
+import { TaskQueue } from '../src/task-queue.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('transitions run one at a time, even after a failure', async () => {
-  const transitions = new Transitions()
+test('tasks run one at a time, even after a failure', async () => {
+  const queue = new TaskQueue()
   const done: string[] = []
   const failures: unknown[] = []
   const fail = (error: unknown) => void failures.push(error)
-  transitions.enqueue(async () => {
+  queue.add(async () => {
     await turn()
     done.push('first')
   }, fail)
-  transitions.enqueue(() => Promise.reject(new Error('no room')), fail)
-  transitions.enqueue(async () => void done.push('third'), fail)
-  await transitions.settled
+  queue.add(() => Promise.reject(new Error('no room')), fail)
+  queue.add(async () => void done.push('third'), fail)
+  await queue.settled
   expect([done, failures]).toEqual([['first', 'third'], [new Error('no room')]])
 })
 
-test('an abort ends the running transition and drops the queued ones; later ones run', async () => {
-  const transitions = new Transitions()
+test('an abort ends the running task and drops the queued ones; later ones run', async () => {
+  const queue = new TaskQueue()
   const done: string[] = []
   const fail = () => void done.push('a failure is told')
-  transitions.enqueue(
+  queue.add(
     (signal) =>
       new Promise((_, reject) =>
         signal.addEventListener('abort', () => {
@@ -32,10 +32,10 @@ test('an abort ends the running transition and drops the queued ones; later ones
       ),
     fail,
   )
-  transitions.enqueue(async () => void done.push('begun'), fail)
+  queue.add(async () => void done.push('begun'), fail)
   await new Promise((resolve) => setImmediate(resolve))
-  transitions.abort()
-  transitions.enqueue(async () => void done.push('later'), fail)
-  await transitions.settled
+  queue.abort()
+  queue.add(async () => void done.push('later'), fail)
+  await queue.settled
   expect(done).toEqual(['ended', 'later'])
 })
