@@ -7,7 +7,7 @@ import type { Reporter } from '../io.ts'
 import { isLoopback, readProxies } from './proxy.ts'
 
 /** A complete response. */
-export interface Answer {
+export interface ApiAnswer {
   status: number
   headers: Record<string, string | undefined>
   text: string
@@ -131,7 +131,7 @@ export async function send(
   url: string,
   outgoing: Outgoing,
   report: Pick<Reporter, 'debug'>,
-): Promise<Answer | NoAnswerError> {
+): Promise<ApiAnswer | NoAnswerError> {
   const { method, signal, answerTimeoutMs } = outgoing
   const { origin, host, pathname, search } = new URL(url)
   const startedMs = performance.now()

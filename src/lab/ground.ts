@@ -12,7 +12,7 @@ import { Origins, reachableHost } from './origins.ts'
 import { type Door, openDoor } from './sos/door.ts'
 import { type LabKeys, loadLabKeys } from './sos/ssh-keys.ts'
 import { prepareStateFolder } from './storage/state-folder.ts'
-import type { Answer } from './web/answer.ts'
+import type { LabAnswer } from './web/answer.ts'
 import type { Handler } from './web/request.ts'
 import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
@@ -31,7 +31,7 @@ export interface LabContact {
 
 /** The handlers of requests. */
 export interface LabFace {
-  handle: Handler<Answer>
+  handle: Handler<LabAnswer>
   upgrade?: Upgrade | undefined
 }
 
@@ -72,7 +72,7 @@ async function openApi({ listen, report, pageFolder }: LabParts): Promise<Pick<L
     socket.on('error', () => {})
     void face.then((one) => one.upgrade?.(message, socket, head))
   }
-  const handle: Handler<Answer> = async (request) => await (await face).handle(request)
+  const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
   const api = await startApiServer(listen, handle, report, pageFolder === undefined ? undefined : upgrade)
   return { api, answerWith: (one) => show?.(one) }
 }

@@ -3,7 +3,7 @@ import type { Address } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { Resources } from '../resources.ts'
-import { type Answer, refuse } from './web/answer.ts'
+import { type LabAnswer, refuse } from './web/answer.ts'
 import { createHandler } from './api/handler.ts'
 import { generousLimit } from './api/rate-limit.ts'
 import type { RateLimit } from './api/rate-limit.ts'
@@ -70,8 +70,8 @@ function savingChanges(
   store: CloudStore | undefined,
   cloud: Cloud,
   devices: Devices,
-  next: Handler<Answer>,
-): Handler<Answer> {
+  next: Handler<LabAnswer>,
+): Handler<LabAnswer> {
   if (store === undefined) return next
   return async (request) => {
     if (request.method === 'GET' || request.method === 'HEAD') return await next(request)

@@ -1,7 +1,7 @@
 // What an API answer means: the requested data, or an error written for the user.
 import type { z } from 'zod'
 import { ApiError, AuthenticationError } from '../errors.ts'
-import type { Answer, NoAnswerError } from '../http/transport.ts'
+import type { ApiAnswer, NoAnswerError } from '../http/transport.ts'
 import { isLoopback } from '../http/proxy.ts'
 import { hidePassword } from '../text/hide-password.ts'
 import { plainText } from '../text/plain-text.ts'
@@ -54,12 +54,12 @@ export function isWholeJson(text: string): boolean {
   }
 }
 
-function contentTypeOf(answer: Answer): string {
+function contentTypeOf(answer: ApiAnswer): string {
   return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
 }
 
 /** The text of an API error, on one line; undefined if it does not have the API's form. */
-function readWords(answer: Answer): string | undefined {
+function readWords(answer: ApiAnswer): string | undefined {
   try {
     const parsed = errorSchema.safeParse(JSON.parse(answer.text))
     const words = parsed.success ? (parsed.data.errors?.join('; ') ?? parsed.data.error) : undefined
@@ -69,18 +69,18 @@ function readWords(answer: Answer): string | undefined {
   }
 }
 
-function wordsOf(answer: Answer): string {
+function wordsOf(answer: ApiAnswer): string {
   const clean = readWords(answer)
   return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's form)`
 }
 
-function requestIdOf(answer: Answer): string {
+function requestIdOf(answer: ApiAnswer): string {
   const id = answer.headers['x-request-id']
   return id !== undefined && /^[\w.:-]{1,100}$/.test(id) ? ` [request ${id}]` : ''
 }
 
 /** The data of a 2xx answer. @throws UncertainError (after a POST) or ApiError if it does not fit the schema */
-export function readAnswer<S extends z.ZodType>(call: Call, answer: Answer, schema: S, origin: Origin): z.infer<S> {
+export function readAnswer<S extends z.ZodType>(call: Call, answer: ApiAnswer, schema: S, origin: Origin): z.infer<S> {
   const unreadable = (why: string) => {
     const message = `${call.doing}: the answer (${answer.status}) ${why}${requestIdOf(answer)}`
     const options = { status: answer.status, hint: `check that ${nameApi(origin)} is a Metal API` }
@@ -119,7 +119,7 @@ export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiEr
 const uncertainStatuses = new Set([408, 409, 425, 499])
 
 /** The error for an answer that is not 2xx. */
-export function refusal(call: Call, answer: Answer, origin: Origin): ApiError | AuthenticationError {
+export function refusal(call: Call, answer: ApiAnswer, origin: Origin): ApiError | AuthenticationError {
   const { status } = answer
   const message = `${call.doing}: the API answered ${status}${wordsOf(answer)}${requestIdOf(answer)}`
   if (status === 401) return new AuthenticationError(message, { hint: hintForToken(origin) })
@@ -137,7 +137,7 @@ function hintForToken({ apiUrl, tokenFrom }: Origin): string {
 }
 
 /** Advice for statuses that say little; other answers carry the API's own text. */
-function hintFor({ path }: Call, answer: Answer, origin: Origin): { hint?: string } {
+function hintFor({ path }: Call, answer: ApiAnswer, origin: Origin): { hint?: string } {
   const { status } = answer
   if (status !== 403 && status !== 404) return {}
   const api = `the API URL ${nameApi(origin)}`

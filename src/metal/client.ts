@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { abortAfter } from '../http/last-answer.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
-import { type Answer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
+import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { type Call, isWholeJson, noAnswer, readAnswer, refusal, UncertainError } from './answer.ts'
@@ -42,7 +42,7 @@ const createTimeoutMs = 5 * 60_000
 const lastAnswerMs = 10_000
 
 /** The time of an answer's Date header, in ms since 1970; undefined if it is missing or malformed. */
-function timeOf({ headers }: Answer): number | undefined {
+function timeOf({ headers }: ApiAnswer): number | undefined {
   const timeMs = Date.parse(headers['date'] ?? '')
   return Number.isNaN(timeMs) ? undefined : timeMs
 }
@@ -191,7 +191,7 @@ export class MetalClient {
   }
 
   /** Sends a call, and retries it where that is safe. @throws ApiError or AuthenticationError for any answer but 2xx */
-  async #call(call: Call): Promise<Answer> {
+  async #call(call: Call): Promise<ApiAnswer> {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(call)
       const lost = outcome instanceof NoAnswerError
@@ -220,7 +220,7 @@ export class MetalClient {
     }
   }
 
-  async #attempt({ method, path, body, signal, lastTry, answerTimeoutMs }: Call): Promise<Answer | NoAnswerError> {
+  async #attempt({ method, path, body, signal, lastTry, answerTimeoutMs }: Call): Promise<ApiAnswer | NoAnswerError> {
     const headers = {
       'x-auth-token': this.#options.token,
       accept: 'application/json',

@@ -4,7 +4,7 @@ import { sign } from 'aws4'
 import type { Dispatcher } from 'undici'
 import { PublishError } from '../errors.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
-import { type Answer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
+import { type ApiAnswer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { quoteWord } from '../text/shell-word.ts'
@@ -89,7 +89,7 @@ export class S3Client implements AsyncDisposable {
   }
 
   /** Sends a call until it is answered. @throws PublishError for an unexpected refusal, the signal's reason */
-  async call(call: S3Call): Promise<Answer> {
+  async call(call: S3Call): Promise<ApiAnswer> {
     const { clock, report } = this.#options
     const label = this.label(call.key)
     for (let attempt = 1; ; attempt++) {
@@ -127,18 +127,18 @@ export class S3Client implements AsyncDisposable {
   }
 
   /** The metadata of an object; 403 or 404 if no object is visible. */
-  async look(key: string, signal: AbortSignal): Promise<Answer> {
+  async look(key: string, signal: AbortSignal): Promise<ApiAnswer> {
     return await this.call({ method: 'HEAD', key, verb: 'looked at', expected: [403, 404], signal })
   }
 
   /** An error that explains a response to the user. */
-  refuse(answer: Answer, key: string, verb = 'written'): PublishError {
+  refuse(answer: ApiAnswer, key: string, verb = 'written'): PublishError {
     const { bucket, region, keys } = this.#options
     return refusal(verb, answer, { label: this.label(key), bucket, region, origin: keys.origin })
   }
 
   /** Returns a value that a good response must contain. @throws PublishError if it is missing */
-  demand(answer: Answer, key: string, value: string | undefined): string {
+  demand(answer: ApiAnswer, key: string, value: string | undefined): string {
     if (value !== undefined && value !== '') return value
     throw this.refuse(answer, key)
   }
@@ -157,7 +157,7 @@ export class S3Client implements AsyncDisposable {
   }
 
   /** Signs a request anew for each attempt: a signature is valid for 15 minutes. */
-  async #attempt(call: S3Call): Promise<Answer | NoAnswerError> {
+  async #attempt(call: S3Call): Promise<ApiAnswer | NoAnswerError> {
     const { method, key, query = {}, headers = {}, body } = call
     const { keys, region, report, dispatcher, clock } = this.#options
     const url = new URL(`${this.#options.url}/${encodePath(key)}`)

@@ -1,7 +1,7 @@
 // What S3's refusals mean (Amazon S3 API Reference, "Error responses"), in one line for the user.
 import { plainText } from '../text/plain-text.ts'
 import { PublishError } from '../errors.ts'
-import type { Answer } from '../http/transport.ts'
+import type { ApiAnswer } from '../http/transport.ts'
 
 /** The text of the first element with a name; undefined if there is none. S3's responses are flat and have no CDATA. */
 export function readElement(xml: string, name: string): string | undefined {
@@ -15,7 +15,7 @@ export function readElement(xml: string, name: string): string | undefined {
 }
 
 /** The code of a refusal, such as NoSuchKey; undefined if the response is a success or not S3's. */
-export function codeOf({ text }: Answer): string | undefined {
+export function codeOf({ text }: ApiAnswer): string | undefined {
   return /<Error[\s>]/.test(text) ? readElement(text, 'Code') : undefined
 }
 
@@ -36,7 +36,7 @@ const wrongRegion = new Set([
   'IllegalLocationConstraintException',
 ])
 
-function hintOf(code: string | undefined, answer: Answer, { bucket, region, origin }: Subject): string {
+function hintOf(code: string | undefined, answer: ApiAnswer, { bucket, region, origin }: Subject): string {
   const actual = answer.headers['x-amz-bucket-region'] ?? readElement(answer.text, 'Region')
   if (answer.status === 301 || wrongRegion.has(code ?? '')) {
     return actual !== undefined && actual !== region && /^[\w-]+$/.test(actual)
@@ -66,7 +66,7 @@ function hintOf(code: string | undefined, answer: Answer, { bucket, region, orig
 const clean = (text: string) => plainText(text).slice(0, 200)
 
 /** `"s3://bucket/key" cannot be written (403 AccessDenied, request 4442…)`, and what to do. */
-export function refusal(verb: string, answer: Answer, subject: Subject): PublishError {
+export function refusal(verb: string, answer: ApiAnswer, subject: Subject): PublishError {
   const code = codeOf(answer)
   const hint = hintOf(code, answer, subject)
   const id = answer.headers['x-amz-request-id'] ?? readElement(answer.text, 'RequestId')

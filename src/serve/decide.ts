@@ -25,13 +25,13 @@ export interface RequestHead {
 }
 
 /** A response to send. A `bytes` body is a range of the file; a `boots` body reports boots for as long as the client listens. */
-export interface Answer {
+export interface Decision {
   status: number
   headers: Record<string, string | number>
   body: { kind: 'none' } | { kind: 'text'; text: string } | { kind: 'boots' } | ({ kind: 'bytes' } & ByteRange)
 }
 
-function answerText(status: number, type: string, text: string, headers: Answer['headers'] = {}): Answer {
+function answerText(status: number, type: string, text: string, headers: Decision['headers'] = {}): Decision {
   return {
     status,
     headers: {
@@ -45,7 +45,7 @@ function answerText(status: number, type: string, text: string, headers: Answer[
 }
 
 /** A response with nothing but its status, as a number and in words. */
-export function answerStatus(status: number, headers: Answer['headers'] = {}): Answer {
+export function answerStatus(status: number, headers: Decision['headers'] = {}): Decision {
   return answerText(status, 'text/plain', `${status} ${STATUS_CODES[status] ?? ''}\n`, headers)
 }
 
@@ -58,7 +58,7 @@ function isHost(text: string): boolean {
  * Refuses requests regardless of their target: no Host or two, versions other than HTTP/1.0 and 1.1, chunked bodies in HTTP/1.0
  * (RFC 9112, sections 2.3, 3.2 and 6.1), methods other than GET and HEAD, and expectations that the server does not meet.
  */
-export function refuse(request: RequestHead): Answer | undefined {
+export function refuse(request: RequestHead): Decision | undefined {
   const { httpVersion, headers, rawHeaders = [] } = request
   const close = { Connection: 'close' }
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return answerStatus(505, close)
@@ -81,7 +81,7 @@ function writeHttpDate(modifiedMs: number): string {
   return written.date
 }
 
-function answerFile(request: RequestHead, file: Extract<Resource, { kind: 'file' }>): Answer {
+function answerFile(request: RequestHead, file: Extract<Resource, { kind: 'file' }>): Decision {
   const common = {
     'Accept-Ranges': 'bytes',
     ETag: file.etag,
@@ -96,7 +96,7 @@ function answerFile(request: RequestHead, file: Extract<Resource, { kind: 'file'
   const range = readRange(wanted, file.sizeBytes)
   if (range === 'unsatisfiable') return answerStatus(416, { ...common, 'Content-Range': `bytes */${file.sizeBytes}` })
   const { start, end } = range === 'whole' ? { start: 0, end: file.sizeBytes } : range
-  const headers: Answer['headers'] = common
+  const headers: Decision['headers'] = common
   headers['Content-Type'] = mediaType(file.name)
   headers['Content-Length'] = end - start
   if (range !== 'whole') headers['Content-Range'] = `bytes ${start}-${end - 1}/${file.sizeBytes}`
@@ -108,7 +108,7 @@ function answerFolder(
   { headers }: RequestHead,
   folder: Extract<Resource, { kind: 'folder' }>,
   boots: () => Boot[],
-): Answer {
+): Decision {
   const common = { 'Cache-Control': 'no-store', Vary: 'Accept, User-Agent' }
   if (headers.accept === 'text/event-stream') {
     return { status: 200, headers: { ...common, 'Content-Type': 'text/event-stream' }, body: { kind: 'boots' } }
@@ -119,7 +119,7 @@ function answerFolder(
 }
 
 /** The response to a GET or HEAD for a resource; HEAD has the headers of GET and no body. */
-export function decide(request: RequestHead, resource: Resource, boots: () => Boot[] = () => []): Answer {
+export function decide(request: RequestHead, resource: Resource, boots: () => Boot[] = () => []): Decision {
   if (resource.kind === 'file') return answerFile(request, resource)
   if (resource.kind === 'folder') return answerFolder(request, resource, boots)
   return resource.kind === 'moved' ? answerStatus(301, { Location: resource.location }) : answerStatus(resource.status)

@@ -5,7 +5,7 @@ import { describeCondition } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Boots } from './boots.ts'
 import type { Finder, LookupResult } from './content.ts'
-import { type Answer, answerStatus, decide, refuse } from './decide.ts'
+import { type Decision, answerStatus, decide, refuse } from './decide.ts'
 import { sendBoots } from './send-boots.ts'
 import { sendFile, type SendOutcome, writeChunks } from './files/send-file.ts'
 import type { Transfer } from './transfer.ts'
@@ -24,7 +24,7 @@ const cuts = { sent: undefined, aborted: 'aborted', shrunk: 'file shrank', chang
 /** Sends a response and records its progress. A HEAD gets its headers only. */
 async function send(
   response: ServerResponse,
-  answer: Answer,
+  answer: Decision,
   source: LookupResult['source'],
   transfer: Transfer,
   { boots, closing }: Pick<Sources, 'boots' | 'closing'>,
@@ -56,7 +56,7 @@ export async function respond(
   response: ServerResponse,
   transfer: Transfer,
   sources: Sources,
-  refusal?: Answer,
+  refusal?: Decision,
 ): Promise<void> {
   const { headers, rawHeaders, httpVersion } = request
   const head = { method: transfer.method, httpVersion, headers, rawHeaders }
@@ -81,7 +81,7 @@ export async function respond(
 }
 
 /** Sends a response on a connection for which node:http has no response object, and closes it. */
-export function endSocket(socket: Socket, answer: Answer): void {
+export function endSocket(socket: Socket, answer: Decision): void {
   const body = answer.body.kind === 'text' ? answer.body.text : ''
   const headers = Object.entries({ ...answer.headers, Date: new Date().toUTCString(), Connection: 'close' })
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')

@@ -15,7 +15,7 @@ import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
 import type { Reporter } from '../io.ts'
 import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
-import { type Answer, answerStatus } from './decide.ts'
+import { type Decision, answerStatus } from './decide.ts'
 import { listen, localUrl } from '../listen.ts'
 import { clientOf, Places } from './places.ts'
 import { formatTransfer } from './request-log.ts'
@@ -65,7 +65,7 @@ const maxConnections = 2048
 const othersShare = 1 / 8
 
 /** The response to bytes in which node:http found no request; undefined if the client is gone. */
-function answerBadRequest(error: Error, socket: Socket): Answer | undefined {
+function answerBadRequest(error: Error, socket: Socket): Decision | undefined {
   const code = errorCode(error)
   if (!socket.writable || code === 'ECONNRESET' || socket.bytesRead === 0) return undefined
   return answerStatus(code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400)
@@ -122,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (!transfer.watches) for (const listener of listeners) listener(transfer)
   }
 
-  const handle = async (request: IncomingMessage, response: ServerResponse, transfer: Transfer, refusal?: Answer) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse, transfer: Transfer, refusal?: Decision) => {
     boots.see(transfer)
     await respond(request, response, transfer, sources, refusal)
     if (stalled.has(request.socket)) transfer.cut = 'stalled'
@@ -151,7 +151,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   /** Refuses on a connection for which node:http has no response object. Nothing is written into the middle of a running response. */
-  const refuseSocket = (socket: unknown, answer: Answer | undefined, request?: IncomingMessage) => {
+  const refuseSocket = (socket: unknown, answer: Decision | undefined, request?: IncomingMessage) => {
     if (!(socket instanceof Socket)) return
     if (answer === undefined || running.has(socket)) {
       socket.destroy()

@@ -3,7 +3,7 @@ import { describeError, UsageError } from '../../errors.ts'
 import { apiFaults, type Step } from '../faults/fault-kinds.ts'
 import { type ListFault, spoilList } from '../faults/list-faults.ts'
 import { type FaultPlan, parseFaults } from '../faults/faults.ts'
-import { type Answer, noContent, ok, refuse } from '../web/answer.ts'
+import { type LabAnswer, noContent, ok, refuse } from '../web/answer.ts'
 import type { ApiRequest, Handler } from '../web/request.ts'
 import type { Route } from '../web/router.ts'
 
@@ -33,7 +33,7 @@ function dropFilters(request: ApiRequest, kind: ListFault): ApiRequest {
 }
 
 /** Plays the faults that are due, and passes every other request on. */
-export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answer> {
+export function playFaults(plan: FaultPlan, next: Handler<LabAnswer>): Handler<LabAnswer> {
   return async (request) => {
     const step = stepOf(request)
     const fault = step === undefined ? undefined : plan.take(step)
@@ -53,7 +53,7 @@ export function playFaults(plan: FaultPlan, next: Handler<Answer>): Handler<Answ
 
 /** `PUT /lab/faults` (the body is written as for --faults), `GET` and `DELETE`. */
 export function faultRoutes(plan: FaultPlan): Route[] {
-  const set = (text: string): Answer => {
+  const set = (text: string): LabAnswer => {
     try {
       plan.set(parseFaults(text))
       return ok({ faults: plan.list() })
@@ -62,7 +62,7 @@ export function faultRoutes(plan: FaultPlan): Route[] {
       return refuse(422, describeError(error))
     }
   }
-  const clear = (): Answer => {
+  const clear = (): LabAnswer => {
     plan.set([])
     return noContent
   }

@@ -6,7 +6,7 @@ import type { Devices } from '../cloud/devices.ts'
 import { addressRoutes } from './routes/address.ts'
 import { accountRoutes } from './routes/account.ts'
 import { apiKeyRoutes, requireToken } from './routes/api-key.ts'
-import type { Answer } from '../web/answer.ts'
+import type { LabAnswer } from '../web/answer.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { capacityRoutes } from './routes/capacity.ts'
 import { catalogueRoutes } from './routes/catalogue.ts'
@@ -42,7 +42,7 @@ export interface HandlerParts {
 /**
  * The handler of the lab's server: the API under /metal/v1, the boot server under /boot, and the lab's own routes under /lab.
  */
-export function createHandler(parts: HandlerParts): Handler<Answer> {
+export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const { cloud, devices, bootUrlOf, scriptOf, faults, rateLimit } = parts
   const routes = [
     ...accountRoutes(cloud),

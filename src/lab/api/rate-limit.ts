@@ -1,6 +1,6 @@
 // Limits the number of requests that a client may make, and reports the limit in headers.
 import { refuse } from '../web/answer.ts'
-import type { Answer } from '../web/answer.ts'
+import type { LabAnswer } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 
 /** The number of requests allowed in each window of time. */
@@ -13,7 +13,7 @@ export interface RateLimit {
 export const generousLimit: RateLimit = { requests: 30_000, windowMs: 60_000 }
 
 /** A layer that counts requests, reports how many are left, and answers 429 once none are left (its text is inferred). */
-export function limitRate(limit: RateLimit, next: Handler<Answer>): Handler<Answer> {
+export function limitRate(limit: RateLimit, next: Handler<LabAnswer>): Handler<LabAnswer> {
   let endMs = 0
   let left = 0
   return async (request) => {

@@ -1,6 +1,6 @@
 // `include` and `exclude`: whether a relation in an answer is given in full or only as `{href}`.
 import { hrefOf } from './views/catalogue.ts'
-import type { Answer } from '../web/answer.ts'
+import type { LabAnswer } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 
 type Json = Record<string, unknown>
@@ -92,7 +92,7 @@ export function shapeRelations(json: unknown, query: URLSearchParams, find: (hre
 }
 
 /** A layer that shapes the relations in successful answers. */
-export function withRelations(find: (href: string) => unknown, next: Handler<Answer>): Handler<Answer> {
+export function withRelations(find: (href: string) => unknown, next: Handler<LabAnswer>): Handler<LabAnswer> {
   return async (request) => {
     const answer = await next(request)
     const asks = ['include', 'exclude', 'include[]', 'exclude[]'].some((name) => request.query.has(name))

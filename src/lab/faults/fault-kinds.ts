@@ -1,7 +1,7 @@
 // The ways in which a request to the API or a connection to the SOS can fail. The texts were observed from the real API.
 import { type ListFault, listFaults } from './list-faults.ts'
 import {
-  type Answer,
+  type LabAnswer,
   forbiddenDevice,
   type Mishap,
   notFound,
@@ -14,7 +14,7 @@ import {
  * Either this answer is sent instead, and the request is carried out only if the fault says `act`; or the request is carried out and
  * this happens to its answer; or the answer is a list with this defect.
  */
-export type ApiFault = { instead: Answer } | { mishap: Mishap } | { list: ListFault }
+export type ApiFault = { instead: LabAnswer } | { mishap: Mishap } | { list: ListFault }
 
 const html =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n'

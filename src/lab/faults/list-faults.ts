@@ -1,5 +1,5 @@
 // How a list of the API can be wrong without being an error.
-import type { Answer } from '../web/answer.ts'
+import type { LabAnswer } from '../web/answer.ts'
 
 /** Faults of a list. */
 export const listFaults = [
@@ -36,7 +36,7 @@ function isOlder(item: unknown, ms: number): boolean {
 }
 
 /** The answer of a list as the fault has it. */
-export function spoilList(kind: ListFault, answer: Answer, lastsMs = lagMs): Answer {
+export function spoilList(kind: ListFault, answer: LabAnswer, lastsMs = lagMs): LabAnswer {
   const { json } = answer
   if (typeof json !== 'object' || json === null) return answer
   const { meta, ...rest }: Meta = { ...json }

@@ -1,5 +1,5 @@
 // Descriptions of devices for the page.
-import { bootScript } from '../cloud/boot-script.ts'
+import { deviceScript } from '../cloud/device-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
 import type { Keyboard, MachineDetail, MachineSummary } from './messages.ts'
@@ -32,7 +32,7 @@ export function describeDetail(
     id: device.id,
     events: events.map(({ id, type, body, createdAt }) => ({ id, type, body, createdAt })),
     fetched: [...fetched],
-    script: bootScript({ ...device, pxeArmed: true }, bootUrl),
+    script: deviceScript({ ...device, pxeArmed: true }, bootUrl),
     keyboard,
   }
 }

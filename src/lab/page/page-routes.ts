@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 
-import { type Answer, refuse } from '../web/answer.ts'
+import { type LabAnswer, refuse } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 import { createRouter, type Route } from '../web/router.ts'
 import { isOwnHost, pageHeaders } from './guard.ts'
@@ -24,7 +24,7 @@ async function readPart(folder: string, name: string): Promise<string> {
 }
 
 /** Serves the page from the folder that the build made, and passes other requests on. It reads a file at each request. */
-export function withPage(folder: string, api: Handler<Answer>): Handler<Answer> {
+export function withPage(folder: string, api: Handler<LabAnswer>): Handler<LabAnswer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,
     async () => ({

@@ -14,7 +14,7 @@ export type Mishap =
   | 'truncated'
 
 /** An answer before it is sent: JSON, plain text, or nothing. */
-export interface Answer {
+export interface LabAnswer {
   status: number
   json?: unknown
   text?: string
@@ -24,28 +24,28 @@ export interface Answer {
 }
 
 /** 200 with JSON. */
-export function ok(json: unknown): Answer {
+export function ok(json: unknown): LabAnswer {
   return { status: 200, json }
 }
 
 /** 201 with the created object. */
-export function created(json: unknown): Answer {
+export function created(json: unknown): LabAnswer {
   return { status: 201, json }
 }
 
 /** 204. */
-export const noContent: Answer = { status: 204 }
+export const noContent: LabAnswer = { status: 204 }
 
 /** 202 without a body. */
-export const accepted: Answer = { status: 202 }
+export const accepted: LabAnswer = { status: 202 }
 
 /** 200 with plain text, for iPXE. */
-export function plain(text: string): Answer {
+export function plain(text: string): LabAnswer {
   return { status: 200, text }
 }
 
 /** The error shape with a single reason. */
-export function refuse(status: number, error: string, headers: Record<string, string> = {}): Answer {
+export function refuse(status: number, error: string, headers: Record<string, string> = {}): LabAnswer {
   return { status, json: { error }, headers }
 }
 
@@ -53,12 +53,15 @@ export function refuse(status: number, error: string, headers: Record<string, st
 export const notFound = refuse(404, 'Not found')
 
 /** 403 for a device that failed and was taken back, as the API words it. */
-export const forbiddenDevice: Answer = { status: 403, json: { errors: ['You are not authorized to view this device'] } }
+export const forbiddenDevice: LabAnswer = {
+  status: 403,
+  json: { errors: ['You are not authorized to view this device'] },
+}
 
 /** 401 as the API words it. */
 export const unauthorized = refuse(401, 'Invalid authentication token')
 
 /** 422 with its reasons. */
-export function unprocessable(...errors: string[]): Answer {
+export function unprocessable(...errors: string[]): LabAnswer {
   return { status: 422, json: { errors } }
 }

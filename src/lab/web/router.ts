@@ -1,5 +1,5 @@
 // Finds the handler for a method and a path.
-import type { Answer } from './answer.ts'
+import type { LabAnswer } from './answer.ts'
 import { notFound, refuse } from './answer.ts'
 import type { ApiRequest, Handler } from './request.ts'
 
@@ -9,14 +9,14 @@ export interface RoutedRequest extends ApiRequest {
 }
 
 /** Methods and a path pattern, `GET /devices/{id}`, with their handler. */
-export type Route = readonly [pattern: string, handle: (request: RoutedRequest) => Answer | Promise<Answer>]
+export type Route = readonly [pattern: string, handle: (request: RoutedRequest) => LabAnswer | Promise<LabAnswer>]
 
 /**
  * Creates a handler from routes. It answers 404 if no pattern matches the path, 405 if one does but not with this method.
  * `/{rest*}` at the end matches any number of levels, including none. HEAD is answered like GET. Several methods are separated by a
  * bar, `PUT|PATCH /devices/{id}`.
  */
-export function createRouter(routes: readonly Route[]): Handler<Answer> {
+export function createRouter(routes: readonly Route[]): Handler<LabAnswer> {
   const table = routes.map(([pattern, handle]) => {
     const [methods = '', path = ''] = pattern.split(' ')
     return {

@@ -10,7 +10,7 @@ import { LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { listen } from '../../listen.ts'
 import { refuse } from './answer.ts'
-import type { Answer } from './answer.ts'
+import type { LabAnswer } from './answer.ts'
 import { readRequest } from './request.ts'
 import type { Handler } from './request.ts'
 
@@ -30,7 +30,7 @@ async function waitOut(response: ServerResponse, lastsMs: number | undefined): P
 }
 
 /** Sends an answer, with its mishap if it has one. */
-async function sendWithMishap(response: ServerResponse, answer: Answer): Promise<void> {
+async function sendWithMishap(response: ServerResponse, answer: LabAnswer): Promise<void> {
   const { mishap, ...well } = answer
   if (mishap === undefined) return send(response, well)
   const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
@@ -52,7 +52,7 @@ async function sendWithMishap(response: ServerResponse, answer: Answer): Promise
 }
 
 /** Sends a complete answer, with its length. */
-function send(response: ServerResponse, answer: Answer): void {
+function send(response: ServerResponse, answer: LabAnswer): void {
   const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
   const type = answer.json === undefined ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
   response.writeHead(answer.status, {
@@ -68,13 +68,13 @@ function send(response: ServerResponse, answer: Answer): void {
 async function respond(
   message: IncomingMessage,
   response: ServerResponse,
-  handle: Handler<Answer>,
+  handle: Handler<LabAnswer>,
   report: Reporter,
 ): Promise<void> {
   const startedMs = performance.now()
   // Only the path is logged, without a machine's secret: headers contain the token, and a query might contain anything.
   const line = `${message.method ?? '?'} ${((message.url ?? '?').split('?')[0] ?? '').replace(/^\/+boot\/+[^/]+/, '/boot/...')}`
-  let answer: Answer
+  let answer: LabAnswer
   try {
     const request = await readRequest(message)
     answer = 'error' in request ? refuse(request.status, request.error, { connection: 'close' }) : await handle(request)
@@ -95,7 +95,7 @@ async function respond(
  */
 export async function startApiServer(
   address: Address,
-  handle: Handler<Answer>,
+  handle: Handler<LabAnswer>,
   report: Reporter,
   onUpgrade?: Upgrade,
 ): Promise<ApiServer> {

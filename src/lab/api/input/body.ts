@@ -1,5 +1,5 @@
 // The input of a request: the JSON of its body and the parameters of its query, since the service accepts both.
-import { type Answer, refuse } from '../../web/answer.ts'
+import { type LabAnswer, refuse } from '../../web/answer.ts'
 import { type ApiRequest, parseJson } from '../../web/request.ts'
 
 /** Fields that are lists: a single value in a query becomes a list of one. */
@@ -21,8 +21,8 @@ export function readParameters(query: URLSearchParams): Record<string, unknown> 
 /** Calls `answer` with the input of a request; a field of the body overrides a parameter. 400 if the body is not JSON. */
 export function withInput(
   { body, query }: Pick<ApiRequest, 'body' | 'query'>,
-  answer: (input: unknown) => Answer,
-): Answer {
+  answer: (input: unknown) => LabAnswer,
+): LabAnswer {
   const json = parseJson(body)
   if (json === undefined) return refuse(400, 'Bad request')
   const { value } = json

@@ -6,7 +6,7 @@ import { withInput } from '../input/body.ts'
 import { checkShape, customdata } from '../input/check.ts'
 import { emailView, findMembership, organizationView, userView } from '../views/account.ts'
 import { notFound, ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
 import { withOrganization } from './named.ts'
@@ -20,7 +20,7 @@ const userSchema = z.looseObject({
 })
 
 /** Absent fields keep their value (UserUpdateInput.yaml). */
-function changeUser(cloud: Cloud, json: unknown): Answer {
+function changeUser(cloud: Cloud, json: unknown): LabAnswer {
   const checked = checkShape(userSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const input = checked.value

@@ -14,7 +14,7 @@ import { findFacility, findMetro } from '../../cloud/catalogue.ts'
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import { withInput } from '../input/body.ts'
@@ -52,7 +52,7 @@ function choosePlace({
   return { value: { metro: found.code, facility: undefined } }
 }
 
-function addReservation(cloud: Cloud, projectId: string, json: unknown): Answer {
+function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnswer {
   const checked = checkShape(reserveSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { type: kind, quantity, tags, details, customdata: data } = checked.value
@@ -65,7 +65,7 @@ function addReservation(cloud: Cloud, projectId: string, json: unknown): Answer 
   return created(reservationView(made, cloud))
 }
 
-function addAssignment(cloud: Cloud, device: Device, json: unknown): Answer {
+function addAssignment(cloud: Cloud, device: Device, json: unknown): LabAnswer {
   const checked = checkShape(assignSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { address, customdata: data } = checked.value
@@ -82,7 +82,7 @@ function addAssignment(cloud: Cloud, device: Device, json: unknown): Answer {
 
 /** Routes for addresses. */
 export function addressRoutes(cloud: Cloud): Route[] {
-  const list = ({ path, query }: RoutedRequest, projectId: string): Answer => {
+  const list = ({ path, query }: RoutedRequest, projectId: string): LabAnswer => {
     const types = (query.get('types') ?? query.get('type'))?.split(',')
     const all = [
       ...listDevices(cloud, projectId).flatMap((device) => blockViews(device, cloud)),
@@ -100,16 +100,16 @@ export function addressRoutes(cloud: Cloud): Route[] {
     listDevices(cloud)
       .flatMap((device) => [...addressViews(device, cloud), ...blockViews(device, cloud)])
       .find((view) => view.id === id)
-  const show = (id: string): Answer => {
+  const show = (id: string): LabAnswer => {
     const reservation = cloud.reservations.get(id)
     if (reservation !== undefined) return ok(reservationView(reservation, cloud))
     const found = findOwn(id)
     return found === undefined ? notFound : ok(found)
   }
-  const refuseOwn = (id: string): Answer =>
+  const refuseOwn = (id: string): LabAnswer =>
     findOwn(id) === undefined ? notFound : unprocessable('A management address belongs to its device')
 
-  const remove = (id: string): Answer => {
+  const remove = (id: string): LabAnswer => {
     if (cloud.assignments.delete(id)) return noContent
     if (!cloud.reservations.has(id)) return refuseOwn(id)
     const isUsed = [...cloud.assignments.values()].some(({ reservationId }) => reservationId === id)
@@ -117,7 +117,7 @@ export function addressRoutes(cloud: Cloud): Route[] {
     cloud.reservations.delete(id)
     return noContent
   }
-  const change = (id: string, json: unknown): Answer => {
+  const change = (id: string, json: unknown): LabAnswer => {
     const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
     if (found === undefined) return refuseOwn(id)
     const checked = checkShape(noteSchema, json)
@@ -127,14 +127,14 @@ export function addressRoutes(cloud: Cloud): Route[] {
     if ('tags' in found) Object.assign(found, { tags: tags ?? found.tags, details: details ?? found.details })
     return show(id)
   }
-  const showAvailable = (id: string, query: URLSearchParams): Answer => {
+  const showAvailable = (id: string, query: URLSearchParams): LabAnswer => {
     const reservation = cloud.reservations.get(id)
     if (reservation === undefined) return notFound
     const cidr = Number(query.get('cidr') ?? '')
     if (!Number.isInteger(cidr) || cidr < 1) return unprocessable("Cidr can't be blank")
     return ok({ available: listAvailable(reservation, cloud.assignments.values(), cidr) })
   }
-  const showData = (id: string): Answer => {
+  const showData = (id: string): LabAnswer => {
     const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
     return found === undefined ? notFound : ok(found.customdata)
   }

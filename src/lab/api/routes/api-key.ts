@@ -8,7 +8,7 @@ import { withInput } from '../input/body.ts'
 import { checkShape, flag } from '../input/check.ts'
 import { apiKeyView } from '../views/project.ts'
 import { created, noContent, notFound, ok, refuse, unauthorized, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import type { Handler } from '../../web/request.ts'
 import type { Route } from '../../web/router.ts'
 import { withProject } from './named.ts'
@@ -20,7 +20,7 @@ const forbidden = refuse(403, 'Access denied for the current authentication toke
  * Lets a request through if X-Auth-Token holds the lab's own token or an API key; the specification has no other scheme. A
  * read-only key allows only GET. A project's key allows the same as the user's.
  */
-export function requireToken(cloud: Cloud, next: Handler<Answer>): Handler<Answer> {
+export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<LabAnswer> {
   return (request) => {
     const given = request.headers['x-auth-token']
     if (typeof given !== 'string') return unauthorized
@@ -36,13 +36,13 @@ const inputSchema = z.looseObject({ description: z.string().nullish(), read_only
 
 /** Routes for API keys. */
 export function apiKeyRoutes(cloud: Cloud): Route[] {
-  const list = (projectId: string | undefined, query: URLSearchParams): Answer => {
+  const list = (projectId: string | undefined, query: URLSearchParams): LabAnswer => {
     const found = [...cloud.apiKeys.values()].filter(
       (key) => key.projectId === projectId && key.description.includes(query.get('search') ?? ''),
     )
     return ok({ api_keys: found.map((key) => apiKeyView(key, cloud)) })
   }
-  const add = (projectId: string | undefined, json: unknown): Answer => {
+  const add = (projectId: string | undefined, json: unknown): LabAnswer => {
     const checked = checkShape(inputSchema, json)
     if ('errors' in checked) return unprocessable(...checked.errors)
     const { description, read_only: readOnly } = checked.value
@@ -50,7 +50,7 @@ export function apiKeyRoutes(cloud: Cloud): Route[] {
     cloud.apiKeys.set(key.id, key)
     return created(apiKeyView(key, cloud))
   }
-  const remove = (id: string | undefined): Answer => (cloud.apiKeys.delete(id ?? '') ? noContent : notFound)
+  const remove = (id: string | undefined): LabAnswer => (cloud.apiKeys.delete(id ?? '') ? noContent : notFound)
   return [
     ['GET /user/api-keys', ({ query }) => list(undefined, query)],
     ['POST /user/api-keys', (request) => withInput(request, (json) => add(undefined, json))],

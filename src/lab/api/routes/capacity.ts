@@ -5,7 +5,7 @@ import { countFree, countFreePlans, describeLevel } from '../../cloud/capacity.t
 import { facilities, findFacility, findMetro, findPlan, metros } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
 import { withInput } from '../input/body.ts'
 import type { Route } from '../../web/router.ts'
@@ -23,7 +23,7 @@ const checkSchema = z.looseObject({
   ),
 })
 
-function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean): Answer {
+function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean): LabAnswer {
   const levels = Object.fromEntries(
     countFreePlans(cloud).map(({ plan, free }) => [
       plan.slug,
@@ -34,7 +34,7 @@ function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean):
 }
 
 /** Answers whether the requested servers are available, each on its own. The answer repeats the request, with the quantity as a string. */
-function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): Answer {
+function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): LabAnswer {
   const checked = checkShape(checkSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const servers = checked.value.servers.map(({ plan: slug, quantity, ...server }) => {

@@ -2,7 +2,7 @@
 import { facilities, findMetro, metros, operatingSystems, plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { notFound, ok } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { facilityView, metroView, operatingSystemView, planView } from '../views/catalogue.ts'
 import type { Route } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'
@@ -14,7 +14,7 @@ const facilityList = ok({ facilities: facilities.map(({ code, metro }) => facili
 const systemList = ok({ operating_systems: operatingSystems.map((system) => operatingSystemView(system, plans)) })
 
 /** Lists the plans that pass the filters: categories, type and slug. */
-function listPlans(query: URLSearchParams): Answer {
+function listPlans(query: URLSearchParams): LabAnswer {
   const categories = [...query.getAll('categories[]'), ...query.getAll('categories')].flatMap((text) => text.split(','))
   const [type, slug] = [query.get('type'), query.get('slug')]
   const found = planViews.filter(
@@ -28,7 +28,7 @@ function listPlans(query: URLSearchParams): Answer {
 
 /** Routes for the catalogue. */
 export function catalogueRoutes(cloud: Cloud): Route[] {
-  const lists: [name: string, list: (query: URLSearchParams) => Answer][] = [
+  const lists: [name: string, list: (query: URLSearchParams) => LabAnswer][] = [
     ['plans', listPlans],
     ['facilities', () => facilityList],
     ['operating-systems', () => systemList],

@@ -5,7 +5,7 @@ import { describeError, LabError } from '../../../errors.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
-import { type Answer, created, notFound, refuse, unprocessable } from '../../web/answer.ts'
+import { type LabAnswer, created, notFound, refuse, unprocessable } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
 import { parseJson } from '../../web/request.ts'
 import type { Route } from '../../web/router.ts'
@@ -15,7 +15,7 @@ const forwardSchema = z.looseObject({ port, host_port: port.nullish() })
 
 /** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` to choose the local port. */
 export function controlRoutes(cloud: Cloud, devices: Devices): Route[] {
-  const forward = async (device: Device, body: Buffer): Promise<Answer> => {
+  const forward = async (device: Device, body: Buffer): Promise<LabAnswer> => {
     const json = parseJson(body)
     if (json === undefined) return refuse(400, 'Bad request')
     const checked = checkShape(forwardSchema, json.value)

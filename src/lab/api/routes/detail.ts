@@ -3,7 +3,7 @@ import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { describeMetadata } from '../views/metadata.ts'
 import { noContent, notFound, ok, refuse, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
 import { portViews } from '../views/network.ts'
 import { wireTime } from '../views/time.ts'
@@ -21,11 +21,11 @@ function isHealthy(device: Device): boolean {
 
 /** Routes for the parts of a device. */
 export function detailRoutes(cloud: Cloud): Route[] {
-  const of = (pattern: string, answer: (device: Device) => Answer): Route => [
+  const of = (pattern: string, answer: (device: Device) => LabAnswer): Route => [
     pattern,
     ({ parameters: [id] }) => withDevice(cloud, id, answer),
   ]
-  const findById = <T extends { id: string }>(views: (device: Device) => T[], id: string | undefined): Answer => {
+  const findById = <T extends { id: string }>(views: (device: Device) => T[], id: string | undefined): LabAnswer => {
     const found = listDevices(cloud)
       .flatMap(views)
       .find((view) => view.id === id)

@@ -3,7 +3,7 @@ import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
 import { accepted, created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { checkAction, checkUpdate } from '../input/device-change.ts'
 import { createDevices } from '../input/device-create.ts'
 import { matchesQuery } from '../input/device-query.ts'
@@ -28,10 +28,10 @@ function refuseDelete(device: Device, forced: boolean): string | undefined {
 
 /** Routes for devices. */
 export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
-  const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => Answer): Answer =>
+  const forDevice = ({ parameters: [id] }: RoutedRequest, answer: (device: Device) => LabAnswer): LabAnswer =>
     withDevice(cloud, id, answer)
 
-  const create = (request: RoutedRequest): Answer =>
+  const create = (request: RoutedRequest): LabAnswer =>
     withProject(cloud, request.parameters[0], ({ id }) =>
       withInput(request, (json) => {
         const checked = createDevices([json], id, cloud, devices)
@@ -42,13 +42,13 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
     )
 
   /** Newest first; the order is inferred. */
-  const list = ({ path, query }: RoutedRequest, projectId?: string): Answer => {
+  const list = ({ path, query }: RoutedRequest, projectId?: string): LabAnswer => {
     const found = listDevices(cloud, projectId).filter((device) => matchesQuery(device, query))
     const { page, meta } = paginate(found.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 
-  const update = (request: RoutedRequest): Answer =>
+  const update = (request: RoutedRequest): LabAnswer =>
     forDevice(request, (device) =>
       withInput(request, (json) => {
         const checked = checkUpdate(json, device)
@@ -58,7 +58,7 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
       }),
     )
 
-  const remove = (request: RoutedRequest): Answer =>
+  const remove = (request: RoutedRequest): LabAnswer =>
     forDevice(request, (device) =>
       withInput(request, (json) => {
         const why = refuseDelete(device, isForced(request.query, json))
@@ -69,7 +69,7 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
     )
 
   /** A device that is changing its state accepts no action; the refusal with 422 is inferred. */
-  const act = (request: RoutedRequest): Answer =>
+  const act = (request: RoutedRequest): LabAnswer =>
     forDevice(request, (device) =>
       withInput(request, (json) => {
         const checked = checkAction(json, device)

@@ -3,7 +3,7 @@ import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { DeviceEvent } from '../../cloud/device-events.ts'
 import type { Device } from '../../cloud/device.ts'
 import { notFound, ok } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { eventView } from '../views/device.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
@@ -18,7 +18,7 @@ function eventsOf(devices: readonly Device[]): { event: DeviceEvent; device: Dev
     : all.toSorted((a, b) => b.event.createdAt.localeCompare(a.event.createdAt))
 }
 
-function listEvents(devices: readonly Device[], path: string, query: URLSearchParams): Answer {
+function listEvents(devices: readonly Device[], path: string, query: URLSearchParams): LabAnswer {
   const { page, meta } = paginate(eventsOf(devices), path, query)
   return ok({ events: page.map(({ event, device }) => eventView(event, device)), meta })
 }

@@ -5,7 +5,7 @@ import type { Cloud } from '../../cloud/cloud.ts'
 import { createKeyRecord } from '../../cloud/key-record.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
 import { checkShape, texts } from '../input/check.ts'
 import { withInput } from '../input/body.ts'
@@ -20,7 +20,7 @@ const inputSchema = z.looseObject({
   instances_ids: texts.nullish(),
 })
 
-function listKeys(cloud: Cloud, projectId: string | undefined, search: string | null): Answer {
+function listKeys(cloud: Cloud, projectId: string | undefined, search: string | null): LabAnswer {
   const found = [...cloud.keys.values()].filter(
     (key) =>
       key.projectId === projectId &&
@@ -37,7 +37,7 @@ function hasTwin(cloud: Cloud, { id, projectId, fingerprint }: KeyRecord): boole
 }
 
 /** Adds a key; the texts of the refusals are inferred. */
-function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): Answer {
+function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): LabAnswer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { key, label, tags, instances_ids: deviceIds } = checked.value
@@ -54,7 +54,7 @@ function addKey(cloud: Cloud, projectId: string | undefined, json: unknown): Ans
 }
 
 /** Changes a key's label, tags and the key itself; absent fields keep their value. */
-function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
+function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): LabAnswer {
   const checked = checkShape(inputSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { key, label, tags } = checked.value
@@ -69,7 +69,7 @@ function changeKey(cloud: Cloud, record: KeyRecord, json: unknown): Answer {
 
 /** Routes for SSH keys. A deleted key no longer opens any console. */
 export function keyRoutes(cloud: Cloud): Route[] {
-  const withKey = (id: string | undefined, answer: (record: KeyRecord) => Answer) => {
+  const withKey = (id: string | undefined, answer: (record: KeyRecord) => LabAnswer) => {
     const record = cloud.keys.get(id ?? '')
     return record === undefined ? notFound : answer(record)
   }

@@ -2,21 +2,21 @@
 // device's machine knows. The real service recognized its callers by their addresses.
 import { z } from 'zod'
 
-import { bootScript } from '../../cloud/boot-script.ts'
+import { deviceScript } from '../../cloud/device-script.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
 import { findMetadataText, metadataForMachine } from '../views/metadata.ts'
 import { isSameSecret } from '../../storage/secret.ts'
 import { ok, plain, refuse } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { apiPrefix } from '../views/catalogue.ts'
 import { parseJson } from '../../web/request.ts'
 import type { ApiRequest } from '../../web/request.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 
 /** 404 as the metadata service words it. */
-const noResource: Answer = { status: 404, json: { message: 'resource not found' } }
+const noResource: LabAnswer = { status: 404, json: { message: 'resource not found' } }
 
 const userStateSchema = z.looseObject({
   state: z.enum(['running', 'succeeded', 'failed']),
@@ -35,7 +35,7 @@ function originOf({ headers }: ApiRequest): string {
 }
 
 /** Adds the state that a machine reports about itself as an event `user.NNNN`. */
-function takeUserState(device: Device, body: Buffer, devices: Devices): Answer {
+function takeUserState(device: Device, body: Buffer, devices: Devices): LabAnswer {
   const said = userStateSchema.safeParse(parseJson(body)?.value)
   if (!said.success) return refuse(400, 'Bad request')
   const { state, code, message } = said.data
@@ -53,7 +53,7 @@ function typeOf({ query, body }: ApiRequest): string {
 }
 
 /** iPXE phones home when it has an address, and a system when it is ready. Other types change nothing. */
-function takePhoneHome(device: Device, request: ApiRequest, devices: Devices): Answer {
+function takePhoneHome(device: Device, request: ApiRequest, devices: Devices): LabAnswer {
   const type = typeOf(request)
   const ready = 'provisioning.110'
   if (type === 'provisioning.104.01') devices.connected(device)
@@ -71,7 +71,10 @@ export function machineRoutes(
   bootUrlOf: (device: Device) => string,
   scriptOf?: ScriptOf,
 ): Route[] {
-  const of = (pattern: string, answer: (device: Device, request: RoutedRequest) => Answer | Promise<Answer>): Route => {
+  const of = (
+    pattern: string,
+    answer: (device: Device, request: RoutedRequest) => LabAnswer | Promise<LabAnswer>,
+  ): Route => {
     const [methods = '', path = ''] = pattern.split(' ')
     return [
       `${methods} /boot/{key}${path}`,
@@ -83,7 +86,7 @@ export function machineRoutes(
     ]
   }
   return [
-    of('GET /auto.ipxe', (device) => plain(bootScript(device, bootUrlOf(device), scriptOf !== undefined))),
+    of('GET /auto.ipxe', (device) => plain(deviceScript(device, bootUrlOf(device), scriptOf !== undefined))),
     of('GET /script', async (device) => {
       const script = await scriptOf?.(device)
       if (script === undefined) return noResource

@@ -7,7 +7,7 @@ import { withInput } from '../input/body.ts'
 import { checkShape, customdata, flag, texts } from '../input/check.ts'
 import { projectView } from '../views/project.ts'
 import { created, noContent, ok, unprocessable } from '../../web/answer.ts'
-import type { Answer } from '../../web/answer.ts'
+import type { LabAnswer } from '../../web/answer.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'
@@ -36,12 +36,12 @@ function readFields(json: unknown, present: Partial<Project>): (Partial<Project>
 
 /** Routes for projects. */
 export function projectRoutes(cloud: Cloud): Route[] {
-  const list = ({ path, query }: RoutedRequest): Answer => {
+  const list = ({ path, query }: RoutedRequest): LabAnswer => {
     const found = [...cloud.projects.values()].filter(({ name }) => name.includes(query.get('name') ?? ''))
     const { page, meta } = paginate(found, path, query)
     return ok({ projects: page.map((project) => projectView(project, cloud)), meta })
   }
-  const create = (request: RoutedRequest): Answer =>
+  const create = (request: RoutedRequest): LabAnswer =>
     withInput(request, (json) => {
       const fields = readFields(json, {})
       if (Array.isArray(fields)) return unprocessable(...fields)
@@ -49,20 +49,20 @@ export function projectRoutes(cloud: Cloud): Route[] {
       cloud.projects.set(project.id, project)
       return created(projectView(project, cloud))
     })
-  const change = (project: Project, json: unknown): Answer => {
+  const change = (project: Project, json: unknown): LabAnswer => {
     const fields = readFields(json, project)
     if (Array.isArray(fields)) return unprocessable(...fields)
     Object.assign(project, fields, { updatedAt: new Date().toISOString() })
     return ok(projectView(project, cloud))
   }
   /** Deletes a project, unless it has devices or is the project that `lab env` names; the texts of the refusals are inferred. */
-  const remove = (project: Project): Answer => {
+  const remove = (project: Project): LabAnswer => {
     if (listDevices(cloud, project.id).length > 0) return unprocessable('Cannot delete a project with active devices')
     if (project.id === cloud.projectId) return unprocessable("Cannot delete the lab's own project")
     removeProject(cloud, project.id)
     return noContent
   }
-  const of = (pattern: string, answer: (project: Project, request: RoutedRequest) => Answer): Route => [
+  const of = (pattern: string, answer: (project: Project, request: RoutedRequest) => LabAnswer): Route => [
     pattern,
     (request) => withProject(cloud, request.parameters[0], (project) => answer(project, request)),
   ]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { bootScript } from '../../../src/lab/cloud/boot-script.ts'
+import { deviceScript } from '../../../src/lab/cloud/device-script.ts'
 import type { Device } from '../../../src/lab/cloud/device.ts'
 import { makeDevice } from './make-device.ts'
 
@@ -35,5 +35,5 @@ test.each<[name: string, change: Partial<Device>, script: string]>([
     `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
   ],
 ])('%s', (_, change, script) => {
-  expect(bootScript(makeDevice(change), 'http://lab/boot/ID')).toBe(script)
+  expect(deviceScript(makeDevice(change), 'http://lab/boot/ID')).toBe(script)
 })

@@ -7,7 +7,7 @@ import type { Device } from './device.ts'
  * the firmware try the disk next. An isolated machine gets the user's script from the lab. `metadata_url` is a lab extension: a chained
  * script can pass it to its kernel.
  */
-export function bootScript(device: Device, bootUrl: string, isIsolated = false): string {
+export function deviceScript(device: Device, bootUrl: string, isIsolated = false): string {
   if (!device.pxeArmed && !device.alwaysPxe) return '#!ipxe\n\nexit\n'
   return `#!ipxe
 
