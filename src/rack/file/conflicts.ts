@@ -1,0 +1,77 @@
+// Mistakes of a rack's file that no single value shows: machines that share what only one can have, and unknown plans.
+import { formatAddress } from '../../address.ts'
+import type { RackFile, RackMachine } from './rack-file.ts'
+
+/** What only one machine can have, by what it is called in a message. */
+function possessions(machine: RackMachine): string[] {
+  const { name, macs, uuid, power, console } = machine
+  const found = [`the name "${name}"`, ...macs.map((mac) => `the MAC address "${mac}"`)]
+  if (uuid !== undefined) found.push(`the UUID "${uuid}"`)
+  if (power?.kind === 'ipmi') found.push(`the BMC "${formatAddress(power.address)}"`)
+  if (power?.kind === 'redfish') {
+    found.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
+  }
+  if (console?.kind === 'sol' && console.bmc !== undefined)
+    found.push(`the console "${formatAddress(console.bmc.address)}"`)
+  if (console?.kind === 'tcp') found.push(`the console "${formatAddress(console.address)}"`)
+  if (console?.kind === 'device') found.push(`the console "${console.path}"`)
+  if (console?.kind === 'ssh') {
+    found.push(`the console "${console.user}@${formatAddress(console.address)} ${console.entry ?? ''}`.trimEnd() + '"')
+  }
+  return found
+}
+
+/** What is wrong with one machine, as clauses. */
+function findContradictions({ name, power, console, firmware, arch, boot, inUse }: RackMachine): string[] {
+  const clauses: string[] = []
+  if (power === undefined && !inUse) {
+    clauses.push(`power of the machine "${name}" is missing: only a machine with inUse: true needs none`)
+  }
+  if (console?.kind === 'sol' && console.bmc === undefined && power?.kind !== 'ipmi') {
+    clauses.push(
+      `console of the machine "${name}" is sol, but its power is not ipmi; write console: {sol: HOST, user: …, password: …}`,
+    )
+  }
+  if (arch === 'aarch64' && firmware === 'bios') {
+    clauses.push(`firmware of the machine "${name}" is "bios", but machines of aarch64 have uefi`)
+  }
+  if (boot === 'http' && firmware === 'bios') {
+    clauses.push(`boot of the machine "${name}" is "http", which only uefi firmware can; use pxe`)
+  }
+  if (boot === 'http' && power?.kind === 'ipmi') {
+    clauses.push(`boot of the machine "${name}" is "http", which IPMI has no word for; use pxe, or power: {redfish: …}`)
+  }
+  return clauses
+}
+
+/** Everything that contradicts itself, as clauses. */
+export function findConflicts({ machines, plans }: RackFile): string[] {
+  const clauses: string[] = []
+  const owners = new Map<string, string>()
+  for (const machine of machines) {
+    const own = possessions(machine)
+    for (const what of own) {
+      const owner = owners.get(what)
+      const others = owner === machine.name ? `appears twice` : `belongs to both "${owner}" and "${machine.name}"`
+      if (owner !== undefined) clauses.push(`${what} ${others}`)
+      owners.set(what, machine.name)
+    }
+    clauses.push(...findContradictions(machine))
+  }
+  const archs = new Map<string, RackMachine>()
+  for (const machine of machines) {
+    const { name, plan, arch } = machine
+    if (!Object.hasOwn(plans, plan)) {
+      const known = Object.keys(plans).join(', ') || 'empty'
+      clauses.push(`plan of the machine "${name}" is "${plan}", which plans does not have; it is ${known}`)
+    }
+    const first = archs.get(plan) ?? machine
+    archs.set(plan, first)
+    if (first.arch !== arch) {
+      clauses.push(
+        `the plan "${plan}" has machines of two architectures: "${first.name}" is ${first.arch}, "${name}" ${arch}`,
+      )
+    }
+  }
+  return clauses
+}

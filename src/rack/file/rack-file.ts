@@ -1,0 +1,135 @@
+// The rack's file: the network, the plans, and the machines that one has. JSON or YAML, without secrets.
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { parse, YAMLParseError } from 'yaml'
+import { z } from 'zod'
+import { describeCondition, UsageError } from '../../errors.ts'
+import { plainText } from '../../text/plain-text.ts'
+import { complain, describeIssues } from './complaints.ts'
+import { type ConsoleSettings, console } from './console-settings.ts'
+import { findConflicts } from './conflicts.ts'
+import { choice, ipv4, mac, section, uuid, word } from './fields.ts'
+import { power, type PowerSettings } from './power-settings.ts'
+
+const text = (expected: string) => word(expected, /^[^\p{Cc}]+$/u)
+const path = text('the path of a file')
+
+const network = section('a section with address and dhcp', {
+  address: ipv4,
+  dhcp: choice('proxy', 'none').default('proxy'),
+})
+
+const binaries = section('a section with bios, uefi and uefiArm64', {
+  bios: path.optional(),
+  uefi: path.optional(),
+  uefiArm64: path.optional(),
+})
+
+const plan = section('a section with cpu and memory', {
+  cpu: text('a text such as "Intel i5-7260U, 4 threads"').optional(),
+  memory: text('a text such as "16 GB"').optional(),
+})
+
+const slug = /^[a-z0-9][a-z0-9._-]{0,62}$/
+
+const machine = section('a section with name, plan, macs, firmware and power', {
+  name: word('a host name in small letters, such as r1', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  plan: word('the slug of a plan', slug),
+  macs: z.array(mac, { error: 'a list of MAC addresses' }).min(1, { error: 'a list of at least one MAC address' }),
+  uuid: uuid.optional(),
+  firmware: choice('bios', 'uefi'),
+  arch: choice('x86_64', 'aarch64').default('x86_64'),
+  boot: choice('pxe', 'http', 'order').default('pxe'),
+  power: power.optional(),
+  console: console.optional(),
+  tty: word('the name of a serial console in Linux, such as ttyS1', /^tty[A-Za-z]+\d{1,3}$/).optional(),
+  inUse: z.boolean({ error: 'true or false' }).default(false),
+})
+
+const rack = section('a file with network, plans and machines', {
+  metro: word('a code of letters and digits, such as home', /^[a-z0-9]{2,16}$/).default('home'),
+  network,
+  ipxe: binaries.default({}),
+  plans: z.record(word('a slug such as nuc.small', slug), plan, {
+    error: 'a section of plans, each with cpu and memory',
+  }),
+  machines: z.array(machine, { error: 'a list of machines' }).min(1, { error: 'a list of at least one machine' }),
+})
+
+/** A machine as the rack's file describes it. */
+export interface RackMachine {
+  name: string
+  plan: string
+  /** In small letters with colons. */
+  macs: string[]
+  uuid?: string | undefined
+  firmware: 'bios' | 'uefi'
+  arch: 'x86_64' | 'aarch64'
+  /** `pxe` and `http`: the BMC is told to boot so once; `order`: the machine's own boot order has the network first. */
+  boot: 'pxe' | 'http' | 'order'
+  /** Absent only for a machine in use. */
+  power?: PowerSettings | undefined
+  console?: ConsoleSettings | undefined
+  /** The serial console's name in Linux. */
+  tty: string
+  /** It belongs to somebody else and is never touched. */
+  inUse: boolean
+}
+
+/** The rack's file, checked. */
+export interface RackFile {
+  /** The folder of the file, which relative paths start from. */
+  folder: string
+  metro: string
+  network: { address: string; dhcp: 'proxy' | 'none' }
+  /** iPXE for each firmware, as absolute paths; if undefined, the distribution's. */
+  ipxe: { bios?: string | undefined; uefi?: string | undefined; uefiArm64?: string | undefined }
+  plans: Record<string, { cpu?: string | undefined; memory?: string | undefined }>
+  machines: RackMachine[]
+}
+
+/** The document in a text. @throws UsageError that names the line, and quotes nothing */
+function parseDocument(file: string, content: string): unknown {
+  try {
+    return parse(content)
+  } catch (error) {
+    const [at] = error instanceof YAMLParseError ? (error.linePos ?? []) : []
+    const why = error instanceof YAMLParseError ? error.code.toLowerCase().replaceAll('_', ' ') : 'it is malformed'
+    const where = at === undefined ? '' : `line ${at.line}, column ${at.col}: `
+    throw new UsageError(`the rack file "${file}" is neither YAML nor JSON: ${where}${why}`, {
+      hint: 'examples/rack-ipmi.yaml is a complete one',
+    })
+  }
+}
+
+/** Checks the text of a rack's file. @throws UsageError for a mistake, an AggregateError of them for several */
+export function parseRackFile(file: string, content: string): RackFile {
+  const document = parseDocument(file, content)
+  const result = rack.safeParse(document ?? {})
+  if (!result.success) throw complain(file, describeIssues(document, result.error.issues))
+  const folder = dirname(resolve(file))
+  const absolute = (one: string | undefined) => (one === undefined || isAbsolute(one) ? one : join(folder, one))
+  const { ipxe, machines, ...rest } = result.data
+  const checked: RackFile = {
+    ...rest,
+    folder,
+    ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
+    machines: machines.map((one) => ({ ...one, tty: one.tty ?? (one.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0') })),
+  }
+  const conflicts = findConflicts(checked)
+  if (conflicts.length > 0) throw complain(file, conflicts)
+  return checked
+}
+
+/** Reads a rack's file. @throws UsageError for a mistake, an AggregateError of them for several */
+export async function readRackFile(file: string): Promise<RackFile> {
+  let content: string
+  try {
+    content = await readFile(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`the rack file "${plainText(file)}" cannot be read: ${describeCondition(error)}`, {
+      hint: 'examples/rack-ipmi.yaml is one to start from',
+    })
+  }
+  return parseRackFile(file, content)
+}

@@ -1,0 +1,258 @@
+// The rack's file: the examples are valid, and each mistake is one line that names its key and quotes no secret.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { describeError, flattenErrors, UsageError } from '../../src/errors.ts'
+import { parseRackFile, readRackFile } from '../../src/rack/file/rack-file.ts'
+import { readSecret } from '../../src/rack/file/secret.ts'
+import { makeFolder } from '../helpers/sshd.ts'
+
+const examples = readdirSync('examples').filter((name) => name.startsWith('rack-'))
+
+/** The lines of a file's mistakes. */
+function mistakesOf(content: string): string[] {
+  try {
+    parseRackFile('rack.yaml', content)
+    return []
+  } catch (error) {
+    return flattenErrors(error).map((one) => {
+      expect(one).toBeInstanceOf(UsageError)
+      return describeError(one).replace('usage: in the rack file "rack.yaml", ', '')
+    })
+  }
+}
+
+const valid = {
+  network: { address: '10.0.0.1' },
+  plans: { small: { cpu: 'a', memory: '1 GB' } },
+  machines: [
+    {
+      name: 'r1',
+      plan: 'small',
+      macs: ['52:54:00:aa:00:01'],
+      firmware: 'uefi',
+      power: { ipmi: '10.0.0.5', user: 'admin', password: { file: 'r1.password' } },
+      console: 'sol',
+    },
+  ],
+}
+
+/** The valid file with another value at a path. */
+function change(path: string, value: unknown): string {
+  const copy: unknown = structuredClone(valid)
+  const keys = path.split('.')
+  const last = keys.pop() ?? ''
+  let at: unknown = copy
+  for (const key of keys) at = Reflect.get(Object(at), key)
+  Reflect.set(Object(at), last, value)
+  return stringify(copy)
+}
+
+const r1 = valid.machines[0]
+
+/** A machine beside r1, with nothing in common. */
+const r2 = {
+  ...r1,
+  name: 'r2',
+  macs: ['52:54:00:aa:00:02'],
+  power: { ipmi: '10.0.0.6', user: 'admin', password: { env: 'P' } },
+}
+
+describe('the examples', () => {
+  const parsed = examples.map((name) => parseRackFile(name, readFileSync(join('examples', name), 'utf8')))
+
+  test.each(examples)('%s is valid, as YAML and as JSON', (name) => {
+    const content = readFileSync(join('examples', name), 'utf8')
+    expect(parseRackFile(name, JSON.stringify(parse(content)))).toEqual(parseRackFile(name, content))
+  })
+
+  test('show every kind of power and console', () => {
+    const machines = parsed.flatMap((file) => file.machines)
+    expect(new Set(machines.map(({ power }) => power?.kind))).toEqual(
+      new Set(['by-hand', 'commands', 'ipmi', 'redfish', 'wake', undefined]),
+    )
+    expect(new Set(machines.map((one) => one.console?.kind))).toEqual(
+      new Set(['device', 'sol', 'ssh', 'tcp', undefined]),
+    )
+  })
+})
+
+test('values have defaults and one form', () => {
+  const file = parseRackFile('/etc/rack/rack.yaml', change('machines.0.macs', ['52-54-00-AA-00-01', '525400aa0003']))
+  expect(file).toMatchObject({
+    folder: '/etc/rack',
+    metro: 'home',
+    network: { dhcp: 'proxy' },
+    machines: [
+      {
+        macs: ['52:54:00:aa:00:01', '52:54:00:aa:00:03'],
+        arch: 'x86_64',
+        boot: 'pxe',
+        tty: 'ttyS0',
+        inUse: false,
+        power: { kind: 'ipmi', address: { host: '10.0.0.5', port: 623 }, cipher: undefined, efiBootFlag: true },
+      },
+    ],
+  })
+})
+
+const redfish = { redfish: 'https://10.0.0.5', user: 'u', password: { env: 'P' } }
+
+test.each([
+  ['network.address', '300.1.1.1', 'network.address is "300.1.1.1", not an IPv4 address such as 192.168.1.10'],
+  ['network.dhcp', 'yes', 'network.dhcp is "yes", not proxy or none'],
+  ['network.adress', 'x', 'network has the unknown key "adress" (did you mean "address"?); it takes address, dhcp'],
+  ['machines', [], 'machines must be a list of at least one machine'],
+  ['machines.0.name', 'R 1', 'machines[0].name is "R 1", not a host name in small letters, such as r1'],
+  ['machines.0.macs', undefined, 'macs of the machine "r1" is missing: it is a list of MAC addresses'],
+  [
+    'machines.0.macs',
+    ['52:54:00:aa:00'],
+    'macs[0] of the machine "r1" is "52:54:00:aa:00", not a MAC address such as 52:54:00:12:34:56',
+  ],
+  [
+    'machines.0.macs',
+    ['01:00:5e:00:00:01'],
+    'macs[0] of the machine "r1" is a multicast address, which no network card has',
+  ],
+  ['machines.0.firmware', 'efi', 'firmware of the machine "r1" is "efi", not bios or uefi'],
+  ['machines.0.inUse', 'yes', 'inUse of the machine "r1" is "yes", not true or false'],
+  [
+    'machines.0.tty',
+    'COM1',
+    'tty of the machine "r1" is "COM1", not the name of a serial console in Linux, such as ttyS1',
+  ],
+  [
+    'machines.0.power.user',
+    undefined,
+    'power.user of the machine "r1" is missing: it is the name of a user of the BMC',
+  ],
+  ['machines.0.power.cipher', 0, 'power.cipher of the machine "r1" is 0, not 17, 3 or 8'],
+  [
+    'machines.0.power.cypher',
+    3,
+    'power of the machine "r1" has the unknown key "cypher" (did you mean "cipher"?); it takes ipmi, user, password, cipher, efiBootFlag',
+  ],
+  [
+    'machines.0.power.password',
+    's3cret',
+    'power.password of the machine "r1" must not be written in this file; write {file: PATH} or {env: NAME} instead',
+  ],
+  [
+    'machines.0.power.password',
+    123456,
+    'power.password of the machine "r1" must not be written in this file; write {file: PATH} or {env: NAME} instead',
+  ],
+  [
+    'machines.0.power.password',
+    { value: 's3cret' },
+    'power.password of the machine "r1" must be {file: PATH} or {env: NAME}',
+  ],
+  [
+    'machines.0.power',
+    'https://admin:s3cret@10.0.0.5',
+    'power of the machine "r1" must be a section with one of ipmi, redfish, commands and wake, or the word by-hand',
+  ],
+  [
+    'machines.0.power.redfish',
+    'https://10.0.0.5',
+    'power of the machine "r1" must be a section with one of ipmi, redfish, commands and wake, or the word by-hand',
+  ],
+  [
+    'machines.0.power',
+    { ...redfish, redfish: 'https://admin:s3cret@10.0.0.5' },
+    'power.redfish of the machine "r1" must not contain a user or a password; write user and password: {file: PATH} beside it',
+  ],
+  [
+    'machines.0.power',
+    { ...redfish, redfish: 'http://10.0.0.5' },
+    'power.redfish of the machine "r1" must be an https URL: over anything else the password would be sent in the clear',
+  ],
+  [
+    'machines.0.power',
+    { ...redfish, certificate: 'ab:cd' },
+    'power.certificate of the machine "r1" is "ab:cd", not the SHA-256 of a certificate: 64 hexadecimal digits',
+  ],
+  [
+    'machines.0.console',
+    { ssh: 'admin:s3cret@10.0.0.5' },
+    'console.ssh of the machine "r1" must not contain a password; write password: {file: PATH} or identity: FILE beside it',
+  ],
+  [
+    'machines.0.console',
+    { tcp: '10.0.0.9' },
+    'console.tcp of the machine "r1" is "10.0.0.9", not a host and a port such as 10.0.0.9:3001',
+  ],
+  [
+    'machines.0.console',
+    { device: '/dev/ttyS0', speed: 7 },
+    'console.speed of the machine "r1" is 7, not one of 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1500000',
+  ],
+  ['machines.0.plan', 'big', 'plan of the machine "r1" is "big", which plans does not have; it is small'],
+  ['machines.0.power', undefined, 'power of the machine "r1" is missing: only a machine with inUse: true needs none'],
+])('%s: %j', (path, value, line) => {
+  const lines = mistakesOf(change(path, value))
+  expect(lines).toContain(line)
+  expect(lines.join('\n')).not.toContain('s3cret')
+})
+
+test.each([
+  [{ ...r2, name: 'r1' }, 'the name "r1" appears twice'],
+  [{ ...r2, macs: ['52:54:00:AA:00:01'] }, 'the MAC address "52:54:00:aa:00:01" belongs to both "r1" and "r2"'],
+  [{ ...r2, power: r1?.power }, 'the BMC "10.0.0.5:623" belongs to both "r1" and "r2"'],
+  [{ ...r2, arch: 'aarch64' }, 'the plan "small" has machines of two architectures: "r1" is x86_64, "r2" aarch64'],
+  [
+    { ...r2, power: 'by-hand' },
+    'console of the machine "r2" is sol, but its power is not ipmi; write console: {sol: HOST, user: …, password: …}',
+  ],
+  [
+    { ...r2, boot: 'http' },
+    'boot of the machine "r2" is "http", which IPMI has no word for; use pxe, or power: {redfish: …}',
+  ],
+])('a second machine %#: %s', (machine, line) => {
+  expect(mistakesOf(change('machines', [r1, machine]))).toEqual([line])
+})
+
+test('two systems of one Redfish service are two machines', () => {
+  const second = { ...r2, console: undefined, power: { ...redfish, system: '2' } }
+  expect(
+    mistakesOf(change('machines', [{ ...r1, console: undefined, power: { ...redfish, system: '1' } }, second])),
+  ).toEqual([])
+})
+
+test('a file with several mistakes names them all', () => {
+  expect(mistakesOf(change('machines', [{ ...r1, firmware: 'x', macs: 7 }]))).toHaveLength(2)
+})
+
+test('a file that is neither YAML nor JSON is refused without being quoted', () => {
+  expect(mistakesOf('machines: [\npassword: s3cret: x')[0]).toMatch(
+    /^usage: the rack file "rack.yaml" is neither YAML nor JSON: line \d+, column \d+: [a-z ]+; examples/,
+  )
+  expect(mistakesOf('machines: [\npassword: s3cret: x').join('')).not.toContain('s3cret')
+})
+
+test('a missing file', async () => {
+  await expect(readRackFile('/nowhere/rack.yaml')).rejects.toThrow(
+    'the rack file "/nowhere/rack.yaml" cannot be read: no such file or directory',
+  )
+})
+
+test('secrets are read from files and variables', async () => {
+  using folder = makeFolder()
+  folder.write('good', 'pass word\n')
+  folder.write('empty', '\n')
+  folder.write('two', 'a\nb\n')
+  const sources = { folder: folder.path, env: { SET: 's3cret', EMPTY: '' } }
+  const read = (secret: Parameters<typeof readSecret>[0]) => readSecret(secret, 'the BMC password of "r1"', sources)
+  expect(await read({ file: 'good' })).toBe('pass word')
+  expect(await read({ file: join(folder.path, 'good') })).toBe('pass word')
+  expect(await read({ env: 'SET' })).toBe('s3cret')
+  await expect(read({ env: 'UNSET' })).rejects.toThrow(
+    'the BMC password of "r1" is missing: the variable UNSET is not set',
+  )
+  await expect(read({ env: 'EMPTY' })).rejects.toThrow('the variable EMPTY is empty')
+  await expect(read({ file: 'empty' })).rejects.toThrow('is empty')
+  await expect(read({ file: 'two' })).rejects.toThrow('has more than one line')
+  await expect(read({ file: 'none' })).rejects.toThrow('no such file or directory')
+})
