@@ -23,7 +23,8 @@ import { machineRoutes, type ScriptOf } from './routes/machine.ts'
 import { limitRate } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { withRelations } from './relations.ts'
-import type { Handler } from '../web/request.ts'
+import { isElsewhere } from './scope.ts'
+import type { ApiRequest, Handler } from '../web/request.ts'
 import { createRouter } from '../web/router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
 
@@ -39,8 +40,11 @@ export interface HandlerParts {
   rateLimit: RateLimit
 }
 
+const prefix = new RegExp(`^${apiPrefix}(?=/)`)
+
 /**
- * The handler of the lab's server: the API under /metal/v1, the boot server under /boot, and the lab's own routes under /lab.
+ * The handler of the lab's server: the boot server under /boot, the lab's own routes under /lab, and the API under /metal/v1,
+ * as at api.equinix.com, and under /, as at api.packet.net.
  */
 export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const { cloud, devices, bootUrlOf, scriptOf, faults, rateLimit } = parts
@@ -58,13 +62,15 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
     ...eventRoutes(cloud),
     ...unimplementedRoutes,
   ]
-  const shaped = withRelations((href) => findRelation(href, cloud), createRouter(routes))
+  const relationOf = (href: string, { projectId }: ApiRequest) =>
+    isElsewhere(projectId, href.slice(apiPrefix.length), cloud) ? undefined : findRelation(href, cloud)
+  const shaped = withRelations(relationOf, createRouter(routes))
   const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices)]))
   const boot = createRouter(machineRoutes(cloud, devices, bootUrlOf, scriptOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
-    if (!request.path.startsWith(`${apiPrefix}/`)) return boot(request)
-    return api({ ...request, path: request.path.slice(apiPrefix.length) })
+    if (request.path.startsWith('/boot/')) return boot(request)
+    return api({ ...request, path: request.path.replace(prefix, '') })
   }
 }

@@ -1,7 +1,7 @@
 // `include` and `exclude`: whether a relation in an answer is given in full or only as `{href}`.
 import { hrefOf } from './views/catalogue.ts'
 import type { LabAnswer } from '../web/answer.ts'
-import type { Handler } from '../web/request.ts'
+import type { ApiRequest, Handler } from '../web/request.ts'
 
 type Json = Record<string, unknown>
 
@@ -92,11 +92,14 @@ export function shapeRelations(json: unknown, query: URLSearchParams, find: (hre
 }
 
 /** A layer that shapes the relations in successful answers. */
-export function withRelations(find: (href: string) => unknown, next: Handler<LabAnswer>): Handler<LabAnswer> {
+export function withRelations(
+  find: (href: string, request: ApiRequest) => unknown,
+  next: Handler<LabAnswer>,
+): Handler<LabAnswer> {
   return async (request) => {
     const answer = await next(request)
     const asks = ['include', 'exclude', 'include[]', 'exclude[]'].some((name) => request.query.has(name))
     if (!asks || answer.status >= 300) return answer
-    return { ...answer, json: shapeRelations(answer.json, request.query, find) }
+    return { ...answer, json: shapeRelations(answer.json, request.query, (href) => find(href, request)) }
   }
 }

@@ -9,6 +9,8 @@ export interface ApiRequest {
   query: URLSearchParams
   headers: IncomingMessage['headers']
   body: Buffer
+  /** The one project that the request's token opens; undefined for a token of the user. */
+  projectId?: string
 }
 
 /** Answers a request. A layer around a handler (authentication, a fault) is a function from one handler to another. */

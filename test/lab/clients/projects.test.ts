@@ -74,8 +74,9 @@ test('API keys of user and project open the API, read-only ones only for reading
     const reader = await send(201, 'POST', path, { description: 'reader', read_only: true })
     expect((await send(200, 'GET', path)).api_keys).toEqual([key, reader])
     expect((await send(200, 'GET', `${path}?search=read`)).api_keys).toEqual([reader])
+    const keys = `/projects/${lab.projectId}/ssh-keys`
     const status = async (token: string, method: string) =>
-      (await lab.call(method, '/ssh-keys', method === 'GET' ? undefined : {}, { 'x-auth-token': token })).status
+      (await lab.call(method, keys, method === 'GET' ? undefined : {}, { 'x-auth-token': token })).status
     expect([await status(key.token, 'GET'), await status(key.token, 'POST')]).toEqual([200, 422])
     expect([await status(reader.token, 'GET'), await status(reader.token, 'POST')]).toEqual([200, 403])
     await send(204, 'DELETE', `/user/api-keys/${key.id}`)
@@ -84,6 +85,82 @@ test('API keys of user and project open the API, read-only ones only for reading
     expect([await status(key.token, 'GET'), await status(reader.token, 'GET')]).toEqual([401, 401])
     expect(lab.lines.join('\n')).not.toContain(key.token)
   }
+})
+
+test('an API key of a project opens only that project and the catalogue', async () => {
+  await using own = await startClientLab()
+  const { lab, send } = own
+  const mine = await send(201, 'POST', '/projects', { name: 'mine' })
+  const { token } = await send(201, 'POST', `/projects/${mine.id}/api-keys`, { description: 'ci' })
+  const other = await own.createActive(device)
+  const otherKey = await send(201, 'POST', `/projects/${lab.projectId}/ssh-keys`, { label: 'o', key: publicKey('o') })
+  const reserved = await send(201, 'POST', `/projects/${lab.projectId}/ips`, {
+    type: 'public_ipv4',
+    quantity: 1,
+    metro: 'ny',
+  })
+  const { batches } = await send(201, 'POST', `/projects/${lab.projectId}/devices/batch`, { batches: [device] })
+  const otherToken = await send(201, 'POST', `/projects/${lab.projectId}/api-keys`, { description: 'other' })
+  const { json: user } = await lab.call('GET', '/user')
+  const { events } = await send(200, 'GET', `/devices/${other.id}/events`)
+  const ask = async (method: string, path: string, body?: object) =>
+    await lab.call(method, path, body, { 'x-auth-token': token })
+
+  const closed: [method: string, path: string, body?: object][] = [
+    ['GET', `/projects/${lab.projectId}`],
+    ['DELETE', `/projects/${lab.projectId}`],
+    ['POST', `/projects/${lab.projectId}/devices`, device],
+    ['GET', `/projects/${lab.projectId}/devices`],
+    ['POST', '/projects', { name: 'more' }],
+    ['GET', `/devices/${other.id}`],
+    ['DELETE', `/devices/${other.id}`],
+    ['POST', `/devices/${other.id}/actions`, { type: 'reboot' }],
+    ['GET', `/events/${events[0].id}`],
+    ['GET', `/ports/${other.network_ports[0].id}`],
+    ['GET', `/ssh-keys/${otherKey.id}`],
+    ['GET', `/ips/${reserved.id}`],
+    ['GET', `/ips/${other.ip_addresses[0].id}`],
+    ['GET', `/projects/${mine.id}/ips/${reserved.id}/customdata`],
+    ['GET', `/batches/${batches[0].id}`],
+    ['DELETE', `/api-keys/${otherToken.id}`],
+    ['DELETE', `/user/api-keys/${otherToken.id}`],
+    ['GET', '/events'],
+    ['GET', '/ssh-keys'],
+    ['GET', '/user'],
+    ['GET', '/user/api-keys'],
+    ['GET', '/organizations'],
+    ['GET', `/organizations/${user.default_organization_id}/devices`],
+  ]
+  for (const [method, path, body] of closed) {
+    const { status, json } = await ask(method, path, body)
+    expect([status, json], `${method} ${path}`).toEqual([
+      403,
+      { error: 'Access denied for the current authentication token' },
+    ])
+  }
+  const control = new URL('/lab/faults', lab.apiUrl)
+  expect((await fetch(control, { headers: { 'x-auth-token': token } })).status).toBe(403)
+
+  expect((await ask('GET', '/projects')).json.projects).toMatchObject([{ id: mine.id }])
+  const created = await ask('POST', `/projects/${mine.id}/devices`, device)
+  expect(created.status).toBe(201)
+  for (const path of [
+    `/projects/${mine.id}`,
+    `/projects/${mine.id}/devices`,
+    `/devices/${created.json.id}`,
+    `/devices/${created.json.id}/events`,
+    '/plans',
+    '/locations/metros',
+    '/operating-systems',
+    '/capacity/metros',
+    '/market/spot/prices',
+  ]) {
+    expect((await ask('GET', path)).status, path).toBe(200)
+  }
+  const { json } = await ask('GET', `/projects/${mine.id}?include=members.projects,devices`)
+  expect(json.devices).toMatchObject([{ hostname: created.json.hostname }])
+  expect(JSON.stringify(json)).not.toContain('"name":"lab","type"')
+  expect((await ask('GET', '/devices/nothing')).status).toBe(404)
 })
 
 test('the user changes itself, and shows its emails, projects and memberships', async () => {

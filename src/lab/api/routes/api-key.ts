@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 import { createApiKey } from '../../cloud/account/api-key.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
+import { isInProject } from '../scope.ts'
 import { isSameSecret } from '../../storage/secret.ts'
 import { withInput } from '../input/body.ts'
 import { checkShape, flag } from '../input/check.ts'
@@ -18,7 +19,7 @@ const forbidden = refuse(403, 'Access denied for the current authentication toke
 
 /**
  * Lets a request through if X-Auth-Token holds the lab's own token or an API key; the specification has no other scheme. A
- * read-only key allows only GET. A project's key allows the same as the user's.
+ * read-only key allows only GET. A project's key opens only that project and the catalogue.
  */
 export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<LabAnswer> {
   return (request) => {
@@ -28,7 +29,13 @@ export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<La
     const key = [...cloud.apiKeys.values()].find(({ token }) => isSameSecret(given, token))
     if (key === undefined) return unauthorized
     const isRead = request.method === 'GET' || request.method === 'HEAD'
-    return key.readOnly && !isRead ? forbidden : next(request)
+    if (key.readOnly && !isRead) return forbidden
+    const { projectId } = key
+    if (projectId === undefined) return next(request)
+    const isOpen =
+      (isRead && request.path === '/projects') ||
+      isInProject(projectId, request.path.replace(/^\/lab(?=\/)/, ''), cloud)
+    return isOpen ? next({ ...request, projectId }) : forbidden
   }
 }
 

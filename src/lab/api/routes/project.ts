@@ -36,8 +36,10 @@ function readFields(json: unknown, present: Partial<Project>): (Partial<Project>
 
 /** Routes for projects. */
 export function projectRoutes(cloud: Cloud): Route[] {
-  const list = ({ path, query }: RoutedRequest): LabAnswer => {
-    const found = [...cloud.projects.values()].filter(({ name }) => name.includes(query.get('name') ?? ''))
+  const list = ({ path, query, projectId }: RoutedRequest): LabAnswer => {
+    const found = [...cloud.projects.values()].filter(
+      ({ id, name }) => name.includes(query.get('name') ?? '') && (projectId ?? id) === id,
+    )
     const { page, meta } = paginate(found, path, query)
     return ok({ projects: page.map((project) => projectView(project, cloud)), meta })
   }
