@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 import { createApiKey } from '../../cloud/account/api-key.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import { isInProject } from '../scope.ts'
+import { isInProject } from './scope.ts'
 import { isSameSecret } from '../../storage/secret.ts'
 import { withInput } from '../input/body.ts'
 import { checkShape, flag } from '../input/check.ts'

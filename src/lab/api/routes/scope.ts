@@ -1,8 +1,8 @@
 // The reach of a project's API key: its own project and the catalogue, as the documentation of project API keys says.
-import type { Cloud } from '../cloud/cloud.ts'
-import type { Device } from '../cloud/device.ts'
-import { membershipId } from './views/account.ts'
-import { addressViews, blockViews, portViews } from './views/network.ts'
+import type { Cloud } from '../../cloud/cloud.ts'
+import type { Device } from '../../cloud/device.ts'
+import { membershipId } from '../views/account.ts'
+import { addressViews, blockViews, portViews } from '../views/network.ts'
 
 /** The folders of the catalogue, which belongs to no project. */
 const catalogue: ReadonlySet<string> = new Set([
