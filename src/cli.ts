@@ -7,7 +7,7 @@ import { findCommand } from './options/command.ts'
 import { helpPage, widthOf } from './help/page.ts'
 import { type Context, createReporter, type Io, type Output, type Reporter, type Verbosity } from './io.ts'
 import { checkValues, normaliseArgs } from './options/arguments.ts'
-import { type FlagName, globalFlags } from './options/flags.ts'
+import { type FlagName, globalFlagNames } from './options/flags.ts'
 import { resolveOptions } from './options/precedence.ts'
 
 /** The arguments before `--`, where commands and flags are looked for; all of them without a `--`. */
@@ -92,7 +92,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       return exitCodes.usage
     }
     const { command, args, texts } = invocation
-    const { quiet, verbose } = await resolveOptions(globalFlags, texts, io.env)
+    const { quiet, verbose } = await resolveOptions(globalFlagNames, texts, io.env)
     const verbosity = quiet ? -1 : verbose
     report = reporterOf(verbosity)
     const sources = new Map<FlagName, string>()

@@ -2,7 +2,7 @@
 import { Command as Program, CommanderError, Option } from 'commander'
 import { type Command, findCommand } from './options/command.ts'
 import type { Flag } from './options/flags/flag.ts'
-import { type FlagName, flags, globalFlags } from './options/flags.ts'
+import { type FlagName, flags, globalFlagNames } from './options/flags.ts'
 import { explainMistake } from './options/mistake.ts'
 import type { Texts } from './options/precedence.ts'
 
@@ -60,7 +60,7 @@ function buildProgram(
     .configureOutput({ writeOut: silent, writeErr: silent, outputError: silent })
     .helpOption(false)
     .helpCommand(false)
-  for (const name of globalFlags) program.addOption(optionOf(name))
+  for (const name of globalFlagNames) program.addOption(optionOf(name))
   // Carried out before; here so that a slip of the hand finds them.
   program.option('--help').option('--version')
   for (const command of commands) {
@@ -76,7 +76,7 @@ function buildProgram(
     }
     for (const name of command.flags) sub.addOption(optionOf(name))
     sub.action(() => {
-      const texts = { ...textsOf(program, globalFlags), ...textsOf(sub, command.flags) }
+      const texts = { ...textsOf(program, globalFlagNames), ...textsOf(sub, command.flags) }
       const args = Object.fromEntries(
         command.arguments.map(({ name }, at) => [name, readArgument(sub.processedArgs[at])]),
       )

@@ -6,7 +6,7 @@ import { findImages } from '../help/lookup.ts'
 import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
 import { type Context, createReporter } from '../io.ts'
-import { facilities, metros } from '../metal/locations.ts'
+import { metroByFacility, metroCodes } from '../metal/locations.ts'
 import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
 
@@ -41,9 +41,9 @@ async function lookUp({ kind, typed, choices }: Suggestion, context: Context): P
     case 'device':
       return await findDevices(context)
     case 'metro':
-      return metros.map((text) => ({ text, help: '' }))
+      return metroCodes.map((text) => ({ text, help: '' }))
     case 'facility':
-      return Object.entries(facilities).map(([text, metro]) => ({ text, help: `metro ${metro}` }))
+      return Object.entries(metroByFacility).map(([text, metro]) => ({ text, help: `metro ${metro}` }))
     case 'files':
     case 'folders':
     case 'words':

@@ -2,13 +2,13 @@
 // command runs.
 import { type Command, command } from '../options/command.ts'
 import {
-  consoleFlags,
-  doctorFlags,
-  lsFlags,
-  pushFlags,
-  rmFlags,
-  runFlags,
-  serveFlags,
+  consoleFlagNames,
+  doctorFlagNames,
+  lsFlagNames,
+  pushFlagNames,
+  rmFlagNames,
+  runFlagNames,
+  serveFlagNames,
 } from '../options/command-flags.ts'
 import { labCommands } from './lab/index.ts'
 
@@ -18,7 +18,7 @@ const run = command({
   description:
     'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep is given.',
   arguments: [{ name: 'name', help: 'prefix of the image files that linuxkit build wrote', completes: 'image' }],
-  flags: runFlags,
+  flags: runFlagNames,
   examples: [
     'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
     'metalkit run equinixmetal -serve :8080 -tunnel ssh://me@boot.example.com linuxkit',
@@ -42,7 +42,7 @@ const push = command({
       completes: 'image',
     },
   ],
-  flags: pushFlags,
+  flags: pushFlagNames,
   examples: [
     'metalkit push equinixmetal -base-url http://boot.example.com linuxkit',
     'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
@@ -73,7 +73,7 @@ const serve = command({
   arguments: [
     { name: 'directory', help: 'folder to serve; the same as --directory', optional: true, completes: 'folders' },
   ],
-  flags: serveFlags,
+  flags: serveFlagNames,
   examples: ['metalkit serve ./out', 'metalkit serve -port 127.0.0.1:9000 -directory /srv/www'],
   load: () => import('./serve.ts'),
 })
@@ -84,7 +84,7 @@ const attach = command({
   description:
     "Attaches to a machine's serial console over SSH (SOS). In a terminal, type ~. on a new line to leave, or ~? for help.",
   arguments: [{ name: 'device', help: 'ID of the machine', completes: 'device' }],
-  flags: consoleFlags,
+  flags: consoleFlagNames,
   examples: [
     'metalkit console 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
     "metalkit console -wait-for 'login:' -log boot.log 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c",
@@ -99,7 +99,7 @@ const ls = command({
   description:
     'Lists the machines of the project that metalkit rented, which it recognises by their tag. Each costs money until it is deleted.',
   arguments: [],
-  flags: lsFlags,
+  flags: lsFlagNames,
   examples: ['metalkit ls', 'metalkit ls --json'],
   load: () => import('./ls.ts'),
 })
@@ -112,7 +112,7 @@ const rm = command({
   arguments: [
     { name: 'id', help: 'IDs of machines or tags of runs', optional: true, variadic: true, completes: 'device' },
   ],
-  flags: rmFlags,
+  flags: rmFlagNames,
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],
   load: () => import('./rm.ts'),
 })
@@ -125,7 +125,7 @@ const doctor = command({
   arguments: [
     { name: 'name', help: 'prefix of the image files that linuxkit build wrote', optional: true, completes: 'image' },
   ],
-  flags: doctorFlags,
+  flags: doctorFlagNames,
   examples: [
     'metalkit doctor -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
     'metalkit lab -- metalkit doctor --json',

@@ -4,7 +4,7 @@ import type { Context } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
-import { type Place, verifyImage } from '../publish/verify.ts'
+import { type PublishedPlace, verifyImage } from '../publish/verify.ts'
 import { describeSize, showTransfer } from './shared/transfer.ts'
 
 /** Verifies an image at a base URL or in a folder. */
@@ -34,7 +34,7 @@ export async function execute(
   report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are right`)
 }
 
-async function openPlace(where: string, report: Context['report']): Promise<Place> {
+async function openPlace(where: string, report: Context['report']): Promise<PublishedPlace> {
   if (!/^https?:\/\//i.test(where)) {
     const destination = parseDestination(where, 'place')
     if (destination.kind === 'folder') return new FolderPlace(destination.path)

@@ -4,8 +4,8 @@ import { settleBefore } from '../deadline.ts'
 import type { Clock } from '../clock.ts'
 import type { Output, Reporter } from '../io.ts'
 import type { Notices } from './notices.ts'
-import { ConnectError, describePlace, type FailureReason } from '../ssh/connect-error.ts'
-import { connect, type Connection, type ConnectOptions } from '../ssh/connection.ts'
+import { ConnectError, quoteAddress, type FailureReason } from '../ssh/connect-error.ts'
+import { connect, type SshConnection, type ConnectOptions } from '../ssh/connection.ts'
 
 const intervalMs = 2000
 /** Timeout of one try; a server that accepts and then stays silent counts as a failure. */
@@ -34,8 +34,8 @@ function patienceMs(reason: FailureReason, connectTimeoutMs: number): number {
 }
 
 /** An open serial line. */
-export interface Line {
-  connection: Connection
+export interface SerialShell {
+  connection: SshConnection
   channel: ClientChannel
 }
 
@@ -64,8 +64,8 @@ async function isBusy(channel: ClientChannel): Promise<boolean> {
 }
 
 /** Opens the shell that is the serial line. @throws ConnectError, with reason `busy` if the server has no session free */
-async function openShell(connection: Connection, { address, terminal, signal, timeoutMs }: LineOptions) {
-  const place = describePlace(address)
+async function openShell(connection: SshConnection, { address, terminal, signal, timeoutMs }: LineOptions) {
+  const place = quoteAddress(address)
   // A terminal of unknown size reports 0.
   const cols = terminal?.columns || 80
   const rows = terminal?.rows || 24
@@ -94,7 +94,7 @@ async function openShell(connection: Connection, { address, terminal, signal, ti
   return channel
 }
 
-async function openLine(options: LineOptions): Promise<Line> {
+async function openLine(options: LineOptions): Promise<SerialShell> {
   const connection = await connect(options)
   try {
     return { connection, channel: await openShell(connection, options) }
@@ -116,7 +116,7 @@ export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
  * Opens the serial line, retrying every two seconds while that may help; reports each new reason, and with -v every retry.
  * @throws ConnectError of the last try, or the signal's reason
  */
-export async function reachLine(options: ReachOptions): Promise<Line> {
+export async function reachLine(options: ReachOptions): Promise<SerialShell> {
   const { report, notices, connectTimeoutMs, signal, clock } = options
   const started = clock.monotonicMs()
   let said = ''

@@ -1,6 +1,6 @@
 // Handles stdin during a session: typing for the machine and, at a terminal, the escape keys.
 import type { Input, Reporter } from '../io.ts'
-import type { Line } from './attempts.ts'
+import type { SerialShell } from './attempts.ts'
 import { createEscapeParser, type EscapeAction, escapeHelp } from './escape.ts'
 import type { Notices } from './notices.ts'
 import { sendBreak } from './serial-break.ts'
@@ -61,7 +61,7 @@ function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal
 
 /** Handles each piece of input during a session. */
 export function createKeyboard(
-  line: Line,
+  line: SerialShell,
   options: KeyboardOptions,
   over: AbortSignal,
   terminal: Terminal,

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import { ConsoleError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
-import type { Line } from './attempts.ts'
+import type { SerialShell } from './attempts.ts'
 import type { Capture } from './capture.ts'
 import { createKeyboard, type MachineActions } from './keyboard.ts'
 import type { Notices } from './notices.ts'
@@ -66,7 +66,7 @@ async function becomeFree(stream: Writable): Promise<void> {
 }
 
 /** Combines data that arrives together into few writes, which also saves the reader work; a slow reader makes the machine wait. */
-function createWriter({ channel }: Line, stdout: Output, others: readonly Writable[]): (chunk: Buffer) => void {
+function createWriter({ channel }: SerialShell, stdout: Output, others: readonly Writable[]): (chunk: Buffer) => void {
   const wait = async (full: readonly Writable[]) => {
     channel.pause()
     channel.stderr.pause()
@@ -98,7 +98,7 @@ function streamsOf(captures: readonly Capture[]): Writable[] {
 
 /** Handles the machine's bytes: prints, records and watches them. */
 function readOutput(
-  line: Line,
+  line: SerialShell,
   { stdout, report, captures, modes, onOutput }: RelayOptions,
   watch: (chunk: Buffer) => void,
 ): (chunk: Buffer) => void {
@@ -118,7 +118,7 @@ function readOutput(
  * The terminal is in raw mode only meanwhile. The end of stdin does not end the session.
  * @throws ConsoleError if stdout or a capture cannot be written, or the signal's reason
  */
-export async function relay(line: Line, options: RelayOptions): Promise<RelayEnding> {
+export async function relay(line: SerialShell, options: RelayOptions): Promise<RelayEnding> {
   const { channel, connection } = line
   const { stdin, stdout, report, captures, signal } = options
   signal.throwIfAborted()

@@ -2,9 +2,9 @@
 import { replaceControls } from '../text/plain-text.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Input, Output, Reporter } from '../io.ts'
-import { type Line, reachLine } from './attempts.ts'
+import { type SerialShell, reachLine } from './attempts.ts'
 import type { Capture } from './capture.ts'
-import { describePlace } from '../ssh/connect-error.ts'
+import { quoteAddress } from '../ssh/connect-error.ts'
 import type { HostAccess } from '../ssh/connection.ts'
 import type { MachineActions } from './keyboard.ts'
 import { createNotices } from './notices.ts'
@@ -70,10 +70,10 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
 
   /** One session, from opening the line to its end. */
   async function holdSession(first: boolean): Promise<RelayEnding> {
-    const line: Line = await reachLine({ ...options, clock, notices, terminal: atTerminal ? stdout : undefined })
+    const line: SerialShell = await reachLine({ ...options, clock, notices, terminal: atTerminal ? stdout : undefined })
     await using connection = line.connection
     if (first) for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
-    report.detail(`console: attached to ${describePlace(address)}`)
+    report.detail(`console: attached to ${quoteAddress(address)}`)
     attachedMs = clock.monotonicMs()
     onAttached?.()
     if (!first) notices.say('console: attached again')

@@ -1,7 +1,7 @@
 // The manual page, built from the same tables as --help: man(7) macros, ASCII only.
 import type { Command } from '../options/command.ts'
 import type { Flag } from '../options/flags/flag.ts'
-import { type FlagName, flags, globalFlags } from '../options/flags.ts'
+import { type FlagName, flags, globalFlagNames } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
 import { inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
@@ -38,7 +38,7 @@ function flagParagraph(key: FlagName, commands: readonly Command[]): string {
 }
 
 function optionSections(commands: readonly Command[]): string {
-  return inGroups([...commands.flatMap((command) => command.flags), ...globalFlags])
+  return inGroups([...commands.flatMap((command) => command.flags), ...globalFlagNames])
     .map(({ heading, names }) => `.SS "${heading}"\n${names.map((key) => flagParagraph(key, commands)).join('')}`)
     .join('')
 }

@@ -1,6 +1,6 @@
 // A page of --help, built from the same tables of commands and flags as the manual page.
 import { type Command, findCommand, findSubcommands } from '../options/command.ts'
-import { type FlagName, flags, globalFlags } from '../options/flags.ts'
+import { type FlagName, flags, globalFlagNames } from '../options/flags.ts'
 import { callOf, inGroups, notesOf, synopsisOf, termOf } from './layout.ts'
 
 /** A heading, and below it terms with their descriptions. */
@@ -72,7 +72,7 @@ function commandPage(command: Command, subcommands: readonly Command[], columns:
       ),
     },
     ...inGroups(command.flags).map(({ heading, names }) => ({ heading, items: names.map(flagItem) })),
-    { heading: 'Global options', items: [...globalFlags.map(flagItem), helpItem] },
+    { heading: 'Global options', items: [...globalFlagNames.map(flagItem), helpItem] },
   ]
   return [
     `Usage: ${synopsisOf(command)}`,
@@ -92,7 +92,7 @@ function groupPage(start: string, commands: readonly Command[], columns: number)
     { heading: 'Commands', items: commands.map(commandItem) },
     {
       heading: 'Global options',
-      items: [...globalFlags.map(flagItem), helpItem, ...(start === '' ? [versionItem] : [])],
+      items: [...globalFlagNames.map(flagItem), helpItem, ...(start === '' ? [versionItem] : [])],
     },
   ]
   const rules = [

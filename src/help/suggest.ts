@@ -1,7 +1,7 @@
 // Completions of a partial command line: pure data from the tables of commands and flags.
 import { type Command, findCommand } from '../options/command.ts'
 import type { Completes, Flag } from '../options/flags/flag.ts'
-import { flags, globalFlags } from '../options/flags.ts'
+import { flags, globalFlagNames } from '../options/flags.ts'
 
 /** A completion with its description. */
 export interface Choice {
@@ -42,7 +42,7 @@ function readFlag(word: string): { dashes: string; name: string; value: string |
 }
 
 function flagsOf(command: Command | undefined): Flag[] {
-  return [...(command?.flags ?? []), ...globalFlags].map((name) => flags[name])
+  return [...(command?.flags ?? []), ...globalFlagNames].map((name) => flags[name])
 }
 
 function flagOf(command: Command | undefined, name: string): Flag | undefined {

@@ -5,7 +5,7 @@ import { decompressInitrd, decompressKernel, type Outcome } from './decompress.t
 import type { Image } from './image.ts'
 
 /** A file of an image; size in bytes. */
-export interface Content {
+export interface ImageContent {
   name: string
   path: string
   size: number
@@ -14,7 +14,7 @@ export interface Content {
 }
 
 /** The files of an image that machines fetch. */
-export function contentsOf({ kernel, initrd }: Image, { decompress }: { decompress: boolean }): Content[] {
+export function contentsOf({ kernel, initrd }: Image, { decompress }: { decompress: boolean }): ImageContent[] {
   const formats = [
     [kernel, decompressKernel],
     [initrd, decompressInitrd],

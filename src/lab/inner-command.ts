@@ -8,10 +8,10 @@ import { InterruptedError } from '../errors.ts'
 import { leash } from './storage/leash.ts'
 
 /** The result of a shell's lookup: the command's path, or the exit code if it is missing (127) or cannot be executed (126). */
-export type FoundCommand = { path: string } | { exitCode: 126 | 127; why: string }
+export type FoundProgram = { path: string } | { exitCode: 126 | 127; why: string }
 
 /** Looks for a command in the folders of a PATH. */
-export async function findCommand(name: string, searchPath: string): Promise<FoundCommand> {
+export async function findProgram(name: string, searchPath: string): Promise<FoundProgram> {
   const paths = name.includes('/')
     ? [name]
     : searchPath.split(delimiter).map((folder) => join(folder === '' ? '.' : folder, name))

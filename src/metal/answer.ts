@@ -119,7 +119,7 @@ export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiEr
 const uncertainStatuses = new Set([408, 409, 425, 499])
 
 /** The error for an answer that is not 2xx. */
-export function refusal(call: Call, answer: ApiAnswer, origin: Origin): ApiError | AuthenticationError {
+export function apiRefusal(call: Call, answer: ApiAnswer, origin: Origin): ApiError | AuthenticationError {
   const { status } = answer
   const message = `${call.doing}: the API answered ${status}${wordsOf(answer)}${requestIdOf(answer)}`
   if (status === 401) return new AuthenticationError(message, { hint: hintForToken(origin) })

@@ -5,7 +5,7 @@ import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
-import { type Call, isWholeJson, noAnswer, readAnswer, refusal, UncertainError } from './answer.ts'
+import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, UncertainError } from './answer.ts'
 import { readPages } from './pages.ts'
 import {
   type Device,
@@ -209,7 +209,7 @@ export class MetalClient {
       const delayMs = isHopeless ? undefined : decideRetry(failure, attempt, this.clock.now(), Math.random())
       if (delayMs === undefined && half) return outcome
       if (delayMs === undefined)
-        throw lost ? noAnswer(call, outcome, this.#options) : refusal(call, outcome, this.#options)
+        throw lost ? noAnswer(call, outcome, this.#options) : apiRefusal(call, outcome, this.#options)
       const what = lost ? outcome.message : half ? 'the answer is truncated' : `the API answered ${outcome.status}`
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call

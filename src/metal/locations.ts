@@ -1,10 +1,10 @@
 // Metros and facilities. The API accepts metros since 2023; people and scripts still use facilities.
 
 /** Codes of the metros (equinix-metal's packet-python fixtures, 2023). */
-export const metros = 'am at ch da dc dt fr hk ho kc la ld mr ny pa pi px se sg sl sv sy tr ty'.split(' ')
+export const metroCodes = 'am at ch da dc dt fr hk ho kc la ld mr ny pa pi px se sg sl sv sy tr ty'.split(' ')
 
-/** Facility to metro. */
-export const facilities: Readonly<Record<string, string>> = {
+/** Metro by facility. */
+export const metroByFacility: Readonly<Record<string, string>> = {
   dc13: 'dc',
   iad1: 'dc',
   iad2: 'dc',
@@ -24,10 +24,10 @@ export const facilities: Readonly<Record<string, string>> = {
 export function metroOfFacility(facility: string): string | undefined {
   const code = facility.toLowerCase()
   const prefix = /^([a-z]{2})\d+$/.exec(code)?.[1]
-  return facilities[code] ?? (prefix !== undefined && metros.includes(prefix) ? prefix : undefined)
+  return metroByFacility[code] ?? (prefix !== undefined && metroCodes.includes(prefix) ? prefix : undefined)
 }
 
 /** The known facilities of a metro; each has its own SOS host. */
 export function facilitiesOfMetro(metro: string): string[] {
-  return Object.keys(facilities).filter((facility) => facilities[facility] === metro)
+  return Object.keys(metroByFacility).filter((facility) => metroByFacility[facility] === metro)
 }

@@ -1,14 +1,14 @@
 // Normalises the command line of Go programs to the form that commander reads.
 import { UsageError } from '../errors.ts'
 import type { Flag } from './flags/flag.ts'
-import { flags, globalFlags } from './flags.ts'
+import { flags, globalFlagNames } from './flags.ts'
 
 const byName = new Map<string, Flag>()
 for (const flag of Object.values<Flag>(flags)) {
   byName.set(flag.name, flag)
   if (flag.short !== undefined) byName.set(flag.short, flag)
 }
-const globals = new Set<Flag>(globalFlags.map((name) => flags[name]))
+const globals = new Set<Flag>(globalFlagNames.map((name) => flags[name]))
 
 /** A word of the command line; of a flag of ours with its value, undefined if it needs one and has none. */
 interface Part {

@@ -2,7 +2,7 @@
 import type { FlagName, Options } from './flags.ts'
 
 /** The flags of every command that holds a console. */
-export const consoleFlags = [
+export const consoleFlagNames = [
   'waitFor',
   'failOn',
   'noDefaultFailures',
@@ -21,9 +21,9 @@ export const consoleFlags = [
   'hostKey',
 ] as const satisfies readonly FlagName[]
 /** The options of every command that holds a console. */
-export type ConsoleOptions = Options<(typeof consoleFlags)[number]>
+export type ConsoleOptions = Options<(typeof consoleFlagNames)[number]>
 
-export const runFlags = [
+export const runFlagNames = [
   'baseUrl',
   'serve',
   'tunnel',
@@ -40,12 +40,12 @@ export const runFlags = [
   'ttl',
   'idFile',
   'projectId',
-  ...consoleFlags,
+  ...consoleFlagNames,
 ] as const satisfies readonly FlagName[]
 /** The options `run` is given. */
-export type RunOptions = Options<(typeof runFlags)[number]>
+export type RunOptions = Options<(typeof runFlagNames)[number]>
 
-export const pushFlags = [
+export const pushFlagNames = [
   'baseUrl',
   'imgName',
   'arch',
@@ -57,13 +57,13 @@ export const pushFlags = [
   'knownHosts',
 ] as const satisfies readonly FlagName[]
 /** The options `push` is given. */
-export type PushOptions = Options<(typeof pushFlags)[number]>
+export type PushOptions = Options<(typeof pushFlagNames)[number]>
 
-export const serveFlags = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as const satisfies readonly FlagName[]
+export const serveFlagNames = ['directory', 'port', 'tlsCert', 'tlsKey', 'json'] as const satisfies readonly FlagName[]
 /** The options `serve` is given. */
-export type ServeOptions = Options<(typeof serveFlags)[number]>
+export type ServeOptions = Options<(typeof serveFlagNames)[number]>
 
-export const lsFlags = [
+export const lsFlagNames = [
   'json',
   'apiKey',
   'projectId',
@@ -73,13 +73,13 @@ export const lsFlags = [
   'knownHosts',
 ] as const satisfies readonly FlagName[]
 /** The options `ls` is given. */
-export type LsOptions = Options<(typeof lsFlags)[number]>
+export type LsOptions = Options<(typeof lsFlagNames)[number]>
 
-export const rmFlags = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl'] as const satisfies readonly FlagName[]
+export const rmFlagNames = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl'] as const satisfies readonly FlagName[]
 /** The options `rm` is given. */
-export type RmOptions = Options<(typeof rmFlags)[number]>
+export type RmOptions = Options<(typeof rmFlagNames)[number]>
 
-export const labFlags = [
+export const labFlagNames = [
   'detach',
   'machines',
   'firmware',
@@ -93,9 +93,9 @@ export const labFlags = [
   'sosPort',
 ] as const satisfies readonly FlagName[]
 /** The options `lab` is given. */
-export type LabOptions = Options<(typeof labFlags)[number]>
+export type LabOptions = Options<(typeof labFlagNames)[number]>
 
 /** The flags of `run`, so that the same command line can be checked. */
-export const doctorFlags = [...runFlags] as const satisfies readonly FlagName[]
+export const doctorFlagNames = [...runFlagNames] as const satisfies readonly FlagName[]
 /** The options `doctor` is given. */
 export type DoctorOptions = RunOptions

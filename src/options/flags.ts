@@ -21,7 +21,7 @@ export const flags = {
 export type FlagName = keyof typeof flags
 
 /** The flags of every command. */
-export const globalFlags = ['quiet', 'verbose'] as const satisfies readonly FlagName[]
+export const globalFlagNames = ['quiet', 'verbose'] as const satisfies readonly FlagName[]
 
 /** The flags under the headings of the help, in its order. */
 export const groups: readonly { heading: string; names: readonly FlagName[] }[] = [

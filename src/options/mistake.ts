@@ -7,7 +7,7 @@ import type { Flag } from './flags/flag.ts'
 import { flags } from './flags.ts'
 
 /** An invalid command line. */
-export interface Line {
+export interface CommandLine {
   commands: readonly Command[]
   /** The command it calls. */
   called: Command | undefined
@@ -57,7 +57,7 @@ function seePage(called: Command | undefined): string {
 }
 
 /** Words that call no command. */
-function explainWords({ commands, words }: Line): UsageError {
+function explainWords({ commands, words }: CommandLine): UsageError {
   const [first = '', ...rest] = words
   const group = findSubcommands(commands, { words: first })
   const [only] = group
@@ -79,7 +79,7 @@ function explainWords({ commands, words }: Line): UsageError {
 }
 
 /** Excess words. */
-function explainExcess(called: Command, { commands, words }: Line): UsageError {
+function explainExcess(called: Command, { commands, words }: CommandLine): UsageError {
   const takes = called.arguments.length
   const stray = words[called.words.split(' ').length + takes] ?? ''
   const shown = JSON.stringify(stray)
@@ -110,7 +110,7 @@ function explainExcess(called: Command, { commands, words }: Line): UsageError {
 }
 
 /** A flag that the command does not take. @param slip the flag of the command that is like it */
-function explainFlag(given: string, slip: string | undefined, { commands, called }: Line): UsageError {
+function explainFlag(given: string, slip: string | undefined, { commands, called }: CommandLine): UsageError {
   const name = given.replace(/^-+/, '').replace(/=.*/s, '')
   const takersOf = (wanted: string) =>
     commands.filter((command) => command.flags.some((one) => flags[one].name === wanted))
@@ -141,7 +141,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
 }
 
 /** A mistake that commander found, such as `error: unknown option '--metor'\n(Did you mean --metro?)`, as one of ours. */
-export function explainMistake({ code, message }: { code: string; message: string }, line: Line): UsageError {
+export function explainMistake({ code, message }: { code: string; message: string }, line: CommandLine): UsageError {
   const { called, words } = line
   if (called === undefined && words.length > 0) return explainWords(line)
   const [what = '', ...more] = message.replace(/^error: /, '').split('\n')

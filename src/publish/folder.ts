@@ -7,7 +7,7 @@ import { digestFile, readSource } from './digest.ts'
 import { sameDigest } from './manifest.ts'
 import { stageFile, writeError } from './staged-file.ts'
 import type { Digest, Staged, Store } from './store.ts'
-import type { Place } from './verify.ts'
+import type { PublishedPlace } from './verify.ts'
 
 /** A local folder, created when the first file is written to it. */
 export class FolderStore implements Store {
@@ -48,7 +48,7 @@ export class FolderStore implements Store {
 }
 
 /** A local folder as a place to verify. */
-export class FolderPlace implements Place {
+export class FolderPlace implements PublishedPlace {
   readonly #path: string
 
   constructor(path: string) {

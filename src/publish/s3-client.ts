@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import type { AwsKeys } from './aws-config.ts'
-import { codeOf, refusal } from './s3-error.ts'
+import { codeOf, s3Refusal } from './s3-error.ts'
 
 /** The bucket, and the keys to use. */
 export interface S3Options {
@@ -134,7 +134,7 @@ export class S3Client implements AsyncDisposable {
   /** An error that explains a response to the user. */
   refuse(answer: ApiAnswer, key: string, verb = 'written'): PublishError {
     const { bucket, region, keys } = this.#options
-    return refusal(verb, answer, { label: this.label(key), bucket, region, origin: keys.origin })
+    return s3Refusal(verb, answer, { label: this.label(key), bucket, region, origin: keys.origin })
   }
 
   /** Returns a value that a good response must contain. @throws PublishError if it is missing */

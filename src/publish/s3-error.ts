@@ -66,7 +66,7 @@ function hintOf(code: string | undefined, answer: ApiAnswer, { bucket, region, o
 const clean = (text: string) => plainText(text).slice(0, 200)
 
 /** `"s3://bucket/key" cannot be written (403 AccessDenied, request 4442…)`, and what to do. */
-export function refusal(verb: string, answer: ApiAnswer, subject: Subject): PublishError {
+export function s3Refusal(verb: string, answer: ApiAnswer, subject: Subject): PublishError {
   const code = codeOf(answer)
   const hint = hintOf(code, answer, subject)
   const id = answer.headers['x-amz-request-id'] ?? readElement(answer.text, 'RequestId')

@@ -1,13 +1,7 @@
 // SFTP with promises, and errors that name the file and the reason (draft-ietf-secsh-filexfer-02, which OpenSSH speaks).
-import type { Client, SFTPWrapper, Stats } from 'ssh2'
+import type { SFTPWrapper, Stats } from 'ssh2'
 import { messageOf, PublishError } from '../errors.ts'
-
-/** A logged-in connection. */
-export interface SshConnection extends AsyncDisposable {
-  client: Client
-  /** The error that broke the connection, if any. */
-  failure(): Error | undefined
-}
+import type { SshConnection } from '../ssh/connection.ts'
 
 type Done<T> = (error?: Error | null, ...result: T extends void ? [] : [T]) => void
 

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import type { FileEntryWithStats, SFTPWrapper } from 'ssh2'
 import { PublishError } from '../errors.ts'
 import { InFlight } from './in-flight.ts'
-import { attempt, SftpSession, type SshConnection, statusOf } from './sftp-session.ts'
+import type { SshConnection } from '../ssh/connection.ts'
+import { attempt, SftpSession, statusOf } from './sftp-session.ts'
 import type { Digest, Staged, Store } from './store.ts'
 
 const pieceBytes = 2 ** 17

@@ -4,7 +4,7 @@ import { Digester, drain } from './digest.ts'
 import { type Manifest, manifestName, requireManifest } from './manifest.ts'
 
 /** A place from which files are read back. */
-export interface Place extends AsyncDisposable {
+export interface PublishedPlace extends AsyncDisposable {
   /** The path or URL of a file, for messages. */
   locate(name: string): string
   /** The bytes of a file; undefined if it does not exist. @throws VerifyError if the place cannot tell */
@@ -19,7 +19,7 @@ export interface VerifyOptions {
 }
 
 /** The result for a file; `problem` completes the sentence `"file" …`. */
-export interface Finding {
+export interface FileResult {
   name: string
   size: number
   problem?: string
@@ -27,7 +27,7 @@ export interface Finding {
 
 const maxManifestBytes = 2 ** 20
 
-async function readManifest(place: Place, name: string, signal: AbortSignal): Promise<Manifest> {
+async function readManifest(place: PublishedPlace, name: string, signal: AbortSignal): Promise<Manifest> {
   const file = manifestName(name)
   const where = place.locate(file)
   const bytes = await place.open(file, signal)
@@ -51,13 +51,13 @@ async function readManifest(place: Place, name: string, signal: AbortSignal): Pr
  * @throws VerifyError if there is no manifest or the files cannot be read
  */
 export async function verifyImage(
-  place: Place,
+  place: PublishedPlace,
   name: string,
   { onStart, onBytes, signal }: VerifyOptions,
-): Promise<{ manifest: Manifest; findings: Finding[] }> {
+): Promise<{ manifest: Manifest; findings: FileResult[] }> {
   const manifest = await readManifest(place, name, signal)
   onStart?.(manifest.files.reduce((sum, { size }) => sum + size, 0))
-  const findings: Finding[] = []
+  const findings: FileResult[] = []
   for (const file of manifest.files) {
     const bytes = await place.open(file.name, signal)
     if (bytes === undefined) {

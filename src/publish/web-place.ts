@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
 import { describeCondition, VerifyError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import type { Place } from './verify.ts'
+import type { PublishedPlace } from './verify.ts'
 
 const maxRedirects = 10
 /** The longest wait for a connection, a response, or its next bytes. */
@@ -12,7 +12,7 @@ const silenceMs = 30_000
 const hint = 'check the URL, and that the server is running'
 
 /** The folder at a base URL. */
-export class WebPlace implements Place {
+export class WebPlace implements PublishedPlace {
   readonly #base: string
   readonly #report: Pick<Reporter, 'warn'>
   readonly #headers: Record<string, string>

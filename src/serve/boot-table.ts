@@ -1,6 +1,6 @@
 // The booting machines as text for a terminal and as HTML for the page. Names come from clients, so they are escaped.
 import { formatTable } from '../text/table.ts'
-import { type Boot, type Step, stepNames } from './boots.ts'
+import { type Boot, type BootStep, stepNames } from './boots.ts'
 import { escapeHtml } from './listing.ts'
 import { escapeText } from './request-log.ts'
 
@@ -9,7 +9,7 @@ function mb(bytes: number): string {
 }
 
 /** `45% 61.0/135.0 MB 11 MB/s`, `done 135.0 MB 11 MB/s`, `404`. */
-export function describeStep(step: Step | undefined): string {
+export function describeStep(step: BootStep | undefined): string {
   if (step === undefined) return '-'
   const rate = `${step.rate < 10 ? step.rate.toFixed(1) : step.rate.toFixed(0)} MB/s`
   if (step.state === 'failed') return step.totalBytes < 100_000 ? step.why : `${step.why} at ${mb(step.bytes)} MB`
@@ -31,7 +31,7 @@ export function renderBootLines(boots: readonly Boot[], rows: number): string {
   return `${formatTable(lines)}${more}`.trimEnd()
 }
 
-function renderCell(step: Step | undefined): string {
+function renderCell(step: BootStep | undefined): string {
   if (step === undefined) return '<td>–'
   const title = escapeHtml(step.file)
   // A number and its unit stay on one line.

@@ -7,7 +7,7 @@ export const stepNames = ['script', 'kernel', 'initrd'] as const
 type StepName = (typeof stepNames)[number]
 
 /** A file that a machine fetches. */
-export interface Step {
+export interface BootStep {
   file: string
   bytes: number
   totalBytes: number
@@ -23,19 +23,19 @@ export interface Boot {
   client: string
   /** Time of its latest request. */
   at: Date
-  steps: Partial<Record<StepName, Step>>
+  steps: Partial<Record<StepName, BootStep>>
 }
 
 const maxMachines = 256
 
 /** The boot step that a file name belongs to; undefined for files that no machine boots with. */
-export function stepOf(file: string): StepName | undefined {
+export function bootStepOf(file: string): StepName | undefined {
   if (/\.ipxe$/i.test(file)) return 'script'
   if (/initr(d|amfs)/i.test(file)) return 'initrd'
   return /kernel|vmlinu[xz]|bzimage/i.test(file) ? 'kernel' : undefined
 }
 
-function summarize(file: string, transfer: Transfer, nowMs: number): Step {
+function summarize(file: string, transfer: Transfer, nowMs: number): BootStep {
   const { bytes, promisedBytes, status, cut, startedMs, endedMs } = transfer
   const failed = cut !== undefined || status >= 400
   const seconds = Math.max(0.001, ((endedMs ?? nowMs) - startedMs) / 1000)
@@ -57,7 +57,7 @@ export class Boots {
   see(transfer: Transfer): void {
     const target = readTarget(transfer.path)
     const file = 'names' in target ? target.names.at(-1) : undefined
-    const step = file === undefined || transfer.method !== 'GET' ? undefined : stepOf(file)
+    const step = file === undefined || transfer.method !== 'GET' ? undefined : bootStepOf(file)
     if (file === undefined || step === undefined) return
     const { client, at } = transfer
     const transfers = step === 'script' ? undefined : this.#machines.get(client)?.transfers

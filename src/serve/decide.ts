@@ -58,7 +58,7 @@ function isHost(text: string): boolean {
  * Refuses requests regardless of their target: no Host or two, versions other than HTTP/1.0 and 1.1, chunked bodies in HTTP/1.0
  * (RFC 9112, sections 2.3, 3.2 and 6.1), methods other than GET and HEAD, and expectations that the server does not meet.
  */
-export function refuse(request: RequestHead): Decision | undefined {
+export function refuseRequest(request: RequestHead): Decision | undefined {
   const { httpVersion, headers, rawHeaders = [] } = request
   const close = { Connection: 'close' }
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return answerStatus(505, close)

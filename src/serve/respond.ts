@@ -5,7 +5,7 @@ import { describeCondition } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Boots } from './boots.ts'
 import type { Finder, LookupResult } from './content.ts'
-import { type Decision, answerStatus, decide, refuse } from './decide.ts'
+import { type Decision, answerStatus, decide, refuseRequest } from './decide.ts'
 import { sendBoots } from './send-boots.ts'
 import { sendFile, type SendOutcome, writeChunks } from './files/send-file.ts'
 import type { Transfer } from './transfer.ts'
@@ -62,7 +62,7 @@ export async function respond(
   const head = { method: transfer.method, httpVersion, headers, rawHeaders }
   let result: LookupResult | undefined
   try {
-    let answer = refusal ?? refuse(head)
+    let answer = refusal ?? refuseRequest(head)
     if (answer === undefined) {
       result = await sources.find(transfer.path)
       transfer.why = result.why

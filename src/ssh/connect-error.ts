@@ -35,7 +35,7 @@ export class ConnectError extends ConsoleError {
 }
 
 /** `"host"`, with the port unless it is SSH's default. */
-export function describePlace({ host, port }: Address): string {
+export function quoteAddress({ host, port }: Address): string {
   return `"${port === 22 ? host : formatAddress({ host, port })}"`
 }
 
@@ -52,7 +52,7 @@ export function explainHostKey(
 ): ConnectError | undefined {
   const { host, port } = address
   const verdict = knownHosts.judge(known, key)
-  const place = describePlace(address)
+  const place = quoteAddress(address)
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
   if (verdict.kind === 'trusted') return undefined
   if (verdict.kind === 'unknown') {
@@ -86,7 +86,7 @@ export function explainHostKey(
 /** A host whose key differs from the known ones. */
 export function refusePinned(address: Address, key: Buffer, pins: readonly string[]): ConnectError {
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
-  const message = `${describePlace(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
+  const message = `${quoteAddress(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
   return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
 }
 
@@ -94,7 +94,7 @@ export function refusePinned(address: Address, key: Buffer, pins: readonly strin
 export type SshError = Error & { level?: string; code?: string | number }
 
 /** The state of the connection at an error. */
-export interface Progress {
+export interface LoginProgress {
   /** The keys that were offered. */
   tried: readonly string[]
   /** The server has closed its side. */
@@ -107,9 +107,9 @@ const busyCodes = [7, 10, 12]
 const refusalCodes = [1, 2, 13, 14, 15]
 
 /** Explains an error of ssh2; undefined if ssh2 continues with the next key. */
-export function explainSshError(error: SshError, address: Address, progress: Progress): ConnectError | undefined {
+export function explainSshError(error: SshError, address: Address, progress: LoginProgress): ConnectError | undefined {
   const { tried, ended } = progress
-  const place = describePlace(address)
+  const place = quoteAddress(address)
   const options = { cause: error }
   const refuse = (said: string) =>
     new ConnectError(

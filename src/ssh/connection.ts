@@ -4,7 +4,7 @@ import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } fro
 import { settleBefore } from '../deadline.ts'
 import { chooseAlgorithms, keepsNothing } from './algorithms.ts'
 import { askCertificate } from './ask-certificate.ts'
-import { ConnectError, describePlace, explainSshError, type SshError } from './connect-error.ts'
+import { ConnectError, quoteAddress, explainSshError, type SshError } from './connect-error.ts'
 import { dial } from './dial.ts'
 import type { Identities } from './identities.ts'
 import type { HostTrust, JudgedHost } from './trust.ts'
@@ -32,7 +32,7 @@ export interface ConnectOptions extends HostAccess, Limits {
 }
 
 /** An authenticated connection. Disposing closes it in order. */
-export interface Connection extends AsyncDisposable {
+export interface SshConnection extends AsyncDisposable {
   client: Client
   /** The server's banner; '' if it has none. */
   banner: string
@@ -70,7 +70,7 @@ const maxBannerCharacters = 65_536
 async function openStream(
   options: ConnectOptions,
   mayLend = () => false,
-): Promise<{ stream: Duplex; hop: Connection | undefined }> {
+): Promise<{ stream: Duplex; hop: SshConnection | undefined }> {
   const { address, via, signal, timeoutMs } = options
   const last = via.at(-1)
   if (last === undefined) {
@@ -83,7 +83,7 @@ async function openStream(
     const stream = await new Promise<Duplex>((resolve, reject) => {
       hop.client.forwardOut('127.0.0.1', 0, address.host, address.port, (error, channel) => {
         if (error === undefined) return resolve(channel)
-        const what = `${describePlace(last.address)} cannot reach ${describePlace(address)}: ${error.message}`
+        const what = `${quoteAddress(last.address)} cannot reach ${quoteAddress(address)}: ${error.message}`
         return reject(hop.failure() ?? new ConnectError('unreachable', what, { cause: error }))
       })
     })
@@ -97,7 +97,7 @@ async function openStream(
 }
 
 /** Connects up to a milestone: 'handshake' comes before authentication, 'ready' after it. */
-async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
+async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<SshConnection> {
   const { address, place, username, identities, trust, signal, timeoutMs } = options
   const started = performance.now()
   let mayLend = false
@@ -136,7 +136,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
         reject(reason)
       })
       client.once('close', () => {
-        failure ??= new ConnectError('dropped', `${describePlace(address)} closed the connection`)
+        failure ??= new ConnectError('dropped', `${quoteAddress(address)} closed the connection`)
         reject(failure)
       })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: opened.signal })
@@ -145,7 +145,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
       const count = (chunk: Buffer) => {
         received += chunk.length
         if (received <= maxBytesBeforeLogin) return
-        const what = `${describePlace(address)} sends without end: more than ${maxBytesBeforeLogin / 2 ** 20} MB before a login`
+        const what = `${quoteAddress(address)} sends without end: more than ${maxBytesBeforeLogin / 2 ** 20} MB before a login`
         reject(new ConnectError('protocol', what))
       }
       stream.on('data', count)
@@ -183,22 +183,22 @@ async function fetchCertificate(options: ConnectOptions): Promise<Buffer | undef
 }
 
 /** Connects; asks for a certificate first if that may matter, and tries once more if the user accepts an unknown host. */
-async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<Connection> {
+async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<SshConnection> {
   const { trust, place } = options
-  if (trust.asksCertificate(place)) trust.consult(options, await fetchCertificate(options))
+  if (trust.asksCertificate(place)) trust.recordCertificate(options, await fetchCertificate(options))
   try {
     return await open(milestone, options)
   } catch (error) {
     const key = error instanceof ConnectError ? error.unknownKey : undefined
     // A jump host's unknown key was decided when the hop was opened.
     if (key === undefined || options.trust.judge(options, key) === undefined) throw error
-    if (!(await options.trust.consider(options, key))) throw error
+    if (!(await options.trust.decideUnknown(options, key))) throw error
     return await open(milestone, options)
   }
 }
 
 /** Connects and logs in. @throws ConnectError with the cause, or the signal's reason */
-export async function connect(options: ConnectOptions): Promise<Connection> {
+export async function connect(options: ConnectOptions): Promise<SshConnection> {
   return await openTrusted('ready', options)
 }
 

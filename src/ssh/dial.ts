@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Address } from '../address.ts'
 import { settleBefore } from '../deadline.ts'
 import { describeCondition, errorCode } from '../errors.ts'
-import { ConnectError, describePlace, type FailureReason } from './connect-error.ts'
+import { ConnectError, quoteAddress, type FailureReason } from './connect-error.ts'
 
 const causes: Record<string, { reason: FailureReason; why: string }> = {
   ECONNREFUSED: { reason: 'refused', why: 'refuses connections' },
@@ -19,7 +19,7 @@ function explain(error: Error, address: Address): ConnectError {
     why: `cannot be reached: ${describeCondition(error)}`,
   }
   const hint = reason === 'name' ? 'check --sos' : undefined
-  return new ConnectError(reason, `${describePlace(address)} ${why}`, {
+  return new ConnectError(reason, `${quoteAddress(address)} ${why}`, {
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   })
@@ -58,7 +58,7 @@ export async function dial(
   // Stays for the socket's life: ssh2 reports later errors, and none may be unhandled.
   socket.on('error', () => {})
   const late = () => {
-    throw new ConnectError('timeout', `${describePlace(address)} did not answer within ${timeoutMs / 1000} s`)
+    throw new ConnectError('timeout', `${quoteAddress(address)} did not answer within ${timeoutMs / 1000} s`)
   }
   try {
     await settleBefore<void>({ ms: timeoutMs, late, signal }, (resolve, reject) => {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Address } from '../address.ts'
 import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { type ConnectError, describePlace, explainHostKey, refusePinned } from './connect-error.ts'
+import { type ConnectError, quoteAddress, explainHostKey, refusePinned } from './connect-error.ts'
 import { checkCertificate, describeAuthority, parseCertificate } from './host-certificate.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { hashName, type KnownHosts, lookupName } from './known-hosts.ts'
@@ -81,7 +81,7 @@ export class HostTrust {
   }
 
   /** Records the certificate that a host shows; undefined if it has none. */
-  consult({ place }: JudgedHost, blob: Buffer | undefined): void {
+  recordCertificate({ place }: JudgedHost, blob: Buffer | undefined): void {
     const certificate = blob === undefined ? undefined : parseCertificate(blob)
     const refuse = (why: string) => void this.#refusals.set(lookupName(place), why)
     if (certificate === undefined) return refuse('shows no certificate')
@@ -114,7 +114,7 @@ export class HostTrust {
   }
 
   /** Decides about the key of an unknown host. @returns whether it is now trusted */
-  async consider(host: JudgedHost, key: Buffer): Promise<boolean> {
+  async decideUnknown(host: JudgedHost, key: Buffer): Promise<boolean> {
     const { acceptNew, prompter, report } = this.#options
     if (!acceptNew && (prompter === undefined || !(await this.#ask(host, key, prompter)))) return false
     const [file] = this.knownHosts.files
@@ -123,7 +123,7 @@ export class HostTrust {
     const name = lookupName(host.place)
     const written = this.#options.hash ? hashName(name, randomBytes(20)) : name
     await appendLine(file, `${written} ${keyTypeOf(key)} ${key.toString('base64')}`)
-    report.info(`The ${keyTypeOf(key)} key of ${describePlace(host.address)} is now in ${file}.`)
+    report.info(`The ${keyTypeOf(key)} key of ${quoteAddress(host.address)} is now in ${file}.`)
     return true
   }
 
@@ -133,7 +133,7 @@ export class HostTrust {
     const picture = report.verbosity > 0 ? `${drawRandomart(key).join('\n')}\n` : ''
     report.progress('')
     let question =
-      `${describePlace(address)} is not a known host. Its ${keyTypeOf(key)} key has the fingerprint\n  ${fingerprint}\n` +
+      `${quoteAddress(address)} is not a known host. Its ${keyTypeOf(key)} key has the fingerprint\n  ${fingerprint}\n` +
       `${picture}Connect, and remember it? Answer yes, no, or with the fingerprint its operator names: `
     for (;;) {
       const answer = (await prompter.ask(question)).trim()

@@ -4,13 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Channel, Client } from 'ssh2'
 import type { Address } from '../address.ts'
 import { TunnelError } from '../errors.ts'
-
-/** A logged-in connection. */
-export interface SshConnection extends AsyncDisposable {
-  client: Client
-  /** The error that broke the connection, if any. */
-  failure(): Error | undefined
-}
+import type { SshConnection } from '../ssh/connection.ts'
 
 /** A forwarded port, which works as long as its connection lasts. */
 export interface Forward {

@@ -4,7 +4,8 @@ import { type Address, formatAddress } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { checkFromOutside } from './check.ts'
-import { forwardPort, type SshConnection } from './forward.ts'
+import type { SshConnection } from '../ssh/connection.ts'
+import { forwardPort } from './forward.ts'
 
 /** A URL at which others reach this computer until it is disposed. */
 export interface Tunnel extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { renderTransfer, Transfer } from '../../src/commands/shared/transfer.ts'
+import { renderTransfer, TransferLine } from '../../src/commands/shared/transfer.ts'
 import { createReporter } from '../../src/io.ts'
 
 test.each([
@@ -18,7 +18,7 @@ function watch(isTTY: boolean) {
   let text = ''
   const stderr = Object.assign(new PassThrough(), { isTTY })
   stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  return { transfer: new Transfer(createReporter({ stderr, verbosity: 0 }), 'pushing'), said: () => text }
+  return { transfer: new TransferLine(createReporter({ stderr, verbosity: 0 }), 'pushing'), said: () => text }
 }
 
 test('rewrites one line at a terminal, and takes it away', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bucketUrl, encodePath } from '../../src/publish/s3-client.ts'
-import { readElement, refusal } from '../../src/publish/s3-error.ts'
+import { readElement, s3Refusal } from '../../src/publish/s3-error.ts'
 
 test.each([
   ['bucket', 'eu-west-1', undefined, 'https://bucket.s3.eu-west-1.amazonaws.com'],
@@ -66,7 +66,7 @@ describe('a refusal says what to do', () => {
     ],
     [{ status: 502, headers: {}, text: '<html>' }, '(502 without an S3 error code)', 'try again later'],
   ])('%j', (answer, why, hint) => {
-    const { message, hint: said } = refusal('written', answer, subject)
+    const { message, hint: said } = s3Refusal('written', answer, subject)
     expect([message, said]).toEqual([`"s3://b/k" cannot be written ${why}`, hint])
   })
 })

@@ -10,6 +10,7 @@ test.each(['end', 'close'])(
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of ssh2 as the session uses
     const session = new SftpSession('sftp://host', sftp as SFTPWrapper, {
       client: new ssh2.Client(),
+      banner: '',
       failure: () => undefined,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     })

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderBootLines, renderBootRows } from '../../src/serve/boot-table.ts'
-import { Boots, stepOf } from '../../src/serve/boots.ts'
+import { Boots, bootStepOf } from '../../src/serve/boots.ts'
 import { renderPage } from '../../src/serve/page.ts'
 import { startTransfer, type Transfer } from '../../src/serve/transfer.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
@@ -21,7 +21,7 @@ test.each([
   ['initramfs.cpio', 'initrd'],
   ['kernel-initrd.img', 'initrd'],
   ['readme.txt', undefined],
-])('%s is a %s', (file, step) => expect(stepOf(file)).toBe(step))
+])('%s is a %s', (file, step) => expect(bootStepOf(file)).toBe(step))
 
 const at = new Date('2026-01-02T03:04:05Z')
 const transfer = (client: string, path: string, more: Partial<Transfer> = {}): Transfer => ({

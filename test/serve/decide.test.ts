@@ -1,7 +1,7 @@
 // Every header that affects the response, as tables: no server, no files.
 import { describe, expect, test } from 'vitest'
 import { readHttpDate } from '../../src/serve/files/conditional.ts'
-import { decide, refuse, type Resource } from '../../src/serve/decide.ts'
+import { decide, refuseRequest, type Resource } from '../../src/serve/decide.ts'
 import { mediaType } from '../../src/serve/files/media-type.ts'
 import { readRange } from '../../src/serve/files/range.ts'
 
@@ -165,5 +165,5 @@ test.each([
   ['OPTIONS', {}, 405],
   ['BREW', {}, 405],
 ])('%s %j is refused with %s', (method, headers, status) => {
-  expect(refuse({ method, httpVersion: '1.1', headers: { host: 'a', ...headers } })?.status).toBe(status)
+  expect(refuseRequest({ method, httpVersion: '1.1', headers: { host: 'a', ...headers } })?.status).toBe(status)
 })

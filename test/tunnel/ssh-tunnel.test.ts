@@ -6,7 +6,7 @@ import { connect as connectSocket, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { SshConnection } from '../../src/tunnel/forward.ts'
+import type { SshConnection } from '../../src/ssh/connection.ts'
 import { openSshTunnel, type SshTunnelOptions } from '../../src/tunnel/ssh-tunnel.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { makeImage } from '../helpers/image.ts'
@@ -39,6 +39,7 @@ async function makeWorld(config: readonly string[]) {
     await once(client, 'ready', { signal })
     return {
       client,
+      banner: '',
       failure: () => failure,
       async [Symbol.asyncDispose]() {
         if (failure !== undefined) return

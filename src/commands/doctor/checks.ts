@@ -19,7 +19,7 @@ import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
 
 /** A finding; a hint makes it a warning. */
-export interface Finding {
+export interface CheckResult {
   detail: string
   hint?: string
 }
@@ -28,7 +28,7 @@ export interface Finding {
 export interface Check {
   name: string
   optional?: boolean
-  look: (context: Context) => Promise<Finding>
+  look: (context: Context) => Promise<CheckResult>
 }
 
 /** The reason for skipping a check. */

@@ -2,7 +2,7 @@
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.ts'
 import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
-import { type Check, type Finding, listChecks, Skip } from './checks.ts'
+import { type Check, type CheckResult, listChecks, Skip } from './checks.ts'
 import { plainJson } from '../../text/plain-text.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 
@@ -10,7 +10,7 @@ import type { DoctorOptions } from '../../options/command-flags.ts'
 const patienceMs = 20_000
 
 /** The result of a check. `warn` affects only some runs; `skip` was not checked. */
-interface Result extends Finding {
+interface Result extends CheckResult {
   check: string
   status: 'ok' | 'warn' | 'fail' | 'skip'
   error?: unknown

@@ -1,6 +1,6 @@
 // The commands of the lab, as help shows them.
 import { type Command, command } from '../../options/command.ts'
-import { labFlags } from '../../options/command-flags.ts'
+import { labFlagNames } from '../../options/command-flags.ts'
 
 const lab = command({
   words: 'lab',
@@ -9,7 +9,7 @@ const lab = command({
     'Runs a Metal API, a Serial-over-SSH (SOS) console and machines on this computer until Ctrl-C, or for as long as COMMAND runs. A named lab keeps its devices, keys and events, and restores them when it starts again.',
   arguments: [],
   passthrough: 'COMMAND...',
-  flags: labFlags,
+  flags: labFlagNames,
   examples: [
     'metalkit lab',
     'eval "$(metalkit lab env)"',

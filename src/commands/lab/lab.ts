@@ -9,7 +9,7 @@ import { allDisks, openDiskFolder } from '../../lab/storage/disk-folder.ts'
 import { labEnvironment, temporaryEnvironment } from '../../lab/environment.ts'
 import { parseFaults } from '../../lab/faults/faults.ts'
 import { type LabContact, takeGround } from '../../lab/ground.ts'
-import { findCommand, startInnerCommand } from '../../lab/inner-command.ts'
+import { findProgram, startInnerCommand } from '../../lab/inner-command.ts'
 import type { LabParts } from '../../lab/lab.ts'
 import type { MachineDriver } from '../../lab/machines/driver.ts'
 import { lookAtQemu, type QemuLook, x86Program } from '../../lab/machines/qemu/look.ts'
@@ -118,7 +118,7 @@ export async function execute(
   for (const { text } of faults) report.info(`fault     ${text}`)
   const isForCommand = words.length > 0
   if (isForCommand) {
-    const lookup = await findCommand(words[0] ?? '', env['PATH'] ?? '')
+    const lookup = await findProgram(words[0] ?? '', env['PATH'] ?? '')
     if ('exitCode' in lookup) {
       report.error(`lab: ${lookup.why}`)
       return lookup.exitCode

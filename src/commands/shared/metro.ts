@@ -1,6 +1,6 @@
 // The metro of --metro or --zone.
 import { UsageError } from '../../errors.ts'
-import { facilities, metroOfFacility } from '../../metal/locations.ts'
+import { metroByFacility, metroOfFacility } from '../../metal/locations.ts'
 import type { Options } from '../../options/flags.ts'
 
 const defaultMetro = 'am'
@@ -10,7 +10,7 @@ export function chooseMetro({ zone, metro }: Options<'zone' | 'metro'>): string 
   if (zone === undefined) return metro ?? defaultMetro
   const ofZone = metroOfFacility(zone)
   if (ofZone === undefined) {
-    const known = Object.keys(facilities).join(', ')
+    const known = Object.keys(metroByFacility).join(', ')
     throw new UsageError(`the facility "${zone}" is not known`, { hint: `give a --metro, or one of ${known}` })
   }
   if (metro !== undefined && metro !== ofZone) {

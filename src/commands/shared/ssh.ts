@@ -1,6 +1,6 @@
 // SSH to the user's own server, with the same host key checks and identities as for the console.
 import { formatHost } from '../../address.ts'
-import { connect, type Connection } from '../../ssh/connection.ts'
+import { connect, type SshConnection } from '../../ssh/connection.ts'
 import { ConnectError, type FailureReason } from '../../ssh/connect-error.ts'
 import { ConsoleError, type PublishError, type TunnelError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
@@ -33,7 +33,7 @@ export interface SshHost {
   /** Its name or address, resolved from an alias in the configuration. */
   host: string
   /** Logs in. @throws an error of the given class, or the signal's reason */
-  connect: (signal: AbortSignal) => Promise<Connection>
+  connect: (signal: AbortSignal) => Promise<SshConnection>
 }
 
 /** Finds out how to reach a server. @throws an error of the given class */

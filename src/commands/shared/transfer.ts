@@ -28,14 +28,14 @@ export function renderTransfer(doneBytes: number, totalBytes: number, elapsedMs:
 export async function showTransfer<T>(
   report: Reporter,
   verb: string,
-  work: (transfer: Transfer) => Promise<T>,
+  work: (transfer: TransferLine) => Promise<T>,
 ): Promise<T> {
-  using transfer = new Transfer(report, verb)
+  using transfer = new TransferLine(report, verb)
   return await work(transfer)
 }
 
 /** Shows a transfer from its start until it is disposed. */
-export class Transfer implements Disposable {
+export class TransferLine implements Disposable {
   readonly #report: Reporter
   readonly #verb: string
   #timer: NodeJS.Timeout | undefined

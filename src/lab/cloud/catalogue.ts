@@ -1,6 +1,6 @@
 // What the lab offers: plans whose sizes suit one computer, operating systems, metros and their facilities.
-import { facilitiesOfMetro, metros as metroCodes } from '../../metal/locations.ts'
-import type { Arch } from '../machines/driver.ts'
+import { facilitiesOfMetro, metroCodes } from '../../metal/locations.ts'
+import type { Arch } from '../../arch.ts'
 import { nameUuid } from './name-uuid.ts'
 
 /** A plan. `aliases` are older slugs that the API still accepts. */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
-import { replaceFile } from '../storage/private-file.ts'
+import { writePrivateFile } from '../storage/private-file.ts'
 import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
 import type { SavedCloud } from './saved-cloud.ts'
 
@@ -85,7 +85,7 @@ export class CloudStore implements AsyncDisposable {
     const text = JSON.stringify(saveCloud(this.#cloud))
     if (text === this.#saved) return
     try {
-      await replaceFile(this.#path, text)
+      await writePrivateFile(this.#path, text)
       this.#saved = text
     } catch (error) {
       const what = `cannot save the state in "${this.#path}": ${describeCondition(error)}`

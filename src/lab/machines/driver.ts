@@ -1,8 +1,6 @@
 // The interface of a machine driver: it switches machines on, gives each a serial line, and reports when one goes off.
 import type { Duplex } from 'node:stream'
-
-/** A processor architecture, by the name that `uname -m` prints. */
-export type Arch = 'x86_64' | 'aarch64'
+import type { Arch } from '../../arch.ts'
 
 /** An operating system on a machine's disk. */
 export interface InstalledSystem {

@@ -1,14 +1,14 @@
 // The escapes that the SOS itself understands, like the ipmitool of the real service: a tilde at the beginning of a line.
 
 /** The action of an escape. */
-export type EscapeAction = 'leave' | 'help'
+export type SosEscape = 'leave' | 'help'
 
 /** The answer to `~?`. */
-export const escapeHelp =
+export const sosHelp =
   '~?\r\nSupported escape sequences:\r\n  ~.  end this session\r\n  ~?  this message\r\n  ~~  send one ~\r\n'
 
 const tilde = 0x7e
-const actions: ReadonlyMap<number, EscapeAction> = new Map([
+const actions: ReadonlyMap<number, SosEscape> = new Map([
   [0x2e, 'leave'],
   [0x3f, 'help'],
 ])
@@ -19,8 +19,8 @@ export class EscapeFilter {
   #afterTilde = false
 
   /** Splits input into bytes for the machine and escapes, in order. A tilde is held until the next byte arrives. */
-  take(bytes: Buffer): (Buffer | EscapeAction)[] {
-    const parts: (Buffer | EscapeAction)[] = []
+  take(bytes: Buffer): (Buffer | SosEscape)[] {
+    const parts: (Buffer | SosEscape)[] = []
     let typed: number[] = []
     const flush = () => {
       if (typed.length > 0) parts.push(Buffer.from(typed))

@@ -7,7 +7,7 @@ import type { FaultPlan } from '../faults/faults.ts'
 import type { SerialPort } from '../cloud/serial-port.ts'
 import { onBreak } from './break.ts'
 import { type Door, openDoor } from './door.ts'
-import { EscapeFilter, escapeHelp } from './escape.ts'
+import { EscapeFilter, sosHelp } from './escape.ts'
 import { playSosFault } from './faults.ts'
 
 /** The serial port of a device, as the SOS needs it. */
@@ -110,7 +110,7 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
     if (channel.writableEnded) return
     for (const part of escape.take(bytes)) {
       if (part === 'leave') return endChannel(channel, 0)
-      if (part === 'help') channel.write(escapeHelp)
+      if (part === 'help') channel.write(sosHelp)
       else if (!isReadOnly()) port.type(part)
     }
   })

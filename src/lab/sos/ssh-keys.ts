@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
-import { createFile, replaceFile } from '../storage/private-file.ts'
+import { createPrivateFile, writePrivateFile } from '../storage/private-file.ts'
 
 /** Keys, and the files that let ssh and metalkit use them. */
 export interface LabKeys {
@@ -31,14 +31,14 @@ async function readText(path: string): Promise<string | undefined> {
 async function readOrCreate(path: string, make: () => Promise<string>): Promise<string> {
   const present = await readText(path)
   if (present !== undefined) return present
-  await createFile(path, await make())
+  await createPrivateFile(path, await make())
   return await readFile(path, 'utf8')
 }
 
 /** Writes a file unless it has this text already. */
 async function ensureText(path: string, text: string): Promise<void> {
   if ((await readText(path)) === text) return
-  await replaceFile(path, text)
+  await writePrivateFile(path, text)
 }
 
 /** A field of SSH's wire format: a length, and as many bytes (RFC 4251, 5). */

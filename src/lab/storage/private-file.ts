@@ -1,18 +1,18 @@
 // Files that only their owner can read, and that are never half-written.
 import { link } from 'node:fs/promises'
-import * as atomic from '../../files/atomic-file.ts'
+import { createAtomicFile, replaceFile } from '../../files/atomic-file.ts'
 import { errorCode } from '../../errors.ts'
 
 const ownerOnly = 0o600
 
 /** Writes a file atomically, whether it exists or not. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  await atomic.replaceFile(path, text, ownerOnly)
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await replaceFile(path, text, ownerOnly)
 }
 
 /** Creates a file with `text`, unless another process creates it first. */
-export async function createFile(path: string, text: string): Promise<void> {
-  await using file = await atomic.createAtomicFile(path, ownerOnly)
+export async function createPrivateFile(path: string, text: string): Promise<void> {
+  await using file = await createAtomicFile(path, ownerOnly)
   await file.handle.writeFile(text)
   await file.handle.sync()
   await link(file.temporary, path).catch((error: unknown) => {

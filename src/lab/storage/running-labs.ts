@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
-import { replaceFile } from './private-file.ts'
+import { writePrivateFile } from './private-file.ts'
 import { nameProcess } from './process-name.ts'
 
 /** The name of a lab that was started without --name. */
@@ -62,7 +62,7 @@ export async function recordLab(
   try {
     await makeFolder(folder, 0o700)
     lock = await tryLock(lockOf(path))
-    await replaceFile(path, JSON.stringify(record))
+    await writePrivateFile(path, JSON.stringify(record))
   } catch (cause) {
     const why = describeCondition(cause)
     throw new LabError(`cannot record the lab in "${folder}": ${why}`, {

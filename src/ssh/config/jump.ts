@@ -1,6 +1,6 @@
 // Host names in ssh_config: HostName with its token, and the hops of ProxyJump.
 import { ConsoleError } from '../../errors.ts'
-import { type Place, refuseLine } from './place.ts'
+import { type ConfigPlace, refuseLine } from './place.ts'
 import { readPort } from './read-line.ts'
 
 /** A host to go through; what is absent is its own configuration's choice. */
@@ -11,7 +11,7 @@ export interface Hop {
 }
 
 /** HostName takes %h, the name as given, and %%. */
-export function expandHostName(name: string, host: string, place: Place | undefined): string {
+export function expandHostName(name: string, host: string, place: ConfigPlace | undefined): string {
   return name.replaceAll(/%(.?)/gs, (whole, token: string) => {
     if (token === '%') return '%'
     if (token === 'h') return host
@@ -44,7 +44,7 @@ export function splitJump(text: string): string[] {
 }
 
 /** Refuses a ProxyJump with a hop that is none. */
-export function checkJump(text: string, place: Place): void {
+export function checkJump(text: string, place: ConfigPlace): void {
   for (const hop of splitJump(text)) {
     if (parseHop(hop) === undefined) {
       refuseLine(place, `invalid ProxyJump "${text}"`, 'write each hop as [user@]host[:port], with commas between them')

@@ -1,7 +1,7 @@
 // The Match line of ssh_config: its conditions, judged by what is known when the line is reached.
 import { BlockList, isIPv6 } from 'node:net'
 import { matchesList } from './pattern.ts'
-import { type Place, refuseLine } from './place.ts'
+import { type ConfigPlace, refuseLine } from './place.ts'
 import { cutWord } from './words.ts'
 
 /** The values that conditions are compared with. */
@@ -30,7 +30,7 @@ export interface MatchVerdict {
 }
 
 /** Whether an address of this computer is in one of the networks, `10.0.0.0/8,2001:db8::/32`. */
-function isInNetwork(networks: string, addresses: readonly string[], place: Place): boolean {
+function isInNetwork(networks: string, addresses: readonly string[], place: ConfigPlace): boolean {
   const list = new BlockList()
   for (const network of networks.split(',')) {
     const [address = '', bits] = network.split('/')
@@ -47,7 +47,7 @@ function isInNetwork(networks: string, addresses: readonly string[], place: Plac
 }
 
 /** Whether a condition with an argument holds; undefined for an unknown condition. */
-function judge(condition: string, list: string, facts: MatchFacts, place: Place): boolean | undefined {
+function judge(condition: string, list: string, facts: MatchFacts, place: ConfigPlace): boolean | undefined {
   switch (condition) {
     case 'host':
       return matchesList(facts.host.toLowerCase(), list.toLowerCase())
@@ -72,7 +72,7 @@ function judge(condition: string, list: string, facts: MatchFacts, place: Place)
 }
 
 /** Evaluates the rest of a Match line. @throws ConsoleError if ssh would refuse the line */
-export function judgeMatch(text: string, facts: MatchFacts, place: Place): MatchVerdict {
+export function judgeMatch(text: string, facts: MatchFacts, place: ConfigPlace): MatchVerdict {
   const verdict: MatchVerdict = { matches: true, wantsFinal: false, passedOver: undefined }
   let conditions = 0
   let cut = cutWord(text)

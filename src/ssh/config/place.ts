@@ -2,17 +2,17 @@
 import { ConsoleError } from '../../errors.ts'
 
 /** A line of a file; the first is 1. */
-export interface Place {
+export interface ConfigPlace {
   file: string
   line: number
 }
 
 /** `ssh's configuration "FILE" line 3`, the beginning of a sentence about a line. */
-export function describePlace({ file, line }: Place): string {
+export function namePlace({ file, line }: ConfigPlace): string {
   return `ssh's configuration "${file}" line ${line}`
 }
 
 /** Refuses a line. @throws ConsoleError always */
-export function refuseLine(place: Place, why: string, hint = 'correct the line; ssh refuses it too'): never {
-  throw new ConsoleError(`${describePlace(place)}: ${why}`, { hint })
+export function refuseLine(place: ConfigPlace, why: string, hint = 'correct the line; ssh refuses it too'): never {
+  throw new ConsoleError(`${namePlace(place)}: ${why}`, { hint })
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type ArgumentKind, keywords } from './keywords.ts'
 import { matchesList } from './pattern.ts'
-import { type Place, refuseLine } from './place.ts'
+import { type ConfigPlace, refuseLine } from './place.ts'
 import { splitArguments } from './words.ts'
 
 /** A line that says something: its keyword in lower case, its arguments, and what follows the keyword as written. */
@@ -51,7 +51,7 @@ function complain(kind: ArgumentKind, word: string): string | undefined {
 }
 
 /** Checks the words of a keyword that takes several. */
-function checkWords(keyword: string, kind: ArgumentKind, words: readonly string[], place: Place): void {
+function checkWords(keyword: string, kind: ArgumentKind, words: readonly string[], place: ConfigPlace): void {
   if (words.includes('')) refuseLine(place, `${keyword} has an empty argument`)
   if (kind === 'host' || kind === 'include') return
   if (words.length > 1 && words.some((word) => word.toLowerCase() === 'none')) {
@@ -65,7 +65,7 @@ export function readLine(
   keyword: string,
   rest: string,
   ignoredUnknown: string | undefined,
-  place: Place,
+  place: ConfigPlace,
 ): ConfigLine | undefined {
   const kind = keywords.get(keyword)
   if (kind === undefined && ignoredUnknown === undefined && keyword.startsWith('\ufeff')) {

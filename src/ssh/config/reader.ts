@@ -8,7 +8,7 @@ import { expandTilde, findFiles } from './find-files.ts'
 import { canonicalKeyword, cumulative } from './keywords.ts'
 import { judgeMatch } from './match.ts'
 import { matchesPattern } from './pattern.ts'
-import { describePlace, type Place, refuseLine } from './place.ts'
+import { namePlace, type ConfigPlace, refuseLine } from './place.ts'
 import { checkJump, expandHostName, isNone } from './jump.ts'
 import { type ConfigLine, readLine } from './read-line.ts'
 import { cutKeyword } from './words.ts'
@@ -16,7 +16,7 @@ import { cutKeyword } from './words.ts'
 /** The arguments of a keyword and where they stand; no place if the command line gave them. */
 export interface ConfigValue {
   words: readonly string[]
-  place: Place | undefined
+  place: ConfigPlace | undefined
   isUserFile: boolean
 }
 
@@ -55,7 +55,7 @@ export function firstWord(reading: Reading, keyword: string): string | undefined
 }
 
 /** Records a value unless an earlier one counts. */
-function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Source, place: Place): void {
+function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Source, place: ConfigPlace): void {
   const name = canonicalKeyword(keyword)
   const { values } = reading
   const before = values.get(name) ?? []
@@ -85,7 +85,7 @@ function isHostInList(host: string, patterns: readonly string[]): boolean {
   return found
 }
 
-function isMatch(reading: Reading, rest: string, source: Source, place: Place): boolean {
+function isMatch(reading: Reading, rest: string, source: Source, place: ConfigPlace): boolean {
   const name = firstWord(reading, 'hostname')
   const host =
     name === undefined || reading.isFinal ? (name ?? reading.host) : expandHostName(name, reading.host, place)
@@ -104,14 +104,17 @@ function isMatch(reading: Reading, rest: string, source: Source, place: Place): 
   )
   if (wantsFinal) reading.wantsFinal = true
   if (passedOver !== undefined && !source.checkOnly) {
-    reading.notes.add(
-      `${describePlace(place)}: the block is passed over, as metalkit does not judge "Match ${passedOver}"`,
-    )
+    reading.notes.add(`${namePlace(place)}: the block is passed over, as metalkit does not judge "Match ${passedOver}"`)
   }
   return matches
 }
 
-async function readIncluded(reading: Reading, words: readonly string[], source: Source, place: Place): Promise<void> {
+async function readIncluded(
+  reading: Reading,
+  words: readonly string[],
+  source: Source,
+  place: ConfigPlace,
+): Promise<void> {
   for (const word of words) {
     if (word.startsWith('~') && !source.isUserFile) refuseLine(place, `bad include path "${word}"`)
     const anchor = source.isUserFile ? '~/.ssh' : '/etc/ssh'
@@ -125,7 +128,7 @@ async function readIncluded(reading: Reading, words: readonly string[], source: 
 }
 
 /** Handles lines that control others or name a file; any other line is a value. */
-async function applyLine(reading: Reading, line: ConfigLine, source: Source, place: Place): Promise<void> {
+async function applyLine(reading: Reading, line: ConfigLine, source: Source, place: ConfigPlace): Promise<void> {
   if (line.kind === 'host') {
     source.active = !source.checkOnly && isHostInList(reading.host, line.words)
   } else if (line.kind === 'match') {
@@ -140,7 +143,7 @@ async function applyLine(reading: Reading, line: ConfigLine, source: Source, pla
 }
 
 /** ssh looks for the variables of an IdentityAgent when it reads the line. */
-function checkAgent(word: string, env: Reading['env'], place: Place): void {
+function checkAgent(word: string, env: Reading['env'], place: ConfigPlace): void {
   const missing = [...word.matchAll(/\$\{([^}]*)\}?/g)].find(
     ([whole, name = '']) => !whole.endsWith('}') || env[name] === undefined,
   )
@@ -149,7 +152,7 @@ function checkAgent(word: string, env: Reading['env'], place: Place): void {
 }
 
 /** Reads a file; false if there is none. @throws ConsoleError for a line that ssh refuses, and a file that cannot be read */
-async function readConfigFile(reading: Reading, source: Source, from?: Place): Promise<boolean> {
+async function readConfigFile(reading: Reading, source: Source, from?: ConfigPlace): Promise<boolean> {
   if (source.depth > deepestInclude && from !== undefined) {
     refuseLine(from, `Include goes deeper than ${deepestInclude} files`, 'look for a file that includes itself')
   }

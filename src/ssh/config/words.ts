@@ -2,7 +2,7 @@
 // `=` and double quotes; arguments by white space, both kinds of quotes and escapes. What differs between them is kept.
 
 /** A word and what follows it; rest is undefined at the end of the line. */
-export interface Cut {
+export interface WordAndRest {
   word: string
   rest: string | undefined
 }
@@ -10,7 +10,7 @@ export interface Cut {
 const skipSpace = (text: string) => text.replace(/^[ \t\r\n]+/, '')
 
 /** Cuts off the keyword or a word of Match. Undefined at the end, and where a quote is not closed. */
-export function cutWord(text: string | undefined): Cut | undefined {
+export function cutWord(text: string | undefined): WordAndRest | undefined {
   if (text === undefined) return undefined
   const at = text.search(/[ \t\r\n"=]/)
   if (at === -1) return { word: text, rest: undefined }

@@ -65,9 +65,9 @@ function open(url: string, signal: AbortSignal): Promise<IncomingMessage> {
 }
 
 /** Stores the chunks of a file, in order. */
-export type Store = (chunk: Buffer) => Promise<void>
+export type ChunkSink = (chunk: Buffer) => Promise<void>
 
-async function read(response: IncomingMessage, url: string, store: Store | undefined): Promise<Download> {
+async function read(response: IncomingMessage, url: string, store: ChunkSink | undefined): Promise<Download> {
   const kept: Buffer[] = []
   let sizeBytes = 0
   for await (const chunk of response) {
@@ -94,7 +94,7 @@ export function isSupported(url: string): boolean {
 export async function download(
   url: string,
   signal: AbortSignal,
-  store?: Store,
+  store?: ChunkSink,
   route: (url: string) => string | undefined = (target) => target,
 ): Promise<Download | IpxeError> {
   let location = url

@@ -1,5 +1,5 @@
 // Which of a boot script's files the kernel uses as its initrds.
-import type { Arch } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
 import type { BootImage } from './interpreter.ts'
 
 /** Finds the kernel's initrds: an x86 kernel gets all of them, the EFI stub of arm64 only the files that `initrd=` names. */

@@ -3,9 +3,9 @@
 // jumps into it, which ends in silence or a reset; here a file that is not a kernel is an "Exec format error", as under UEFI.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { hasRoom, initialSettings, settingsRoom } from './settings.ts'
+import { fits, initialSettings, settingsRoom } from './settings.ts'
 import { detectKernel } from '../../../kernel-format.ts'
-import type { Arch } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
 import { isSupported, notEnoughSpace, notSupported } from './download.ts'
 import type { Download, IpxeError } from './download.ts'
 import { expandWords, parseLine, splitOptions, splitScript } from './line.ts'
@@ -157,7 +157,7 @@ class Ipxe {
         return 'ok'
       case 'set':
         this.#settings.set(uri, words.join(' '))
-        return hasRoom(this.#settings) ? 'ok' : failed(notEnoughSpace)
+        return fits(this.#settings) ? 'ok' : failed(notEnoughSpace)
       case 'clear':
         this.#settings.delete(uri)
         return 'ok'

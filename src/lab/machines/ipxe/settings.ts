@@ -1,5 +1,5 @@
 // The settings of the iPXE interpreter.
-import type { Arch } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
 
 /** How many characters all settings may have together, about as much as iPXE has memory for: a script may double a value repeatedly. */
 export const settingsRoom = 512 * 1024
@@ -18,7 +18,7 @@ export function initialSettings(machine: { arch: Arch; mac: string; hostname: st
 }
 
 /** Whether the settings are within the limit. */
-export function hasRoom(settings: ReadonlyMap<string, string>): boolean {
+export function fits(settings: ReadonlyMap<string, string>): boolean {
   let size = 0
   for (const [name, value] of settings) size += name.length + value.length
   return size <= settingsRoom

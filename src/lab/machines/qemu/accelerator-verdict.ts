@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { promisify } from 'node:util'
 
-import { replaceFile } from '../../storage/private-file.ts'
+import { writePrivateFile } from '../../storage/private-file.ts'
 
 /** A verdict as its file has it. Without a schema: to load zod takes a tenth of a lab's start. */
 interface Kept {
@@ -64,7 +64,7 @@ export async function writeVerdict(path: string, verdict: Question & { flaw: str
   const conditions = await describeConditions(verdict)
   if (conditions === undefined) return
   try {
-    await replaceFile(path, `${JSON.stringify({ conditions, flaw: verdict.flaw })}\n`)
+    await writePrivateFile(path, `${JSON.stringify({ conditions, flaw: verdict.flaw })}\n`)
   } catch {
     // There is no folder yet, or the disk is full or read-only: nothing else depends on the verdict.
   }

@@ -8,7 +8,7 @@ import { FetchedFiles } from '../ipxe/fetched-files.ts'
 import { findInitrds } from '../ipxe/initrds.ts'
 import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
 import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles, secretConfig } from './args.ts'
-import { forwardPort } from './forward.ts'
+import { forwardGuestPort } from './forward.ts'
 import type { Qmp } from './qmp.ts'
 import { arm64Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
@@ -86,7 +86,7 @@ class Arm64Machine {
     }
     // Without a process the port is only noted; it is forwarded when QEMU starts.
     const localPort =
-      this.#process === undefined ? chosenPort : await forwardPort(this.#process.qmp, guestPort, chosenPort)
+      this.#process === undefined ? chosenPort : await forwardGuestPort(this.#process.qmp, guestPort, chosenPort)
     this.#forwards.set(guestPort, localPort)
     return localPort
   }
@@ -125,7 +125,7 @@ class Arm64Machine {
     await readKernel(qemu.qmp, chosen.start).catch((error: unknown) => report.debug(messageOf(error)))
     await files[Symbol.asyncDispose]()
     for (const [guestPort, hostPort] of this.#forwards) {
-      await forwardPort(qemu.qmp, guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
+      await forwardGuestPort(qemu.qmp, guestPort, hostPort).catch(() => this.#forwards.delete(guestPort))
     }
     await qemu.qmp.execute('cont').catch(() => {})
     const end = await Promise.race([qemu.exit, qemu.stopped])

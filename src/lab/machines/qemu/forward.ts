@@ -16,7 +16,7 @@ export function parseForward(table: string, guestPort: number): number | undefin
  * @returns the local port on loopback; an existing forward keeps its local port
  * @throws LabError if QEMU cannot forward it. QEMU says why only on its own stderr: usually the port is taken
  */
-export async function forwardPort(qmp: Qmp, guestPort: number, hostPort: number): Promise<number> {
+export async function forwardGuestPort(qmp: Qmp, guestPort: number, hostPort: number): Promise<number> {
   const existingPort = parseForward(await qmp.executeHuman('info usernet'), guestPort)
   if (existingPort !== undefined) return existingPort
   const refusal = await qmp.executeHuman(`hostfwd_add n0 tcp:127.0.0.1:${hostPort}-:${guestPort}`)

@@ -5,7 +5,7 @@ import { type Accelerator, tcg } from './accelerator.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
 import { openNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, type QemuFiles, secretConfig, serconPort, type Uefi, x86Args } from './args.ts'
-import { forwardPort } from './forward.ts'
+import { forwardGuestPort } from './forward.ts'
 import { x86Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
 import { describeStop, type MachineStop } from './stop.ts'
@@ -112,7 +112,7 @@ class X86Machine {
 
   async forward(guestPort: number, hostPort: number): Promise<number> {
     if (this.#qemu === undefined) throw new Error('the machine has not been started')
-    const localPort = await forwardPort(this.#qemu.qmp, guestPort, hostPort)
+    const localPort = await forwardGuestPort(this.#qemu.qmp, guestPort, hostPort)
     this.#forwards.set(guestPort, localPort)
     return localPort
   }

@@ -1,5 +1,6 @@
 // A simulated operating system of the catalogue: the log of a boot from the disk, and a login.
-import type { Arch, InstalledSystem } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
+import type { InstalledSystem } from '../driver.ts'
 import { consoleOf } from './linux.ts'
 
 /** The console output of a boot from the disk, up to the login. */

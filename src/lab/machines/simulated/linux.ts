@@ -1,5 +1,5 @@
 // The boot log of a simulated machine's kernel, and whether it is visible on the serial line.
-import type { Arch } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
 import { findInitrds } from '../ipxe/initrds.ts'
 import type { BootImage } from '../ipxe/interpreter.ts'
 

@@ -1,5 +1,5 @@
 // The tiny system that a simulated machine boots: a line editor like a terminal driver's, and a few commands.
-import type { Arch } from '../driver.ts'
+import type { Arch } from '../../../arch.ts'
 
 /** The facts that the shell knows about its machine. */
 export interface ShellMachine {

@@ -1,11 +1,11 @@
 // The page: the lab's machines, one of them selected with its console.
 import type { LabMessage, MachineSummary } from '../messages.ts'
-import { Connection } from './connection.ts'
+import { LiveConnection } from './connection.ts'
 import { ConsolePane } from './console-pane.ts'
 import { startCopyButtons } from './copy-buttons.ts'
 import { DeleteDialog } from './delete-dialog.ts'
 import { element, setText } from './elements.ts'
-import { showMachines } from './machine-list.ts'
+import { renderMachines } from './machine-list.ts'
 import { showDetail, showSummary } from './machine-pane.ts'
 
 const tokenKey = 'metalkit-lab-token'
@@ -79,7 +79,7 @@ function start(token: string): void {
     element('machine').hidden = machine === undefined
     element('gone').hidden = machine !== undefined || machines.length === 0
     if (machine !== undefined) showSummary(machine)
-    showMachines(machines, current, pick)
+    renderMachines(machines, current, pick)
   }
   /** A machine is selected automatically only if none was: after a deletion the next machine must not appear under the pointer. */
   const take = (next: readonly MachineSummary[]) => {
@@ -125,7 +125,7 @@ function start(token: string): void {
         throw new Error(`unknown message ${String(message satisfies never)}`)
     }
   }
-  const connection = new Connection({
+  const connection = new LiveConnection({
     token,
     onMessage,
     onOpen: () => {

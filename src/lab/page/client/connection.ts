@@ -16,7 +16,7 @@ export interface ConnectionParts {
 }
 
 /** Stays connected with the lab until it is stopped. */
-export class Connection {
+export class LiveConnection {
   readonly #parts: ConnectionParts
   #socket: WebSocket | undefined
   #isStopped = false
