@@ -36,6 +36,20 @@ export async function settleBefore<T>(
   }
 }
 
+/** A promise's outcome, or the signal's reason as soon as it aborts: the work goes on unheeded. */
+export async function heed<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const over = new AbortController()
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      work.then(resolve, reject)
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
+      if (signal.aborted) reject(signal.reason)
+    })
+  } finally {
+    over.abort()
+  }
+}
+
 /** A signal that aborts with the given one, or with a TimeoutError when the time is over. */
 export function within(ms: number, signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(ms)])

@@ -153,13 +153,13 @@ export class InterruptedError extends MetalkitError {
 }
 
 /**
- * The errors inside one, first cause first: a failing cleanup after an error arrives as a SuppressedError pair, parallel
- * failures as an AggregateError.
+ * The errors inside one, each once, first cause first: a failing cleanup after an error arrives as a SuppressedError pair,
+ * parallel failures as an AggregateError.
  */
 export function flattenErrors(error: unknown): unknown[] {
-  if (error instanceof AggregateError) return error.errors.flatMap(flattenErrors)
+  if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(flattenErrors))]
   if (error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error) {
-    return [...flattenErrors(error.suppressed), ...flattenErrors(error.error)]
+    return [...new Set([...flattenErrors(error.suppressed), ...flattenErrors(error.error)])]
   }
   return [error]
 }

@@ -78,9 +78,14 @@ export function temporaryPrefix(path: string): string {
   return `.${basename(path)}.`
 }
 
+/** A new temporary name for `path`, in the same folder. */
+export function nameTemporary(path: string): string {
+  return join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`)
+}
+
 /** Starts a file for `path`, whose folder exists. The temporary name is new: no link is followed, no file overwritten. */
 export async function createAtomicFile(path: string, mode = 0o666): Promise<AtomicFile> {
-  const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString('hex')}`)
+  const temporary = nameTemporary(path)
   return new AtomicFile(path, temporary, await open(temporary, 'wx', mode))
 }
 

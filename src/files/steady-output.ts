@@ -1,8 +1,10 @@
 // Output to a file that may hang (NFS, FUSE): a separate process writes it and may be left behind. A write in this process would
 // block the event loop or a thread, and even process.exit() would wait for it.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { Writable } from 'node:stream'
+import { nameTemporary } from './atomic-file.ts'
 
 /** The last part of a writer's error message, such as `No space left on device`. */
 function readComplaint(text: string): string {
@@ -42,6 +44,31 @@ export function createSteadyOutput(fd: number): Writable {
   })
   child.unref()
   return stream
+}
+
+/** Writes "$1", which must not exist, and moves it to "$2", which must be missing or a plain file. */
+const replaceScript = `set -C
+cat >"$1" || exit 1
+sync "$1" 2>/dev/null
+if [ -f "$2" ] || [ ! -e "$2" ]; then mv -f "$1" "$2" && exit; else echo "$2: it is not a plain file" >&2; fi
+rm -f "$1"
+exit 1`
+
+/** What replaceFile does, by a process that goes on when this one has ended. @throws Error with the system's wording */
+export async function replaceFileElsewhere(path: string, text: string): Promise<void> {
+  const words = ['-c', replaceScript, 'sh', nameTemporary(path), path]
+  const child = spawn('sh', words, {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+    env: { ...process.env, LC_ALL: 'C' },
+  })
+  child.unref()
+  let complaint = ''
+  child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
+  child.stdin.on('error', () => {})
+  child.stdin.end(text)
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(readComplaint(complaint).toLowerCase())
 }
 
 /**

@@ -1,8 +1,10 @@
 // Reaches a host as the user's ssh would: its configuration, overrides from the command line, and jump hosts.
 import { join } from 'node:path'
 import type { Address } from '../address.ts'
+import { heed } from '../deadline.ts'
 import { ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { ConfigFiles } from './config/find-files.ts'
 import { parseHop } from './config/jump.ts'
 import { loadSshSettings, type SshSettings } from './config/settings.ts'
 import type { HostAccess } from './connection.ts'
@@ -31,8 +33,8 @@ export interface AccessSources {
 
 /** Finds out how to reach hosts, and as which user ('' means ssh's choice); reads keys and asks for passphrases once. */
 export interface AccessFinder {
-  /** @throws ConsoleError if there is no key, or a file cannot be read */
-  find(address: Address, user: string): Promise<HostAccess & { username: string }>
+  /** @throws ConsoleError if there is no key, or a file cannot be read; the signal's reason, since a file system may hang */
+  find(address: Address, user: string, signal: AbortSignal): Promise<HostAccess & { username: string }>
 }
 
 const deepestJump = 8
@@ -50,6 +52,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   const { home, localUser, env, report, prompter, wanted } = sources
   const files = [join(home, '.ssh', 'config'), '/etc/ssh/ssh_config']
   const identitiesBySettings = new Map<string, Promise<Identities>>()
+  const kept = new ConfigFiles()
   const noted = new Set<string>()
   const trustBySettings = new Map<string, Promise<HostTrust>>()
 
@@ -103,7 +106,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   }
 
   async function find(host: string, port: number | undefined, user: string, depth: number): Promise<Found> {
-    const settings = await loadSshSettings({ host, port, user, home, localUser, env, files })
+    const settings = await loadSshSettings({ host, port, user, home, localUser, env, files, kept })
     for (const note of settings.notes) {
       if (!noted.has(note)) report.warn(note)
       noted.add(note)
@@ -127,5 +130,8 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   }
 
   // Port 22 is the default, so it leaves the choice to the configuration; a hop without a port has undefined.
-  return { find: ({ host, port }, user) => find(host, port === 22 ? undefined : port, user, 0) }
+  return {
+    find: async ({ host, port }, user, signal) =>
+      await heed(find(host, port === 22 ? undefined : port, user, 0), signal),
+  }
 }

@@ -192,7 +192,7 @@ async function openTrusted(milestone: 'handshake' | 'ready', options: ConnectOpt
     const key = error instanceof ConnectError ? error.unknownKey : undefined
     // A jump host's unknown key was decided when the hop was opened.
     if (key === undefined || options.trust.judge(options, key) === undefined) throw error
-    if (!(await options.trust.decideUnknown(options, key))) throw error
+    if (!(await options.trust.decideUnknown(options, key, options.signal))) throw error
     return await open(milestone, options)
   }
 }

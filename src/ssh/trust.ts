@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Address } from '../address.ts'
+import { heed } from '../deadline.ts'
 import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { type ConnectError, quoteAddress, explainHostKey, refusePinned } from './connect-error.ts'
@@ -113,8 +114,12 @@ export class HostTrust {
     return pins.includes(fingerprintOf(key)) ? undefined : refusePinned(address, key, pins)
   }
 
-  /** Decides about the key of an unknown host. @returns whether it is now trusted */
-  async decideUnknown(host: JudgedHost, key: Buffer): Promise<boolean> {
+  /**
+   * Decides about the key of an unknown host.
+   * @returns whether it is now trusted
+   * @throws ConsoleError if it cannot be written down; the signal's reason
+   */
+  async decideUnknown(host: JudgedHost, key: Buffer, signal: AbortSignal): Promise<boolean> {
     const { acceptNew, prompter, report } = this.#options
     if (!acceptNew && (prompter === undefined || !(await this.#ask(host, key, prompter)))) return false
     const [file] = this.knownHosts.files
@@ -122,7 +127,7 @@ export class HostTrust {
     if (file === undefined) return true
     const name = lookupName(host.place)
     const written = this.#options.hash ? hashName(name, randomBytes(20)) : name
-    await appendLine(file, `${written} ${keyTypeOf(key)} ${key.toString('base64')}`)
+    await heed(appendLine(file, `${written} ${keyTypeOf(key)} ${key.toString('base64')}`), signal)
     report.info(`The ${keyTypeOf(key)} key of ${quoteAddress(host.address)} is now in ${file}.`)
     return true
   }

@@ -1,10 +1,11 @@
 // An image on a file system whose server stops: a stopped bindfs stands for an NFS server that is away.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { makeImage } from '../helpers/image.ts'
 import { startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
@@ -75,8 +76,13 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     ['>', 'SIGTERM', [], 143],
     ['>', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['2>', 'SIGTERM', [], 143],
+    ['-id-file', 'SIGTERM', [], 143],
+    ['-id-file', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
+    ['-id-file', 'the pattern', ['-wait-for', 'machine is up'], 2],
   ] as const)('%s a file there: %s ends the run', async (kind, end, args, code) => {
     await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    // The answer to the create comes when the file system hangs already.
+    lab.faults.set(parseFaults('create:slow-headers for=1500ms'))
     const port = await findFreePort()
     const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
     const file = join(folder, 'mount', 'output')
@@ -106,6 +112,53 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
         (text) => text.includes('machine is up'),
       )
     }
+    if (kind === '-id-file') {
+      expect(child.seen.err).toContain(`the id file "${file}" is not written: its file system does not answer`)
+      await waitUntil(
+        () => readFile(join(folder, 'real', 'output'), 'utf8').catch(() => ''),
+        (text) => /^[0-9a-f-]{36}\n$/.test(text),
+      )
+      expect((await readdir(join(folder, 'real'))).filter((name) => name.startsWith('.output'))).toEqual([])
+    }
+  })
+
+  test('an id file that cannot be written after all ends the run, and its machine', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    lab.faults.set(parseFaults('create:slow-headers for=1500ms'))
+    await using image = await makeImage()
+    const port = await findFreePort()
+    const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
+    const place = join(folder, 'mount', 'ids')
+    await mkdir(place)
+    using child = startChild(lab, ['run', 'equinixmetal', ...serving, '-id-file', join(place, 'id'), image.prefix])
+    await waitUntil(
+      () => machinesIn(lab),
+      (machines) => machines.length === 1,
+    )
+    await rm(place, { recursive: true })
+    expect(await child.code, child.seen.err).toBe(2)
+    expect(child.seen.err.match(/the id file ".*\/id" cannot be written: .*/g)).toHaveLength(1)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test("a home folder that hangs keeps a run from none of its machine's console", async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    await using image = await makeImage()
+    const port = await findFreePort()
+    const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
+    const home = join(folder, 'mount')
+    await mkdir(join(home, '.ssh'))
+    await writeFile(join(home, '.ssh', 'config'), 'Include more*\nHost none\n')
+    await writeFile(join(home, '.ssh', 'more'), 'Host none\n')
+    const words = ['run', 'equinixmetal', ...serving, '-wait-for', 'machine is up', image.prefix]
+    using child = startChild(lab, words, { shell: `export HOME=${home}\nPROGRAM` })
+    await waitUntil(
+      () => machinesIn(lab),
+      (machines) => machines.length === 1,
+    )
+    fileServer.kill('SIGSTOP')
+    expect(await child.code, child.seen.err).toBe(0)
+    expect(await machinesIn(lab)).toEqual([])
   })
 
   test.each(['SIGTERM', 'SIGINT'] as const)(

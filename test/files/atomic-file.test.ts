@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkReplaceable, createAtomicFile, ObstacleError, replaceFile } from '../../src/files/atomic-file.ts'
-import { checkIdFile, writeIdFile } from '../../src/commands/run/id-file.ts'
+import { checkIdFile, IdFile } from '../../src/commands/run/id-file.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -47,7 +47,7 @@ test.each([
   const before = await readlink(at('x')).catch(() => '')
   await expect(checkReplaceable(at('x'))).rejects.toThrow(ObstacleError)
   await expect(replaceFile(at('x'), 'text')).rejects.toThrow(`is ${what}`)
-  await expect(checkIdFile(at('x'))).rejects.toThrow(`cannot be written: it is ${what}`)
+  await expect(checkIdFile(at('x'), new AbortController().signal)).rejects.toThrow(`cannot be written: it is ${what}`)
   expect(await readdir(folder)).toEqual(['x'])
   expect(await readlink(at('x')).catch(() => '')).toBe(before)
 })
@@ -55,6 +55,9 @@ test.each([
 test('an id file is not written through a link at its temporary name of old', async () => {
   await writeFile(at('victim'), 'mine')
   await symlink('victim', at(`id.${process.pid}.tmp`))
-  await writeIdFile(at('id'), 'the-id')
+  {
+    await using file = await IdFile.prepare(at('id'), new AbortController().signal)
+    file.begin('the-id')
+  }
   expect([await readFile(at('victim'), 'utf8'), await readFile(at('id'), 'utf8')]).toEqual(['mine', 'the-id\n'])
 })

@@ -31,7 +31,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
 
   const find = async (config: string, place: { host: string; port: number }, more: Partial<AccessSources> = {}) => {
     home.write('.ssh/config', config)
-    return await createFinder(home.path, more).find(place, '')
+    return await createFinder(home.path, more).find(place, '', new AbortController().signal)
   }
 
   test('through the hosts of ProxyJump, each with its own keys, names and known_hosts', async () => {

@@ -47,7 +47,7 @@ describe('host keys beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   async function filesOf(config: string): Promise<readonly string[]> {
     folder.write('.ssh/config', config)
     const finder = createFinder(folder.path, { identityFiles: [keys.get('ed25519').file] })
-    return (await finder.find({ host: 'a.example', port: 22 }, '')).trust.knownHosts.files
+    return (await finder.find({ host: 'a.example', port: 22 }, '', new AbortController().signal)).trust.knownHosts.files
   }
 
   test("the default files are ssh's, including known_hosts2 and the system's", async () => {

@@ -91,7 +91,7 @@ export async function checkConsole(
   const addresses =
     'host' in target ? [target] : facilitiesOfMetro(target.metro).map((code) => ({ host: sosHostOf(code), port: 22 }))
   const hosts: HostAccess[] = []
-  for (const address of addresses) hosts.push(await access.find(address, ''))
+  for (const address of addresses) hosts.push(await access.find(address, '', context.signal))
   const [first] = hosts
   if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities)
   if ('host' in target) return await probeAny(hosts, context)

@@ -96,7 +96,7 @@ export async function holdConsole(
   )
   const attach = async () => {
     const address = sosAddress(device, options.sos)
-    const host = await access.find(address, id)
+    const host = await access.find(address, id, signal)
     const output = json ? createEventStream(context) : stdout
     return await attachConsole({
       ...host,

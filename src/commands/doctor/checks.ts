@@ -101,7 +101,8 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
     {
       name: 'keys',
       async look(context) {
-        const found = await accessOf(options, context).find(options.sos ?? { host: 'localhost', port: 22 }, '')
+        const sos = options.sos ?? { host: 'localhost', port: 22 }
+        const found = await accessOf(options, context).find(sos, '', context.signal)
         seen.hasKeys = true
         const labels = found.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)
@@ -183,8 +184,8 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
   const path = options.idFile ?? ''
   const idFile: Check = {
     name: 'id-file',
-    async look() {
-      await checkIdFile(path)
+    async look({ signal }) {
+      await checkIdFile(path, signal)
       return { detail: `${path} can be written` }
     },
   }

@@ -1,8 +1,17 @@
 // --id-file: a file in which scripts find the machine's id, like docker's --cidfile.
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { checkReplaceable, ObstacleError, replaceFile } from '../../files/atomic-file.ts'
+import { heed, settleBefore } from '../../deadline.ts'
 import { describeCondition, UsageError } from '../../errors.ts'
+import { checkReplaceable, ObstacleError, replaceFile } from '../../files/atomic-file.ts'
+import { isRemote } from '../../files/remote.ts'
+
+/** How long to wait at the end for the file. */
+const lastWriteMs = 10_000
+/** The same after an interrupt. */
+const hurriedWriteMs = 1000
+
+type Replace = (path: string, text: string) => Promise<void>
 
 function refuse(path: string, error: unknown): never {
   const why = error instanceof ObstacleError ? `: it is ${error.what}` : `: ${describeCondition(error)}`
@@ -12,18 +21,73 @@ function refuse(path: string, error: unknown): never {
   })
 }
 
-/** Checks, before a machine is rented, that the file can be written. */
-export async function checkIdFile(path: string): Promise<void> {
+/** Checks that the file can be written. */
+export async function checkIdFile(path: string, signal: AbortSignal): Promise<void> {
   try {
     if (path.endsWith('/')) throw new ObstacleError(path, 'a folder')
-    await access(dirname(path), constants.W_OK)
-    await checkReplaceable(path)
+    await heed(access(dirname(path), constants.W_OK), signal)
+    await heed(checkReplaceable(path), signal)
   } catch (error) {
+    signal.throwIfAborted()
     refuse(path, error)
   }
 }
 
-/** Writes the id and a newline, atomically. */
-export async function writeIdFile(path: string, id: string): Promise<void> {
-  await replaceFile(path, `${id}\n`).catch((error: unknown) => refuse(path, error))
+/** What replaces a file; one that may hang is written by a process of its own, which this one need not wait for. */
+async function findWriter(path: string): Promise<Replace> {
+  if (!isRemote(dirname(path))) return replaceFile
+  const { replaceFileElsewhere } = await import('../../files/steady-output.ts')
+  return replaceFileElsewhere
+}
+
+/**
+ * The id file of a run. It is written while the run continues, since its file system may hang: signals and time limits
+ * are heeded meanwhile. Disposing waits for it for a moment.
+ */
+export class IdFile implements AsyncDisposable {
+  readonly #path: string
+  readonly #replace: Replace
+  readonly #signal: AbortSignal
+  readonly #failure = new AbortController()
+  #writing: Promise<void> = Promise.resolve()
+
+  private constructor(path: string, replace: Replace, signal: AbortSignal) {
+    this.#path = path
+    this.#replace = replace
+    this.#signal = signal
+  }
+
+  /** Before a machine is rented. @throws UsageError if the file cannot be written, or the signal's reason */
+  static async prepare(path: string, signal: AbortSignal): Promise<IdFile> {
+    await checkIdFile(path, signal)
+    return new IdFile(path, await findWriter(path), signal)
+  }
+
+  /** Aborted with a UsageError if the file cannot be written after all. */
+  get failure(): AbortSignal {
+    return this.#failure.signal
+  }
+
+  /** Begins to write the id and a newline; the file appears whole. */
+  begin(id: string): void {
+    this.#writing = this.#replace(this.#path, `${id}\n`).catch((error: unknown) => {
+      try {
+        refuse(this.#path, error)
+      } catch (refusal) {
+        this.#failure.abort(refusal)
+      }
+    })
+  }
+
+  /** @throws UsageError if the file is not written */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const late = () => {
+      throw new UsageError(`the id file "${this.#path}" is not written: its file system does not answer`, {
+        hint: 'give --id-file a file on a local disk',
+      })
+    }
+    const patience = this.#signal.aborted ? { ms: hurriedWriteMs } : { ms: lastWriteMs, signal: this.#signal }
+    await settleBefore<void>({ ...patience, late }, (resolve) => void this.#writing.then(resolve))
+    this.failure.throwIfAborted()
+  }
 }

@@ -16,7 +16,7 @@ import { openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/attach.ts'
 import { sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from '../console/hold-console.ts'
-import { checkIdFile, writeIdFile } from './id-file.ts'
+import { IdFile } from './id-file.ts'
 import { sayOnInterrupt } from '../shared/interrupt-notice.ts'
 import type { RunOptions } from '../../options/command-flags.ts'
 import { listKnownKeys } from '../shared/known-keys.ts'
@@ -67,7 +67,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const baseUrl = options.baseUrl ?? tunnel?.url
   if (baseUrl === undefined) throw noBaseUrl(options)
   for (const doubt of doubtsAboutBaseUrl(baseUrl, options.apiUrl)) report.warn(doubt)
-  if (options.idFile !== undefined) await checkIdFile(options.idFile)
+  await using idFile = options.idFile === undefined ? undefined : await IdFile.prepare(options.idFile, signal)
   const existing =
     options.device === undefined
       ? undefined
@@ -119,10 +119,11 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const { device } = machine
   report.info(`Booting ${device.id}...`)
   try {
-    if (options.idFile !== undefined) await writeIdFile(options.idFile, device.id)
+    idFile?.begin(device.id)
     signal.throwIfAborted()
-    if (access) await holdConsole(client, device, access, options, context, limit)
-    else if (server) await serveUntilInterrupted(server, device, options, context)
+    const held = idFile === undefined ? context : { ...context, signal: AbortSignal.any([signal, idFile.failure]) }
+    if (access) await holdConsole(client, device, access, options, held, limit)
+    else if (server) await serveUntilInterrupted(server, device, options, held)
   } finally {
     if (keep || existing) sayKept(client, device, options, context)
   }

@@ -49,7 +49,8 @@ export async function findSsh(
     return new Failure(error.message, { cause: error, ...(hint === undefined ? {} : { hint }) })
   }
   try {
-    const access = await prepareAccess(options, context).find({ host, port: port ?? 22 }, user ?? '')
+    const finder = prepareAccess(options, context)
+    const access = await finder.find({ host, port: port ?? 22 }, user ?? '', context.signal)
     return {
       host: access.address.host,
       async connect(signal) {

@@ -55,6 +55,25 @@ const exists = async (path: string) =>
     () => false,
   )
 
+/** The files of a configuration. Each is read once: later its file system may hang while a machine costs money. */
+export class ConfigFiles {
+  readonly #texts = new Map<string, Promise<string>>()
+  readonly #found = new Map<string, Promise<string[]>>()
+
+  /** @throws the error of the file system */
+  read(file: string): Promise<string> {
+    const text = this.#texts.get(file) ?? readFile(file, 'utf8')
+    this.#texts.set(file, text)
+    return text
+  }
+
+  find(pattern: string): Promise<string[]> {
+    const found = this.#found.get(pattern) ?? findFiles(pattern)
+    this.#found.set(pattern, found)
+    return found
+  }
+}
+
 /** The paths that a pattern names, with wildcards in every part, in the order of their bytes. */
 export async function findFiles(pattern: string): Promise<string[]> {
   let found = ['/']

@@ -1,10 +1,9 @@
 // Reads ssh_config files line by line, in the order in which OpenSSH does (readconf.c): a line's Match may depend on
 // what the lines before it set. The first value counts.
-import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { ConsoleError, describeCondition, errorCode } from '../../errors.ts'
-import { expandTilde, findFiles } from './find-files.ts'
+import { type ConfigFiles, expandTilde } from './find-files.ts'
 import { canonicalKeyword, cumulative } from './keywords.ts'
 import { judgeMatch } from './match.ts'
 import { matchesPattern } from './pattern.ts'
@@ -28,6 +27,7 @@ export interface Reading {
   localUser: string
   home: string
   env: Record<string, string | undefined>
+  files: ConfigFiles
   values: Map<string, ConfigValue[]>
   /** The parts that were passed over, one sentence each. */
   notes: Set<string>
@@ -119,7 +119,7 @@ async function readIncluded(
     if (word.startsWith('~') && !source.isUserFile) refuseLine(place, `bad include path "${word}"`)
     const anchor = source.isUserFile ? '~/.ssh' : '/etc/ssh'
     const path = await expandTilde(isAbsolute(word) || word.startsWith('~') ? word : `${anchor}/${word}`, reading.home)
-    for (const file of path === undefined ? [] : await findFiles(path)) {
+    for (const file of path === undefined ? [] : await reading.files.find(path)) {
       const checkOnly = source.checkOnly || !source.active
       const found = await readConfigFile(reading, { ...source, file, depth: source.depth + 1, checkOnly }, place)
       if (!found) refuseLine(place, `"${file}" does not exist`, 'remove the link, or name another file')
@@ -158,7 +158,7 @@ async function readConfigFile(reading: Reading, source: Source, from?: ConfigPla
   }
   let text: string
   try {
-    text = await readFile(source.file, 'utf8')
+    text = await reading.files.read(source.file)
   } catch (error) {
     const code = errorCode(error) ?? ''
     // A folder opens, and has no lines.

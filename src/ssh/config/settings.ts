@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { ConsoleError } from '../../errors.ts'
-import { expandTilde } from './find-files.ts'
+import { ConfigFiles, expandTilde } from './find-files.ts'
 import { expandHostName, isNone, splitJump } from './jump.ts'
 import { refuseLine } from './place.ts'
 import { readPort } from './read-line.ts'
@@ -43,6 +43,8 @@ export interface SettingsQuery {
   env: Record<string, string | undefined>
   /** The user's file, then the system's; the first value found counts. */
   files: readonly string[]
+  /** Files that earlier queries have read. */
+  kept?: ConfigFiles
 }
 
 /** An address in its usual form, as getaddrinfo(3) understands `127.1` and `::0001`; undefined for a name. */
@@ -119,6 +121,7 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
     localUser: query.localUser,
     home: query.home,
     env: query.env,
+    files: query.kept ?? new ConfigFiles(),
     values: new Map(),
     notes: new Set(),
     isFinal: false,
