@@ -1,4 +1,5 @@
 // The image of `run -serve`: loads it, checks that it suits the machine, and serves its three files.
+import { heed } from '../../deadline.ts'
 import { ImageError } from '../../errors.ts'
 import { type Image, loadImage } from '../../image/image.ts'
 import { openSteady } from '../../image/steady-file.ts'
@@ -33,7 +34,7 @@ export async function serveImage(
   { report, signal, forced }: Context,
 ): Promise<Server> {
   const { baseUrl, arch, plan } = image
-  const loaded = await loadImage(image.prefix)
+  const loaded = await heed(loadImage(image.prefix), signal)
   checkArch(loaded, arch, plan)
   const { name, kernel, initrd, cmdline } = loaded
   const text = bootScript({ name, baseUrl, arch, cmdline })
