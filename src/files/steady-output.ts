@@ -56,12 +56,8 @@ exit 1`
 
 /** What replaceFile does, by a process that goes on when this one has ended. @throws Error with the system's wording */
 export async function replaceFileElsewhere(path: string, text: string): Promise<void> {
-  const words = ['-c', replaceScript, 'sh', nameTemporary(path), path]
-  const child = spawn('sh', words, {
-    stdio: ['pipe', 'ignore', 'pipe'],
-    detached: true,
-    env: { ...process.env, LC_ALL: 'C' },
-  })
+  const words = ['LC_ALL=C', 'sh', '-c', replaceScript, 'sh', nameTemporary(path), path]
+  const child = spawn('env', words, { stdio: ['pipe', 'ignore', 'pipe'], detached: true })
   child.unref()
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
