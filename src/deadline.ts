@@ -1,4 +1,4 @@
-// Waits with a deadline.
+// Waits that end: with a deadline, with a signal, or some time after one.
 
 /** The time, the outcome when it is over, and a signal that ends the wait early. */
 interface Deadline<T> {
@@ -53,4 +53,31 @@ export async function heed<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
 /** A signal that aborts with the given one, or with a TimeoutError when the time is over. */
 export function within(ms: number, signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(ms)])
+}
+
+/** Never fulfilled; rejected with the signal's reason once it aborts. */
+export function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const leave = () => reject(signal.reason)
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  })
+}
+
+/** A signal that aborts some time after another one. Disposing it ends the wait. */
+export function abortAfter(first: AbortSignal, delayMs: number): Disposable & { signal: AbortSignal } {
+  const later = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const begin = () => {
+    timer = setTimeout(() => later.abort(), delayMs)
+  }
+  if (first.aborted) begin()
+  else first.addEventListener('abort', begin, { once: true })
+  return {
+    signal: later.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer)
+      first.removeEventListener('abort', begin)
+    },
+  }
 }

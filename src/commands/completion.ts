@@ -1,8 +1,9 @@
 // metalkit completion: the script for a shell, and the answers to its questions.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { within } from '../deadline.ts'
 import { UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
-import { findImages } from '../help/lookup.ts'
 import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
 import { type Context, createReporter } from '../io.ts'
@@ -32,6 +33,25 @@ async function findDevices(context: Context): Promise<Choice[]> {
   } catch {
     return []
   }
+}
+
+const kernelEnding = '-kernel'
+
+/**
+ * The images and folders whose path has this prefix; `~/` is the home folder. A folder ends with a slash.
+ * @returns no choices if the folder cannot be read
+ */
+async function findImages(typed: string, home: string): Promise<Choice[]> {
+  const folder = typed.slice(0, typed.lastIndexOf('/') + 1)
+  const path = folder.startsWith('~/') ? join(home, folder.slice(1)) : folder || '.'
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  const images = entries
+    .filter(({ name }) => name.endsWith(kernelEnding) && name !== kernelEnding)
+    .map(({ name }) => ({ text: folder + name.slice(0, -kernelEnding.length), help: 'image' }))
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => ({ text: `${folder}${name}/`, help: 'folder' }))
+  return [...images, ...folders]
 }
 
 async function lookUp({ kind, typed, choices }: Suggestion, context: Context): Promise<readonly Choice[]> {

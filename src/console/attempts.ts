@@ -3,7 +3,6 @@ import type { ClientChannel } from 'ssh2'
 import { settleBefore } from '../deadline.ts'
 import type { Clock } from '../clock.ts'
 import type { Output, Reporter } from '../io.ts'
-import type { Notices } from './notices.ts'
 import { ConnectError, quoteAddress, type FailureReason } from '../ssh/connect-error.ts'
 import { connect, type SshConnection, type ConnectOptions } from '../ssh/connection.ts'
 
@@ -107,7 +106,8 @@ async function openLine(options: LineOptions): Promise<SerialShell> {
 /** How to reach the line, and how long to try. */
 export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
   report: Reporter
-  notices: Notices
+  /** Prints a line of metalkit's own beside the machine's output. */
+  say: (line: string) => void
   connectTimeoutMs: number
   clock: Clock
 }
@@ -117,7 +117,7 @@ export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
  * @throws ConnectError of the last try, or the signal's reason
  */
 export async function reachLine(options: ReachOptions): Promise<SerialShell> {
-  const { report, notices, connectTimeoutMs, signal, clock } = options
+  const { report, say, connectTimeoutMs, signal, clock } = options
   const started = clock.monotonicMs()
   let said = ''
   for (;;) {
@@ -130,7 +130,7 @@ export async function reachLine(options: ReachOptions): Promise<SerialShell> {
       if (elapsed + intervalMs >= patienceMs(error.reason, connectTimeoutMs)) throw error
       const line = `console: ${error.message}; trying again every ${intervalMs / 1000} s`
       if (line === said) report.detail(line)
-      else notices.say(line)
+      else say(line)
       said = line
     }
     await clock.sleep(intervalMs, signal)

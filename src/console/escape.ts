@@ -1,5 +1,4 @@
 // The escape keys: `~` at the start of a line, as in ssh (ssh(1), "ESCAPE CHARACTERS").
-import { isTerminalAnswer } from '../text/terminal-answer.ts'
 
 /** What a key means, besides bytes for the machine. */
 export type EscapeAction = 'leave' | 'help' | 'break' | 'suspend' | 'reboot' | 'power-cycle'
@@ -48,6 +47,26 @@ function isOpen(sequence: string): boolean {
   if (sequence[1] === '[') return sequence.length === 2 || (last >= ' ' && last <= '?')
   if (!/^[\]P_]/.test(sequence.slice(1)) || sequence.length > maxSequenceLength) return false
   return last >= ' ' ? sequence.at(-2) !== '\u001b' || sequence.length === 2 : last === '\u001b'
+}
+
+const answers = [
+  String.raw`\[\??\d+;\d+(?:;\d+)?R`, // cursor position
+  String.raw`\[[?>=][\d;]*c`, // device attributes
+  String.raw`\[\??[\d;]+n`, // status, colour scheme
+  String.raw`\[[\d;]+t`, // size
+  String.raw`\[\??\d+;\d\$y`, // mode
+  String.raw`\[\?\d+u`, // keyboard reporting
+  String.raw`\[[IO]`, // focus
+  String.raw`\[20[01]~`, // start and end of a paste
+  String.raw`\[<[\d;]+[Mm]`, // mouse
+  String.raw`[\]P_][^\0-\x1f]*(?:\x07|\x1b\\)`, // colours, name, settings
+]
+const onlyAnswers = new RegExp(String.raw`^(?:\x1b(?:${answers.join('|')}))+$`)
+
+/** True if a text consists only of input that a terminal generates by itself: answers to a program's queries, and reports of events
+ * that are not typing (xterm's ctlseqs, "Functions using CSI", "Operating System Commands"). */
+function isTerminalAnswer(text: string): boolean {
+  return onlyAnswers.test(text)
 }
 
 /** A parser at the start of a line. It holds back a tilde until the next key says what it means. */

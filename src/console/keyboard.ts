@@ -2,7 +2,6 @@
 import type { Input, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
 import { createEscapeParser, type EscapeAction, escapeHelp } from './escape.ts'
-import type { Notices } from './notices.ts'
 import { sendBreak } from './serial-break.ts'
 
 /** Actions of the escape keys; an absent action is reported as impossible here. */
@@ -18,7 +17,8 @@ export interface MachineActions {
 interface KeyboardOptions {
   stdin: Input
   report: Reporter
-  notices: Notices
+  /** Prints a line of metalkit's own beside the machine's output. */
+  say: (line: string) => void
   actions: MachineActions
 }
 
@@ -33,13 +33,13 @@ interface Terminal {
 /** Performs a slow action, and reports its progress. */
 async function perform(
   action: 'reboot' | 'power-cycle',
-  { actions, notices, report }: KeyboardOptions,
+  { actions, say, report }: KeyboardOptions,
   over: AbortSignal,
 ): Promise<void> {
   const act = action === 'reboot' ? actions.reboot : actions.powerCycle
   const what = action === 'reboot' ? 'rebooting the machine' : 'switching the machine off and on'
-  if (act === undefined) return notices.say(`console: ${what} is not possible here`)
-  notices.say(`console: ${what} ...`)
+  if (act === undefined) return say(`console: ${what} is not possible here`)
+  say(`console: ${what} ...`)
   try {
     await act()
   } catch (error) {
@@ -48,9 +48,9 @@ async function perform(
 }
 
 /** Gives the terminal back, stops, and takes the terminal again when the program continues. */
-function suspend({ stdin, actions, notices }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
-  if (actions.suspend === undefined) return notices.say('console: suspending is not possible here')
-  notices.say('console: suspended; resume with fg')
+function suspend({ stdin, actions, say }: KeyboardOptions, over: AbortSignal, terminal: Terminal) {
+  if (actions.suspend === undefined) return say('console: suspending is not possible here')
+  say('console: suspended; resume with fg')
   stdin.pause()
   terminal.release()
   actions.suspend()
@@ -67,7 +67,7 @@ export function createKeyboard(
   terminal: Terminal,
 ): (chunk: Buffer) => void {
   const { channel, connection } = line
-  const { stdin, notices } = options
+  const { stdin, say } = options
   if (stdin.isTTY !== true) {
     return (chunk) => {
       if (channel.write(chunk)) return
@@ -82,10 +82,10 @@ export function createKeyboard(
       case 'leave':
         return terminal.leave()
       case 'help':
-        return escapeHelp.forEach((text) => notices.say(text))
+        return escapeHelp.forEach((text) => say(text))
       case 'break': {
         const sent = sendBreak(connection.client, channel)
-        return notices.say(sent ? 'console: break sent' : 'console: a break cannot be sent now')
+        return say(sent ? 'console: break sent' : 'console: a break cannot be sent now')
       }
       case 'suspend':
         return suspend(options, over, terminal)

@@ -5,7 +5,6 @@ import type { Input, Output, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
 import type { Capture } from './capture.ts'
 import { createKeyboard, type MachineActions } from './keyboard.ts'
-import type { Notices } from './notices.ts'
 import { enterRawMode } from '../terminal.ts'
 import type { TerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
@@ -25,7 +24,8 @@ export interface RelayOptions {
   stdin: Input
   stdout: Output
   report: Reporter
-  notices: Notices
+  /** Prints a line of metalkit's own beside the machine's output. */
+  say: (line: string) => void
   watch: Watch | undefined
   captures: readonly Capture[]
   modes: TerminalModes

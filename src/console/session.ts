@@ -7,7 +7,6 @@ import type { Capture } from './capture.ts'
 import { quoteAddress } from '../ssh/connect-error.ts'
 import type { HostAccess } from '../ssh/connection.ts'
 import type { MachineActions } from './keyboard.ts'
-import { createNotices } from './notices.ts'
 import { relay, type RelayEnding } from './relay.ts'
 import { watchTerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
@@ -62,7 +61,8 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
   const { address, stdin, stdout, report, watch, captures = [], actions = {}, signal } = options
   const { clock = systemClock, onAttached, onDropped, isOff = () => false, onMatch = () => {} } = options
   const atTerminal = stdin.isTTY === true
-  const notices = createNotices(report)
+  // At a terminal metalkit's own lines are dim, so that they differ from the machine's output.
+  const say = (line: string) => report.info(report.live ? `\u001b[2m${line}\u001b[22m` : line)
   let { onOutput } = options
   using modes = watchTerminalModes(stdout)
 
@@ -70,19 +70,19 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
 
   /** One session, from opening the line to its end. */
   async function holdSession(first: boolean): Promise<RelayEnding> {
-    const line: SerialShell = await reachLine({ ...options, clock, notices, terminal: atTerminal ? stdout : undefined })
+    const line: SerialShell = await reachLine({ ...options, clock, say, terminal: atTerminal ? stdout : undefined })
     await using connection = line.connection
     if (first) for (const said of readBanner(connection.banner)) if (said !== '') report.info(said)
     report.detail(`console: attached to ${quoteAddress(address)}`)
     attachedMs = clock.monotonicMs()
     onAttached?.()
-    if (!first) notices.say('console: attached again')
+    if (!first) say('console: attached again')
     else if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
     return await relay(line, {
       stdin,
       stdout,
       report,
-      notices,
+      say,
       watch,
       captures,
       modes,
@@ -106,7 +106,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     await clock.sleep(firstPauseMs, signal)
     while (isOff()) await clock.sleep(firstPauseMs, signal)
     const leave = atTerminal ? ' (Ctrl-C leaves)' : ''
-    notices.say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
+    say(`console: the session ended: ${ending.why}; attaching again${leave} ...`)
     await clock.sleep(pauseMs - firstPauseMs, signal)
     pauseMs = Math.min(pauseMs * 2, maxPauseMs)
   }

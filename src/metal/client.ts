@@ -1,6 +1,6 @@
 // The Metal API: each call returns what its name says, or throws an error written for the user.
 import type { z } from 'zod'
-import { abortAfter } from '../http/last-answer.ts'
+import { abortAfter } from '../deadline.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'

@@ -1,7 +1,7 @@
 // Publishes an image, all or nothing: kernel and initrd in parallel, then the manifest and, last, the script.
 import { digestText } from './digest.ts'
 import { formatManifest, type Manifest, manifestName, parseManifest, sameDigest } from './manifest.ts'
-import { runAll } from './run-all.ts'
+import { runAll } from './parallel.ts'
 import { findUnchanged, sourceKey, type Source, type Written, writeSource } from './source.ts'
 import type { Staged, Store } from './store.ts'
 

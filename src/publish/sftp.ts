@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FileEntryWithStats, SFTPWrapper } from 'ssh2'
 import { PublishError } from '../errors.ts'
-import { InFlight } from './in-flight.ts'
+import { InFlight } from './parallel.ts'
 import type { SshConnection } from '../ssh/connection.ts'
 import { attempt, SftpSession, statusOf } from './sftp-session.ts'
 import type { Digest, Staged, Store } from './store.ts'

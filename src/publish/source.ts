@@ -1,7 +1,7 @@
 // A file of the image on its way to a store: read once, digested before and after its transformation.
 import { Digester, digestFile, readSource } from './digest.ts'
 import { type ManifestFile, sameDigest } from './manifest.ts'
-import { runAll } from './run-all.ts'
+import { runAll } from './parallel.ts'
 import type { Staged, Store } from './store.ts'
 
 /** Transforms a file's bytes on the way; `outcome` describes the result once all bytes have passed. */

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { type AtomicFile, createAtomicFile, ObstacleError } from '../files/atomic-file.ts'
 import { describeCondition, errorCode, PublishError } from '../errors.ts'
-import { InFlight } from './in-flight.ts'
+import { InFlight } from './parallel.ts'
 import type { Staged } from './store.ts'
 
 /** Bytes between syncs: one sync at the end would have to wait for the whole file. */

@@ -17,7 +17,7 @@ export function replaceControls(text: string, by: string): string {
   return text.replaceAll(controls, by)
 }
 
-/** Dim on and off (ECMA-48, SGR 2 and 22), which notices use, and which are harmless in any text. */
+/** Dim on and off (ECMA-48, SGR 2 and 22), which the console uses, and which are harmless in any text. */
 const styles = new RegExp(String.raw`(\u001b\[22?m)`)
 
 function escapeOf(character: string): string {

@@ -1,9 +1,15 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { defaultFailures } from '../../src/console/failures.ts'
 import { createScreenText } from '../../src/console/screen-text.ts'
-import { createWatch, maxMatchLength, type Sighting, type Watch, type WatchRules } from '../../src/console/watch.ts'
+import {
+  createWatch,
+  maxMatchLength,
+  type Sighting,
+  type Watch,
+  type WatchRules,
+  defaultFailures,
+} from '../../src/console/watch.ts'
 
 function read(...chunks: string[]): string {
   const screen = createScreenText()

@@ -2,8 +2,7 @@
 import type { AccessFinder } from '../../ssh/access.ts'
 import { type Capture, openLog, openRecording } from '../../console/capture.ts'
 import { type HostAccess, probeHost } from '../../ssh/connection.ts'
-import { defaultFailures } from '../../console/failures.ts'
-import type { WatchRules } from '../../console/watch.ts'
+import { defaultFailures, type WatchRules } from '../../console/watch.ts'
 import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { facilitiesOfMetro } from '../../metal/locations.ts'
@@ -13,7 +12,7 @@ import type { Options } from '../../options/flags.ts'
 import type { Address } from '../../address.ts'
 import { quoteWord } from '../../text/shell-word.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
-import { prepareAccess } from '../shared/access.ts'
+import { prepareAccess } from '../shared/ssh.ts'
 import { requireKnownKey } from '../shared/known-keys.ts'
 
 const probeTimeoutMs = 15_000

@@ -1,11 +1,32 @@
-// SSH to the user's own server, with the same host key checks and identities as for the console.
+// How commands reach hosts with SSH: the console's, and the user's own server with the same host key checks and identities.
 import { formatHost } from '../../address.ts'
 import { connect, type SshConnection } from '../../ssh/connection.ts'
 import { ConnectError, type FailureReason } from '../../ssh/connect-error.ts'
 import { ConsoleError, type PublishError, type TunnelError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
-import { prepareAccess } from './access.ts'
+import { homeFolder, userName } from '../../files/home-folder.ts'
+import { type AccessFinder, createAccessFinder } from '../../ssh/access.ts'
+import { createPrompter } from '../../ssh/prompter.ts'
+
+type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
+
+/** Reaches hosts with SSH as the flags say, and otherwise as the user's ssh would. */
+export function prepareAccess(options: AccessOptions, context: Context, wanted?: ReadonlySet<string>): AccessFinder {
+  const { env, report } = context
+  return createAccessFinder({
+    home: homeFolder(env),
+    localUser: userName(env),
+    env,
+    identityFiles: options.identity,
+    knownHostsFile: options.knownHosts,
+    pins: options.hostKey ?? [],
+    acceptNew: options.hostKeyPolicy === 'accept-new',
+    wanted,
+    prompter: createPrompter(context),
+    report,
+  })
+}
 
 const connectTimeoutMs = 30_000
 

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { temporaryPrefix } from '../../files/atomic-file.ts'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
-import { lockState } from './state-lock.ts'
+import { tryLock } from './file-lock.ts'
+import { nameFlag } from './running-labs.ts'
 
 /** Creates the folder and makes it private. @throws LabError if that fails */
 export async function prepareStateFolder(folder: string): Promise<void> {
@@ -24,6 +25,19 @@ export async function prepareStateFolder(folder: string): Promise<void> {
 async function removeUnfinished(path: string): Promise<void> {
   const unfinished = (await readdir(dirname(path))).filter((name) => name.startsWith(temporaryPrefix(path)))
   for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
+}
+
+/**
+ * Takes the lock in the file `path`; disposing releases it. The lock of a killed process does not count.
+ * @throws LabError that names the process holding it
+ */
+export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
+  const attempt = await tryLock(path)
+  if (attempt.state === 'locked') return attempt
+  const where = attempt.holder === undefined ? 'in another container' : `as process ${attempt.holder}`
+  throw new LabError(`a lab named "${name}" runs already, ${where}`, {
+    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or give this one another --name`,
+  })
 }
 
 /**

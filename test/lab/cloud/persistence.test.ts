@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openDiskFolder } from '../../../src/lab/storage/disk-folder.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
 import { recordLab } from '../../../src/lab/storage/running-labs.ts'
-import { lockState } from '../../../src/lab/storage/state-lock.ts'
+import { lockState } from '../../../src/lab/storage/state-folder.ts'
 import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import type { TestLabOptions } from '../../helpers/lab.ts'
 import { findProgram, needs } from '../../helpers/needs.ts'
@@ -215,7 +215,7 @@ describe('the lock', () => {
       await using place = await makeFolder()
       const state = join(import.meta.dirname, '../../../src/lab/storage')
       const script = `
-      import { lockState } from '${join(state, 'state-lock.ts')}'
+      import { lockState } from '${join(state, 'state-folder.ts')}'
       import { openDiskFolder } from '${join(state, 'disk-folder.ts')}'
       import { listRunningLabs } from '${join(state, 'running-labs.ts')}'
       const path = '${join(place.folder, 'lock')}'

@@ -4,10 +4,18 @@ import type { FileHandle } from 'node:fs/promises'
 import { download, type Download, type IpxeError } from './download.ts'
 import type { BootImage } from './interpreter.ts'
 import { formatAddress } from '../../../address.ts'
+import type { Arch } from '../../../arch.ts'
 import type { Passage } from '../driver.ts'
 import type { Zboot } from '../../../kernel-format.ts'
 import { openNameless } from './nameless-file.ts'
 import { unpackZboot } from './zboot.ts'
+
+/** Finds the kernel's initrds: an x86 kernel gets all of them, the EFI stub of arm64 only the files that `initrd=` names. */
+export function findInitrds(arch: Arch, commandLine: string, initrds: readonly BootImage[]): readonly BootImage[] {
+  if (arch === 'x86_64') return initrds
+  const words = commandLine.split(/\s+/)
+  return initrds.filter(({ name }) => words.includes(`initrd=${name}`))
+}
 
 /** Linux looks for the next initrd at a multiple of four bytes. */
 const initrdAlignment = 4

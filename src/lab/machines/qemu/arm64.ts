@@ -5,7 +5,7 @@ import type { Reporter } from '../../../io.ts'
 import { parseZboot } from '../../../kernel-format.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
 import { FetchedFiles } from '../ipxe/fetched-files.ts'
-import { findInitrds } from '../ipxe/initrds.ts'
+import { findInitrds } from '../ipxe/fetched-files.ts'
 import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
 import { arm64Args, type Arm64Start, pathOfFile, type QemuFiles, secretConfig } from './args.ts'
 import { forwardGuestPort } from './forward.ts'
@@ -14,7 +14,7 @@ import { arm64Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
 import { describeStop } from './stop.ts'
 import { SerialLine } from '../serial-line.ts'
-import { stay } from '../stay.ts'
+import { untilAborted } from '../../../deadline.ts'
 
 /** Silence, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
 const stallMs = 180_000
@@ -110,7 +110,7 @@ class Arm64Machine {
       print('No more network devices\n\nBooting from the disk...\n')
       if (chosen === undefined) print('No bootable device.\n')
     }
-    if (chosen === undefined) return await stay(signal)
+    if (chosen === undefined) return await untilAborted(signal)
     const command = {
       program: arm64Program,
       args: arm64Args(spec, chosen.start, this.#parts.files),

@@ -1,6 +1,6 @@
 // The boot log of a simulated machine's kernel, and whether it is visible on the serial line.
 import type { Arch } from '../../../arch.ts'
-import { findInitrds } from '../ipxe/initrds.ts'
+import { findInitrds } from '../ipxe/fetched-files.ts'
 import type { BootImage } from '../ipxe/interpreter.ts'
 
 /** The machine's serial console, by its name in `console=`. */

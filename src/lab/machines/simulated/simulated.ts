@@ -11,7 +11,7 @@ import { bootLog, hasSerialConsole } from './linux.ts'
 import { askHostname, sayUp } from './metadata.ts'
 import { SimulatedShell } from './shell.ts'
 import type { Departure, ShellMachine } from './shell.ts'
-import { stay } from '../stay.ts'
+import { untilAborted } from '../../../deadline.ts'
 
 /** A running machine; the signal pulls its plug. */
 interface SimulatedMachine {
@@ -27,13 +27,13 @@ async function runSystem(
   { kernel, initrds }: Extract<BootOutcome, { kind: 'boot' }>,
 ): Promise<Departure> {
   const { commandLine } = kernel
-  if (!hasSerialConsole(spec.arch, commandLine)) return await stay(signal)
+  if (!hasSerialConsole(spec.arch, commandLine)) return await untilAborted(signal)
   const { lines, panics } = bootLog(spec, kernel, initrds)
   for (const line of lines) {
     await sleep(lineDelayMs, undefined, { signal })
     serial.print(`${line}\n`)
   }
-  if (panics) return await stay(signal)
+  if (panics) return await untilAborted(signal)
   await sleep(lineDelayMs, undefined, { signal })
   const hostname = (await askHostname(spec.bootUrl, signal)) ?? spec.hostname
   await sayUp(spec.bootUrl, 'simulated machine is up', signal)
@@ -76,7 +76,7 @@ async function waitForDeparture(
   departed: Promise<Departure>,
   signal: AbortSignal,
 ): Promise<Departure> {
-  const departure = await Promise.race([departed, stay(signal)])
+  const departure = await Promise.race([departed, untilAborted(signal)])
   serial.onType = undefined
   serial.print(`[   60.000000] reboot: ${departure === 'poweroff' ? 'Power down' : 'Restarting system'}\n`)
   return departure
@@ -97,13 +97,13 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
     print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
     const outcome = await runIpxe(spec.bootUrl, { ...spec, print, download }, signal)
-    if (outcome.kind === 'shell') return await stay(signal)
+    if (outcome.kind === 'shell') return await untilAborted(signal)
     if (outcome.kind !== 'boot') {
       if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)
       print(
         'No more network devices\n\nBooting from Hard Disk...\nBoot failed: could not read the boot disk\n\nNo bootable device.\n',
       )
-      return await stay(signal)
+      return await untilAborted(signal)
     }
     const departure = await runSystem(machine, outcome)
     if (departure === 'poweroff') return

@@ -1,4 +1,4 @@
-// Runs a few requests at once, because waiting for one response at a time would leave a slow line idle.
+// Tasks that run at once, because waiting for one response at a time would leave a slow line idle.
 
 /** Runs tasks, at most `max` at a time. */
 export class InFlight {
@@ -31,4 +31,25 @@ export class InFlight {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error
   }
+}
+
+/** Runs tasks in parallel. If one fails, the others are aborted, and all have ended before its error is thrown. */
+export async function runAll<T>(
+  tasks: readonly ((signal: AbortSignal) => Promise<T>)[],
+  signal: AbortSignal,
+): Promise<T[]> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const settled = await Promise.allSettled(
+    tasks.map(async (task) => {
+      try {
+        return await task(either)
+      } catch (error) {
+        failed.abort(error)
+        throw error
+      }
+    }),
+  )
+  either.throwIfAborted()
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
 }
