@@ -9,7 +9,7 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import { flags } from '../../src/options/flags.ts'
 import { addMachine, publishImage } from '../faults/world.ts'
 import { start } from '../helpers/io.ts'
-import { startTestLab, type TestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab } from '../helpers/lab.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof publishImage>>
@@ -18,7 +18,7 @@ let folder: string
 let fingerprint: string
 
 beforeAll(async () => {
-  lab = await startTestLab()
+  lab = await startTestLab({ driver: attendedMachines() })
   image = await publishImage()
   device = await addMachine(lab, image.baseUrl)
   folder = await mkdtemp(join(tmpdir(), 'metalkit-flags-'))

@@ -10,7 +10,7 @@ import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { fakeArm64Image, makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
-import { startTestLab, type TestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 import { nowhere } from '../helpers/nowhere.ts'
@@ -21,7 +21,7 @@ let image: Awaited<ReturnType<typeof makeImage>>
 let nextPort = 12_000 + (process.pid % 200) * 100
 
 beforeAll(async () => {
-  lab = await startTestLab()
+  lab = await startTestLab({ driver: attendedMachines() })
   image = await makeImage()
 })
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { startServer } from '../../src/serve/server.ts'
 import { fakeArm64Image, fakeBzImage } from '../helpers/image.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
@@ -44,7 +44,7 @@ export async function startWorld() {
     chmodSync(join(path('bin'), name), 0o755)
   }
   writeFileSync(join(path('work'), 'my-test.sh'), 'metalkit ls\n')
-  const lab = await startTestLab()
+  const lab = await startTestLab({ driver: attendedMachines() })
   const content = { kind: 'folder', path: path('www') } as const
   const web = await startServer({ listen: { host: '127.0.0.1', port: 0 }, content, report: createRecorder() })
   const env = {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
-import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 import { machinesIn, publishImage } from './world.ts'
@@ -16,7 +16,7 @@ afterAll(() => image[Symbol.asyncDispose]())
 
 /** Runs `run` at the terminal of a real bash; `around` is the command line, with RUN for the run. */
 async function atTerminal(around: string, pattern: string): Promise<{ seen: string; left: number }> {
-  await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+  await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 500 } })
   const shell = spawn('script', ['-qec', 'bash --norc -i', '/dev/null'], {
     env: { PATH: process.env['PATH'], HOME: lab.stateFolder, TERM: 'vt100', ...labEnvironment(lab) },
   })

@@ -7,7 +7,7 @@ import { dirname, join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
-import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs, needsMountOf, needsRoot } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
@@ -55,7 +55,7 @@ describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout:
     ['with an orphan that stays', (words: string) => `(sleep 300 &); exec ${words}`],
     ['with orphans that end', (words: string) => `(sleep 0.1 & sleep 0.2 &); exec ${words}`],
   ])('%s: SIGTERM ends the run in order', async (_, scriptOf) => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     // bash becomes a simple command that it is given, as the engine does.
     using first = startFirst(lab, ['bash', '-c', scriptOf(`${metalkit} ${runWords()}`)])
     await first.says('is up')
@@ -70,7 +70,7 @@ describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout:
     ['sh', (words: string) => ['sh', '-c', `${words}; true`]],
     ['npm', (words: string) => ['npm', 'exec', '--offline', '-c', `${words}; true`]],
   ])('%s would lose the machine, and the run says so and how not to', async (name, commandOf) => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const warning = `${name} is the command of this container and does not pass SIGTERM on`
     for (const [limit, warns] of [
       ['-timeout 20s', true],
@@ -102,7 +102,7 @@ const shut = (folder: string) => `mount --bind ${folder} ${folder} && mount -o r
 
 describe('a root that is read-only', { ...needsMountOf('ro'), timeout: 60_000 }, () => {
   test.each(['/nonexistent', '/', undefined])('with HOME=%s: a run works', async (home) => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
     const served = `-serve 127.0.0.1:${port} -base-url http://127.0.0.1:${port} -wait-for 'is up' -timeout 20s`
     const run = `${metalkit} run equinixmetal ${served} ${quote(image.prefix)}`
@@ -156,7 +156,7 @@ describe(
     }
 
     test('run, console, ls, push and serve work', async () => {
-      await using lab = await startTestLab()
+      await using lab = await startTestLab({ driver: attendedMachines() })
       const port = await findFreePort()
       const served = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
       const patience = ['-timeout', '20s', '-wait-for']
@@ -176,7 +176,7 @@ describe(
     })
 
     test('a lab says what it needs', async () => {
-      await using lab = await startTestLab()
+      await using lab = await startTestLab({ driver: attendedMachines() })
       const { code, said } = await runAsNobody(lab, ['lab', '--machines', 'simulated', '--', 'true'])
       expect([code, said]).toEqual([
         10,

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { makeImage } from '../helpers/image.ts'
-import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { startChild } from './children.ts'
@@ -46,7 +46,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     ['the pattern', ['-wait-for', 'machine is up'], 0],
   ] as const)('%s ends the run', async (end, args, code) => {
     // The machine asks for the image when nothing can be read from there any more.
-    await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 2000 } })
     const port = await findFreePort()
     const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
     using child = startChild(lab, ['run', 'equinixmetal', ...serving, ...args, prefix])
@@ -80,7 +80,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     ['-id-file', '--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['-id-file', 'the pattern', ['-wait-for', 'machine is up'], 2],
   ] as const)('%s a file there: %s ends the run', async (kind, end, args, code) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 2000 } })
     // The answer to the create comes when the file system hangs already.
     lab.faults.set(parseFaults('create:slow-headers for=1500ms'))
     const port = await findFreePort()
@@ -164,7 +164,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'serve: answers 503 for more than hang already, and %s ends it',
     async (end) => {
-      await using lab = await startTestLab()
+      await using lab = await startTestLab({ driver: attendedMachines() })
       const port = await findFreePort()
       const url = `http://127.0.0.1:${port}`
       const names = ['one', 'two', 'three', 'four', 'five']
@@ -200,7 +200,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
   )
 
   test('serve continues when the folder responds again', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
     const names = ['one', 'two', 'three', 'four']
     for (const name of names) await writeFile(join(folder, 'real', name), name)
@@ -221,7 +221,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
   })
 
   test('serve of a folder that hangs from the start ends by SIGTERM', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     fileServer.kill('SIGSTOP')
     const where = join(folder, 'mount')
     using child = startChild(lab, ['serve', '--port', `127.0.0.1:${await findFreePort()}`, where])

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TestLab } from '../helpers/lab.ts'
-import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { openShell, type Shell } from './shell.ts'
 import { machinesIn, publishImage } from './world.ts'
@@ -74,7 +74,7 @@ async function useShell(shell: Shell): Promise<void> {
 
 describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty', 'setsid'), timeout: 180_000 }, () => {
   test('~^Z at the console, bg, and fg while it runs: it continues, uses no processor time, and becomes a console again', async () => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type('sh ./go\n')
     await shell.shows('is up')
@@ -105,7 +105,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     ['Ctrl-Z with stty tostop', 'stty tostop', (shell: Shell) => shell.type(suspendKey)],
     ['SIGSTOP', '', (shell: Shell) => void process.kill(shell.pid(), 'SIGSTOP')],
   ])('%s before there is a console, and bg: it attaches and ends there', async (_, first, suspend) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 10_000 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 10_000 } })
     await using shell = await openShell(lab, args('-wait-for', 'is up'))
     shell.type(`${first}\nsh ./go\n`)
     await hasMachine(lab)
@@ -127,7 +127,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
   })
 
   test.each(['no tostop', 'stty tostop'])('~^Z, bg, SIGTERM ends it in order: %s', async (how) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type(`${how === 'stty tostop' ? how : ''}\nsh ./go\n`)
     await shell.shows('is up')
@@ -155,7 +155,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     ['a job suspended at the console', 'sh ./go', `\r~${suspendKey}`],
     ['the foreground', 'sh ./go', ''],
   ])('a window that closes ends the run in order: %s', async (_, how, keys) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type(`${how}\n`)
     await hasMachine(lab)
@@ -175,7 +175,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     ['SIGHUP ignored in the background', "(trap '' HUP; sh ./go; true) &"],
     ['nohup', 'nohup sh ./go &'],
   ])('a window that closes is nothing to %s', async (_, how) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type(`${how}\n`)
     await hasMachine(lab)
@@ -195,7 +195,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
   })
 
   test('a setsid run leaves the shell its keys', async () => {
-    await using lab = await startTestLab({ pace: { queuedMs: 500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 500 } })
     await using shell = await openShell(lab, args())
     shell.type('setsid sh ./go &\n')
     await shell.shows('is up')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiFaults } from '../../src/lab/faults/fault-kinds.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { listFaults } from '../../src/lab/faults/list-faults.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 
@@ -219,7 +219,7 @@ describe('rm', () => {
   })
 
   test('several machines of which none can be deleted are all named', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const input = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', tags: ['metalkit'] }
     const create = { ...input, ipxe_script_url: `${image.baseUrl}/demo-equinixmetal.ipxe` }
     for (let i = 0; i < 3; i++) await lab.call('POST', `/projects/${lab.projectId}/devices`, create)

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { makeImage } from '../helpers/image.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
 import { quote } from './children.ts'
@@ -33,7 +33,7 @@ describe.each([20, 22, 24, 26, 30, 40, 60])('with %i open files', { timeout: 60_
   const why = `${limit} open files are too few: to serve machines takes 64; ${raise}\n`
 
   test('a run that serves says so, and rents nothing', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
     const args = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`, '-timeout', '20s']
     const ending = runLimited(limit, ['run', 'equinixmetal', ...args, image.prefix], labEnvironment(lab))

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { stopSignals } from '../../src/stop.ts'
-import { startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { listen } from '../helpers/port.ts'
 import { type Child, startChild } from './children.ts'
@@ -100,7 +100,7 @@ async function runTo({ faults = '', baseUrl, args = [], isThere }: Moment, lab: 
 
 /** A signal at a moment, at a terminal. @returns what is wrong */
 async function playSignal(moment: Moment, signal: keyof typeof signals): Promise<string[]> {
-  await using lab = await startTestLab(moment.pace === undefined ? {} : { pace: moment.pace })
+  await using lab = await startTestLab({ driver: attendedMachines(), pace: moment.pace ?? {} })
   using child = await runTo(moment, lab, true)
   process.kill(child.pid(), signal)
   const code = await child.code
@@ -150,7 +150,7 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
   test.each(['SIGINT', 'SIGTERM'] as const)(
     '%s while the machine cannot be deleted says what it leaves',
     async (signal) => {
-      await using lab = await startTestLab({ pace: unhurried })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
       using child = await runTo({ isThere: () => true, ...moment }, lab, true)
       process.kill(child.pid(), signal)
@@ -176,7 +176,7 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
   )
 
   test('during the create names the tag, and what removes the machine', async () => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=8000ms' }
     using child = await runTo({ isThere: () => true, ...moment }, lab, true)
     process.kill(child.pid(), 'SIGINT')
@@ -200,7 +200,7 @@ describe(
       ['SIGINT', 'SIGINT', [130]],
       ['SIGHUP', 'SIGHUP', [129]],
     ])('%s and %s', async (one, other, codes) => {
-      await using lab = await startTestLab({ pace: unhurried })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
       process.kill(child.pid(), one)
       await pause(1)
@@ -211,7 +211,7 @@ describe(
     })
 
     test('timeout, which signals its child and then the group', async () => {
-      await using lab = await startTestLab({ pace: { stepMs: 3000 } })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: { stepMs: 3000 } })
       const args = ['run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
       using child = startChild(lab, args, { shell: 'timeout 6 COMMAND' })
       await child.code
@@ -221,7 +221,7 @@ describe(
     })
 
     test('Ctrl-C at a pipe into tee', async () => {
-      await using lab = await startTestLab({ pace: { stepMs: 1000 } })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: { stepMs: 1000 } })
       const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
       using child = startChild(lab, args, { shell: '(trap : INT; PROGRAM) 2>&1 | tee log', terminal: true })
       await waitUntil(
@@ -235,7 +235,7 @@ describe(
     })
 
     test('a terminal that closes keeps the exit code, and Node prints no stack trace', async () => {
-      await using lab = await startTestLab({ pace: unhurried })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
       using child = startChild(lab, args, { shell: '(trap : HUP; PROGRAM 2> err)', terminal: true })
       await waitUntil(
@@ -255,7 +255,7 @@ describe(
     })
 
     test.each(stopSignals.filter((name) => !(name in signals)))('%s ends the run in order', async (name) => {
-      await using lab = await startTestLab({ pace: unhurried })
+      await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
       process.kill(child.pid(), name)
       expect(await child.code, said(child)).toBe(128 + constants.signals[name])
@@ -267,7 +267,7 @@ describe(
 
 describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test('a closed terminal takes the machine with it', async () => {
-    await using lab = await startTestLab({ pace: unhurried })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
     using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
     child.process.kill('SIGKILL')
     await waitUntil(
@@ -283,7 +283,7 @@ describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 6
     ['a reader of all that leaves', 'PROGRAM 2>&1 | head -1', 141],
     ['a full disk', 'PROGRAM > /dev/full', 7],
   ])('%s ends the run, and the machine', async (_, shell, code) => {
-    await using lab = await startTestLab()
+    await using lab = await startTestLab({ driver: attendedMachines() })
     const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
     using child = startChild(lab, args, { shell })
     expect(await child.code, said(child)).toBe(code)

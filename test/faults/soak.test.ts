@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apiFaults, sosFaults } from '../../src/lab/faults/fault-kinds.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
-import { startTestLab } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { startChild } from './children.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
@@ -90,7 +90,7 @@ describe('kill -9', { ...needs('ps'), timeout: 60_000 + kills * 10_000 }, () => 
 
   test.concurrent.for(seeds)('at a random moment (%d), and rm --older-than 0s leaves nothing', async (seed) => {
     const random = createRandom(seed)
-    await using lab = await startTestLab({ pace: { queuedMs: 200, stepMs: 150 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 200, stepMs: 150 } })
     lab.faults.set(parseFaults(random() < 0.5 ? 'create:slow-headers x1 for=300ms' : ''))
     using child = startChild(lab, ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix])
     // A start takes about half a second, a machine one more to come up.

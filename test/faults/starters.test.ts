@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startTestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { type Child, startChild } from './children.ts'
 import { machinesIn, publishImage } from './world.ts'
@@ -24,7 +24,7 @@ const args = () => ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, im
 
 describe('npm that ends', { ...needs('npm', 'ps'), timeout: 60_000 }, () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)('by %s ends the run in order', async (signal) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     const shell = "cat > go <<'EOF'\nCOMMAND\nEOF\nnpm exec --offline -c 'sh ./go; true' & echo $! > npm; wait"
     using child = startChild(lab, args(), { shell })
     await says(child, 'is up')
@@ -40,7 +40,7 @@ describe('a run that is to stay', { ...needs('bash', 'nohup', 'ps'), timeout: 60
     ['nohup', "bash -c 'nohup sh ./go; true'"],
     ['a shell that ignores SIGHUP', "trap '' HUP; sh ./go; true"],
   ])('%s: SIGHUP does not end it', async (_, how) => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     using child = startChild(lab, args(), { shell: `cat > go <<'EOF'\nCOMMAND\nEOF\n${how}` })
     await says(child, 'is up')
     process.kill(child.pid(), 'SIGHUP')

@@ -7,7 +7,7 @@ import { startServer } from '../../src/serve/server.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
-import { startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 
 /** How a run ended. */
@@ -116,7 +116,7 @@ export async function playCase(
     allPlayed = true,
   }: { existing?: boolean; queuedMs?: number; allPlayed?: boolean } = {},
 ) {
-  await using lab = await startTestLab({ pace: { queuedMs } })
+  await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs } })
   const own = existing ? await addMachine(lab, image.baseUrl) : ''
   lab.faults.set(parseFaults(faults))
   const startedMs = performance.now()

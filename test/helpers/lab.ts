@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { startLab } from '../../src/lab/lab.ts'
 import type { Lab, LabParts } from '../../src/lab/lab.ts'
+import type { MachineDriver } from '../../src/lab/machines/driver.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
 import { quickPace } from '../../src/lab/cloud/pace.ts'
 import type { Pace } from '../../src/lab/cloud/pace.ts'
@@ -49,6 +50,11 @@ async function makeStateFolder(): Promise<string> {
 /** A lab's parts, some of them; what is not said of the pace is fast. */
 export type TestLabOptions = Partial<Omit<LabParts, 'pace'>> & { pace?: Partial<Pace> }
 
+/** Machines that wait for a session at their console before they print: for tests that look for what they print. */
+export function attendedMachines(): MachineDriver {
+  return createSimulatedDriver({ lineDelayMs: 10, selfTestMs: 5000 })
+}
+
 /** Starts a lab on loopback whose machines boot without delay. Options replace its parts. */
 export async function startTestLab({ pace, ...options }: TestLabOptions = {}): Promise<TestLab> {
   const stateFolder = options.stateFolder ?? (await makeStateFolder())
@@ -56,7 +62,7 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
   const lab = await startLab({
     listen: { host: '127.0.0.1', port: 0 },
     sosListen: { host: '127.0.0.1', port: 0 },
-    driver: createSimulatedDriver({ lineDelayMs: 10 }),
+    driver: createSimulatedDriver({ lineDelayMs: 10, selfTestMs: 0 }),
     pace: { ...quickPace, queuedMs: 30, stepMs: 20, upkeepMs: 20, ...pace },
     report: recorder,
     ...options,

@@ -1,14 +1,13 @@
 // A machine that has much to say: a simulated one that goes on talking once it is up.
 import type { MachineDriver } from '../../src/lab/machines/driver.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
-import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
+import { attendedMachines } from './lab.ts'
 
 const betweenMs = 10
 
 /** A driver of machines that print a text once they are up: once, or for as long as they are on. */
 export function createTalkingDriver(text: string, { forEver = false } = {}): MachineDriver {
-  // The boot log takes as long as a client needs to attach on a busy computer.
-  const driver = createSimulatedDriver({ lineDelayMs: 150 })
+  const driver = attendedMachines()
   return {
     ...driver,
     async powerOn(spec) {

@@ -65,7 +65,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
   test('sees the boot, types, and is hung up on when the device is deleted', async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x.ipxe'] = bootScriptFor(files.url)
-    await using lab = await startTestLab({ driver: createSimulatedDriver({ lineDelayMs: 20 }) })
+    await using lab = await startTestLab({ driver: createSimulatedDriver({ lineDelayMs: 20, selfTestMs: 0 }) })
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
       plan: 'c3.small.x86',
       metro: 'ny',

@@ -9,7 +9,7 @@ import { bootUrlOf, startTestLab, waitUntil } from '../helpers/lab.ts'
 import type { TestLab } from '../helpers/lab.ts'
 
 const specs: MachineSpec[] = []
-const simulated = createSimulatedDriver({ lineDelayMs: 1 })
+const simulated = createSimulatedDriver({ lineDelayMs: 1, selfTestMs: 0 })
 let lab: TestLab
 beforeAll(async () => {
   lab = await startTestLab({

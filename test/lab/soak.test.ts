@@ -23,7 +23,7 @@ test('a hundred machines boot at once, again and again, and leave nothing behind
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
   files.files['x.ipxe'] = bootScriptFor(files.url)
   let up = 0
-  const driver = createSimulatedDriver({ lineDelayMs: 5 })
+  const driver = createSimulatedDriver({ lineDelayMs: 5, selfTestMs: 0 })
   await using lab = await startTestLab({
     driver: {
       kind: 'simulated',

@@ -49,7 +49,7 @@ test(
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x.ipxe'] = bootScriptFor(files.url)
     await using server = await startBootServer({})
-    const simulated = watchAll(createSimulatedDriver({ lineDelayMs: 20 }))
+    const simulated = watchAll(createSimulatedDriver({ lineDelayMs: 20, selfTestMs: 0 }))
     const qemu = watchAll(await createQemuDriver({ diskFolder, report: createRecorder() }))
     await using simulatedLab = await startTestLab({ driver: simulated.driver })
     // Room for four, however small this computer is: their memory is used as they touch it.

@@ -7,7 +7,11 @@ import { ConsoleMemory } from './console-memory.ts'
 import { SerialPort } from './serial-port.ts'
 
 /** The machine of a device, for its driver. */
-export function specOf(device: Device, bootUrl: string, passages: MachineSpec['passages']): MachineSpec {
+export function specOf(
+  device: Device,
+  bootUrl: string,
+  { passages, attended }: Pick<MachineSpec, 'passages' | 'attended'>,
+): MachineSpec {
   const { plan, operatingSystem, rootPassword } = device
   const name = device.inRescue
     ? 'Rescue system'
@@ -23,6 +27,7 @@ export function specOf(device: Device, bootUrl: string, passages: MachineSpec['p
     mac: device.macs[0],
     bootUrl,
     passages,
+    attended,
     ...(name === undefined ? {} : { system: { name, rootPassword } }),
   }
 }

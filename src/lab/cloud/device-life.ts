@@ -213,7 +213,10 @@ export class DeviceLife implements AsyncDisposable {
 
   async #plugIn(signal: AbortSignal): Promise<void> {
     const { device } = this
-    const spec = specOf(device, this.#parts.bootUrlOf(device), this.#parts.passagesOf?.(device))
+    const spec = specOf(device, this.#parts.bootUrlOf(device), {
+      passages: this.#parts.passagesOf?.(device),
+      attended: this.chassis.port.attended,
+    })
     const wasArmed = device.pxeArmed
     await this.chassis.plugIn(this.#parts.driver, spec, {
       onLoss: (loss) => this.#wentOff(loss),

@@ -9,6 +9,11 @@ export class SerialPort {
   #listener: ((bytes: Buffer) => void) | undefined
   #onHangUp: (() => void) | undefined
   readonly #watchers = new Set<(bytes: Buffer) => void>()
+  #onFirstSession = (): void => {}
+  /** Fulfilled once the first session has attached. */
+  readonly attended = new Promise<void>((resolve) => {
+    this.#onFirstSession = resolve
+  })
 
   /** Whether the machine's one session is taken. */
   get isTaken(): boolean {
@@ -39,6 +44,7 @@ export class SerialPort {
     if (this.#listener !== undefined) return undefined
     this.#listener = listener
     this.#onHangUp = onHangUp
+    this.#onFirstSession()
     return {
       [Symbol.dispose]: () => {
         if (this.#listener !== listener) return

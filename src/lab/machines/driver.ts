@@ -23,6 +23,8 @@ export interface MachineSpec {
    * machine follows it; until then the device stays in provisioning, where the lab, like the service, refuses to delete it.
    */
   bootUrl: string
+  /** Fulfilled once a session has attached to its console. */
+  attended?: Promise<void> | undefined
   /** The system that it boots instead of that script, for drivers that install systems. */
   system?: InstalledSystem | undefined
   /** Everything that an isolated machine can reach: ports of 10.0.2.2. */

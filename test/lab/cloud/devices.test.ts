@@ -9,7 +9,7 @@ import { bootScriptFor, serveFiles } from '../machines/boot-files.ts'
 import * as schemas from '../api/device-schema.ts'
 
 /** A driver that remembers its machines and what they printed, so that tests can type without an SOS. */
-function createWatchedDriver(driver: MachineDriver = createSimulatedDriver({ lineDelayMs: 1 })) {
+function createWatchedDriver(driver: MachineDriver = createSimulatedDriver({ lineDelayMs: 1, selfTestMs: 0 })) {
   const machines: PoweredMachine[] = []
   let screen = ''
   return {

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { describe, expect, test } from 'vitest'
 
 import type { MachineSpec } from '../../../src/lab/machines/driver.ts'
@@ -8,10 +10,10 @@ import { fakeArm64Image, fakeBzImage } from '../../helpers/image.ts'
 import { bootScriptFor, serveFiles } from './boot-files.ts'
 import type { Served } from './boot-files.ts'
 
-async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec> = {}) {
+async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec> = {}, selfTestMs = 0) {
   const server = await serveFiles({ k: fakeBzImage(), i: 'initrd', ...files })
   server.files['auto.ipxe'] ??= bootScriptFor(server.url)
-  const machine = await createSimulatedDriver({ lineDelayMs: 1 }).powerOn({
+  const machine = await createSimulatedDriver({ lineDelayMs: 1, selfTestMs }).powerOn({
     id: 'id',
     hostname: 'box',
     arch: 'x86_64',
@@ -44,6 +46,29 @@ async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec>
 const up = '\r\nsimulated machine is up: box\r\n# '
 
 describe('a machine', () => {
+  test('prints nothing before a session is at its console', async () => {
+    let attach = (): void => {}
+    const attended = new Promise<void>((resolve) => {
+      attach = resolve
+    })
+    await using machine = await powerOn({}, { attended }, 60_000)
+    await sleep(100)
+    expect(machine.screen()).toBe('')
+    attach()
+    await machine.shows(up)
+  })
+
+  test('boots by itself if no session comes', async () => {
+    await using machine = await powerOn({}, { attended: new Promise(() => {}) }, 20)
+    await machine.shows(up)
+  })
+
+  test('can be switched off while it waits for a session', async () => {
+    const machine = await powerOn({}, { attended: new Promise(() => {}) }, 60_000)
+    await machine[Symbol.asyncDispose]()
+    expect(await machine.off).toEqual({ reason: 'switched-off' })
+  })
+
   test('boots into its shell and powers off from it', async () => {
     await using machine = await powerOn({})
     await machine.shows(up)

@@ -18,7 +18,24 @@ interface SimulatedMachine {
   spec: MachineSpec
   serial: SerialLine
   lineDelayMs: number
+  selfTestMs: number
   signal: AbortSignal
+}
+
+/**
+ * Waits until a session has attached to the console, for at most `selfTestMs`. A real server's self-test takes minutes, and its console
+ * has no scrollback: on a busy computer, a quick machine would be up before its client could see that.
+ */
+async function selfTest({ spec: { attended }, selfTestMs, signal }: SimulatedMachine): Promise<void> {
+  if (attended === undefined) return
+  const ended = new AbortController()
+  const limit = sleep(selfTestMs, undefined, { signal: AbortSignal.any([signal, ended.signal]) })
+  try {
+    await Promise.race([attended, limit])
+  } finally {
+    limit.catch(() => {})
+    ended.abort()
+  }
 }
 
 /** Simulates the booted system until it powers off or reboots. Unless its console is this line, it neither prints nor reads. */
@@ -87,6 +104,7 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
   const { spec, serial, lineDelayMs, signal } = machine
   const print = (text: string) => serial.print(text)
   for (;;) {
+    await selfTest(machine)
     await sleep(lineDelayMs, undefined, { signal })
     print(`\nSimulated firmware, ${spec.arch}, ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
     if (spec.system !== undefined) {
@@ -111,17 +129,17 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
 }
 
 /**
- * Creates a driver of simulated machines. `lineDelayMs` is the pause before each line of the boot log: long enough for a client to
- * reach the console, which has no scrollback, before the machine is up.
+ * Creates a driver of simulated machines. `lineDelayMs` is the pause before each line of the boot log; `selfTestMs` is how long a
+ * machine's firmware waits for a session at its console.
  */
-export function createSimulatedDriver({ lineDelayMs = 100 } = {}): MachineDriver {
+export function createSimulatedDriver({ lineDelayMs = 100, selfTestMs = 1000 } = {}): MachineDriver {
   return {
     kind: 'simulated',
     installs: true,
     powerOn(spec: MachineSpec): Promise<PoweredMachine> {
       const serial = new SerialLine()
       const plug = new AbortController()
-      const off = runMachine({ spec, serial, lineDelayMs, signal: plug.signal })
+      const off = runMachine({ spec, serial, lineDelayMs, selfTestMs, signal: plug.signal })
         .then(
           (): PowerLoss => ({ reason: 'poweroff' }),
           (error: unknown): PowerLoss =>
