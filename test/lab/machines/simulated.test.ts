@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describe, expect, test } from 'vitest'
 
+import { SerialPort } from '../../../src/lab/cloud/serial-port.ts'
 import type { MachineSpec } from '../../../src/lab/machines/driver.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
 import { runCommand, SimulatedShell } from '../../../src/lab/machines/simulated/shell.ts'
@@ -47,14 +48,14 @@ const up = '\r\nsimulated machine is up: box\r\n# '
 
 describe('a machine', () => {
   test('prints nothing before a session is at its console', async () => {
-    let attach = (): void => {}
-    const attended = new Promise<void>((resolve) => {
-      attach = resolve
-    })
-    await using machine = await powerOn({}, { attended }, 60_000)
+    const port = new SerialPort()
+    await using machine = await powerOn({}, { attended: port.attended }, 60_000)
     await sleep(100)
     expect(machine.screen()).toBe('')
-    attach()
+    port.attach(
+      () => {},
+      () => {},
+    )
     await machine.shows(up)
   })
 
