@@ -12,7 +12,7 @@ import { type LabContact, takeGround } from '../../lab/ground.ts'
 import { findProgram, startInnerCommand } from '../../lab/inner-command.ts'
 import type { LabParts } from '../../lab/lab.ts'
 import type { MachineDriver } from '../../lab/machines/driver.ts'
-import { lookAtQemu, type QemuLook, x86Program } from '../../lab/machines/qemu/look.ts'
+import { type QemuLook, recallQemu, x86Program } from '../../lab/machines/qemu/look.ts'
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
 import { defaultName, nameFlag, recordLab } from '../../lab/storage/running-labs.ts'
@@ -48,6 +48,13 @@ async function openQemu(
   const { chosen } = driver
   const why = chosen.whySlow === undefined ? '' : `, which is slow (${chosen.whySlow})`
   return { driver, note: `QEMU with ${titleOf(chosen.accelerator)}${why}` }
+}
+
+/** Finds QEMU, and what it reports about itself. */
+async function findQemu(stateFolder: string, { env, signal }: Context): Promise<QemuLook> {
+  const found = await findProgram(x86Program, env['PATH'] ?? '')
+  if ('exitCode' in found) throw new Error(found.why)
+  return await recallQemu(found.path, stateFolder, signal)
 }
 
 /** Chooses the machine driver, with a note about it for the user. */
@@ -126,10 +133,10 @@ export async function execute(
   }
 
   // QEMU starts while the remaining modules are loaded.
-  const look = options.machines === 'simulated' ? undefined : lookAtQemu(x86Program, signal)
+  const stateFolder = stateFolderOf(env)
+  const look = options.machines === 'simulated' ? undefined : findQemu(stateFolder, context)
   look?.catch(() => {})
   prepareLeash()
-  const stateFolder = stateFolderOf(env)
   // A lab for a command is new each time, unless it has a name; only the default lab uses the fixed ports.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
   const hasOwnPorts = !isForCommand && name === defaultName

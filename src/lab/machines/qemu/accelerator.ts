@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { errorCode, LabError, messageOf } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
-import { readVerdict, writeVerdict } from './accelerator-verdict.ts'
+import { keepAnswer, readAnswer } from '../../storage/kept-answer.ts'
 
 /** A way to run a machine's processors, with QEMU's arguments for it. */
 export interface Accelerator {
@@ -81,14 +81,15 @@ async function findObstacle(path: string): Promise<{ whySlow: string; remedy: st
 /** Tries an accelerator, or uses the verdict of the last trial. @returns why it does not work; undefined if it works */
 async function judge(accelerator: Accelerator, options: AcceleratorOptions): Promise<string | undefined> {
   const { program, version, verdictPath, report, signal, patienceMs = 15_000 } = options
-  const question = { version, accelerator: accelerator.name }
-  const verdict = verdictPath === undefined ? undefined : await readVerdict(verdictPath, question)
-  if (verdict !== undefined) return verdict.flaw ?? undefined
+  const conditions = [version, accelerator.name]
+  const verdict = verdictPath === undefined ? undefined : await readAnswer(verdictPath, conditions)
+  const known = verdict?.['flaw']
+  if (known === null || typeof known === 'string') return known ?? undefined
   report.info(`testing ${titleOf(accelerator)} with a trial machine, once after each boot of this computer...`)
   const { probeAccelerator } = await import('./accelerator-probe.ts')
   const flaw = await probeAccelerator(program, accelerator, { patienceMs, signal })
   signal?.throwIfAborted()
-  if (verdictPath !== undefined) await writeVerdict(verdictPath, { ...question, flaw: flaw ?? null })
+  if (verdictPath !== undefined) await keepAnswer(verdictPath, conditions, { flaw: flaw ?? null })
   return flaw
 }
 
