@@ -41,7 +41,7 @@ function heedEnds(): void {
   }
   if (isToStay) return
   watchNpm(process.env, () =>
-    stop.end(new InterruptedError('SIGTERM', 'npm, which started this run, has ended; the run ends as by SIGTERM')),
+    stop.end(new InterruptedError('SIGTERM', 'npm, which started this run, has ended; the run ends as if by SIGTERM')),
   )
 }
 
@@ -164,7 +164,7 @@ function endByForce(): void {
   const { reason } = stop.signal
   const signal = reason instanceof InterruptedError ? reason.signal : 'SIGKILL'
   const err = steady.get(2) ?? process.stderr
-  err.write('metalkit: a file system does not answer; this process ends without it\n')
+  err.write('metalkit: a file system does not respond; exiting without waiting for it\n')
   restoreTerminal()
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)

@@ -24,8 +24,8 @@ function describeFailure(address: Address, cause: unknown, { Failure = ServeErro
         cause,
       })
     case 'EACCES':
-      return new Failure(`cannot listen on ${shown}: this user may not take port ${address.port}`, {
-        hint: `choose a port from 1024 on, such as ${formatAddress({ host: address.host, port: 8080 })}`,
+      return new Failure(`cannot listen on ${shown}: this user is not allowed to use port ${address.port}`, {
+        hint: `choose port 1024 or higher, such as ${formatAddress({ host: address.host, port: 8080 })}`,
         cause,
       })
     case 'EADDRNOTAVAIL':

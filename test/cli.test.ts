@@ -94,7 +94,7 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['serve', ':8080'],
-      'metalkit: usage: the folder ":8080" does not exist, and looks like an address; to listen there, write metalkit serve --port :8080\n',
+      'metalkit: usage: the folder ":8080" does not exist, but looks like an address; to listen there, write metalkit serve --port :8080\n',
     ],
     [['-V'], 'metalkit: usage: unknown option "-V"; did you mean --version?\n'],
     [['--versoin'], 'metalkit: usage: unknown option "--versoin"; did you mean --version?\n'],
@@ -116,7 +116,7 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['run', 'equinixmetal', '-console', 'false', 'x'],
-      'metalkit: usage: the value of --console is in a word of its own, "false", and would be an argument; write --console=false\n',
+      'metalkit: usage: the value of --console is a separate word, "false", which would be read as an argument; write --console=false\n',
     ],
     [
       ['run', 'equinixmetal', '-serve', '-base-url', 'http://192.0.2.1', 'x'],
@@ -150,7 +150,7 @@ describe('mistakes are one line and exit code 2', () => {
     [
       ['run', 'equinixmetal', 'a'],
       expect.stringMatching(
-        /^metalkit: usage: no api-key is given; to try metalkit without an account, start a cloud on this computer: metalkit lab; else set --api-key/,
+        /^metalkit: usage: no api-key is given; to try metalkit without an account, start a cloud on this computer: metalkit lab; otherwise set --api-key/,
       ),
     ],
   ])('%j', async (argv, stderr) => {

@@ -206,7 +206,7 @@ test('metal.yaml is read from the home folder if METAL_CONFIG is not set', async
 test.each([
   ['missing', undefined, /^the configuration file ".*missing\.yaml" cannot be read: no such file or directory$/],
   ['broken', 'token: [', /^the configuration file ".*broken\.yaml" is not YAML$/],
-  ['wrong', 'token: {secret-inside: 1}', /^in the configuration file ".*wrong\.yaml", token is not what it should be$/],
+  ['wrong', 'token: {secret-inside: 1}', /^in the configuration file ".*wrong\.yaml", token is not valid$/],
 ])('a %s configuration file is refused without quoting it', async (name, text, message) => {
   const path = join(folder, `${name}.yaml`)
   if (text !== undefined) await writeFile(path, text)
@@ -233,7 +233,7 @@ describe.each([
     const refused = resolveOptions(['apiKey'], {}, { METAL_CONFIG: spelled() })
     await expect(refused).rejects.toMatchObject({
       name: 'UsageError',
-      message: `in the configuration file "${spelled()}", the key "${key}" is not known`,
+      message: `the configuration file "${spelled()}" has the unknown key "${key}"`,
       hint: `write it as ${right}`,
     })
   })
@@ -288,20 +288,20 @@ describe('values that are refused', () => {
     ['sos', 'user@h', '--sos "user@h" is not a host'],
     ['keep', 'yeah', '--keep "yeah" is neither true nor false'],
     ['keep', '', '--keep "" is neither true nor false'],
-    ['arch', 'arm', '--arch "arm" is not known'],
+    ['arch', 'arm', '--arch "arm" is not a valid choice'],
     [
       'waitFor',
       '(',
       '--wait-for "(" is not a regular expression (Invalid regular expression: /(/m: Unterminated group)',
     ],
-    ['send', 'a\\q', '--send "a\\\\q" holds "\\q", which is no key'],
-    ['send', 'a\\', '--send "a\\\\" holds "\\", which is no key'],
+    ['send', 'a\\q', '--send "a\\\\q" contains "\\q", which is not an escape sequence'],
+    ['send', 'a\\', '--send "a\\\\" contains "\\", which is not an escape sequence'],
     ['hostKey', 'MD5:00', '--host-key "MD5:00" is not a fingerprint'],
-    ['hostKeyPolicy', 'no', '--host-key-policy "no" is not known'],
+    ['hostKeyPolicy', 'no', '--host-key-policy "no" is not a valid choice'],
     ['hostname', 'my_host', '--hostname "my_host" is not a host name'],
     ['hostname', '-a', '--hostname "-a" is not a host name'],
-    ['verbose', 'x', '--verbose "x" is not a level'],
-    ['apiKey', 'a\u0000b', '--api-key holds characters no token has'],
+    ['verbose', 'x', '--verbose "x" is not a verbosity level'],
+    ['apiKey', 'a\u0000b', '--api-key contains characters that no token has'],
     ['device', '../users', '--device "../users" is not an id'],
   ])('%s %j', async (name, text, message) => {
     await expect(resolveOptions([name], { [name]: text }, {})).rejects.toMatchObject({ name: 'UsageError', message })
@@ -311,7 +311,7 @@ describe('values that are refused', () => {
     const env = { METAL_ON: 'z' }
     expect(await resolveOptions(['on'], { on: ['a', 'b'] }, env)).toEqual({ on: [/a/m, /b/m] })
     for (const pattern of ['one\\n# $', 'one\ntwo', '[a\\]]\\n']) {
-      const why = 'holds a line end, and each line is looked at alone'
+      const why = 'contains a line end, but each line is searched separately'
       await expect(resolveOptions(['on'], { on: [pattern] }, {})).rejects.toThrow(why)
     }
     for (const pattern of ['[^\\n]+$', 'C:\\\\new', '\\[\\d+]']) {
@@ -410,7 +410,7 @@ test.each(booleans.map(({ name }) => name))('a value of --%s in a word of its ow
   for (const word of ['false', 'True', 'yes', 'NO', 'on', 'off']) {
     expect(() => checkValues([`-${name}`, word, 'x'])).toThrow(
       expect.objectContaining({
-        message: `the value of --${name} is in a word of its own, "${word}", and would be an argument`,
+        message: `the value of --${name} is a separate word, "${word}", which would be read as an argument`,
         hint: `write --${name}=${word}`,
       }),
     )

@@ -231,7 +231,7 @@ describe('a passphrase', needs('expect', 'sshd', 'ssh-keygen'), () => {
       `spawn ${process.execPath} ${program} console --wait-for inside --host-key-policy ask ${sshd.username}`,
       'expect "Passphrase of*: "; send "wrong\\r"',
       'expect "is not the passphrase"; expect "Passphrase of*: "; send "open sesame\\r"',
-      'expect "is not a known host"; expect "operator names: "; send "yes\\r"',
+      'expect "is not a known host"; expect "from its operator: "; send "yes\\r"',
       'expect "inside"; expect eof',
     ]
     const known = join(ring.folder.path, 'known_hosts')

@@ -76,7 +76,7 @@ export async function execute(
     return report.info(options.olderThan === undefined ? 'No machines.' : 'No machine is that old.')
   if (options.olderThan !== undefined && !options.yes) {
     const list = plainText(devices.map((device) => `${device.id} (${device.hostname ?? ''})`).join(', '))
-    if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to delete without a question' })
+    if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to delete without confirmation' })
     if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing was deleted.')
   }
   using _notice = sayOnInterrupt(context, 'the deletion continues')

@@ -28,7 +28,7 @@ async function chooseTls({ tlsCert, tlsKey }: ServeOptions): Promise<Tls | undef
   if (tlsCert !== undefined && tlsKey !== undefined) return await loadTls(tlsCert, tlsKey)
   if (tlsCert === undefined && tlsKey === undefined) return undefined
   const [given, missing] = tlsCert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
-  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'give both, or none for plain HTTP' })
+  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'give both, or neither for plain HTTP' })
 }
 
 export async function execute(
@@ -40,7 +40,7 @@ export async function execute(
   const path = chooseDirectory(directory, options.directory, context)
   // Other servers take an address as their argument.
   if (/^[\w.-]*:\d+$/.test(path) && !existsSync(path)) {
-    throw new UsageError(`the folder "${path}" does not exist, and looks like an address`, {
+    throw new UsageError(`the folder "${path}" does not exist, but looks like an address`, {
       hint: `to listen there, write metalkit serve --port ${path}`,
     })
   }

@@ -27,11 +27,11 @@ export async function execute(
   }
   const wrong = findings.filter(({ problem }) => problem !== undefined).length
   if (wrong > 0) {
-    throw new VerifyError(`${wrong} of ${findings.length} files of "${name}" are not what was pushed`, {
+    throw new VerifyError(`${wrong} of ${findings.length} files of "${name}" differ from what was pushed`, {
       hint: 'push the image again, and check that no cache in between serves older files',
     })
   }
-  report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are right`)
+  report.info(`${name} for ${manifest.arch}, pushed ${manifest.made_at}: all ${findings.length} files are correct`)
 }
 
 async function openPlace(where: string, report: Context['report']): Promise<PublishedPlace> {

@@ -87,7 +87,7 @@ async function openShell(connection: SshConnection, { address, terminal, signal,
   if (await busy) {
     throw new ConnectError(
       'busy',
-      `${place}: another session has this console; leave it there (~., or "Let go" in the page)`,
+      `${place}: another session is using this console; close it there first (~., or "Let go" in the page)`,
     )
   }
   return channel

@@ -58,13 +58,13 @@ function openFile(flag: string, path: string): Sink {
       throw new UsageError(`--${flag} "${path}" is a pipe that nobody reads`, { hint: 'start its reader first', cause })
     }
     throw new UsageError(`--${flag} "${path}" cannot be written: ${describeCondition(cause)}`, {
-      hint: 'name a file in a folder that exists and is yours',
+      hint: 'name a file in an existing folder that you can write to',
       cause,
     })
   }
   const fail = (cause: unknown) =>
     new ConsoleError(`--${flag} "${path}" can no longer be written: ${describeCondition(cause)}`, {
-      hint: errorCode(cause) === 'EPIPE' ? 'its reader has gone' : 'make room for it, or name another file',
+      hint: errorCode(cause) === 'EPIPE' ? 'its reader has exited' : 'free some disk space, or name another file',
       cause,
     })
   if (stream !== undefined) return createStreamSink(stream, fail)

@@ -121,9 +121,9 @@ export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: lim
     if (done !== undefined) return done.result
     const others = budget.leftMs < limitMs / 2 ? ' and the patterns before it' : ''
     throw new PatternError(
-      `looking for ${pattern}${others} in a line of the console took more than ${limitMs / 1000} s`,
+      `searching a line of the console for ${pattern}${others} took more than ${limitMs / 1000} s`,
       {
-        hint: 'give a pattern that begins with the words it looks for and has fewer of * and +',
+        hint: 'use a pattern that begins with literal text and has fewer * and +',
       },
     )
   }

@@ -17,5 +17,5 @@ export function openFilesProblem(): string | undefined {
     // Other systems have no such file.
   }
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity)
-  return limit >= fewest ? undefined : `${limit} open files are too few: to serve machines takes ${fewest}`
+  return limit >= fewest ? undefined : `${limit} open files are too few: serving machines needs ${fewest}`
 }

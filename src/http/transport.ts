@@ -85,7 +85,7 @@ function isCertificateCode(code: string): boolean {
 
 /** Says why there was no response; an error's own text is never shown, since it could quote the request. */
 function reasonOf(error: unknown): string {
-  if (error instanceof RefusedByProxyError) return 'the proxy of the environment refused to connect'
+  if (error instanceof RefusedByProxyError) return 'the proxy from the environment refused to connect'
   if (error instanceof EndlessAnswerError) return `the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`
   if (error instanceof errors.ConnectTimeoutError) return 'the connection timed out'
   if (error instanceof errors.HeadersTimeoutError) return 'no answer came in time'

@@ -10,7 +10,7 @@ const losses: readonly (readonly [pattern: RegExp, what: string, why: string, hi
   [
     /\ufeff/u,
     'a byte-order mark (U+FEFF)',
-    'which the kernel takes for part of the word',
+    'which the kernel would treat as part of the word',
     'save it as UTF-8 without a byte-order mark',
   ],
   [/\t/u, 'a tab', 'which iPXE turns into a space', 'write a space'],
@@ -38,7 +38,7 @@ export function readCmdline(content: Uint8Array, path: string): string {
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content)
   } catch {
-    throw refuse('is not text', 'it must hold the kernel command line in UTF-8')
+    throw refuse('is not text', 'it must contain the kernel command line in UTF-8')
   }
   const line = text.replace(/[\r\n]+$/, '')
   // White space around the whole line has no meaning, nor has the newline after it.

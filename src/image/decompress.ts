@@ -60,15 +60,11 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
       })
     } else if (head[0] === 0 || isCpio(head)) {
       if (head[0] !== 0 && offset % 4 !== 0) {
-        throw refuse(
-          reader,
-          'begins a cpio archive, but the offset is not a multiple of four',
-          'put zeros in front of it',
-        )
+        throw refuse(reader, 'a cpio archive, but the offset is not a multiple of four', 'insert zeros before it')
       }
       part = copyArchives(reader, walker)
     } else if (head.toString('latin1', 0, 6) === '070707') {
-      throw refuse(reader, 'begins a cpio archive in the old format', 'make it with cpio -H newc')
+      throw refuse(reader, 'a cpio archive in the old format', 'make it with cpio -H newc')
     } else if (known) {
       throw unknownPart(reader)
     } else {
@@ -96,13 +92,13 @@ export async function* decompressInitrd(reader: ByteReader, outcome: Outcome): A
 /** @throws ImageError for a part in a variant of its compression that the kernel does not accept */
 function checkForKernel(reader: ByteReader, head: Buffer, name: string): void {
   if (name === 'gzip' && ((head[3] ?? 0) & 0x16) !== 0) {
-    throw refuse(reader, 'begins gzip data whose header has more than a name', 'compress it with gzip')
+    throw refuse(reader, 'gzip data whose header contains more than a name', 'compress it with gzip')
   }
   if (name === 'xz' && (head[7] ?? 0) > 1) {
-    throw refuse(reader, 'begins xz data with a check other than CRC32', 'compress it with xz --check=crc32')
+    throw refuse(reader, 'xz data with a check other than CRC32', 'compress it with xz --check=crc32')
   }
   if (name === 'lz4' && head[0] === 4) {
-    throw refuse(reader, 'begins an lz4 frame, which is not the legacy format', 'compress it with lz4 -l')
+    throw refuse(reader, 'an lz4 frame, which is not the legacy format', 'compress it with lz4 -l')
   }
 }
 
@@ -130,17 +126,17 @@ async function* follow(
 ): AsyncGenerator<Buffer> {
   const { offset } = reader
   const { entries } = walker
-  const refuseContent = (why: string) => refuse(reader, `begins ${name} data that ${why}`, hint, offset)
+  const refuseContent = (why: string) => refuse(reader, `${name} data that ${why}`, hint, offset)
   let foreign = false
   for await (const chunk of content) {
     foreign ||= walker.push(chunk) < chunk.length || walker.state === 'lost'
-    if (foreign && (known || walker.entries > entries)) throw refuseContent('holds more than cpio archives')
+    if (foreign && (known || walker.entries > entries)) throw refuseContent('contains more than cpio archives')
     yield chunk
   }
   if (!foreign && walker.state === 'rest') return
   if (known || walker.entries > entries) throw refuseContent('ends within an entry of a cpio archive')
   await skipZeros(reader)
-  if ((await reader.peek(1)).length > 0) throw refuseContent('holds no cpio archive')
+  if ((await reader.peek(1)).length > 0) throw refuseContent('contains no cpio archive')
 }
 
 async function skipZeros(reader: ByteReader): Promise<void> {
@@ -161,14 +157,14 @@ function unfinished(reader: ByteReader, why: string): ImageError {
 
 function refuse(reader: ByteReader, problem: string, todo: string, offset = reader.offset): ImageError {
   return new ImageError(
-    `"${reader.path}" is not an initrd that the kernel can unpack: at offset ${offset} ${problem}`,
+    `"${reader.path}" is not an initrd that the kernel can unpack: at offset ${offset}, it has ${problem}`,
     { hint: todo },
   )
 }
 
 function unknownPart(reader: ByteReader): ImageError {
   return new ImageError(
-    `"${reader.path}" cannot be decompressed: at offset ${reader.offset} begins a part that is neither cpio nor compressed in a known way`,
+    `"${reader.path}" cannot be decompressed: the part at offset ${reader.offset} is neither a cpio archive nor compressed in a known format`,
     { hint: 'push with --decompress=false to copy it unchanged' },
   )
 }

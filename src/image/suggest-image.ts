@@ -39,7 +39,7 @@ export async function suggestImage(prefix: string, missing: Kind): Promise<strin
   const other = otherOutputs.find(([suffix]) => entries.includes(name + suffix))
   if (other !== undefined) {
     const [suffix, format] = other
-    return `"${name}${suffix}" is what --format ${format} wrote, which iPXE does not boot; ${build}`
+    return `"${name}${suffix}" was written by --format ${format}, which iPXE cannot boot; ${build}`
   }
   const names = entries
     .filter((entry) => entry.endsWith(suffixes.kernel))

@@ -32,16 +32,19 @@ export function checkCommandLine(script: { name: string; arch: Arch; params: str
     .replace(/\$\{.*\}/, '')
   const bytes = Buffer.byteLength(certain)
   if (bytes > kernelBytes) {
-    throw refuse(`is ${bytes} bytes long with what the script adds, and the kernel takes ${kernelBytes}`)
+    throw refuse(
+      `is ${bytes} bytes long with the words that the script adds, but the kernel accepts only ${kernelBytes}`,
+    )
   }
   const line = Buffer.byteLength(`set kernel-params ${params}`)
-  if (line > lineBytes) throw refuse(`makes a line of ${line} bytes in the iPXE script, and iPXE takes ${lineBytes}`)
+  if (line > lineBytes)
+    throw refuse(`makes a line of ${line} bytes in the iPXE script, but iPXE accepts only ${lineBytes}`)
   if (arch === 'x86_64' && words.length > biosWords) {
-    throw refuse(`has ${words.length} words with what the script adds, and iPXE stops at more than ${biosWords}`)
+    throw refuse(`has ${words.length} words with those that the script adds, but iPXE accepts only ${biosWords}`)
   }
   // UEFI takes UTF-16, for which iPXE before 2023 turns each byte into a character.
   const foreign = /[^\0-\x7f]/u.exec(params)
   if (arch === 'aarch64' && foreign !== null) {
-    throw refuse(`has "${foreign[0]}" in it, and on aarch64 iPXE hands on nothing but ASCII`, 'write it in ASCII')
+    throw refuse(`has "${foreign[0]}" in it, but on aarch64 iPXE passes on only ASCII`, 'write it in ASCII')
   }
 }

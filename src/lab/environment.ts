@@ -14,7 +14,7 @@ export function labEnvironment(lab: LabContact): Record<string, string> {
   }
 }
 
-/** A further variable for a command that runs inside a lab: it says that all machines end with the lab. */
+/** An additional variable for a command that runs inside a lab: it says that all machines end with the lab. */
 export function temporaryEnvironment(lab: LabContact): Record<string, string> {
   return { METAL_LAB_TEMPORARY: lab.apiUrl }
 }

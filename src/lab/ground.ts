@@ -1,5 +1,5 @@
 // Everything a lab acquires before its servers are loaded: keys, ports and its saved state. A lab that cannot start fails here,
-// so that a command can start while the rest loads. Does not import ssh2 and zod, which take longer to load than all of this.
+// so that a command can start while the rest loads. This file imports neither ssh2 nor zod, which take longer to load than all of it.
 import type { Address } from '../address.ts'
 import { LabError } from '../errors.ts'
 import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
@@ -16,7 +16,7 @@ import type { LabAnswer } from './web/answer.ts'
 import type { Handler } from './web/request.ts'
 import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
-/** What clients need to know to use a lab. */
+/** The addresses and secrets that clients need to use a lab. */
 export interface LabContact {
   /** The value for METAL_API_URL, `http://127.0.0.1:7070/metal/v1`. */
   apiUrl: string
@@ -29,7 +29,7 @@ export interface LabContact {
   knownHostsPath: string
 }
 
-/** The handlers of requests. */
+/** The handlers for the server's requests and its page's connections. */
 export interface LabFace {
   handle: Handler<LabAnswer>
   upgrade?: Upgrade | undefined
@@ -46,7 +46,7 @@ export interface LabGround extends AsyncDisposable {
   isIsolated: boolean
   api: ApiServer
   sosDoor: Door
-  /** Answers waiting and future requests. */
+  /** Starts to answer requests, including those that are waiting. */
   answerWith(face: LabFace): void
 }
 

@@ -47,9 +47,9 @@ export interface InnerCommandOptions {
   forced: AbortSignal
 }
 
-/** A command that runs. */
+/** A running command. */
 export interface InnerCommand {
-  /** Its exit code; 128 and the signal's number where a signal ended it. */
+  /** Its exit code; if a signal ended it, 128 plus the signal's number. */
   ended: Promise<number>
 }
 

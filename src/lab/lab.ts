@@ -41,12 +41,12 @@ export interface LabParts {
   driver: MachineDriver
   /** The folder of the lab's keys; created if it is missing. */
   stateFolder: string
-  /** The file that keeps devices, keys and events across restarts, for one lab at a time; without it nothing is kept. */
+  /** The file that keeps devices, keys and events across restarts, for one lab at a time; without it the state ends with the lab. */
   cloudFile?: string | undefined
   pace?: Pace | undefined
   /** Whether QEMU's machines can reach only the lab and the server of their boot files. */
   isolate?: boolean
-  /** Whether a create request may name a facility; by default it is refused, as the service did in the end. */
+  /** Whether a create request may name a facility; by default it may not, as on the service since 2023. */
   facilities?: boolean
   /** The memory and processors that machines may use; by default most of this computer's, or plenty if machines are simulated. */
   capacity?: Capacity
@@ -89,7 +89,7 @@ function savingChanges(
 }
 
 /**
- * Starts a lab, on the ground that has been taken if there is one, which ends with it.
+ * Starts a lab. It owns the resources in `ground`, or acquires them itself.
  * @throws LabError if it cannot listen or store its keys
  */
 export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab> {

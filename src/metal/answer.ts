@@ -71,7 +71,7 @@ function readWords(answer: ApiAnswer): string | undefined {
 
 function wordsOf(answer: ApiAnswer): string {
   const clean = readWords(answer)
-  return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's form)`
+  return clean ? ` "${clean}"` : ` (${contentTypeOf(answer)}, not an error in the API's format)`
 }
 
 function requestIdOf(answer: ApiAnswer): string {
@@ -90,11 +90,11 @@ export function readAnswer<S extends z.ZodType>(call: Call, answer: ApiAnswer, s
   try {
     json = JSON.parse(answer.text)
   } catch {
-    throw unreadable(`is not whole JSON (${contentTypeOf(answer)}, ${answer.text.length} characters)`)
+    throw unreadable(`is not complete JSON (${contentTypeOf(answer)}, ${answer.text.length} characters)`)
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  throw unreadable(`lacks a proper "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)
+  throw unreadable(`has no valid "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)
 }
 
 /** The closed cloud's API; still the default, as upstream. */
@@ -107,7 +107,7 @@ export function noAnswer(call: Call, lost: NoAnswerError, origin: Origin): ApiEr
   const hint = lost.untrusted
     ? 'if the certificate belongs to your own proxy or API, set NODE_EXTRA_CA_CERTS to its CA certificate'
     : apiUrl.startsWith(closedApi)
-      ? 'that service closed on 2026-06-30: name another with --api-url, or begin with metalkit lab'
+      ? 'that service closed on 2026-06-30: name another with --api-url, or start with metalkit lab'
       : `check ${nameApi(origin)} and the network`
   const options = { hint, cause: lost }
   return call.method === 'POST' && !lost.neverSent
@@ -131,7 +131,7 @@ export function apiRefusal(call: Call, answer: ApiAnswer, origin: Origin): ApiEr
 /** Names the source of the refused token. */
 function hintForToken({ apiUrl, tokenFrom }: Origin): string {
   const renew = isLoopback(new URL(apiUrl))
-    ? '; for a lab, run again: eval "$(metalkit lab env)" (with --name for one that has a name)'
+    ? '; for a lab, run again: eval "$(metalkit lab env)" (with --name for a named lab)'
     : ''
   return `${tokenFrom ?? '--api-key'} is wrong or has expired; replace it${renew}`
 }
@@ -141,7 +141,7 @@ function hintFor({ path }: Call, answer: ApiAnswer, origin: Origin): { hint?: st
   const { status } = answer
   if (status !== 403 && status !== 404) return {}
   const api = `the API URL ${nameApi(origin)}`
-  if (readWords(answer) === undefined) return { hint: `check ${api}: the answer is not a Metal API's` }
+  if (readWords(answer) === undefined) return { hint: `check ${api}: the answer is not from a Metal API` }
   // Other servers use the same text for an unknown path.
   const isUsualPath = new URL(origin.apiUrl).pathname === '/metal/v1'
   if (path.startsWith('/devices/')) {

@@ -147,7 +147,7 @@ export async function deleteUntilGone(
       seen = still.seen
       const isHopeless = still.patienceMs === 0
       if (isHopeless || (tries >= minTries && client.clock.monotonicMs() - startedMs >= still.patienceMs)) break
-      report.progress(`The machine ${id} cannot be deleted yet: ${why}; trying until it is`)
+      report.progress(`The machine ${id} cannot be deleted yet: ${why}; retrying`)
       await client.clock.sleep(delayMs, forced)
     }
   } catch (error) {

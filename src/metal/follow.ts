@@ -82,7 +82,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     offBefore = off
     if (comingUpStates.has(device.state) && client.clock.monotonicMs() > deadlineMs) {
       throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
-        hint: 'give it longer with --timeout',
+        hint: 'allow more time with --timeout',
       })
     }
     await client.clock.sleep(pollMs, signal)
@@ -113,7 +113,9 @@ export async function waitForDevice(
   for (let looks = 0; !passes(last) && transitionStates.has(last.state); looks++) {
     if (looks === 0) onWait(last)
     if (client.clock.monotonicMs() > deadlineMs) {
-      throw new MachineError(`the machine ${last.id} is still ${last.state}`, { hint: 'give it longer with --timeout' })
+      throw new MachineError(`the machine ${last.id} is still ${last.state}`, {
+        hint: 'allow more time with --timeout',
+      })
     }
     await client.clock.sleep(pollMs, signal)
     last = await client.getDevice(last.id, signal)

@@ -159,7 +159,7 @@ export class Ledger {
     const why =
       failure === undefined ? 'no machine has appeared for it yet' : `looking for it failed: ${failure.message}`
     return new MachineLeftError(
-      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL COME AND COST MONEY`,
+      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL APPEAR AND COST MONEY`,
       { hint: `delete it with: metalkit rm ${this.tag}` },
     )
   }

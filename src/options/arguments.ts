@@ -87,7 +87,7 @@ export function checkValues(argv: readonly string[]): void {
       throw new UsageError(`--${name} needs a value${follower}`, { hint: `write --${name}=<${placeholder}>` })
     }
     if (kind === 'boolean' && next !== undefined && /^(true|false|yes|no|on|off)$/i.test(next)) {
-      const why = `the value of --${name} is in a word of its own, ${JSON.stringify(next)}, and would be an argument`
+      const why = `the value of --${name} is a separate word, ${JSON.stringify(next)}, which would be read as an argument`
       throw new UsageError(why, { hint: `write --${name}=${next}` })
     }
   }

@@ -30,7 +30,7 @@ function readKeys(path: string, document: unknown): unknown {
   for (const [key, names] of Object.entries(keys)) {
     const other = Object.keys(document).find((one) => [key, ...names].some((name) => fold(one) === fold(name)))
     if (other === undefined || found[key] !== undefined) continue
-    throw new UsageError(`in the configuration file "${path}", the key ${JSON.stringify(other)} is not known`, {
+    throw new UsageError(`the configuration file "${path}" has the unknown key ${JSON.stringify(other)}`, {
       hint: `write it as ${key}`,
     })
   }
@@ -66,7 +66,7 @@ export async function readConfig(
   const result = schema.safeParse(readKeys(path, document))
   if (!result.success) {
     const where = result.error.issues[0]?.path.join('.') || 'the document'
-    throw new UsageError(`in the configuration file "${path}", ${where} is not what it should be`, {
+    throw new UsageError(`in the configuration file "${path}", ${where} is not valid`, {
       hint: 'token and project-id are strings',
     })
   }

@@ -128,7 +128,7 @@ export class S3Client implements AsyncDisposable {
 
   /** The metadata of an object; 403 or 404 if no object is visible. */
   async look(key: string, signal: AbortSignal): Promise<ApiAnswer> {
-    return await this.call({ method: 'HEAD', key, verb: 'looked at', expected: [403, 404], signal })
+    return await this.call({ method: 'HEAD', key, verb: 'checked', expected: [403, 404], signal })
   }
 
   /** An error that explains a response to the user. */

@@ -92,7 +92,7 @@ export class SftpSession implements AsyncDisposable {
       return await this.attempt<Stats>((done) => this.sftp.stat(path, done))
     } catch (error) {
       if (statusOf(error) === notFound) return undefined
-      throw this.explain('looked at', path, error)
+      throw this.explain('checked', path, error)
     }
   }
 

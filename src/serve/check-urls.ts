@@ -111,7 +111,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
       hint: ['EMFILE', 'ENFILE'].includes(errorCode(cause) ?? '') ? openFilesHint : hint,
       cause,
     })
-  if (problem !== undefined) throw fail(`iPXE cannot: ${problem}`)
+  if (problem !== undefined) throw fail(`iPXE cannot fetch it: ${problem}`)
   const seen = new Set<string>()
   for (;;) {
     const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
@@ -127,7 +127,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
     const location = [headers['location']].flat()[0]
     if ([301, 302, 303, 307, 308].includes(statusCode) && location !== undefined) {
       seen.add(url.href)
-      if (!URL.canParse(location, url.href)) throw fail(`it redirects to "${location}", which is no URL`)
+      if (!URL.canParse(location, url.href)) throw fail(`it redirects to "${location}", which is not a URL`)
       const next = new URL(location, url)
       if (next.protocol !== 'http:' && next.protocol !== 'https:')
         throw fail(`it redirects to "${next.href}", which is not http or https`)
@@ -136,7 +136,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
       if (unread !== undefined)
         throw fail(`it redirects to "${hidePassword(location)}", where iPXE cannot follow: ${unread}`)
       if (url.protocol === 'http:' && next.protocol === 'https:') report.warn(warnOfHttps(shown, next))
-      if (seen.has(next.href)) throw fail(`its redirects go in a circle, back to "${showUrl(next)}"`)
+      if (seen.has(next.href)) throw fail(`it redirects in a loop, back to "${showUrl(next)}"`)
       if (seen.size > maxRedirects) throw fail(`it redirects more than ${maxRedirects} times`)
       url = next
       continue
@@ -146,7 +146,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
     const size = [headers['content-length']].flat()[0]
     if (size !== undefined && Number(size) === 0) throw fail(`it is empty${via}`)
     const ms = Math.round(performance.now() - start)
-    report.detail(`${shown}${via} is there, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
+    report.detail(`${shown}${via} is available, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
     const bytes = size === undefined ? {} : { bytes: Number(size) }
     report.event('url-checked', { url: showUrl(new URL(first)), status: statusCode, ...bytes })
     return

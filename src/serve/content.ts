@@ -101,7 +101,7 @@ async function findInFolder(path: string, { names, trailingSlashes, query }: Tar
   // Resolved for each request, since the folder may be a link that is switched to another release.
   using root = await pin(path)
   using held = await pinBelow(root, ...names)
-  if (!isInside(root, held)) return nothing(404, 'a link leads out of the folder')
+  if (!isInside(root, held)) return nothing(404, 'a link leads outside the folder')
   const name = names.at(-1) ?? ''
   const moved = (location: string): LookupResult => ({ resource: { kind: 'moved', location: location + query } })
   if (held.stats.isFile()) {
@@ -176,7 +176,7 @@ export function createFinder(content: Content): Finder {
     const target = readTarget(text)
     if ('status' in target) return nothing(target.status)
     const result = await running.run(target.names.join('/'), async () => await findTarget(content, target))
-    if (result === undefined) return nothing(503, 'its file system does not answer')
+    if (result === undefined) return nothing(503, 'its file system does not respond')
     const { source } = result
     // Stays open until every request waiting for this look-up has taken its own share.
     if (source instanceof OpenFile) setImmediate(() => source.close())

@@ -90,12 +90,12 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     for (const text of settings.proxyJump) {
       const hop = parseHop(text)
       if (hop === undefined) {
-        throw new ConsoleError(`ProxyJump "${text}" of ssh's configuration is not understood`, {
+        throw new ConsoleError(`ProxyJump "${text}" of ssh's configuration is not valid`, {
           hint: 'write it as [user@]host[:port]',
         })
       }
       if (depth >= deepestJump) {
-        throw new ConsoleError(`the ProxyJump of ssh's configuration leads in a circle, via "${hop.host}"`, {
+        throw new ConsoleError(`the ProxyJump of ssh's configuration loops, via "${hop.host}"`, {
           hint: `write "ProxyJump none" for "${hop.host}", above the line that names it`,
         })
       }
@@ -116,7 +116,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     trustBySettings.set(key, loadingTrust)
     const actual = { host: settings.hostName, port: settings.port }
     if (settings.proxyCommand !== undefined && settings.proxyJump.length === 0) {
-      report.warn(`the ProxyCommand of ssh's configuration for "${host}" is not used; ProxyJump would be`)
+      report.warn(`the ProxyCommand of ssh's configuration for "${host}" is ignored; metalkit supports only ProxyJump`)
     }
     const via = await findHops(settings, depth)
     return {

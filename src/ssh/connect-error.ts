@@ -63,20 +63,20 @@ export function explainHostKey(
         ? ''
         : ` (there is an authority for it in ${authority.file}:${authority.line}, but it ${uncertified})`
     const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${host} >> ${quoteWord(file)}`
-    return new ConnectError('host-key', `${place} is not a known host${why}; it shows the key ${shown}`, {
-      hint: `if that is the fingerprint its operator names, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
+    return new ConnectError('host-key', `${place} is not a known host${why}; it presents the key ${shown}`, {
+      hint: `if its operator confirms that fingerprint, add it with ${scan} or --host-key ${fingerprintOf(key)}`,
       unknownKey: key,
     })
   }
   const where = `${verdict.file}:${verdict.line}`
   if (verdict.kind === 'revoked') {
-    return new ConnectError('host-key', `${place} shows the key ${shown}, which ${where} revokes`, {
-      hint: 'do not connect before its operator has changed it',
+    return new ConnectError('host-key', `${place} presents the key ${shown}, which ${where} revokes`, {
+      hint: 'do not connect until its operator has replaced it',
     })
   }
   return new ConnectError(
     'host-key',
-    `${place} shows the key ${shown}, not the one known from ${where}; someone may be in between`,
+    `${place} presents the key ${shown}, not the one known from ${where}; someone may be intercepting the connection`,
     {
       hint: `if its operator confirms the new key, remove the old one with ssh-keygen -f ${quoteWord(verdict.file)} -R '${lookupName(known)}'`,
     },
@@ -86,8 +86,10 @@ export function explainHostKey(
 /** A host whose key differs from the known ones. */
 export function refusePinned(address: Address, key: Buffer, pins: readonly string[]): ConnectError {
   const shown = `${keyTypeOf(key)} ${fingerprintOf(key)}`
-  const message = `${quoteAddress(address)} shows the key ${shown}, not ${pins.join(' or ')}; someone may be in between`
-  return new ConnectError('host-key', message, { hint: "compare --host-key with what the host's operator names" })
+  const message = `${quoteAddress(address)} presents the key ${shown}, not ${pins.join(' or ')}; someone may be intercepting the connection`
+  return new ConnectError('host-key', message, {
+    hint: "compare --host-key with the fingerprint from the host's operator",
+  })
 }
 
 /** An error as ssh2 emits it: `level` names the part of ssh2; a numeric code is the server's disconnect reason. */
@@ -133,7 +135,7 @@ export function explainSshError(error: SshError, address: Address, progress: Log
     case 'client-authentication':
       return refuse('')
     case 'client-timeout':
-      return new ConnectError('timeout', `${place} does not answer any more`, options)
+      return new ConnectError('timeout', `${place} no longer answers`, options)
     case 'client-socket':
       return new ConnectError('dropped', `${place} dropped the connection (${error.code ?? error.message})`, options)
     case 'handshake':
@@ -141,7 +143,7 @@ export function explainSshError(error: SshError, address: Address, progress: Log
     case undefined:
     default:
       if (ended) return new ConnectError('dropped', `${place} closed the connection`, options)
-      return new ConnectError('protocol', `${place} does not speak SSH as it should: ${error.message}`, {
+      return new ConnectError('protocol', `${place} does not speak SSH correctly: ${error.message}`, {
         ...options,
         hint: 'check --sos',
       })

@@ -145,7 +145,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
       const count = (chunk: Buffer) => {
         received += chunk.length
         if (received <= maxBytesBeforeLogin) return
-        const what = `${quoteAddress(address)} sends without end: more than ${maxBytesBeforeLogin / 2 ** 20} MB before a login`
+        const what = `${quoteAddress(address)} sends too much: more than ${maxBytesBeforeLogin / 2 ** 20} MB before a login`
         reject(new ConnectError('protocol', what))
       }
       stream.on('data', count)

@@ -126,11 +126,11 @@ export function checkCertificate(certificate: HostCertificate, host: string, now
   const { kind, principals, validAfter, validBefore, critical } = certificate
   const now = BigInt(Math.floor(nowMs / 1000))
   if (!isSigned(certificate)) return 'is not signed by the authority it names'
-  if (kind !== hostKind) return 'is not one of a host'
+  if (kind !== hostKind) return 'is not a host certificate'
   if (now < validAfter) return `is not valid before ${dayOf(validAfter)}`
   if (now >= validBefore) return `expired on ${dayOf(validBefore)}`
   if (principals.length > 0 && !principals.includes(host.toLowerCase())) return `is for ${principals.join(', ')}`
-  if (critical.length > 0) return 'has conditions that are not known here'
+  if (critical.length > 0) return 'has unknown critical options'
   return undefined
 }
 

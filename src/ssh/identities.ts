@@ -48,7 +48,7 @@ async function unlock(file: string, locked: KeyFile, { prompter, report }: Ident
 
 /** The error for a named key that cannot be used. */
 function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): never {
-  const locked = { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and leave --identity out` }
+  const locked = { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and omit --identity` }
   const { why, hint } = {
     missing: { why: 'does not exist', hint: 'name another with --identity, or make one with ssh-keygen -t ed25519' },
     encrypted: locked,

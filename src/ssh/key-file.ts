@@ -49,7 +49,7 @@ function refuseOpenssh({ cipher, blob }: { cipher: string; blob: Buffer }, file:
   if (type.startsWith('sk-')) {
     return {
       kind: 'unusable',
-      why: `needs a security key (${type}), which metalkit cannot ask`,
+      why: `needs a security key (${type}), which metalkit does not support`,
       hint: `name another with --identity, or ${makeOne}`,
     }
   }
@@ -71,7 +71,7 @@ async function readPublicHalf(blob: Buffer | undefined, file: string): Promise<P
   return key instanceof Error ? undefined : key
 }
 
-function damaged(why = 'is damaged: it does not hold a whole private key'): KeyFile {
+function damaged(why = 'is damaged: it does not contain a complete private key'): KeyFile {
   return { kind: 'unusable', why, hint: `name another with --identity, or ${makeOne}` }
 }
 
@@ -93,7 +93,7 @@ export async function readKeyFile(file: string, passphrase?: string): Promise<Ke
   } catch (error) {
     const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' }
-    return { kind: 'unusable', why: `cannot be read: ${describeCondition(error)}`, hint: 'make it readable for you' }
+    return { kind: 'unusable', why: `cannot be read: ${describeCondition(error)}`, hint: 'make it readable by you' }
   }
   const block = findPemBlock(text)
   if (block === undefined && text.includes('PRIVATE KEY-----')) return damaged()
@@ -118,7 +118,7 @@ export async function readKeyFile(file: string, passphrase?: string): Promise<Ke
   const [key] = [ssh2.utils.parseKey(pem.text, convert ? undefined : passphrase)].flat()
   if (encrypted && !convert && key instanceof Error) return { kind: 'wrong-passphrase' }
   if (key === undefined || key instanceof Error) {
-    return { kind: 'unusable', why: 'is no private key that can be used', hint: makeOne }
+    return { kind: 'unusable', why: 'is not a usable private key', hint: makeOne }
   }
   if (!key.isPrivateKey()) {
     return { kind: 'unusable', why: 'is a public key', hint: 'name the private one, without .pub' }

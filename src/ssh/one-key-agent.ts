@@ -40,7 +40,7 @@ class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
     const asked = typeof options === 'function' ? {} : options
     if (answer === undefined) return
     // For a server that does not announce newer signatures, ssh2 would use SHA-1 with an RSA key.
-    if (asked.hash === 'sha1') answer(new Error('the server takes RSA keys with SHA-1 only'))
+    if (asked.hash === 'sha1') answer(new Error('the server accepts RSA keys only with SHA-1'))
     else this.#sign(data, asked, answer)
   }
 }
@@ -83,7 +83,7 @@ export async function askAgent(socket: string): Promise<Identity[] | string> {
     })
   })
   if (typeof keys === 'string') return keys
-  if (keys.length === 0) return 'holds no keys that can be used'
+  if (keys.length === 0) return 'holds no usable keys'
   return keys.map((key) =>
     createIdentity(`agent: ${key.comment || key.type}`, key, (data, options, done) => {
       agent.sign(key, data, options, done)

@@ -76,12 +76,12 @@ function explain(error: unknown, block: PemBlock): PemKey {
   const code = errorCode(error)
   const stack = error instanceof Error && 'opensslErrorStack' in error ? error.opensslErrorStack : undefined
   if (code === 'ERR_OSSL_EVP_UNSUPPORTED') {
-    return { kind: 'unusable', why: 'is locked with a cipher that OpenSSL no longer reads' }
+    return { kind: 'unusable', why: 'is locked with a cipher that OpenSSL no longer supports' }
   }
   const decrypted = code === 'ERR_OSSL_BAD_DECRYPT' || (Array.isArray(stack) && stack.length > 0)
   if (block.encrypted && decrypted && (block.kind !== 'ENCRYPTED' || isWhole(block)))
     return { kind: 'wrong-passphrase' }
-  return { kind: 'unusable', why: 'is damaged: it does not hold a whole private key' }
+  return { kind: 'unusable', why: 'is damaged: it does not contain a complete private key' }
 }
 
 /** Converts a block of OpenSSL (PKCS#8, RSA, EC) into text that ssh2 reads. */

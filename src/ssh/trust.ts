@@ -85,14 +85,14 @@ export class HostTrust {
   recordCertificate({ place }: JudgedHost, blob: Buffer | undefined): void {
     const certificate = blob === undefined ? undefined : parseCertificate(blob)
     const refuse = (why: string) => void this.#refusals.set(lookupName(place), why)
-    if (certificate === undefined) return refuse('shows no certificate')
+    if (certificate === undefined) return refuse('presents no certificate')
     const entries = this.knownHosts.markedFor(place).filter(({ key }) => key.equals(certificate.authority))
     const revoked = entries.find(({ marker }) => marker === 'revoked')
     if (revoked !== undefined) return this.knownHosts.revoke(place, certificate.key, revoked)
     if (entries.length === 0)
-      return refuse(`shows a certificate of another authority, ${describeAuthority(certificate)}`)
+      return refuse(`presents a certificate of another authority, ${describeAuthority(certificate)}`)
     const wrong = checkCertificate(certificate, place.host, Date.now())
-    if (wrong !== undefined) return refuse(`shows a certificate that ${wrong}`)
+    if (wrong !== undefined) return refuse(`presents a certificate that ${wrong}`)
     this.knownHosts.learn(place, certificate.key)
   }
 
@@ -139,12 +139,12 @@ export class HostTrust {
     report.progress('')
     let question =
       `${quoteAddress(address)} is not a known host. Its ${keyTypeOf(key)} key has the fingerprint\n  ${fingerprint}\n` +
-      `${picture}Connect, and remember it? Answer yes, no, or with the fingerprint its operator names: `
+      `${picture}Connect, and remember the key? Answer yes, no, or the fingerprint from its operator: `
     for (;;) {
       const answer = (await prompter.ask(question)).trim()
       if (/^yes$/i.test(answer) || answer === fingerprint) return true
       if (/^no?$/i.test(answer) || answer === '') return false
-      question = 'Answer yes, no, or with the very fingerprint: '
+      question = 'Answer yes, no, or the exact fingerprint: '
     }
   }
 }

@@ -38,6 +38,6 @@ export async function checkFromOutside(forward: Forward, outside: Address, signa
     why = either.aborted ? 'no answer' : describeCondition(error)
   }
   throw new TunnelError(`"${formatAddress(outside)}" does not lead here (${why})`, {
-    hint: 'its sshd needs "GatewayPorts clientspecified" to listen for others, and its firewall to let the port through',
+    hint: 'its sshd needs "GatewayPorts clientspecified" to listen for others, and its firewall must let the port through',
   })
 }

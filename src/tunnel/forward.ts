@@ -62,7 +62,7 @@ export async function forwardPort(
       hint: 'choose another with ?bind=port, or leave it out',
     })
   }
-  throw new TunnelError(`"${server}" does not allow to listen on its ports`, {
+  throw new TunnelError(`"${server}" does not allow listening on its ports`, {
     hint: 'its sshd needs "AllowTcpForwarding yes" and "GatewayPorts clientspecified"',
   })
 }

@@ -24,7 +24,7 @@ export function parseTunnel(text: string): TunnelTarget {
   if (ngrok !== null) return { kind: 'ngrok', apiPort: checkPort(Number(ngrok[1] ?? ngrokPort), refuse) }
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'ssh:' || url.hostname === '') throw refuse('is an unknown kind of tunnel')
-  if (url.password !== '') throw new UsageError('--tunnel has a password', { hint: `${hint}; keys log in` })
+  if (url.password !== '') throw new UsageError('--tunnel has a password', { hint: `${hint}; log in with a key` })
   if (!['', '/'].includes(url.pathname) || url.hash !== '') throw refuse('has a path')
   const unknown = [...url.searchParams.keys()].find((key) => key !== 'bind')
   if (unknown !== undefined) throw refuse(`has an unknown setting (${unknown})`)

@@ -74,7 +74,7 @@ describe('doctor in a lab', () => {
         token: ['fail', /token/],
         project: ['skip', /token does not work/],
         clock: ['skip', /token/],
-        keys: ['ok', /not looked at/],
+        keys: ['ok', /not compared/],
       },
     ],
     ['no token', { METAL_API_TOKEN: '' }, 2, { token: ['fail', /^no api-key is given$/, /METAL_API_TOKEN/] }],
@@ -189,7 +189,7 @@ describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.
       const nothing = await runToEnd(argv, env)
       expect(nothing.code).toBe(2)
       expect(nothing.stdout + nothing.stderr).toMatch(
-        /no api-key is given(;|\n *->) to try metalkit without an account, start .*: metalkit lab; else set --api-key/,
+        /no api-key is given(;|\n *->) to try metalkit without an account, start .*: metalkit lab; otherwise set --api-key/,
       )
       await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
       const running = await runToEnd(argv, env)
@@ -220,6 +220,6 @@ test('fits the window at a terminal, and is one line per check elsewhere', async
   ])
   const plain = await runToEnd(['doctor'])
   expect(plain.stdout).toMatch(
-    /^ {16}-> to try metalkit .*; else set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN .*\)$/m,
+    /^ {16}-> to try metalkit .*; otherwise set --api-key or METAL_API_TOKEN or METAL_AUTH_TOKEN .*\)$/m,
   )
 })

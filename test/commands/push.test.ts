@@ -100,7 +100,7 @@ describe('push', () => {
 
   test('warns of a gzip kernel that iPXE on aarch64 cannot load', async () => {
     expect((await push('arm', '--decompress=f')).stderr).toContain(
-      `warning: "${folder}/arm-kernel" is gzip, which iPXE on aarch64 cannot load; leave out --decompress=false\n`,
+      `warning: "${folder}/arm-kernel" is gzip, which iPXE on aarch64 cannot load; omit --decompress=false\n`,
     )
     expect((await push('arm')).stderr).not.toContain('warning')
   })
@@ -150,7 +150,7 @@ describe('push', () => {
 
   test('says what --decompress left as it is', async () => {
     const { stderr } = await push('linuxkit', '-decompress')
-    expect(stderr).toContain('linuxkit-kernel  20.0 kB, as it is (not compressed)\n')
+    expect(stderr).toContain('linuxkit-kernel  20.0 kB, unchanged (not compressed)\n')
     expect(stderr).toContain(`linuxkit-initrd.img  ${archive.length} bytes, decompressed\n`)
     expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes\n')
   })
@@ -190,7 +190,7 @@ describe('push refuses', () => {
       'arm',
       ['-arch', 'x86_64'],
       5,
-      'image: kernel "DIR/arm-kernel" is for aarch64, not for x86_64; leave out --arch, or push an image built for x86_64',
+      'image: kernel "DIR/arm-kernel" is for aarch64, not for x86_64; omit --arch, or push an image built for x86_64',
     ],
     [
       'a base URL with white space',
@@ -211,7 +211,7 @@ describe('push refuses', () => {
       'linuxkit',
       ['-arch', 'riscv'],
       2,
-      'usage: --arch "riscv" is not known; choose one of x86_64, aarch64',
+      'usage: --arch "riscv" is not a valid choice; choose one of x86_64, aarch64',
     ],
   ])('%s', async (_, name, flags, code, line) => {
     expect(await push(name, ...flags)).toEqual({

@@ -81,7 +81,7 @@ describe('a machine', () => {
     const { code, texts } = start(args, labEnvironment(lab), clock)
     expect(await code, texts.stderr).toBe(0)
     expect(texts.stderr).toMatch(
-      /warning: this computer's clock is (2h59m5\ds|3h\S*) behind the API's, which --ttl goes by/,
+      /warning: this computer's clock is (2h59m5\ds|3h\S*) behind the API's, which --ttl uses/,
     )
     const [device] = await devices()
     const leftMs = Date.parse(String(device?.['termination_time'])) - Date.now()
@@ -399,7 +399,7 @@ describe('hints name the mistake', () => {
       expect(await code).toBe(4)
       const shown = api.apiUrl.replace('://', '://me:***@')
       expect(texts.stderr + texts.stdout).toContain(
-        `check the API URL "${shown}" (from --api-url): the answer is not a Metal API's`,
+        `check the API URL "${shown}" (from --api-url): the answer is not from a Metal API`,
       )
       expect(texts.stderr + texts.stdout).not.toContain('sesame')
     }
@@ -414,7 +414,7 @@ describe('nothing is created where', () => {
       serving(),
       { METAL_API_TOKEN: '' },
       2,
-      /^metalkit: usage: no api-key is given; .*metalkit lab.*; else set --api-key or METAL_API_TOKEN/,
+      /^metalkit: usage: no api-key is given; .*metalkit lab.*; otherwise set --api-key or METAL_API_TOKEN/,
     ],
     [
       'the token is wrong',
@@ -450,7 +450,7 @@ describe('nothing is created where', () => {
       ['-zone', 'xx1', ...serving()],
       {},
       2,
-      /^metalkit: usage: the facility "xx1" is not known; give a --metro, or one of dc13/,
+      /^metalkit: usage: unknown facility "xx1"; give a --metro, or one of dc13/,
     ],
     [
       'the facility is in another metro',

@@ -139,7 +139,7 @@ describe('flags', () => {
   test('a certificate without its key is a mistake', async () => {
     expect(await start('-tls-cert', 'x.pem', folder.path).ended).toMatchObject({
       code: 2,
-      stderr: 'metalkit: usage: --tls-cert is given without --tls-key; give both, or none for plain HTTP\n',
+      stderr: 'metalkit: usage: --tls-cert is given without --tls-key; give both, or neither for plain HTTP\n',
     })
   })
 })

@@ -45,7 +45,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
       'demo-kernel  4.1 kB, as it was pushed',
       'demo-initrd.img  10.0 kB, as it was pushed',
       expect.stringMatching(/^demo-equinixmetal\.ipxe  \d+ bytes, as it was pushed$/),
-      expect.stringMatching(/^demo for x86_64, pushed \S+Z: all 3 files are right$/),
+      expect.stringMatching(/^demo for x86_64, pushed \S+Z: all 3 files are correct$/),
       '',
     ])
   })
@@ -67,7 +67,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
     const { code, stderr } = await verify()
     expect(code).toBe(5)
     expect(stderr).toMatch(expected)
-    expect(stderr).toMatch(/metalkit: verify: 1 of 3 files of "demo" are not what was pushed; /)
+    expect(stderr).toMatch(/metalkit: verify: 1 of 3 files of "demo" differ from what was pushed; /)
   })
 
   test.each<[string, () => Promise<void>, RegExp]>([

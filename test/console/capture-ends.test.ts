@@ -146,7 +146,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     expect(await held.code).toBe(7)
     expect(held.seen.err).toMatch(
       new RegExp(
-        `^metalkit: console: --${flag} "/dev/full" can no longer be written: no space left on device; make room`,
+        `^metalkit: console: --${flag} "/dev/full" can no longer be written: no space left on device; free some disk space`,
         'm',
       ),
     )

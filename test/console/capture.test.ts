@@ -93,7 +93,7 @@ describe('files', () => {
 
   test('one that cannot be made or kept is an error', async () => {
     expect(failure(() => openLog(`${nowhere}/log`))).toBe(
-      `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in a folder that exists and is yours`,
+      `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in an existing folder that you can write to`,
     )
     expect(failure(() => openRecording('/etc', { columns: 1, rows: 1 }))).toMatch(
       /^usage: --record "\/etc" .*it is a folder/,
@@ -101,7 +101,7 @@ describe('files', () => {
     if (!existsSync('/dev/full')) return
     const full = openLog('/dev/full')
     expect(failure(() => full.write(Buffer.from('x')))).toMatch(
-      /^console: --log .* longer be written: no space left on device; make room/,
+      /^console: --log .* longer be written: no space left on device; free some disk space/,
     )
     await full[Symbol.asyncDispose]()
   })

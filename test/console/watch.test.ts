@@ -111,7 +111,7 @@ describe('the time that patterns take', () => {
     const watch = createWatch({ waitFor: [], failOn, replies: [] })
     const before = process.cpuUsage()
     expect(() => watch.push(Buffer.from(line.repeat(20)))).toThrow(
-      /looking for .*\[a\].* in a line of the console took more than 0.5 s/,
+      /searching a line of the console for .*\[a\].* took more than 0.5 s/,
     )
     const { user, system } = process.cpuUsage(before)
     expect((user + system) / 1000).toBeLessThan(1000)

@@ -103,7 +103,7 @@ test.concurrent('a console in use is requested again, with the reason, until it 
   const first = attach()
   await shows(() => first.texts.stdout, 'SOS Session Ready')
   const second = attach()
-  const refusal = `console: "127.0.0.1:${lab.sos.port}": another session has this console; leave it there (~.`
+  const refusal = `console: "127.0.0.1:${lab.sos.port}": another session is using this console; close it there first (~.`
   await shows(() => second.texts.stderr, refusal)
   // Said once, with -v each time.
   await waitUntil(

@@ -194,7 +194,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
       process.kill(child.pid(), end)
       expect(await child.code, child.seen.err).toBe(end === 'SIGTERM' ? 143 : 130)
       expect(performance.now() - startedMs).toBeLessThan(8000)
-      expect(child.seen.err).toContain('a file system does not answer')
+      expect(child.seen.err).toContain('a file system does not respond')
       expect(await Promise.all(hung)).toEqual([0, 0, 0, 503, 503])
     },
   )

@@ -137,7 +137,7 @@ describe('the network', needs('openssl'), () => {
   })
 
   test.each([
-    ['refuses', () => proxyUrl(), true, 'the proxy of the environment refused to connect'],
+    ['refuses', () => proxyUrl(), true, 'the proxy from the environment refused to connect'],
     ['is not there', () => 'http://127.0.0.1:1', false, 'the connection was refused'],
   ])('a proxy that %s ends a run before it rents', async (_, url, refuses, words) => {
     refusing = refuses

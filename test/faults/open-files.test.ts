@@ -30,7 +30,7 @@ const raise = 'raise the limit where it is set (ulimit -n 1024, docker run --uli
 
 // Below 20 Node itself has too few to load a program.
 describe.each([20, 22, 24, 26, 30, 40, 60])('with %i open files', { timeout: 60_000 }, (limit) => {
-  const why = `${limit} open files are too few: to serve machines takes 64; ${raise}\n`
+  const why = `${limit} open files are too few: serving machines needs 64; ${raise}\n`
 
   test('a run that serves says so, and rents nothing', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })

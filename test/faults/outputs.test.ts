@@ -136,7 +136,7 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
     reader.kill('SIGKILL')
     await once(reader, 'close')
     expect(await child.code, child.seen.err).toBe(7)
-    expect(child.seen.err).toContain(`--log "${fifo}" can no longer be written: broken pipe; its reader has gone`)
+    expect(child.seen.err).toContain(`--log "${fifo}" can no longer be written: broken pipe; its reader has exited`)
     expect(await machinesIn(lab)).toEqual([])
   })
 })

@@ -25,7 +25,7 @@ test.concurrent.each([
   const code = await child.code
   const { out: stdout, err: stderr } = child.seen
   expect(code, stderr).toBe(8)
-  expect(stderr).toContain(`console: looking for /${pattern}/m in a line of the console took more than 0.5 s; give a`)
+  expect(stderr).toContain(`console: searching a line of the console for /${pattern}/m took more than 0.5 s; use a`)
   expect(await judge(lab, { code, stdout, stderr })).toEqual([])
   expect(await machinesIn(lab)).toEqual([])
 })

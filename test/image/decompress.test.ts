@@ -23,10 +23,10 @@ const noise = Buffer.concat([Buffer.from('noise'), randomBytes(9_995)])
 const hole = gzipSync(Buffer.concat([makeArchive({ hole: zeros(5_000_000) })]))
 
 const unknown = (offset: number, what: string) =>
-  `"demo-initrd.img" cannot be decompressed: at offset ${offset} begins a part that is ${what}`
+  `"demo-initrd.img" cannot be decompressed: the part at offset ${offset} is ${what}`
 
 const refused = (offset: number, what: string) =>
-  `"demo-initrd.img" is not an initrd that the kernel can unpack: at offset ${offset} begins ${what}`
+  `"demo-initrd.img" is not an initrd that the kernel can unpack: at offset ${offset}, it has ${what}`
 
 describe('decompressInitrd', () => {
   test.each<[string, Buffer, Buffer]>([
@@ -82,26 +82,30 @@ describe('decompressInitrd', () => {
       refused(0, 'an lz4 frame, which is not the legacy format'),
     ],
     ['xz with CRC64', Buffer.from('\xfd7zXZ\0\0\x04', 'latin1'), refused(0, 'xz data with a check other than CRC32')],
-    ['gzip with every header field', makeFancyGzip(one), refused(0, 'gzip data whose header has more than a name')],
+    [
+      'gzip with every header field',
+      makeFancyGzip(one),
+      refused(0, 'gzip data whose header contains more than a name'),
+    ],
     [
       'an archive split between members',
       Buffer.concat([gzipSync(two.subarray(0, 50)), gzipSync(two.subarray(50))]),
-      refused(0, 'gzip data that holds no cpio archive'),
+      refused(0, 'gzip data that contains no cpio archive'),
     ],
     [
       'members that are no archive',
       Buffer.concat([gzipSync('abc'), gzipSync('def')]),
-      refused(0, 'gzip data that holds no cpio archive'),
+      refused(0, 'gzip data that contains no cpio archive'),
     ],
     [
       'junk within gzip',
       gzipSync(Buffer.concat([one, Buffer.from('junk')])),
-      refused(0, 'gzip data that holds more than cpio archives'),
+      refused(0, 'gzip data that contains more than cpio archives'),
     ],
     [
       'an archive within gzip off the multiples of four',
       gzipSync(Buffer.concat([one, zeros(1), two])),
-      refused(0, 'gzip data that holds more than cpio archives'),
+      refused(0, 'gzip data that contains more than cpio archives'),
     ],
     [
       'an archive off the multiples of four',
@@ -112,7 +116,7 @@ describe('decompressInitrd', () => {
     [
       'garbage behind gzip',
       Buffer.concat([gzipSync(one), zeros(2), Buffer.from('x')]),
-      unknown(gzipSync(one).length + 2, 'neither cpio nor compressed in a known way'),
+      unknown(gzipSync(one).length + 2, 'neither a cpio archive nor compressed in a known format'),
     ],
     [
       'the old cpio behind cpio',
@@ -193,7 +197,7 @@ describe('decompressKernel', () => {
     const gzipped = gzipSync(noise)
     await expect(decompress(decompressKernel, Buffer.concat([gzipped, Buffer.from('dtb')]))).rejects.toMatchObject({
       name: 'ImageError',
-      message: `"demo-initrd.img" cannot be decompressed: at offset ${gzipped.length} begins a part that is neither cpio nor compressed in a known way`,
+      message: `"demo-initrd.img" cannot be decompressed: the part at offset ${gzipped.length} is neither a cpio archive nor compressed in a known format`,
     })
   })
 })

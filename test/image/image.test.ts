@@ -135,7 +135,7 @@ describe('loadImage refuses', () => {
     await writeFile(join(folder, file), 'x')
     await expect(loadImage(join(folder, name))).rejects.toMatchObject({
       message: `kernel "${folder}/${name}-kernel" does not exist`,
-      hint: `"${file}" is what --format ${format} wrote, which iPXE does not boot; ${build}`,
+      hint: `"${file}" was written by --format ${format}, which iPXE cannot boot; ${build}`,
     })
   })
 
@@ -145,7 +145,7 @@ describe('loadImage refuses', () => {
     await writeFile(at('-squashfs.img'), 'x')
     await expect(loadImage(prefix)).rejects.toMatchObject({
       message: `initrd "${prefix}-initrd.img" does not exist`,
-      hint: `"linuxkit-squashfs.img" is what --format kernel+squashfs wrote, which iPXE does not boot; ${build}`,
+      hint: `"linuxkit-squashfs.img" was written by --format kernel+squashfs, which iPXE cannot boot; ${build}`,
     })
   })
 

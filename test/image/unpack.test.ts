@@ -68,7 +68,7 @@ describe.each([
       const packed = pack(files)
       await expect(decompress(decompressInitrd, Buffer.concat([packed, Buffer.from('x')]))).rejects.toMatchObject({
         name: 'ImageError',
-        message: `"demo-initrd.img" cannot be decompressed: at offset ${packed.length} begins a part that is neither cpio nor compressed in a known way`,
+        message: `"demo-initrd.img" cannot be decompressed: the part at offset ${packed.length} is neither a cpio archive nor compressed in a known format`,
       })
     })
   })

@@ -58,26 +58,32 @@ describe('a command line that does not come through whole', () => {
   })
 
   test.each<[Partial<BootScript>, string]>([
-    [{ cmdline: ofBytes(2048) }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
-    [{ cmdline: `\u00eb${ofBytes(2046)}` }, 'is 2048 bytes long with what the script adds, and the kernel takes 2047'],
+    [
+      { cmdline: ofBytes(2048) },
+      'is 2048 bytes long with the words that the script adds, but the kernel accepts only 2047',
+    ],
+    [
+      { cmdline: `\u00eb${ofBytes(2046)}` },
+      'is 2048 bytes long with the words that the script adds, but the kernel accepts only 2047',
+    ],
     [
       { cmdline: `console=ttyS1 ${'x'.repeat(2006)}` },
-      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+      'is 2048 bytes long with the words that the script adds, but the kernel accepts only 2047',
     ],
     [
       { arch: 'aarch64', cmdline: ofBytes(2048, armAdded) },
-      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+      'is 2048 bytes long with the words that the script adds, but the kernel accepts only 2047',
     ],
-    [{ cmdline: `\${${'y'.repeat(4100)}}` }, 'makes a line of 4170 bytes in the iPXE script, and iPXE takes 4095'],
+    [
+      { cmdline: `\${${'y'.repeat(4100)}}` },
+      'makes a line of 4170 bytes in the iPXE script, but iPXE accepts only 4095',
+    ],
     [
       { cmdline: `a=\${x} ${ofBytes(2045)}` },
-      'is 2048 bytes long with what the script adds, and the kernel takes 2047',
+      'is 2048 bytes long with the words that the script adds, but the kernel accepts only 2047',
     ],
-    [{ cmdline: words(201) }, 'has 201 words with what the script adds, and iPXE stops at more than 200'],
-    [
-      { arch: 'aarch64', cmdline: 'name=zo\u00eb' },
-      'has "\u00eb" in it, and on aarch64 iPXE hands on nothing but ASCII',
-    ],
+    [{ cmdline: words(201) }, 'has 201 words with those that the script adds, but iPXE accepts only 200'],
+    [{ arch: 'aarch64', cmdline: 'name=zo\u00eb' }, 'has "\u00eb" in it, but on aarch64 iPXE passes on only ASCII'],
   ])('refuses %j', (script, why) => {
     expect(() => bootScript({ ...common, ...script })).toThrow(
       expect.objectContaining({ name: 'ImageError', message: `the command line of the image "linuxkit" ${why}` }),

@@ -28,7 +28,7 @@ describe('errors name the operation, the answer and the request', () => {
       '401',
       { status: 401, json: { error: 'Invalid authentication token' } },
       3,
-      'metal: looking up the machine "d-1": the API answered 401 "Invalid authentication token" [request r-1]; --api-key is wrong or has expired; replace it; for a lab, run again: eval "$(metalkit lab env)" (with --name for one that has a name)',
+      'metal: looking up the machine "d-1": the API answered 401 "Invalid authentication token" [request r-1]; --api-key is wrong or has expired; replace it; for a lab, run again: eval "$(metalkit lab env)" (with --name for a named lab)',
     ],
     [
       '404',
@@ -58,19 +58,19 @@ describe('errors name the operation, the answer and the request', () => {
       'HTML',
       { status: 502, text: '<html>', headers: { 'content-type': 'text/html' } },
       4,
-      `metal: looking up the machine "d-1": the API answered 502 ("text/html", not an error in the API's form) [request r-1]`,
+      `metal: looking up the machine "d-1": the API answered 502 ("text/html", not an error in the API's format) [request r-1]`,
     ],
     [
       'truncated JSON',
       { status: 200, text: '{"id": "d-' },
       4,
-      'metal: looking up the machine "d-1": the answer (200) is not whole JSON ("application/json", 10 characters) [request r-1]; check that "URL" is a Metal API',
+      'metal: looking up the machine "d-1": the answer (200) is not complete JSON ("application/json", 10 characters) [request r-1]; check that "URL" is a Metal API',
     ],
     [
       'a field is missing',
       { status: 200, json: { id: 'd-1' } },
       4,
-      'metal: looking up the machine "d-1": the answer (200) lacks a proper "state" [request r-1]; check that "URL" is a Metal API',
+      'metal: looking up the machine "d-1": the answer (200) has no valid "state" [request r-1]; check that "URL" is a Metal API',
     ],
   ])('%s', async (_, reply, code, message) => {
     await using api = await startFakeApi(() => reply)

@@ -23,9 +23,9 @@ async function config(name: string, text: string): Promise<string> {
 describe('the refusal of a configuration file', () => {
   test.each([
     ['token: [', 'is not YAML', 'it holds lines such as "token: ..." and "project-id: ..."'],
-    ['- token', 'the document is not what it should be', 'token and project-id are strings'],
-    ['just words', 'the document is not what it should be', 'token and project-id are strings'],
-    ['project-id: 5', 'project-id is not what it should be', 'token and project-id are strings'],
+    ['- token', 'the document is not valid', 'token and project-id are strings'],
+    ['just words', 'the document is not valid', 'token and project-id are strings'],
+    ['project-id: 5', 'project-id is not valid', 'token and project-id are strings'],
   ])('with the text %j', async (text, why, hint) => {
     const METAL_CONFIG = await config('refused', text)
     await expect(resolveOptions(['apiKey'], {}, { METAL_CONFIG })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ describe('a value of metal.yaml', () => {
   test('that is refused is named by its key and file, and a secret is not quoted', async () => {
     const METAL_CONFIG = await config('secret', 'token: "a b"')
     await expect(resolveOptions(['apiKey'], {}, { METAL_CONFIG })).rejects.toMatchObject({
-      message: `token in ${METAL_CONFIG} holds characters no token has`,
+      message: `token in ${METAL_CONFIG} contains characters that no token has`,
       hint: 'copy it again',
     })
   })

@@ -19,7 +19,7 @@ test.each(['end', 'close'])(
     expect(session.lost).toBe(true)
     await expect(session.stat('/a')).rejects.toMatchObject({
       name: 'PublishError',
-      message: '"sftp://host/a" cannot be looked at (the server closed the session)',
+      message: '"sftp://host/a" cannot be checked (the server closed the session)',
       hint: 'push again to resume where it stopped',
     })
     await expect(session.ask('made', '/a', (done) => session.sftp.mkdir('/a', done))).rejects.toThrow('cannot be made')

@@ -124,7 +124,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     const { code, stderr } = await push(join(folder.path, 'file/out'))
     expect(code).toBe(5)
     expect(stderr).toMatch(
-      /^metalkit: push: "sftp:.*\/file\/out" cannot be (looked at|made) \(.*\); check the folder and its permissions there\n$/,
+      /^metalkit: push: "sftp:.*\/file\/out" cannot be (checked|made) \(.*\); check the folder and its permissions there\n$/,
     )
     await mkdir(join(folder.path, 'dir/demo-kernel'), { recursive: true })
     await chmod(join(folder.path, 'dir'), 0o755)

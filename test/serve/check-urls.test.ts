@@ -51,12 +51,12 @@ async function check(urls: string[], timeoutMs = 10_000, signal = new AbortContr
 }
 
 test.each([
-  ['/ok', ' is there, 5 bytes'],
-  ['/unsized', ' is there, of unknown size'],
-  ['/get-only', ' is there, 5 bytes'],
-  ['/endless', ' is there, of unknown size'],
-  ['/moved', ' (redirected to "http://HOST/ok?x") is there, 5 bytes'],
-  ['/chain/10', ' (redirected to "http://HOST/ok") is there, 5 bytes'],
+  ['/ok', ' is available, 5 bytes'],
+  ['/unsized', ' is available, of unknown size'],
+  ['/get-only', ' is available, 5 bytes'],
+  ['/endless', ' is available, of unknown size'],
+  ['/moved', ' (redirected to "http://HOST/ok?x") is available, 5 bytes'],
+  ['/chain/10', ' (redirected to "http://HOST/ok") is available, 5 bytes'],
 ])('%s%s', async (path, said) => {
   await using server = await start(createServer(answer))
   const url = `http://${server.host}${path}`
@@ -71,17 +71,17 @@ test.each([
   ['/no-content', 'the server answered 204 No Content'],
   ['/get-only-501', 'the server answered 404 Not Found'],
   ['/empty', 'it is empty'],
-  ['/circle', 'its redirects go in a circle, back to "http://HOST/circle"'],
+  ['/circle', 'it redirects in a loop, back to "http://HOST/circle"'],
   ['/chain/11', 'it redirects more than 10 times'],
   ['/to-missing', 'the server answered 404 Not Found (redirected to "http://HOST/missing")'],
   ['/to-ftp', 'it redirects to "ftp://elsewhere/x", which is not http or https'],
-  ['/to-upper', 'it redirects to "HTTP://HOST/ok", where iPXE cannot follow: iPXE knows "http", not "HTTP"'],
+  ['/to-upper', 'it redirects to "HTTP://HOST/ok", where iPXE cannot follow: iPXE accepts "http", not "HTTP"'],
   [
     '/to-umlaut',
-    'it redirects to "/%C3%A9", where iPXE cannot follow: it has characters beyond ASCII, which iPXE sends wrongly',
+    'it redirects to "/%C3%A9", where iPXE cannot follow: it has non-ASCII characters, which iPXE sends incorrectly',
   ],
-  ['/a\\b', 'iPXE cannot: it has a back slash, which iPXE does not take for a slash'],
-  ['/to-nothing', 'it redirects to "http://", which is no URL'],
+  ['/a\\b', 'iPXE cannot fetch it: it has a backslash, which iPXE does not treat as a slash'],
+  ['/to-nothing', 'it redirects to "http://", which is not a URL'],
   ['/cut', 'the connection was closed without an answer'],
 ])('%s: %s', async (path, why) => {
   await using server = await start(createServer(answer))
@@ -120,7 +120,7 @@ describe('secrets and signals', () => {
   test('a password is sent but never shown', async () => {
     await using server = await start(createServer(answer))
     expect(await check([`http://u:p%C3%A4@${server.host}/locked`])).toEqual([
-      expect.stringContaining(`"http://u:***@${server.host}/locked" is there`),
+      expect.stringContaining(`"http://u:***@${server.host}/locked" is available`),
     ])
     const refused = check([`http://u:wrong@${server.host}/locked`])
     await expect(refused).rejects.toThrow(

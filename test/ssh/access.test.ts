@@ -103,7 +103,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
 
   test('a ProxyJump in a circle is an error, not a long way', async () => {
     const failed = find('Host *\n  ProxyJump bastion\n', { host: 'machine', port: 22 })
-    await expect(failed).rejects.toThrow(`the ProxyJump of ssh's configuration leads in a circle, via "bastion"`)
+    await expect(failed).rejects.toThrow(`the ProxyJump of ssh's configuration loops, via "bastion"`)
   })
 
   test("a hop's port 22 counts before that of the configuration", async () => {

@@ -51,8 +51,8 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     const knownHosts = new KnownHosts(['/home/me/.ssh/known_hosts'], [])
     expect(await failureOf(sshd, knownHosts)).toBe(
-      `console: "127.0.0.1:${sshd.port}" is not a known host; it shows the key ssh-ed25519 ${fingerprintOf(keys.ed25519.blob)}; ` +
-        'if that is the fingerprint its operator names, add it with ' +
+      `console: "127.0.0.1:${sshd.port}" is not a known host; it presents the key ssh-ed25519 ${fingerprintOf(keys.ed25519.blob)}; ` +
+        'if its operator confirms that fingerprint, add it with ' +
         `ssh-keyscan -p ${sshd.port} 127.0.0.1 >> /home/me/.ssh/known_hosts or --host-key ${fingerprintOf(keys.ed25519.blob)}`,
     )
   })
@@ -86,10 +86,10 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   test('a changed and a revoked key: the line of the file', async () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     expect(await failureOf(sshd, trust(sshd, keys.other))).toMatch(
-      /shows the key .*, not the one known from known_hosts:1; .* ssh-keygen -f known_hosts -R '\[127\.0\.0\.1\]:\d+'$/,
+      /presents the key .*, not the one known from known_hosts:1; .* ssh-keygen -f known_hosts -R '\[127\.0\.0\.1\]:\d+'$/,
     )
     const revoking = new KnownHosts([], parseKnownHosts(`\n@revoked * ${keys.ed25519.line}`, 'file'))
-    expect(await failureOf(sshd, revoking)).toMatch(/shows the key ssh-ed25519 SHA256:\S+, which file:2 revokes;/)
+    expect(await failureOf(sshd, revoking)).toMatch(/presents the key ssh-ed25519 SHA256:\S+, which file:2 revokes;/)
   })
 
   test('a host that shows a known key without having it is refused', async () => {
@@ -128,7 +128,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
       `console: "${name}" has no address: no such name; check --sos`,
     )
     await using silent = await startSosFake(keys.ed25519, 'silent')
-    expect(await failureOf(silent, none, 200)).toBe(`console: "127.0.0.1:${silent.port}" does not answer any more`)
+    expect(await failureOf(silent, none, 200)).toBe(`console: "127.0.0.1:${silent.port}" no longer answers`)
     await using drop = await startSosFake(keys.ed25519, 'drop')
     expect(await failureOf(drop, none)).toMatch(/(closed|dropped) the connection/)
     await using web = await startSosFake(keys.ed25519, 'not-ssh')

@@ -111,7 +111,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
   test.each<[name: string, file: (key: TestKey) => string, message: RegExp]>([
     ['missing', () => `${nowhere}/key`, new RegExp(`"${nowhere}/key" does not exist; name another`)],
     ['a public one', (key) => `${key.file}.pub`, /is a public key; name the private one, without \.pub$/],
-    ['no key at all', () => '/etc/passwd', /is no private key that can be used; make one with ssh-keygen/],
+    ['no key at all', () => '/etc/passwd', /is not a usable private key; make one with ssh-keygen/],
     ['a folder', () => '/etc', /"\/etc" cannot be read: it is a folder/],
   ])('--identity that is %s', async (_name, file, message) => {
     expect(await failureOf({ named: [file(ed25519)] })).toMatch(message)
@@ -125,7 +125,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     const file = join(folder.path, `locked-${name}`)
     execFileSync('ssh-keygen', ['-q', '-t', 'ecdsa', ...format, '-N', 'a passphrase', '-f', file])
     expect(await failureOf({ named: [file] })).toBe(
-      `console: private key "${file}" is locked by a passphrase; run ssh-add ${file} and leave --identity out`,
+      `console: private key "${file}" is locked by a passphrase; run ssh-add ${file} and omit --identity`,
     )
   })
 
@@ -137,7 +137,9 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
         'make one with ssh-keygen -t ed25519 and add it to the project, or name one with --identity',
     )
     install(locked, 'id_rsa')
-    expect(await failureOf({ agentSocket })).toMatch(/holds no keys .*id_rsa is locked by a passphrase; run ssh-add /)
+    expect(await failureOf({ agentSocket })).toMatch(
+      /holds no usable keys.*id_rsa is locked by a passphrase; run ssh-add /,
+    )
   })
 
   test('no key signs with SHA-1', async () => {

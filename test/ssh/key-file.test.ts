@@ -95,7 +95,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     expect(await read(sec1, 'right')).toBe(judge(file))
   })
 
-  const whole = 'is damaged: it does not hold a whole private key'
+  const whole = 'is damaged: it does not contain a complete private key'
   test('the right passphrase for an unusable file is not reported as wrong', async () => {
     const file = generate(...curve('P-256'))
     const locked = openssl('pkcs8', '-topk8', '-in', file, '-passout', 'pass:right')
@@ -113,7 +113,9 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
       '-provider',
       'default',
     )
-    expect(await read(folder.write('old', old), 'right')).toBe('is locked with a cipher that OpenSSL no longer reads')
+    expect(await read(folder.write('old', old), 'right')).toBe(
+      'is locked with a cipher that OpenSSL no longer supports',
+    )
     expect(await read(folder.write('cut', locked.slice(0, 200)), 'right')).toBe(whole)
     expect(await read(folder.write('short', locked.replace(/\n.+\n-----END/, '\n-----END')), 'right')).toBe(whole)
     const own = join(folder.path, 'own')
@@ -196,6 +198,6 @@ describe('keys in OpenSSH format', needs('ssh-keygen'), () => {
     ]
     const body = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...fields]).toString('base64')
     const file = folder.write('sk', `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`)
-    expect(await read(file)).toBe('needs a security key (sk-ssh-ed25519@openssh.com), which metalkit cannot ask')
+    expect(await read(file)).toBe('needs a security key (sk-ssh-ed25519@openssh.com), which metalkit does not support')
   })
 })

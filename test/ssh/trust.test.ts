@@ -164,8 +164,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(outcome).toMatch(accepted ? /^reached$/ : /is not a known host/)
     expect(existsSync(file)).toBe(accepted)
     expect(prompter.questions).toHaveLength(answers.length)
-    for (const again of prompter.questions.slice(1))
-      expect(again).toBe('Answer yes, no, or with the very fingerprint: ')
+    for (const again of prompter.questions.slice(1)) expect(again).toBe('Answer yes, no, or the exact fingerprint: ')
     expect(prompter.questions[0]).toContain(`ssh-ed25519 key has the fingerprint\n  ${fingerprint}\n`)
     expect(prompter.questions[0]).not.toContain('[SHA256]')
   })
@@ -183,7 +182,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(existsSync(none)).toBe(false)
     const known = folder.write('known', `[127.0.0.1]:${sshd.port} ${keys.ed25519.line}\n`)
     expect((await reach(known, { pins: pins.slice(0, 1) })).outcome).toMatch(
-      /shows the key ssh-ed25519 .*, not SHA256:/,
+      /presents the key ssh-ed25519 .*, not SHA256:/,
     )
     const revoked = folder.write('revoked', `@revoked * ${keys.ed25519.line}\n`)
     expect((await reach(revoked, { pins })).outcome).toMatch(/which .*revoked:1 revokes/)

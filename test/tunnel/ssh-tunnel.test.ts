@@ -99,7 +99,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
       'AllowTcpForwarding no',
       [...open, 'AllowTcpForwarding no'],
       {},
-      /^"127\.0\.0\.1" does not allow to listen on its ports$/,
+      /^"127\.0\.0\.1" does not allow listening on its ports$/,
     ],
     [
       'AllowTcpForwarding no, a port',
@@ -204,7 +204,7 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
       env,
     )
     const url = /Machines reach this computer at (http:\/\/127\.0\.0\.1:\d+)\n/.exec(stderr)?.[1] ?? ''
-    expect(stderr).toMatch(new RegExp(`"${url}/demo-kernel" is there, 4096 bytes`))
+    expect(stderr).toMatch(new RegExp(`"${url}/demo-kernel" is available, 4096 bytes`))
     expect(code).toBe(3)
     await vi.waitFor(async () => expect(await refused(url)).toBe(true))
   })

@@ -66,7 +66,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
   const { apiUrl, projectId } = options
   const clientOf = (context: Context) => openClient(options, context)
   const needToken = () => {
-    if (!seen.tokenWorks) throw new Skip('not looked at: the token does not work')
+    if (!seen.tokenWorks) throw new Skip('the token does not work')
   }
   return [
     {
@@ -91,10 +91,10 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
       async look(context) {
         needToken()
         const timeMs = await (await clientOf(context)).readTime(context.signal)
-        if (timeMs === undefined) throw new Skip('the API does not say its time')
+        if (timeMs === undefined) throw new Skip('the API does not report its time')
         const offMs = Math.abs(Date.now() - timeMs)
         if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
-        const detail = `${Math.round(offMs / 1000)} s away from the API's, so --ttl and certificates go wrong`
+        const detail = `${Math.round(offMs / 1000)} s away from the API's, which breaks --ttl and certificate checks`
         return { detail, hint: 'set it, for example with timedatectl set-ntp true' }
       },
     },
@@ -106,7 +106,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
         seen.hasKeys = true
         const labels = found.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)
-          return { detail: `${labels}; whether the project knows one is not looked at` }
+          return { detail: `${labels}; not compared with the project's keys` }
         const known = await listKnownKeys(await clientOf(context), projectId, context)
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
         requireKnownKey(known, found.identities)
@@ -121,8 +121,8 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
     name: 'console',
     async look(context) {
       const metro = chooseMetro(options)
-      if (!options.console) throw new Skip('not looked at: --console=false')
-      if (!seen.hasKeys) throw new Skip('not looked at: there is no SSH key')
+      if (!options.console) throw new Skip('--console=false')
+      if (!seen.hasKeys) throw new Skip('no SSH key was found')
       const { sos } = options
       const warnings: string[] = []
       const report = { ...context.report, warn: (line: string) => warnings.push(line) }
@@ -130,7 +130,7 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
       const [warning] = warnings
       if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
       const where = sos === undefined ? `an SOS host of metro ${metro}` : `${sos.host}:${sos.port}`
-      return { detail: `${where} answers, and its host key is the known one` }
+      return { detail: `${where} answers, and its host key is trusted` }
     },
   }
 }
@@ -141,21 +141,22 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
   const image: Check = {
     name: 'image',
     async look() {
-      if (prefix === undefined) throw new Skip('not looked at: give its name')
-      if (serve === undefined) throw new Skip('not looked at: it is served elsewhere (there is no --serve)')
+      if (prefix === undefined) throw new Skip('no image name was given')
+      if (serve === undefined) throw new Skip('without --serve, the image is served elsewhere')
       const { loadImage } = await import('../../image/image.ts')
       const { name, arch, cmdline } = await loadImage(prefix)
       if (arch !== undefined) bootScript({ name, baseUrl: baseUrl ?? '', arch, cmdline })
       const detail = `${name} for ${arch ?? 'an unknown architecture'}`
-      return arch === undefined ? { detail, hint: 'see that <name>-kernel is a kernel' } : { detail }
+      return arch === undefined ? { detail, hint: 'check that <name>-kernel is a kernel' } : { detail }
     },
   }
   const url: Check = {
     name: 'base-url',
     async look(context) {
       if (baseUrl === undefined) {
-        const why = options.tunnel === undefined ? 'there is no --base-url' : 'the tunnel makes it when the run starts'
-        throw new Skip(`not looked at: ${why}`)
+        const why =
+          options.tunnel === undefined ? 'there is no --base-url' : 'the tunnel creates it when the run starts'
+        throw new Skip(why)
       }
       const { report, signal, env } = context
       const { checkUrls, hintOfUrls } = await import('../../serve/check-urls.ts')
@@ -172,7 +173,7 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
         await using _server = await startServer({ listen: serve, content: { kind: 'files', files }, report })
         await check([name])
       } else if (prefix === undefined) {
-        throw new Skip('not looked at: give the name of the image that should be there')
+        throw new Skip('no image name was given')
       } else {
         await check([scriptName, kernelName, initrdName].map((nameOf) => nameOf(basename(prefix))))
       }
@@ -186,7 +187,7 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
     name: 'id-file',
     async look({ signal }) {
       await checkIdFile(path, signal)
-      return { detail: `${path} can be written` }
+      return { detail: `${path} is writable` }
     },
   }
   return options.idFile === undefined ? [image, url] : [image, url, idFile]

@@ -34,7 +34,7 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
     if (error instanceof Skip) return { check: name, status: 'skip', detail: error.message }
     const status = optional === true ? 'warn' : 'fail'
     if (patience.aborted && !(error instanceof MetalkitError)) {
-      const detail = `no end within ${patienceMs / 1000} s${last === '' ? '' : ` (${last})`}`
+      const detail = `did not finish within ${patienceMs / 1000} s${last === '' ? '' : ` (${last})`}`
       return { check: name, status, detail, hint: 'check the network', error }
     }
     if (!(error instanceof MetalkitError)) throw error
@@ -60,7 +60,7 @@ export async function execute(
   const { stdout, report } = context
   const failed: Result[] = []
   for (const check of listChecks(options.imgName ?? name, options)) {
-    if (report.live) report.progress(`looking at ${check.name}`)
+    if (report.live) report.progress(`checking ${check.name}`)
     const result = await runCheck(check, context)
     report.progress('')
     const { error: _error, ...shown } = result

@@ -47,7 +47,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
   const logPath = logPathOf(stateFolder, name)
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
-    throw new LabError(`a lab named "${name}" runs already, as process ${already.process.split(' ')[0]}`, {
+    throw new LabError(`a lab named "${name}" is already running, as process ${already.process.split(' ')[0]}`, {
       hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or give this one another --name`,
     })
   }

@@ -6,7 +6,7 @@ import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 
 /** The error if no lab, or no lab of this name, is running. It says how to start one. */
 export function noLab(name: string | undefined): LabError {
-  return new LabError(name === undefined ? 'no lab runs' : `no lab named "${name}" runs`, {
+  return new LabError(name === undefined ? 'no lab is running' : `no lab named "${name}" is running`, {
     hint: `start one with metalkit lab${nameFlag(name ?? defaultName)}`,
   })
 }

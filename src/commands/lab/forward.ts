@@ -7,7 +7,8 @@ import { requireLab } from './find-lab.ts'
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > 65_535) throw new UsageError(`"${text}" is not a port`, { hint: 'give a number up to 65535' })
+  if (port < 1 || port > 65_535)
+    throw new UsageError(`"${text}" is not a port`, { hint: 'use a number from 1 to 65535' })
   return port
 }
 

@@ -86,7 +86,9 @@ function listenOn(address: Address | undefined, port: number): Address {
 
 function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
   if (/^(127\.|::1$|localhost$)/.test(host)) return
-  report.warn(`the ${what} listens on ${host}: whoever reaches it and has the token can run programs on this computer`)
+  report.warn(
+    `the ${what} listens on ${host}: anyone who can reach it and has the token can run programs on this computer`,
+  )
 }
 
 function machinesLine(note: string): string {
@@ -116,7 +118,7 @@ export async function execute(
 ): Promise<number> {
   const { report, env, signal, forced } = context
   if (options.detach && words.length > 0) {
-    throw new UsageError('a lab for a COMMAND ends with it, so that it cannot stay in the background', {
+    throw new UsageError('a lab that runs a COMMAND ends with it, so it cannot run in the background', {
       hint: 'omit -d or the COMMAND',
     })
   }

@@ -28,7 +28,7 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
   }
   if (!decompress && arch === 'aarch64' && image.kernelCompression !== undefined) {
     report.warn(
-      `"${image.kernel.path}" is ${image.kernelCompression}, which iPXE on aarch64 cannot load; leave out --decompress=false`,
+      `"${image.kernel.path}" is ${image.kernelCompression}, which iPXE on aarch64 cannot load; omit --decompress=false`,
     )
   }
   const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
@@ -68,7 +68,7 @@ function portFlag(baseUrl: string): string {
 function chooseArch(image: Image, arch: Arch | undefined): Arch {
   if (arch !== undefined && image.arch !== undefined && arch !== image.arch) {
     throw new ImageError(`kernel "${image.kernel.path}" is for ${image.arch}, not for ${arch}`, {
-      hint: `leave out --arch, or push an image built for ${arch}`,
+      hint: `omit --arch, or push an image built for ${arch}`,
     })
   }
   return arch ?? image.arch ?? hostArch()
@@ -84,6 +84,6 @@ function describeFile(
   if (unchanged) notes.push('unchanged')
   else if (dryRun) notes.push('would be written')
   else if (decompressed) notes.push('decompressed')
-  else if (wanted) notes.push('as it is (not compressed)')
+  else if (wanted) notes.push('unchanged (not compressed)')
   return `${name}  ${notes.join(', ')}`
 }

@@ -145,9 +145,7 @@ async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: C
   const apiMs = (await client.readTime(signal)) ?? ownMs
   if (Math.abs(apiMs - ownMs) > clockToleranceMs) {
     const off = formatDuration(Math.round(Math.abs(apiMs - ownMs) / 1000) * 1000)
-    report.warn(
-      `this computer's clock is ${off} ${apiMs > ownMs ? 'behind' : 'ahead of'} the API's, which --ttl goes by`,
-    )
+    report.warn(`this computer's clock is ${off} ${apiMs > ownMs ? 'behind' : 'ahead of'} the API's, which --ttl uses`)
   }
   return new Date(apiMs + ttlMs).toISOString()
 }

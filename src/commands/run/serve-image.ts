@@ -42,7 +42,7 @@ export async function serveImage(
   const files = [await openSteady(kernel.path, signal), await openSteady(initrd.path, signal)] as const
   const [kernelFile, initrdFile] = files
   if (files.some(({ isCopy }) => isCopy)) {
-    report.info('The image is on a file system that may hang, so a copy is served; a new build needs a new run.')
+    report.info('The image is on a file system that may hang, so a copy is served; after a new build, start a new run.')
   }
   const content = new Map([
     [scriptName(name), { text }],

@@ -26,7 +26,7 @@ export async function requireCloudOption(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const start = 'to try metalkit without an account, start a cloud on this computer: metalkit lab'
-    const hint = `${(await findLabHint(env)) ?? start}; else ${error.hint}`
+    const hint = `${(await findLabHint(env)) ?? start}; otherwise ${error.hint}`
     throw new UsageError(error.message, { hint })
   }
 }

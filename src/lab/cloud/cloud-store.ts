@@ -20,7 +20,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
     if (errorCode(cause) === 'ENOENT') return undefined
     const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
     throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
-      hint: 'move it away to start afresh',
+      hint: 'move the file away to start without saved devices',
       cause,
     })
   }
@@ -36,7 +36,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
   throw new LabError(
     `cannot read the lab's state in "${path}": ${where === '' ? 'it has' : `"${where}" has`} an unexpected value`,
     {
-      hint: 'move it away to start afresh',
+      hint: 'move the file away to start without saved devices',
       cause: parsed.error,
     },
   )

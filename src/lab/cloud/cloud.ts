@@ -11,7 +11,7 @@ import { type KeyRecord, lineOf } from './key-record.ts'
 
 /** Settings of a lab's cloud. */
 export interface CloudSettings {
-  /** Whether a create request may name a facility, as until 2023; if false it is refused. */
+  /** Whether a create request may name a facility, as until 2023; if not, the request is refused. */
   facilities: boolean
   /** The memory and processors that its machines may use. */
   capacity: Capacity
@@ -54,7 +54,7 @@ export interface Cloud {
   readonly keys: Map<string, KeyRecord>
   /** By id, oldest first. */
   readonly batches: Map<string, Batch>
-  /** Ids of failed devices that the cloud took back; each answers 403 until the time given, in ms since 1970, and 404 after it. */
+  /** Ids of failed devices that the cloud took back. Each answers 403 until this time, in ms since 1970, and 404 after it. */
   readonly vanished: Map<string, number>
 }
 

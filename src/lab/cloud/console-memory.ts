@@ -1,4 +1,4 @@
-// What the page shows of the time before it connected to a console: the recent output and the fetched files.
+// The history that the page shows when it connects to a console: the recent output and the fetched files.
 import { type Fetched, FetchTrail } from './fetch-trail.ts'
 
 const keptBytes = 64 * 1024
@@ -9,7 +9,7 @@ export class ConsoleMemory {
   #length = 0
   readonly #trail = new FetchTrail()
 
-  /** Records the machine's output at a time in ms. */
+  /** Records output of the machine, with its time in ms. */
   take(bytes: Buffer, nowMs: number): void {
     this.#chunks.push(bytes)
     this.#length += bytes.length

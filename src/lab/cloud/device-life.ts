@@ -197,7 +197,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#setState('powering_on')
     await sleep(this.#parts.pace.stepMs, undefined, { signal })
     await this.#plugIn(signal)
-    // The machine is off again already, and going off has set the state.
+    // The machine is already off again, and #wentOff has set the state.
     if (!this.chassis.isOn) return
     this.tell('instance.powered_on', 'Device powered on')
     this.#setState('active')

@@ -111,7 +111,7 @@ export function createBootKey(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** Creates a root password from characters that look different from each other. */
+/** Creates a root password from characters that are easy to tell apart. */
 export function createRootPassword(): string {
   const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
   return [...randomBytes(12)].map((byte) => letters.charAt(byte % letters.length)).join('')

@@ -28,7 +28,7 @@ export class FetchTrail {
     return this.#fetched
   }
 
-  /** Records the machine's output at a time in ms. */
+  /** Records output of the machine, with its time in ms. */
   take(text: string, nowMs: number): void {
     // oxlint-disable-next-line no-control-regex -- control characters are a terminal's commands
     for (const character of text.replaceAll(/\u001b(\[[0-9;?=]*[A-Za-z]|c)/g, '')) {

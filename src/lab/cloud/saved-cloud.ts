@@ -92,7 +92,7 @@ export const savedCloudSchema = z.object({
       createdAt: z.iso.datetime(),
     }),
   ),
-  /** Labs of before had one project, and a user that never changed. */
+  /** Older labs had one project, and a user that could not be changed. */
   projects: z.array(projectSchema).default([]),
   user: userSchema.optional(),
   apiKeys: z.array(apiKeySchema).default([]),
@@ -169,7 +169,7 @@ export function findUnreadable(json: unknown): string | undefined {
   return undefined
 }
 
-/** Restores a device. @throws Error for parts that are not in the catalogue, which findUnreadable has ruled out */
+/** Restores a device. @throws Error if its parts are not in the catalogue, which findUnreadable has ruled out */
 function loadDevice(saved: SavedDevice): Device {
   const plan = findPlan(saved.plan)
   const metro = findMetro(saved.metro)
@@ -198,7 +198,7 @@ export function loadCloud(
     settings,
     devices: new Map(),
     user: saved.user ?? createUser(createdAt),
-    // The last one of an id counts: the default project as it was saved.
+    // The last entry with an id wins: the default project as it was saved.
     projects: new Map(projects.map((project) => [project.id, project])),
     reservations: new Map(
       saved.reservations.map((one) => [one.id, { ...one, metro: one.metro, facility: one.facility }]),

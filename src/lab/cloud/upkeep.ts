@@ -1,4 +1,4 @@
-// The cloud's own housekeeping: it deletes devices whose termination time has come, and takes failed devices back.
+// The cloud's own housekeeping: it deletes devices whose termination time has passed, and takes failed devices back.
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
 import type { Device } from './device.ts'
@@ -7,7 +7,7 @@ import type { Pace } from './pace.ts'
 
 /** The work that is due. */
 export interface Due {
-  /** Devices whose termination time has come. A locked device stays until it is unlocked (inferred). */
+  /** Devices whose termination time has passed. A locked device stays until it is unlocked (inferred). */
   ended: Device[]
   /** Devices that failed long enough ago to be taken back. */
   failed: Device[]
@@ -42,7 +42,7 @@ export function startUpkeep(parts: { cloud: Cloud; devices: Devices; pace: Pace;
       devices.remove(device)
     }
     for (const device of due.ended) {
-      report.detail(`lab: ${device.hostname}: its termination time has come`)
+      report.detail(`lab: ${device.hostname}: its termination time has passed`)
       devices.remove(device)
     }
   }, pace.upkeepMs)

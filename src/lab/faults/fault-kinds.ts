@@ -11,8 +11,8 @@ import {
 } from '../web/answer.ts'
 
 /**
- * Either this answer is sent instead, and the request is carried out only if the fault says `act`; or the request is carried out and
- * this happens to its answer; or the answer is a list with this defect.
+ * `instead`: this answer is sent, and the request is carried out only if the fault says `act`. `mishap`: the request is carried out,
+ * but sending its answer fails in this way. `list`: the answer is a list with this defect.
  */
 export type ApiFault = { instead: LabAnswer } | { mishap: Mishap } | { list: ListFault }
 

@@ -12,11 +12,11 @@ export interface Fault {
   after: number
   /** How many requests of the step it affects; by default all. */
   times: number
-  /** The Retry-After of a 429 or 503; undefined for no such header. */
+  /** The Retry-After of a 429 or 503; without it the header is not sent. */
   retryAfterSeconds: number | undefined
-  /** How long a slow answer takes; undefined for until the client disconnects. */
+  /** How long a slow answer takes; undefined means until the client disconnects. */
   lastsMs: number | undefined
-  /** How long after the answer the request is carried out anyway; undefined if it is not. */
+  /** How long after the answer the request is carried out anyway; undefined means never. */
   actMs: number | undefined
 }
 

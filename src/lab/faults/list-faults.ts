@@ -1,22 +1,22 @@
-// How a list of the API can be wrong without being an error.
+// The ways in which a successful list answer of the API can be wrong.
 import type { LabAnswer } from '../web/answer.ts'
 
 /** Faults of a list. */
 export const listFaults = [
-  /** No `meta` at all. */
+  /** `meta` is missing. */
   'no-meta',
-  /** `meta` with `total` alone. */
+  /** `meta` holds only `total`. */
   'total-only',
-  /** `last_page` 1 while `next` has another page. */
+  /** `last_page` is 1 although `next` links to another page. */
   'last-page-wrong',
-  /** `next` without end. */
+  /** `next` always links to a page. */
   'next-endless',
-  /** What was to be left out is there too. */
+  /** The list ignores the request's filters. */
   'filter-ignored',
-  /** Machines that are younger than the fault's `for`, 20 s by default, are left out. */
+  /** The list omits machines younger than the fault's `for`, which is 20 s by default. */
   'lagging',
 ] as const
-/** One of them. */
+/** A fault of a list. */
 export type ListFault = (typeof listFaults)[number]
 
 type Meta = Record<string, unknown>
@@ -35,7 +35,7 @@ function isOlder(item: unknown, ms: number): boolean {
   return Date.now() - Date.parse(String(item.created_at)) >= ms
 }
 
-/** The answer of a list as the fault has it. */
+/** Returns the answer of a list with the fault applied. */
 export function spoilList(kind: ListFault, answer: LabAnswer, lastsMs = lagMs): LabAnswer {
   const { json } = answer
   if (typeof json !== 'object' || json === null) return answer

@@ -73,6 +73,6 @@ export interface MachineDriver {
   powerOn(spec: MachineSpec, onRestart?: () => void): Promise<PoweredMachine>
   /** Deletes the disk of a machine that is off. */
   discard?(id: string): Promise<void>
-  /** Deletes the disks of all machines but these. */
+  /** Deletes the disks of all machines except these. */
   keepOnly?(ids: readonly string[]): Promise<void>
 }

@@ -20,7 +20,7 @@ export function summarize(device: Device, isOn: boolean): MachineSummary {
   }
 }
 
-/** The selected device. The script is the one for a network boot, even if the next boot is from the disk. */
+/** The selected device. `script` is the script for a network boot, even if the next boot is from the disk. */
 export function describeDetail(
   device: Device,
   bootUrl: string,

@@ -12,7 +12,7 @@ export function isOwnHost(host: string | undefined): boolean {
   return pathname === '/' && (hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
 }
 
-/** Whether a connection comes from the lab's own page, which browsers tell in the Origin header. */
+/** Whether a connection comes from the lab's own page, according to the Origin header that browsers send. */
 export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   return isOwnHost(host) && origin === `http://${host}`
 }

@@ -17,7 +17,7 @@ export interface MachineSummary {
 /** Who can type into the selected machine. */
 export type Keyboard = 'free' | 'yours' | 'taken'
 
-/** The selected machine. Events are newest first. */
+/** The details of the selected machine. Events are newest first. */
 export interface MachineDetail {
   id: string
   events: { id: string; type: string; body: string; createdAt: string }[]

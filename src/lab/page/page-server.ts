@@ -8,7 +8,7 @@ import { isOwnOrigin } from './guard.ts'
 import type { LabMessage } from './messages.ts'
 import { type PageParts, PageSession } from './page-session.ts'
 
-/** How often a page gets the changes. */
+/** How often changes are sent to a page. */
 const refreshMs = 200
 /** How often a page gets an `alive` message. */
 const aliveMs = 1000
@@ -19,7 +19,7 @@ const maxMessageBytes = 64 * 1024
 /** How many bytes of output may wait for a page. Further output is lost, as on the serial line. */
 const maxQueueBytes = 1 << 20
 
-/** A server of open pages. Disposing it ends them. */
+/** A server for open pages. Disposing it ends their connections. */
 export interface PageServer extends Disposable {
   upgrade: (message: IncomingMessage, socket: Duplex, head: Buffer) => void
 }

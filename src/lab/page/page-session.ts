@@ -46,7 +46,7 @@ export class PageSession implements Disposable {
   /** The last message of each type, so that only changes are sent. */
   readonly #sent = new Map<LabMessage['type'], string>()
 
-  /** `deny` ends a connection that does not know the token. */
+  /** `deny` ends the connection of a page that does not know the token. */
   constructor(parts: PageParts, send: (message: LabMessage) => void, deny: () => void) {
     this.#parts = parts
     this.#send = send
@@ -124,7 +124,7 @@ export class PageSession implements Disposable {
     this.#watch = chassis.port.watch((bytes) => show(bytes, false))
   }
 
-  /** Takes the machine's one session for the page, as a client of the SOS would. */
+  /** Takes the machine's only session for the page, as a client of the SOS would. */
   #takeKeyboard(): void {
     this.#keyboard ??= this.#body?.chassis.port.attach(
       () => {},

@@ -1,13 +1,13 @@
-// A port that listens before its server is loaded: connections wait until they are served.
+// A port that listens before its server is loaded; connections wait until the server takes them over.
 import { createServer, type Socket } from 'node:net'
 import type { Address } from '../../address.ts'
 import { LabError } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 
-/** A listening port. Disposing stops listening and waits for the connections to end. */
+/** A listening port. Disposing it stops listening and waits until its connections have ended. */
 export interface Door extends AsyncDisposable {
   address: Address
-  /** Hands over waiting and future connections. */
+  /** Passes waiting and future connections to a handler. */
   serve(handle: (socket: Socket) => void): void
   /** Ends the remaining connections. */
   destroyConnections(): void
@@ -17,7 +17,7 @@ export interface Door extends AsyncDisposable {
 export async function openDoor(address: Address): Promise<Door> {
   let handle: ((socket: Socket) => void) | undefined
   const sockets = new Set<Socket>()
-  // The echo of each typed character is its own packet; without noDelay, typing lags.
+  // The echo of each typed character is a packet of its own; without noDelay, typing lags.
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))

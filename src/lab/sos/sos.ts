@@ -1,5 +1,5 @@
-// Serial over SSH, like the real service: the user name is the device's id, a key of the device opens it, one session per
-// machine, no scrollback.
+// Serial over SSH, like the real service: the user name is the device's id, one of the device's keys opens the console, and there is
+// one session per machine and no scrollback.
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import type { Address } from '../../address.ts'
 import type { Reporter } from '../../io.ts'
@@ -40,8 +40,8 @@ export interface Sos extends AsyncDisposable {
 const banner =
   '[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n'
 const busy =
-  '[SOS session refused: another session has this console. Leave it there first: ~. in a terminal, "Let go" in the page.]\r\n'
-/** The exit status of a refused session, by which clients tell it from one that ended: sysexits.h's EX_TEMPFAIL. */
+  '[SOS session refused: another session is using this console. Close that session first: ~. in a terminal, "Let go" in the page.]\r\n'
+/** The exit status of a refused session, which tells clients that it did not end normally: sysexits.h's EX_TEMPFAIL. */
 const busyStatus = 75
 
 /** How many bytes of output may wait for a client. Further output is lost, since a serial line does not wait. */
@@ -117,7 +117,7 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
 }
 
 function serveSession(client: Connection, session: Session, deviceId: string, parts: SosParts): void {
-  // A serial line has no use for a terminal's size. ssh2 refuses requests without a listener (exec, subsystems, forwarding).
+  // A serial line has no use for the terminal's size. ssh2 refuses requests without a listener (exec, subsystems, forwarding).
   session.on('pty', (accept) => accept())
   session.on('window-change', (accept) => accept?.())
   session.on('shell', (accept, reject) => {
@@ -147,14 +147,14 @@ function serveClient(client: Connection, parts: SosParts, onConsole: () => void)
 }
 
 /**
- * Starts an SOS, behind a port that has been taken if there is one.
+ * Starts an SOS on its address, or behind a port that is already open.
  * @throws LabError if the port is taken
  */
 export async function startSos(parts: SosParts, opened?: Door): Promise<Sos> {
   const { host } = parts.listen
   const ssh = new ssh2.Server({ hostKeys: [parts.hostKey], algorithms })
   const clients = new Set<Connection>()
-  // Connections that have opened a console: these may be silent, because the machine may be.
+  // Connections that have opened a console. They may be silent, because the machine may be silent.
   const inUse = new Set<string>()
   const serve = (client: Connection, { ip, port: from }: Partial<ssh2.ClientInfo> = {}) => {
     clients.add(client)

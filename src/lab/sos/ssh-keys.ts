@@ -41,7 +41,7 @@ async function ensureText(path: string, text: string): Promise<void> {
   await writePrivateFile(path, text)
 }
 
-/** A field of SSH's wire format: a length, and as many bytes (RFC 4251, 5). */
+/** A field of SSH's wire format: the length, then the bytes (RFC 4251, 5). */
 function wireField(bytes: Buffer): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(bytes.length)
@@ -53,7 +53,7 @@ function rsaBlob(privateKey: string): Buffer | undefined {
   if (!privateKey.startsWith('-----BEGIN RSA PRIVATE KEY-----')) return undefined
   try {
     const { e = '', n = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
-    // A number with its first bit set would be a negative one.
+    // A number whose first bit is set would be negative.
     const numbers = [e, n].map((text) => Buffer.from(text, 'base64url'))
     const fields = numbers.map((one) => ((one[0] ?? 0) < 0x80 ? one : Buffer.concat([Buffer.of(0), one])))
     return Buffer.concat([Buffer.from('ssh-rsa'), ...fields].map(wireField))
@@ -62,7 +62,7 @@ function rsaBlob(privateKey: string): Buffer | undefined {
   }
 }
 
-/** What an unencrypted OpenSSH file of one ed25519 key begins with (openssh's PROTOCOL.key). */
+/** The beginning of every unencrypted OpenSSH file with one ed25519 key (openssh's PROTOCOL.key). */
 const ed25519Start = Buffer.concat([
   Buffer.from('openssh-key-v1\0'),
   ...['none', 'none', ''].map((text) => wireField(Buffer.from(text))),
@@ -89,8 +89,8 @@ function ed25519Blob(privateKey: string): Buffer | undefined {
 }
 
 /**
- * `ssh-rsa AAAA…`, the public half. Keys that the lab made itself are read without ssh2, which takes long to load.
- * @throws LabError where the file is no private key
+ * The public half, as `ssh-rsa AAAA…`. The lab reads its own keys without ssh2, which takes long to load.
+ * @throws LabError if the file is not a private key
  */
 async function publicLine(path: string, privateKey: string): Promise<string> {
   const rsa = rsaBlob(privateKey)
@@ -120,7 +120,7 @@ async function makeUserKey(): Promise<string> {
   }
 }
 
-/** The known_hosts line, for the hosts at every port. Hosts that another lab with this key added stay. */
+/** The known_hosts line for these hosts, on every port. It keeps the hosts that another lab with this key added. */
 function knownHostsText(hosts: readonly string[], hostLine: string, present: string): string {
   const [patterns = '', ...key] = present.trim().split(' ')
   const known = key.join(' ') === hostLine ? patterns.split(',') : []

@@ -1,4 +1,4 @@
-// The folders of machines' disks: a named lab keeps its disks for the next start, the disks of other labs are deleted with the lab.
+// The folders of machines' disks. A named lab keeps its disks for its next start; the disks of an unnamed lab are deleted with it.
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -33,7 +33,7 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** Opens the folder of the named lab, or for an unnamed lab a folder of this process, which disposing deletes. */
+/** Opens the folder of a named lab. An unnamed lab gets a folder for its process, which disposing deletes. */
 export async function openDiskFolder(
   stateFolder: string,
   labName: string | undefined,

@@ -7,7 +7,7 @@ import type { RunningLab } from './running-labs.ts'
 const timeoutMs = 60_000
 const pollMs = 50
 
-/** Ends a lab and waits until it has ended. @throws LabError if it does not end or is out of reach; the signal's reason */
+/** Ends a lab and waits until it has ended. @throws LabError if it does not end or cannot be reached; the signal's reason if aborted */
 export async function endLab(lab: RunningLab, signal: AbortSignal): Promise<void> {
   const pid = await findProcess(lab.process)
   if (pid === undefined) {
@@ -18,7 +18,7 @@ export async function endLab(lab: RunningLab, signal: AbortSignal): Promise<void
   process.kill(pid, 'SIGTERM')
   const endMs = Date.now() + timeoutMs
   while ((await findProcess(lab.process)) !== undefined) {
-    if (Date.now() > endMs) throw new LabError(`the lab does not end, process ${pid}`, { hint: 'kill it' })
+    if (Date.now() > endMs) throw new LabError(`the lab (process ${pid}) does not end`, { hint: `run: kill -9 ${pid}` })
     await new Promise((resolve) => setTimeout(resolve, pollMs))
     signal.throwIfAborted()
   }

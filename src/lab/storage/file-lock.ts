@@ -1,6 +1,6 @@
 // A lock that ends with its process and holds across containers: the kernel's flock on an open file. Node has no call for it, so
 // util-linux's flock locks the descriptor that it inherits, and the lock stays with our copy of it (flock(2)). On computers
-// without that program only the claim in the file protects it.
+// without that program, only the claim in the file protects the state.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ export async function tryLock(path: string): Promise<LockAttempt> {
     await file.close()
     return await replaceClaim(path)
   }
-  // A lab without the flock program may hold it by its claim only.
+  // A lab without the flock program holds it by its claim only.
   if (kernel === 'held' || (!isLockedClaim(claim) && (await isClaimAlive(claim)))) {
     await file.close()
     return { state: 'held', holder: await findHolder(claim) }

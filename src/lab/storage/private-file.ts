@@ -5,7 +5,7 @@ import { errorCode } from '../../errors.ts'
 
 const ownerOnly = 0o600
 
-/** Writes a file atomically, whether it exists or not. */
+/** Writes a file atomically, whether or not it exists. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await replaceFile(path, text, ownerOnly)
 }

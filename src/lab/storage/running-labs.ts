@@ -107,7 +107,7 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
   return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
 }
 
-/** Finds the running lab of a name; without a name the default lab, or if that is not running the lab that was started last. */
+/** Finds the running lab with a name; without a name, the default lab, or if it is not running, the lab that was started last. */
 export async function findRunningLab(stateFolder: string, name?: string): Promise<RunningLab | undefined> {
   const running = await listRunningLabs(stateFolder)
   const named = running.find((lab) => lab.name === (name ?? defaultName))

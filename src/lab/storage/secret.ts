@@ -5,7 +5,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** Compares in a time that does not depend on where the texts differ. */
+/** Compares two secrets in constant time, so that timing does not reveal where they differ. */
 export function isSameSecret(secret: string, expected: string): boolean {
   return timingSafeEqual(digest(secret), digest(expected))
 }

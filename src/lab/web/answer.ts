@@ -1,6 +1,6 @@
 // Answers of the server, as data, with the API's two error shapes: `error` for one reason, `errors` for a refused body.
 
-/** How an answer fails on its way. */
+/** A way in which sending an answer fails. */
 export type Mishap =
   /** The connection is closed instead. */
   | 'dropped'
@@ -19,7 +19,7 @@ export interface LabAnswer {
   json?: unknown
   text?: string
   headers?: Record<string, string>
-  /** What happens to the answer on its way; without lastsMs a slow answer lasts until the client disconnects. */
+  /** How sending the answer fails; without lastsMs a slow answer lasts until the client disconnects. */
   mishap?: { kind: Mishap; lastsMs?: number | undefined }
 }
 
@@ -61,7 +61,7 @@ export const forbiddenDevice: LabAnswer = {
 /** 401 as the API words it. */
 export const unauthorized = refuse(401, 'Invalid authentication token')
 
-/** 422 with its reasons. */
+/** 422 with reasons. */
 export function unprocessable(...errors: string[]): LabAnswer {
   return { status: 422, json: { errors } }
 }

@@ -19,10 +19,10 @@ export interface ApiServer extends AsyncDisposable {
   port: number
 }
 
-/** Takes a connection that is to speak another protocol. */
+/** Takes over a connection that switches to another protocol. */
 export type Upgrade = (message: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** Ends the wait for a slow answer when its time is over or the client goes. */
+/** Waits until the time of a slow answer is over or the client disconnects. */
 async function waitOut(response: ServerResponse, lastsMs: number | undefined): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())

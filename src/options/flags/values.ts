@@ -21,7 +21,7 @@ export function parseBoolean(text: string): boolean {
 }
 
 export function parseCount(text: string): number {
-  if (!/^\d$/.test(text)) throw new Refusal('is not a level', 'write 0, 1 or 2')
+  if (!/^\d$/.test(text)) throw new Refusal('is not a verbosity level', 'write 0, 1 or 2')
   return Number(text)
 }
 
@@ -32,7 +32,7 @@ export function parseText(text: string): string {
 /** A token as a file or a CI variable brings it, often with a newline behind it. */
 export function parseToken(text: string): string {
   const token = text.trim()
-  if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal('holds characters no token has', 'copy it again')
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal('contains characters that no token has', 'copy it again')
   return token
 }
 
@@ -87,7 +87,7 @@ export function parseEndpoint(text: string): string {
 /** A name that is also one of a file. */
 export function parseLabName(text: string): string {
   if (/^[a-z0-9][a-z0-9-]{0,31}$/.test(text)) return text
-  throw new Refusal('is not a name for a lab', 'use up to 32 letters a to z, digits and -')
+  throw new Refusal('is not a valid name for a lab', 'use up to 32 lower-case letters, digits and hyphens')
 }
 
 /** `host[:port]`, `[v6][:port]`; the port defaults to `defaultPort`. */
@@ -115,14 +115,14 @@ export function parseListen(text: string): Address {
 export function parsePattern(text: string): RegExp {
   // A class such as [^\n] may name a line end; a match never holds one.
   if (/^(?:[^\\[]|\\[^n]|\[(?:\\.|[^\]])*\])*(?:\\n|\n)/s.test(text)) {
-    throw new Refusal('holds a line end, and each line is looked at alone', 'give the option once for each line')
+    throw new Refusal('contains a line end, but each line is searched separately', 'repeat the option for each line')
   }
   try {
     return new RegExp(text, 'm')
   } catch (error) {
     throw new Refusal(
       `is not a regular expression (${error instanceof Error ? error.message : String(error)})`,
-      'escape what is meant literally with a backslash',
+      'put a backslash before characters that are meant literally',
     )
   }
 }
@@ -132,7 +132,8 @@ export function parseKeys(text: string): string {
   const named: Record<string, string> = { r: '\r', n: '\n', t: '\t', b: '\b', e: '\u001b', '\\': '\\' }
   return text.replaceAll(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|$)/gs, (_, code: string) => {
     const character = code.length > 1 ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : named[code]
-    if (character === undefined) throw new Refusal(`holds "\\${code}", which is no key`, 'write a backslash as \\\\')
+    if (character === undefined)
+      throw new Refusal(`contains "\\${code}", which is not an escape sequence`, 'write a backslash as \\\\')
     return character
   })
 }
@@ -154,7 +155,7 @@ export function parseArch(text: string): 'x86_64' | 'aarch64' {
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
   return (text) => {
     const found = choices.find((choice) => choice === text)
-    if (found === undefined) throw new Refusal('is not known', `choose one of ${choices.join(', ')}`)
+    if (found === undefined) throw new Refusal('is not a valid choice', `choose one of ${choices.join(', ')}`)
     return found
   }
 }
@@ -162,13 +163,16 @@ export function oneOf<const T extends string>(...choices: readonly T[]): (text: 
 /** A host name as the API takes it (no underscore, RFC 1123). */
 export function parseHostname(text: string): string {
   if (!/^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(text)) {
-    throw new Refusal('is not a host name', 'use letters, digits, dots and hyphens only; the API takes no underscore')
+    throw new Refusal(
+      'is not a host name',
+      'use letters, digits, dots and hyphens only; the API does not accept underscores',
+    )
   }
   return text
 }
 
 /** An id as it stands in the API's paths; real ones are UUIDs. */
 export function parseId(text: string): string {
-  if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it reads like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
+  if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
   return text
 }

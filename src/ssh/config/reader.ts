@@ -104,7 +104,7 @@ function isMatch(reading: Reading, rest: string, source: Source, place: ConfigPl
   )
   if (wantsFinal) reading.wantsFinal = true
   if (passedOver !== undefined && !source.checkOnly) {
-    reading.notes.add(`${namePlace(place)}: the block is passed over, as metalkit does not judge "Match ${passedOver}"`)
+    reading.notes.add(`${namePlace(place)}: the block is ignored, as metalkit does not evaluate "Match ${passedOver}"`)
   }
   return matches
 }
@@ -165,7 +165,7 @@ async function readConfigFile(reading: Reading, source: Source, from?: ConfigPla
     if (code === 'EISDIR') return true
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     throw new ConsoleError(`ssh's configuration "${source.file}" cannot be read: ${describeCondition(error)}`, {
-      hint: 'make it readable for you',
+      hint: 'make it readable by you',
       cause: error,
     })
   }

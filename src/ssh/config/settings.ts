@@ -76,7 +76,7 @@ function fill(text: string, tokens: Tokens, env: SettingsQuery['env'] | undefine
     if (token !== undefined) return tokens[token] ?? refuse(`"${text}" has the unknown token "${whole}"`)
     if (env === undefined) return whole
     if (end === '') return refuse(`"${text}" has a variable without its closing brace`)
-    return env[name] ?? refuse(`"${text}" names the variable "${name}", which the environment does not have`)
+    return env[name] ?? refuse(`"${text}" names the variable "${name}", which is not in the environment`)
   })
 }
 
@@ -135,7 +135,7 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
   reading.host = normalizeHost(expanded)
   const canonicalize = firstWord(reading, 'canonicalizehostname')?.toLowerCase() ?? 'no'
   if (!['no', 'false'].includes(canonicalize) && reading.values.has('canonicaldomains')) {
-    reading.notes.add("CanonicalDomains of ssh's configuration is passed over: metalkit takes host names as they stand")
+    reading.notes.add("CanonicalDomains of ssh's configuration is ignored: metalkit uses host names as they are")
   }
   if (reading.wantsFinal || !['no', 'false'].includes(canonicalize)) {
     reading.isFinal = true

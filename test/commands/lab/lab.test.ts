@@ -173,7 +173,7 @@ describe('lab', () => {
     expect(records()).toHaveLength(before + 1)
     const none = metalkit(['lab', 'env'])
     expect(await none.code).toBe(10)
-    expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab runs; start one with metalkit lab\n' })
+    expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab is running; start one with metalkit lab\n' })
     expect(readdirSync(running)).toEqual([])
   })
 
@@ -187,7 +187,7 @@ describe('lab', () => {
     expect(statSync(log).mode & 0o777).toBe(0o600)
     const again = metalkit(['lab', '-d', '--name', 'back'])
     expect(await again.code).toBe(10)
-    expect(again.seen.err).toMatch(/a lab named "back" runs already, as process \d+/)
+    expect(again.seen.err).toMatch(/a lab named "back" is already running, as process \d+/)
     const status = metalkit(['lab', 'status'])
     expect(await status.code).toBe(0)
     expect(status.seen.out).toMatch(/^NAME +PROCESS +AGE +API +MACHINES\nback +\d+ +\d+s +http:\S+ +0\n$/)

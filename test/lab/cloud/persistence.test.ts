@@ -180,7 +180,7 @@ describe('the file', () => {
     await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
       name: 'LabError',
       message: `cannot read the lab's state in "${place.cloudFile}": ${why}`,
-      hint: 'move it away to start afresh',
+      hint: 'move the file away to start without saved devices',
     })
     expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
   })
@@ -196,7 +196,7 @@ describe('the lock', () => {
       await using _lock = await lockState(path, 'mine')
       expect((await stat(path)).mode & 0o777).toBe(0o600)
       await expect(lockState(path, 'mine')).rejects.toMatchObject({
-        message: `a lab named "mine" runs already, as process ${process.pid}`,
+        message: `a lab named "mine" is already running, as process ${process.pid}`,
       })
     }
     await using _again = await lockState(path, 'mine')
@@ -243,7 +243,7 @@ describe('the lock', () => {
         const said: unknown = JSON.parse(execFileSync(findProgram('unshare') ?? '', args, { encoding: 'utf8', env }))
         return said
       }
-      expect(look()).toEqual([['mine'], 'a lab named "mine" runs already, in another container'])
+      expect(look()).toEqual([['mine'], 'a lab named "mine" is already running, in another container'])
       expect(existsSync(disks.path)).toBe(true)
       for (const one of [lock, disks, record]) await one[Symbol.asyncDispose]()
       expect(look()).toEqual([[], 'taken'])
@@ -257,7 +257,7 @@ describe('the lock', () => {
     vi.stubEnv('PATH', '/nonexistent')
     onTestFinished(() => void vi.unstubAllEnvs())
     await writeFile(path, '1 42\nelsewhere pid:[7]\nheartbeat\n')
-    await expect(lockState(path, 'mine')).rejects.toThrow('runs already, in another container')
+    await expect(lockState(path, 'mine')).rejects.toThrow('is already running, in another container')
     const before = new Date(Date.now() - 60_000)
     await utimes(path, before, before)
     await using _lock = await lockState(path, 'mine')

@@ -55,7 +55,7 @@ test('labs with names run side by side, one of each name, and are themselves aga
   const twin = metalkit('lab', '--name', 'one')
   expect(await twin.code).toBe(10)
   expect(twin.seen.text).toBe(
-    `metalkit: lab: a lab named "one" runs already, as process ${one.child.pid}; to use it, run: eval "$(metalkit lab env --name one)"; or give this one another --name\n`,
+    `metalkit: lab: a lab named "one" is already running, as process ${one.child.pid}; to use it, run: eval "$(metalkit lab env --name one)"; or give this one another --name\n`,
   )
 
   const first = await environmentOf('one')
@@ -76,13 +76,13 @@ test('labs with names run side by side, one of each name, and are themselves aga
   expect(await again.code).toBe(0)
   const none = metalkit('lab', 'env', '--name', 'one')
   expect(await none.code).toBe(10)
-  expect(none.seen.text).toBe('metalkit: lab: no lab named "one" runs; start one with metalkit lab --name one\n')
+  expect(none.seen.text).toBe('metalkit: lab: no lab named "one" is running; start one with metalkit lab --name one\n')
 }, 240_000)
 
 test('a name that cannot be a file name is refused', async () => {
   const lab = metalkit('lab', '--name', '../x')
   expect(await lab.code).toBe(2)
-  expect(lab.seen.text).toContain('--name "../x" is not a name for a lab')
+  expect(lab.seen.text).toContain('--name "../x" is not a valid name for a lab')
 })
 
 test('with --pace real and --facilities a lab is slow, and takes a facility', needs('curl'), async () => {

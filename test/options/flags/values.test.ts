@@ -16,16 +16,16 @@ const noDuration = 'is not a duration; write it as 90s, 10m or 1h30m'
 const outOfRange = 'is not between 1ms and 24 days; choose a duration in that range'
 const noApi = 'is not an http or https URL; write it as https://api.equinix.com/metal/v1'
 const noUrl = 'is not an http or https URL; write it as http://host[:port]/path'
-const noLab = 'is not a name for a lab; use up to 32 letters a to z, digits and -'
+const noLab = 'is not a valid name for a lab; use up to 32 lower-case letters, digits and hyphens'
 const noHost = 'is not a host; write it as host, host:port or [address]:port'
 const noHostPort = 'has no valid port; choose a port from 1 to 65535'
 const noListen = 'is not an address to listen on; write it as :8080, 8080 or 127.0.0.1:8080'
 const noListenPort = 'has no valid port; write it as :8080, 8080 or 127.0.0.1:8080'
-const noLevel = 'is not a level; write 0, 1 or 2'
-const noKey = (code: string) => `holds "\\${code}", which is no key; write a backslash as \\\\`
+const noLevel = 'is not a verbosity level; write 0, 1 or 2'
+const noKey = (code: string) => `contains "\\${code}", which is not an escape sequence; write a backslash as \\\\`
 const noFingerprint = 'is not a fingerprint; write it as ssh-keygen -l prints it: SHA256: and 43 characters'
-const noHostname = 'is not a host name; use letters, digits, dots and hyphens only; the API takes no underscore'
-const noId = 'is not an id; it reads like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
+const noHostname = 'is not a host name; use letters, digits, dots and hyphens only; the API does not accept underscores'
+const noId = 'is not an id; it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
 const hash = 'a+/0'.repeat(10)
 
 describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [text: string, value: unknown])[]]>([
@@ -61,8 +61,8 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
       [' t\r\n', 't'],
       ['', ''],
       ['!~', '!~'],
-      ['a b', 'holds characters no token has; copy it again'],
-      ['é', 'holds characters no token has; copy it again'],
+      ['a b', 'contains characters that no token has; copy it again'],
+      ['é', 'contains characters that no token has; copy it again'],
     ],
   ],
   [
@@ -99,7 +99,10 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
     [
       ['http://a/x/', 'http://a/x/'],
       ['https://a', 'https://a'],
-      ['HTTPS://a', 'cannot be fetched by iPXE: iPXE knows "https", not "HTTPS"; write it as http://host[:port]/path'],
+      [
+        'HTTPS://a',
+        'cannot be fetched by iPXE: iPXE accepts "https", not "HTTPS"; write it as http://host[:port]/path',
+      ],
       ['', 'is empty; write it as http://host[:port]/path'],
       ['ftp://http://a', noUrl],
       ['http:/a', noUrl],
@@ -169,7 +172,7 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
       ['^a$', /^a$/m],
       [
         '[',
-        'is not a regular expression (Invalid regular expression: /[/m: Unterminated character class); escape what is meant literally with a backslash',
+        'is not a regular expression (Invalid regular expression: /[/m: Unterminated character class); put a backslash before characters that are meant literally',
       ],
     ],
   ],
@@ -208,7 +211,7 @@ describe.each<[name: string, parse: (text: string) => unknown, rows: (readonly [
     values.oneOf('one', 'two'),
     [
       ['two', 'two'],
-      ['three', 'is not known; choose one of one, two'],
+      ['three', 'is not a valid choice; choose one of one, two'],
     ],
   ],
   [

@@ -46,5 +46,5 @@ test('a file outside is never served, and the reason is logged', async () => {
   } finally {
     child.kill('SIGKILL')
   }
-  expect(server.lines.some((line) => / 404 .* \(a link leads out of the folder\)$/.test(line))).toBe(true)
+  expect(server.lines.some((line) => / 404 .* \(a link leads outside the folder\)$/.test(line))).toBe(true)
 })

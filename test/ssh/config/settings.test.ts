@@ -62,7 +62,7 @@ describe("ssh's settings", needs('ssh'), () => {
   })
 
   const passedOver = (line: number, condition: string) =>
-    `ssh's configuration "${folder.path}/noted" line ${line}: the block is passed over, as metalkit does not judge "Match ${condition}"`
+    `ssh's configuration "${folder.path}/noted" line ${line}: the block is ignored, as metalkit does not evaluate "Match ${condition}"`
 
   test('the commands of Match exec are not run, which is reported once', async () => {
     const text = `Match exec "touch ${folder.path}/ran"\n  Port 7\nMatch !exec "false" final\n  Port 8\nMatch final\n  Port 9\n`

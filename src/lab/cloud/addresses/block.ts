@@ -85,7 +85,7 @@ export function overlaps(first: Block, second: Block): boolean {
   return contains(first, second) || contains(second, first)
 }
 
-/** Finds up to `most` parts of a size, from the block's start, that overlap no taken block. */
+/** Finds up to `most` parts of the given size, from the block's start, that overlap no taken block. */
 export function findFree(block: Block, cidr: number, taken: readonly Block[], most: number): Block[] {
   if (cidr < block.cidr || cidr > bitsOf[block.family]) return []
   const free: Block[] = []

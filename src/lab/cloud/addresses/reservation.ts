@@ -80,13 +80,13 @@ function takenOf({ id }: Reservation, assignments: Iterable<Assignment>): Block[
   return [...assignments].filter(({ reservationId }) => reservationId === id).map(({ block }) => blockOf(block))
 }
 
-/** Lists the first free parts of a reservation, of a size, as texts. */
+/** Lists the first free parts of the given size in a reservation, as texts. */
 export function listAvailable(reservation: Reservation, assignments: Iterable<Assignment>, cidr: number): string[] {
   const taken = takenOf(reservation, assignments)
   return findFree(blockOf(reservation.block), cidr, taken, mostAddresses).map(formatBlock)
 }
 
-/** Assigns a block to a device, from one of the reservations that it may use; undefined if it is free in none. */
+/** Assigns a block to a device, from one of the reservations that the device may use; undefined if the block is not free in any. */
 export function assign(
   block: Block,
   deviceId: string,

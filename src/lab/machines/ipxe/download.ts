@@ -15,7 +15,7 @@ export interface Download {
   fd?: number
 }
 
-/** How many bytes of a download are kept in memory: more than any script has. */
+/** How many bytes of a download are kept in memory: more than the length of any script. */
 export const keptBytes = 256 * 1024
 
 /** An error as iPXE shows it, `Not found (http://ipxe.org/2d0c618e)`. */

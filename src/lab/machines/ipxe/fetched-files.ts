@@ -27,7 +27,7 @@ export class FetchedFiles implements AsyncDisposable {
   #roomBytes: number
 
   /**
-   * @param roomBytes the most that all files may take together, since they must fit into the machine's memory
+   * @param roomBytes the maximum total size of the files, which must fit into the machine's memory
    * @param passages everything that an isolated machine can reach
    */
   constructor(roomBytes: number, passages?: readonly Passage[]) {

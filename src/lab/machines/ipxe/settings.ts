@@ -1,7 +1,7 @@
 // The settings of the iPXE interpreter.
 import type { Arch } from '../../../arch.ts'
 
-/** How many characters all settings may have together, about as much as iPXE has memory for: a script may double a value repeatedly. */
+/** The maximum total length of all settings, about what fits into iPXE's memory: a script may double a value repeatedly. */
 export const settingsRoom = 512 * 1024
 
 /** The settings at the start of a script. */

@@ -1,4 +1,4 @@
-// Kernels that unpack themselves when UEFI starts them. The QEMU of Debian 12 can start only the kernel inside.
+// Kernels that unpack themselves when UEFI starts them. Debian 12's QEMU can only start the kernel inside.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { errorCode, LabError } from '../../../errors.ts'
 import type { Zboot } from '../../../kernel-format.ts'
 
-/** The programs that decompress, by the name of the compression. */
+/** The programs that decompress a kernel, by the name of the compression. */
 const programs: Readonly<Record<string, readonly string[]>> = {
   gzip: ['gzip', '-dc'],
   zstd22: ['zstd', '-dcq'],

@@ -52,8 +52,8 @@ export function parseMark(name: string): { id: string; owner: string } | undefin
 export const diskArgument = 'if=none,id=d0,format=raw,discard=unmap,file='
 
 /**
- * Closes QEMU's network except for passages. A forward cannot use QEMU's own address, which is therefore moved. Each connection is
- * carried by a process of its own, since none of QEMU's other kinds of forward connects more than once.
+ * Closes QEMU's network except for the passages. QEMU's own address is moved, because a forward cannot use it. Each connection has a
+ * process of its own, because QEMU's other kinds of forward connect only once.
  */
 function isolate(passages: readonly Passage[]): string[] {
   const forwards = passages.map(({ guestPort, host, port }) => {

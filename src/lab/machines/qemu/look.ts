@@ -12,7 +12,7 @@ export const x86Program = 'qemu-system-x86_64'
 /** QEMU for aarch64 machines. */
 export const arm64Program = 'qemu-system-aarch64'
 
-/** What a QEMU that starts reports about itself. */
+/** QEMU's report about itself. */
 export interface QemuLook {
   /** The folders that it searches for firmware. */
   folders: readonly string[]

@@ -8,8 +8,7 @@ import { findProcess } from '../../storage/process-name.ts'
 import { diskArgument, escapeValue, parseMark } from './args.ts'
 
 /**
- * The lab's process that owns a QEMU; undefined for any other command line than a QEMU's whose disk is below this folder.
- * It accepts only command lines that a lab has made.
+ * Finds the lab process that owns a QEMU. Undefined unless the command line is one that a lab makes and its disk is under this folder.
  */
 export function findOwner(argv: readonly string[], diskFolder: string): string | undefined {
   if (!basename(argv[0] ?? '').startsWith('qemu-system-')) return undefined
@@ -26,7 +25,7 @@ function readCommandLine(folder: string): string {
   }
 }
 
-/** Whether a process is this user's and in the same process namespace (not in another container). */
+/** Whether a process belongs to this user and is in the same process namespace (not in another container). */
 async function isNear(folder: string): Promise<boolean> {
   const [{ uid }, theirs, ours] = await Promise.all([
     stat(folder),
@@ -37,7 +36,7 @@ async function isNear(folder: string): Promise<boolean> {
 }
 
 /**
- * Kills the QEMU processes whose lab is gone and whose disk is below this folder, and no others. Without /proc it finds none.
+ * Kills the QEMU processes whose lab is gone and whose disk is under this folder, and no others. Without /proc it kills none.
  * @returns the number of processes killed
  */
 export async function endOrphans(diskFolder: string, report: Reporter): Promise<number> {
@@ -49,7 +48,7 @@ export async function endOrphans(diskFolder: string, report: Reporter): Promise<
     const owner = findOwner(commandLine.split('\0'), diskFolder)
     if (owner === undefined || !(await isNear(folder).catch(() => false))) continue
     if ((await findProcess(owner)) !== undefined) continue
-    report.warn(`a machine of a killed lab was still running, as process ${name}; it is now ended`)
+    report.warn(`killed process ${name}, a machine that a killed lab had left running`)
     try {
       process.kill(Number(name), 'SIGKILL')
       count++

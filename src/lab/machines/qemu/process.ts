@@ -13,7 +13,7 @@ import { type MachineStop, StopWatch } from './stop.ts'
 import { Qmp } from './qmp.ts'
 import { serialBufferBytes, type SerialLine } from '../serial-line.ts'
 
-/** How a process ended. `crashed` means by its own fault, not by a signal from outside. */
+/** How a process ended. `crashed` means through its own fault, not by a signal from another process. */
 export type QemuExit =
   | { reason: 'poweroff' | 'reset' | 'killed' }
   | { reason: 'failed'; detail: string; crashed: boolean }
@@ -60,7 +60,7 @@ export interface QemuCommand {
 /** Signals that others send to end a process. */
 const endingSignals: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
-/** A child's four pipes, which always exist; the types of spawn cannot express that when further descriptors are passed. */
+/** A child's four pipes. They always exist, but the types of spawn cannot express that if further descriptors are passed. */
 function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stderr: Readable; control: Duplex } {
   const { stdin, stdout, stderr } = child
   const control = child.stdio[qmpFd]

@@ -2,7 +2,7 @@
 import type { LabMessage, PageMessage } from '../messages.ts'
 
 const retryMs = 1000
-/** Silence after which the lab counts as lost. A lab that answers sends a message each second; one that hangs keeps its connections open. */
+/** Silence after which the lab counts as lost. A working lab sends a message each second; a hanging lab keeps its connections open. */
 const silentMs = 5000
 
 /** Callbacks of a connection. */

@@ -17,9 +17,9 @@ function fromBase64(data: string): Uint8Array {
 }
 
 const notes: Readonly<Record<Keyboard, string>> = {
-  free: 'looking on; type to take the keyboard',
+  free: 'watching; type to take the keyboard',
   yours: 'the keyboard is yours; F6 leaves the console',
-  taken: 'another session has this console; you are looking on until it leaves',
+  taken: 'another session is using this console; you can only watch until it leaves',
 }
 
 /** Columns of a serial console, which programs rely on. */

@@ -3,7 +3,7 @@ import { element } from './elements.ts'
 
 const shownMs = 1500
 
-/** Copies an element's text. Browsers offer the clipboard only on localhost and over HTTPS; elsewhere a selection is copied. */
+/** Copies an element's text. Browsers offer the clipboard only on localhost and over HTTPS; elsewhere the text is selected and copied. */
 async function copyText(source: HTMLElement): Promise<boolean> {
   if (isSecureContext) {
     return navigator.clipboard.writeText(source.textContent).then(
