@@ -24,7 +24,7 @@ describe('archOfPlan', () => {
   })
 })
 
-test('hostArch is what uname says of this computer', () => {
+test('hostArch is the architecture that uname prints', () => {
   const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()
   expect(hostArch()).toBe(/^(aarch64|arm64)$/.test(machine) ? 'aarch64' : 'x86_64')
 })

@@ -26,13 +26,13 @@ describe('help', () => {
     },
   )
 
-  test('without arguments, -h, -help and --help are the same page', async () => {
+  test('no arguments, -h, -help and --help print the same page', async () => {
     const pages = await Promise.all([[], ['-h'], ['-help'], ['--help']].map((argv) => runToEnd(argv)))
     expect(new Set(pages.map((page) => page.stdout)).size).toBe(1)
     expect(pages[0]?.stdout).toContain('Usage: metalkit')
   })
 
-  test('what stands after -- asks for no help, be it another command line or a folder', async () => {
+  test('words after -- are not help flags, in another command line or as a folder', async () => {
     const folder = await runToEnd(['serve', '--', '-h'])
     expect([folder.code, folder.stdout]).toEqual([5, ''])
     expect(folder.stderr).toContain('-h')
@@ -40,7 +40,7 @@ describe('help', () => {
     expect([words.code, words.stdout]).toEqual([0, expect.stringContaining('--help\t')])
   })
 
-  test('help as a word is the page of --help', async () => {
+  test('the word help prints the page of --help', async () => {
     for (const words of [
       [],
       ['run'],
@@ -55,7 +55,7 @@ describe('help', () => {
     }
   })
 
-  test('version as a word', async () => {
+  test('the word version', async () => {
     expect(await runToEnd(['version'])).toEqual(await runToEnd(['--version']))
   })
 
@@ -167,7 +167,7 @@ describe('mistakes are one line and exit code 2', () => {
     expect(JSON.parse(stdout)).toMatchObject({ message: 'no api-key is given' })
   })
 
-  test('a help flag is heard, whatever is missing before it', async () => {
+  test('a help flag works even if arguments are missing before it', async () => {
     const { code, stdout } = await runToEnd(['run', 'equinixmetal', '-serve', '--help'])
     expect([code, stdout]).toEqual([0, expect.stringContaining('Usage: metalkit run equinixmetal')])
   })

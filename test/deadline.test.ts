@@ -6,7 +6,7 @@ function throwLate(): never {
   throw new Error('too late')
 }
 
-test('what settles in time is the outcome, and leaves no timer and no listener', async () => {
+test('a promise that settles in time is the outcome, and leaves no timer and no listener', async () => {
   vi.useFakeTimers()
   try {
     const { signal } = new AbortController()
@@ -24,13 +24,13 @@ test('what settles in time is the outcome, and leaves no timer and no listener',
   }
 })
 
-test('the time over gives the value of late, or its error', async () => {
+test('when the time is over, the outcome is the value of late, or its error', async () => {
   expect(await settleBefore<string>({ ms: 1, late: () => 'late' }, () => {})).toBe('late')
   const tooLate = settleBefore<string>({ ms: 1, late: throwLate }, () => {})
   await expect(tooLate).rejects.toThrow('too late')
 })
 
-test('a signal ends the waiting with its reason, also one that has aborted already', async () => {
+test('a signal ends the wait with its reason, even if it was aborted before', async () => {
   const ended = new AbortController()
   const waiting = settleBefore<string>({ ms: 60_000, late: () => 'late', signal: ended.signal }, () => {})
   ended.abort(new Error('interrupted'))

@@ -15,7 +15,7 @@ const api = new ApiError('refused', { status: 422 })
 const image = new ImageError('"x-kernel" does not exist', { hint: 'run linuxkit build first' })
 const left = new MachineLeftError('the machine d-1 STILL RUNS')
 
-/** A resource that cannot be given back. */
+/** A resource whose disposal fails. */
 function stuck(error: Error): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
@@ -24,15 +24,15 @@ function stuck(error: Error): AsyncDisposable {
   }
 }
 
-/** A block that fails, and both of its resources after it. */
+/** A block that fails, followed by the disposal of both of its resources. */
 async function fail(): Promise<void> {
   await using _second = stuck(left)
   await using _first = stuck(image)
   throw api
 }
 
-describe('of several errors the first cause comes first', () => {
-  test('side by side and one within the other', () => {
+describe('with several errors, the first cause comes first', () => {
+  test('in parallel and nested', () => {
     expect(flattenErrors(new AggregateError([image, new AggregateError([api, left])]))).toEqual([image, api, left])
     expect(flattenErrors('text')).toEqual(['text'])
   })

@@ -228,7 +228,7 @@ describe.each([
   ['METAL_API_TOKEN', 'token'],
   ['auth-token', 'token'],
 ])('%s in metal.yaml', (key, right) => {
-  test(`is told, with ${right}`, async () => {
+  test(`is reported, with ${right}`, async () => {
     await writeFile(spelled(), `${key}: sesame\norganization-id: 1\n`)
     const refused = resolveOptions(['apiKey'], {}, { METAL_CONFIG: spelled() })
     await expect(refused).rejects.toMatchObject({
@@ -238,7 +238,7 @@ describe.each([
     })
   })
 
-  test('is left alone beside the right one', async () => {
+  test('is ignored beside the right key', async () => {
     await writeFile(spelled(), `${key}: 1\n${right}: abc\n`)
     const name = right === 'token' ? 'apiKey' : 'projectId'
     expect(await resolveOptions([name], {}, { METAL_CONFIG: spelled() })).toEqual({ [name]: 'abc' })
@@ -265,7 +265,7 @@ test('the source of each value is reported', async () => {
   })
 })
 
-describe('values that are refused', () => {
+describe('invalid values', () => {
   test.each<[FlagName, string, string]>([
     ['baseUrl', '', '--base-url "" is empty'],
     [
@@ -307,7 +307,7 @@ describe('values that are refused', () => {
     await expect(resolveOptions([name], { [name]: text }, {})).rejects.toMatchObject({ name: 'UsageError', message })
   })
 
-  test('of a list every element counts, in its order, and before the variable', async () => {
+  test('every element of a list is used, in order, and overrides the variable', async () => {
     const env = { METAL_ON: 'z' }
     expect(await resolveOptions(['on'], { on: ['a', 'b'] }, env)).toEqual({ on: [/a/m, /b/m] })
     for (const pattern of ['one\\n# $', 'one\ntwo', '[a\\]]\\n']) {
@@ -384,7 +384,7 @@ test.each([
 
 const ofValue = Object.values<Flag>(flags).filter(({ kind }) => kind === 'value' || kind === 'list')
 
-test.each(ofValue.map((flag) => [flag.name, flag] as const))('a forgotten value of --%s is told', (name, flag) => {
+test.each(ofValue.map((flag) => [flag.name, flag] as const))('a missing value of --%s is reported', (name, flag) => {
   const hint = `write --${name}=<${flag.placeholder}>`
   for (const line of [[`-${name}`], [`--${name}`, '--', 'x']]) {
     expect(() => checkValues(line), line.join(' ')).toThrow(
@@ -399,14 +399,14 @@ test.each(ofValue.map((flag) => [flag.name, flag] as const))('a forgotten value 
   checkValues([`-${name}`, '-odd', '--', `-${name}`])
 })
 
-test('a token that looks like a flag is a token, and is not quoted', () => {
+test('a token that looks like a flag is accepted, and not quoted', () => {
   checkValues(['--api-key', '--secret'])
   expect(() => checkValues(['--metro', '--secret=sesame'])).toThrow(/^--metro needs a value, and "--secret" is a flag$/)
 })
 
 const booleans = Object.values<Flag>(flags).filter(({ kind }) => kind === 'boolean')
 
-test.each(booleans.map(({ name }) => name))('a value of --%s in a word of its own is told', (name) => {
+test.each(booleans.map(({ name }) => name))('a separate value of --%s is reported', (name) => {
   for (const word of ['false', 'True', 'yes', 'NO', 'on', 'off']) {
     expect(() => checkValues([`-${name}`, word, 'x'])).toThrow(
       expect.objectContaining({
@@ -419,7 +419,7 @@ test.each(booleans.map(({ name }) => name))('a value of --%s in a word of its ow
   checkValues([`-${name}=false`, 'false'])
 })
 
-test('every flag is one of a command', () => {
+test('every flag belongs to a command', () => {
   const used = new Set(commands.flatMap((command) => command.flags))
   for (const name of Object.keys(flags)) {
     if (name !== 'quiet' && name !== 'verbose') expect([...used], name).toContain(name)

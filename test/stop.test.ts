@@ -19,7 +19,7 @@ async function play(...events: [afterMs: number, event: Event][]) {
   return { code: reason instanceof InterruptedError ? reason.exitCode : 0, forced: stop.forced.aborted }
 }
 
-describe('one act', () => {
+describe('one stop', () => {
   test.each<[string, [number, Event][], number]>([
     ['Ctrl-C alone', [[0, 'SIGINT']], 130],
     [
@@ -99,13 +99,13 @@ describe('one act', () => {
   })
 })
 
-describe('a second word', () => {
-  test('counts a second after the first', async () => {
+describe('a second signal', () => {
+  test('counts only if it comes a second after the first', async () => {
     expect(await play([0, 'SIGINT'], [oneActMs + 1, 'SIGINT'])).toEqual({ code: 130, forced: true })
     expect(await play([0, 'SIGINT'], [1, 'SIGINT'], [oneActMs, 'SIGTERM'])).toEqual({ code: 130, forced: true })
   })
 
-  test('is never SIGHUP, and SIGHUP is no first word', async () => {
+  test('is never SIGHUP, and does not count after SIGHUP', async () => {
     expect((await play([0, 'SIGINT'], [3000, 'SIGHUP'])).forced).toBe(false)
     expect((await play([0, 'SIGHUP'], [3000, 'SIGTERM'])).forced).toBe(false)
   })

@@ -25,7 +25,7 @@ process.on('SIGIO', () => process.exit(1))
 process.on('SIGURG', () => Promise.reject(new Error('a defect in a promise')))
 `
 
-describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
+describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   let ring: KeyRing
   let sshd: Sshd
   let api: Awaited<ReturnType<typeof startFakeApi>>
@@ -121,7 +121,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await isRestored()
   })
 
-  test('~R and ~P go to the API, and the machine that is off meanwhile has not ended', async () => {
+  test('~R and ~P use the API, and the session survives while the machine is off', async () => {
     await start()
     await type('~', 'R')
     await expect.poll(() => actions).toEqual(['reboot'])
@@ -193,7 +193,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await isRestored()
   })
 
-  test('restored after: a peer that is killed and does not come back', async () => {
+  test('restored after: a server that is killed and does not come back', async () => {
     await start()
     state = 'inactive'
     sshd.drop()
@@ -201,7 +201,7 @@ describe('at a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await isRestored()
   })
 
-  test('a session that drops is attached to anew', async () => {
+  test('a dropped session is attached to again', async () => {
     await start()
     sshd.drop()
     await shows('attaching again (Ctrl-C leaves)')

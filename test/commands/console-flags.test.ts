@@ -1,4 +1,4 @@
-// Every flag of a console, on `console` and on `run`: both have all of it.
+// Every console flag, on `console` and on `run`: both commands accept all of them.
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -41,15 +41,15 @@ interface Outcome {
   code: number
   stdout: string
   stderr: string
-  /** A file of the row's own. */
+  /** The file of a row. */
   file: string
 }
 
-/** Flags by which a shell at the console is asked for a line of output. */
+/** Flags that make a shell on the console print a line of output. */
 const say = (line: string) => ['-on', '# $', '-send', `echo ${line}\\r`]
 const good = [...say('good'), '-wait-for', '^good$']
 
-/** What is given, FILE being a file of the row's own, and which variables are taken away; then what must come of it. */
+/** The flags, in which FILE stands for the row's file, and the variables to unset; then the expected result. */
 interface Row {
   args: string[] | (() => string[])
   without?: string[]
@@ -114,7 +114,7 @@ const rows: Record<string, Row> = {
   'host-key': { args: () => [...good, '-known-hosts', 'FILE', '-host-key', fingerprint], code: 0 },
 }
 
-/** Holds a console in one of the ways; a return is typed into the machine, so that an idle shell shows its prompt. */
+/** Opens a console with one of the commands. It types a return into the machine, so that an idle shell shows its prompt. */
 async function hold(way: Way, args: readonly string[], env: Record<string, string>) {
   const { io, code, texts } = start([...ways[way](), ...args], env)
   io.stdin.push('\r')
@@ -141,7 +141,7 @@ describe.each(['console', 'run'] as const)('%s', (way) => {
     await check?.(outcome)
   })
 
-  test('on a runner of GitHub: a group, and the last lines of a failure as an annotation', async () => {
+  test('on a GitHub runner: a group, and the last lines of a failure as an annotation', async () => {
     const env = { ...labEnvironment(lab), GITHUB_ACTIONS: 'true' }
     const { code, stdout } = await hold(way, [...say('bad'), '-fail-on', '^bad$'], env)
     expect(code).toBe(8)

@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Holds the console of the machine, which runs a shell. */
+/** Opens the console of the machine, which runs a shell. */
 function hold(args: readonly string[], env: Record<string, string> = {}) {
   return start(['console', ...args, device], { ...labEnvironment(lab), ...env })
 }
@@ -48,7 +48,7 @@ describe('a console in CI', () => {
     expect(texts.stderr).toContain('The console showed every pattern of --wait-for.')
   })
 
-  test('a pipe is typed into the machine, and its end ends nothing', async () => {
+  test('input from a pipe is typed into the machine, and its end does not end the session', async () => {
     const { io, code, texts } = hold(['-wait-for', '^three$', '-timeout', '20s'])
     io.stdin.push('echo th')
     io.stdin.push('ree\r')
@@ -101,12 +101,12 @@ describe('a console in CI', () => {
     )
     const matched = events.findIndex(({ event }) => event === 'matched')
     expect(events[matched]).toMatchObject({ pattern: 'gr.n' })
-    // What is seen comes before what follows from it.
+    // Each event comes before its consequences.
     const before = events.slice(0, matched).filter(({ event }) => event === 'console')
     expect(before.map(({ text }) => text).join('')).toContain('grün')
   })
 
-  test('on a runner of GitHub: folded, its text no commands, a failure annotated', async () => {
+  test('on a GitHub runner: output is folded, its text cannot issue commands, a failure is annotated', async () => {
     const { io, code, texts } = hold(['-fail-on', '^no%$'], { GITHUB_ACTIONS: 'true' })
     io.stdin.push('echo ::set-env name=A::b\recho no%\r')
     expect(await code).toBe(8)
@@ -119,7 +119,7 @@ describe('a console in CI', () => {
     expect(texts.stdout.indexOf('::set-env')).toBeLessThan(texts.stdout.indexOf('::endgroup::'))
   })
 
-  test('--on without --send, and files that cannot be, are refused at once', async () => {
+  test('--on without --send, and files that cannot be created, are refused at once', async () => {
     const lonely = hold(['-on', 'x'])
     expect(await lonely.code).toBe(2)
     expect(lonely.texts.stderr).toMatch(/^metalkit: usage: there are 1 --on and 0 --send; give them in pairs/)
@@ -129,7 +129,7 @@ describe('a console in CI', () => {
 })
 
 describe('trust', () => {
-  test('an unknown host is refused without a terminal, unless it is named or may be new', async () => {
+  test('an unknown host is refused without a terminal, unless its key is pinned or new keys are accepted', async () => {
     const file = join(folder, 'known_hosts')
     const env = { METAL_KNOWN_HOSTS: file }
     const wait = ['-wait-for', 'SOS Session', '-timeout', '20s']
@@ -146,7 +146,7 @@ describe('trust', () => {
     expect(await known.code, known.texts.stderr).toBe(0)
   })
 
-  test('no key of ours in the project is an error before anything is rented', async () => {
+  test('a project without any of our keys is an error before anything is rented', async () => {
     const { execFileSync } = await import('node:child_process')
     const stranger = join(folder, 'stranger')
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', stranger])

@@ -21,7 +21,7 @@ interface Line {
   hint?: string
 }
 
-/** Runs doctor. @returns its exit code, and what it says by check */
+/** Runs doctor. @returns its exit code, and its results by check */
 async function examine(argv: readonly string[], env: Record<string, string>) {
   const { code, stdout, stderr } = await runToEnd(['doctor', '--json', ...argv], env)
   const lines = stdout
@@ -41,7 +41,7 @@ describe('doctor in a lab', () => {
     expect(by['ports']).toMatchObject({ status: 'ok', detail: '7070 and 7022 are in use by a lab' })
   })
 
-  test('finds all well, and leaves nothing behind', async () => {
+  test('passes every check, and leaves nothing behind', async () => {
     await using lab = await startTestLab()
     await using image = await makeImage()
     const port = await findFreePort()
@@ -118,7 +118,7 @@ describe('doctor in a lab', () => {
     }
   })
 
-  test('finds a key that the project does not have', needs('ssh-keygen'), async () => {
+  test('notices that the project does not have the key', needs('ssh-keygen'), async () => {
     using folder = makeFolder()
     await using lab = await startTestLab()
     const { file } = makeKey(folder.path, 'stranger', 'ed25519')
@@ -127,7 +127,7 @@ describe('doctor in a lab', () => {
     expect(by['keys']?.detail).toContain('stranger')
   })
 
-  test('finds a port that is taken', async () => {
+  test('notices that a port is taken', async () => {
     await using lab = await startTestLab()
     const taken = new URL(lab.apiUrl).host
     const { code, by } = await examine(['-serve', taken, '-base-url', `http://${taken}`], labEnvironment(lab))
@@ -172,18 +172,18 @@ describe('doctor in a lab', () => {
     expect(existsSync(join(folder.path, 'log'))).toBe(false)
   })
 
-  test('reads as a table for people', async () => {
+  test('prints a table for people', async () => {
     await using lab = await startTestLab()
     const { stdout } = await runToEnd(['doctor'], { ...labEnvironment(lab), METAL_KNOWN_HOSTS: nowhere })
     expect(stdout).toMatch(/^ok {4}token {5}accepted by http/)
-    expect(stdout).toMatch(/\nfail {2}console {3}.*\n {16}-> if that is the fingerprint/)
+    expect(stdout).toMatch(/\nfail {2}console {3}.*\n {16}-> if its operator confirms/)
   })
 })
 
 describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.1:1', 'x'], ['ls']])(
   '%s',
   (...argv) => {
-    test('without a token begins with the lab, and names the one that runs', async () => {
+    test('without a token it suggests a lab first, and names the one that is running', async () => {
       using folder = makeFolder()
       const env = { XDG_STATE_HOME: folder.path }
       const nothing = await runToEnd(argv, env)
@@ -194,13 +194,13 @@ describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.
       await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
       const running = await runToEnd(argv, env)
       expect(running.stdout + running.stderr).toContain(
-        'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"; else',
+        'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"; otherwise',
       )
     })
   },
 )
 
-test('a clock that is off is a warning', async () => {
+test('a wrong clock is a warning', async () => {
   const date = new Date(Date.now() - 3_600_000).toUTCString()
   await using api = await startFakeApi(() => ({ status: 200, json: { metros: [] }, headers: { date } }))
   const { by } = await examine([], { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame' })
@@ -208,7 +208,7 @@ test('a clock that is off is a warning', async () => {
   expect(JSON.stringify(by)).not.toContain('sesame')
 })
 
-test('fits the window at a terminal, and is one line per check elsewhere', async () => {
+test('fits the window in a terminal, and prints one line per check elsewhere', async () => {
   const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
   const { io } = start(['--version'])
   expect(await run(['doctor'], { ...io, stdout })).toBe(2)

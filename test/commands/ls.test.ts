@@ -30,7 +30,7 @@ const devices = [
   { id: 'somebody-elses', state: 'active', tags: [] },
 ]
 
-test('a table of the machines that metalkit made, with the way to each console', async () => {
+test('prints a table of the machines that metalkit created, with the command for each console', async () => {
   const { code, stdout, stderr } = await list(devices, '-sos', '192.0.2.7:2222')
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout.split('\n')).toEqual([
@@ -55,7 +55,7 @@ test('the ssh line names the given key and known_hosts file', async () => {
   expect(stdout).toContain(`ssh -p 7022 -i '/a key' -o UserKnownHostsFile=/known ${id}@127.0.0.1`)
 })
 
-test('with --json a line for each, with the time of its creation', async () => {
+test('with --json it prints a line for each machine, with its creation time', async () => {
   const { stdout } = await list(devices, '-sos', '192.0.2.7', '--json')
   const lines = stdout.trimEnd().split('\n')
   expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
@@ -87,7 +87,7 @@ test('without machines it prints a message for people, and nothing for scripts',
   expect(await list([], '--json')).toEqual({ code: 0, stdout: '', stderr: '' })
 })
 
-test('ages, and what rm --older-than takes, go by the clock of the API', async () => {
+test('ages, and the choice of rm --older-than, use the clock of the API', async () => {
   const apiMs = Date.now() - 10 * 3_600_000
   const created = new Date(apiMs - 5.5 * 60_000).toISOString()
   const json = { devices: [{ id, state: 'active', tags: ['metalkit'], created_at: created }], meta: { next: null } }
@@ -100,7 +100,7 @@ test('ages, and what rm --older-than takes, go by the clock of the API', async (
   })
 })
 
-test('a date that cannot be read leaves the ages to this computer', async () => {
+test('if the date cannot be read, ages use the clock of this computer', async () => {
   const created = new Date(Date.now() - 5.5 * 60_000).toISOString()
   const json = { devices: [{ id, state: 'active', tags: ['metalkit'], created_at: created }], meta: { next: null } }
   await using api = await startFakeApi(() => ({ status: 200, json, headers: { date: 'yesterday' } }))

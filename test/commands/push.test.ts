@@ -40,7 +40,7 @@ const push = (name: string, ...flags: string[]) =>
 const read = (name: string) => readFile(join(out, name))
 
 describe('push', () => {
-  test('copies an x86_64 image as it is and says what to do next', async () => {
+  test('copies an x86_64 image unchanged and says what to do next', async () => {
     const { code, stdout, stderr } = await push('linuxkit')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr.split('\n')).toEqual([
@@ -77,7 +77,7 @@ describe('push', () => {
     await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('decompresses an aarch64 image unasked', async () => {
+  test('decompresses an aarch64 image by default', async () => {
     const { code, stderr } = await push('arm')
     expect(code).toBe(0)
     expect(stderr).toContain('arm-kernel  20.0 kB, decompressed\n')
@@ -148,14 +148,14 @@ describe('push', () => {
     expect(stderr).toMatch(/^metalkit: image: kernel "equinixmetal-kernel" does not exist; /)
   })
 
-  test('says what --decompress left as it is', async () => {
+  test('lists the files that --decompress left unchanged', async () => {
     const { stderr } = await push('linuxkit', '-decompress')
     expect(stderr).toContain('linuxkit-kernel  20.0 kB, unchanged (not compressed)\n')
     expect(stderr).toContain(`linuxkit-initrd.img  ${archive.length} bytes, decompressed\n`)
     expect(stderr).toContain('linuxkit-equinixmetal.ipxe  219 bytes\n')
   })
 
-  test('says what has not changed, and in a dry run what would be written', async () => {
+  test('lists unchanged files, and in a dry run the files that would be written', async () => {
     await push('linuxkit')
     const { stderr } = await push('linuxkit')
     expect(stderr).toContain('linuxkit-kernel  20.0 kB, unchanged\n')
@@ -171,7 +171,7 @@ describe('push', () => {
     expect(await read('linuxkit-initrd.img')).toEqual(gzipSync(archive))
   })
 
-  test('says nothing with -q', async () => {
+  test('prints nothing with -q', async () => {
     expect(await push('linuxkit', '-q')).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 })
@@ -232,7 +232,7 @@ describe('push refuses', () => {
     expect(await readdir(out)).toEqual([])
   })
 
-  test('to go without a base URL', async () => {
+  test('a missing base URL', async () => {
     const { code, stderr } = await runToEnd(['push', 'equinixmetal', join(folder, 'linuxkit')])
     expect(code).toBe(2)
     expect(stderr).toMatch(/^metalkit: usage: no base-url is given; set --base-url or METAL_BASE_URL/)

@@ -17,7 +17,7 @@ import { nowhere } from '../helpers/nowhere.ts'
 
 let lab: TestLab
 let image: Awaited<ReturnType<typeof makeImage>>
-// Below the ports that the system gives away, and others for each process, so that two runs of the tests do not meet.
+// Under the range of ephemeral ports, and different for each process, so that two test runs do not collide.
 let nextPort = 12_000 + (process.pid % 200) * 100
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ afterEach(async () => {
   await expect.poll(async () => (await devices()).length).toBe(0)
 })
 
-/** Flags that serve the image on a port of the test's own. */
+/** Flags that serve the image on the test's port. */
 function serving(): string[] {
   const port = nextPort++
   return ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
@@ -50,7 +50,7 @@ async function devices(): Promise<{ id: string; state: string; tags: string[]; [
   return json.devices
 }
 
-/** The machines that cost money. */
+/** The machines that still cost money. */
 async function ids(): Promise<string[]> {
   return (await devices()).filter(({ state }) => state !== 'deprovisioning').map(({ id }) => id)
 }
@@ -64,7 +64,7 @@ function eventsOf(stdout: string): { event: string; [field: string]: unknown }[]
 }
 
 describe('a machine', () => {
-  test('is rented, boots, is seen on its console, and is given back', async () => {
+  test('is rented, boots, appears on its console, and is deleted', async () => {
     const { code, texts } = startRun([...serving(), '-wait-for', 'simulated machine is up'])
     expect(await code, texts.stderr).toBe(0)
     expect(texts.stdout).toContain('[SOS Session Ready. Use ~? for help.]')
@@ -74,7 +74,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('ends after --ttl by the clock of the API, and says that this computer has another', async () => {
+  test('ends after --ttl by the clock of the API, and the run warns that the clock of this computer differs', async () => {
     const hourMs = 3_600_000
     const clock: Clock = { ...systemClock, now: () => Date.now() - 3 * hourMs }
     const args = ['run', 'equinixmetal', ...serving(), '-ttl', '2h', '-keep', '-wait-for', 'is up', image.prefix]
@@ -89,7 +89,7 @@ describe('a machine', () => {
     expect(leftMs).toBeLessThanOrEqual(2 * hourMs)
   })
 
-  test('tells scripts what happens, writes its id, and says nothing to people with -q', async () => {
+  test('reports events to scripts, writes its id, and prints no messages with -q', async () => {
     const idFile = join(image.folder, 'machine.id')
     const { code, texts } = startRun([
       ...serving(),
@@ -153,12 +153,12 @@ describe('a machine', () => {
     const types = eventsOf(texts.stdout).flatMap(({ event, type }) => (event === 'event' ? [type] : []))
     expect(types).toEqual(expect.arrayContaining(['provisioning.101', 'provisioning.104.01', 'provisioning.110']))
     expect(texts.stderr).toContain('is powered off.')
-    // The session that ends with the machine is no lost one.
+    // A session that ends with the machine does not count as lost.
     expect(texts.stderr).not.toContain('attaching again')
     expect(await ids()).toEqual([])
   })
 
-  test('that powers off before it shows the pattern is a failure of the pattern', async () => {
+  test('that powers off before the pattern appears is a pattern failure', async () => {
     const { code, io, texts } = startRun([...serving(), '-wait-for', 'never shown'])
     await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
     io.stdin.push('poweroff\r')
@@ -167,7 +167,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('without the pattern in time is given back too', async () => {
+  test('that does not show the pattern in time is deleted too', async () => {
     const { code, texts } = startRun([...serving(), '-wait-for', 'never shown', '-timeout', '1500ms'])
     expect(await code).toBe(8)
     expect(texts.stderr).toContain('console: the console did not show /never shown/m within 1500ms')
@@ -190,7 +190,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('without a terminal, --wait-for and --timeout warns once that it may not end', async () => {
+  test('without a terminal, --wait-for and --timeout, the run warns once that it may not end', async () => {
     const { code, texts, interrupt } = startRun(serving())
     await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
     interrupt(new InterruptedError('SIGTERM'))
@@ -198,7 +198,7 @@ describe('a machine', () => {
     expect(texts.stderr.match(/ends when the machine powers off, or not at all/g)).toHaveLength(1)
   })
 
-  test('of --device that is still coming up is waited for', async () => {
+  test('given with --device that is still coming up is waited for', async () => {
     const body = {
       plan: 'c3.small.x86',
       metro: 'am',
@@ -207,7 +207,7 @@ describe('a machine', () => {
     }
     const { json: created } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
     const { code, texts } = startRun([...serving(), '-device', created.id, '-timeout', '1s'])
-    // Nothing is at its script's URL, so that it stays in provisioning.
+    // The URL of its script does not exist, so it stays in provisioning.
     expect(await code).toBe(6)
     expect(texts.stderr).toMatch(/The machine \S+ is (queued|provisioning); waiting until it can be rebooted/)
   })
@@ -249,7 +249,7 @@ describe('a machine', () => {
     expect(await ids()).toEqual([])
   })
 
-  test('without its console is served until Ctrl-C, and kept', async () => {
+  test('without a console is served until Ctrl-C, and kept', async () => {
     const { code, texts, interrupt } = startRun([...serving(), '-keep', '-console=false'], {
       METAL_IDENTITY: nowhere,
     })
@@ -262,7 +262,7 @@ describe('a machine', () => {
     await lab.call('DELETE', `/devices/${device?.id}`)
   })
 
-  test('that ends with its lab costs no money, whatever happens to it', async () => {
+  test('that ends with its lab is never said to cost money', async () => {
     const temporary = { METAL_LAB_TEMPORARY: lab.apiUrl }
     const kept = startRun([...serving(), '-keep', '-wait-for', 'is up'], temporary)
     expect(await kept.code).toBe(0)
@@ -275,13 +275,13 @@ describe('a machine', () => {
     lab.faults.set([])
     expect(left.texts.stderr).toMatch(/the machine \S+ runs until its lab ends: /)
     expect(kept.texts.stderr + left.texts.stderr).not.toMatch(/money/i)
-    // Another API's machines do.
+    // Machines of another API do cost money.
     const other = startRun([...serving(), '-keep', '-wait-for', 'is up'], { METAL_LAB_TEMPORARY: 'http://127.0.0.1:1' })
     expect(await other.code).toBe(0)
     expect(other.texts.stderr).toContain('costs money until it is deleted')
   })
 
-  test('without its console is shown in a table at a terminal', needs('script'), async () => {
+  test('without a console is shown in a table in a terminal', needs('script'), async () => {
     const words = [process.execPath, program, 'run', 'equinixmetal', ...serving(), '-keep', '-console=false']
     const child = spawn('script', ['-qec', [...words, image.prefix].join(' '), '/dev/null'], {
       env: { PATH: process.env['PATH'], ...labEnvironment(lab) },
@@ -319,7 +319,7 @@ describe('before any API request', () => {
   })
 })
 
-describe('hints name the mistake', () => {
+describe('hints explain the mistake', () => {
   test('-serve and -base-url on different ports', async () => {
     const { code, texts } = startRun([
       '-serve',
@@ -387,7 +387,7 @@ describe('hints name the mistake', () => {
     expect(hint.exec(texts.stderr)?.[1], texts.stderr).toBe(url)
   })
 
-  test('a 404 of a server that is no API', async () => {
+  test('a 404 from a server that is not an API', async () => {
     await using api = await startFakeApi(() => ({
       status: 404,
       text: '<html>',
@@ -406,7 +406,7 @@ describe('hints name the mistake', () => {
   })
 })
 
-describe('nothing is created where', () => {
+describe('nothing is created if', () => {
   const missing = join(nowhere, 'image')
   const one: [string, string[], Record<string, string>, number, RegExp, string?][] = [
     [
@@ -595,7 +595,7 @@ describe('nothing is created where', () => {
   })
 })
 
-test('a base URL that machines may fail on is warned of', async () => {
+test('a base URL that machines may fail to fetch causes a warning', async () => {
   const cloud = startRun(['-base-url', 'https://10.1.2.3', '-api-url', 'https://api.example.invalid/metal/v1'])
   await expect
     .poll(() => cloud.texts.stderr)

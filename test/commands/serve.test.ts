@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => folder[Symbol.asyncDispose]())
 
-/** The program, with what it has said so far and its end. */
+/** The program, with its output so far and its exit. */
 function start(...args: string[]) {
   const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [program, 'serve', ...args], {
     env: { PATH: process.env['PATH'], HOME: folder.path },
@@ -36,13 +36,13 @@ function start(...args: string[]) {
   return { child, said, ended }
 }
 
-/** Waits for the line that says where it serves. */
+/** Waits for the line with the URL. */
 async function portOf(said: { stderr: string }): Promise<number> {
   await until(() => /^serving .*\n/.test(said.stderr))
   return Number(/:(\d+)\/\n/.exec(said.stderr)?.[1])
 }
 
-/** Whether something listens. */
+/** Whether a server listens. */
 async function isTaken(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   const isThere = await once(socket, 'connect').then(
@@ -54,11 +54,11 @@ async function isTaken(port: number): Promise<boolean> {
 }
 
 describe('served until a signal', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it well and frees the port', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with exit code 0 and frees the port', async (signal) => {
     const { child, said, ended } = start('-port', '127.0.0.1:0', folder.path)
     const port = await portOf(said)
     expect((await request(port, '/small')).body).toBe('small')
-    // An idle connection, and one that has not asked, hold nothing up.
+    // An idle connection, and one without a request, do not delay the end.
     await fetch(`http://127.0.0.1:${port}/small`).then((answer) => answer.text())
     child.kill(signal)
     const { code, stdout, stderr } = await ended
@@ -109,7 +109,7 @@ describe('errors of serve', () => {
   })
 })
 
-/** Runs serve in this process until it has said where it serves. */
+/** Runs serve in this process until it has printed its URL. */
 const serving = async (argv: string[], env: Record<string, string> = {}) => {
   const one = startInProcess(['serve', '-port', '127.0.0.1:0', ...argv], env)
   await Promise.race([one.code, until(() => one.texts.stderr.includes('\n'))])
@@ -118,7 +118,7 @@ const serving = async (argv: string[], env: Record<string, string> = {}) => {
 }
 
 describe('flags', () => {
-  test('--json tells scripts of each request', async () => {
+  test('--json reports each request to scripts', async () => {
     const { child, said, ended } = start('-port', '127.0.0.1:0', '-json', folder.path)
     const port = await portOf(said)
     await request(port, '/small')
@@ -144,7 +144,7 @@ describe('flags', () => {
   })
 })
 
-test('at a terminal the machines that boot stand below the log, and go at the end', needs('script'), async () => {
+test('in a terminal, booting machines are shown below the log, and removed at the end', needs('script'), async () => {
   const command = `${process.execPath} ${program} serve -port 127.0.0.1:0 ${folder.path}`
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { PATH: process.env['PATH'], HOME: folder.path },
@@ -156,7 +156,7 @@ test('at a terminal the machines that boot stand below the log, and go at the en
   await until(() => text.includes('machine    script  kernel  initrd\r\n127.0.0.1  -       404     -'))
   child.stdin.write('\u0003')
   await once(child, 'close')
-  // Up a line, and all below it gone.
+  // One line up, and everything below it erased.
   expect(text.endsWith('\r\u001b[1A\u001b[J')).toBe(true)
 })
 
@@ -179,7 +179,7 @@ describe('which folder', () => {
   })
 })
 
-test('three hundred stalled clients use little memory, and another client gets everything', async () => {
+test('three hundred stalled clients use little memory, and another client gets the whole file', async () => {
   const big = join(folder.path, 'huge')
   await writeFile(big, '')
   await truncate(big, 1_000_000_000)
@@ -189,7 +189,7 @@ test('three hundred stalled clients use little memory, and another client gets e
     Array.from({ length: 300 }, async (_, i) => {
       const socket = connect(port, '127.0.0.1')
       socket.on('error', () => {}).pause()
-      // Each at a place of its own, so that they share nothing.
+      // Each from another offset, so that they share no chunks.
       socket.write(`GET /huge HTTP/1.1\r\nHost: a\r\nRange: bytes=${i * 3_000_000}-\r\n\r\n`)
       await once(socket, 'connect')
       return socket

@@ -21,7 +21,7 @@ function watch(isTTY: boolean) {
   return { transfer: new TransferLine(createReporter({ stderr, verbosity: 0 }), 'pushing'), said: () => text }
 }
 
-test('rewrites one line at a terminal, and takes it away', () => {
+test('rewrites one line in a terminal, and removes it at the end', () => {
   const { transfer, said } = watch(true)
   transfer.start(1000)
   transfer.add(500)
@@ -32,7 +32,7 @@ test('rewrites one line at a terminal, and takes it away', () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('says a line now and then elsewhere', () => {
+test('prints a line now and then elsewhere', () => {
   const { transfer, said } = watch(false)
   transfer.start(1000)
   vi.advanceTimersByTime(9_000)

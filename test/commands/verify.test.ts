@@ -22,7 +22,7 @@ async function serve(handler: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(server)}`
 }
 
-/** Any static server: a file's bytes or 404. */
+/** A minimal static server: the bytes of a file, or 404. */
 const serveFolder: RequestListener = (request, response) => {
   void readFile(join(out, request.url ?? '')).then(
     (bytes) => response.end(bytes),
@@ -38,7 +38,7 @@ const spoil = async (name: string, change: (bytes: Buffer) => Buffer) => {
 describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
   const verify = async () => await runToEnd(['verify', kind === 'folder' ? out : await serve(serveFolder), 'demo'])
 
-  test('finds a pushed image', async () => {
+  test('accepts a pushed image', async () => {
     const { code, stdout, stderr } = await verify()
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr.split('\n')).toEqual([
@@ -91,7 +91,7 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
 })
 
 describe('verify over HTTP', () => {
-  test('follows redirects and logs in, and takes the bytes as they are', async () => {
+  test('follows redirects, logs in, and does not decode the bytes', async () => {
     const asked: (string | undefined)[] = []
     const url = await serve((request, response) => {
       asked.push(request.headers.authorization)
@@ -124,7 +124,7 @@ describe('verify over HTTP', () => {
     expect(stderr).toMatch(expected)
   })
 
-  test('notices a body that ends too early', async () => {
+  test('notices a truncated body', async () => {
     const url = await serve((request, response) => {
       if (request.url === '/demo.json') serveFolder(request, response)
       else response.writeHead(200, { 'content-length': 4096 }).write('short', () => response.destroy())
@@ -135,7 +135,7 @@ describe('verify over HTTP', () => {
   })
 })
 
-test('says nothing with -q, and touches nothing', async () => {
+test('prints nothing with -q, and changes nothing', async () => {
   const before = await readdir(out)
   expect(await runToEnd(['verify', out, 'demo', '-q'])).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await readdir(out)).toEqual(before)

@@ -51,7 +51,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     }
   })
 
-  test('keys that are all refused are listed', async () => {
+  test('if all keys are refused, they are listed', async () => {
     await using sshd = await startSshd(ring.folder, { hostKeys: [ring.hostKey], authorized: [ring.stranger] })
     const { ending } = attach(ring, sshd, new PassThrough(), {
       identities: await load(ring.user.ed25519, ring.user.rsa),
@@ -63,7 +63,7 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     )
   })
 
-  test('too many keys are refused keys', async () => {
+  test('a server that disconnects after too many keys has refused the keys', async () => {
     const config = ['MaxAuthTries 2']
     await using sshd = await startSshd(ring.folder, { hostKeys: [ring.hostKey], authorized: [ring.user.rsa], config })
     const { ending } = attach(ring, sshd, new PassThrough(), {
@@ -93,14 +93,14 @@ describe('reaching a console', needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add
     expect(stdin.raw).toEqual([true, false])
   })
 
-  test.concurrent('tried until the time is up, and then the last reason', async () => {
+  test.concurrent('tries until the time is up, and then reports the last reason', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop')
     const { ending } = attach(ring, sos, new PassThrough(), { connectTimeoutMs: 3000, clock: createJumpingClock() })
     expect(await messageOf(ending)).toMatch(/(closed|dropped) the connection/)
     expect(sos.connections()).toBe(2)
   })
 
-  test.concurrent('an abort ends the waiting for a try', async () => {
+  test.concurrent('an abort ends the wait for the next attempt', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop')
     const { ending, abort, log } = attach(ring, sos, new PassThrough(), { connectTimeoutMs: 60_000 })
     await until(() => log.text().includes('trying again'))

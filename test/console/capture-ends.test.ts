@@ -1,4 +1,4 @@
-// The files of --log and --record, complete to the last byte whatever ends the program, read by asciinema itself.
+// The files of --log and --record are complete to the last byte, however the program ends; asciinema itself reads them.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { createKeyRing, type KeyRing, startMachine } from './session-bench.ts'
 import { until } from './world.ts'
 
 const lines = 5000
-/** What the machine prints as soon as someone is there: lines, a character cut off at the end, and a last word. */
+/** The output of the machine once a client is attached: lines, a character cut off at the end, and a last word. */
 const printed = String.raw`for i in $(seq ${lines}); do printf 'line %d gr\303\274n\n' $i; done
 printf '\346\251\n'
 echo "the last word"
@@ -67,7 +67,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
   }
   const log = () => (existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log')) : Buffer.alloc(0))
 
-  /** The recording as asciinema replays it, at a terminal, which it wants; read by hand where it is not installed. */
+  /** The recording as asciinema replays it in a terminal, which it requires; parsed by hand if asciinema is not installed. */
   function replay(): string {
     const cast = join(folder, 'cast')
     if (needs('asciinema', 'script').skip) {
@@ -94,7 +94,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     ['the end of the machine', [], () => (state = 'inactive'), 0, /is powered off/],
   ])('complete after: %s', async (_name, args, end, code, said) => {
     const held = hold(...args)
-    // Nothing has ended yet: each piece is in the file as soon as it has come.
+    // Nothing has ended yet: each chunk is in the file as soon as it arrives.
     await showsLast()
     end(held)
     expect(await held.code, held.seen.err).toBe(code)
@@ -102,7 +102,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     const kept = log()
     expect(kept.toString('latin1').match(/^line \d+ gr\u00c3\u00bcn$/gm)).toHaveLength(lines)
     expect(kept.toString('latin1')).toMatch(/\nline 5000 gr\u00c3\u00bcn\n\u00e6\u00a9\nthe last word\n$/)
-    // Whoever is killed has perhaps not shown all that was kept.
+    // A killed program may not have shown everything that it recorded.
     expect(kept.subarray(0, held.seen.out.length).equals(held.seen.out)).toBe(true)
     if (code !== null) expect(held.seen.out.length).toBe(kept.length)
     expect(replay()).toBe(kept.toString())
@@ -119,7 +119,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     expect(replay()).toBe(log().toString())
   })
 
-  test("complete across a broken connection: the next session's output follows", async () => {
+  test('complete across a broken connection: the output of the next session follows', async () => {
     const held = hold()
     await showsLast()
     sshd.drop()

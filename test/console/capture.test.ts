@@ -8,13 +8,13 @@ import { describeError } from '../../src/errors.ts'
 import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
-/** A recording, read as a player would. */
+/** Reads a recording as a player would. */
 function play(cast: string): { header: unknown; events: [number, string, string][] } {
   const [header = '', ...lines] = cast.trimEnd().split('\n')
   return { header: JSON.parse(header), events: lines.map((line) => JSON.parse(line)) }
 }
 
-/** What the user is told where something cannot be done. */
+/** The error message for the user. */
 function failure(work: () => unknown): string {
   try {
     work()
@@ -25,7 +25,7 @@ function failure(work: () => unknown): string {
 }
 
 describe('a recording', () => {
-  test('the whole of it', () => {
+  test('of a whole session', () => {
     const cast = createAsciicast({ columns: 80, rows: 24 }, new Date(1_700_000_000_999))
     const text = [
       cast.header,
@@ -50,7 +50,7 @@ describe('a recording', () => {
     )
   })
 
-  test('whatever bytes, however cut, at whatever times: a player gets their text', () => {
+  test('a player shows the text of any bytes, however they are split and timed', () => {
     const piece = fc.tuple(fc.uint8Array({ maxLength: 12 }), fc.double({ min: 0, max: 1e6, noNaN: true }))
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
@@ -74,7 +74,7 @@ describe('files', () => {
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  test('hold every byte as soon as it has come', async () => {
+  test('contain every byte as soon as it arrives', async () => {
     const [logFile, castFile] = [join(folder.path, 'a.log'), join(folder.path, 'a.cast')]
     const log = openLog(logFile)
     const recording = openRecording(castFile, { columns: 80, rows: 24 })
@@ -83,7 +83,7 @@ describe('files', () => {
       capture.write(bytes)
       capture.resize(90, 30)
     }
-    // Nothing was closed or waited for.
+    // Without closing the file or waiting.
     expect(readFileSync(logFile)).toEqual(bytes)
     expect(play(readFileSync(castFile, 'utf8')).events.map(([, code]) => code)).toEqual(['o', 'r'])
     await log[Symbol.asyncDispose]()
@@ -91,7 +91,7 @@ describe('files', () => {
     expect(play(readFileSync(castFile, 'utf8')).header).toMatchObject({ version: 2, width: 80, height: 24 })
   })
 
-  test('one that cannot be made or kept is an error', async () => {
+  test('a file that cannot be created or written is an error', async () => {
     expect(failure(() => openLog(`${nowhere}/log`))).toBe(
       `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in an existing folder that you can write to`,
     )

@@ -57,12 +57,12 @@ describe('escape keys', () => {
     expect(parse(...chunks)).toEqual({ send, actions })
   })
 
-  test('agrees with a rewriting of the whole text, however it is cut', () => {
+  test('gives the same result as rewriting the whole text, however it is split', () => {
     const typing = fc.array(fc.constantFrom('~', '.', '?', 'B', 'P', 'R', '\u001a', 'x', '\r', '\n'), { maxLength: 30 })
     fc.assert(
       fc.property(fc.array(typing, { maxLength: 8 }), (pieces) => {
         const whole = pieces.flat().join('')
-        // One step a turn: an escape at the start of a line, or any character.
+        // One step at a time: an escape at the start of a line, or any character.
         let send = ''
         let start = true
         let left = false
@@ -98,7 +98,7 @@ describe('escape keys', () => {
   })
 })
 
-test('docs/console.md has every key of ~?', () => {
+test('docs/console.md lists every key that ~? lists', () => {
   const document = readFileSync(new URL('../../docs/console.md', import.meta.url), 'utf8')
   const inDocument = [...document.matchAll(/^\| `(~\S+)` \|/gm)].map((match) => match[1])
   expect(inDocument).toEqual(escapeHelp.slice(1).map((line) => line.trim().split(/\s/)[0]))

@@ -18,11 +18,11 @@ test.each([
   [/one|two/, ''],
   [/(one|two)/, ''],
   [/login/i, ''],
-])('every match of %s has "%s" in it', (pattern, word) => {
+])('every match of %s contains "%s"', (pattern, word) => {
   expect(readWord(pattern)).toBe(word)
 })
 
-test('a search finds the same as a plain one, line by line', () => {
+test('the search finds the same lines as a plain search', () => {
   const part = fc.constantFrom(
     'a',
     'b',

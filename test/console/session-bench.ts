@@ -1,4 +1,4 @@
-// What the tests of sessions stand on: a folder of keys, a real sshd as the console's server, and sessions under way.
+// The basis of the session tests: a folder of keys, a real sshd as the console's server, and running sessions.
 import { expect } from 'vitest'
 import { type Identities, loadIdentities } from '../../src/ssh/identities.ts'
 import { attachConsole, type AttachConsoleOptions, type ConsoleEnding } from '../../src/console/session.ts'
@@ -19,7 +19,7 @@ import {
 import { accessTo, createLog, createScreen, type Screen, trust } from './world.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
-/** Keys in a folder: the host's, the user's, and one that nobody knows. */
+/** Keys in a folder: the host's, the user's, and an unknown one. */
 export interface KeyRing extends Disposable {
   folder: TestFolder
   hostKey: TestKey
@@ -43,7 +43,7 @@ export function createKeyRing(): KeyRing {
   }
 }
 
-/** Where no key is. */
+/** A path without a key. */
 export const noKeys = {
   named: [],
   configured: [],
@@ -60,7 +60,7 @@ export async function load(...keys: TestKey[]): Promise<Identities> {
   return await loadIdentities({ ...noKeys, named: keys.map(({ file }) => file), report })
 }
 
-/** An sshd whose sessions run a command: the machine. */
+/** An sshd whose sessions run a command, which plays the machine. */
 export async function startMachine(
   { folder, hostKey, user }: KeyRing,
   command: string,
@@ -69,10 +69,10 @@ export async function startMachine(
   return await startSshd(folder, { hostKeys: [hostKey], authorized: Object.values(user), command, ...options })
 }
 
-/** How a session ended, also by being dropped where the test does not have it attach again. */
+/** How a session ended, including a drop if the test does not reattach. */
 type Ending = ConsoleEnding | { kind: 'dropped'; why: string }
 
-/** A session under way, with all that can be done to it and seen of it. */
+/** A running session, with its inputs and outputs. */
 export interface Attached<I> {
   ending: Promise<Ending>
   stdin: I
@@ -83,7 +83,7 @@ export interface Attached<I> {
 
 class Dropped extends Error {}
 
-/** Attaches; a session that drops is its end unless `onDropped` is given. */
+/** Attaches to the console; a drop ends the session unless `onDropped` is given. */
 export function attach<I extends Input>(
   ring: KeyRing,
   place: { host: string; port: number; username?: string },
@@ -110,17 +110,17 @@ export function attach<I extends Input>(
     if (error instanceof Dropped) return { kind: 'dropped', why: error.message }
     throw error
   })
-  // A test looks at it when it has done its part; until then a failure must not count as unhandled.
+  // A test awaits it at its end; until then a failure must not count as unhandled.
   ending.catch(() => {})
   return { ending, stdin, screen, log, abort: (reason) => controller.abort(reason) }
 }
 
-/** What to watch for, of which only this is of interest. */
+/** Watch rules with only these fields set. */
 export function watchFor(rules: Partial<WatchRules>): Watch {
   return createWatch({ waitFor: [], failOn: [], replies: [], ...rules })
 }
 
-/** What the user is told of a session that fails. */
+/** The error message of a session that fails. */
 export async function messageOf(ending: Promise<unknown>): Promise<string> {
   const error: unknown = await ending.then(String, (reason: unknown) => reason)
   expect(error).toBeInstanceOf(ConsoleError)

@@ -16,7 +16,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   })
   afterAll(() => ring[Symbol.dispose]())
 
-  test('a pipe: its bytes are typed, its end ends nothing, an abort does', async () => {
+  test('a pipe: its bytes are typed; its end does not end the session, an abort does', async () => {
     await using sshd = await startMachine(ring, 'echo tty: $(tty); cat')
     const { ending, stdin, screen, log, abort } = attach(ring, sshd, new PassThrough())
     stdin.end('hello\n~.\n')
@@ -29,7 +29,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     await expect(ending).rejects.toThrow('that is it')
   })
 
-  test('stdin is read only while the line is open', async () => {
+  test('stdin is read only while the session is open', async () => {
     await using sos = await startSosFake(ring.hostKey, 'drop', 'echo')
     const stdin = new PassThrough()
     stdin.write('typed early')
@@ -47,7 +47,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(stdin.listenerCount('data')).toBe(0)
   })
 
-  test('a terminal: its size and changes of it, vt100, raw in between, ~? and ~.', async () => {
+  test('a terminal: its size and size changes, vt100, raw mode, ~? and ~.', async () => {
     await using sshd = await startMachine(
       ring,
       'stty size; echo TERM=$TERM; read line; stty size; echo "got $line"; cat',
@@ -93,7 +93,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test('keys do not wait for Nagle', async () => {
-    // It answers every second key, so that the first of two is not acknowledged by an echo.
+    // It echoes every second key, so that no echo acknowledges the first of two.
     await using sshd = await startMachine(ring, 'stty raw -echo; echo ready; exec dd ibs=1 obs=2 status=none')
     const { ending, stdin, screen } = attach(ring, sshd, createKeyboard())
     await until(() => screen.text().includes('ready'))
@@ -107,13 +107,13 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
       while (screen.bytes() === before) await new Promise((resolve) => setImmediate(resolve))
       times.push(performance.now() - started)
     }
-    // Nagle and a delayed acknowledgement cost 40 ms, once the kernel has stopped to acknowledge at once.
+    // Nagle and a delayed acknowledgement cost 40 ms, once the kernel no longer acknowledges immediately.
     expect(times.slice(20).toSorted((one, other) => one - other)[10]).toBeLessThan(20)
     stdin.write('\r~.')
     expect(await ending).toEqual({ kind: 'left' })
   })
 
-  test('ends when the pattern shows, all of its output written', async () => {
+  test('ends when the pattern appears, after all output up to it is written', async () => {
     await using sshd = await startMachine(ring, `printf "boot\\r\\nlog"; sleep 0.1; printf "\\033[1min: "; cat`)
     const { ending, screen } = attach(ring, sshd, new PassThrough(), { watch: watchFor({ waitFor: [/^login: $/m] }) })
     expect(await ending).toEqual({ kind: 'matched' })
@@ -128,7 +128,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(screen.text()).toBe('a\nb\ndone\n')
   })
 
-  test('a machine that ends the session: every byte arrives, also at a slow reader', async () => {
+  test('if the machine ends the session, every byte arrives, even at a slow reader', async () => {
     await using sshd = await startMachine(ring, 'head -c 5000000 /dev/zero | tr "\\0" x; echo bye')
     const screen = createScreen({ slowMs: 1 })
     let outputs = 0
@@ -137,7 +137,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(screen.bytes()).toBe(5_000_004)
     expect(screen.text().endsWith('xbye\n')).toBe(true)
     expect(outputs).toBe(1)
-    // The machine is made to wait rather than all of it kept.
+    // The machine has to wait; its output does not pile up in memory.
     expect(screen.peak()).toBeLessThan(262_144)
   })
 
@@ -179,12 +179,12 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
       expect(dropped).toHaveLength(2)
       expect(log.text().match(/the session ended: .*; attaching again \(Ctrl-C leaves\) \.\.\./g)).toHaveLength(2)
       expect(log.text().match(/console: attached again/g)).toHaveLength(2)
-      // Nobody reads the keyboard between the sessions, so that Ctrl-C is the terminal's.
+      // Between the sessions nothing reads the keyboard, so the terminal handles Ctrl-C.
       expect(stdin.raw).toEqual([true, false, true, false, true, false])
     },
   )
 
-  test('sshd that is killed is a break too', async () => {
+  test('killing sshd breaks the connection too', async () => {
     await using sshd = await startMachine(ring, 'echo up; cat')
     const { ending, screen } = attach(ring, sshd, new PassThrough())
     await until(() => screen.text() === 'up\n')
@@ -192,7 +192,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(await ending).toMatchObject({ kind: 'dropped' })
   })
 
-  test('patterns act in any session', async () => {
+  test('patterns work across sessions', async () => {
     await using sshd = await startMachine(
       ring,
       'printf "login: "; read name; printf "Password: "; read word; echo "hello $name $word"; echo Kernel panic - not syncing: yes; sleep 0.05; echo rip; cat',
@@ -211,18 +211,18 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     })
     expect(await ending).toMatchObject({ kind: 'failed', pattern: /panic/, line: 'Kernel panic - not syncing: yes' })
     expect(screen.text()).toContain('hello root sesame')
-    // What came right behind the failure belongs to it.
+    // The output right after the failure belongs to it.
     expect(screen.text()).toContain('rip')
     expect(matches).toEqual(['hello'])
   })
 
-  test('a failure is not lost when the session drops right behind it, nor in a line that is not finished', async () => {
+  test('a failure is noticed even if the session drops right after it, or in an incomplete line', async () => {
     await using sshd = await startMachine(ring, 'printf "Kernel panic - not syncing: yes"')
     const { ending } = attach(ring, sshd, new PassThrough(), { watch: watchFor({ failOn: [/panic.*yes$/] }) })
     expect(await ending).toMatchObject({ kind: 'failed', line: 'Kernel panic - not syncing: yes' })
   })
 
-  test('an abort restores the terminal; a host that is not trusted never made it raw', async () => {
+  test('an abort restores the terminal; an untrusted host never makes it raw', async () => {
     await using sshd = await startMachine(ring, 'echo up; cat')
     const { ending, stdin, screen, abort } = attach(ring, sshd, createKeyboard())
     await until(() => screen.text().includes('up'))
@@ -236,7 +236,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
     expect(wary.log.text()).toBe('')
   })
 
-  test('a reader that went away ends the session', async () => {
+  test('the session ends when the reader of the output exits', async () => {
     await using sshd = await startMachine(ring, 'while echo y; do :; done')
     const { ending, screen } = attach(ring, sshd, new PassThrough())
     await until(() => screen.bytes() > 0)

@@ -16,7 +16,7 @@ function read(...chunks: string[]): string {
   return chunks.map((chunk) => screen.push(Buffer.from(chunk))).join('')
 }
 
-describe('text as a person reads it', () => {
+describe('text as it appears on the screen', () => {
   test.each([
     ['plain', 'hello', 'hello'],
     ['tab', 'a\tb', 'a\tb'],
@@ -41,7 +41,7 @@ describe('text as a person reads it', () => {
   })
 })
 
-/** Whether a pattern has shown, now or before; the line that is not finished is still after each chunk. */
+/** Whether a pattern has matched, now or before. After each chunk the incomplete line counts as still. */
 function createMatcher(pattern: RegExp) {
   const watch = createWatch({ waitFor: [pattern], failOn: [], replies: [] })
   let seen = false
@@ -73,14 +73,14 @@ describe('one pattern', () => {
     expect(chunks.map((chunk) => matcher.push(Buffer.from(chunk))).at(-1)).toBe(found)
   })
 
-  test('a pattern that was seen stays seen, and a global one is not advanced', () => {
+  test('a pattern that has matched stays matched, and a global one does not advance', () => {
     const pattern = /b/g
     const matcher = createMatcher(pattern)
     expect(['ab', '', 'xx'].map((chunk) => matcher.push(Buffer.from(chunk)))).toEqual([true, true, true])
     expect(pattern.lastIndex).toBe(0)
   })
 
-  test('a cut of the window is no start of a line', () => {
+  test('a cut of the window does not count as the start of a line', () => {
     const matcher = createMatcher(/^x+$/m)
     for (let i = 0; i < 8; i++) expect(matcher.push(Buffer.from(`y${'x'.repeat(40_000)}`))).toBe(false)
   })
@@ -92,7 +92,7 @@ describe('one pattern', () => {
     expect(matcher.push(Buffer.concat([flood, Buffer.from('marker 42\r\n'), flood]))).toBe(true)
   })
 
-  test('a match of the promised length is found in a line of any length', () => {
+  test('a match of the documented length is found in a line of any length', () => {
     const pattern = new RegExp(`<.{${maxMatchLength - 2}}>`)
     for (const before of [0, 1000, 10_000, 16_000, 50_000]) {
       const line = `${'-'.repeat(before)}<${'x'.repeat(maxMatchLength - 2)}>${'-'.repeat(before)}\n`
@@ -101,7 +101,7 @@ describe('one pattern', () => {
   })
 })
 
-describe('the time that patterns take', () => {
+describe('the time that patterns may take', () => {
   const line = `${'ab'.repeat(200)}\n`
 
   test('all patterns together have half a second per chunk', () => {
@@ -117,7 +117,7 @@ describe('the time that patterns take', () => {
     expect((user + system) / 1000).toBeLessThan(1000)
   })
 
-  test('starts anew with the next chunk', () => {
+  test('starts again with the next chunk', () => {
     const watch = createWatch({ waitFor: [/[a].*[b].*[c]/], failOn: [], replies: [] })
     for (let i = 0; i < 100; i++) expect(watch.push(Buffer.from(line))).toEqual([])
     expect(watch.push(Buffer.from(`${'ab'.repeat(50)}c\n`))).toHaveLength(1)
@@ -130,7 +130,7 @@ function describeSighting(sighting: Sighting): string {
   return `matched ${sighting.pattern.source}${sighting.last ? ', the last' : ''}`
 }
 
-/** What is seen, in words; each chunk is followed by stillness. */
+/** The sightings in words; silence follows each chunk. */
 function see(rules: Partial<WatchRules>, ...chunks: string[]): string[] {
   const watch = createWatch({ waitFor: [], failOn: [], replies: [], ...rules })
   return chunks.flatMap((chunk) => [...watch.push(Buffer.from(chunk)), ...watch.settle()].map(describeSighting))
@@ -141,7 +141,7 @@ function joinPieces(pieces: (string | number)[] | Uint8Array): Buffer {
   return Buffer.from(pieces.map((piece) => (typeof piece === 'number' ? '-'.repeat(piece) : piece)).join(''))
 }
 
-/** In words that are short enough to be compared by eye. */
+/** In short words that are easy to compare. */
 function tell(sightings: Sighting[]): string[] {
   return sightings.map((sighting) => describeSighting(sighting).slice(0, 200))
 }
@@ -156,7 +156,7 @@ describe('chunk boundaries do not matter', () => {
   const plain = [/login: /, /^gin/, /ü\s*lo/, /[^\n]機/, /1;3/, /l?o+|n: /, /-{100}lo/, /lo.*gin/, /o[\t-z]*n/]
   const atTheEnd = [/login: $/, /gin\b/, /lo(?!gin)/, /(?<=lo)gin$/, /^$/, /(?:lo)+/, /[^x]gin/, /lo\s*$/, /.*/]
   const pattern = fc.constantFrom(...plain, ...atTheEnd)
-  // A number is a stretch of so many dashes: long lines, and counterexamples that can be read.
+  // A number stands for that many dashes: it allows long lines and readable counterexamples.
   const stretches = fc.oneof(
     fc.array(piece, { maxLength: 20 }),
     fc.array(fc.oneof(piece, fc.nat(20_000)), { maxLength: 8 }),
@@ -168,7 +168,7 @@ describe('chunk boundaries do not matter', () => {
     replies: fc.array(fc.record({ on: pattern, send: fc.constant('x') }), { maxLength: 3 }),
   })
 
-  test('the same is seen, in the same order', () => {
+  test('the same patterns match, in the same order', () => {
     fc.assert(
       fc.property(stretches, fc.array(fc.nat(1000)), rules, (pieces, cuts, given) => {
         const input = joinPieces(pieces)
@@ -189,7 +189,7 @@ describe('chunk boundaries do not matter', () => {
     )
   })
 
-  test('a line matches as its text alone does', () => {
+  test('a line matches exactly as its text alone would', () => {
     const line = fc.array(fc.constantFrom('lo', 'gin', ': ', 'ü', 'x'), { maxLength: 6 }).map((parts) => parts.join(''))
     fc.assert(
       fc.property(fc.array(line, { maxLength: 6 }), pattern, (lines, regex) => {
@@ -238,7 +238,7 @@ describe('several patterns', () => {
     expect(see({ waitFor: [/^x$/m, /^x$/m, /y/] }, flood, 'y')).toHaveLength(3)
   })
 
-  test('the last lines, as a person would read them', () => {
+  test('the last lines, as they appear on the screen', () => {
     const watch = createWatch({ waitFor: [], failOn: [], replies: [] })
     watch.push(Buffer.from(`${'old\r\n'.repeat(20_000)}\u001b[31mred\u001b[0m\r\n\r\nlast`))
     expect(watch.lastLines(2)).toEqual(['red', 'last'])
@@ -252,7 +252,7 @@ describe('several patterns', () => {
     ['SeaBIOS', 'Booting from Hard Disk...\r\nNo bootable device.\r\n'],
     ['edk2', 'BdsDxe: No bootable option or device was found.\r\n'],
     ['a BIOS', '\u001b[2;1HOperating System not found'],
-  ])('a failure that is known: %s', (_name, text) => {
+  ])('a known failure: %s', (_name, text) => {
     expect(see({ failOn: defaultFailures }, text)).toHaveLength(1)
   })
 
@@ -264,7 +264,7 @@ describe('several patterns', () => {
     ['an oops', 'Oops: general protection fault\r\n'],
     ['a boot', 'iPXE 1.21.1 -- Open Source Network Boot Firmware -- https://ipxe.org\r\nhttp://a/kernel... ok\r\n'],
     ['a shell', './x: cannot execute binary file: Exec format error\r\n'],
-  ])('no failure: %s', (_name, text) => {
+  ])('not a failure: %s', (_name, text) => {
     expect(see({ failOn: defaultFailures }, text)).toEqual([])
   })
 })

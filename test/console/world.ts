@@ -1,4 +1,4 @@
-// What the console's tests share: streams that remember, and a reporter whose lines can be read.
+// Helpers of the console tests: streams that record, and a reporter whose lines can be read.
 import { PassThrough, Writable } from 'node:stream'
 import type { Clock } from '../../src/clock.ts'
 import { createReporter, type Input, type Output, type Reporter } from '../../src/io.ts'
@@ -8,11 +8,11 @@ import { KnownHosts, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { HostTrust } from '../../src/ssh/trust.ts'
 import type { TestKey } from '../helpers/sshd.ts'
 
-/** A stdout that keeps what it is given; slow ones take a while for each piece. */
+/** A stdout that records its input; a slow one takes a while for each chunk. */
 export type Screen = Output & {
   text(): string
   bytes(): number
-  /** The most that ever waited to be taken, in bytes. */
+  /** The largest number of bytes that ever waited in it. */
   peak(): number
   resize(columns: number, rows: number): void
 }
@@ -43,7 +43,7 @@ export function createScreen({ slowMs = 0 } = {}): Screen {
   return screen
 }
 
-/** A keyboard at a terminal; `raw` is what setRawMode was called with, and the reads that were on by then. */
+/** A keyboard at a terminal; `raw` records the calls of setRawMode, and the reads that were pending then. */
 export function createKeyboard(): Input & PassThrough & { raw: boolean[] } {
   const raw: boolean[] = []
   return Object.assign(new PassThrough(), { isTTY: true, raw, setRawMode: (on: boolean) => raw.push(on) })
@@ -54,20 +54,20 @@ export function createLog(verbosity = 1): { report: Reporter; text: () => string
   return { report: createReporter({ stderr: screen, verbosity }), text: () => screen.text() }
 }
 
-/** What tests know of a host: its keys, no keys of ours, nobody to ask. */
+/** Access to a host in tests: its known keys, no identities, no prompt. */
 export function accessTo({ host, port }: { host: string; port: number }, knownHosts: KnownHosts): HostAccess {
   const { report } = createLog()
   const keys = new HostTrust({ knownHosts, pins: [], acceptNew: false, prompter: undefined, hash: false, report })
   return { address: { host, port }, place: { host, port }, trust: keys, identities: { keys: [] }, via: [] }
 }
 
-/** known_hosts in memory, made of lines with the place written for you. */
+/** known_hosts in memory, from lines; the host is added to each. */
 export function trust(place: { host: string; port: number }, ...keys: TestKey[]): KnownHosts {
   const lines = keys.map(({ line }) => `[${place.host}]:${place.port} ${line}\n`)
   return new KnownHosts(['known_hosts'], parseKnownHosts(lines.join(''), 'known_hosts'))
 }
 
-/** A clock that does not wait: time jumps instead. */
+/** A clock that jumps instead of waiting. */
 export function createJumpingClock(): Clock {
   let skippedMs = 0
   return {
@@ -83,7 +83,7 @@ export function createJumpingClock(): Clock {
   }
 }
 
-/** Waits until something holds, a moment at a time. */
+/** Polls until a condition holds. */
 export async function until(holds: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 10_000; !holds();) {
     if (Date.now() > deadline) throw new Error(`not within 10 s: ${String(holds)}`)
@@ -91,7 +91,7 @@ export async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Finds hosts by the configuration of a home folder, for somebody without a terminal who says nothing else. */
+/** Finds hosts by the configuration in a home folder, without a terminal and without flags. */
 export function createFinder(home: string, more: Partial<AccessSources> = {}): AccessFinder {
   return createAccessFinder({
     home,

@@ -1,4 +1,4 @@
-// The fenced blocks of a document, and what the comment before one says of it.
+// The fenced blocks of a document, with the comment before each.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 

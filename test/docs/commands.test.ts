@@ -7,7 +7,7 @@ import { needs } from '../helpers/needs.ts'
 import { documents, findBlocks, project, readDocument } from './blocks.ts'
 import { startWorld } from './world.ts'
 
-/** Lines that need more than one lab and a web server (until Ctrl-C, somebody else's server), by the test that tries their like. */
+/** Lines that need more than a lab and a web server (Ctrl-C, an external server), with the test that covers each. */
 const elsewhere: Readonly<Record<string, string>> = {
   'metalkit lab                       # until Ctrl-C': 'test/commands/lab/lab.test.ts',
   'eval "$(metalkit lab env)"         # in another shell': 'test/commands/lab/lab.test.ts',
@@ -24,7 +24,7 @@ function isElsewhere(line: string): boolean {
   return Object.keys(elsewhere).some((start) => line.startsWith(start))
 }
 
-/** The blocks of a document that are run, and of those only the lines that are run here. */
+/** The blocks of a document that are run, reduced to the lines that are run here. */
 function shellOf(file: string): { text: string; line: number }[] {
   return findBlocks(readDocument(file))
     .filter(({ language, notRun }) => language === 'sh' && notRun === undefined)
@@ -45,7 +45,7 @@ describe.each(documents.filter((file) => shellOf(file).length > 0))('%s', (file)
   test('is run, line by line', { ...needs(...programs), timeout: 300_000 }, async () => {
     await using world = await startWorld()
     await world.build('linuxkit')
-    // What the README and the page on publishing look for is there from an earlier push.
+    // The README and the page on publishing assume an earlier push.
     if (file === 'README.md') await world.build('linuxkit', 'www')
     if (file === 'docs/publishing.md') await world.run('metalkit push equinixmetal -base-url http://a linuxkit')
     for (const { text, line } of shell) {
@@ -55,7 +55,7 @@ describe.each(documents.filter((file) => shellOf(file).length > 0))('%s', (file)
   })
 })
 
-test('every exempted line still exists', () => {
+test('every exempt line still exists', () => {
   const lines = documents.flatMap((file) => readDocument(file).split('\n'))
   for (const [start, file] of Object.entries(elsewhere)) {
     expect([start, lines.some((line) => line.startsWith(start))]).toEqual([start, true])

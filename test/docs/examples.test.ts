@@ -20,7 +20,7 @@ describe.each(files)('examples/%s', (file) => {
     expect(system.services.map(({ name }: { name: string }) => name)).toEqual(['console', 'sshd'])
   })
 
-  test('names each package by its hash or version', () => {
+  test('pins each package by its hash or version', () => {
     const images = [...text.matchAll(/linuxkit\/[\w-]+:(\S+)/g)].map((match) => match[1])
     expect(images.length).toBeGreaterThan(5)
     for (const tag of images) expect(tag).toMatch(/^([0-9a-f]{40}|\d+\.\d+\.\d+)$/)

@@ -1,4 +1,4 @@
-// What the project's host reads: the workflow, the issue forms, the updates of dependencies.
+// The files for GitHub: the workflow, the issue forms, dependabot's configuration.
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { findBlocks, readDocument } from './blocks.ts'
@@ -23,7 +23,7 @@ describe('the workflow', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' })
   })
 
-  test('and the recipe of docs/ci.md name a version of each action', () => {
+  test('and the recipe of docs/ci.md pin a version of each action', () => {
     const recipe = findBlocks(readDocument('docs/ci.md')).find(({ text }) => text.includes('actions/checkout'))
     const used = [workflow, parse(recipe?.text ?? '')].flatMap((one) => stepsOf(one).flatMap(({ uses }) => uses ?? []))
     expect(used.length).toBeGreaterThanOrEqual(5)
@@ -31,7 +31,7 @@ describe('the workflow', () => {
   })
 })
 
-test('dependencies are looked after: npm and actions, and nothing that needs a newer Node is held back in vain', () => {
+test('dependabot covers npm and actions, and holds back only packages that need a newer Node', () => {
   const { version, updates } = parse(readDocument('.github/dependabot.yml'))
   expect(version).toBe(2)
   expect(updates.map((update: Record<string, string>) => update['package-ecosystem'])).toEqual([
@@ -42,7 +42,7 @@ test('dependencies are looked after: npm and actions, and nothing that needs a n
   for (const { 'dependency-name': name } of updates[0].ignore) expect(known).toContain(name)
 })
 
-test.each(['bug', 'idea'])('the form %s asks', (name) => {
+test.each(['bug', 'idea'])('the form %s has its questions', (name) => {
   const form = parse(readDocument(`.github/ISSUE_TEMPLATE/${name}.yml`))
   expect(form).toMatchObject({ name: expect.any(String), description: expect.any(String) })
   const ids = form.body.map(({ id }: { id: string }) => id)

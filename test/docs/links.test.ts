@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { documents, findBlocks, project, readDocument } from './blocks.ts'
 
-/** Links and pictures of a document, without those in code. */
+/** Links and pictures of a document, except in code. */
 function linksOf(text: string): string[] {
   const prose = text.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`\n]*`/g, '')
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
 }
 
-/** A heading as a fragment of a URL names it. */
+/** The URL fragment of a heading. */
 function anchorsOf(text: string): string[] {
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? '')
   return headings.map((heading) =>
@@ -50,19 +50,19 @@ test('every document can be reached from the README', () => {
   expect(documents.filter((file) => !seen.has(file))).toEqual([])
 })
 
-test('the README is read in two screens', () => {
+test('the README fits on two screens', () => {
   expect(readDocument('README.md').split('\n').length).toBeLessThanOrEqual(100)
 })
 
 describe("linuxkit's promises", () => {
   const rows = [...readDocument('docs/from-linuxkit.md').matchAll(/^\| (.+?) \| `(test\/.+?)`: (.+?) \|$/gm)]
 
-  test('there are all of them', () => expect(rows.length).toBe(20))
+  test('all of them are listed', () => expect(rows.length).toBe(20))
 
   test.each(rows.map(({ 1: promise = '', 2: file = '', 3: title = '' }) => [promise, file, title] as const))(
     '%s',
     (_promise, file, title) => {
-      // Titles are written with quotes or in templates; both stand as they are.
+      // Titles are written with quotes or in templates.
       expect(readDocument(file).replaceAll('’', "'")).toContain(title)
     },
   )

@@ -1,5 +1,5 @@
-// A computer on which the documents' command lines run as they stand: a lab, images, a web server, and programs that stand
-// in for those that a test cannot have. What only exists out there (addresses, /srv/www) is put in its place.
+// A computer on which the documents' command lines run unchanged: a lab, images, a web server, and stand-ins for programs
+// that a test cannot have. Addresses and folders of the real world (/srv/www) are replaced.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { program } from '../helpers/program.ts'
 import { makeFolder } from '../helpers/sshd.ts'
 import { project } from './blocks.ts'
 
-/** linuxkit build, as far as its files go: `linuxkit build [--arch arm64] FILE.yml`, for a file of the examples or any other. */
+/** A stand-in for linuxkit build that writes its files: `linuxkit build [--arch arm64] FILE.yml`, for an example or any other file. */
 const linuxkit = `#!/bin/sh
 set -e
 [ "$1" = build ]
@@ -25,13 +25,13 @@ echo initrd >"$name-initrd.img"
 echo console=$console >"$name-cmdline"
 `
 
-/** What a block ended with. */
+/** The result of a block. */
 export interface Outcome {
   code: number | null
   output: string
 }
 
-/** Starts such a computer; `run` runs a shell script on it. */
+/** Starts this computer; `run` runs a shell script on it. */
 export async function startWorld() {
   const folder = makeFolder()
   const path = (name: string) => join(folder.path, name)
@@ -71,7 +71,7 @@ export async function startWorld() {
       const [code]: unknown[] = await once(child, 'close')
       return { code: typeof code === 'number' ? code : null, output: `$ ${here}\n${output}` }
     },
-    /** Puts an image of a name there, as linuxkit build would have. */
+    /** Writes an image with a name, as linuxkit build would. */
     async build(name: string, where = 'work') {
       const { code, output } = await this.run(`cd ${path(where)} && linuxkit build ${name}.yml`)
       if (code !== 0) throw new Error(output)

@@ -1,4 +1,4 @@
-// A run that a shell starts with & at a terminal: the terminal stops a job that reads from it, with its machine rented.
+// A run that a shell starts with & in a terminal: if it reads, the terminal stops it while its machine is rented.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// The built program as a child: at a terminal of its own, in a pipe, and what is left of it after its end.
+// The built program as a child process, in a terminal of its own or in a pipe, and its remains after its end.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -8,23 +8,23 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import type { TestLab } from '../helpers/lab.ts'
 import { program } from '../helpers/program.ts'
 
-/** A word as sh takes it. */
+/** A word, quoted for sh. */
 export function quote(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
-/** A child that runs the program, and its traces. */
+/** A child that runs the program, and its output. */
 export interface Child extends Disposable {
   process: ChildProcess
   folder: string
   seen: { out: string; err: string }
   /** The process id of the program itself, once it runs. */
   pid(): number
-  /** The exit code of the program, NaN where nobody noted it. */
+  /** The exit code of the program; NaN if it was not recorded. */
   code: Promise<number>
-  /** What stty says before and after; both are empty without a terminal. */
+  /** The output of stty before and after; both are empty without a terminal. */
   terminal(): [before: string, after: string]
-  /** Processes of its session that still run. */
+  /** Processes of its session that are still running. */
   survivors(): string
 }
 
@@ -33,7 +33,7 @@ function read(path: string): string {
 }
 
 /**
- * Starts the program. `shell` is how: `PROGRAM` in it stands for the program with its arguments, such as
+ * Starts the program. `shell` is the command line: `PROGRAM` in it stands for the program with its arguments, such as
  * `PROGRAM | head -1`, and `COMMAND` for the same as one simple command, such as `timeout 3 COMMAND`; at a terminal it gets one from script(1).
  */
 export function startChild(
@@ -44,7 +44,7 @@ export function startChild(
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-child-'))
   mkdirSync(join(folder, 'home'))
   const words = [process.execPath, program, ...args].map(quote).join(' ')
-  // The shell that execs is the program then, so that its number is the program's.
+  // The shell that runs exec becomes the program, so its process id is the program's.
   const notes = `echo $$ > ${folder}/pid; ps -o sid= -p $$ > ${folder}/session`
   const noted = `{ sh -c ${quote(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`
   const lines = [
@@ -89,7 +89,7 @@ export function startChild(
   }
 }
 
-/** What ps prints; nothing where there is no such process. */
+/** The output of ps; empty if the process does not exist. */
 function psOf(args: readonly string[]): string {
   try {
     return execFileSync('ps', args, { encoding: 'utf8' }).trim()

@@ -17,13 +17,13 @@ beforeAll(async () => {
 })
 afterAll(() => image[Symbol.asyncDispose]())
 
-/** The first connection to the SOS looks at its key before anything is rented; what comes after it meets the machine's console. */
+/** The first connection to the SOS checks its key before anything is rented; later ones open the machine's console. */
 test.concurrent.for([
-  // Before the machine: nothing is rented.
+  // Before the machine exists: nothing is rented.
   ['sos:drop-before', [7], 0],
   ['sos:silent', [7], 0],
   ['sos:wrong-key', [7], 0],
-  // After it.
+  // After the machine exists.
   ['sos:drop-before after=1', [8], 1],
   ['sos:drop-before x2 after=1', [0], 1],
   ['sos:silent after=1', [8], 1],
@@ -37,7 +37,7 @@ test.concurrent.for([
   await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 500 } })
   lab.faults.set(parseFaults(faults))
   const pattern = faults.includes('drop-session') ? 'never shown' : 'is up'
-  // The check of the SOS's key, 15 s for a silent one, takes time of a clock that does not run faster.
+  // The check of the SOS's key, 15 s for a silent one, uses a clock that is not accelerated.
   const timeout = created === 0 ? '40m' : '30m'
   const run = [
     'run',
@@ -50,7 +50,7 @@ test.concurrent.for([
     pattern,
     image.prefix,
   ]
-  // A refused key is tried again for 15 s: that has to be time for a login on a busy computer.
+  // A refused key is retried for 15 s, which must suffice for a login on a busy computer.
   const ending = await runFast(lab, run, {}, faults.includes('auth-refused x1') ? 3 : 100)
   expect(lab.faults.list().every(({ played }) => played > 0)).toBe(true)
   expect(await judge(lab, ending)).toEqual([])
@@ -60,7 +60,7 @@ test.concurrent.for([
   expect(await machinesIn(lab)).toEqual([])
 })
 
-/** A way to the SOS that is closed after some connections. */
+/** A proxy to the SOS that closes after some connections. */
 async function openGate(port: number, connections: number) {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -81,7 +81,7 @@ async function openGate(port: number, connections: number) {
   }
 }
 
-test.concurrent('an SOS that refuses connections once the machine is there loses no machine', async () => {
+test.concurrent('if the SOS refuses connections once the machine exists, the machine is still deleted', async () => {
   await using lab = await startTestLab()
   using gate = await openGate(lab.sos.port, 1)
   const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '5m', '-wait-for', 'is up']
@@ -96,7 +96,7 @@ async function shows(text: () => string, words: string): Promise<void> {
   await waitUntil(text, (seen) => seen.includes(words))
 }
 
-test.concurrent('a console in use is requested again, with the reason, until it is free', async () => {
+test.concurrent('a console in use is tried again, with the reason, until it is free', async () => {
   await using lab = await startTestLab()
   const id = await addMachine(lab, image.baseUrl)
   const attach = () => start(['console', '-v', '--wait-for', 'never', id], labEnvironment(lab), createFastClock(20))
@@ -105,7 +105,7 @@ test.concurrent('a console in use is requested again, with the reason, until it 
   const second = attach()
   const refusal = `console: "127.0.0.1:${lab.sos.port}": another session is using this console; close it there first (~.`
   await shows(() => second.texts.stderr, refusal)
-  // Said once, with -v each time.
+  // Reported once, or with -v each time.
   await waitUntil(
     () => second.texts.stderr.split(refusal).length,
     (parts) => parts > 3,
@@ -119,7 +119,7 @@ test.concurrent('a console in use is requested again, with the reason, until it 
   expect(await second.code).not.toBe(0)
 })
 
-test.concurrent('an SOS that is not known rents nothing', async () => {
+test.concurrent('with an unknown SOS, nothing is rented', async () => {
   await using lab = await startTestLab()
   const empty = join(lab.stateFolder, 'nobody')
   await writeFile(empty, '')

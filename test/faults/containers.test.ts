@@ -1,4 +1,4 @@
-// What containers are like: the program is process 1 and has orphans, nothing can be written, its user is in no file.
+// Conditions in containers: the program is process 1 and has orphans, nothing is writable, its user has no passwd entry.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -37,7 +37,7 @@ function startFirst(lab: TestLab, command: readonly string[]) {
   return {
     seen,
     code,
-    /** As its engine stops a container. */
+    /** Stops it as a container engine would. */
     stop: () => spawnSync('pkill', ['-TERM', '-P', String(child.pid)]),
     says: async (words: string) =>
       await waitUntil(
@@ -56,7 +56,7 @@ describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout:
     ['with orphans that end', (words: string) => `(sleep 0.1 & sleep 0.2 &); exec ${words}`],
   ])('%s: SIGTERM ends the run in order', async (_, scriptOf) => {
     await using lab = await startTestLab({ driver: attendedMachines() })
-    // bash becomes a simple command that it is given, as the engine does.
+    // bash replaces itself with a simple command, as the engine would.
     using first = startFirst(lab, ['bash', '-c', scriptOf(`${metalkit} ${runWords()}`)])
     await first.says('is up')
     first.stop()
@@ -69,7 +69,7 @@ describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout:
   test.each([
     ['sh', (words: string) => ['sh', '-c', `${words}; true`]],
     ['npm', (words: string) => ['npm', 'exec', '--offline', '-c', `${words}; true`]],
-  ])('%s would lose the machine, and the run says so and how not to', async (name, commandOf) => {
+  ])('%s would lose the machine; the run warns and says how to avoid it', async (name, commandOf) => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const warning = `${name} is the command of this container and does not pass SIGTERM on`
     for (const [limit, warns] of [
@@ -83,7 +83,7 @@ describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout:
   })
 })
 
-/** Runs a command to its end while the lab of this process answers it. */
+/** Runs a command to its end while this process's lab answers it. */
 async function runAsync(file: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd = '/') {
   const child = spawn(file, args, {
     env: { PATH: process.env['PATH'], ...env },
@@ -97,10 +97,10 @@ async function runAsync(file: string, args: readonly string[], env: NodeJS.Proce
   return { code: Number(code), said: said.join('') }
 }
 
-/** A shell's words that make a folder read-only in its namespace. */
+/** Shell commands that make a folder read-only in a namespace. */
 const shut = (folder: string) => `mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`
 
-describe('a root that is read-only', { ...needsMountOf('ro'), timeout: 60_000 }, () => {
+describe('a read-only root file system', { ...needsMountOf('ro'), timeout: 60_000 }, () => {
   test.each(['/nonexistent', '/', undefined])('with HOME=%s: a run works', async (home) => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
@@ -114,7 +114,7 @@ describe('a root that is read-only', { ...needsMountOf('ro'), timeout: 60_000 },
     expect(await machinesIn(lab)).toEqual([])
   })
 
-  test('push to it says what it is', async () => {
+  test('a push to it says that it is read-only', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-ro-'))
     const push = `push equinixmetal -base-url http://127.0.0.1/x -destination ${folder} ${quote(image.prefix)}`
     const { code, said } = await runAsync('unshare', ['-rm', 'sh', '-c', `${shut(folder)} && ${metalkit} ${push}`], {})
@@ -145,7 +145,7 @@ describe(
       copyFileSync(lab.userKeyPath, own.METAL_IDENTITY)
       copyFileSync(lab.knownHostsPath, own.METAL_KNOWN_HOSTS)
       for (const path of Object.values(own)) chownSync(path, 54321, 54321)
-      // The checkout may lie in a folder of root's, such as its home.
+      // The checkout may be in a folder of root, such as its home.
       const root = join(import.meta.dirname, '../..')
       const mounted = join(folder, 'checkout')
       const script = [
@@ -175,7 +175,7 @@ describe(
       expect(readdirSync(join(folder, 'pub'))).toContain('demo-equinixmetal.ipxe')
     })
 
-    test('a lab says what it needs', async () => {
+    test('a lab says which folder it needs', async () => {
       await using lab = await startTestLab({ driver: attendedMachines() })
       const { code, said } = await runAsNobody(lab, ['lab', '--machines', 'simulated', '--', 'true'])
       expect([code, said]).toEqual([

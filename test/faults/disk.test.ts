@@ -20,7 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Pushes in a shell that `before` has prepared. @returns what it says, and what the destination holds then */
+/** Pushes in a shell that `before` has prepared. @returns its output, and the files at the destination */
 function push(name: string, before: string, [file, ...args]: readonly [string, ...string[]]) {
   const destination = join(folder, name)
   mkdirSync(destination)
@@ -31,7 +31,7 @@ function push(name: string, before: string, [file, ...args]: readonly [string, .
   return { code: status, stderr, files: stdout.split('\n').filter((line) => line !== '' && !line.includes(' ')) }
 }
 
-test('a file that may not grow leaves no half of it', () => {
+test('a file size limit leaves no partial file', () => {
   // Blocks of 512 bytes.
   const { code, stderr } = push('limit', "trap '' XFSZ; ulimit -f 2000", ['sh', '-c'])
   expect(code, stderr).toBe(5)
@@ -39,7 +39,7 @@ test('a file that may not grow leaves no half of it', () => {
   expect(readdirSync(join(folder, 'limit')).filter((name) => !/^demo-kernel$/.test(name))).toEqual([])
 })
 
-test('a disk that is full leaves no half of a file', needsMountOf('tmpfs'), () => {
+test('a full disk leaves no partial file', needsMountOf('tmpfs'), () => {
   const mount = `mount -t tmpfs -o size=64k tmpfs ${quote(join(folder, 'full'))}`
   const { code, stderr, files } = push('full', mount, ['unshare', '-rm', 'sh', '-c'])
   expect(code, stderr).toBe(5)

@@ -1,4 +1,4 @@
-// What prints and ends: into a full disk it does not end with 0.
+// Commands that only print: with stdout on a full disk, they do not exit with 0.
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { program } from '../helpers/program.ts'

@@ -1,4 +1,4 @@
-// A lab with a name keeps its devices on a disk that is full: a real one, a small tmpfs in a mount namespace.
+// A named lab keeps its devices on a full disk: a small tmpfs in a mount namespace.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ const fill = process.env.XDG_STATE_HOME + '/fill'
 let full = ''
 try { writeFileSync(fill, '') ; for (;;) writeFileSync(fill, Buffer.alloc(1024), { flag: 'a' }) } catch (error) { full = error.code }
 const created = await create()
-// It ends as a deleted device does.
+// It ends in the same way as a deleted device.
 for (const endMs = Date.now() + 10_000; Date.now() < endMs && (await count()) > 0; ) await new Promise((resolve) => setTimeout(resolve, 20))
 const seen = { full, created, devices: await count() }
 rmSync(fill)

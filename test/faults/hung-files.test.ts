@@ -1,4 +1,4 @@
-// An image on a file system whose server stops: a stopped bindfs stands for an NFS server that is away.
+// An image on a file system whose server stops: a stopped bindfs stands for an unreachable NFS server.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
@@ -45,7 +45,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
     ['the pattern', ['-wait-for', 'machine is up'], 0],
   ] as const)('%s ends the run', async (end, args, code) => {
-    // The machine asks for the image when nothing can be read from there any more.
+    // The machine requests the image when it can no longer be read.
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 2000 } })
     const port = await findFreePort()
     const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
@@ -105,7 +105,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     expect(await child.code, child.seen.err).toBe(code)
     expect(await machinesIn(lab)).toEqual([])
     fileServer.kill('SIGCONT')
-    // What was written meanwhile gets there when the server is back.
+    // Data written in the meantime arrives when the server is back.
     if (kind === '-log' || (kind === '>' && end === '--timeout')) {
       await waitUntil(
         () => readFile(join(folder, 'real', 'output'), 'utf8'),
@@ -184,7 +184,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
       )
       const statuses = await Promise.all(hung.slice(3))
       expect(statuses).toEqual([503, 503])
-      // The same again takes no other place.
+      // The same request again does not use another place.
       expect((await fetch(`${url}/one`)).status).toBe(503)
       await waitUntil(
         () => child.seen.err,
@@ -220,7 +220,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     expect(await child.code, child.seen.err).toBe(0)
   })
 
-  test('serve of a folder that hangs from the start ends by SIGTERM', async () => {
+  test('SIGTERM ends serve even if its folder hangs from the start', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     fileServer.kill('SIGSTOP')
     const where = join(folder, 'mount')

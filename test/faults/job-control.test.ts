@@ -1,4 +1,4 @@
-// A run that a user suspends, puts into the background, brings back, or leaves there when the window closes.
+// A run that a user suspends, sends to the background, brings back, or leaves there when the window closes.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TestLab } from '../helpers/lab.ts'
@@ -23,7 +23,7 @@ async function isStopped(shell: Shell): Promise<void> {
     60_000,
   )
 }
-/** bash continues by fg only a job that it knows to be stopped, and says so at a prompt. */
+/** bash continues with fg only a job that it knows to be stopped, which it reports at a prompt. */
 async function isSeenStopped(shell: Shell): Promise<void> {
   const since = shell.seen().length
   await waitUntil(
@@ -63,7 +63,7 @@ async function hasEnded(shell: Shell): Promise<void> {
     60_000,
   )
 }
-/** Things typed into the shell, and their answers: they would be read by a job that should not. */
+/** Input for the shell and the expected output; a job in the background must not read the input. */
 async function useShell(shell: Shell): Promise<void> {
   for (const word of ['one', 'two', 'three']) {
     const since = shell.seen().length
@@ -89,7 +89,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeLessThan(400)
     shell.type('fg\n')
     await isInForeground(shell)
-    // Raw again, which the job finds out by itself.
+    // The terminal is raw again; the job notices by itself.
     await pause(700)
     const since = shell.seen().length
     shell.type('echo back-$((6*7))\r')
@@ -115,7 +115,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     shell.type('bg\n')
     await useShell(shell)
     await hasNoMachine(lab)
-    // With tostop the last words wait for fg, when the machine is gone.
+    // With tostop the last messages wait for fg; by then the machine is gone.
     if (first !== '') {
       await isSeenStopped(shell)
       expect(shell.seen().slice(since)).not.toContain('simulated machine is up')
@@ -154,7 +154,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     ['a suspended job', 'sh ./go', suspendKey],
     ['a job suspended at the console', 'sh ./go', `\r~${suspendKey}`],
     ['the foreground', 'sh ./go', ''],
-  ])('a window that closes ends the run in order: %s', async (_, how, keys) => {
+  ])('closing the window ends the run in order: %s', async (_, how, keys) => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type(`${how}\n`)
@@ -170,17 +170,17 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
   test.each([
     ['setsid', 'setsid sh ./go'],
     ['setsid with its errors in a file', 'setsid sh ./go 2> err'],
-    // Node resets its own signals as it starts; the shell that stays tells.
+    // Node resets its own signals when it starts, so the shell reports them.
     ['SIGHUP ignored', "(trap '' HUP; sh ./go; true)"],
     ['SIGHUP ignored in the background', "(trap '' HUP; sh ./go; true) &"],
     ['nohup', 'nohup sh ./go &'],
-  ])('a window that closes is nothing to %s', async (_, how) => {
+  ])('closing the window does not affect %s', async (_, how) => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type(`${how}\n`)
     await hasMachine(lab)
     shell.close()
-    // Through the boot, whose progress and console can be shown nowhere.
+    // Through the boot, although its progress and console cannot be shown anywhere.
     await pause(5000)
     expect(shell.look()).toBeDefined()
     const [machine] = await machinesIn(lab)
@@ -194,7 +194,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     expect(await machinesIn(lab)).toEqual([])
   })
 
-  test('a setsid run leaves the shell its keys', async () => {
+  test('a run under setsid does not read the keys of the shell', async () => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 500 } })
     await using shell = await openShell(lab, args())
     shell.type('setsid sh ./go &\n')

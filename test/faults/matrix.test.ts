@@ -8,7 +8,7 @@ import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { listFaults } from '../../src/lab/faults/list-faults.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 
-/** What a kind of fault is to a client. */
+/** The effect of a kind of fault on a client. */
 type Family =
   | 'unauthorized'
   | 'gone'
@@ -38,9 +38,9 @@ function familyOf(kind: string): Family {
 type Step = 'create' | 'get' | 'events' | 'delete' | 'list' | 'update' | 'action'
 
 /**
- * The exit code of a run in which a step goes wrong once, and always: 0 where it gets over it, 3 and 4 where the API's
- * refusal ends it, 6 where the machine is taken for gone, 9 where it cannot be seen that the machine is gone, or that none
- * comes of a create without a clear answer.
+ * The exit code of a run in which a step fails once, and always: 0 if the run recovers, 3 and 4 if the API's refusal ends
+ * it, 6 if the machine seems to be gone, 9 if the run cannot verify that the machine is gone, or that a create without a
+ * clear answer made none.
  */
 const expected: Record<Step, Partial<Record<Family, readonly [once: number, always: number]>>> = {
   create: {
@@ -119,7 +119,7 @@ const expected: Record<Step, Partial<Record<Family, readonly [once: number, alwa
 
 const steps = ['create', 'get', 'events', 'delete', 'list', 'update', 'action'] as const
 const acts = ['429', '500', '504-html', 'drop-before'].flatMap((kind) => [`${kind} act=0ms`, `${kind} act=2500ms`])
-// At a hundred times the pace a list that lags 20 s would lag for the whole run.
+// At a hundred times the speed, a list that lags by 20 s would lag for the whole run.
 const kinds = [
   ...[...apiFaults.keys()].filter((kind) => kind !== 'lagging'),
   '429 retry-after=2',
@@ -129,13 +129,13 @@ const kinds = [
   ...acts,
 ]
 
-/** How long a machine waits in the queue: a create whose answer does not come is waited for five minutes, a look less. */
+/** How long a machine stays queued. A run waits five minutes for the answer to a create, and less for a lookup. */
 function queuedMsOf(step: Step, kind: string): number {
   if (step === 'create' && kind.startsWith('slow-headers')) return 6000
   return /slow|429|50/.test(kind) && (step === 'create' || step === 'list') ? 2000 : 250
 }
 
-/** A list is asked for where the answer to a create was lost; update and action are for a machine that is there. */
+/** A list is requested if the answer to a create was lost; update and action need an existing machine. */
 const table = steps.flatMap((step) =>
   kinds
     .filter((kind) => (step === 'create' || !kind.includes('act=')) && (step === 'list' || familyOf(kind) !== 'list'))
@@ -143,14 +143,14 @@ const table = steps.flatMap((step) =>
       [0, 1].map((always) => {
         const family = familyOf(kind)
         const code = expected[step][family]?.[always] ?? 0
-        // An API that asks for longer than anybody would wait is taken at its word, and not asked again.
+        // If an API requests a longer delay than anybody would wait, the run does not retry.
         const hopeless = kind.endsWith('=900') && ['create', 'get', 'update', 'action'].includes(step)
         const endless = step === 'get' && always === 1 ? 9 : 4
         return {
           step,
           text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
           code: hopeless ? endless : code,
-          // Where the create takes long, the machine waits with it: what it printed before the console came is not seen.
+          // If the create is slow, the machine boots meanwhile, and its output before the console attaches is lost.
           queuedMs: queuedMsOf(step, kind),
         }
       }),
@@ -218,7 +218,7 @@ describe('rm', () => {
     expect(result.code, result.stderr).toBe(code)
   })
 
-  test('several machines of which none can be deleted are all named', async () => {
+  test('if no machine can be deleted, all of them are named', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const input = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', tags: ['metalkit'] }
     const create = { ...input, ipxe_script_url: `${image.baseUrl}/demo-equinixmetal.ipxe` }

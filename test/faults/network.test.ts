@@ -21,11 +21,11 @@ let image: Awaited<ReturnType<typeof publishImage>>
 let labPort = 0
 let tls: Server
 let proxy: Server
-/** What the proxy was asked for, and every header it saw. */
+/** The requests that the proxy received, with every header. */
 let asked: string[] = []
 let refusing = false
 
-/** The lab's API over TLS, with a certificate that nobody knows. */
+/** The lab's API over TLS, with an untrusted certificate. */
 function startTls(): Server {
   return createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
     const onward = connect(labPort, '127.0.0.1')
@@ -57,7 +57,7 @@ function startProxy(): Server {
   return server
 }
 
-/** The built program: which certificates are trusted is settled when a process starts. */
+/** The built program: trusted certificates are read when a process starts. */
 async function runBuilt(args: readonly string[], env: Record<string, string>) {
   const child = spawn(process.execPath, [program, '-vv', ...args], {
     env: { ...labEnvironment(lab), PATH: process.env['PATH'], HOME: folder, ...env },
@@ -70,7 +70,7 @@ async function runBuilt(args: readonly string[], env: Record<string, string>) {
 }
 
 const https = (host: string) => `https://${host}:${portOf(tls)}/metal/v1`
-/** An address of this computer that does not read like one. */
+/** A host name for this computer that is not a loopback address. */
 const http = () => `http://0.0.0.0:${labPort}/metal/v1`
 const proxyUrl = () => `http://127.0.0.1:${portOf(proxy)}`
 
@@ -108,13 +108,13 @@ describe('the network', needs('openssl'), () => {
     expect(await judge(lab, ending)).toEqual([])
   })
 
-  test('one that is vouched for is accepted', async () => {
+  test('a certificate from a known authority is accepted', async () => {
     const { code, stderr } = await runBuilt(['ls', '-api-url', https('127.0.0.1')], { NODE_EXTRA_CA_CERTS: cert })
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('No machines.')
   })
 
-  test('HTTPS_PROXY is a tunnel that does not see the token', async () => {
+  test('HTTPS_PROXY tunnels the connection, so the proxy does not see the token', async () => {
     asked = []
     const env = { NODE_EXTRA_CA_CERTS: cert, HTTPS_PROXY: proxyUrl() }
     const { code, stderr } = await runBuilt(['ls', '-api-url', https('0.0.0.0')], env)
@@ -159,7 +159,7 @@ describe('the network', needs('openssl'), () => {
     )
   })
 
-  test('a server port that is taken ends a run before it rents', async () => {
+  test('a taken server port ends a run before it rents', async () => {
     const taken = `127.0.0.1:${labPort}`
     const args = ['run', 'equinixmetal', '-base-url', `http://${taken}`, '-serve', taken, image.prefix]
     const ending = await runFast(lab, args)

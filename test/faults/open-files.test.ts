@@ -1,4 +1,4 @@
-// Few open files: what is short is named, whatever stumbles over it, and no machine is rented.
+// A low limit of open files: the error names it wherever it occurs, and no machine is rented.
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { labEnvironment } from '../../src/lab/environment.ts'
@@ -28,11 +28,11 @@ function runLimited(limit: number, args: readonly string[], env: Record<string, 
 
 const raise = 'raise the limit where it is set (ulimit -n 1024, docker run --ulimit nofile=1024)'
 
-// Below 20 Node itself has too few to load a program.
+// With fewer than 20, Node itself cannot load a program.
 describe.each([20, 22, 24, 26, 30, 40, 60])('with %i open files', { timeout: 60_000 }, (limit) => {
   const why = `${limit} open files are too few: serving machines needs 64; ${raise}\n`
 
-  test('a run that serves says so, and rents nothing', async () => {
+  test('a run that serves reports the limit, and rents nothing', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
     const args = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`, '-timeout', '20s']

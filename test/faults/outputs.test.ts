@@ -1,4 +1,4 @@
-// Outputs that take nothing: a terminal whose window stalls, a pipe whose reader sleeps. None may hold up a signal or a time limit.
+// Blocked outputs: a terminal whose window stalls, a pipe whose reader sleeps. They must not delay a signal or a time limit.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ function makeFifo(): string {
 
 const isGone = (pid: number) => !existsSync(`/proc/${pid}`)
 
-describe('a terminal that takes nothing', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
+describe('a terminal that accepts no output', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test.each([
     ['SIGTERM', ['-vv'], 143],
     ['--timeout', ['-wait-for', 'never shown', '-timeout', '8s'], 8],
@@ -64,7 +64,7 @@ describe('a terminal that takes nothing', { ...needs('script', 'ps'), timeout: 6
       () => child.seen.out,
       (text) => text.includes('ordinary line'),
     )
-    // script(1) is the terminal's other side.
+    // script(1) is the other end of the terminal.
     const { pid: window = 0 } = child.process
     process.kill(window, 'SIGSTOP')
     if (end === 'SIGTERM') {
@@ -86,7 +86,7 @@ describe('a terminal that takes nothing', { ...needs('script', 'ps'), timeout: 6
 })
 
 describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout: 60_000 }, () => {
-  test.each(['-log', '-record'])('%s without a reader is found before anything is rented', async (flag) => {
+  test.each(['-log', '-record'])('%s to a pipe without a reader is refused before anything is rented', async (flag) => {
     const fifo = makeFifo()
     using child = startChild(lab, run(flag, fifo))
     expect(await child.code, child.seen.err).toBe(2)
@@ -111,7 +111,7 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
         (bytes) => bytes > flood.length,
       )
       reader.kill('SIGSTOP')
-      // What is shown stands still once the machine has to wait.
+      // The output stops once the machine has to wait.
       await becomesStill(() => child.seen.out.length)
       if (end === 'SIGTERM') process.kill(child.pid(), 'SIGTERM')
       expect(await child.code, child.seen.err).toBe(code)
@@ -122,7 +122,7 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
     }
   })
 
-  test('the reader gets every byte; one that leaves ends the run', async () => {
+  test('the reader gets every byte; the run ends if the reader exits', async () => {
     const fifo = makeFifo()
     const reader = spawn('cat', [fifo], { stdio: ['ignore', 'pipe', 'inherit'] })
     let kept = ''
@@ -141,7 +141,7 @@ describe('--log and --record into a pipe', { ...needs('mkfifo', 'cat'), timeout:
   })
 })
 
-test('stdout and stderr in one file: a line of ours begins on a line of its own', { timeout: 60_000 }, async () => {
+test('stdout and stderr in one file: each message begins on a new line', { timeout: 60_000 }, async () => {
   await using talking = await startTestLab({ driver: createTalkingDriver('half a line') })
   using child = startChild(talking, run('-wait-for', 'half a line'), { shell: 'PROGRAM > all 2>&1' })
   expect(await child.code).toBe(0)

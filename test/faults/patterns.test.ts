@@ -1,4 +1,4 @@
-// Patterns that backtrack without end on a long line: while one is looked for, no signal and no time limit would be heeded.
+// Patterns that backtrack endlessly on a long line: during such a search no signal and no time limit would be handled.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestLab } from '../helpers/lab.ts'
 import { startChild } from './children.ts'

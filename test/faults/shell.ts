@@ -1,4 +1,4 @@
-// A real bash with job control at a terminal of its own, whose window can be closed.
+// A real bash with job control in a terminal of its own, whose window can be closed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,18 +12,18 @@ import { quote } from './children.ts'
 /** A shell in a window. */
 export interface Shell extends AsyncDisposable {
   folder: string
-  /** What the window has shown. */
+  /** The output in the window. */
   seen(): string
   type(keys: string): void
-  /** Waits until the window has shown this, after what `since` had shown. */
+  /** Waits until the window has shown this text, after the position `since`. */
   shows(what: string | RegExp, since?: number): Promise<void>
-  /** Closes the window, as a terminal emulator that is killed. */
+  /** Closes the window, as if the terminal emulator were killed. */
   close(): void
-  /** The process id of the run; NaN before it began. */
+  /** The process id of the run; NaN before it has started. */
   pid(): number
   /** State, foreground group and processor time of the run, as Linux shows them; undefined once it has ended. */
   look(): { state: string; group: number; foreground: number; cpuMs: number } | undefined
-  /** What the run wrote to its error output, if that is a file. */
+  /** The run's stderr, if it is a file. */
   errors(): string
 }
 

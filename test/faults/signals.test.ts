@@ -13,7 +13,7 @@ import { type Child, startChild } from './children.ts'
 import { judge, machinesIn, publishImage, runPooled } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>
-/** Takes connections and says nothing. */
+/** Accepts connections and sends nothing. */
 let mute: Server
 let muteUrl = ''
 
@@ -27,14 +27,14 @@ afterAll(async () => {
   await image[Symbol.asyncDispose]()
 })
 
-/** When a signal comes: how to get there, and how it is seen from outside that the run is there. */
+/** The moment of a signal: how to reach it, and how to detect from outside that the run has reached it. */
 interface Moment {
   faults?: string
   pace?: { queuedMs?: number; stepMs?: number }
   baseUrl?: () => string
   args?: string[]
   isThere: (lab: TestLab, child: Child) => Promise<boolean> | boolean
-  /** Exit code where it is not that of the signal: the run had done its work. */
+  /** The exit code if it is not the signal's, because the run had finished its work. */
   code?: number
 }
 
@@ -43,7 +43,7 @@ const stateIs = (state: string) => async (lab: TestLab) => {
   const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices`)
   return json.devices.some((device: { state: string }) => device.state === state)
 }
-/** A console shows nothing of what was before it: the machine starts when a busy computer has had time to attach. */
+/** A console has no scrollback, so the machine starts late enough for a busy computer to attach. */
 const unhurried = { queuedMs: 1500 }
 const waitForUp = ['-wait-for', 'is up']
 
@@ -98,7 +98,7 @@ async function runTo({ faults = '', baseUrl, args = [], isThere }: Moment, lab: 
   }
 }
 
-/** A signal at a moment, at a terminal. @returns what is wrong */
+/** Sends a signal at a moment, in a terminal. @returns the problems found */
 async function playSignal(moment: Moment, signal: keyof typeof signals): Promise<string[]> {
   await using lab = await startTestLab({ driver: attendedMachines(), pace: moment.pace ?? {} })
   using child = await runTo(moment, lab, true)
@@ -175,7 +175,7 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
     },
   )
 
-  test('during the create names the tag, and what removes the machine', async () => {
+  test('during the create names the tag, and the command that deletes the machine', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=8000ms' }
     using child = await runTo({ isThere: () => true, ...moment }, lab, true)
@@ -220,7 +220,7 @@ describe(
       expect(await machinesIn(lab)).toEqual([])
     })
 
-    test('Ctrl-C at a pipe into tee', async () => {
+    test('Ctrl-C with a pipe into tee', async () => {
       await using lab = await startTestLab({ driver: attendedMachines(), pace: { stepMs: 1000 } })
       const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
       using child = startChild(lab, args, { shell: '(trap : INT; PROGRAM) 2>&1 | tee log', terminal: true })
@@ -234,7 +234,7 @@ describe(
       expect(await machinesIn(lab)).toEqual([])
     })
 
-    test('a terminal that closes keeps the exit code, and Node prints no stack trace', async () => {
+    test('a closed terminal does not change the exit code, and Node prints no stack trace', async () => {
       await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       const args = ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
       using child = startChild(lab, args, { shell: '(trap : HUP; PROGRAM 2> err)', terminal: true })
@@ -266,7 +266,7 @@ describe(
 )
 
 describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
-  test('a closed terminal takes the machine with it', async () => {
+  test('closing the terminal deletes the machine', async () => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
     using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
     child.process.kill('SIGKILL')

@@ -7,12 +7,12 @@ import { needs } from '../helpers/needs.ts'
 import { startChild } from './children.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
 
-/** `METALKIT_SOAK_SEED=1234 METALKIT_SOAK_COUNT=500 npx vitest run test/faults/soak.test.ts`: these 500 again. */
+/** To repeat 500 cases: `METALKIT_SOAK_SEED=1234 METALKIT_SOAK_COUNT=500 npx vitest run test/faults/soak.test.ts`. */
 const firstSeed = Number(process.env['METALKIT_SOAK_SEED'] ?? Date.now() % 1_000_000)
 const count = Number(process.env['METALKIT_SOAK_COUNT'] ?? 20)
 const kills = Math.max(4, Math.round(count / 5))
 
-/** Numbers from 0 to 1 that a seed fixes (mulberry32). */
+/** Random numbers from 0 to 1, determined by a seed (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed
   return () => {
@@ -23,7 +23,7 @@ function createRandom(seed: number): () => number {
   }
 }
 
-/** Two to six faults, each at some request for a few requests, or for good. */
+/** Two to six faults, each starting at some request, for a few requests or permanently. */
 function drawFaults(random: () => number): string {
   const draw = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)]
   const faults = Array.from({ length: 2 + Math.floor(random() * 5) }, () => {
@@ -33,7 +33,7 @@ function drawFaults(random: () => number): string {
     const fault = apiFaults.get(kind ?? '')
     const isUncertain = /^(429|50\d.*|drop-before)$/.test(kind ?? '')
     const mayAct = step !== 'sos' && fault !== undefined && 'instead' in fault && (step !== 'create' || isUncertain)
-    // At a hundred times the pace 280 ms are the 28 s after which a create was seen to come through.
+    // At a hundred times the speed, 280 ms are the 28 s after which a lost create was observed to take effect.
     const act = mayAct && random() < 0.5 ? ` act=${draw([0, 20, 280, 1000])}ms` : ''
     const lasts = kind === 'lagging' ? ' for=200ms' : ''
     const times = random() < 0.85 ? ` x${1 + Math.floor(random() * 4)}` : ''
@@ -93,12 +93,12 @@ describe('kill -9', { ...needs('ps'), timeout: 60_000 + kills * 10_000 }, () => 
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 200, stepMs: 150 } })
     lab.faults.set(parseFaults(random() < 0.5 ? 'create:slow-headers x1 for=300ms' : ''))
     using child = startChild(lab, ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix])
-    // A start takes about half a second, a machine one more to come up.
+    // The start takes about half a second, and the machine one more second to come up.
     await sleep(300 + random() * 2000)
     if (child.pid() > 0) process.kill(child.pid(), 'SIGKILL')
     await child.code
     const { seen } = child
-    // A request that was on its way when its sender died may still arrive.
+    // A request that was in transit when its sender died may still arrive.
     await sleep(400)
     const removal = await runFast(lab, ['rm', '--older-than', '0s', '--yes'])
     expect(removal.code, removal.stderr).toBe(0)

@@ -22,7 +22,7 @@ const says = async (child: Child, words: string) =>
   )
 const args = () => ['-vv', 'run', 'equinixmetal', '-base-url', image.baseUrl, image.prefix]
 
-describe('npm that ends', { ...needs('npm', 'ps'), timeout: 60_000 }, () => {
+describe('npm ends', { ...needs('npm', 'ps'), timeout: 60_000 }, () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)('by %s ends the run in order', async (signal) => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     const shell = "cat > go <<'EOF'\nCOMMAND\nEOF\nnpm exec --offline -c 'sh ./go; true' & echo $! > npm; wait"
@@ -35,7 +35,7 @@ describe('npm that ends', { ...needs('npm', 'ps'), timeout: 60_000 }, () => {
   })
 })
 
-describe('a run that is to stay', { ...needs('bash', 'nohup', 'ps'), timeout: 60_000 }, () => {
+describe('a run that must continue', { ...needs('bash', 'nohup', 'ps'), timeout: 60_000 }, () => {
   test.each([
     ['nohup', "bash -c 'nohup sh ./go; true'"],
     ['a shell that ignores SIGHUP', "trap '' HUP; sh ./go; true"],
@@ -44,7 +44,7 @@ describe('a run that is to stay', { ...needs('bash', 'nohup', 'ps'), timeout: 60
     using child = startChild(lab, args(), { shell: `cat > go <<'EOF'\nCOMMAND\nEOF\n${how}` })
     await says(child, 'is up')
     process.kill(child.pid(), 'SIGHUP')
-    // Later than one act: the second signal does not rename the first then.
+    // Late enough that the signals do not count as one stop, so the second does not replace the first.
     await pause(1200)
     process.kill(child.pid(), 'SIGTERM')
     await child.code

@@ -1,4 +1,4 @@
-// What a case of the fault tables needs, and what is asked of each: no machine lost, no secret told, every word true.
+// The setup for a case of the fault tables, and the checks of each: no machine lost, no secret printed, every message true.
 import { readFile } from 'node:fs/promises'
 import { bootScript } from '../../src/ipxe/script.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
@@ -17,7 +17,7 @@ export interface Ending {
   stderr: string
 }
 
-/** An image that all cases share, at a base URL that answers. */
+/** An image that all cases share, at a working base URL. */
 export async function publishImage() {
   const image = await makeImage()
   const files = new Map(
@@ -48,7 +48,7 @@ export async function machinesIn(lab: TestLab): Promise<{ id: string; tags: stri
   return json.devices.filter(({ state }: { state: string }) => state !== 'deprovisioning')
 }
 
-/** A machine of the user's own, active. */
+/** An existing machine of the user, active. */
 export async function addMachine(lab: TestLab, baseUrl: string): Promise<string> {
   const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
     plan: 'c3.small.x86',
@@ -61,7 +61,7 @@ export async function addMachine(lab: TestLab, baseUrl: string): Promise<string>
   return json.id
 }
 
-/** Runs the program in this process, its waits a hundred times as fast, or as told. */
+/** Runs the program in this process, with its waits accelerated a hundred times or by the given factor. */
 export async function runFast(
   lab: TestLab,
   argv: readonly string[],
@@ -73,8 +73,8 @@ export async function runFast(
 }
 
 /**
- * What is wrong with an ending; nothing if it is right. Machines that are left must be named, with a command that was
- * shown and that does remove them.
+ * The problems with an ending; empty if it is right. Remaining machines must be named, and the command shown for them must
+ * delete them.
  */
 export async function judge(lab: TestLab, ending: Ending, own: readonly string[] = []): Promise<string[]> {
   lab.faults.set([])
@@ -105,7 +105,7 @@ export async function judge(lab: TestLab, ending: Ending, own: readonly string[]
   return wrongs
 }
 
-/** A lab of its own for a case, with a machine of the user's where the case boots one. */
+/** A lab for one case, with an existing machine if the case boots one. */
 export async function playCase(
   faults: string,
   image: { baseUrl: string; prefix: string },
@@ -132,7 +132,7 @@ export async function playCase(
   return { ...ending, wrongs, tookMs }
 }
 
-/** Runs tasks, so many at a time, each begun as soon as there is room. @returns a promise for each */
+/** Runs tasks, at most the given number at a time. @returns a promise for each */
 export function runPooled<T>(tasks: readonly (() => Promise<T>)[], width: number): Promise<T>[] {
   let running = 0
   const waiting: (() => void)[] = []

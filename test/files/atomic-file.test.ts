@@ -14,14 +14,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const at = (name: string) => join(folder, name)
 
-test('a file, or nothing, is replaced; nothing else is left', async () => {
+test('an existing or missing file is replaced; no other file is left', async () => {
   await replaceFile(at('file'), 'one')
   await replaceFile(at('file'), 'two')
   expect(await readFile(at('file'), 'utf8')).toBe('two')
   expect(await readdir(folder)).toEqual(['file'])
 })
 
-test('a file that is not committed leaves no trace', async () => {
+test('an uncommitted file leaves no trace', async () => {
   {
     await using file = await createAtomicFile(at('file'))
     await file.handle.writeFile('half')
@@ -52,7 +52,7 @@ test.each([
   expect(await readlink(at('x')).catch(() => '')).toBe(before)
 })
 
-test('an id file is not written through a link at its temporary name of old', async () => {
+test('an id file is not written through a link at the old temporary name', async () => {
   await writeFile(at('victim'), 'mine')
   await symlink('victim', at(`id.${process.pid}.tmp`))
   {

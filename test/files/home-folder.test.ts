@@ -9,7 +9,7 @@ import { runToEnd } from '../helpers/io.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
 
-test('HOME names the folder, without it the passwd entry does', () => {
+test('HOME names the folder; without it, the passwd entry does', () => {
   expect(homeFolder({ HOME: '/home/anna' })).toBe('/home/anna')
   expect(homeFolder({})).toBe(userInfo().homedir)
   expect(userName({ USER: 'someone-else' })).toBe(userInfo().username)
@@ -22,11 +22,11 @@ test.each(['', 'anna', './anna'])('HOME "%s" is an error, not a folder in the cu
   await expect(readConfig({ HOME })).rejects.toThrow(told)
 })
 
-test('a place that is named needs no HOME', () => {
+test('an explicit path does not need HOME', () => {
   expect(stateFolderOf({ HOME: '', XDG_STATE_HOME: '/state' })).toBe('/state/metalkit/lab')
 })
 
-test('a user id without a passwd entry and without HOME is no fault of the program', needs('unshare'), () => {
+test('a user id without a passwd entry and without HOME is not an internal error', needs('unshare'), () => {
   const asStranger = ['--user', '--map-user=54321', 'env', '-i', process.execPath]
   const script = "try { require('os').userInfo() } catch { console.log('no entry') }"
   expect(spawnSync('unshare', [...asStranger, '-e', script], { encoding: 'utf8' }).stdout).toBe('no entry\n')
@@ -35,7 +35,7 @@ test('a user id without a passwd entry and without HOME is no fault of the progr
   expect(status).toBe(2)
 })
 
-test('a state folder below a file is named in one line', async () => {
+test('a state folder under a file is reported in one line', async () => {
   const state = join(import.meta.filename, 'state')
   const { code, stderr } = await runToEnd(['lab', '--machines', 'simulated', '--', process.execPath, '--version'], {
     XDG_STATE_HOME: state,

@@ -22,6 +22,6 @@ test('a file in the way is an error', async () => {
   await expect(makeFolder(join(folder, 'file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
 })
 
-test('it ends if the system refuses folders', async () => {
+test('it gives up if the system refuses to create folders', async () => {
   await expect(makeFolder('/proc/metalkit/below')).rejects.toMatchObject({ code: 'ENOENT' })
 })

@@ -1,4 +1,4 @@
-// What metalkit says of itself is ASCII, so that it reads the same in every locale and on every terminal.
+// metalkit's own texts are ASCII, so that they look the same in every locale and terminal.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -11,7 +11,7 @@ import { nowhere } from '../helpers/nowhere.ts'
 
 const device = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
 
-/** What a command writes at a terminal without Unicode. */
+/** The output of a command in a terminal without Unicode. */
 async function runAtTerminal(argv: readonly string[], apiUrl: string): Promise<string> {
   let seen = ''
   const open = (): Output => {
@@ -76,7 +76,7 @@ test.each([
   expect(seen.match(/[^\0-~]/g)).toBeNull()
 })
 
-test('no text in the code has other letters, but for pages in browsers', () => {
+test('no text in the code has non-ASCII letters, except for web pages', () => {
   const source = join(import.meta.dirname, '../../src')
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   expect(files.length).toBeGreaterThan(100)

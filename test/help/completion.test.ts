@@ -1,5 +1,5 @@
-// Completion as it is used: each shell at a terminal of its own is given half a line, a tab and a return, and a stand-in
-// called metalkit says what it was called with.
+// Completion in real shells: each shell in a terminal of its own gets half a line, a tab and a return, and a stand-in
+// called metalkit prints its arguments.
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,14 +13,14 @@ import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
 
 const device = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
 
-/** How a shell is started without the user's own files, and told of the completion. */
+/** How to start a shell without the user's files, and load the completion. */
 const shells = {
   bash: { start: 'bash --norc --noprofile -i', load: 'eval "$(metalkit completion bash)"' },
   zsh: { start: 'zsh -f -i', load: 'autoload -U compinit; compinit -u -D; eval "$(metalkit completion zsh)"' },
   fish: { start: 'fish --no-config -i', load: 'metalkit completion fish | source' },
 }
 
-/** A folder with images, keys and a metalkit that shows its words. */
+/** A folder with images, keys and a metalkit that prints its arguments. */
 function makeWorld(): TestFolder {
   const folder = makeFolder()
   for (const name of ['out', 'bin']) mkdirSync(join(folder.path, name))
@@ -34,14 +34,14 @@ function makeWorld(): TestFolder {
   return folder
 }
 
-/** As Tcl takes it. */
+/** A word, quoted for Tcl. */
 function brace(text: string): string {
   return `{${text}}`
 }
 
 /**
- * Types each line, a tab and a return into one shell. @returns the words that metalkit was called with, line by line;
- * without the slash behind a folder, which zsh takes away again
+ * Types each line, a tab and a return into one shell. @returns metalkit's arguments, line by line,
+ * without the slash after a folder, which zsh removes
  */
 async function complete(
   shell: keyof typeof shells,
@@ -75,7 +75,7 @@ async function complete(
   return [...stdout.matchAll(/WORDS((?:\[[^\]]*\])+)END/g)].map((match) => (match[1] ?? '').replace('/]', ']'))
 }
 
-/** What is typed before the tab, and what metalkit is called with. */
+/** The input before the tab, and metalkit's expected arguments. */
 const rows: readonly (readonly [what: string, typed: string, words: string])[] = [
   ['a command', 'metalkit pus', '[push]'],
   ['its second word', 'metalkit run equ', '[run][equinixmetal]'],
@@ -121,7 +121,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
   })
 })
 
-describe('what completion answers', () => {
+describe('the answers of completion', () => {
   test.each([
     [['-'], ['--quiet', '--verbose', '--help', '--version']],
     [['run', ''], ['equinixmetal']],
@@ -155,12 +155,12 @@ describe('what completion answers', () => {
     expect(lines.map((line) => line.split('\t')[0])).toEqual(choices)
   })
 
-  test('an environment that is wrong stops nothing', async () => {
+  test('a wrong environment does not stop completion', async () => {
     const env = { METAL_API_URL: 'nonsense', METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p' }
     expect(await runToEnd(['completion', '--', 'rm', ''], env)).toEqual({ code: 0, stdout: 'words\n', stderr: '' })
   })
 
-  test('no shell is refused', async () => {
+  test('a missing shell is refused', async () => {
     expect(await runToEnd(['completion'])).toMatchObject({ code: 2, stdout: '' })
   })
 

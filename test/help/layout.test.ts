@@ -16,7 +16,7 @@ import { program } from '../helpers/program.ts'
 const names = Object.keys(flags).filter((name): name is FlagName => name in flags)
 const pages = ['', ...commands.map(({ words }) => words)]
 
-test('no flag stands in two files of src/options/flags', () => {
+test('no flag is declared in two files of src/options/flags', () => {
   const grouped = groups.flatMap((group) => group.names)
   expect(new Set(grouped).size).toBe(grouped.length)
   expect(new Set(grouped)).toEqual(new Set(names))
@@ -32,7 +32,7 @@ test('each command has at least two examples that a shell can run', () => {
 describe.each(pages)('the help of "%s"', (words) => {
   const argv = [...words.split(' ').filter((word) => word !== ''), '--help']
 
-  test.each([40, 80, 120])('fits %i columns, except for what is to be copied whole', async (columns) => {
+  test.each([40, 80, 120])('fits %i columns, except for text to be copied', async (columns) => {
     const { stdout } = await runToEnd(argv, { COLUMNS: String(columns) })
     const tooLong = stdout.split('\n').filter((line) => line.length > columns && !/^ {2}\$|^ *\S+$|^Usage:/.test(line))
     expect(tooLong).toEqual([])
@@ -45,7 +45,7 @@ describe.each(pages)('the help of "%s"', (words) => {
   })
 })
 
-test.each(['stdout', 'stderr'] as const)('a terminal at %s gets help as wide as it is', async (name) => {
+test.each(['stdout', 'stderr'] as const)('help fits the width of a terminal at %s', async (name) => {
   let seen = ''
   const stdout: Output = new PassThrough()
   stdout.on('data', (chunk) => (seen += String(chunk)))
@@ -59,7 +59,7 @@ test.each(['stdout', 'stderr'] as const)('a terminal at %s gets help as wide as 
 test.each([
   [false, '\r\u001b[Kbooting\r\u001b[Kdone\nbooting'],
   [true, 'booting\ndone\n'],
-])('progress where lines cannot be rewritten (%s) is lines', (plain, text) => {
+])('progress is printed as lines if lines cannot be rewritten (%s)', (plain, text) => {
   let seen = ''
   const stderr: Output = Object.assign(new PassThrough(), { isTTY: true })
   stderr.on('data', (chunk) => (seen += String(chunk)))
@@ -112,7 +112,7 @@ describe('the manual page', () => {
   test.each([
     ['mandoc', ['-Tlint', '-W', 'warning']],
     ['groff', ['-man', '-ww', '-Tutf8']],
-  ])('%s finds nothing to say', needs('mandoc', 'groff'), (judge, args) => {
+  ])('%s has no complaints', needs('mandoc', 'groff'), (judge, args) => {
     const page = spawnSync(process.execPath, [program, 'man'], { encoding: 'utf8' }).stdout
     const { status, stdout, stderr } = spawnSync(judge, args, { input: page, encoding: 'utf8' })
     expect([status, stderr, judge === 'mandoc' ? stdout : '']).toEqual([0, '', ''])

@@ -1,11 +1,11 @@
-// An API that says what a test tells it to: one reply after the other, for faults the lab has no switch for.
+// A fake API with scripted replies, one after the other, for faults that the lab cannot play.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { systemClock } from '../../src/clock.ts'
 import { MetalClient } from '../../src/metal/client.ts'
 import { close, listen } from './port.ts'
 import { createRecorder } from './recorder.ts'
 
-/** What the fake answers: JSON with a status, or whatever the function does. */
+/** A reply of the fake: JSON with a status, or a function that answers. */
 export type Reply =
   | { status: number; json?: unknown; text?: string; headers?: Record<string, string> }
   | ((response: ServerResponse) => void)
@@ -16,7 +16,7 @@ export interface Seen {
   body: unknown
 }
 
-/** Cuts the connection without an answer. */
+/** Closes the connection without an answer. */
 export const dropped: Reply = (response) => response.destroy()
 
 async function read(request: IncomingMessage): Promise<unknown> {
@@ -25,7 +25,7 @@ async function read(request: IncomingMessage): Promise<unknown> {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Starts the fake. `script` is asked for every request; it may keep a list of its own. */
+/** Starts the fake. `script` is called for every request; it may keep state. */
 export async function startFakeApi(script: (seen: Seen, all: Seen[]) => Reply) {
   const all: Seen[] = []
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -49,7 +49,7 @@ export async function startFakeApi(script: (seen: Seen, all: Seen[]) => Reply) {
   }
 }
 
-/** A client whose waits take no time; `waits` has how long each would have been. */
+/** A client whose waits take no time; `waits` records the length of each. */
 export function createTestClient(apiUrl: string, report = createRecorder()) {
   const waits: number[] = []
   const client = new MetalClient({

@@ -1,15 +1,15 @@
-// Before any test: the program as users run it, in a folder of this run alone, so that runs side by side do not meet.
+// Before any test: builds the program as users run it, in a folder of this test run, so that parallel runs do not collide.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Builds, and tells the tests where; below node_modules, so that the program finds its packages. @returns what removes it */
+/** Builds under node_modules, so that the program finds its packages, and tells the tests where. @returns the teardown */
 export default function setup(): () => void {
   const cache = join(import.meta.dirname, '../../node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const coverage = process.env['METALKIT_TEST_COVERAGE']
   const folder = coverage === undefined ? mkdtempSync(join(cache, 'metalkit-test-')) : join(coverage, 'program')
-  // Where lines are counted, they are looked up after the tests.
+  // With coverage, the files are needed after the tests.
   const remove = () => (coverage === undefined ? rmSync(folder, { recursive: true, force: true }) : undefined)
   try {
     const maps = coverage === undefined ? [] : ['--sourcemap']

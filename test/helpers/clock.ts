@@ -1,7 +1,7 @@
-// Time that runs faster, so that an hour's patience is over in seconds and its order with everything else stays.
+// Accelerated time: an hour's wait is over in seconds, and the order of events stays the same.
 import { type Clock, systemClock } from '../../src/clock.ts'
 
-/** A clock on which `factor` seconds pass in one. */
+/** A clock that runs `factor` times as fast. */
 export function createFastClock(factor: number): Clock {
   const startedMs = Date.now()
   return {

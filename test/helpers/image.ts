@@ -1,9 +1,9 @@
-// The smallest image that is one: what linuxkit build would have left, with a kernel that has the marks of a kernel.
+// A minimal image: the files of linuxkit build, with a kernel that has only the magic numbers of a kernel.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A bzImage's marks (Documentation/arch/x86/boot.rst) in a file of 4 KiB. */
+/** A bzImage's magic numbers (Documentation/arch/x86/boot.rst) in a file of 4 KiB. */
 export function fakeBzImage(): Buffer {
   const kernel = Buffer.alloc(4096)
   kernel.writeUInt16LE(0xaa55, 0x1fe)
@@ -11,14 +11,14 @@ export function fakeBzImage(): Buffer {
   return kernel
 }
 
-/** An arm64 Image's mark (Documentation/arch/arm64/booting.rst) in a file of 4 KiB. */
+/** An arm64 Image's magic number (Documentation/arch/arm64/booting.rst) in a file of 4 KiB. */
 export function fakeArm64Image(): Buffer {
   const kernel = Buffer.alloc(4096)
   kernel.write('ARM\u0064', 56, 'latin1')
   return kernel
 }
 
-/** Writes `<name>-kernel` and the rest into a folder of its own. */
+/** Writes `<name>-kernel` and the other files into a new folder. */
 export async function makeImage(name = 'demo', kernel = fakeBzImage()) {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-image-'))
   const prefix = join(folder, name)

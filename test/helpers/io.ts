@@ -1,4 +1,4 @@
-// The world for a command that is run in the test's own process: streams that are read, a signal that is sent.
+// The environment of a command that runs in the test's own process: readable streams, and signals to send.
 import { PassThrough } from 'node:stream'
 import { run } from '../../src/cli.ts'
 import type { Clock } from '../../src/clock.ts'

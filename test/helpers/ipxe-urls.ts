@@ -1,6 +1,6 @@
-// URLs that iPXE fetches, and URLs that it does not fetch or not as they are written: for the check, and for iPXE itself.
+// URLs that iPXE fetches, and URLs that it does not fetch or changes: for the check, and for iPXE itself.
 
-/** @param host an IPv4 address @returns URLs and what the check says of them */
+/** @param host an IPv4 address @returns URLs with the result of the check */
 export function ipxeUrls(host: string, port: number): { url: string; problem: RegExp | undefined }[] {
   const [a = '', b = '', c = '', d = ''] = host.split('.')
   const at = `${host}:${port}`

@@ -1,4 +1,4 @@
-// A lab with simulated machines for tests: any free ports, keys in a folder of its own.
+// A lab with simulated machines for tests, on free ports and with a key folder of its own.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,24 +15,24 @@ import { checkAnswer } from '../lab/api/answer-schemas.ts'
 import { loadLabKeys } from '../../src/lab/sos/ssh-keys.ts'
 import { createRecorder } from './recorder.ts'
 
-/** A lab under test; `lines` is all that it said, `call` asks its API with the token and checks each answer's schema. */
+/** A lab under test. `lines` holds its messages; `call` sends requests with the token and checks each answer's schema. */
 export interface TestLab extends Lab {
   lines: string[]
   stateFolder: string
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>
 }
 
-/** An answer of the API; `json` is `{}` where there is no body. */
+/** An answer of the API; `json` is `{}` if there is no body. */
 export interface TestAnswer {
   status: number
   headers: Headers
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers; the schema tests check their shape
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read fields of answers; the schema tests check their shape
   json: any
 }
 
 let keyFolder: Promise<string> | undefined
 
-/** A state folder with keys in it: making an RSA key takes longer than most tests. */
+/** A state folder with keys: creating an RSA key takes longer than most tests. */
 async function makeKeys(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-lab-keys-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -47,7 +47,7 @@ async function makeStateFolder(): Promise<string> {
   return folder
 }
 
-/** A lab's parts, some of them; what is not said of the pace is fast. */
+/** Some of a lab's parts; the default pace is fast. */
 export type TestLabOptions = Partial<Omit<LabParts, 'pace'>> & { pace?: Partial<Pace> }
 
 /** Machines that wait for a session at their console before they print: for tests that look for what they print. */
@@ -90,14 +90,14 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
   }
 }
 
-/** URL of what a device's machine asks for. @throws if there is no such device */
+/** The boot URL of a device. @throws if the device does not exist */
 export function bootUrlOf(lab: Pick<Lab, 'apiUrl' | 'devices'>, id: string): string {
   const device = lab.devices().find((one) => one.id === id)
   if (device === undefined) throw new Error(`no device ${id}`)
   return `${lab.apiUrl.replace('/metal/v1', '')}/boot/${device.bootKey}`
 }
 
-/** Asks again and again until the answer passes, and returns it. @throws after a minute, or patienceMs, with the last answer */
+/** Polls until the answer passes, and returns it. @throws after a minute, or patienceMs, with the last answer */
 export async function waitUntil<T>(
   ask: () => Promise<T> | T,
   passes: (answer: T) => boolean,

@@ -1,15 +1,15 @@
-// Tests with real programs: where one is missing, a test that needs it is skipped with its reason, except in CI, where it fails.
+// Tests with real programs: if one is missing, a test that needs it is skipped with its reason, except in CI, where it fails.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The path of a program, or undefined. sbin is looked at too: Debian keeps sshd and nginx there. */
+/** The path of a program, or undefined. It searches sbin too: Debian keeps sshd and nginx there. */
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin']
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
-/** A Python that has a module, or undefined. Another one than Debian's may come first in the PATH. */
+/** A Python that has a module, or undefined. The first Python in the PATH may not be Debian's. */
 export function findPython(module: string): string | undefined {
   const has = (python: string) => spawnSync(python, ['-c', `import ${module}`]).status === 0
   return ['python3', '/usr/bin/python3'].find(has)
@@ -17,25 +17,25 @@ export function findPython(module: string): string | undefined {
 
 /**
  * Options for `describe` or `test`: `describe('…', needs('sshd'), () => …)`.
- * The reason is printed once where the test is skipped.
+ * The reason is printed once if the test is skipped.
  */
 export function needs(...programs: string[]): { skip: boolean } {
   return skipWithout(programs.filter((program) => findProgram(program) === undefined))
 }
 
-/** The same for a module of Python. */
+/** The same for a Python module. */
 export function needsPython(module: string): { skip: boolean } {
   return skipWithout(findPython(module) === undefined ? [`Python's ${module}`] : [])
 }
 
-/** The same for a mount of a namespace's own, which containers without privileges may not make: `ro` or `tmpfs`. */
+/** The same for a mount in a namespace, which unprivileged containers may not create: `ro` or `tmpfs`. */
 export function needsMountOf(kind: 'ro' | 'tmpfs'): { skip: boolean } {
   const mount = { ro: 'mount -o remount,bind,ro /', tmpfs: 'mount -t tmpfs tmpfs /mnt' }[kind]
   const { status } = spawnSync('unshare', ['-rm', 'sh', '-c', mount], { stdio: 'ignore' })
   return skipWithout(status === 0 ? [] : [`"${mount}" in a namespace`], 'possible')
 }
 
-/** The same for what only root may do with a program. */
+/** The same for programs that need root. */
 export function needsRoot(...programs: string[]): { skip: boolean } {
   return process.getuid?.() === 0 ? needs(...programs) : skipWithout(['root'], 'who runs this')
 }

@@ -2,5 +2,5 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A path at which there is nothing, on any computer. */
+/** A path that does not exist on any computer. */
 export const nowhere = join(tmpdir(), `metalkit-nowhere-${randomUUID()}`)

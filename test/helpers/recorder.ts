@@ -1,4 +1,4 @@
-// A reporter that tests can ask what it was told.
+// A reporter that records its messages for tests.
 import type { Reporter } from '../../src/io.ts'
 
 /** A reporter that keeps every line, at the highest verbosity. */

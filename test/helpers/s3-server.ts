@@ -1,4 +1,4 @@
-// OpenStack Swift, which speaks S3 and checks every signature, and a way to reach it on which things go wrong.
+// OpenStack Swift, which speaks S3 and checks every signature, and a faulty proxy in front of it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { close, listen } from './port.ts'
 /** The secret of both access keys, `test:writer` and `test:reader`. */
 export const secretKey = 'not/for+anyone'
 
-/** Starts it with buckets that everybody may read, at `<endpoint>/v1/AUTH_test/<bucket>`. */
+/** Starts it with public buckets, at `<endpoint>/v1/AUTH_test/<bucket>`. */
 export async function startS3Server(...buckets: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-s3-'))
   const script = join(dirname(fileURLToPath(import.meta.url)), 's3-server.py')
@@ -36,12 +36,12 @@ export async function startS3Server(...buckets: string[]) {
 }
 
 /**
- * What becomes of a request: it passes; is cut off in the middle of its body; is held there for good; is carried out but its
+ * The fate of a request: it passes; is cut off in the middle of its body; hangs there forever; is carried out but its
  * answer is lost; or is answered with a status and a text.
  */
 export type Fate = 'pass' | 'cut' | 'hold' | 'lose' | { status: number; text: string }
 
-/** A way to a server on which `decide` says what becomes of each request. */
+/** A proxy in front of a server; `decide` chooses the fate of each request. */
 export async function startFaultyProxy(endpoint: string, decide: (method: string, url: string) => Fate) {
   const server = createServer((incoming, answer) => {
     const fate = decide(incoming.method ?? '', incoming.url ?? '')
@@ -72,7 +72,7 @@ export async function startFaultyProxy(endpoint: string, decide: (method: string
       answer.writeHead(reply.statusCode ?? 500, reply.headers)
       reply.pipe(answer)
     })
-    // Swift sends a body's end after an answer to HEAD, which has none.
+    // Swift sends the end of a body after an answer to HEAD, which has no body.
     outgoing.on('error', () => {
       if (!answer.headersSent) answer.destroy()
     })

@@ -1,4 +1,4 @@
-// A console's server with faults, named for what it does; one behaviour a connection, the last one for all that follow.
+// A fake SOS with faults, named after its behaviour: one behaviour per connection, the last one for all that follow.
 import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import ssh2, { type Connection } from 'ssh2'
@@ -12,14 +12,14 @@ export type SosBehaviour =
   /** Ends the authentication as OpenSSH does after too many keys. */
   | 'too-many-keys'
   | 'refuse-shell'
-  /** Closes the connection before a word. */
+  /** Closes the connection before sending anything. */
   | 'drop'
-  /** Accepts the connection and says nothing. */
+  /** Accepts the connection and sends nothing. */
   | 'silent'
   | 'not-ssh'
   /** Prints, then cuts the connection without closing the channel. */
   | 'cut-session'
-  /** Prints, then says goodbye without closing the channel. */
+  /** Prints, then disconnects without closing the channel. */
   | 'disconnect-session'
   /** Prints and closes the channel without an exit status. */
   | 'close-session'
@@ -53,14 +53,14 @@ export async function startSosFake(hostKey: TestKey | ssh2.ParsedKey, ...behavio
   const server = createServer((socket) => {
     const behaviour = behaviours[Math.min(connections, behaviours.length - 1)] ?? 'echo'
     connections++
-    // Else the fake's own Nagle would hold back what it printed before a cut.
+    // Otherwise Nagle's algorithm in the fake would delay the output before a cut.
     socket.setNoDelay(true)
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     if (behaviour === 'drop') return socket.destroy()
     if (behaviour === 'silent') return socket.resume()
     if (behaviour === 'not-ssh') return socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
-    // A server object for each connection: what it is to do is known by its closure.
+    // A server object for each connection: its closure holds the behaviour.
     const sos = new ssh2.Server({ hostKeys: ['file' in hostKey ? readFileSync(hostKey.file) : { key: hostKey }] })
     sos.on('connection', (client) => {
       client.on('error', () => {})

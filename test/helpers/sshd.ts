@@ -1,5 +1,5 @@
-// OpenSSH for tests: keys of ssh-keygen, and Debian's sshd on a free loopback port. Each connection gets its own
-// `sshd -i`, as inetd would start it, so there is no daemon to wait for or to leave behind.
+// OpenSSH for tests: keys from ssh-keygen, and Debian's sshd on a free loopback port. Each connection gets its own
+// `sshd -i`, as inetd would start it, so there is no daemon to wait for or to clean up.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -13,16 +13,16 @@ export type KeyKind = 'ed25519' | 'ecdsa' | 'rsa'
 /** A key pair on disk. */
 export interface TestKey {
   file: string
-  /** Type and base64, as known_hosts and authorized_keys hold them. */
+  /** Type and base64, as in known_hosts and authorized_keys. */
   line: string
   base64: string
   blob: Buffer
 }
 
-/** A temporary folder that is removed when disposed of. */
+/** A temporary folder; disposing it deletes the folder. */
 export interface TestFolder extends Disposable {
   path: string
-  /** Writes a file into it; its path. */
+  /** Writes a file into it. @returns its path */
   write(name: string, text: string): string
 }
 
@@ -40,7 +40,7 @@ export function makeFolder(): TestFolder {
   }
 }
 
-/** A key made by ssh-keygen. */
+/** A key created by ssh-keygen. */
 export function makeKey(folder: string, name: string, kind: KeyKind, passphrase = '', bits = 0): TestKey {
   const file = join(folder, name)
   const size = kind === 'rsa' ? ['-b', '2048'] : bits > 0 ? ['-b', String(bits)] : []
@@ -53,11 +53,11 @@ export interface SshdOptions {
   hostKeys: readonly TestKey[]
   /** Keys that may log in. */
   authorized?: readonly TestKey[]
-  /** What the session runs, whatever it asks for. */
+  /** The command that a session runs, whatever it requests. */
   command?: string
-  /** More lines of sshd_config. */
+  /** Additional lines of sshd_config. */
   config?: readonly string[]
-  /** Where it writes what it does, at length. */
+  /** The file for its debug log. */
   log?: string
 }
 
@@ -83,12 +83,12 @@ export function writeSshdConfig(folder: TestFolder, name: string, options: SshdO
   )
 }
 
-/** An sshd that listens. */
+/** A listening sshd. */
 export interface Sshd extends AsyncDisposable {
   host: string
   port: number
   username: string
-  /** Pulls the cable of every connection. */
+  /** Breaks every connection, as a pulled cable would. */
   drop(): void
 }
 
@@ -112,7 +112,7 @@ export async function startSshd(folder: TestFolder, options: SshdOptions): Promi
       try {
         if (pid !== undefined) process.kill(-pid, 'SIGKILL')
       } catch {
-        // It has just ended by itself.
+        // It has already ended by itself.
       }
     }
   }

@@ -1,11 +1,11 @@
-// A machine that has much to say: a simulated one that goes on talking once it is up.
+// A talkative machine: a simulated machine that keeps printing once it is up.
 import type { MachineDriver } from '../../src/lab/machines/driver.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
 import { attendedMachines } from './lab.ts'
 
 const betweenMs = 10
 
-/** A driver of machines that print a text once they are up: once, or for as long as they are on. */
+/** A driver for machines that print a text when they are up, either once or repeatedly while they are on. */
 export function createTalkingDriver(text: string, { forEver = false } = {}): MachineDriver {
   const driver = attendedMachines()
   return {

@@ -32,7 +32,7 @@ describe('requests that are retried', () => {
     expect(decideRetry(failure(over), 1, now, 0.5) !== undefined).toBe(again)
   })
 
-  test('six attempts and no more', () => {
+  test('at most six attempts', () => {
     expect([1, 5, 6].map((attempt) => decideRetry(failure({}), attempt, now, 0.5) === undefined)).toEqual([
       false,
       false,
@@ -41,7 +41,7 @@ describe('requests that are retried', () => {
   })
 })
 
-test('the delay doubles, and is spread from nothing to all of it', () => {
+test('the delay doubles, with jitter from zero to its full length', () => {
   expect([1, 2, 3, 4, 5].map((attempt) => decideRetry(failure({}), attempt, now, 1))).toEqual([
     500, 1000, 2000, 4000, 8000,
   ])
@@ -61,13 +61,13 @@ describe('delays that the API requests', () => {
     expect(requestedDelayMs(headers, status, now)).toBe(ms)
   })
 
-  test('is kept to, and never undercut', () => {
+  test('is respected, and never shortened', () => {
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '7' } }), 1, now, 0.5)).toBe(7250)
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '7' } }), 5, now, 1)).toBe(8000)
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '120' } }), 1, now, 0)).toBe(120_000)
   })
 
-  test('is too long: the call fails instead', () => {
+  test('makes the call fail if it is too long', () => {
     expect(decideRetry(failure({ status: 429, headers: { 'retry-after': '121' } }), 1, now, 0.5)).toBeUndefined()
   })
 })

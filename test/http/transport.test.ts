@@ -19,7 +19,7 @@ describe('without an answer', () => {
     ['CERT_HAS_EXPIRED', true, true],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', true, true],
     ['ERR_TLS_CERT_ALTNAME_INVALID', true, true],
-  ])('%s: never sent is %s, not to be trusted is %s', (code, neverSent, untrusted) => {
+  ])('%s: never sent is %s, untrusted is %s', (code, neverSent, untrusted) => {
     const lost = new NoAnswerError('lost', Object.assign(new Error('lost'), { code }))
     expect({ neverSent: lost.neverSent, untrusted: lost.untrusted }).toEqual({ neverSent, untrusted })
   })

@@ -1,4 +1,4 @@
-// cpio archives made and read without the code under test.
+// cpio archives created and read without the code under test.
 import { gzipSync, crc32 } from 'node:zlib'
 
 const hex = (number: number) => number.toString(16).padStart(8, '0')
@@ -18,7 +18,7 @@ export function makeArchive(files: Record<string, Buffer | string>, magic = '070
   return Buffer.concat([...entries, entry('TRAILER!!!', Buffer.alloc(0), magic)])
 }
 
-/** What the kernel would unpack of an initrd without compressed parts: archives at multiples of four, zeros between. */
+/** The part of an uncompressed initrd that the kernel would unpack: archives at multiples of four, with zeros between them. */
 export function readArchives(initrd: Buffer): [name: string, content: string][] {
   const files: [string, string][] = []
   for (let at = 0; at < initrd.length;) {

@@ -71,7 +71,7 @@ describe('decompressInitrd', () => {
     ['cpio without trailer', one.subarray(0, one.length - 124)],
     ['zeros', zeros(100)],
     ['one byte', Buffer.from('x')],
-  ])('%s comes as it is', async (_, content) => {
+  ])('%s is passed through unchanged', async (_, content) => {
     expect(await decompress(decompressInitrd, content, [100, 1])).toEqual({ content, decompressed: false })
   })
 
@@ -137,7 +137,7 @@ describe('decompressInitrd', () => {
     await expect(decompress(decompressInitrd, content, [50])).rejects.toMatchObject({ name: 'ImageError', message })
   })
 
-  test('gives what the kernel would unpack, whatever the parts are and however they are read', async () => {
+  test('yields what the kernel would unpack, for any parts and any chunks', async () => {
     const file = fc.tuple(fc.stringMatching(/^[a-z/]{1,20}$/), fc.uint8Array({ maxLength: 300 }))
     const files = fc
       .array(file, { maxLength: 4 })
@@ -189,9 +189,12 @@ describe('decompressKernel', () => {
     }
   })
 
-  test.each([noise, one, zeros(10), Buffer.from([0x1f])])('what is no gzip comes as it is', async (content) => {
-    expect(await decompress(decompressKernel, content)).toEqual({ content, decompressed: false })
-  })
+  test.each([noise, one, zeros(10), Buffer.from([0x1f])])(
+    'data that is not gzip is passed through unchanged',
+    async (content) => {
+      expect(await decompress(decompressKernel, content)).toEqual({ content, decompressed: false })
+    },
+  )
 
   test('refuses files that it would damage', async () => {
     const gzipped = gzipSync(noise)
@@ -207,8 +210,8 @@ const by =
   (input: Buffer) =>
     execFileSync(program, args, { input })
 
-// What the kernel of Debian 12 made of each in QEMU.
-describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop'), () => {
+// The result of each with the kernel of Debian 12 in QEMU.
+describe('parts that external programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop'), () => {
   const zstd = by('zstd', '-q', '-c')
   const xz = by('xz', '--check=crc32', '-c')
   const blocks = by('xz', '--check=crc32', '-T2', '--block-size=64KiB', '-c')
@@ -245,7 +248,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
     ['lz4, lz4', Buffer.concat([lz4(large), lz4(one)]), join4(large, one)],
     ['lzo, lzo, zeros, cpio', join4(lzop(large), lzop(two), zeros(4), one), join4(large, two, one)],
     ['cpio, lzma with a small dictionary, zeros', Buffer.concat([one, lzma(two), zeros(512)]), join4(one, two)],
-  ])('%s: each part ends where it says', async (_, content, expected) => {
+  ])('%s: each part ends where its format says', async (_, content, expected) => {
     for (const sizes of [[2 ** 20], [1000, 3]]) {
       const result = await decompress(decompressInitrd, content, sizes)
       expect([result.content.equals(expected), result.decompressed]).toEqual([true, true])
@@ -253,7 +256,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
   })
 
   test('bzip2 streams end at any bit', async () => {
-    // Archives of all sorts of sizes, so that the mark at the end stands at each of the eight bits.
+    // Archives of many sizes, so that the end mark starts at each of the eight bit positions.
     for (let size = 0; size < 24; size++) {
       const archive = makeArchive({ x: randomBytes(size * 7) })
       const result = await decompress(decompressInitrd, Buffer.concat([bzip2(archive), gzipSync(two)]), [37, 5])
@@ -278,7 +281,7 @@ describe('parts that programs unpack', needs('zstd', 'xz', 'bzip2', 'lz4', 'lzop
       await fc.assert(
         fc.asyncProperty(spoiled, async ({ stream, changes, keep, before }) => {
           const bytes = Buffer.from(stream)
-          // What the format is known by stays.
+          // The magic number of the format stays.
           for (const [at, value] of changes) if (at >= 6 && at < bytes.length) bytes[at] = value
           const content = join4(before, bytes.subarray(0, Math.max(6, keep)))
           for (const format of [decompressInitrd, decompressKernel]) {

@@ -1,4 +1,4 @@
-// A folder for a test's files, gone with the test.
+// A folder for a test's files, deleted at the end of the test.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

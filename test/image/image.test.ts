@@ -44,7 +44,7 @@ describe('loadImage', () => {
     expect(await loadImage(await write('linuxkit', files))).toMatchObject(expected)
   })
 
-  test.each(['a', 'linuxkit-6.1', 'x_y.z~1+b,c=d:e@f'])('takes the name %s', async (name) => {
+  test.each(['a', 'linuxkit-6.1', 'x_y.z~1+b,c=d:e@f'])('accepts the name %s', async (name) => {
     expect(await loadImage(await write(name))).toMatchObject({ name })
   })
 })
@@ -113,7 +113,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  test('a missing image, and names the existing ones', async () => {
+  test('a missing image, and lists the existing ones', async () => {
     for (const name of ['demo', 'alpine', 'b1', 'b2', 'b3', 'b4']) await write(name)
     await writeFile(join(folder, 'half-kernel'), 'x')
     await expect(loadImage(join(folder, 'linuxkit'))).rejects.toMatchObject({
@@ -149,7 +149,7 @@ describe('loadImage refuses', () => {
     })
   })
 
-  test('an image in a folder that is not there', async () => {
+  test('an image in a missing folder', async () => {
     await expect(loadImage(join(folder, 'no/linuxkit'))).rejects.toMatchObject({
       message: `kernel "${folder}/no/linuxkit-kernel" does not exist`,
       hint: `${build} first`,

@@ -1,4 +1,4 @@
-// The first bytes of kernels, as the kernel's documentation gives them, and a helper that lays bytes out.
+// The first bytes of kernels, from the kernel's documentation, and a helper that places bytes at offsets.
 
 function layOut(size: number, ...parts: readonly (readonly [offset: number, bytes: string])[]): Buffer {
   const buffer = Buffer.alloc(size, 0x90)

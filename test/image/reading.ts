@@ -1,4 +1,4 @@
-// Decompression of bytes in memory, read in pieces of chosen sizes.
+// Decompression of bytes in memory, read in chunks of chosen sizes.
 import { ByteReader } from '../../src/image/byte-reader.ts'
 import type { decompressInitrd } from '../../src/image/decompress.ts'
 
@@ -12,7 +12,7 @@ async function* split(content: Buffer, sizes: readonly number[]): AsyncGenerator
   }
 }
 
-/** What a format makes of the content, and whether it decompressed any of it. */
+/** The result of a format for the content, and whether it decompressed any of it. */
 export async function decompress(format: Format, content: Buffer, sizes: readonly number[] = [2 ** 20]) {
   const outcome = { decompressed: false }
   const chunks: Buffer[] = []

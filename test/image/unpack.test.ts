@@ -41,7 +41,7 @@ describe.each([
       }
     })
 
-    test('in a kernel, which is known through it', async () => {
+    test('in a kernel, whose architecture is detected through it', async () => {
       const { content, decompressed } = await decompress(decompressKernel, pack(arm64Image))
       expect([content.equals(arm64Image), decompressed]).toEqual([true, true])
       const path = join(await makeFolder(), 'demo-kernel')

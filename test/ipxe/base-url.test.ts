@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { doubtsAboutBaseUrl, isPrivateHost } from '../../src/ipxe/base-url.ts'
 
 describe('isPrivateHost', () => {
-  // The first and the last address of each range, and what lies beside them.
+  // The first and the last address of each range, and their neighbours outside it.
   test.each([
     ['10.0.0.0', '10.255.255.255', '9.255.255.255', '11.0.0.0'],
     ['100.64.0.0', '100.127.255.255', '100.63.255.255', '100.128.0.0'],

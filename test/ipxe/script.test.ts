@@ -31,7 +31,7 @@ test('every golden file has a row', async () => {
   expect(await readdir(golden)).toEqual(rows.map(([file]) => `${file}.ipxe`).toSorted())
 })
 
-test('names an image’s files', () => {
+test('the names of the files of an image', () => {
   expect([kernelName('a'), initrdName('a'), scriptName('a')]).toEqual([
     'a-kernel',
     'a-initrd.img',
@@ -39,7 +39,7 @@ test('names an image’s files', () => {
   ])
 })
 
-describe('a command line that does not come through whole', () => {
+describe('a command line that would not arrive unchanged', () => {
   const added = 'ip=dhcp nomodeset ro serial console=ttyS1,115200 '
   const armAdded = 'linuxkit-kernel initrd=initrd root=/dev/ram0 ip=dhcp nomodeset ro '
   const ofBytes = (all: number, before = added) => 'x'.repeat(all - before.length)

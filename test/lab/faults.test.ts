@@ -16,7 +16,7 @@ describe('the language', () => {
     expect(parseFaults('')).toEqual([])
   })
 
-  test('has details in any order, and more than one fault', () => {
+  test('accepts details in any order, and several faults', () => {
     const [first, second] = parseFaults('create:429 x3 retry-after=1 after=2,sos:silent for=20ms')
     expect(first).toMatchObject({ step: 'create', kind: '429', after: 2, times: 3, retryAfterSeconds: 1 })
     expect(second).toMatchObject({ step: 'sos', kind: 'silent', lastsMs: 20 })
@@ -40,7 +40,7 @@ describe('the language', () => {
   })
 })
 
-test('a fault is due after some requests, for some requests; of two that are due the first is played', () => {
+test('a fault applies after some requests, to some requests; if two apply, the first is played', () => {
   const plan = new FaultPlan(parseFaults('get:500 x1 after=1, get:404 x2, list:401'))
   const played = () => plan.take('get')?.kind
   expect([played(), played(), played(), played()]).toEqual(['404', '500', '404', undefined])
@@ -81,7 +81,7 @@ describe('in the lab', () => {
       ...(body === undefined ? {} : { body }),
     })
 
-  test('they are switched, shown and cleared while it runs, with the token', async () => {
+  test('faults are set, shown and cleared while it runs, with the token', async () => {
     expect((await control('PUT', 'list:500 x1', 'wrong')).status).toBe(401)
     expect((await control('PUT', 'list:418')).status).toBe(422)
     expect((await lab.call('GET', list())).status).toBe(200)
@@ -98,7 +98,7 @@ describe('in the lab', () => {
     ['401', 401, { error: 'Invalid authentication token' }],
     ['422-capacity', 422, { errors: ["There aren't available servers in that metro"] }],
     ['429 retry-after=7', 429, { error: 'Too many requests' }],
-  ])('%s answers instead', async (kind, status, json) => {
+  ])('%s replaces the answer', async (kind, status, json) => {
     lab.faults.set(parseFaults(`list:${kind}`))
     const answer = await lab.call('GET', list())
     expect(answer).toMatchObject({ status, json })
@@ -113,7 +113,7 @@ describe('in the lab', () => {
   }
   const count = async () => (await lab.call('GET', list())).json.devices.length
 
-  test('a create that is dropped before makes nothing, one that is dropped after makes a machine', async () => {
+  test('a create dropped before it runs creates nothing; dropped after, it creates a machine', async () => {
     const before = await count()
     lab.faults.set(parseFaults('create:drop-before'))
     await expect(lab.call('POST', list(), wish)).rejects.toThrow()
@@ -123,14 +123,14 @@ describe('in the lab', () => {
     expect(await count()).toBe(before + 1)
   })
 
-  test('a truncated answer is no JSON, and one that is cut never ends', async () => {
+  test('a truncated answer is not valid JSON, and a cut one never ends', async () => {
     lab.faults.set(parseFaults('list:truncated'))
     await expect(lab.call('GET', list())).rejects.toThrow(/JSON/)
     lab.faults.set(parseFaults('list:cut-body'))
     await expect(lab.call('GET', list())).rejects.toThrow(/terminated/)
   })
 
-  test.each(['slow-headers', 'slow-body'])('%s takes its time, and arrives whole', async (kind) => {
+  test.each(['slow-headers', 'slow-body'])('%s is slow, but arrives complete', async (kind) => {
     lab.faults.set(parseFaults(`list:${kind} for=120ms`))
     const started = performance.now()
     expect((await lab.call('GET', list())).json).toHaveProperty('devices')

@@ -17,7 +17,7 @@ import { close, findFreePort, listen } from '../helpers/port.ts'
 import { fakeBzImage } from '../helpers/image.ts'
 import { bootScriptFor, serveFiles } from './machines/boot-files.ts'
 
-test('the environment is what metalkit reads', async () => {
+test('the environment has the variables that metalkit reads', async () => {
   await using lab = await startTestLab()
   expect(labEnvironment(lab)).toEqual({
     METAL_API_URL: lab.apiUrl,
@@ -62,7 +62,7 @@ test.each(['listen', 'sosListen'] as const)('a taken port (%s) is an error that 
 })
 
 describe('OpenSSH on the SOS', needs('ssh'), () => {
-  test('sees the boot, types, and is hung up on when the device is deleted', async () => {
+  test('sees the boot, types, and is disconnected when the device is deleted', async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x.ipxe'] = bootScriptFor(files.url)
     await using lab = await startTestLab({ driver: createSimulatedDriver({ lineDelayMs: 20, selfTestMs: 0 }) })
@@ -124,7 +124,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
   })
 })
 
-test('a process whose lab has ended, machines and all, exits by itself', async () => {
+test('a process exits by itself once its lab and the machines have ended', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-lab-process-'))
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const script = `

@@ -71,7 +71,7 @@ test.each(nasty.filter((text) => text !== 'constructor'))('as a host name %j is 
   expect((await lab.call('PUT', `/devices/${own.json.id}`, { hostname })).status).toBe(422)
 })
 
-test.each(nasty)('as a tag, description, customdata and label %j comes back as it went', async (text) => {
+test.each(nasty)('as a tag, description, customdata and label %j comes back unchanged', async (text) => {
   const { status, json } = await create({ tags: [text], description: text, customdata: { [text]: text } })
   expect([status, json.tags, json.description]).toEqual([201, [text], text])
   expect(Object.entries((await lab.call('GET', `/devices/${json.id}/customdata`)).json)).toEqual(
@@ -109,7 +109,7 @@ test.each(nasty.filter((text) => !/[\s\p{Cc}]/u.test(text)).map((text) => `http:
   },
 )
 
-test.each(nasty)('as userdata %j is told to the machine alone', async (text) => {
+test.each(nasty)('as userdata %j is only shown to the machine', async (text) => {
   const userdata = `#!ipxe\n${text}`
   const { json } = await create({ ipxe_script_url: undefined, userdata })
   expect((await lab.call('GET', `/devices/${json.id}/userdata`)).json).toEqual({ userdata })
@@ -130,14 +130,14 @@ test('customdata nested thousands deep is refused, at a create and a change, and
   expect((await lab.call('GET', `/devices/${json.id}/customdata`)).json).toEqual({ a: { b: [1] } })
 })
 
-test('nothing that was sent has polluted anything or drawn on the terminal', () => {
+test('no input has polluted a prototype or controlled the terminal', () => {
   expect(Object.keys(Object.prototype)).toEqual([])
   expect(lab.lines.length).toBeGreaterThan(100)
   expect(lab.lines.filter((line) => /\p{Cc}/u.test(line))).toEqual([])
   expect(lab.lines.join('\n')).not.toContain(lab.token)
 })
 
-describe('what machines reach without a token', () => {
+describe('the routes that machines reach without a token', () => {
   test.each([
     '/boot/',
     '/boot/x/auto.ipxe',
@@ -146,7 +146,7 @@ describe('what machines reach without a token', () => {
     '/',
     '/lab',
     '//',
-  ])('%s gives nothing away', async (path) => {
+  ])('%s reveals nothing', async (path) => {
     const answer = await raw(`GET ${path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n`)
     expect(answer).toMatch(/^HTTP\/1\.1 40[014] /)
     expect(answer).not.toContain(lab.projectId)
@@ -167,7 +167,7 @@ describe('what machines reach without a token', () => {
     },
   )
 
-  test.each(['evil.example/"', 'a b', '<x>', 'user@host'])('a Host of %j stands in no URL', async (host) => {
+  test.each(['evil.example/"', 'a b', '<x>', 'user@host'])('a Host of %j appears in no URL', async (host) => {
     const { json } = await create({})
     const answer = await raw(
       `GET ${new URL(bootUrlOf(lab, json.id)).pathname}/metadata HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`,
@@ -175,7 +175,7 @@ describe('what machines reach without a token', () => {
     expect(answer).not.toContain(host)
   })
 
-  test('a body that is too long is refused before it is whole', async () => {
+  test('a body that is too long is refused before it is complete', async () => {
     const { json } = await create({})
     const body = 'x'.repeat(1024 * 1024 + 1)
     const head = `POST ${new URL(bootUrlOf(lab, json.id)).pathname}/events HTTP/1.1\r\nhost: h\r\ncontent-length: ${2 ** 40}\r\n\r\n`

@@ -55,7 +55,7 @@ describe('a machine that never runs its boot script', () => {
     expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
   })
 
-  test('fails as soon as it has been silent for the time after which its driver calls it stalled', async () => {
+  test('fails once it has been silent for the stall time of its driver', async () => {
     const { driver } = stuckDriver('iPXE\n', 200)
     await using lab = await startTestLab({ driver, pace: { provisioningMs: 600_000 } })
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
@@ -90,7 +90,7 @@ async function play(events: readonly object[], status: string) {
   ])
 }
 
-describe('QEMU that stops a machine', () => {
+describe('a machine that QEMU stops', () => {
   test.each([
     ['KVM met what it cannot do', [{ event: 'STOP' }], 'internal-error', { state: 'internal-error' }],
     [
@@ -107,7 +107,7 @@ describe('QEMU that stops a machine', () => {
     ],
     ['it was stopped for a moment', [{ event: 'STOP' }, { event: 'RESUME' }], 'running', 'goes on'],
     ['it is being switched off', [{ event: 'SHUTDOWN' }, { event: 'STOP' }], 'paused', 'goes on'],
-  ])('is noticed, and why: %s', async (_, events, status, expected) => {
+  ])('is noticed, with the reason: %s', async (_, events, status, expected) => {
     expect(await play(events, status)).toEqual(expected)
   })
 })

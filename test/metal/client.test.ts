@@ -80,7 +80,7 @@ describe('errors name the operation, the answer and the request', () => {
     expect(exitCodeOf(error)).toBe(code)
   })
 
-  test('nobody there', async () => {
+  test('no server', async () => {
     const { client } = createTestClient('http://127.0.0.1:9/metal/v1')
     await expect(client.getDevice('d-1')).rejects.toThrow(
       'looking up the machine "d-1": the connection was refused (127.0.0.1:9)',
@@ -102,12 +102,12 @@ describe('again', () => {
     ])
   })
 
-  test('an answer that stops midway is repeated', async () => {
+  test('a request whose answer stops midway is repeated', async () => {
     await using api = await startFakeApi(inTurn(half, { status: 200, json: device }))
     expect(await createTestClient(api.apiUrl).client.getDevice('d-1')).toEqual(device)
   })
 
-  test('a POST that was lost is not repeated', async () => {
+  test('a lost POST is not repeated', async () => {
     await using api = await startFakeApi(() => dropped)
     await expect(createTestClient(api.apiUrl).client.act('d-1', 'reboot')).rejects.toThrow('connection was closed')
     expect(api.all).toHaveLength(1)
@@ -120,7 +120,7 @@ describe('again', () => {
   })
 })
 
-test('a list is read through all its pages, and only what carries the tag is taken', async () => {
+test('a list is read through all its pages, and only machines with the tag are returned', async () => {
   const pages = [
     [
       { ...device, id: 'a', tags: ['t'] },
@@ -143,7 +143,7 @@ test.each<[string, (page: number, count: number) => unknown, number]>([
   ['whose next contradicts last_page', () => ({ last_page: 3, next: null }), 3],
   ['whose next has no end', () => ({ next: { href: 'x' } }), 4],
   ['whose total has no end', () => ({ total: 1e9 }), 4],
-])('a list %s is read whole, and ends', async (_name, metaOf, requests) => {
+])('a list %s is read completely, and ends', async (_name, metaOf, requests) => {
   const pages = [['a', 'b'], ['c', 'd'], ['e']]
   await using api = await startFakeApi(({ path }) => {
     const page = Number(new URL(path, 'http://x').searchParams.get('page'))
@@ -155,7 +155,7 @@ test.each<[string, (page: number, count: number) => unknown, number]>([
   expect(api.all.length).toBeLessThanOrEqual(requests + 1)
 })
 
-test('a list that repeats its first page for ever ends, and an interrupt ends any', async () => {
+test('a list that repeats its first page forever ends, and an interrupt ends any list', async () => {
   const page: Reply = { status: 200, json: { devices: [device], meta: { next: { href: 'x' } } } }
   await using api = await startFakeApi(() => page)
   expect(await createTestClient(api.apiUrl).client.listDevices('p', undefined)).toHaveLength(1)
@@ -165,7 +165,7 @@ test('a list that repeats its first page for ever ends, and an interrupt ends an
   await expect(listing).rejects.toBe(reason)
 })
 
-test('a list with new machines on every page, without end, is an error', async () => {
+test('an endless list with new machines on every page is an error', async () => {
   await using api = await startFakeApi(({ path }) => {
     const page = new URL(path, 'http://x').searchParams.get('page')
     return { status: 200, json: { devices: [{ ...device, id: `d-${page}` }], meta: { next: { href: 'x' } } } }
@@ -175,7 +175,7 @@ test('a list with new machines on every page, without end, is an error', async (
   expect(api.all).toHaveLength(1000)
 })
 
-test('an answer without end is an error', { timeout: 60_000 }, async () => {
+test('an endless answer is an error', { timeout: 60_000 }, async () => {
   await using api = await startFakeApi(() => (response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     const chunk = 'x'.repeat(65_536)
@@ -190,7 +190,7 @@ test('an answer without end is an error', { timeout: 60_000 }, async () => {
   )
 })
 
-test('the token is sent as X-Auth-Token and shown nowhere', async () => {
+test('the token is sent as X-Auth-Token and never shown', async () => {
   let header: string | undefined
   await using api = await startFakeApi(() => (response) => {
     header = String(response.req.headers['x-auth-token'])
@@ -205,7 +205,7 @@ test('the token is sent as X-Auth-Token and shown nowhere', async () => {
 test.each([
   ['https://api.equinix.com/metal/v1', /closed on 2026-06-30.*metalkit lab$/],
   ['https://api.example.com/metal/v1', /^check "https:\/\/api.example.com\/metal\/v1" and the network$/],
-])('that %s does not answer has its own next step', (apiUrl, hint) => {
+])('if %s does not answer, the hint says what to do', (apiUrl, hint) => {
   const call = { method: 'GET', path: '/projects/p', doing: 'looking' } as const
   expect(noAnswer(call, new NoAnswerError('no answer came in time', undefined), { apiUrl }).hint).toMatch(hint)
 })
@@ -232,14 +232,14 @@ const clientOf = (apiUrl: string, factor: number) =>
   new MetalClient({ apiUrl, token: 'x', env: {}, report: createRecorder(), clock: createFastClock(factor) })
 
 describe('a create that takes long', { timeout: 30_000 }, () => {
-  test('is waited for longer than any other call', async () => {
+  test('may take longer than any other call', async () => {
     await using api = await startFakeApi(() => slow(5000))
     const client = clientOf(api.apiUrl, 20)
     expect(await client.createDevice('p-1', input)).toMatchObject({ id: 'd-1' })
     expect(api.all).toHaveLength(1)
   })
 
-  test('and is uncertain some seconds after an interrupt', async () => {
+  test('is uncertain some seconds after an interrupt', async () => {
     const interrupt = new AbortController()
     await using api = await startFakeApi(() => {
       interrupt.abort()

@@ -67,7 +67,7 @@ describe('a machine', () => {
     expect(await follow(looks)).toMatchObject({ outcome, states })
   })
 
-  test('that does not come up in time is an error; a running machine has no limit', async () => {
+  test('that does not come up in time is an error; for a running machine there is no limit', async () => {
     expect((await follow([deviceOf('provisioning')])).outcome).toBe(
       'the machine d-1 did not come up in time (provisioning)',
     )
@@ -75,7 +75,7 @@ describe('a machine', () => {
   })
 })
 
-test('news are the events since the last look, oldest first, and the newest of all is kept', async () => {
+test('new events are those since the last look, oldest first, and the newest event of all is kept', async () => {
   const { seen } = await follow(
     [deviceOf('queued'), deviceOf('active'), deviceOf('inactive')],
     [

@@ -86,7 +86,7 @@ describe('create exactly once', () => {
     )
   })
 
-  test('a second interrupt waits shortly for the answer and names the tag', async () => {
+  test('a second interrupt waits briefly for the answer and names the tag', async () => {
     const force = new AbortController()
     await using api = await startFakeApi(() => () => force.abort(new InterruptedError('SIGINT')))
     await expect(rent(createTestClient(api.apiUrl).client, false, force.signal)).rejects.toThrow(
@@ -94,7 +94,7 @@ describe('create exactly once', () => {
     )
   })
 
-  test('what is sent', async () => {
+  test('the request', async () => {
     await using api = await startFakeApi(() => ({ status: 201, json: created }))
     await rent(createTestClient(api.apiUrl).client, true)
     expect(api.all[0]?.body).toEqual({
@@ -203,7 +203,7 @@ describe('delete until gone', () => {
     expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toContain('/devices/d-1')
   })
 
-  test('a locked machine stays, and the last word names it and how to delete it', async () => {
+  test('a locked machine stays, and the last message names it and how to delete it', async () => {
     await using api = await startFakeApi(({ method }) =>
       method === 'DELETE'
         ? { status: 422, json: { errors: ['Cannot delete a locked item'] } }
@@ -250,7 +250,7 @@ describe('delete until gone', () => {
     },
   )
 
-  test('a second interrupt stops the waiting and says what stays', async () => {
+  test('a second interrupt stops the wait and says which machine stays', async () => {
     const force = new AbortController()
     await using api = await startFakeApi(({ method }) => {
       if (method === 'GET') force.abort(new InterruptedError('SIGINT'))
@@ -263,7 +263,7 @@ describe('delete until gone', () => {
     ).rejects.toMatchObject({ exitCode: 9 })
   })
 
-  test('a laptop that slept for ten hours still tries as long as ever', async () => {
+  test('a laptop that slept for ten hours still retries for the full time', async () => {
     let tries = 0
     await using api = await startFakeApi(({ method, path }) => {
       if (path.startsWith('/projects/')) return { status: 200, json: { devices: [] } }
@@ -291,7 +291,7 @@ describe('delete until gone', () => {
     expect(tries).toBeGreaterThan(8)
   })
 
-  test('a token that is refused at the end leaves the machine, and says so', async () => {
+  test('if the token is refused at the end, the machine stays and the error says so', async () => {
     await using api = await startFakeApi(() => ({ status: 401, json: { error: 'Invalid authentication token' } }))
     await expect(
       deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), never),
@@ -302,7 +302,7 @@ describe('delete until gone', () => {
     })
   })
 
-  test('leaving the block that rented it deletes it, also by an error', async () => {
+  test('leaving the block that rented it deletes it, even by an error', async () => {
     await using api = await startFakeApi(({ method, path }) =>
       method === 'POST'
         ? { status: 201, json: { id: 'd-1', state: 'queued' } }
@@ -325,7 +325,7 @@ describe('delete until gone', () => {
   })
 })
 
-describe('every machine of a run goes back', () => {
+describe('every machine of a run is deleted', () => {
   const tags = ['metalkit', 'metalkit-run-run1']
 
   /** An API whose creates are answered as told, and come through when their time has come, `afterMs` after the first of all. */
@@ -474,7 +474,7 @@ describe('every machine of a run goes back', () => {
     expect(left, String(failure)).toEqual([])
   })
 
-  test('a create without a machine ends with 9, the tag and the command', async () => {
+  test('a create without a machine ends with exit code 9, the tag and the command', async () => {
     const { failure } = await play([
       { reply: refused, afterMs: Infinity },
       { reply: made('d-2'), afterMs: 0 },
@@ -486,7 +486,7 @@ describe('every machine of a run goes back', () => {
     })
   })
 
-  test('the grace is for uncertain creates alone', async () => {
+  test('the grace period is only for uncertain creates', async () => {
     const { failure, lines } = await play([{ reply: made('d-1'), afterMs: 0 }])
     expect(failure).toBeUndefined()
     expect(lines.join('\n')).not.toContain('got no clear answer')

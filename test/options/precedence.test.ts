@@ -35,7 +35,7 @@ describe('the refusal of a configuration file', () => {
     })
   })
 
-  test('that is named and not there, or is a folder', async () => {
+  test('that is named but missing, or is a folder', async () => {
     const named = resolveOptions(['apiKey'], {}, { METAL_CONFIG: join(folder, 'none') })
     await expect(named).rejects.toMatchObject({ hint: 'METAL_CONFIG names it; correct or unset it' })
     const { mkdir } = await import('node:fs/promises')
@@ -55,12 +55,12 @@ describe('the refusal of a configuration file', () => {
 })
 
 describe('a value of metal.yaml', () => {
-  test.each([['token: ""'], [''], ['# token: a'], ['other: a']])('that is not there: %j', async (text) => {
+  test.each([['token: ""'], [''], ['# token: a'], ['other: a']])('that is missing: %j', async (text) => {
     const METAL_CONFIG = await config('empty', text)
     expect(await resolveOptions(['apiKey'], {}, { METAL_CONFIG })).toEqual({ apiKey: undefined })
   })
 
-  test('that is refused is named by its key and file, and a secret is not quoted', async () => {
+  test('that is invalid is reported with its key and file, and a secret is not quoted', async () => {
     const METAL_CONFIG = await config('secret', 'token: "a b"')
     await expect(resolveOptions(['apiKey'], {}, { METAL_CONFIG })).rejects.toMatchObject({
       message: `token in ${METAL_CONFIG} contains characters that no token has`,
@@ -69,18 +69,18 @@ describe('a value of metal.yaml', () => {
   })
 })
 
-test('a refusal carries the advice of its parser', async () => {
+test('a refusal has the hint of its parser', async () => {
   await expect(resolveOptions(['arch'], { arch: 'arm' }, {})).rejects.toMatchObject({
     hint: 'choose one of x86_64, aarch64',
   })
 })
 
-test('the last of two values counts', async () => {
+test('the last of two values wins', async () => {
   expect(await resolveOptions(['metro'], { metro: ['ny', 'da'] }, { METAL_METRO: 'am' })).toEqual({ metro: 'da' })
 })
 
 describe('required values', () => {
-  test('is given back', () => {
+  test('are returned', () => {
     expect([requireOption('imgName', 'a'), requireOption('keep', false), requireOption('verbose', 0)]).toEqual([
       'a',
       false,
@@ -88,7 +88,7 @@ describe('required values', () => {
     ])
   })
 
-  test.each([undefined, null, ''])('is not %j', (given) => {
+  test.each([undefined, null, ''])('must not be %j', (given) => {
     expect(() => requireOption('baseUrl', given)).toThrow(
       expect.objectContaining({
         name: 'UsageError',
@@ -98,7 +98,7 @@ describe('required values', () => {
     )
   })
 
-  test('names its key in metal.yaml', () => {
+  test('name their key in metal.yaml', () => {
     expect(() => requireOption('projectId', undefined)).toThrow(
       expect.objectContaining({
         hint: `set --project-id or METAL_PROJECT_ID or project-id in metal.yaml (${flags.projectId.help})`,

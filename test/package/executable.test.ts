@@ -42,12 +42,12 @@ describe.skipIf(!canBeMade())('the single executable', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
 
-  test('says its version and its help', () => {
+  test('prints its version and its help', () => {
     expect(run('--version')).toBe(`${manifest.version}\n`)
     expect(run('run', 'equinixmetal', '--help')).toContain('metalkit run equinixmetal')
   })
 
-  test('holds the page of a lab in the background, which is the same file started again', async () => {
+  test('contains the page of a lab in the background, which runs the same file', async () => {
     run('lab', '-d', '--machines', 'simulated', '--port', '127.0.0.1:0', '--sos-port', '127.0.0.1:0')
     try {
       const page = new URL('/', run('lab', 'page').trim())

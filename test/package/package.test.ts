@@ -41,7 +41,7 @@ beforeAll(() => {
 afterAll(() => folder[Symbol.dispose]())
 
 describe('the package', () => {
-  test('has the program, its page and its papers, and no sources', () => {
+  test('contains the program, its page and its documents, and no sources', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'dist/metalkit.cjs',
@@ -111,7 +111,7 @@ describe('the package', () => {
     },
   )
 
-  test('names its licences: THIRD-PARTY.md is what the lock file makes of it', () => {
+  test('lists its licences: THIRD-PARTY.md matches the lock file', () => {
     expect(execFileSync(process.execPath, ['scripts/third-party.mjs'], { cwd: project, encoding: 'utf8' })).toBe(
       read('THIRD-PARTY.md'),
     )

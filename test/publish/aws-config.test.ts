@@ -142,7 +142,7 @@ test('keeps = and # in a value, but drops a comment after it', () => {
 
 const secretsOf = (name: string) => `aws_access_key_id = AK${name}\naws_secret_access_key = ${name}\n`
 
-describe('as the aws program reads them', needs('aws'), () => {
+describe('reads files as the aws program does', needs('aws'), () => {
   test.each<[name: string, env: Record<string, string>, config: string, credentials?: string]>([
     ['AWS_DEFAULT_PROFILE', { AWS_DEFAULT_PROFILE: 'other' }, '[profile other]\nregion = o-1\n'],
     ['~', { AWS_CONFIG_FILE: '~/.aws/config', AWS_SHARED_CREDENTIALS_FILE: '~/.aws/credentials' }, ''],

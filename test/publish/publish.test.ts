@@ -150,7 +150,7 @@ describe('publishImage leaves nothing half-written', () => {
     expect(await readdir(destination)).toEqual(['linuxkit-kernel'])
   })
 
-  test('if the destination takes no files', async () => {
+  test('if the destination accepts no files', async () => {
     await expect(push({ to: '/proc/self' })).rejects.toMatchObject({
       name: 'PublishError',
       message: '"/proc/self/linuxkit-kernel" cannot be written: no such file or directory',
@@ -165,7 +165,7 @@ describe('an unchanged file', () => {
     Object.fromEntries(await Promise.all(all.map(async (name) => [name, (await stat(join(destination, name))).ino])))
   const [script, initrd, kernel, manifest] = all
 
-  test.each([false, true])('is left alone, and so is the manifest (decompress %s)', async (decompress) => {
+  test.each([false, true])('is skipped, and so is the manifest (decompress %s)', async (decompress) => {
     await push({ decompress })
     const before = await inodes()
     expect(await written({ decompress })).toEqual([])
@@ -202,7 +202,7 @@ describe('an unchanged file', () => {
   })
 })
 
-test('writes nothing in a dry run, and gives no size for decompressed files', async () => {
+test('writes nothing in a dry run, and prints no size for decompressed files', async () => {
   const files = await push({ dryRun: true })
   expect(files.map(({ size }) => size)).toEqual([undefined, undefined, expect.any(Number), 11])
   const plain = await push({ dryRun: true, decompress: false })

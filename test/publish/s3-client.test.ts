@@ -32,7 +32,7 @@ test('an element is read with its entities decoded', () => {
 
 const error = (code: string, more = '') => `<?xml version="1.0"?><Error><Code>${code}</Code>${more}</Error>`
 
-describe('a refusal says what to do', () => {
+describe('the hint of a refusal', () => {
   const subject = { label: 's3://b/k', bucket: 'b', region: 'us-east-1', origin: 'the environment' }
   test.each([
     [

@@ -65,7 +65,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect((await readFile(join(target, 'demo-kernel'))).equals(kernel)).toBe(true)
   })
 
-  test('writes below the home folder', async () => {
+  test('writes under the home folder', async () => {
     const home = await makeFolder()
     const { push } = await makeWorld({ config: [`Subsystem sftp internal-sftp -d ${home}`] })
     expect((await push('/~/a/b')).code).toBe(0)

@@ -21,7 +21,7 @@ const kvmPath = join(folder, 'kvm')
 writeFileSync(kvmPath, '')
 const program = 'qemu-system-x86_64'
 
-describe('what runs machines', needs(program), () => {
+describe('the accelerator', needs(program), () => {
   test.each([
     ['missing', `${nowhere}/kvm`, `this computer has no ${nowhere}/kvm`],
     // Not even root may write to it.
@@ -84,7 +84,7 @@ describe('what runs machines', needs(program), () => {
   })
 })
 
-describe('a machine that KVM fails', { ...needs(program), timeout: 240_000 }, () => {
+describe('a machine for which KVM fails', { ...needs(program), timeout: 240_000 }, () => {
   test.each([
     ['aborts', 'failed to set MSR'],
     ['stops', /QEMU stopped the machine \(paused\)/],

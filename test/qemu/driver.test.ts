@@ -44,7 +44,7 @@ function needsOvmf(): { skip: boolean; timeout: number } {
 }
 
 describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 }, () => {
-  test('boots the URL through its iPXE, speaks and listens on ttyS1, and starts over when it is reset', async () => {
+  test('boots the URL through its iPXE, prints and reads on ttyS1, and starts again when it is reset', async () => {
     const path = '/a,restrict=on/x.ipxe'
     await using server = await startBootServer({
       [path]: '#!ipxe\necho the script of ${hostname} runs\nprompt --key 0x79 press y\necho y came\nchain /reset\n',
@@ -105,7 +105,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     await screen.shows('UEFI QEMU QEMU HARDDISK')
   })
 
-  test('has a TCP port on loopback when asked', async () => {
+  test('has a TCP port on loopback on request', async () => {
     // iPXE listens on no TCP port, so that the connection is taken by QEMU and then ends.
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nsleep 60\n' })
     const driver = await createQemuDriver({ diskFolder, report })
@@ -149,7 +149,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     await expect(refusal).rejects.toThrow(/longer than the 127 bytes/)
   })
 
-  test('does not hear Ctrl-C, and does not outlive a lab that is killed', needs('setpriv'), async () => {
+  test('is not affected by Ctrl-C, and does not outlive a killed lab', needs('setpriv'), async () => {
     // The driver is bundled, since Node 20 does not run TypeScript, and started in a process that can be killed.
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-test-'))
     const script = `
@@ -190,7 +190,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
   })
 })
 
-test('a computer without QEMU is told what to install', async () => {
+test('without QEMU, the error says what to install', async () => {
   const { PATH } = process.env
   process.env['PATH'] = nowhere
   try {

@@ -36,7 +36,7 @@ describe('an image', { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), ti
   })
 })
 
-test('a script URL leads through one passage, whatever else is in it', async () => {
+test('a script URL has one passage, whatever else it contains', async () => {
   const lab = { host: '127.0.0.1', port: 7070 }
   const own = { guestPort: 7070, ...lab }
   const of = (ipxeScriptUrl: string | null) => passagesOf({ ipxeScriptUrl }, lab)
@@ -51,7 +51,7 @@ test('a script URL leads through one passage, whatever else is in it', async () 
   })
 })
 
-test('a redirect leads the fetching of a script to no other service', async () => {
+test('a redirect cannot lead the fetch of a script to another service', async () => {
   await using secret = await startBootServer({ '/secret': 'secret' })
   const { createServer } = await import('node:http')
   const { close, listen } = await import('../helpers/port.ts')

@@ -31,7 +31,7 @@ describe('the process list', { ...needs(...programs), timeout: 120_000 }, () => 
   test.each([
     ['c3.small.x86', programs[0]],
     ['c3.large.arm64', programs[1]],
-  ])('of a computer with a %s does not open its boot URL', async (plan, program) => {
+  ])('does not reveal the boot URL of a %s machine', async (plan, program) => {
     await using server = await startBootServer({ '/x': '#!ipxe\nkernel /k\nboot\n', '/k': arm64SayProgram('here') })
     const driver = await createQemuDriver({ diskFolder: folder, accelerator: 'tcg', report: createRecorder() })
     await using lab = await startTestLab({ driver, capacity: { memoryMib: 2 ** 20, cpus: 64 } })

@@ -13,7 +13,7 @@ function readImage(name: string): Buffer {
   return readFileSync(join(installerFolder('amd64'), name))
 }
 
-test('a break and h: the kernel says what SysRq it has', needsInstaller('amd64', 'qemu-system-x86_64'), async () => {
+test('a break and h: the kernel lists its SysRq keys', needsInstaller('amd64', 'qemu-system-x86_64'), async () => {
   const diskFolder = mkdtempSync(join(tmpdir(), 'metalkit-disks-'))
   try {
     const script = '#!ipxe\nkernel /k console=ttyS1,115200 sysrq_always_enabled rdinit=/bin/sh\ninitrd /i\nboot\n'

@@ -94,7 +94,7 @@ async function bootThreeTimes(plan: string, makeImage: (which: string) => Tellin
 }
 
 describe('three boots in a row show the new kernel each time', () => {
-  test('on an amd64 machine, of three kernels', { ...needs('qemu-system-x86_64'), timeout: 1_500_000 }, async () => {
+  test('on an amd64 machine, with three kernels', { ...needs('qemu-system-x86_64'), timeout: 1_500_000 }, async () => {
     await bootThreeTimes('c3.small.x86', (which) => {
       const says = `this is the ${which} kernel`
       return { kernel: sayBzImage(says), cmdline: 'quiet', says }

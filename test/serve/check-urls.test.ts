@@ -101,7 +101,7 @@ test('reports the first failure in the given order, even if a later URL fails so
   )
 })
 
-test('no listener, no such host, no TLS', async () => {
+test('no listener, unknown host, no TLS', async () => {
   const gone = await start(createServer(answer))
   await gone[Symbol.asyncDispose]()
   await expect(check([`http://${gone.host}/x`])).rejects.toThrow(
@@ -217,6 +217,6 @@ test.each([
     8080,
     '-serve listens on port 8080, but the base URL names port 443: use the same port for both, or forward 443 to 8080',
   ],
-])('a base URL %s that does not work while -serve listens on %s', (baseUrl, port, hint) => {
+])('a base URL %s that does not work although -serve listens on %s', (baseUrl, port, hint) => {
   expect(hintOfUrls(baseUrl, port)).toBe(hint)
 })

@@ -312,7 +312,7 @@ describe('named files only', () => {
 })
 
 describe('HTTP', () => {
-  test('a client that closes its side after its request gets its response', async () => {
+  test('a client that half-closes the connection after its request gets its response', async () => {
     const text = await exchange(server.address.port, 'GET /demo-kernel HTTP/1.1\r\nHost: a\r\n\r\n', true)
     expect(parseAnswer(text)).toMatchObject({ status: 200, body: kernel })
   })

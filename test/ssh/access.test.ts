@@ -92,7 +92,7 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     await expect(ending).rejects.toThrow('enough')
   })
 
-  test('a hop that is not known stops it, and is named', async () => {
+  test('an unknown hop stops the connection, and is named', async () => {
     await using hop = await startSshd(ring.folder, { hostKeys: [ring.stranger], authorized: [ring.user.ecdsa] })
     const config = `Host machine\n  IdentityFile ${ring.user.rsa.file}\n  ProxyJump 127.0.0.1:${hop.port}\nHost *\n  IdentityFile ${ring.user.ecdsa.file}\n`
     const access = await find(config, { host: 'machine', port: 22 })
@@ -101,12 +101,12 @@ describe('reaching a host as ssh would', needs('sshd', 'ssh-keygen'), () => {
     expect(message).toContain(`"127.0.0.1:${hop.port}" is not a known host`)
   })
 
-  test('a ProxyJump in a circle is an error, not a long way', async () => {
+  test('a ProxyJump loop is an error', async () => {
     const failed = find('Host *\n  ProxyJump bastion\n', { host: 'machine', port: 22 })
     await expect(failed).rejects.toThrow(`the ProxyJump of ssh's configuration loops, via "bastion"`)
   })
 
-  test("a hop's port 22 counts before that of the configuration", async () => {
+  test("a hop's port 22 overrides the port in the configuration", async () => {
     const config = `Host hop\n  Port 2222\nHost machine\n  IdentityFile ${ring.user.rsa.file}\n  ProxyJump hop:22\nHost *\n  IdentityFile ${ring.user.rsa.file}\n`
     const access = await find(config, { host: 'machine', port: 22 })
     expect(access.via.map(({ address }) => address)).toEqual([{ host: 'hop', port: 22 }])

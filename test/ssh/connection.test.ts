@@ -47,7 +47,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     await probeHost(accessTo(sshd, trust(sshd, keys[kind])), { signal, timeoutMs: 5000 })
   })
 
-  test('an unknown host: its fingerprint, and the command that adds it', async () => {
+  test('an unknown host is reported with its fingerprint, and the command that adds it', async () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     const knownHosts = new KnownHosts(['/home/me/.ssh/known_hosts'], [])
     expect(await failureOf(sshd, knownHosts)).toBe(
@@ -60,7 +60,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   test.each([
     ['before its version', 'no SSH here\r\n'],
     ['after its version', 'SSH-2.0-flood\r\n'],
-  ])('a server that sends without end %s is left', async (_when, first) => {
+  ])('a server that sends endlessly %s is disconnected', async (_when, first) => {
     let sent = 0
     const server = createServer((socket) => {
       socket.on('error', () => {})
@@ -83,7 +83,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     server.close()
   })
 
-  test('a changed and a revoked key: the line of the file', async () => {
+  test('a changed or a revoked key is reported with the line of the file', async () => {
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
     expect(await failureOf(sshd, trust(sshd, keys.other))).toMatch(
       /presents the key .*, not the one known from known_hosts:1; .* ssh-keygen -f known_hosts -R '\[127\.0\.0\.1\]:\d+'$/,
@@ -92,7 +92,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     expect(await failureOf(sshd, revoking)).toMatch(/presents the key ssh-ed25519 SHA256:\S+, which file:2 revokes;/)
   })
 
-  test('a host that shows a known key without having it is refused', async () => {
+  test('a host that presents a known key without owning it is refused', async () => {
     const stolen = ssh2.utils.parseKey(readFileSync(keys.other.file))
     if (stolen instanceof Error) throw stolen
     stolen.getPublicSSH = () => keys.ed25519.blob
@@ -100,12 +100,12 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     expect(await failureOf(sos, trust(sos, keys.ed25519))).toMatch(/cannot agree: .*signature verification failed/)
   })
 
-  test('nobody logs in', async () => {
+  test('probing does not log in', async () => {
     await using sos = await startSosFake(keys.ed25519, 'refuse-keys')
     await probeHost(accessTo(sos, trust(sos, keys.ed25519)), { signal, timeoutMs: 5000 })
   })
 
-  test('a host that knows SHA-1 only is refused', async () => {
+  test('a host that supports only SHA-1 is refused', async () => {
     const config = ['KexAlgorithms diffie-hellman-group14-sha1']
     await using sshd = await startSshd(folder, { hostKeys: [keys.ed25519], config })
     expect(await failureOf(sshd, trust(sshd, keys.ed25519))).toMatch(/cannot agree: .*key exchange/)
@@ -113,7 +113,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     expect(await failureOf(old, trust(old, keys.rsa))).toMatch(/cannot agree: .*host key/)
   })
 
-  test('each way not to be reached has its words', async () => {
+  test('each failure to reach a host has its own message', async () => {
     const nobody = createServer().listen(0, '127.0.0.1')
     await once(nobody, 'listening')
     const address = nobody.address()

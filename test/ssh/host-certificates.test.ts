@@ -28,7 +28,7 @@ function vouches(bytes: Buffer): boolean {
   return certificate !== undefined && checkCertificate(certificate, 'a.example', Date.now()) === undefined
 }
 
-describe('certificates of hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
+describe('host certificates, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
   let keys: ReturnType<typeof makeHostKeys>
   beforeAll(() => {
@@ -158,7 +158,7 @@ describe('certificates of hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keyge
     ['sends what is no packet', 'SSH-2.0-x\r\n\u00ff\u00ff\u00ff\u00ff\u0001x'],
     ['sends an empty list', 'SSH-2.0-x\r\n\u0000\u0000\u0000\u000c\u0004\u0014aaaaaaaaaaa'],
     ['talks without end', 'x'.repeat(1_000_000)],
-  ])('a host that %s has none', async (_name, said) => {
+  ])('a host that %s has no certificate', async (_name, said) => {
     const server = createServer((socket) => {
       socket.on('error', () => {})
       socket.write(Buffer.from(said, 'latin1'))

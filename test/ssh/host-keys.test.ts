@@ -9,7 +9,7 @@ import { makeFolder, type TestFolder, writeSshdConfig } from '../helpers/sshd.ts
 import { askMetalkit, askSsh, compare, hostKeyKinds, makeHostKeys } from './host-judges.ts'
 import { createFinder } from '../console/world.ts'
 
-describe('host keys beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
+describe('host keys, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
   let keys: ReturnType<typeof makeHostKeys>
   beforeAll(() => {

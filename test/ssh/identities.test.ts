@@ -74,7 +74,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
     expect((await load({ agentSocket: join(home.path, 'nobody') })).said).toContain('cannot be reached')
   })
 
-  test('--identity alone, nothing else', async () => {
+  test('with --identity, only that file', async () => {
     sshAdd(rsa.file)
     install(ecdsa, 'id_ecdsa')
     expect((await load({ agentSocket, named: [ed25519.file] })).keys).toEqual(lines(ed25519))

@@ -28,7 +28,7 @@ async function read(file: string, passphrase?: string): Promise<string> {
   return publicLineOf(found.key)
 }
 
-describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
+describe('keys written by OpenSSL', needs('openssl', 'ssh-keygen'), () => {
   let folder: TestFolder
   beforeAll(() => {
     folder = makeFolder()
@@ -60,7 +60,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     }
   })
 
-  test('Ed25519 has the public half that OpenSSL says', async () => {
+  test('an Ed25519 key has the public half that OpenSSL derives', async () => {
     const file = generate('-algorithm', 'ED25519')
     const der = execFileSync('openssl', ['pkey', '-in', file, '-pubout', '-outform', 'DER'])
     const [, base64 = ''] = (await read(file)).split(' ')
@@ -81,7 +81,7 @@ describe('keys that OpenSSL wrote', needs('openssl', 'ssh-keygen'), () => {
     expect(await read(folder.write('windows', text.replaceAll('\n', '\r\n')))).toBe(line)
   })
 
-  test('a wrong passphrase is reported as one, however its bytes decrypt', async () => {
+  test('a wrong passphrase is reported as such, whatever the bytes decrypt to', async () => {
     const file = generate(...curve('P-256'))
     const pkcs8 = folder.write(
       'locked',
@@ -184,7 +184,7 @@ describe('keys in OpenSSH format', needs('ssh-keygen'), () => {
     expect(await read(file, 'right')).toBe(judge(file, 'right'))
   })
 
-  test('a key of a security key is reported as one', async () => {
+  test('a key on a security key is reported as such', async () => {
     const blob = Buffer.concat([
       writeString('sk-ssh-ed25519@openssh.com'),
       writeString(Buffer.alloc(32, 7)),

@@ -8,7 +8,7 @@ import { needs } from '../helpers/needs.ts'
 import { makeFolder, makeKey, type TestFolder, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
 import { askSsh as askSshAbout } from './host-judges.ts'
 
-describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
+describe('known_hosts, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
   /** The host's key, another of its type, and one of another type. */
   let shown: TestKey, other: TestKey, rsa: TestKey
@@ -182,7 +182,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     }
   })
 
-  test('several files count together, and a missing one is empty', async () => {
+  test('several files are combined, and a missing file counts as empty', async () => {
     const first = folder.write('first', fill('a.example OTHER\n'))
     const second = folder.write('second', fill('\na.example SHOWN\n'))
     const place = { host: 'a.example', port: 22 }
@@ -198,7 +198,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
     })
   })
 
-  test('the known types of a place, as ssh prefers them; on another port the bare name has no say, but is known', async () => {
+  test('the known key types of a host, in the order that ssh prefers; on another port the bare name is known but not preferred', async () => {
     const file = folder.write(
       'types',
       fill(
@@ -216,7 +216,7 @@ describe('known_hosts beside OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () =>
   })
 })
 
-test('any text is read without an error', () => {
+test('any text is parsed without an error', () => {
   const word = fc.constantFrom(
     '@revoked',
     '@cert-authority',

@@ -32,7 +32,7 @@ function answering(...answers: string[]): Prompter & { questions: string[] } {
   return { questions, ask, askSecret: ask }
 }
 
-describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
+describe('unknown hosts', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
   let keys: Record<KeyKind | 'other', TestKey>
   let sshd: Sshd
@@ -100,14 +100,14 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(await reach(file, {})).toMatchObject({ outcome: 'reached', said: '' })
   })
 
-  test('a last line without an end is not continued', async () => {
+  test('a last line without a newline is not continued', async () => {
     const file = folder.write('no-end', `elsewhere ${keys.rsa.line}`)
     expect((await reach(file, { acceptNew: true })).outcome).toBe('reached')
     expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(3)
     expect(await askSsh(file)).toBe('trusted')
   })
 
-  test('a last line with an end is followed by the new one, and the file keeps its mode', async () => {
+  test('a last line with a newline is followed by the new line, and the file keeps its mode', async () => {
     const file = folder.write('end', `elsewhere ${keys.rsa.line}\n`)
     chmodSync(file, 0o644)
     expect((await reach(file, { acceptNew: true })).outcome).toBe('reached')
@@ -132,12 +132,12 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(existsSync(file)).toBe(false)
   })
 
-  test('without a file a key is accepted for the run alone', async () => {
+  test('without a file a key is accepted only for this run', async () => {
     const said = await reach('', { acceptNew: true, knownHosts: await loadKnownHosts([]) })
     expect(said).toEqual({ outcome: 'reached', said: '' })
   })
 
-  test('accept-new does not take a changed key', async () => {
+  test('accept-new does not accept a changed key', async () => {
     const file = folder.write('changed', `[127.0.0.1]:${sshd.port} ${keys.other.line}\n`)
     expect((await reach(file, { acceptNew: true })).outcome).toMatch(/not the one known from .*changed:1;/)
     expect(await askSsh(file)).toBe('refused')
@@ -156,7 +156,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     ['something that ends in no, then yes', ['casino', 'yes'], true],
     ['another fingerprint, then yes', [`SHA256:${'a'.repeat(43)}`, 'yes'], true],
     ['something else, then no', ['perhaps', 'no'], false],
-  ])('at a terminal it is asked: %s', async (name, answers, accepted) => {
+  ])('in a terminal the user is asked: %s', async (name, answers, accepted) => {
     const file = join(folder.path, `asked ${name}`)
     const fingerprint = fingerprintOf(keys.ed25519.blob)
     const prompter = answering(...answers.map((answer) => answer.replace('FINGERPRINT', fingerprint)))
@@ -169,13 +169,13 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(prompter.questions[0]).not.toContain('[SHA256]')
   })
 
-  test('with -v the picture is shown too', async () => {
+  test('with -v the randomart is shown too', async () => {
     const prompter = answering('no')
     await reach(join(folder.path, 'unwritten'), { prompter })
     expect(prompter.questions[0]).toContain(drawRandomart(keys.ed25519.blob).join('\n'))
   })
 
-  test('a fingerprint that was named is trusted, no other is, and a revoked one never', async () => {
+  test('a pinned fingerprint is trusted, any other is not, and a revoked key never is', async () => {
     const none = join(folder.path, 'none')
     const pins = [fingerprintOf(keys.rsa.blob), fingerprintOf(keys.ed25519.blob)]
     expect(await reach(none, { pins })).toEqual({ outcome: 'reached', said: '' })
@@ -194,7 +194,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     )
   })
 
-  test('reports known keys before any question, and whether there would be one', async () => {
+  test('reports known keys in advance, and whether the user would be asked', async () => {
     const base = { hash: false, report: createLog(0).report }
     const knownHosts = await loadKnownHosts([folder.write('one', `a.example ${keys.rsa.line}\n`)])
     const [known, unknown] = ['a.example', 'b.example'].map((host) => ({ host, port: 22 }))
@@ -208,7 +208,7 @@ describe('hosts that are not known', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     expect(look({ pins: [], acceptNew: false, prompter: answering() })).toEqual([true, false, true])
   })
 
-  test('an authority may vouch for a host, which is not known by that', async () => {
+  test('an authority may certify a host, which does not make the host known', async () => {
     const lines = `@cert-authority *.example ${keys.rsa.line}\n@revoked * ${keys.other.line}\n`
     const knownHosts = await loadKnownHosts([folder.write('authorities', lines)])
     const base = { knownHosts, acceptNew: false, prompter: undefined, hash: false, report: createLog(0).report }

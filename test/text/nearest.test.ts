@@ -11,7 +11,7 @@ test.each([
   expect(found).toHaveLength(Math.min(5, candidates.length))
 })
 
-test('an insertion, a deletion and a substitution are a step each', () => {
+test('an insertion, a deletion and a substitution are one step each', () => {
   expect(nearest('abcd', ['xbxd', 'abc', 'ab', 'abcd', 'abcxyz', 'abcde', 'wxyz'])).toEqual([
     'abcd',
     'abc',
@@ -27,6 +27,6 @@ test.each([
   ['nonsense', ['console', 'serve', 'ls'], undefined],
   ['sl', ['ls', 'rm'], undefined],
   ['x', [], undefined],
-])('a slip for %s among %j is %s', (word, candidates, slip) => {
+])('the typo for %s among %j is %s', (word, candidates, slip) => {
   expect(findSlip(word, candidates)).toBe(slip)
 })

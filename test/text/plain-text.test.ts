@@ -14,7 +14,7 @@ test.each([
   expect(plainText(text)).toBe(shown)
 })
 
-test('lines stay lines', () => {
+test('line ends are kept', () => {
   expect(showUnseen('a\nb\rc')).toBe('a\nb\\u{d}c')
 })
 
@@ -40,7 +40,7 @@ test('names and errors from an API cannot control the terminal', async () => {
   expect(stdout + stderr + removed.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
 })
 
-test('JSON shows every unseen character as its escape, with equal values', () => {
+test('JSON escapes every invisible character, and the values stay equal', () => {
   const value = { text: 'a\u009b2J\u202egnp\u2066\u007f\n\u2028é 🦊 \u{e0001}' }
   const json = plainJson(value)
   expect(json).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u)

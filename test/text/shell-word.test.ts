@@ -9,7 +9,7 @@ test.each(['plain', 'a b', "it's", '$HOME', '`id`', '', 'a\nb', '*', '~', '-n', 
   },
 )
 
-test('the home folder is still the home folder', () => {
+test('a leading ~ stays the home folder', () => {
   const shown = execFileSync('sh', ['-c', `printf %s ${quoteWord('~/.ssh/known_hosts')}`], {
     encoding: 'utf8',
     env: { HOME: '/h' },

@@ -43,7 +43,7 @@ test.each([
   [['localhost:8080', 'http://a.example/'], 'http://a.example'],
   [['8080', 'http://a.example'], 'http://a.example'],
   [['http://127.0.0.1:8080', 'https://a.example'], 'https://a.example'],
-])('takes a tunnel that is there: %j', async ([addr = '', url = ''], expected) => {
+])('uses an existing tunnel: %j', async ([addr = '', url = ''], expected) => {
   const others = [
     tunnelOf('ssh', 'localhost:22', 'tcp://0.tcp.example:1'),
     tunnelOf('x', 'http://localhost:80', 'http://x.example'),
@@ -59,13 +59,13 @@ test.each([
   )
 })
 
-test('prefers http, which iPXE fetches over', async () => {
+test('prefers http, which iPXE can fetch', async () => {
   const [secure, plain] = [tunnelOf('a', '8080', 'https://a.example'), tunnelOf('b', '8080', 'http://a.example')]
   const { options } = await startAgent([secure, plain])
   expect((await openNgrokTunnel(options)).url).toBe('http://a.example')
 })
 
-test('opens one otherwise, and closes it', async () => {
+test('otherwise opens a tunnel, and closes it', async () => {
   const { options, asked } = await startAgent([tunnelOf('other', 'http://elsewhere:8080', 'http://x.example')])
   const tunnel = await openNgrokTunnel(options)
   expect(tunnel.url).toBe('http://abc.ngrok.example')
@@ -101,7 +101,7 @@ test.each([
   await expect(openNgrokTunnel(options)).rejects.toMatchObject({ name: 'TunnelError', message })
 })
 
-test('says that no agent runs', async () => {
+test('says that no agent is running', async () => {
   const { options } = await startAgent([])
   await expect(openNgrokTunnel({ ...options, apiPort: 1 })).rejects.toMatchObject({
     name: 'TunnelError',

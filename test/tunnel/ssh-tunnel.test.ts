@@ -76,7 +76,7 @@ const refused = (url: string) => {
 }
 
 describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
-  test('leads here from outside, many at once, until it is closed', async () => {
+  test('carries many connections from outside at once, until it is closed', async () => {
     const { tunnel } = await makeWorld(open)
     const opened = await tunnel()
     expect(opened.url).toMatch(/^http:\/\/127\.0\.0\.2:\d+$/)
@@ -107,7 +107,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
       { bind: { host: '', port: 2 } },
       /does not allow/,
     ],
-  ])('says what sshd_config has against it: %s', async (_, config, options, message) => {
+  ])('names the setting of sshd_config that prevents it: %s', async (_, config, options, message) => {
     const { tunnel } = await makeWorld(config)
     await expect(tunnel(options)).rejects.toMatchObject({
       name: 'TunnelError',
@@ -146,7 +146,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect(said[0]).toMatch(/^the tunnel through "127\.0\.0\.1" broke: .*; connecting again$/)
   })
 
-  test('can be closed while it is away', async () => {
+  test('can be closed while it is disconnected', async () => {
     const { tunnel, sshd, said } = await makeWorld(open)
     const opened = await tunnel({ retryMs: [60_000] })
     sshd.drop()
@@ -155,7 +155,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     expect(said).toHaveLength(1)
   })
 
-  test('outlives a server that is not there', async () => {
+  test('survives a server that is temporarily gone', async () => {
     const { tunnel, port } = await makeWorld(open)
     const local = { host: '127.0.0.1', port: 1 }
     const { url } = await tunnel({ local })

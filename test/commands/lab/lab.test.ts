@@ -39,11 +39,11 @@ function watch(child: ReturnType<typeof spawn>) {
   }
 }
 
-/** A command that says each signal it gets, and ends with 7 a while after the first. */
+/** A command that prints each signal it receives, and exits with 7 a while after the first. */
 const listener = [
   'sh',
   '-c',
-  // It looks again and again instead of waiting once: a signal could come just before the wait.
+  // It polls instead of waiting once: a signal could come just before the wait.
   'for s in INT TERM HUP; do trap "echo got $s; got=1" $s; done; echo ready $$; while [ -z "$got" ]; do sleep 0.1; done; sleep 0.5; exit 7',
 ]
 
@@ -77,7 +77,7 @@ describe('lab -- COMMAND', () => {
     expect(lab.seen.out).toMatch(/^typed\n<--><-v><a b><\$HOME><>\{.*"id"/s)
   })
 
-  test('takes "env" after -- for the program, not for its own word', async () => {
+  test('runs the program env for "env" after --, not its own subcommand', async () => {
     const lab = metalkit(['lab', '--', 'env'])
     expect(await lab.code).toBe(0)
     const names = lab.seen.out.split('\n').flatMap((line) => /^METAL_(?!LAB)\w+/.exec(line)?.[0] ?? [])
@@ -109,7 +109,7 @@ describe('lab -- COMMAND', () => {
     },
   )
 
-  test('a command at a terminal gets Ctrl-C once', needs('script'), async () => {
+  test('a command in a terminal receives Ctrl-C once', needs('script'), async () => {
     const words = [process.execPath, program, 'lab', '--', ...listener].map((word) => `'${word}'`)
     const lab = watch(
       spawn('script', ['-qec', `exec ${words.join(' ')}`, '/dev/null'], { env: { ...env, SHELL: '/bin/sh' } }),
@@ -120,17 +120,17 @@ describe('lab -- COMMAND', () => {
     expect(lab.seen.out.match(/got \w+/g)).toEqual(['got INT'])
   })
 
-  test('a second signal ends a command that does not listen', async () => {
+  test('a second signal ends a command that ignores the first', async () => {
     const lab = metalkit(['lab', '--', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'])
     await lab.shows('ready')
     lab.child.kill('SIGTERM')
-    // Less than a second later it would be the same act, counted from when a busy lab hears the first.
+    // Within a second of the first, as a busy lab receives it, the second signal would count as the same one.
     const again = setInterval(() => lab.child.kill('SIGTERM'), 1200)
     expect(await lab.code).toBe(137)
     clearInterval(again)
   })
 
-  test('the command does not outlive a lab that is killed', needs('setpriv'), async () => {
+  test('the command does not outlive a killed lab', needs('setpriv'), async () => {
     const lab = metalkit(['lab', '--', ...listener])
     await lab.shows('ready')
     lab.child.kill('SIGKILL')
@@ -149,7 +149,7 @@ test('a lab that cannot start does not start its command', async () => {
 })
 
 describe('lab', () => {
-  test('runs until a signal; lab env lets a shell use it meanwhile', async () => {
+  test('runs until a signal; meanwhile lab env lets a shell use it', async () => {
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
     await lab.shows('Ctrl-C here ends the lab')
     expect(lab.seen.out).toBe('')
@@ -163,7 +163,7 @@ describe('lab', () => {
     expect(readdirSync(running)).toEqual([])
   })
 
-  test('env does not believe a lab that was killed', async () => {
+  test('env ignores the record of a killed lab', async () => {
     const records = () => (existsSync(running) ? readdirSync(running).filter((file) => file.endsWith('.json')) : [])
     const before = records().length
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
@@ -177,7 +177,7 @@ describe('lab', () => {
     expect(readdirSync(running)).toEqual([])
   })
 
-  test('runs in the background with -d; status and logs know it, stop ends it', { timeout: 240_000 }, async () => {
+  test('runs in the background with -d; status and logs show it, stop ends it', { timeout: 240_000 }, async () => {
     const start = metalkit(['lab', '-d', '--name', 'back', '--port', '0', '--sos-port', '0'])
     expect(await start.code).toBe(0)
     expect(start.seen.err).toMatch(
@@ -194,7 +194,7 @@ describe('lab', () => {
     const forward = metalkit(['lab', 'forward', '--name', 'back', 'nobody', '22'])
     expect(await forward.code).toBe(10)
     expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
-    // A word without a name means the unnamed lab, and where that does not run the one that was started last.
+    // Without a name, a command means the unnamed lab, or if it is not running, the lab that was started last.
     const other = metalkit(['lab', '--port', '0', '--sos-port', '0'])
     await other.shows('Ctrl-C here ends the lab')
     const links: string[] = []
@@ -220,7 +220,7 @@ describe('lab', () => {
     expect(readdirSync(running)).toEqual([])
   })
 
-  test('in the background that cannot start says why', async () => {
+  test('in the background, a lab that cannot start says why', async () => {
     const lab = metalkit(['lab', '-d', '--name', 'back', '--port', '203.0.113.1:1', '--sos-port', '0'])
     expect(await lab.code).toBe(10)
     expect(lab.seen.err).toMatch(/^metalkit: lab: cannot listen on "203\.0\.113\.1:1"/)
@@ -237,7 +237,7 @@ describe('lab', () => {
     expect(lab.seen.err).toContain(`"${address}"`)
   })
 
-  test('warns if others can reach it', async () => {
+  test('warns if other computers can reach it', async () => {
     const lab = metalkit(['lab', '--port', '0.0.0.0:0', '--', 'true'])
     expect(await lab.code).toBe(0)
     expect(lab.seen.err).toMatch(/^warning: the API listens on 0\.0\.0\.0: [^\n]+\n$/)

@@ -15,7 +15,7 @@ import { makeDevice } from '../../lab/cloud/make-device.ts'
 const createdAt = '2026-01-01T00:00:00Z'
 const nowMs = Date.parse('2026-01-01T00:01:30Z')
 
-test('the table has the newest machines first, the most important columns at the left, and only as many rows as fit', () => {
+test('the table has the newest machines first, the most important columns on the left, and no more rows than fit', () => {
   expect(renderMachines([], 5, nowMs)).toBe('')
   const devices = [
     makeDevice({
@@ -42,7 +42,7 @@ test('the table has the newest machines first, the most important columns at the
   expect(renderMachines(devices, 2, nowMs).split('\n')).toEqual([...lines.slice(0, 3), 'and 1 more'])
 })
 
-test('what is rewritten in place takes the rows along into which a narrower terminal has broken its lines', () => {
+test('redrawing also erases the rows into which a narrower terminal has wrapped its lines', () => {
   const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 60 })
   const report = createReporter({ stderr, verbosity: 0 })
   const written = () => String(stderr.read())
@@ -57,17 +57,17 @@ test('what is rewritten in place takes the rows along into which a narrower term
   expect(written()).toBe('\r\u001b[1A\u001b[J')
 })
 
-describe('lab at a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
+describe('lab in a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
   let folder = ''
   let env: NodeJS.ProcessEnv = {}
   const tmux = (...args: string[]) =>
     execFileSync('tmux', ['-f', '/dev/null', '-L', 'lab', ...args], { env, encoding: 'utf8' })
-  /** All that was ever on the screen and is still there. */
+  /** Everything on the screen, including its scrollback. */
   const screen = () => tmux('capture-pane', '-p', '-S', '-1000').trimEnd().split('\n')
   const shows = (pattern: RegExp) => expect.poll(() => screen().join('\n')).toMatch(pattern)
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'metalkit-lab-table-'))
-    // What CI's log cannot show is not rewritten there; tmux can.
+    // In CI nothing is rewritten, because its log cannot show that; tmux can.
     const { CI: _ci, TMUX: _tmux, ...rest } = process.env
     env = { ...rest, TERM: 'screen', XDG_STATE_HOME: folder, TMUX_TMPDIR: folder }
   })
@@ -76,7 +76,7 @@ describe('lab at a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('shows its machines in a table below what it says, one at any width, and takes it away at the end', async () => {
+  test('shows its machines in a table below its messages, one table at any width, and removes it at the end', async () => {
     const lab = [process.execPath, program, 'lab', '--machines', 'simulated', '--name', 'table', '-v']
     const quoted = lab.map((word) => `'${word}'`).join(' ')
     tmux('new-session', '-d', '-x', '100', '-y', '30', `${quoted}; sleep 1000`)

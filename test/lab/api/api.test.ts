@@ -58,7 +58,7 @@ describe('authentication', () => {
     }
   })
 
-  test('the token stands in no log line', async () => {
+  test('the token appears in no log line', async () => {
     await lab.call('GET', '/user')
     expect(lab.lines.some((line) => /GET \/metal\/v1\/user 200 /.test(line))).toBe(true)
     expect(lab.lines.join('\n')).not.toContain(lab.token)
@@ -86,7 +86,7 @@ describe('answers', () => {
     ['/ssh-keys', z.strictObject({ ssh_keys: z.array(schemas.sshKey).min(1) })],
     ['/projects/PROJECT/ssh-keys', z.strictObject({ ssh_keys: z.array(schemas.sshKey) })],
     ['/projects/PROJECT/devices', schemas.deviceList],
-  ])('%s has its schema', async (path, schema) => {
+  ])('%s matches its schema', async (path, schema) => {
     const { status, json } = await lab.call('GET', path.replace('PROJECT', lab.projectId))
     expect(status).toBe(200)
     expect(schema.parse(json)).toEqual(json)
@@ -208,7 +208,7 @@ describe('a device', () => {
     expect(device.hostname).toBe(`${device.short_id}.packethost.net`)
   })
 
-  test.each(['PUT', 'PATCH'])('is changed by %s, where nothing said is nothing changed', async (method) => {
+  test.each(['PUT', 'PATCH'])('is changed by %s; absent fields stay unchanged', async (method) => {
     const device = await create({ tags: ['keep'], description: 'old' })
     const change = {
       hostname: 'new-name',
@@ -234,7 +234,7 @@ describe('a device', () => {
     expect([status, json]).toEqual([422, { errors: [error] }])
   })
 
-  test('that is locked is not deleted, not even by force', async () => {
+  test('that is locked is not deleted, even by force', async () => {
     const device = await create({ locked: true })
     for (const query of ['', '?force_delete=true']) {
       const { status, json } = await lab.call('DELETE', `/devices/${device.id}${query}`)
@@ -260,7 +260,7 @@ describe('a device', () => {
   })
 })
 
-test('lists have pages, links that keep the query, and filters', async () => {
+test('lists have pages, links that preserve the query, and filters', async () => {
   await using own = await startTestLab({ pace: { queuedMs: 60_000, stepMs: 0 } })
   for (let index = 0; index < 25; index++) {
     const body = { ...good, hostname: `m${index}`, tags: index % 2 === 0 ? ['even'] : [] }
@@ -325,7 +325,7 @@ describe('keys', () => {
     expect([status, json]).toEqual([422, { errors }])
   })
 
-  test('go onto devices: all, none, those named, and later ones on request', async () => {
+  test('are added to devices: all, none or named ones, and to later ones on request', async () => {
     const mine = (await lab.call('POST', `/projects/${lab.projectId}/ssh-keys`, { label: 'p', key: ed25519('p') })).json
     const { json: user } = await lab.call('GET', '/user')
     const labKey = (await lab.call('GET', '/ssh-keys')).json.ssh_keys[0]

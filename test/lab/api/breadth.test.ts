@@ -42,8 +42,8 @@ async function idsOf(lab: TestLab, deviceId: string): Promise<Record<string, str
   }
 }
 
-describe('every answer has its schema', () => {
-  test('of all that can be read', async () => {
+describe('every answer matches its schema', () => {
+  test('for all resources that can be read', async () => {
     await using own = await start()
     const { id } = await own.create({ customdata: { a: [1] }, hostname: 'box' })
     await waitForState(own.lab, id, 'active')
@@ -180,7 +180,7 @@ describe('include and exclude', () => {
   })
 })
 
-test('lists are filtered by all that the specification has', async () => {
+test('lists are filtered by every filter in the specification', async () => {
   await using own = await start({ pace: { queuedMs: 60_000 } })
   const one = await own.create({ hostname: 'one', tags: ['t'], termination_time: '2099-01-01T00:00:00Z' })
   await own.create({ hostname: 'two', metro: 'am', description: 'Second' })
@@ -222,7 +222,7 @@ describe('batches', () => {
     )
   })
 
-  test('of one call are made whole, read and deleted with their devices', async () => {
+  test('are created as a whole by one call, read, and deleted with their devices', async () => {
     await using own = await start()
     const batches = [
       { ...good, quantity: 3, hostname: 'node-{{index}}' },
@@ -270,7 +270,7 @@ describe('facilities, if enabled', () => {
     [['any'], undefined, 'am6'],
     [undefined, 'sv', 'sv15'],
     [[], 'sv', 'sv15'],
-  ])('%j and metro %j stands in %s', async (facility, metro, code) => {
+  ])('%j and metro %j selects %s', async (facility, metro, code) => {
     await using own = await start({ facilities: true, pace: { queuedMs: 60_000 } })
     const device = await own.create({ facility, metro })
     expect([device.facility.code, device.facility.metro.code]).toEqual([code, device.metro.code])
@@ -289,7 +289,7 @@ describe('facilities, if enabled', () => {
 })
 
 describe('capacity', () => {
-  test('is used by devices, in every metro, and reported in advance', async () => {
+  test('is shared by devices in all metros, and reported in advance', async () => {
     await using own = await start({ capacity: { memoryMib: 3 * 1024, cpus: 2 } })
     const check = async (quantity: unknown, metro = 'am') =>
       (await own.lab.call('POST', '/capacity/metros', { servers: [{ metro, plan: good.plan, quantity }] })).json

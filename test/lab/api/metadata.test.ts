@@ -39,7 +39,7 @@ async function start(body: object = {}) {
   }
 }
 
-test("a machine's metadata fits the schema, with URLs on the requested host", async () => {
+test("a machine's metadata matches the schema, with URLs on the requested host", async () => {
   await using own = await start()
   const { status, text } = await own.get('/metadata')
   expect(status).toBe(200)
@@ -65,7 +65,7 @@ test("a machine's metadata fits the schema, with URLs on the requested host", as
   expect([nowhere.status, await nowhere.json()]).toEqual([404, { message: 'resource not found' }])
 })
 
-test('the EC2-style tree has names on its branches and texts on its leaves', async () => {
+test('the EC2-style tree lists names at its branches and texts at its leaves', async () => {
   await using own = await start()
   const { json: device } = await own.lab.call('GET', `/devices/${own.id}`)
   const names =
@@ -122,7 +122,7 @@ describe('reports of a machine', () => {
     expect((await own.newestEvent()).type).not.toContain('user.')
   })
 
-  test('does not pile up without end', async () => {
+  test('does not accumulate without limit', async () => {
     await using own = await start()
     const said = JSON.stringify({ state: 'running', code: 1000, message: 'again' })
     for (let round = 0; round < 11; round++) {
@@ -132,7 +132,7 @@ describe('reports of a machine', () => {
     expect(json.meta.total).toBe(1000)
   })
 
-  test('a phone-home once ready changes nothing', async () => {
+  test('a phone-home after the device is ready changes nothing', async () => {
     await using own = await start()
     const count = async () => (await own.lab.call('GET', `/devices/${own.id}/events`)).json.meta.total
     const before = await count()
@@ -145,7 +145,7 @@ describe('reports of a machine', () => {
   })
 })
 
-test('a simulated machine says each time it boots that it is up', async () => {
+test('a simulated machine reports after each boot that it is up', async () => {
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
   files.files['x'] = bootScriptFor(files.url)
   await using own = await start({ userdata: '', ipxe_script_url: `${files.url}/x`, always_pxe: true })

@@ -10,7 +10,7 @@ async function reserve({ send, lab }: ClientLab, body: object) {
   return await send(201, 'POST', `/projects/${lab.projectId}/ips`, { type: 'public_ipv4', quantity: 1, ...body })
 }
 
-test('a block is reserved, noted, listed, read and deleted, as packngo does', async () => {
+test('a block is reserved, annotated, listed, read and deleted, as packngo does', async () => {
   await using own = await startClientLab()
   const { send } = own
   const { id: project } = await send(201, 'POST', '/projects', { name: 'PACKNGO_TEST' })
@@ -67,7 +67,7 @@ test.each<[type: string, quantity: number, address: RegExp, cidr: number]>([
   expect((await own.send(200, 'GET', `${path}?types=vrf`)).ip_addresses).toEqual([])
 })
 
-test('an address goes to a device, shows on it and in its metadata, and comes back', async () => {
+test('an address is assigned to a device, appears on it and in its metadata, and is released', async () => {
   await using own = await startClientLab()
   const { send, lab } = own
   const block = await reserve(own, { quantity: 2, metro: 'NY', details: 'web' })
@@ -156,7 +156,7 @@ describe('refused', () => {
     })
   })
 
-  test("addresses that are no address, not the project's, elsewhere, or taken", async () => {
+  test('addresses that are invalid, of another project, in another metro, or taken', async () => {
     await using own = await startClientLab()
     const { id, ip_addresses: first } = await own.createActive(device)
     const elsewhere = await reserve(own, { metro: 'am' })

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { findPython, needsPython } from '../../helpers/needs.ts'
 import { publicKey, startClientLab } from './client.ts'
 
-test('the requests as Libcloud sends them', async () => {
+test('requests as Libcloud sends them', async () => {
   await using own = await startClientLab({ facilities: true })
   const key = publicKey('by query')
   const query = new URLSearchParams({ label: 'by query', key })

@@ -47,7 +47,7 @@ test('~. after a newline ends the session, ~? helps, other tildes are typed', as
   await own.send(204, 'DELETE', `/devices/${id}`)
 })
 
-test('the session ends when the machine powers off, after its last words', async () => {
+test('the session ends when the machine powers off, after its last output', async () => {
   await using run = await start()
   run.console.type('poweroff\r')
   await run.console.ended
@@ -56,7 +56,7 @@ test('the session ends when the machine powers off, after its last words', async
   await run.own.send(204, 'DELETE', `/devices/${run.id}`)
 })
 
-test('the session ends when the API powers the machine off, and stays when it reboots it', async () => {
+test('the session ends when the API powers the machine off, and stays open when it reboots it', async () => {
   await using run = await start()
   const { console, own, id } = run
   const count = () => console.seen.text.split('simulated machine is up').length

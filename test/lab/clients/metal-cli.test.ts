@@ -5,7 +5,7 @@ import { startClientLab, userdata } from './client.ts'
 
 const device = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata, hostname: 'cli' }
 
-test("a device's events have the texts that the tests look for", async () => {
+test("a device's events have the texts that the tests expect", async () => {
   await using own = await startClientLab({ pace: { queuedMs: 60_000 } })
   const fresh = await own.send(201, 'POST', own.devices, device)
   const bodies = async (id: string): Promise<string[]> =>
@@ -21,7 +21,7 @@ test("a device's events have the texts that the tests look for", async () => {
   })
 })
 
-test('and when it is active', async () => {
+test('and when it becomes active', async () => {
   await using own = await startClientLab()
   const { id, provisioning_events: told } = await own.createActive(device)
   const { events } = await own.send(200, 'GET', `/devices/${id}/events?per_page=100`)
@@ -32,7 +32,7 @@ test('and when it is active', async () => {
   expect(told.at(-1)).toMatchObject({ type: 'provisioning.110', state: 'success' })
 })
 
-test('a metro is named in capitals', async () => {
+test('a metro is accepted in capitals', async () => {
   await using own = await startClientLab()
   const created = await own.send(201, 'POST', own.devices, { ...device, metro: 'DC' })
   expect(created.metro.code).toBe('dc')

@@ -44,7 +44,7 @@ test('a device is created with `tags: {}`, updated, acted on and deleted', async
   await send(204, 'DELETE', `/devices/${device.id}`)
 })
 
-test('a path with two slashes is the one with one', async () => {
+test('a path with double slashes equals the path with single ones', async () => {
   await using own = await startClientLab()
   const { lab, send } = own
   expect((await send(200, 'GET', '//capacity')).capacity.ny5).toBeDefined()

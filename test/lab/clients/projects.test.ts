@@ -6,7 +6,7 @@ import { publicKey, startClientLab, userdata } from './client.ts'
 
 const device = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata }
 
-test('a project is created, renamed, listed, filled and deleted, apart from others', async () => {
+test('a project is created, renamed, listed, filled and deleted, separately from others', async () => {
   await using own = await startClientLab()
   const { send, lab } = own
   const { json: user } = await lab.call('GET', '/user')
@@ -163,7 +163,7 @@ test('an API key of a project opens only that project and the catalogue', async 
   expect((await ask('GET', '/devices/nothing')).status).toBe(404)
 })
 
-test('the user changes itself, and shows its emails, projects and memberships', async () => {
+test('the user can be changed, and shows its emails, projects and memberships', async () => {
   await using own = await startClientLab()
   const changed = await own.send(200, 'PATCH', '/user', { first_name: 'Ada', timezone: 'Europe/Paris' })
   expect(changed).toMatchObject({ first_name: 'Ada', full_name: 'Ada User', timezone: 'Europe/Paris' })
@@ -180,7 +180,7 @@ test('the user changes itself, and shows its emails, projects and memberships', 
   await own.send(200, 'GET', json.memberships[0].href.replace('/metal/v1', ''))
 })
 
-test('what no lab has is an empty list', async () => {
+test('resources that no lab has are empty lists', async () => {
   await using own = await startClientLab()
   const project = `/projects/${own.lab.projectId}`
   const { id } = await own.createActive(device)

@@ -51,7 +51,7 @@ test('a key is replaced by PATCH', async () => {
   })
 })
 
-test('customdata is sent as the text of JSON and read as an object', async () => {
+test('customdata is sent as a string of JSON and read as an object', async () => {
   await using own = await startClientLab()
   const { id, customdata } = await own.send(201, 'POST', own.devices, { ...device, customdata: '{"message": "hello"}' })
   expect(customdata).toEqual({ message: 'hello' })
@@ -77,7 +77,7 @@ test('an active device has a root password, which a reinstallation changes', asy
     .not.toBe(active.root_password)
 })
 
-test('a spot instance stays one, its price a number or a text of one', async () => {
+test('a spot instance stays one; its price is a number or a string', async () => {
   await using own = await startClientLab()
   for (const price of [0.5, '0.5']) {
     const body = { ...device, spot_instance: true, spot_price_max: price }
@@ -112,7 +112,7 @@ function withReservation(id: string) {
   return { ...device, hardware_reservation_id: id }
 }
 
-test('a hardware reservation is refused, and none is null', async () => {
+test('a hardware reservation is refused, and a missing one is null', async () => {
   await using own = await startClientLab()
   expect(await own.send(422, 'POST', own.devices, withReservation('next-available'))).toEqual({
     errors: ['There are no available hardware reservations'],

@@ -40,7 +40,7 @@ test('each change of state is reported once, with its time', async () => {
   ])
 })
 
-test('a failure is an event with its reason, and has a time until the device is something else', async () => {
+test('a failure is an event with its reason, and has a time until the state changes', async () => {
   const { device, life, hasState } = start()
   await using _ = life
   life.provision()
@@ -51,7 +51,7 @@ test('a failure is an event with its reason, and has a time until the device is 
   expect([device.state, device.failedAt]).toEqual(['reinstalling', null])
 })
 
-test('provisioning events are kept apart, by their type', () => {
+test('provisioning events are stored separately, by type', () => {
   const { device, life, lines, changes } = start()
   life.tell('provisioning.101')
   life.tell('user.1000', 'up')

@@ -67,7 +67,7 @@ async function eventTypes(lab: TestLab, id: string): Promise<string[]> {
   return json.events.map((event: { type: string }) => event.type)
 }
 
-test.concurrent('a device goes through its states, seen by polling, and every answer keeps its schema', async () => {
+test.concurrent('polling sees a device go through its states, and every answer matches its schema', async () => {
   await using own = await start()
   const seen = ['queued']
   let percentage = -1
@@ -155,7 +155,7 @@ describe('actions', () => {
     expect(own.machines).toHaveLength(2)
   })
 
-  test.concurrent('several at once happen one after the other', async () => {
+  test.concurrent('several actions at once run one after the other', async () => {
     await using own = await start()
     await own.isUp()
     for (const type of ['power_off', 'power_on', 'reboot', 'power_off', 'power_on']) {
@@ -170,7 +170,7 @@ describe('actions', () => {
     expect(ends).toEqual(Array.from({ length: 3 }, () => ({ reason: 'switched-off' })))
   })
 
-  test.concurrent.each([true, false])('reboot goes over iPXE again only with always_pxe (%s)', async (alwaysPxe) => {
+  test.concurrent.each([true, false])('reboot uses iPXE again only with always_pxe (%s)', async (alwaysPxe) => {
     await using own = await start({ always_pxe: alwaysPxe })
     await own.isUp()
     await own.act('reboot')
@@ -187,7 +187,7 @@ describe('actions', () => {
     expect(own.files.requests.filter(({ path }) => path === 'k')).toHaveLength(alwaysPxe ? 2 : 1)
   })
 
-  test.concurrent('always_pxe set later counts, and a new script URL is used', async () => {
+  test.concurrent('always_pxe can be set later, and a new script URL is used', async () => {
     await using own = await start()
     await own.isUp()
     own.files.files['y.ipxe'] = '#!ipxe\necho the second script\n'
@@ -206,7 +206,7 @@ describe('actions', () => {
     expect((await own.lab.call('GET', `/devices/${own.id}`)).json.state).toBe('active')
   })
 
-  test.concurrent('reinstall starts over, over iPXE', async () => {
+  test.concurrent('reinstall starts again over iPXE', async () => {
     await using own = await start()
     await own.isUp()
     expect((await own.act('reinstall')).status).toBe(202)
@@ -246,7 +246,7 @@ test.concurrent('a deleted device is deprovisioning, then gone, with its machine
   expect((await own.lab.call('GET', `/projects/${own.lab.projectId}/devices`)).json.meta.total).toBe(0)
 })
 
-test.concurrent('a forced delete ends any operation', async () => {
+test.concurrent('a forced delete aborts any operation', async () => {
   await using own = await start()
   await waitForState(own.lab, own.id, 'provisioning')
   await own.lab.call('DELETE', `/devices/${own.id}?force_delete=true`)
@@ -295,7 +295,7 @@ test.concurrent.each<[name: string, driver: MachineDriver, why: RegExp]>([
   expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
 })
 
-test.concurrent('a machine that goes off the moment it is switched on leaves the device off', async () => {
+test.concurrent('if a machine goes off immediately after it is switched on, the device is off', async () => {
   const simulated = createSimulatedDriver()
   let starts = 0
   const driver: MachineDriver = {
@@ -323,7 +323,7 @@ test.concurrent('a machine that goes off the moment it is switched on leaves the
   expect(types.slice(0, 2)).toEqual(['instance.powered_off', 'instance.powered_off'])
 })
 
-test.concurrent('ten machines at once boot, and the end of the lab switches all off', async () => {
+test.concurrent('ten machines boot at once, and ending the lab switches all of them off', async () => {
   const watched = createWatchedDriver()
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
   files.files['x.ipxe'] = bootScriptFor(files.url)

@@ -50,7 +50,7 @@ async function startIn(cloudFile: string, options: TestLabOptions = {}) {
 }
 
 describe('after a restart', () => {
-  test('devices, keys, batches, events and the token are as before; what ran is off and can be switched on', async () => {
+  test('devices, keys, batches, events and the token are as before; running machines are off and can be switched on', async () => {
     await using place = await makeFolder()
     let before: { id: string; token: string; device: Record<string, unknown>; keys: unknown; events: string[] }
     {
@@ -111,7 +111,7 @@ describe('after a restart', () => {
     expect((await own.eventTypes(failed))[0]).toBe('instance.failed')
   })
 
-  test('a device that was created is there even when the lab was killed the moment after', async () => {
+  test('a created device exists even if the lab was killed right after the create', async () => {
     await using place = await makeFolder()
     const first = await startIn(place.cloudFile)
     const id = await first.create()
@@ -124,7 +124,7 @@ describe('after a restart', () => {
 })
 
 describe('the file', () => {
-  test("is its owner's only, and nothing is left beside it", async () => {
+  test('is readable only by its owner, and no other file is left beside it', async () => {
     await using place = await makeFolder()
     await using own = await startIn(place.cloudFile)
     await Promise.all(Array.from({ length: 20 }, () => own.create()))
@@ -189,7 +189,7 @@ describe('the file', () => {
 const pathOf = (kind: string) => (kind === 'flock' ? process.env['PATH'] : '/nonexistent')
 
 describe('the lock', () => {
-  test('admits one lab at a time, and is released', async () => {
+  test('allows one lab at a time, and is released', async () => {
     await using place = await makeFolder()
     const path = join(place.folder, 'lock')
     {
@@ -251,7 +251,7 @@ describe('the lock', () => {
     },
   )
 
-  test('without flock: that of a lab in another container ends when the lab says nothing for long', async () => {
+  test('without flock, the lock of a lab in another container expires without heartbeats', async () => {
     await using place = await makeFolder()
     const path = join(place.folder, 'lock')
     vi.stubEnv('PATH', '/nonexistent')
@@ -276,7 +276,7 @@ describe('the lock', () => {
     ['of a process whose number has come again', async () => `${process.pid} 1`],
     ['with nonsense in it', async () => 'nonsense'],
     ['that is empty', async () => ''],
-  ])('%s does not count', async (_, content) => {
+  ])('%s is ignored', async (_, content) => {
     await using place = await makeFolder()
     const path = join(place.folder, 'lock')
     await writeFile(path, await content())

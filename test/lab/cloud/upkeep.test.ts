@@ -38,7 +38,7 @@ describe('a termination time', () => {
     )
   })
 
-  test.concurrent('does not come early, and does not end a locked device until it is unlocked', async () => {
+  test.concurrent('does not take effect early, nor for a locked device until it is unlocked', async () => {
     await using lab = await startTestLab()
     const later = await create(lab, { termination_time: inMs(60_000) })
     const locked = await create(lab, { termination_time: inMs(3000), locked: true })
@@ -53,7 +53,7 @@ describe('a termination time', () => {
   })
 })
 
-test.concurrent('a failed device vanishes: 403 as the API words it, in no list, then 404', async () => {
+test.concurrent('a failed device vanishes: it answers 403 in the words of the API, is in no list, then answers 404', async () => {
   await using lab = await startTestLab({
     driver: { ...createSimulatedDriver(), installs: false },
     pace: { failedMs: 3000, forbiddenMs: 3000 },

@@ -203,19 +203,19 @@ describe('a script', () => {
     expect(packed.screen).toBe(`URL/gz... ok\nCould not select: ${execFormat}\n`)
   })
 
-  test('that chains itself comes to an end', async () => {
+  test('that chains itself ends with an error', async () => {
     const { outcome } = await run(`#!ipxe\nchain ${server.url}/loop.ipxe`)
     expect(outcome.kind).toBe('failed')
   })
 
-  test('that loops ends with its signal', async () => {
+  test('that loops forever ends when its signal aborts', async () => {
     server.files['auto.ipxe'] = '#!ipxe\n:a\ngoto a'
     const machine = { arch: 'x86_64', mac: '', hostname: '', print: () => {}, download } as const
     const running = runIpxe(`${server.url}/auto.ipxe`, machine, AbortSignal.timeout(100))
     await expect(running).rejects.toMatchObject({ name: /Timeout|Abort/ })
   })
 
-  test('is fetched under the name of iPXE', async () => {
+  test('is fetched with the user agent of iPXE', async () => {
     await run('#!ipxe\n')
     expect(server.requests.at(-1)).toEqual({ path: 'auto.ipxe', agent: 'iPXE/1.x (simulated)' })
   })
@@ -240,7 +240,7 @@ test.each([
   expect([ran.screen, summarise(ran.outcome)]).toEqual([screen, outcome])
 })
 
-test('a line is words and links', () => {
+test('a line is parsed into words and operators', () => {
   expect(parseLine('a b || c && d # e')).toEqual([
     { after: 'always', words: ['a', 'b'] },
     { after: 'failure', words: ['c'] },
@@ -248,25 +248,25 @@ test('a line is words and links', () => {
   ])
 })
 
-test('a setting that holds itself comes to an end', () => {
+test('a setting that refers to itself stops expanding', () => {
   expect(expandWord('${a}', new Map([['a', '${a}']]))).toBe('${a}')
 })
 
-test('a big file is counted, not kept', async () => {
+test('a large file is counted, not kept in memory', async () => {
   server.files['big'] = Buffer.alloc(8 * 1024 * 1024)
   const fetched = await download(`${server.url}/big`, AbortSignal.timeout(10_000))
   expect(fetched).toMatchObject({ sizeBytes: 8 * 1024 * 1024 })
   expect('head' in fetched && fetched.head.length).toBe(256 * 1024)
 })
 
-test('a script that doubles a setting without end fails instead of taking the memory', async () => {
+test('a script that doubles a setting endlessly fails instead of exhausting memory', async () => {
   const { outcome } = await run('#!ipxe\nset a 0123456789abcdef\n:on\nset a ${a}${a}\ngoto on')
   expect(summarise(outcome)).toBe('failed Not enough space (http://ipxe.org/31)')
   const more = await run('#!ipxe\nset a 0123456789abcdef\n:on\nset a${a} 1\nset a ${a}x\ngoto on')
   expect(summarise(more.outcome)).toBe('failed Not enough space (http://ipxe.org/31)')
 })
 
-test('files that do not fit into the memory of the machine are not fetched whole', async () => {
+test('files that do not fit into the memory of the machine are not fetched completely', async () => {
   server.files['big'] = Buffer.alloc(2 ** 20)
   await using files = new FetchedFiles(1.5 * 2 ** 20)
   const signal = AbortSignal.timeout(10_000)

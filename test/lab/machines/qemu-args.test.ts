@@ -27,7 +27,7 @@ const disk = [
   ['-device', 'virtio-scsi-pci,id=scsi0', '-device', 'scsi-hd,bus=scsi0.0,drive=d0,bootindex=1'],
 ].flat()
 
-test('an x86_64 machine is this command line', () => {
+test('the command line of an x86_64 machine', () => {
   expect(x86Args(spec, tcg, files, sercon)).toEqual(
     [
       machine,
@@ -80,7 +80,7 @@ test('UEFI replaces the BIOS arguments', () => {
   ])
 })
 
-test('KVM comes with the processor of the host', () => {
+test('KVM uses the processor model of the host', () => {
   const args = x86Args(spec, kvm, files, sercon)
   expect(args.slice(args.indexOf('-accel'), args.indexOf('-set'))).toEqual(['-accel', 'kvm', '-cpu', 'host'])
 })
@@ -94,7 +94,7 @@ test.each(['a,restrict=on', 'a,', 'a=b', 'a.b', '-a --monitor stdio', 'a\nb'])(
   },
 )
 
-test('the boot URL, which has a secret, is in a file instead of the command line', () => {
+test('the boot URL, which contains a secret, is in a file instead of the command line', () => {
   expect(x86Args(spec, tcg, files, sercon).join(' ')).not.toContain(spec.bootUrl)
   expect(secretConfig(spec)).toBe(`[netdev "n0"]\n  type = "user"\n  bootfile = "${spec.bootUrl}"\n`)
   expect(() => secretConfig({ bootUrl: 'http://h/"\nguestfwd="' })).toThrow('contains a quote')

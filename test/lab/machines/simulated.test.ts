@@ -88,7 +88,7 @@ describe('a machine', () => {
     expect(machine.server.requests.map(({ path }) => path)).toContain('events')
   })
 
-  test('without a console on this line boots, unseen and deaf', async () => {
+  test('without a console on this line boots, but neither prints nor reads', async () => {
     await using machine = await powerOn({})
     machine.server.files['auto.ipxe'] = bootScriptFor(machine.server.url, 'console=ttyS0 console=tty0')
     await waitUntil(
@@ -134,7 +134,7 @@ describe('a machine', () => {
     expect(await machine.off).toEqual({ reason: 'switched-off' })
   })
 
-  test('that is switched off in the middle of a download is off', async () => {
+  test('can be switched off in the middle of a download', async () => {
     await using machine = await powerOn({ 'auto.ipxe': '#!ipxe\nsleep 1000' })
     await machine.shows('auto.ipxe... ok')
     await machine[Symbol.asyncDispose]()

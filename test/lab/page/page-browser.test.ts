@@ -125,7 +125,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     expect(complaints).toEqual([])
   })
 
-  test('asks before it deletes, and opens no other machine in the place of the deleted one', async () => {
+  test('asks before deleting, and does not select another machine afterwards', async () => {
     await using lab = await startTestLab({ pageFolder })
     const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
     for (const hostname of ['web1', 'web2']) {
@@ -177,7 +177,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '#status', '0 machines')
   })
 
-  test('labels what it shows, copies ids and commands, and lists fetches in order with their sizes', async () => {
+  test('labels its content, copies ids and commands, and lists fetches in order with their sizes', async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: Buffer.alloc(3_456_789) })
     files.files['x'] = bootScriptFor(files.url)
     await using lab = await startTestLab({ pageFolder })
@@ -220,7 +220,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     ])
   })
 
-  test('says that another session has the console, and takes it only by typing', needs('ssh'), async () => {
+  test('says that another session is using the console, and takes it only by typing', needs('ssh'), async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x'] = bootScriptFor(files.url)
     await using lab = await startTestLab({ pageFolder })
@@ -250,7 +250,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '.xterm-rows', 'Linux web1')
   })
 
-  test('says that the lab does not answer, wherever the page is scrolled to, and continues when it does', async () => {
+  test('says that the lab does not answer, at any scroll position, and continues when it answers again', async () => {
     await using lab = await startTestLab({ pageFolder })
     const body = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', hostname: 'web1' }
     await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, userdata: '#!ipxe\nshell' })
@@ -277,7 +277,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '#status', '0 machines')
   })
 
-  test('says that the lab does not answer when it keeps its connections and says nothing', async () => {
+  test('says that the lab does not answer if its connections stay open but silent', async () => {
     await using lab = await startTestLab({ pageFolder })
     await using way = await startWay(Number(new URL(lab.apiUrl).port))
     await using opened = await open({ ...lab, apiUrl: `http://127.0.0.1:${way.port}/metal/v1` }, lab.token)
@@ -358,7 +358,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     expect(colorScheme === 'light' ? difference : -difference).toBeGreaterThan(150)
   })
 
-  test('of another site gets nothing: neither the page, nor the API, nor the connection', async () => {
+  test('of another site gets neither the page, nor the API, nor the connection', async () => {
     await using lab = await startTestLab({ pageFolder })
     await using evil = await serveFiles({ '': 'evil' })
     const page = await browser.newPage()

@@ -7,7 +7,7 @@ import type { Fetched } from '../../../src/lab/cloud/fetch-trail.ts'
 import { waitUntil } from '../../helpers/lab.ts'
 import { serveFiles } from '../machines/boot-files.ts'
 
-test('asks the server of the boot script once a fetch, and no other server', async () => {
+test('asks the server of the boot script once per fetch, and no other server', async () => {
   await using files = await serveFiles({ x: '#!ipxe\n', i: 'initrd', far: { redirect: '/i' } })
   await using other = await serveFiles({ secret: 'secret' })
   using sizes = new FetchSizes()

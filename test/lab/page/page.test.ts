@@ -79,7 +79,7 @@ async function ask(lab: TestLab, path: string, headers: Record<string, string> =
 }
 
 describe('the page', () => {
-  test('comes with its parts, without a secret, and with headers that keep others out', async () => {
+  test('is served with its parts, without secrets, and with headers that keep other sites out', async () => {
     await using lab = await startTestLab({ pageFolder })
     for (const [path, type] of [
       ['/', 'text/html'],
@@ -104,7 +104,7 @@ describe('the page', () => {
     expect((await ask(lab, '/page/index.html')).status).toBe(404)
   })
 
-  test('refuses a foreign name that points to this computer', async () => {
+  test('refuses a foreign host name that points to this computer', async () => {
     await using lab = await startTestLab({ pageFolder })
     expect((await ask(lab, '/', { host: 'evil.example' })).status).toBe(421)
     expect((await ask(lab, '/', { host: 'localhost:1' })).status).toBe(200)
@@ -122,7 +122,7 @@ describe('its connection', () => {
     ['another port of this computer', 'http://127.0.0.1:1'],
     ['a file', 'null'],
     ['https', 'https://127.0.0.1'],
-  ])('is not for %s', async (_who, origin) => {
+  ])('is refused to %s', async (_who, origin) => {
     await using lab = await startTestLab({ pageFolder })
     await expect(openPage(lab, undefined, origin)).rejects.toThrow('403')
   })
@@ -131,7 +131,7 @@ describe('its connection', () => {
     ['a wrong token', { type: 'hello', token: 'wrong' }],
     ['no token', { type: 'look', id: 'x' }],
     ['nonsense', { type: 'hello' }],
-  ])('ends at %s, and says nothing before', async (_what, first) => {
+  ])('ends at %s, and sends nothing before', async (_what, first) => {
     await using lab = await startTestLab({ pageFolder })
     await createMachine(lab, 'web1')
     using page = await openPage(lab, first)
@@ -139,7 +139,7 @@ describe('its connection', () => {
     expect(page.seen).toEqual({ machines: [], detail: undefined, console: '', looks: 0, denied: true })
   })
 
-  test('tells of the machines, one of them with its events, script, fetches and console so far', async () => {
+  test('reports the machines, one of them with its events, script, fetches and console so far', async () => {
     await using lab = await startTestLab({ pageFolder })
     const id = await createMachine(lab, 'web1')
     using page = await openPage(lab)
@@ -200,7 +200,7 @@ describe('its connection', () => {
   )
 })
 
-test('drops keys of a page that does not have the keyboard', async () => {
+test('drops keys from a page that does not have the keyboard', async () => {
   await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
   files.files['x'] = bootScriptFor(files.url)
   await using lab = await startTestLab({ pageFolder })
@@ -252,7 +252,7 @@ test.each<[host: string | undefined, own: boolean]>([
   ['127.0.0.1@evil.example', false],
   ['', false],
   [undefined, false],
-])('the Host %j is ours: %j', (host, own) => {
+])('the Host %j is our own: %j', (host, own) => {
   expect(isOwnHost(host)).toBe(own)
   expect(isOwnOrigin(`http://${host}`, host)).toBe(own)
 })
@@ -286,7 +286,7 @@ test.each<[what: string, printed: string, fetched: object[]]>([
   ],
   ['other things that end in dots', 'Configuring (net0 02:00:00:00:00:00)...... ok\r\nLoading...\r\n', []],
   ['colours', '\u001b[0;1m/k...\u001b[0m ok\n', [{ what: '/k', ms: 1, result: 'ok' }]],
-])('the screen tells of %s', (_what, printed, fetched) => {
+])('the screen shows %s', (_what, printed, fetched) => {
   const trail = new FetchTrail()
   // The end of the line comes a millisecond later.
   trail.take(printed.trimEnd(), 10)

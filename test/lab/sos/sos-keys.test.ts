@@ -13,7 +13,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-test('labs that start at the same time share one set of keys, and so does the next', async () => {
+test('labs that start at the same time share one set of keys, as does the next lab', async () => {
   const [first, ...others] = await Promise.all(Array.from({ length: 4 }, async () => await loadLabKeys(folder, [])))
   for (const keys of [...others, await loadLabKeys(folder, [])]) expect(keys).toEqual(first)
   expect(readdirSync(join(folder, 'ssh')).toSorted()).toEqual([
@@ -42,7 +42,7 @@ test('a damaged key is named', async () => {
   })
 })
 
-test('a folder that cannot be made is named', async () => {
+test('a folder that cannot be created is named', async () => {
   writeFileSync(join(folder, 'file'), '')
   await expect(loadLabKeys(join(folder, 'file'), [])).rejects.toMatchObject({
     name: 'LabError',
@@ -51,14 +51,14 @@ test('a folder that cannot be made is named', async () => {
 })
 
 describe('ssh-keygen', needs('ssh-keygen'), () => {
-  test('reads the user key as the public key says', async () => {
+  test('derives the same public key from the user key', async () => {
     const keys = await loadLabKeys(folder, [])
     const line = execFileSync('ssh-keygen', ['-y', '-f', keys.userKeyPath], { encoding: 'utf8' })
     expect(line.split(' ').slice(0, 2).join(' ').trim()).toBe(keys.userPublicKey)
     expect(readFileSync(`${keys.userKeyPath}.pub`, 'utf8')).toContain(keys.userPublicKey)
   })
 
-  test('sees a host key of 3072 bits for the hosts', async () => {
+  test('finds a host key of 3072 bits for the hosts', async () => {
     await loadLabKeys(folder, ['192.0.2.1'])
     const { knownHostsPath } = await loadLabKeys(folder, ['198.51.100.7'])
     expect(execFileSync('ssh-keygen', ['-l', '-f', knownHostsPath], { encoding: 'utf8' })).toMatch(/^3072 /)

@@ -100,7 +100,7 @@ function ssh(args: readonly string[] = [], user = id, identity = keys.userKeyPat
 }
 
 describe('OpenSSH on the SOS', needs('ssh'), () => {
-  test('sees the banner and what the machine prints, types into it, and leaves with ~.', async () => {
+  test('sees the banner and the output of the machine, types into it, and leaves with ~.', async () => {
     const session = ssh(['-tt'])
     await session.shows(banner)
     line.push('login: ')
@@ -128,7 +128,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await expect.poll(() => line.typed).toBe('now\r')
   })
 
-  test('sends a break with ~B, and types on', async () => {
+  test('sends a break with ~B, and continues to type', async () => {
     const session = ssh(['-tt'])
     await session.shows(banner)
     session.child.stdin.write('\r~B')
@@ -145,7 +145,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await session.shows('still here')
   })
 
-  test('one line says that the machine already has a session', async () => {
+  test('a second client is told in one line that the machine already has a session', async () => {
     const first = ssh()
     await first.shows(banner)
     const second = ssh()
@@ -155,7 +155,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await first.shows('only the first')
   })
 
-  test('is hung up in order when the device is deleted', async () => {
+  test('is disconnected cleanly when the device is deleted', async () => {
     const session = ssh()
     await session.shows(banner)
     line.push('last words')
@@ -164,7 +164,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     expect(await session.ended).toBe(0)
   })
 
-  test('gets binary output whole', async () => {
+  test('receives binary output completely', async () => {
     const session = ssh()
     await session.shows(banner)
     const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 7) % 256))
@@ -173,7 +173,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     expect(Buffer.from(session.seen.out.slice(banner.length), 'latin1').equals(bytes)).toBe(true)
   })
 
-  test('that does not read holds up neither the machine nor the memory', async () => {
+  test('that does not read neither delays the machine nor fills memory', async () => {
     const session = ssh()
     await session.shows(banner)
     session.child.stdout.pause()
@@ -231,7 +231,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     expect(session.seen.err).toMatch(/no matching key exchange method/)
   })
 
-  test('and is let go when the SOS closes', async () => {
+  test('and is disconnected when the SOS closes', async () => {
     const session = ssh()
     await session.shows(banner)
     await sos[Symbol.asyncDispose]()
@@ -239,7 +239,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
   })
 })
 
-test('a client that says nothing does not keep the SOS from closing', async () => {
+test('a silent client does not keep the SOS from closing', async () => {
   const socket = connect(sos.address.port, '127.0.0.1')
   socket.on('error', () => {}).resume()
   await once(socket, 'connect')
@@ -251,7 +251,7 @@ test.each([
   ['says nothing', ''],
   ['says half of who it is', 'SSH-2.0-'],
   ['says who it is, and no more', 'SSH-2.0-quiet\r\n'],
-])('a client that %s is let go, one with a console is not', async (_what, greeting) => {
+])('a client that %s is disconnected, a client with a console is not', async (_what, greeting) => {
   const patient = { listen: { host: '127.0.0.1', port: 0 }, hostKey: keys.hostKey, report, patienceMs: 500 }
   await using own = await startSos({
     ...patient,

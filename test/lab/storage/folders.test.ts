@@ -14,7 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-test('the disks of a lab without a name end with it, those of one that was killed with the next start', async () => {
+test('the disks of an unnamed lab are deleted with it, or if it was killed, by the next lab', async () => {
   const dead = spawn('true')
   await once(dead, 'close')
   for (const name of [`of-${dead.pid}-1`, `of-${process.pid}-1`, 'named', 'of-course']) {

@@ -46,7 +46,7 @@ async function ask(env: Record<string, string>, path: string, body?: object) {
   return { status: answer.status, text: await answer.text() }
 }
 
-test('labs with names run side by side, one of each name, and are themselves again after kill -9', async () => {
+test('named labs run in parallel, one per name, and restore their state after kill -9', async () => {
   const one = metalkit('lab', '--name', 'one')
   await one.shows('Ctrl-C here ends the lab')
   const two = metalkit('lab', '--name', 'two')
@@ -85,7 +85,7 @@ test('a name that cannot be a file name is refused', async () => {
   expect(lab.seen.text).toContain('--name "../x" is not a valid name for a lab')
 })
 
-test('with --pace real and --facilities a lab is slow, and takes a facility', needs('curl'), async () => {
+test('with --pace real and --facilities a lab is slow, and accepts a facility', needs('curl'), async () => {
   const body = '{"plan":"c3.small.x86","facility":["ny5"],"operating_system":"custom_ipxe","userdata":"#!ipxe"}'
   const curl = `curl -s -H "X-Auth-Token: $METAL_API_TOKEN" "$METAL_API_URL/projects/$METAL_PROJECT_ID/devices`
   const script = `${curl}" -d '${body}'; sleep 1; ${curl}?exclude=plan"`

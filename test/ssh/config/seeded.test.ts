@@ -58,7 +58,7 @@ const line = oneof(
 )
 const config = array(line, { minLength: 1, maxLength: 8 }).map((lines) => lines.join('\n'))
 
-describe('made-up files', needs('ssh'), () => {
+describe('random files', needs('ssh'), () => {
   let folder: TestFolder
   beforeAll(() => {
     folder = makeFolder()

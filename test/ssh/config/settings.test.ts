@@ -55,7 +55,7 @@ describe("ssh's settings", needs('ssh'), () => {
     })
   })
 
-  test('a port of the command line counts before that of the file', async () => {
+  test('a port on the command line overrides the port in the file', async () => {
     const file = folder.write('port', 'Port 7\n')
     expect((await read(file, undefined, { port: 2200 })).port).toBe(2200)
     expect((await read(file, undefined, { port: 22 })).port).toBe(22)
@@ -91,7 +91,7 @@ describe("ssh's settings", needs('ssh'), () => {
     expect((await read(folder.write('new', `${text}  Port 7\n`))).port).toBe(matches ? 7 : 22)
   })
 
-  test('Match version is passed over, and an invalid network is refused', async () => {
+  test('Match version is ignored, and an invalid network is refused', async () => {
     expect((await read(folder.write('noted', 'Match version OpenSSH_9*\n  Port 7\n'))).notes).toEqual([
       passedOver(1, 'version'),
     ])
@@ -122,7 +122,7 @@ describe("ssh's settings", needs('ssh'), () => {
   test.each([
     ['the system file', 'system', '\nInclude ~/x\n', 'bad include path "~/x"'],
     ['a byte-order mark', 'user', '\ufeffPort 7', 'the file begins with a byte-order mark'],
-  ])('a line is refused by file and line: %s', async (_name, which, text, words) => {
+  ])('a refusal names the file and line: %s', async (_name, which, text, words) => {
     const file = folder.write('refused', text)
     const line = text.startsWith('\n') ? 2 : 1
     const failed = which === 'user' ? read(file) : read('/dev/null', file)
