@@ -11,7 +11,7 @@ const interfaces: Record<string, NetworkInterfaceInfo[]> = {
   eth0: [
     { ...address, family: 'IPv4', address: '192.0.2.7' },
     { ...address, family: 'IPv6', address: '2001:db8::7', scopeid: 0 },
-    // Of this link only: a URL with it works nowhere else.
+    // A link-local address: a URL with it works nowhere else.
     { ...address, family: 'IPv6', address: 'fe80::7', scopeid: 2 },
   ],
 }

@@ -9,11 +9,11 @@ import type { Flag } from '../src/options/flags/flag.ts'
 import { type FlagName, flags } from '../src/options/flags.ts'
 import { requireOption, resolveOptions } from '../src/options/precedence.ts'
 
-/** A value to type, another for the environment, a third for metal.yaml, what each parses to, and the default. */
+/** A value for the command line, one for the environment, one for metal.yaml, the parsed form of each, and the default. */
 interface Row {
   flag: [text: string, value: unknown]
   env: [text: string, value: unknown]
-  /** The variables, in the order in which they count. */
+  /** The variables, in order of precedence. */
   variables: readonly string[]
   config?: { key: string; text: string; value: unknown }
   fallback: unknown
@@ -21,7 +21,7 @@ interface Row {
 
 const address = (host: string, port: number) => ({ host, port })
 
-/** The one precedence table: every flag has a row. */
+/** The precedence table: every flag has a row. */
 const rows: Record<FlagName, Row> = {
   baseUrl: {
     flag: ['http://a/x', 'http://a/x'],

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers())
 
 type Event = NodeJS.Signals | 'SIGPIPE'
 
-/** Events with the milliseconds before each. @returns what the run ends with, and whether it is forced */
+/** Plays events with the milliseconds before each. @returns how the run ends, and whether it is forced */
 async function play(...events: [afterMs: number, event: Event][]) {
   const stop = createStop()
   for (const [afterMs, event] of events) {

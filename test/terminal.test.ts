@@ -1,4 +1,4 @@
-// The program at a real terminal: tmux's.
+// The program in a real terminal, tmux.
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ function findConsole(): number {
   return Number(found.split('\n')[0])
 }
 
-/** Defects, each at a signal that means nothing else to the program. */
+/** Defects, each triggered by a signal that the program does not use. */
 const defects = `
 process.on('SIGUSR2', () => { throw new Error('a defect in a callback') })
 process.on('SIGIO', () => process.exit(1))
@@ -68,7 +68,7 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   beforeEach(async () => {
     state = 'active'
     actions = []
-    // A server that is being ended would take the next session with it.
+    // A server that is still shutting down would end the next session too.
     socket = join(ring.folder.path, `tmux-${++sessions}`)
     const known = ring.folder.write('known', `[${sshd.host}]:${sshd.port} ${ring.hostKey.line}\n`)
     const env = {
@@ -78,7 +78,7 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
       METAL_IDENTITY: ring.user.ed25519.file,
       METAL_KNOWN_HOSTS: known,
       PS1: 'prompt> ',
-      // What CI's log cannot show is not shown there; tmux can.
+      // In CI the live display is off, because its log cannot show it; tmux can.
       CI: '',
       NODE_OPTIONS: `--require=${ring.folder.write('defects.cjs', defects)}`,
     }
@@ -91,17 +91,17 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await tmux('kill-server').catch(() => {})
   })
 
-  /** Starts the console, and waits until the machine speaks. */
+  /** Starts the console, and waits for the machine's first output. */
   async function start(...args: string[]): Promise<void> {
     await type(`${process.execPath} ${program} console ${args.join(' ')} ${sshd.username}`, 'Enter')
     await shows(/up\s+30 90/)
   }
-  /** The shell is back, and its terminal as it was. */
+  /** Waits for the shell, with its terminal as before. */
   async function isRestored(): Promise<void> {
     await type('Enter', `stty -g > ${ring.folder.path}/after; echo back`, 'Enter')
     await shows(/^back$/m)
     const read = (name: string) => readFileSync(join(ring.folder.path, name), 'utf8')
-    // The screen may show the command's own words before the shell has run it.
+    // The screen may show the typed command before the shell has run it.
     await expect.poll(() => read('after'), { timeout: 10_000 }).toBe(read('before'))
   }
   test('typing, size, Ctrl-C for the machine, help, and ~.', async () => {
@@ -145,7 +145,7 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await shows('You left the console.')
     await isRestored()
     expect(await look()).toBe('1100 0-29')
-    // What was there has only moved up.
+    // The old text has only moved up.
     expect(await tmux('capture-pane', '-p', '-S', '-', '-t', 'test')).toMatch(/^up$/m)
     const line = (await tmux('capture-pane', '-p', '-e', '-t', 'test'))
       .split('\n')
@@ -205,7 +205,7 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     await start()
     sshd.drop()
     await shows('attaching again (Ctrl-C leaves)')
-    // Dim, so that it is not taken for the machine's.
+    // Dim, so that it is not mistaken for the machine's output.
     expect(await tmux('capture-pane', '-p', '-e', '-t', 'test')).toContain('\u001b[2mconsole: the session ended: ')
     await shows('console: attached again')
     await type('hello', 'Enter')

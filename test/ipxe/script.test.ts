@@ -1,4 +1,4 @@
-// The golden files are linuxkit's own output for these inputs.
+// The golden files are the output of linuxkit for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { bootScript, type BootScript, initrdName, kernelName, scriptName } from '../../src/ipxe/script.ts'

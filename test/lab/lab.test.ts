@@ -56,7 +56,7 @@ test.each(['listen', 'sosListen'] as const)('a taken port (%s) is an error that 
     name: 'LabError',
     message: expect.stringContaining(`"127.0.0.1:${taken.port}"`),
   })
-  // What had started by then has ended again.
+  // Everything that had started by then has ended.
   await expect(fetch(`http://127.0.0.1:${api.port}/`)).rejects.toThrow('fetch failed')
   await close(other)
 })
@@ -143,7 +143,7 @@ test('a process exits by itself once its lab and the machines have ended', async
   try {
     await writeFile(join(folder, 'main.ts'), script)
     const file = join(folder, 'main.cjs')
-    // Node 20 runs no TypeScript by itself.
+    // Node 20 cannot run TypeScript.
     await build({
       input: join(folder, 'main.ts'),
       platform: 'node',

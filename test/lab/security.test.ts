@@ -32,12 +32,12 @@ const good = {
 }
 const create = (body: object) => lab.call('POST', `/projects/${lab.projectId}/devices`, { ...good, ...body })
 
-/** What the boot server gives a device. */
+/** The boot server's answer to a device. */
 async function scriptOf(id: string): Promise<string> {
   return await (await fetch(`${bootUrlOf(lab, id)}/auto.ipxe`)).text()
 }
 
-/** Texts that mean something to a shell, QEMU's options, iPXE, terminals, paths or JavaScript. */
+/** Texts with a special meaning for a shell, QEMU's options, iPXE, terminals, paths or JavaScript. */
 const nasty = [
   '$(id)',
   '`id`',
@@ -183,7 +183,7 @@ describe('the routes that machines reach without a token', () => {
   })
 })
 
-/** Sends bytes to the lab and returns all that comes back. */
+/** Sends bytes to the lab and returns the complete response. */
 function raw(text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''

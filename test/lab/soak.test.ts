@@ -13,7 +13,7 @@ const collect: unknown = runInNewContext('gc')
 
 /** Bytes in use after a garbage collection. */
 async function measureHeap(): Promise<number> {
-  // What has ended is let go of a few turns later.
+  // Ended machines are released a few turns of the event loop later.
   await new Promise((resolve) => setTimeout(resolve, 100))
   if (typeof collect === 'function') collect()
   return process.memoryUsage().heapUsed

@@ -1,4 +1,4 @@
-// Machines that never run their boot script: none stays in provisioning, where it could not be deleted.
+// Machines that never run their boot script must not stay in provisioning, where they could not be deleted.
 import { EventEmitter, once } from 'node:events'
 import { Duplex, PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { Qmp } from '../../src/lab/machines/qemu/qmp.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
 import { startTestLab, waitForState } from '../helpers/lab.ts'
 
-/** A machine that says this once and then nothing. */
+/** A machine that prints this once and then stays silent. */
 function stuckDriver(words: string, stallMs?: number) {
   const ends: PowerLoss[] = []
   const driver: MachineDriver = {
@@ -65,7 +65,7 @@ describe('a machine that never runs its boot script', () => {
   })
 })
 
-/** Plays the events of a QEMU whose state is this. @returns what is made of them */
+/** Plays the events of a QEMU with this state. @returns the detected stop */
 async function play(events: readonly object[], status: string) {
   const toQemu = new PassThrough()
   const watch = new StopWatch()

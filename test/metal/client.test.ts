@@ -9,7 +9,7 @@ import { createRecorder } from '../helpers/recorder.ts'
 
 const device = { id: 'd-1', state: 'active' }
 
-/** Replies in turn; the last one stays. */
+/** Replies in order; the last one repeats. */
 function inTurn(...replies: Reply[]): () => Reply {
   let next = 0
   return () => replies[Math.min(next++, replies.length - 1)] ?? dropped

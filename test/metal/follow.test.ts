@@ -6,7 +6,7 @@ import { createTestClient, type Reply, startFakeApi } from '../helpers/api-fake.
 const gone: Reply = { status: 404, json: { error: 'Not found' } }
 const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
 
-/** Follows a machine that is seen so at one look after the other, the last one for good. */
+/** Follows a machine whose lookups return these states in order; the last one repeats. */
 async function follow(looks: readonly Reply[], events: readonly (readonly string[])[] = [], timeoutMs = 60_000) {
   const devices = [...looks]
   const lists = [...events]

@@ -133,7 +133,7 @@ describe('delete until gone', () => {
   const denied: Reply = { status: 403, json: { errors: ['no'] } }
   const none: Reply = { status: 200, json: { devices: [], meta: { next: null } } }
   const listed: Reply = { status: 200, json: { devices: [{ id: 'd-1', state: 'active' }], meta: { next: null } } }
-  // Gone is believed when it is seen twice, the second time in the project's list too.
+  // A machine counts as gone only if it is missing twice, the second time also in the project's list.
   const twiceGone = [gone, gone, none]
   const once = ['DELETE', 'GET', 'GET', 'GET']
   const twice = ['DELETE', 'GET', ...once]
@@ -328,7 +328,7 @@ describe('delete until gone', () => {
 describe('every machine of a run is deleted', () => {
   const tags = ['metalkit', 'metalkit-run-run1']
 
-  /** An API whose creates are answered as told, and come through when their time has come, `afterMs` after the first of all. */
+  /** An API that answers creates as scripted; each takes effect at its time, `afterMs` after the first create. */
   async function play(creates: readonly { reply: Reply; afterMs: number; againMs?: number }[], listLagMs = 0) {
     const machines = new Map<string, { fromMs: number; endedMs: number }>()
     let clock: Clock | undefined

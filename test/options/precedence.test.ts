@@ -1,4 +1,4 @@
-// What is said where a value is missing or refused; the table of all flags is test/options.test.ts.
+// Messages about missing or invalid values; the table of all flags is in test/options.test.ts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// npm run executable: one file that runs without Node beside it.
+// npm run executable: one file that runs without Node.
 import { execFileSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
 
 const project = join(import.meta.dirname, '../..')
 
-/** Whether it can be made here: of a Node that takes it, with a tool from the registry. */
+/** Whether it can be built here: with a Node that supports it, and a tool from the registry. */
 function canBeMade(): boolean {
   if (process.env['CI'] === 'true') return true
   try {
@@ -25,7 +25,7 @@ describe.skipIf(!canBeMade())('the single executable', () => {
   let folder: TestFolder
   beforeAll(() => {
     folder = makeFolder()
-    // In a folder of its own it does not meet other builds.
+    // In a folder of its own it does not collide with other builds.
     for (const name of ['src', 'scripts', 'package.json', 'rolldown.config.ts'])
       cpSync(join(project, name), join(folder.path, name), { recursive: true })
     symlinkSync(join(project, 'node_modules'), join(folder.path, 'node_modules'))
@@ -33,7 +33,7 @@ describe.skipIf(!canBeMade())('the single executable', () => {
   }, 300_000)
   afterAll(() => folder[Symbol.dispose]())
 
-  /** Runs it where nothing else is to be found. */
+  /** Runs it in an environment without any other program. */
   const run = (...args: string[]) =>
     execFileSync(join(folder.path, 'out/metalkit'), args, {
       cwd: folder.path,

@@ -1,4 +1,4 @@
-// The package as npm would publish it: what is in it, and that what is in it runs.
+// The package as npm would publish it: its content, and that it runs.
 import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
@@ -28,7 +28,7 @@ let folder: TestFolder
 let files: string[]
 beforeAll(() => {
   folder = makeFolder()
-  // Packing builds: in a folder of its own it does not meet other builds.
+  // Packing runs the build: in a folder of its own it does not collide with other builds.
   for (const name of [...parts, 'package.json'])
     cpSync(join(project, name), join(folder.path, name), { recursive: true })
   symlinkSync(join(project, 'node_modules'), join(folder.path, 'node_modules'))
@@ -72,8 +72,8 @@ describe('the package', () => {
     expect(JSON.parse(lines.split('\n')[0] ?? '')).toMatchObject({ check: 'token', status: 'ok' })
   })
 
-  // Each has its own code: chacha20 is WebAssembly, which ssh2 loads when it first connects; and what is encrypted with AES-GCM is
-  // read into the same memory again and again. New keys are exchanged in the middle of the bytes.
+  // Each cipher has its own code: chacha20 is WebAssembly, which ssh2 loads when it first connects; data encrypted with AES-GCM is
+  // read into the same memory repeatedly. A key exchange happens in the middle of the data.
   test.each(['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr'])(
     'speaks %s with OpenSSH, without the parts that ssh2 would have built, and each byte is the one that was sent',
     { ...needs('sshd', 'ssh-keygen'), timeout: 60_000 },

@@ -7,7 +7,7 @@ test.each(['end', 'close'])(
   'after its %s nothing is waited for: ssh2 calls back nobody who asks then',
   async (event) => {
     const sftp: unknown = Object.assign(new EventEmitter(), { mkdir: () => {}, stat: () => {} })
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as much of ssh2 as the session uses
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part of ssh2 that the session uses
     const session = new SftpSession('sftp://host', sftp as SFTPWrapper, {
       client: new ssh2.Client(),
       banner: '',

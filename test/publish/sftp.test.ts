@@ -87,7 +87,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
     expect(await readdir(target)).toContain(part.name)
     expect(await readdir(target)).not.toContain('demo-equinixmetal.ipxe')
     const before = (await stat(join(target, part.name))).size
-    // Only bytes that were surely written are kept: a wrong byte among them stays wrong, one after them is rewritten.
+    // Only bytes that were certainly written are kept: a wrong byte among them stays wrong, a wrong byte after them is rewritten.
     await writeFile(join(target, part.name), 'x', { flag: 'r+' })
     expect(before).toBeGreaterThan(8e6)
     expect((await push()).code).toBe(0)

@@ -16,7 +16,7 @@ import { nowhere } from '../helpers/nowhere.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-accelerator-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-/** A file that this user may open, in the place of KVM's device. */
+/** A file that this user may open, in place of KVM's device. */
 const kvmPath = join(folder, 'kvm')
 writeFileSync(kvmPath, '')
 const program = 'qemu-system-x86_64'
@@ -75,7 +75,7 @@ describe('the accelerator', needs(program), () => {
     expect(report.lines).toHaveLength(1)
     expect(await chooseAccelerator(options)).toMatchObject({ accelerator: { name: 'kvm' } })
     expect(report.lines).toHaveLength(1)
-    // Another QEMU, or a verdict that is damaged, is tried again.
+    // With another QEMU, or a damaged verdict, the trial is repeated.
     writeFileSync(verdictPath, '{')
     using _other = playHalfKvm('aborts')
     expect(await chooseAccelerator(options)).toMatchObject({ accelerator: { name: 'tcg' } })

@@ -1,4 +1,4 @@
-// aarch64 machines, where the lab follows the boot script in iPXE's place.
+// aarch64 machines, for which the lab follows the boot script in place of iPXE.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,11 +38,11 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
       '/k': arm64ResetProgram,
     })
     const driver = await createQemuDriver({ diskFolder, report })
-    // By the name of this computer inside machines, as the lab's boot URL is.
+    // With this computer's address as machines see it, as in the lab's boot URL.
     const bootUrl = `${server.url.replace('127.0.0.1', '10.0.2.2')}/x.ipxe`
     await using machine = await driver.powerOn({ ...spec, bootUrl })
     const screen = watch(machine.serial)
-    // It resets again and again until the other program is there: only how its rounds begin is certain.
+    // It resets repeatedly until the other program is there, so only the beginning of each round is certain.
     await expect.poll(() => server.asked.slice(0, 4)).toEqual(['/x.ipxe', '/k', '/x.ipxe', '/k'])
     expect(screen.text()).toContain('the script of arm1 runs\r\n/k... ok\r\n')
     server.scripts['/k'] = arm64PoweroffProgram

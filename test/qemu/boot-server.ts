@@ -8,7 +8,7 @@ export const poweroffProgram = Buffer.from('ba0406b80020eff4ebfd', 'hex')
 /** Resets the machine (the chipset's port 0xcf9). */
 export const resetProgram = Buffer.from('baf90cb006eef4ebfd', 'hex')
 
-/** A boot sector that says `booted from the disk` and switches the machine off. */
+/** A boot sector that prints `booted from the disk` and switches the machine off. */
 const bootSector = Buffer.alloc(512)
 bootSector.write('31c08ed8be1c7cb40eac84c07404cd10ebf7ba0406b80020eff4ebfd', 'hex')
 bootSector.write('booted from the disk\r\n', 28, 'latin1')
@@ -21,8 +21,8 @@ export const installerProgram = Buffer.concat([
 ])
 
 /**
- * A network boot program that says a text on the screen, and stays. The firmware has the screen on the serial line too, the last
- * characters by its timer, so that interrupts are on.
+ * A network boot program that prints a text on the screen, and halts. The firmware mirrors the screen to the serial line, the last
+ * characters from its timer, so interrupts stay on.
  */
 export function sayProgram(text: string): Buffer {
   return Buffer.concat([
@@ -31,10 +31,10 @@ export function sayProgram(text: string): Buffer {
   ])
 }
 
-/** A bzImage (Documentation/arch/x86/boot.rst) that says a text on the screen with its real-mode part, and stays. */
+/** A bzImage (Documentation/arch/x86/boot.rst) whose real-mode part prints a text on the screen, and halts. */
 export function sayBzImage(text: string): Buffer {
   const kernel = Buffer.alloc(2048)
-  kernel.writeUInt8(1, 0x1f1) // sectors of the real-mode part, but for the first
+  kernel.writeUInt8(1, 0x1f1) // sectors of the real-mode part, except for the first
   kernel.writeUInt32LE(64, 0x1f4) // size of the rest, in 16 bytes
   kernel.writeUInt16LE(0xaa55, 0x1fe)
   kernel.writeUInt16LE(0x7eeb, 0x200) // jmp 0x280
@@ -67,7 +67,7 @@ function arm64Program(call: number): Buffer {
   )
 }
 
-/** A kernel that says a text on ttyAMA0, and stays. */
+/** A kernel that prints a text on ttyAMA0, and halts. */
 export function arm64SayProgram(text: string): Buffer {
   const program = arm64Image(
     0xd2a12002, // mov x2, 0x9000000, the PL011 of QEMU's virt
@@ -100,7 +100,7 @@ export function zbootOf(payload: Buffer, compression = 'gzip'): Buffer {
   return Buffer.concat([head, payload, Buffer.alloc(64, 0x90)])
 }
 
-/** Answers every path it knows with its text; `asked` holds the paths in the order they came. */
+/** Answers every known path with its text; `asked` records the requested paths in order. */
 export async function startBootServer(
   scripts: Record<string, string | Buffer>,
 ): Promise<AsyncDisposable & { url: string; asked: string[]; scripts: Record<string, string | Buffer> }> {

@@ -36,7 +36,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Skips where there is no UEFI firmware, but not in CI. */
+/** Skips if there is no UEFI firmware, except in CI. */
 function needsOvmf(): { skip: boolean; timeout: number } {
   const there = existsSync('/usr/share/OVMF/OVMF_CODE_4M.fd')
   if (!there) process.stderr.write('skipped: ovmf not installed\n')
@@ -80,7 +80,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
     {
       await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })
       machine.serial.resume()
-      // The second time it asks for the script it has been reset, so that the sector is written.
+      // When it requests the script for the second time it has been reset, so the sector is written.
       const first = () => server.asked.slice(0, 3)
       await expect.poll(first).toEqual(['/x.ipxe', '/installer', '/x.ipxe'])
     }
@@ -106,7 +106,7 @@ describe('a QEMU machine', { ...needs('qemu-system-x86_64'), timeout: 300_000 },
   })
 
   test('has a TCP port on loopback on request', async () => {
-    // iPXE listens on no TCP port, so that the connection is taken by QEMU and then ends.
+    // iPXE does not listen on any TCP port, so QEMU accepts the connection and then closes it.
     await using server = await startBootServer({ '/x.ipxe': '#!ipxe\nsleep 60\n' })
     const driver = await createQemuDriver({ diskFolder, report })
     await using machine = await driver.powerOn({ ...spec, bootUrl: `${server.url}/x.ipxe` })

@@ -1,4 +1,4 @@
-// KVM that works by half, played by QEMU without it: a program of QEMU's name, first in the PATH, that puts TCG in the place of KVM
+// A half-working KVM, simulated by QEMU without KVM: a program named like QEMU, first in the PATH, that replaces KVM by TCG
 // and then fails in one of the ways that were observed. With TCG it works normally.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,22 +7,22 @@ import { delimiter, join } from 'node:path'
 import { findProgram } from '../helpers/needs.ts'
 
 const faults = {
-  /** QEMU says at once what is wrong, and aborts. */
+  /** QEMU reports the problem immediately, and aborts. */
   aborts: 'echo "qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69" >&2; kill -ABRT $$',
-  /** The firmware speaks, then QEMU stops the processors, and says so on its control socket alone. */
+  /** The firmware prints, then QEMU stops the processors, and reports that only on its control socket. */
   stops: `(sleep 2; exec node -e '
     const socket = require("net").connect(process.argv[1])
     socket.write("{\\"execute\\":\\"qmp_capabilities\\"}{\\"execute\\":\\"stop\\"}")
     setTimeout(() => socket.end(), 500)
   ' "$0.$$") </dev/null >/dev/null 2>&1 3>&- &
   set -- "$@" -qmp "unix:$0.$$,server=on,wait=off"`,
-  /** The firmware speaks, then QEMU stands still, and its control socket too. */
+  /** The firmware prints, then QEMU hangs, including its control socket. */
   freezes: '(sleep 2; kill -STOP $$) </dev/null >/dev/null 2>&1 3>&- &',
-  /** Nothing is wrong with it. */
+  /** It works. */
   works: '',
 }
 
-/** Puts such a QEMU first in the PATH; disposing it takes it away. Each start is a line of `starts`. */
+/** Puts such a QEMU first in the PATH; disposing it removes it. Each start adds a line to `starts`. */
 export function playHalfKvm(fault: keyof typeof faults): Disposable & { folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-half-kvm-'))
   const program = join(folder, 'qemu-system-x86_64')

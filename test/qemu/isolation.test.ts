@@ -1,4 +1,4 @@
-// What an image reaches on this computer: everything on loopback, or with --isolate only the lab and its own boot files.
+// The services of this computer that an image can reach: everything on loopback, or with --isolate only the lab and its boot files.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Ten simulated machines and four of QEMU at once, in two labs side by side.
+// Ten simulated machines and four QEMU machines at once, in two parallel labs.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import { bootScriptFor, serveFiles } from '../lab/machines/boot-files.ts'
 import { arm64SayProgram, sayProgram, startBootServer } from './boot-server.ts'
 import { watch } from './watch.ts'
 
-/** A driver whose machines are watched: their consoles and how they went off, by hostname. */
+/** A driver that records the consoles of its machines and how they went off, by host name. */
 function watchAll(driver: MachineDriver) {
   const screens = new Map<string, ReturnType<typeof watch>>()
   const losses = new Map<string, PowerLoss>()
@@ -52,10 +52,10 @@ test(
     const simulated = watchAll(createSimulatedDriver({ lineDelayMs: 20, selfTestMs: 0 }))
     const qemu = watchAll(await createQemuDriver({ diskFolder, report: createRecorder() }))
     await using simulatedLab = await startTestLab({ driver: simulated.driver })
-    // Room for four, however small this computer is: their memory is used as they touch it.
+    // Capacity for four, however small this computer is: memory is only allocated when it is touched.
     await using qemuLab = await startTestLab({ driver: qemu.driver, capacity: { memoryMib: 2 ** 20, cpus: 64 } })
 
-    // Machines of QEMU reach this computer by this name.
+    // QEMU machines reach this computer at this address.
     const url = server.url.replace('127.0.0.1', '10.0.2.2')
     const qemuMachines = [1, 2, 3, 4].map(async (number) => {
       const isArm = number > 2

@@ -43,7 +43,7 @@ test(
     await once(dead, 'close')
     const ownName = (await nameProcess(process.pid)).replace(' ', '.')
     const orphan = await startQemu(`metalkit-${id}@${dead.pid}.1`, disk('1.raw'))
-    // This process's number, but another start: the number has come again.
+    // This process's number with another start time: the number has been reused.
     const early = await startQemu(`metalkit-${id}@${process.pid}.1`, disk('2.raw'))
     const alive = await startQemu(`metalkit-${id}@${ownName}`, disk('3.raw'))
     const elsewhere = await startQemu(`metalkit-${id}@${dead.pid}.1`, disk('4.raw'))

@@ -1,4 +1,4 @@
-// Every local user sees the command lines of all processes: none of those that a machine starts has the secret of its boot URL.
+// Every local user sees the command lines of all processes, so none of a machine's processes may show the secret in its boot URL.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ describe('the process list', { ...needs(...programs), timeout: 120_000 }, () => 
     const secret = new URL(bootUrlOf(lab, json.id)).pathname.split('/')[2] ?? ''
     expect(secret).toMatch(/^.{16,}$/)
     const seen = new Set<string>()
-    // The lab's own looks at files of an arm64 machine are processes too, before QEMU is one.
+    // Before QEMU starts, the lab runs other processes on the files of an arm64 machine.
     await waitUntil(
       () => {
         for (const line of readCommandLines()) seen.add(line)

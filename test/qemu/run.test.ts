@@ -1,4 +1,4 @@
-// Images nobody here made, and the demo's, on real machines: QEMU, the iPXE ROM, and the program as it is built.
+// Images made by others, and the demo's, on real machines: QEMU, the iPXE ROM, and the built program.
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -56,7 +56,7 @@ describe('run in a lab with QEMU', () => {
     test(`boots the Debian installer's ${arch} image to its first screen`, needsInstaller(arch, qemu), async () => {
       const { stdout, stderr } = await bootInstaller(arch, plan, console)
       expect(stdout).toMatch(firmware)
-      // What takes long is told in percent before.
+      // A long download first shows percentages.
       expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:\d+\/debian-kernel\.\.\..* ok/)
       expect(stderr).toMatch(/GET \/debian-initrd\.img 200 \d{8} bytes/)
       expect(stderr).toMatch(/The machine \S+ is deleted\./)
@@ -68,7 +68,7 @@ describe('run in a lab with QEMU', () => {
     { ...needs('qemu-system-x86_64', 'apt-get'), timeout: 900_000 },
     async () => {
       const demo = join(import.meta.dirname, '../../scripts/demo.sh')
-      // The port that everybody takes is taken.
+      // The usual port is taken.
       const taken = createServer()
       taken.listen(8080, '127.0.0.1').on('error', () => {})
       onTestFinished(() => void taken.close())

@@ -1,4 +1,4 @@
-// SysRq, from a break on the serial line to the kernel's answer, on a kernel nobody here made.
+// SysRq, from a break on the serial line to the kernel's answer, on a kernel made by others.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

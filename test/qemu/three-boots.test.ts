@@ -1,4 +1,4 @@
-// A machine that is kept: rented, power-cycled, and booted with --device, with another kernel each time.
+// A kept machine: rented, power-cycled, and booted with --device, with another kernel each time.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,14 +16,14 @@ import { arm64SayProgram, sayBzImage } from './boot-server.ts'
 import { installerFolder, needsInstaller } from './installer.ts'
 import { watch } from './watch.ts'
 
-/** An image that tells by its console which one it is. */
+/** An image that prints its name on the console. */
 interface TellingImage {
   kernel: Buffer
   cmdline: string
   says: string
 }
 
-/** Runs the program, and throws with what it said where it does not end well. */
+/** Runs the program. @throws with its output if it fails */
 async function runWell(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await runToEnd(args, env)
   if (code !== 0) throw new Error(`metalkit ${args.join(' ')} ended with ${code}:\n${stderr}\n${stdout}`)

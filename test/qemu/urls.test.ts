@@ -1,4 +1,4 @@
-// The URLs that the check passes and refuses, fetched by iPXE: what is passed arrives, as Node asks too, and nothing else does.
+// iPXE fetches the URLs that the check accepts and refuses: accepted URLs arrive as Node would send them, and no others do.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -9,14 +9,14 @@ import { ipxeUrls } from '../helpers/ipxe-urls.ts'
 import { needs } from '../helpers/needs.ts'
 import { close, listen } from '../helpers/port.ts'
 
-/** A path as a server understands it, for which "%2F" is no separator. */
+/** A path as a server understands it; "%2F" is not a separator. */
 function decode(path: string): string {
   return path.replaceAll(/%(?!2f)([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
 }
 
-/** What Node asks for, if that is what is written. */
+/** The path that Node requests, if it equals the written one. */
 function pathOf(url: string): string | undefined {
-  // Which bytes a single "%" stands for is each server's to say.
+  // A single "%" means different bytes to different servers.
   if (/%(?![0-9a-f]{2})/i.test(url)) return undefined
   const { pathname, search, hash } = new URL(url)
   const path = decode(pathname + search)

@@ -1,4 +1,4 @@
-// The rack's file: the examples are valid, and each mistake is one line that names its key and quotes no secret.
+// The rack file: the examples are valid, and each mistake is reported in one line that names its key and quotes no secret.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

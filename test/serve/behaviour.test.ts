@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => folder[Symbol.asyncDispose]())
 
-/** Requests a file and reads nothing of the response. */
+/** Requests a file without reading the response. */
 async function askOnly(port: number, target: string): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' })
   socket.on('error', () => {})

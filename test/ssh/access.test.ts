@@ -11,7 +11,7 @@ import { attach, createKeyRing, type KeyRing, startMachine } from '../console/se
 import { createFinder } from '../console/world.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
-/** What ssh's configuration says of a host under a name of its own. */
+/** The entry of a host in ssh's configuration, under an alias. */
 function reached(name: string, port: number): string {
   return `Host ${name}\n  HostName 127.0.0.1\n  Port ${port}\n  HostKeyAlias ${name}\n`
 }

@@ -122,7 +122,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
     await once(nobody, 'close')
     const none = new KnownHosts([], [])
     expect(await failureOf({ host: '127.0.0.1', port }, none)).toBe(`console: "127.0.0.1:${port}" refuses connections`)
-    // Too long for a name: nobody needs to be asked.
+    // Too long for a host name, so no name server is needed.
     const name = `${'x'.repeat(70)}.example`
     expect(await failureOf({ host: name, port: 22 }, none)).toBe(
       `console: "${name}" has no address: no such name; check --sos`,

@@ -1,4 +1,4 @@
-// Hosts with certificates, made by ssh-keygen and shown by sshd: what is decided about them beside what ssh decides.
+// Hosts with certificates, created by ssh-keygen and presented by sshd: our decisions compared with ssh's.
 import { execFileSync } from 'node:child_process'
 import { renameSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -13,7 +13,7 @@ import { needs } from '../helpers/needs.ts'
 import { makeFolder, startSshd, type TestFolder, type TestKey } from '../helpers/sshd.ts'
 import { compare, type Host, hostKeyKinds, makeHostKeys } from './host-judges.ts'
 
-/** Has ssh-keygen make a certificate; the line with which sshd shows it. */
+/** Creates a certificate with ssh-keygen. @returns the line that makes sshd present it */
 function certify(key: TestKey, authority: TestKey, ...args: string[]): string {
   const name = `${key.file}-${Math.random().toString(36).slice(2)}-cert.pub`
   const words = ['-q', '-s', authority.file, '-I', 'host', '-h', ...args, `${key.file}.pub`]
@@ -22,7 +22,7 @@ function certify(key: TestKey, authority: TestKey, ...args: string[]): string {
   return `HostCertificate ${name}`
 }
 
-/** Whether these bytes are a certificate that vouches for a.example. */
+/** Whether these bytes are a valid certificate for a.example. */
 function vouches(bytes: Buffer): boolean {
   const certificate = parseCertificate(bytes)
   return certificate !== undefined && checkCertificate(certificate, 'a.example', Date.now()) === undefined
@@ -38,7 +38,7 @@ describe('host certificates, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-k
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  /** Hosts, by what ssh-keygen is told of their certificate: key, authority, and the rest. */
+  /** Hosts, with ssh-keygen's arguments for their certificate: key, authority, and options. */
   const certificates: Record<string, [key: string, authority: string, ...args: string[]]> = {
     good: ['ed25519', 'authority', '-n', 'a.example,c.example'],
     'for anyone': ['ed25519', 'authority'],

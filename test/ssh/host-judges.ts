@@ -1,4 +1,4 @@
-// What OpenSSH's client says of a host, and what metalkit says: the judges of the tables of host keys.
+// The decisions of OpenSSH's client and of metalkit about a host, for the tables of host keys.
 import { spawn } from 'node:child_process'
 import { text as readAll } from 'node:stream/consumers'
 import { expect } from 'vitest'
@@ -12,7 +12,7 @@ import { makeKey, startSshd, type TestFolder, type TestKey, writeSshdConfig } fr
 import { createLog } from '../console/world.ts'
 
 interface Question {
-  /** The configuration of the sshd that plays the host; it is reached by a pipe, so that names need not exist. */
+  /** The configuration of the sshd that plays the host; it is reached through a pipe, so that host names need not resolve. */
   config: string
   /** The user's known_hosts files, and the system's. */
   files: readonly string[]
@@ -25,7 +25,7 @@ function list(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(' ') || 'none'
 }
 
-/** What ssh with StrictHostKeyChecking=yes decides. */
+/** The decision of ssh with StrictHostKeyChecking=yes. */
 export async function askSsh({ config, files, system = [], host, port }: Question): Promise<Verdict> {
   const options = [
     `ProxyCommand=${findProgram('sshd')} -i -f ${config}`,
@@ -39,7 +39,7 @@ export async function askSsh({ config, files, system = [], host, port }: Questio
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const stderr = await readAll(child.stderr)
-  // For a revoked key ssh does not say where.
+  // For a revoked key ssh does not name the line.
   if (stderr.includes('REVOKED HOST KEY')) return { kind: 'revoked', file: '', line: 0 }
   const offending = /Offending .* key in (.*):(\d+)/.exec(stderr)
   if (offending !== null) return { kind: 'changed', file: offending[1] ?? '', line: Number(offending[2]) }
@@ -48,13 +48,13 @@ export async function askSsh({ config, files, system = [], host, port }: Questio
   throw new Error(`ssh said something else: ${stderr}`)
 }
 
-/** A host: the keys it has, and the lines of its sshd_config besides. */
+/** A host: its keys, and other lines of its sshd_config. */
 export interface Host {
   keys: TestKey[]
   config?: string[]
 }
 
-/** What metalkit says of a host that listens; `place` is where known_hosts has it. */
+/** metalkit's decision about a listening host; `place` is its name in known_hosts. */
 export async function askMetalkit(
   folder: TestFolder,
   host: Host,
@@ -75,7 +75,7 @@ export async function askMetalkit(
   throw new Error(`metalkit said something else: ${said}`)
 }
 
-/** What both say of a host, once they agree. */
+/** The decision about a host, which must be the same for both. */
 export async function compare(
   folder: TestFolder,
   host: Host,
@@ -107,7 +107,7 @@ export function makeHostKeys(folder: TestFolder, ...names: string[]) {
     if (key === undefined) throw new Error(`no key of the name ${name}`)
     return key
   }
-  /** Puts keys in the place of their names in capitals. */
+  /** Replaces names in capitals by their keys. */
   const fill = (lines: string) =>
     lines.replaceAll(/\b[A-Z][A-Z0-9-]+\b/g, (word) => keys.get(word.toLowerCase())?.line ?? word)
   return { get, fill }

@@ -1,4 +1,4 @@
-// What is decided about hosts with keys of all kinds, by all the files, beside what ssh decides.
+// Our decisions about hosts with keys of all kinds, by all files, compared with ssh's.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ describe('host keys, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'),
     expect(await compare(folder, host, keys.fill(lines), { host: 'a.example', port })).toMatchObject({ kind })
   })
 
-  /** The files that metalkit reads by a configuration. */
+  /** The files that metalkit reads for a configuration. */
   async function filesOf(config: string): Promise<readonly string[]> {
     folder.write('.ssh/config', config)
     const finder = createFinder(folder.path, { identityFiles: [keys.get('ed25519').file] })

@@ -93,7 +93,7 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
         `the certificate "${file}-cert.pub" is not used, as ssh2 cannot sign for it; its key is offered without it\n`,
       )
     }
-    // ssh-add gives the agent both.
+    // ssh-add adds both to the agent.
     sshAdd(file)
     expect((await load({ agentSocket, named: [] })).keys).toEqual(lines(ed25519))
   })

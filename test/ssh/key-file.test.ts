@@ -15,7 +15,7 @@ const rsa = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048']
 const curve = (name: string) => ['-algorithm', 'EC', '-pkeyopt', `ec_paramgen_curve:${name}`]
 
 const openssl = (...args: string[]) => execFileSync('openssl', args, { encoding: 'utf8', stdio: 'pipe' })
-/** What ssh itself takes a file for. */
+/** ssh's own reading of a file. */
 const judge = (file: string, passphrase = '') =>
   execFileSync('ssh-keygen', ['-y', '-P', passphrase, '-f', file], { encoding: 'utf8' }).split(' ', 2).join(' ').trim()
 async function read(file: string, passphrase?: string): Promise<string> {
@@ -46,7 +46,7 @@ describe('keys written by OpenSSL', needs('openssl', 'ssh-keygen'), () => {
   ]
   test.each(kinds)('PKCS#8, open and locked: %s', async (name, args) => {
     const file = generate(...args)
-    // OpenSSH of Debian 12 reads Ed25519 in its own format only.
+    // Debian 12's OpenSSH reads Ed25519 keys only in its own format.
     if (name !== 'Ed25519') expect(await read(file)).toBe(judge(file))
     const open = await read(file)
     expect(open).toMatch(/^(ssh|ecdsa)-\S+ \S+$/)

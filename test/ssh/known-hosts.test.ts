@@ -10,7 +10,7 @@ import { askSsh as askSshAbout } from './host-judges.ts'
 
 describe('known_hosts, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
-  /** The host's key, another of its type, and one of another type. */
+  /** The host's key, another key of the same type, and a key of another type. */
   let shown: TestKey, other: TestKey, rsa: TestKey
   let config: string
 
@@ -102,7 +102,7 @@ describe('known_hosts, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'
     const ours = (await loadKnownHosts([file])).judge({ host, port }, shown.blob)
     const theirs = await askSsh(file, host, port)
     expect(theirs.kind).toBe(kind)
-    // For a revoked key ssh does not say where.
+    // For a revoked key ssh does not name the line.
     expect(ours).toEqual(theirs.kind === 'revoked' ? { ...theirs, file, line: expect.any(Number) } : theirs)
   })
 

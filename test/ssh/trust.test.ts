@@ -22,7 +22,7 @@ import {
 } from '../helpers/sshd.ts'
 import { createLog } from '../console/world.ts'
 
-/** A prompter that gives these answers, and keeps the questions. */
+/** A prompter that gives these answers, and records the questions. */
 function answering(...answers: string[]): Prompter & { questions: string[] } {
   const questions: string[] = []
   const ask = async (question: string) => {
@@ -71,7 +71,7 @@ describe('unknown hosts', needs('sshd', 'ssh', 'ssh-keygen'), () => {
     return { outcome, said: log.text() }
   }
 
-  /** What ssh makes of a file: 'trusted' is a host it logs in to, or would if it had a key. */
+  /** ssh's decision for a file: 'trusted' is a host that it logs in to, or would if it had a key. */
   async function askSsh(file: string): Promise<string> {
     try {
       const options = ['StrictHostKeyChecking=yes', `UserKnownHostsFile=${file}`, 'GlobalKnownHostsFile=none']

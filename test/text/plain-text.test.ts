@@ -36,7 +36,7 @@ test('names and errors from an API cannot control the terminal', async () => {
   const removed = await runToEnd(['rm', '--older-than', '0s'], env)
   expect(stdout).toContain(String.raw`a\u{202e}b\u{1b}[31m`)
   expect(removed.stderr).toContain(String.raw`a\u{202e}b\u{1b}[31m`)
-  // oxlint-disable-next-line no-control-regex -- these are what must not be there
+  // oxlint-disable-next-line no-control-regex -- these must not appear
   expect(stdout + stderr + removed.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
 })
 

@@ -1,4 +1,4 @@
-// Against a stand-in for the agent's API, as ngrok.com/docs/agent/api describes it.
+// Tested against a stand-in for the agent's API, as ngrok.com/docs/agent/api describes it.
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
@@ -15,7 +15,7 @@ const tunnelOf = (name: string, addr: string, url: string) => ({
   metrics: { conns: { count: 0 } },
 })
 
-/** An agent with some tunnels; what it was asked, and what it answers to a request to open one. */
+/** An agent with some tunnels; it records its requests, and has a fixed answer to a request to open a tunnel. */
 async function startAgent(tunnels: unknown[], answer?: { status: number; body: unknown }) {
   const asked: unknown[] = []
   const server = createServer((request, response) => {

@@ -17,13 +17,13 @@ import { startSshHome } from '../publish/ssh-home.ts'
 const body = randomBytes(3_000_000)
 const open = ['GatewayPorts clientspecified']
 
-/** Has a server listen until the end of the test. @returns its port */
+/** Makes a server listen until the end of the test. @returns its port */
 async function serve(server: Server): Promise<number> {
   onTestFinished(() => void server.close())
   return await listen(server)
 }
 
-/** An sshd, a web server to lead to, and a way to open a tunnel between them. */
+/** An sshd, a web server as the target, and a function that opens a tunnel between them. */
 async function makeWorld(config: readonly string[]) {
   const { sshd, folder } = await startSshHome(config)
   const privateKey = readFileSync(join(folder.path, '.ssh/id_ed25519'))
@@ -169,7 +169,7 @@ describe('a tunnel through sshd', needs('sshd', 'ssh-keygen'), () => {
     const stop = new AbortController()
     const reason = new Error('stop')
     const connections: SshConnection[] = []
-    // Logged in, and then interrupted: what is open by then is closed.
+    // Logged in, and then interrupted: open connections are closed.
     const interrupted = async (signal: AbortSignal) => {
       connections.push(await connect(signal))
       stop.abort(reason)

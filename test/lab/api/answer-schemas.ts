@@ -1,5 +1,5 @@
-// Which schema the answer of each route has, so that all answers in all tests are checked. As in device-schema.ts, written from the
-// specification: nothing unknown, nothing missing of what the lab promises.
+// The schema of each route's answers, so that all answers in all tests are checked. Like device-schema.ts, this file follows the
+// specification: no unknown field is allowed, and no field that the lab promises may be missing.
 import { z } from 'zod'
 
 import * as schemas from './device-schema.ts'
@@ -97,7 +97,7 @@ const apiKey = z.union([
 const bonding = z.strictObject({ mode: z.int(), link_aggregation: z.string(), mac: z.string() })
 const interfaces = z.array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0') })).length(2)
 
-/** What API and metadata service both say of a machine. */
+/** The fields of a machine in the API and in the metadata service. */
 const commonMetadata = {
   id: z.uuid(),
   hostname: z.string(),
@@ -123,7 +123,7 @@ const commonMetadata = {
   volumes: z.array(z.never()),
 }
 
-/** What the API says of it (Metadata.yaml). */
+/** The metadata in the API (Metadata.yaml). */
 const apiMetadata = z.strictObject({
   ...commonMetadata,
   state: schemas.device.shape.state,
@@ -134,7 +134,7 @@ const apiMetadata = z.strictObject({
   }),
 })
 
-/** What the metadata service tells a machine. */
+/** The metadata that the service sends to a machine. */
 export const machineMetadata = z.strictObject({
   ...commonMetadata,
   storage: z.strictObject({}),
@@ -219,9 +219,9 @@ const table = rows.map(([pattern, schema]) => ({ pattern: new RegExp(`^${pattern
 const failure = z.union([z.strictObject({ error: z.string() }), z.strictObject({ errors: z.array(z.string()).min(1) })])
 
 /**
- * Checks that an answer of the API has the schema of its route. `json` is undefined where there is no body. Answers that
- * `include` or `exclude` have shaped are only checked for being some.
- * @throws where it has not, or where no schema is known
+ * Checks that an answer of the API matches the schema of its route. `json` is undefined if there is no body. Answers shaped
+ * by `include` or `exclude` are only checked for existence.
+ * @throws if it does not match, or if no schema is known
  */
 export function checkAnswer(method: string, target: string, status: number, json: unknown): void {
   const [path = '', query = ''] = target.split('?')

@@ -9,7 +9,7 @@ import * as schemas from './device-schema.ts'
 
 let lab: TestLab
 beforeAll(async () => {
-  // Slow, so that a state is still there when one asks for it on a busy computer.
+  // Slow, so that a busy computer can observe each state.
   lab = await startTestLab({ pace: { queuedMs: 1000, stepMs: 2000 } })
 })
 afterAll(() => lab[Symbol.asyncDispose]())
@@ -21,11 +21,11 @@ const good = {
   operating_system: 'custom_ipxe',
   ipxe_script_url: 'http://127.0.0.1:1/x.ipxe',
 }
-/** A field of SSH's wire format: length and bytes. */
+/** A field of SSH's wire format: the length, then the bytes. */
 function field(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes])
 }
-/** A public key line that depends on the seed. */
+/** A public key line, determined by the seed. */
 function ed25519(seed: string): string {
   const blob = Buffer.concat([field(Buffer.from('ssh-ed25519')), field(createHash('sha256').update(seed).digest())])
   return `ssh-ed25519 ${blob.toString('base64')} ${seed}`

@@ -22,7 +22,7 @@ async function start(options: TestLabOptions = {}) {
   }
 }
 
-/** The ids that stand for words in paths. */
+/** The ids that words in paths stand for. */
 async function idsOf(lab: TestLab, deviceId: string): Promise<Record<string, string>> {
   const { json: user } = await lab.call('GET', '/user')
   const { json: keys } = await lab.call('GET', '/ssh-keys')
@@ -48,7 +48,7 @@ describe('every answer matches its schema', () => {
     const { id } = await own.create({ customdata: { a: [1] }, hostname: 'box' })
     await waitForState(own.lab, id, 'active')
     const ids = await idsOf(own.lab, id)
-    // The schema of each is checked by `call`; here stands what it must hold.
+    // `call` checks the schema of each answer; these are the expected values.
     const rows: [path: string, expected: object][] = [
       ['/devices/DEVICE/customdata', { a: [1] }],
       ['/devices/DEVICE/userdata', { userdata: good.userdata }],

@@ -1,5 +1,5 @@
-// What answers must be, written from the specification (Device.yaml and its parts) and apart from the client's lenient schemas:
-// nothing unknown, nothing missing of what the lab promises. Null stands only where real answers were seen to have it.
+// The required form of answers, written from the specification (Device.yaml and its parts), independently of the client's lenient
+// schemas: no unknown fields, and no missing ones that the lab promises. Null is allowed only if real answers were seen to contain it.
 import { z } from 'zod'
 
 export const href = z.strictObject({ href: z.string().startsWith('/metal/v1/') })
@@ -114,7 +114,7 @@ export const address = z.strictObject({
   enabled: z.boolean(),
   global_ip: z.boolean(),
   type: z.literal('IPAssignment'),
-  /** Not for an address of a global reservation. */
+  /** Absent for an address of a global reservation. */
   metro: metro.optional(),
   assigned_to: href,
   parent_block: z.strictObject(block),
@@ -176,7 +176,7 @@ export const device = z.strictObject({
   sos: z.string().min(1),
 })
 
-/** Within the API: packngo appends it to its base URL. */
+/** Relative to the API: packngo appends it to its base URL. */
 const pageLink = z.strictObject({ href: z.string().regex(/^\/(?!metal)/) })
 
 export const meta = z.strictObject({

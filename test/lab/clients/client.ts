@@ -1,4 +1,4 @@
-// What the tests of clients share: a lab with a file server, and devices as clients create them.
+// The setup of the client tests: a lab with a file server, and devices as clients create them.
 import { createHash } from 'node:crypto'
 
 import { expect } from 'vitest'
@@ -6,14 +6,14 @@ import { expect } from 'vitest'
 import { startTestLab, waitForState } from '../../helpers/lab.ts'
 import type { TestAnswer, TestLab, TestLabOptions } from '../../helpers/lab.ts'
 
-/** A lab with what its user is. */
+/** A lab with its user and project. */
 export interface ClientLab extends AsyncDisposable {
   lab: TestLab
   /** Path of the devices of the lab's project. */
   devices: string
-  /** Sends a request as it stands, and expects the status. */
+  /** Sends a request unchanged, and expects the status. */
   readonly send: (status: number, method: string, path: string, body?: unknown) => Promise<TestAnswer['json']>
-  /** Creates a device with the body as it stands, and waits until it is active. */
+  /** Creates a device with the unchanged body, and waits until it is active. */
   readonly createActive: (body: object) => Promise<TestAnswer['json']>
 }
 
@@ -43,7 +43,7 @@ function field(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes])
 }
 
-/** A public key of its own for each name. */
+/** A different public key for each name. */
 export function publicKey(name: string): string {
   const blob = Buffer.concat([field(Buffer.from('ssh-ed25519')), field(createHash('sha256').update(name).digest())])
   return `ssh-ed25519 ${blob.toString('base64')} ${name}`

@@ -1,4 +1,4 @@
-// A console as Go's SSH library opens it, at heart: everything goes as it is typed, and nothing is an escape on this side.
+// A console as Go's SSH library opens it: all input is sent as typed, and the client has no escapes.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 

@@ -1,4 +1,4 @@
-// Ignition's and Afterburn's reports, and the ones of the service's documentation: `phone_home_url` without its end, and /events.
+// Reports of Ignition and Afterburn, and those in the service's documentation: `phone_home_url` without its last part, and /events.
 import { expect, test } from 'vitest'
 
 import { bootUrlOf } from '../../helpers/lab.ts'

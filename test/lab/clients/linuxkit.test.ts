@@ -1,5 +1,5 @@
-// linuxkit run packet|equinixmetal: its SSH client has no escape of its own and never asks about the machine while it is on the
-// console; it goes on, to its DELETE, when the session ends.
+// linuxkit run packet|equinixmetal: its SSH client has no escapes and does not query the machine while it is attached to the
+// console; when the session ends it continues with its DELETE.
 import { expect, test } from 'vitest'
 
 import { fakeBzImage } from '../../helpers/image.ts'

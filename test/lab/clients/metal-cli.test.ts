@@ -1,4 +1,4 @@
-// metal-cli's e2e tests, and mantle's ore: the events they look for, metros in capitals.
+// metal-cli's e2e tests, and mantle's ore: the events that they expect, metros in capitals.
 import { expect, test } from 'vitest'
 
 import { startClientLab, userdata } from './client.ts'

@@ -1,5 +1,5 @@
-// Automation for ordinary servers, on simulated machines: the systems, plans and facilities that the official examples and tests
-// name are installed to a login on the console.
+// Automation for ordinary servers, on simulated machines: the systems, plans and facilities of the official examples and tests
+// are installed, up to a login on the console.
 import { expect, test } from 'vitest'
 
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'

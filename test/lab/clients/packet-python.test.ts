@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { startClientLab, userdata } from './client.ts'
 
-/** What Manager.create_device sends, with its defaults. */
+/** The request of Manager.create_device, with its defaults. */
 function createBody(projectId: string, body: object): object {
   return {
     billing_cycle: 'hourly',
@@ -30,7 +30,7 @@ test('a device is created with `tags: {}`, updated, acted on and deleted', async
   expect(await send(201, 'POST', own.devices, body)).toMatchObject({ tags: [], userdata: '' })
   const device = await own.createActive(createBody(lab.projectId, { userdata, tags: ['a'] }))
   expect(device.tags).toEqual(['a'])
-  // Device.update sends what it read, with null where that was null.
+  // Device.update sends the values that it read, including null.
   const read = ['locked', 'description', 'billing_cycle', 'userdata', 'always_pxe', 'ipxe_script_url', 'spot_instance']
   const same = Object.fromEntries(read.map((name) => [name, device[name]]))
   const update = { ...same, hostname: 'new', tags: {}, customdata: { a: 1 } }

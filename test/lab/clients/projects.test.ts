@@ -1,4 +1,4 @@
-// Each official suite begins with a project of its own: packngo's and metal-cli's acceptance tests, Terraform's.
+// The acceptance tests of packngo, metal-cli and Terraform each begin by creating a project.
 import { expect, test } from 'vitest'
 
 import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'

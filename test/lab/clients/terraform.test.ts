@@ -1,4 +1,4 @@
-// terraform-provider-metal and terraform-provider-equinix: what they read back must be what they sent, or they make it anew.
+// terraform-provider-metal and terraform-provider-equinix: if they read back other values than they sent, they recreate the resource.
 import { expect, test } from 'vitest'
 
 import { publicKey, startClientLab, userdata } from './client.ts'

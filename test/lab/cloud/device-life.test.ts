@@ -6,7 +6,7 @@ import { waitUntil } from '../../helpers/lab.ts'
 import { createRecorder } from '../../helpers/recorder.ts'
 import { makeDevice } from './make-device.ts'
 
-/** A life whose machine does not switch on. */
+/** The life of a device whose machine does not switch on. */
 function start() {
   const report = createRecorder()
   let changes = 0

@@ -8,7 +8,7 @@ import { fakeBzImage } from '../../helpers/image.ts'
 import { bootScriptFor, serveFiles } from '../machines/boot-files.ts'
 import * as schemas from '../api/device-schema.ts'
 
-/** A driver that remembers its machines and what they printed, so that tests can type without an SOS. */
+/** A driver that records its machines and their output, so that tests can type without an SOS. */
 function createWatchedDriver(driver: MachineDriver = createSimulatedDriver({ lineDelayMs: 1, selfTestMs: 0 })) {
   const machines: PoweredMachine[] = []
   let screen = ''
@@ -30,7 +30,7 @@ function createWatchedDriver(driver: MachineDriver = createSimulatedDriver({ lin
   }
 }
 
-/** Slow enough that a state is still there when one asks for it on a busy computer. */
+/** Slow enough that a busy computer can observe each state. */
 const pace = { queuedMs: 600, stepMs: 600 }
 
 async function start(body: object = {}) {

@@ -2,7 +2,7 @@
 import { findMetro, findOperatingSystem, findPlan } from '../../../src/lab/cloud/catalogue.ts'
 import { createDevice, type Device } from '../../../src/lab/cloud/device.ts'
 
-/** A device, queued, with some fields of the test's own. */
+/** A queued device, with the test's fields. */
 export function makeDevice(fields: Partial<Device> = {}): Device {
   const [plan, metro] = [findPlan('c3.small.x86'), findMetro('ny')]
   const operatingSystem = findOperatingSystem('custom_ipxe')

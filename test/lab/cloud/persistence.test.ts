@@ -130,7 +130,7 @@ describe('the file', () => {
     await Promise.all(Array.from({ length: 20 }, () => own.create()))
     expect((await stat(place.cloudFile)).mode & 0o777).toBe(0o600)
     expect(JSON.parse(await readFile(place.cloudFile, 'utf8')).devices).toHaveLength(20)
-    // Machines still come up, and each change is written beside the file first.
+    // Machines are still coming up, and each change is first written beside the file.
     await expect.poll(() => readdir(place.folder)).toEqual(['cloud.json'])
   })
 

@@ -2,17 +2,17 @@
 import { createServer } from 'node:http'
 import { close, listen } from '../../helpers/port.ts'
 
-/** What a path answers: a file, a redirect, or a status. */
+/** The answer for a path: a file, a redirect, or a status. */
 export type Served = string | Buffer | { redirect: string } | number
 
-/** A server of files on loopback; `requests` are what was asked, with the user agent. */
+/** A file server on loopback; `requests` records the requests, with the user agent. */
 export interface FileServer extends AsyncDisposable {
   url: string
   files: Record<string, Served>
   requests: { path: string; agent: string | undefined }[]
 }
 
-/** Serves files by path, without the slash at the front. */
+/** Serves files by path, without the leading slash. */
 export async function serveFiles(files: Record<string, Served>): Promise<FileServer> {
   const requests: FileServer['requests'] = []
   const server = createServer((request, response) => {

@@ -221,7 +221,7 @@ describe('a script', () => {
   })
 })
 
-// As Debian's iPXE of 2019 reads them: tried in QEMU, or by its source.
+// As Debian's iPXE of 2019 reads them, verified in QEMU or from its source.
 test.each([
   ['set v one\\\ntwo \\\n three\necho {${v}}', '{onetwo three}\n', 'exit'],
   ['set v CR\\\r\nNEXT\r\necho {${v}}', '{CRNEXT}\n', 'exit'],

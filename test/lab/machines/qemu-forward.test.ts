@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseForward } from '../../../src/lab/machines/qemu/forward.ts'
 
-/** What QEMU 7.2 prints, with an ssh connection that runs. */
+/** The output of QEMU 7.2 during an ssh connection. */
 const table = `Hub -1 (n0):
   Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
   TCP[ESTABLISHED]   31       127.0.0.1 40022       10.0.2.15    22     0     0

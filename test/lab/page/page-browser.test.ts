@@ -1,4 +1,4 @@
-// The lab's page in a real browser: a machine is created by the API, watched, typed to, and switched off.
+// The lab's page in a real browser: a machine is created through the API, watched, typed into, and switched off.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
@@ -32,10 +32,10 @@ async function shows(page: Page, selector: string, expected: string): Promise<vo
   await expect.poll(() => page.textContent(selector)).toContain(expected)
 }
 
-/** Waits until the console's last line is on the screen, whole: iPXE's prompt. */
+/** Waits until the console's last line, iPXE's prompt, is completely visible. */
 async function showsNewest(page: Page): Promise<void> {
   const prompt = page.locator('.xterm-rows > div', { hasText: 'iPXE>' })
-  // Only the console is scrolled to: scrolling to the line would put right what is to be seen.
+  // It only scrolls to the console: scrolling to the line would hide the defect.
   await page.locator('#terminal').scrollIntoViewIfNeeded({ timeout: 60_000 })
   await prompt.waitFor({ state: 'attached', timeout: 60_000 })
   const isWhole = async () => {
@@ -45,12 +45,12 @@ async function showsNewest(page: Page): Promise<void> {
   await expect.poll(isWhole).toBe(true)
 }
 
-/** Of a colour as browsers write it, `rgb(1, 2, 3)`. */
+/** The luminance of a colour in the form of browsers, `rgb(1, 2, 3)`. */
 function brightness(color: string): number {
   return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number))
 }
 
-/** A way to a port that can be stopped: connections stay, and nothing comes through. */
+/** A proxy to a port that can be paused: connections stay open, and no data passes. */
 async function startWay(target: number) {
   const sockets: Socket[] = []
   const server = createServer((near) => {
@@ -76,7 +76,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
   })
   afterAll(() => browser.close())
 
-  /** Opens the page with a token; `complaints` are what the browser had to say, a breach of the policy among it. */
+  /** Opens the page with a token; `complaints` holds the browser's messages, including violations of the content policy. */
   async function open(lab: TestLab, token: string, options: Parameters<Browser['newPage']>[0] = {}) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options })
     const complaints: string[] = []
@@ -142,7 +142,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
       await page.setViewportSize(size)
       await page.dblclick('[data-action=delete]')
       await shows(page, '#question', 'Delete web2?')
-      // The second click has met nothing.
+      // The second click had no effect.
       expect(lab.devices()).toHaveLength(2)
       const button = await page.locator('[data-action=delete]').boundingBox()
       const confirm = await page.locator('#confirm').boundingBox()
@@ -168,7 +168,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     expect(await page.isHidden('#machine')).toBe(true)
     await page.click('#machines button')
     await shows(page, '#hostname', 'web1')
-    // A question about a machine that another deletes goes with it.
+    // A confirmation for a machine closes if another client deletes the machine.
     await page.click('[data-action=delete]')
     await shows(page, '#question', 'Delete web1?')
     const [rest] = lab.devices()
@@ -233,7 +233,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     const { page } = opened
     await shows(page, '.xterm-rows', 'machine is up')
     await shows(page, '#keyboard', 'watching')
-    // Looking through the page: by wheel, selection, shortcuts and the keys that move.
+    // Navigating the page by wheel, selection, shortcuts and movement keys.
     await page.click('#terminal')
     await page.mouse.wheel(0, -300)
     for (const key of ['ArrowUp', 'PageUp', 'Control+c', 'Control+a', 'Escape', 'Shift']) await page.keyboard.press(key)
@@ -268,7 +268,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await shows(page, '#keyboard', 'not connected')
     expect(await page.evaluate("document.querySelector('[data-action=delete]').closest('[inert]') !== null")).toBe(true)
     await using again = await startTestLab({ pageFolder, listen: { host: '127.0.0.1', port: Number(port) } })
-    // Another lab has another token, and the page says that too.
+    // Another lab has another token, and the page reports that too.
     expect(again.token).not.toBe(lab.token)
     await page.waitForSelector('#refusal:not([hidden])')
     expect(await page.isHidden('#lost')).toBe(true)
@@ -292,7 +292,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
   test('does not take the keyboard for terminal reports', async () => {
     await using files = await serveFiles({ k: fakeBzImage(), i: 'initrd' })
     files.files['x'] = bootScriptFor(files.url)
-    // The cursor's place, what the terminal is, its colours, and reports of the focus.
+    // Reports of the cursor's position, the terminal's type, its colours, and the focus.
     const questions = '\u001b[6n\u001b[c\u001b[>c\u001b]10;?\u0007\u001b]11;?\u0007\u001b[?1004hasked\n'
     await using lab = await startTestLab({ pageFolder, driver: createTalkingDriver(questions) })
     await using opened = await open(lab, lab.token)
@@ -340,13 +340,13 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     const { page } = opened
     await shows(page, '#state', 'active')
     await showsNewest(page)
-    // Turned on its side the console is below what can be seen, and turned back it is as it was.
+    // In landscape the console is below the visible part; back in portrait it is as before.
     await page.setViewportSize({ width: 740, height: 360 })
     await page.evaluate('scrollTo(0, 0)')
     await page.setViewportSize({ width: 360, height: 740 })
     await showsNewest(page)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
-    // The cards begin folded, and the console keeps its 80 columns: a line of 80 characters is one row.
+    // The cards start folded, and the console keeps its 80 columns: a line of 80 characters is one row.
     const cards = "[...document.querySelectorAll('details.card')].map(({ open }) => open)"
     expect(await page.evaluate(cards)).toEqual([false, false, false])
     const rows = await page.locator('.xterm-rows > div').allTextContents()

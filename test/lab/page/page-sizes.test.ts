@@ -1,4 +1,4 @@
-// The sizes of the files that a machine fetched: which server the lab asks, and which answers count.
+// The sizes of the files that a machine fetched: which server the lab asks, and which answers it uses.
 import { expect, test } from 'vitest'
 
 import { urlBesideScript } from '../../../src/lab/machines/qemu/isolation.ts'
@@ -29,7 +29,7 @@ test('asks the server of the boot script once per fetch, and no other server', a
 test.each<[script: string | null, url: string, local: string | undefined]>([
   ['http://files:8080/x', 'http://files:8080/a/k?b', 'http://files:8080/a/k?b'],
   ['http://10.0.2.2:8080/x', 'http://10.0.2.2:8080/k', 'http://127.0.0.1:8080/k'],
-  // As an isolated machine knows it.
+  // The URL as an isolated machine knows it.
   ['http://files:8080/x', 'http://10.0.2.2:8080/k', 'http://files:8080/k'],
   ['http://[::1]:8080/x', 'http://[::1]:8080/k', 'http://[::1]:8080/k'],
   ['http://files:8080/x', 'http://10.0.2.2:22/k', undefined],

@@ -31,12 +31,12 @@ async function openPage(
     machines: [] as MachineSummary[],
     detail: undefined as MachineDetail | undefined,
     console: '',
-    /** How often the console was shown from its beginning. */
+    /** How often the console was shown from the start. */
     looks: 0,
     denied: false,
   }
   socket.on('message', (data: Buffer) => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is tested
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test checks it
     const message = JSON.parse(data.toString()) as LabMessage
     if (message.type === 'machines') seen.machines = message.machines
     if (message.type === 'detail') seen.detail = message.detail
@@ -68,7 +68,7 @@ async function createMachine(lab: TestLab, hostname: string): Promise<string> {
   return String(json.id)
 }
 
-/** Asks with headers that fetch does not let one set. */
+/** Sends a request with headers that fetch does not allow. */
 async function ask(lab: TestLab, path: string, headers: Record<string, string> = {}) {
   const sent = request(new URL(path, lab.apiUrl), { headers }).end()
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- once has no types for its events
@@ -218,7 +218,7 @@ test('drops keys from a page that does not have the keyboard', async () => {
   await shows('simulated machine is up')
   one.send({ type: 'take' })
   other.type('echo not heard\r')
-  // Its next words have been answered: these have been taken too.
+  // The next message has been answered, so these have been handled too.
   other.send(look)
   await waitUntil(
     () => other.seen.looks,

@@ -34,7 +34,7 @@ let port: SerialPort
 let line: Line
 let sos: Sos
 let readOnly: boolean
-/** How often something was typed, and it was asked whether that may be. */
+/** How often input arrived, and the SOS checked whether the port is read-only. */
 let asked: number
 function isReadOnly(): boolean {
   asked++
@@ -180,7 +180,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     session.child.kill('SIGSTOP')
     const before = process.memoryUsage().rss
     for (let i = 0; i < 200; i++) {
-      // Each a buffer of its own: one that is kept many times would take no memory.
+      // A new buffer each time: the same buffer kept many times would take no memory.
       line.push(Buffer.alloc(1 << 20, 'x'))
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -16,7 +16,7 @@ afterEach(() => {
 })
 afterAll(() => rmSync(state, { recursive: true, force: true }))
 
-/** The built program; `code` is its exit code, `seen` all it wrote. */
+/** The built program; `code` is its exit code, `seen` its complete output. */
 function metalkit(...args: string[]) {
   const env = { ...process.env, XDG_STATE_HOME: state, METAL_LAB_MACHINES: 'simulated' }
   const child = spawn(process.execPath, [program, ...args], { env })
@@ -38,7 +38,7 @@ async function environmentOf(name: string): Promise<Record<string, string>> {
   return Object.fromEntries([...seen.text.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, key, value]) => [key, value]))
 }
 
-/** Asks a lab's API, below its project. */
+/** Sends a request to a lab's API, under its project. */
 async function ask(env: Record<string, string>, path: string, body?: object) {
   const headers = { 'x-auth-token': env['METAL_API_TOKEN'] ?? '', 'content-type': 'application/json' }
   const how = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) }

@@ -17,7 +17,7 @@ test('a process is found by its name, but not by another start time or an invali
 test.skipIf(!existsSync('/proc/self/stat'))(
   'one that has ended does not run, even before its parent has heard',
   async () => {
-    // The shell's place is taken by a program that never asks for its child.
+    // The shell is replaced by a program that never waits for its child.
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
     onTestFinished(() => void parent.kill('SIGKILL'))
     const [line] = await once(parent.stdout, 'data')

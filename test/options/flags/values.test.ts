@@ -1,8 +1,8 @@
-// What the texts of flags mean, at the borders of what is taken, and what each refusal advises.
+// The parsed values of flags at the limits of what is accepted, and the hint of each refusal.
 import { describe, expect, test } from 'vitest'
 import * as values from '../../../src/options/flags/values.ts'
 
-/** What a parser makes of a text: its value, or the refusal's words with its advice. */
+/** The result of a parser for a text: its value, or the refusal's message with its hint. */
 function read(parse: (text: string) => unknown, text: string): unknown {
   try {
     return parse(text)

@@ -1,4 +1,4 @@
-// Compares what we make of ssh_config files with what ssh itself makes of them: `ssh -G -F file host`.
+// Compares our reading of ssh_config files with ssh's own: `ssh -G -F file host`.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -7,11 +7,11 @@ import { ConsoleError } from '../../../src/errors.ts'
 import { parseHop } from '../../../src/ssh/config/jump.ts'
 import { loadSshSettings, type SshSettings } from '../../../src/ssh/config/settings.ts'
 
-/** What is asked of both. */
+/** The question for both. */
 export interface Question {
-  /** The home folder: `config` and what it includes lie in `.ssh` there. */
+  /** The home folder; `config` and the files it includes are in its `.ssh`. */
   home: string
-  /** The text of the configuration, and of further files by their name in the home folder. */
+  /** The text of the configuration, and of other files by their name in the home folder. */
   config: string
   files?: Record<string, string>
   host?: string
@@ -20,13 +20,13 @@ export interface Question {
   env?: Record<string, string>
 }
 
-/** The options that reach a console, as `ssh -G` prints them; or the first line that is refused. */
+/** The options that concern a console, as `ssh -G` prints them, or the first line that is refused. */
 export type Answer = Record<string, string | undefined> | { refused: string }
 
 const { username, homedir } = userInfo()
 const defaultKeys = /^~\/\.ssh\/id_(rsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk|xmss|dsa)$/
 
-/** The text of the home folder's configuration is written; its name. */
+/** Writes the configuration into the home folder. @returns its path */
 function writeConfig({ home, config, files = {} }: Question): string {
   for (const [name, text] of Object.entries({ '.ssh/config': config, ...files })) {
     mkdirSync(dirname(join(home, name)), { recursive: true })
@@ -39,7 +39,7 @@ const orNothing = (text: string | undefined) => (text === 'none' ? undefined : t
 const known = (names: readonly string[] | undefined, folder: string, name: string) =>
   (names ?? [join(folder, name), join(folder, `${name}2`)]).join(' ')
 
-/** What ssh says. */
+/** ssh's result. */
 export function askSsh(question: Question): Answer {
   const { home, host = 'sos.am6.example', user, port, env = {} } = question
   const file = writeConfig(question)
@@ -82,7 +82,7 @@ export function askSsh(question: Question): Answer {
   }
 }
 
-/** The last hop is printed in its parts, the others as they stand. */
+/** The last hop is printed in parts, the others unchanged. */
 function formatJump(jump: readonly string[]): string | undefined {
   const hop = parseHop(jump.at(-1) ?? '')
   if (hop === undefined) return undefined
@@ -96,7 +96,7 @@ async function load(question: Question): Promise<SshSettings> {
   return await loadSshSettings({ host, port, user, home, localUser: username, env, files: [writeConfig(question)] })
 }
 
-/** The words with which we refuse a configuration. */
+/** Our message when we refuse a configuration. */
 export async function describeRefusal(question: Question): Promise<string> {
   return await load(question).then(
     () => 'it is taken',
@@ -104,7 +104,7 @@ export async function describeRefusal(question: Question): Promise<string> {
   )
 }
 
-/** What we say. */
+/** Our result. */
 export async function askOurs(question: Question): Promise<Answer> {
   const { home } = question
   let settings: SshSettings

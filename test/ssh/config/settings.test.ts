@@ -7,7 +7,7 @@ import { loadSshSettings, type SettingsQuery } from '../../../src/ssh/config/set
 import { needs } from '../../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../../helpers/sshd.ts'
 
-/** A network, of those for documentation (RFC 5737), in which this computer is not. */
+/** A network for documentation (RFC 5737), to which this computer does not belong. */
 const ownAddresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
 const isForeign = (network: string) => !ownAddresses.some((address) => address.startsWith(network))
 const foreign = `${['192.0.2.', '198.51.100.', '203.0.113.'].find(isForeign)}0/24`
