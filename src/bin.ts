@@ -10,7 +10,7 @@ import { ConsoleError, describeCondition, describeError, errorCode, InterruptedE
 import { mayHang } from './files/remote.ts'
 import { type Io, type Output, unblock } from './io.ts'
 import { findDeafStarter, isInBackground, isOnTerminalOfOthers, isStartedToStay, watchNpm } from './starter.ts'
-import { createStop, stopSignals } from './stop.ts'
+import { createStop, stopSignals } from './interruption.ts'
 import { TerminalInput } from './terminal-input.ts'
 import { guardOutput } from './terminal-output.ts'
 

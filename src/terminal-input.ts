@@ -3,6 +3,7 @@
 // which sends the signal again, and the program hangs in it. So the terminal is left alone until the job is in the foreground.
 import { Readable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
+import type { Input } from './io.ts'
 import { isInBackground } from './starter.ts'
 
 /** bash brings a running job to the foreground without a signal. */
@@ -75,5 +76,19 @@ export class TerminalInput extends Readable {
     this.#looking = undefined
     this.#refresh()
     this.#settle()
+  }
+}
+
+/** Puts a terminal into raw mode until disposed; does nothing if the stream is not a terminal. */
+export function enterRawMode(stdin: Input): Disposable {
+  const raw = stdin.isTTY === true && stdin.setRawMode !== undefined
+  if (raw) stdin.setRawMode?.(true)
+  let entered = raw
+  return {
+    [Symbol.dispose]() {
+      if (!entered) return
+      entered = false
+      stdin.setRawMode?.(false)
+    },
   }
 }

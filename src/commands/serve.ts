@@ -7,7 +7,7 @@ import { flags } from '../options/flags.ts'
 import { outsideUrls } from '../listen.ts'
 import { type Server, startServer } from '../serve/server.ts'
 import { loadTls, type Tls } from '../serve/tls.ts'
-import { reportServed, showBoots } from './shared/served.ts'
+import { reportServed, showBoots } from './shared/server-activity.ts'
 import type { ServeOptions } from '../options/command-flags.ts'
 
 /** The folder to serve: the argument or the flag, which must agree; the argument overrides the variable. */

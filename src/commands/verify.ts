@@ -5,7 +5,8 @@ import { ipxeProblem } from '../ipxe-url.ts'
 import { parseDestination } from '../publish/destination.ts'
 import { FolderPlace } from '../publish/folder.ts'
 import { type PublishedPlace, verifyImage } from '../publish/verify.ts'
-import { describeSize, showTransfer } from './shared/transfer.ts'
+import { formatSize } from '../text/byte-size.ts'
+import { showTransfer } from './shared/transfer-line.ts'
 
 /** Verifies an image at a base URL or in a folder. */
 export async function execute(
@@ -22,7 +23,7 @@ export async function execute(
     }),
   )
   for (const { name: file, size, problem } of findings) {
-    if (problem === undefined) report.info(`${file}  ${describeSize(size)}, as it was pushed`)
+    if (problem === undefined) report.info(`${file}  ${formatSize(size)}, as it was pushed`)
     else report.warn(`"${place.locate(file)}" ${problem}`)
   }
   const wrong = findings.filter(({ problem }) => problem !== undefined).length

@@ -1,6 +1,6 @@
 // Searches each line of a text for a pattern, as grep does, at the speed of searching the text as a whole.
 import { PatternError } from '../errors.ts'
-import { type Budget, runLimited } from './time-limit.ts'
+import { type Budget, runLimited } from './cpu-limit.ts'
 
 /** A match: indices into the text of its line, its start and its end. */
 export interface Found {

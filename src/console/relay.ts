@@ -5,10 +5,10 @@ import type { Input, Output, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
 import type { Capture } from './capture.ts'
 import { createKeyboard, type MachineActions } from './keyboard.ts'
-import { enterRawMode } from '../terminal.ts'
+import { enterRawMode } from '../terminal-input.ts'
 import type { TerminalModes } from './terminal-modes.ts'
 import type { Watch } from './watch.ts'
-import { startWatching } from './watching.ts'
+import { startWatching } from './session-watch.ts'
 
 /** Why a session ended: the user left, the patterns appeared, a failure appeared, or the line was lost. */
 export type RelayEnding =

@@ -1,7 +1,7 @@
 // Watches the console: patterns of success, patterns of failure, and replies.
 import { createLineSearch, type Found, limitMs, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
-import type { Budget } from './time-limit.ts'
+import type { Budget } from './cpu-limit.ts'
 
 /** The patterns that end a watched boot unless --no-default-failures is set. */
 export const defaultFailures: readonly RegExp[] = [

@@ -1,7 +1,7 @@
 // Questions at the terminal, before or between sessions.
 import { InterruptedError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
-import { enterRawMode } from '../terminal.ts'
+import { enterRawMode } from '../terminal-input.ts'
 
 /** Asks the user. @throws InterruptedError on Ctrl-C, or the signal's reason */
 export interface Prompter {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 
 import type { MachineDriver, PowerLoss } from '../../src/lab/machines/driver.ts'
 import { lastLineOf } from '../../src/lab/machines/last-line.ts'
-import { StopWatch } from '../../src/lab/machines/qemu/stop.ts'
+import { StopWatch } from '../../src/lab/machines/qemu/stop-watch.ts'
 import { Qmp } from '../../src/lab/machines/qemu/qmp.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
 import { startTestLab, waitForState } from '../helpers/lab.ts'

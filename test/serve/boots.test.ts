@@ -105,7 +105,7 @@ describe('the page', () => {
     const { port } = server.address
     const page = await request(port, '/', browser)
     expect(page.headers).toMatchObject({ 'cache-control': 'no-store', vary: 'Accept, User-Agent' })
-    expect(page.body).toContain('<a href="a%26b">a&amp;b</a><td class="size" title="2 bytes">2 B<td>20')
+    expect(page.body).toContain('<a href="a%26b">a&amp;b</a><td class="size" title="2 bytes">2 bytes<td>20')
     const text = Buffer.from(page.body, 'latin1').toString()
     expect(text).toContain(`<title>${basename(folder.path)}/ – metalkit</title>`)
     expect(text).toContain(`<p class="tool">Served by metalkit</p>\n<h1>${basename(folder.path)}/</h1>`)

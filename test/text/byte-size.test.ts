@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { formatSize } from '../../src/text/byte-size.ts'
 
 test.each([
-  [0, '0 B'],
-  [999, '999 B'],
+  [0, '0 bytes'],
+  [999, '999 bytes'],
   [1000, '1.0 kB'],
   [999_949, '999.9 kB'],
   [999_950, '1.0 MB'],

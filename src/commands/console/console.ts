@@ -1,7 +1,7 @@
 import type { Context } from '../../io.ts'
 import { waitForDevice } from '../../metal/follow.ts'
 import { openClient } from '../shared/api.ts'
-import { checkReplies, prepareConsole } from './attach.ts'
+import { checkReplies, prepareConsole } from './prepare-console.ts'
 import { hasConsole, sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'

@@ -1,7 +1,8 @@
 // Progress of a booting machine: at a terminal one rewritten line, elsewhere a line for each change.
 import type { Reporter } from '../../io.ts'
 import { describeEvent, describeProgress, type Observation, percentageOf } from '../../metal/follow.ts'
-import { renderBar, renderElapsed } from '../shared/bar.ts'
+import { renderElapsed } from '../../text/duration.ts'
+import { renderBar } from '../shared/transfer-line.ts'
 
 /** The live line: `provisioning [########------------] 40% 1m05s Network configured`. */
 export function renderProgress(look: Observation, elapsedMs: number): string {

@@ -2,10 +2,10 @@
 import type { Context } from '../../io.ts'
 import type { Device } from '../../lab/cloud/device.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { formatAge } from '../../text/age.ts'
+import { showLiveTable } from '../../live-table.ts'
+import { formatAge } from '../../text/duration.ts'
 import { formatTable } from '../../text/table.ts'
 
-const periodMs = 500
 const maxHostnameLength = 24
 
 function shorten(text: string, length: number): string {
@@ -38,15 +38,6 @@ export function renderMachines(devices: readonly Device[], rows: number, nowMs: 
 }
 
 /** Shows the machines in a terminal until it is disposed; outside a terminal it shows nothing. */
-export function showMachines(lab: Lab, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
-  if (!report.live) return { [Symbol.dispose]: () => {} }
-  // As many as fit below a few lines of messages.
-  const draw = () => report.progress(renderMachines(lab.devices(), Math.max(1, (stderr.rows || 24) - 6), Date.now()))
-  const ticker = setInterval(draw, periodMs)
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(ticker)
-      report.progress('')
-    },
-  }
+export function showMachines(lab: Lab, context: Pick<Context, 'report' | 'stderr'>): Disposable {
+  return showLiveTable(context, 6, (rows) => renderMachines(lab.devices(), rows, Date.now()))
 }

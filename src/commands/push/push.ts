@@ -11,7 +11,8 @@ import { publishImage, type PublishedFile } from '../../publish/publish.ts'
 import type { PushOptions } from '../../options/command-flags.ts'
 import { quoteWord } from '../../text/shell-word.ts'
 import { openStore } from './open-store.ts'
-import { describeSize, showTransfer } from '../shared/transfer.ts'
+import { formatSize } from '../../text/byte-size.ts'
+import { showTransfer } from '../shared/transfer-line.ts'
 
 /** Pushes the image of the argument or of --img-name. */
 export async function execute({ name }: { name: string }, options: PushOptions, context: Context): Promise<void> {
@@ -80,7 +81,7 @@ function describeFile(
   wanted: boolean,
   dryRun: boolean,
 ): string {
-  const notes = [size === undefined ? 'decompressed' : describeSize(size)]
+  const notes = [size === undefined ? 'decompressed' : formatSize(size)]
   if (unchanged) notes.push('unchanged')
   else if (dryRun) notes.push('would be written')
   else if (decompressed) notes.push('decompressed')

@@ -8,7 +8,7 @@ import type { Arch } from '../../arch.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
 import type { Address } from '../../address.ts'
 import { type Server, startServer } from '../../serve/server.ts'
-import { reportServed } from '../shared/served.ts'
+import { reportServed } from '../shared/server-activity.ts'
 
 /** Refuses an image that cannot run on the machine. */
 function checkArch(image: Image, arch: Arch, plan: string): void {

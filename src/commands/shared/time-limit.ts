@@ -3,19 +3,12 @@ import { systemClock } from '../../clock.ts'
 import { MachineError, PatternError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
+import { formatDuration } from '../../text/duration.ts'
 
 /** The longest wait for a machine to come up, and for --wait-for, unless --timeout sets another. */
 export const defaultTimeoutMs = 30 * 60_000
 
 const hint = 'allow more time with --timeout'
-
-/** A duration as people write it: `1h30m`, `90s`, `1500ms`. */
-export function formatDuration(ms: number): string {
-  if (ms % 1000 !== 0) return `${ms}ms`
-  const [hours, minutes, seconds] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, (ms / 1000) % 60]
-  if (hours === 0 && ms < 120_000) return `${ms / 1000}s`
-  return [hours ? `${hours}h` : '', minutes ? `${minutes}m` : '', seconds ? `${seconds}s` : ''].join('')
-}
 
 /** The error of a wait for a pattern that is out of time; `seen` describes the machine's last known state. */
 export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, seen = ''): PatternError {

@@ -12,7 +12,7 @@ import { forwardGuestPort } from './forward.ts'
 import type { Qmp } from './qmp.ts'
 import { arm64Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
-import { describeStop } from './stop.ts'
+import { describeStop } from './stop-watch.ts'
 import { SerialLine } from '../serial-line.ts'
 import { untilAborted } from '../../../deadline.ts'
 

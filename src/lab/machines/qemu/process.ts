@@ -9,7 +9,7 @@ import { leash } from '../../storage/leash.ts'
 import type { PowerLoss } from '../driver.ts'
 import { openNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, qmpFd } from './args.ts'
-import { type MachineStop, StopWatch } from './stop.ts'
+import { type MachineStop, StopWatch } from './stop-watch.ts'
 import { Qmp } from './qmp.ts'
 import { serialBufferBytes, type SerialLine } from '../serial-line.ts'
 

@@ -8,7 +8,7 @@ import { pathOfFile, type QemuFiles, secretConfig, serconPort, type Uefi, x86Arg
 import { forwardGuestPort } from './forward.ts'
 import { x86Program } from './look.ts'
 import { lossOf, type QemuExit, type QemuProcess, startQemu } from './process.ts'
-import { describeStop, type MachineStop } from './stop.ts'
+import { describeStop, type MachineStop } from './stop-watch.ts'
 import { SerialLine } from '../serial-line.ts'
 
 /** The parts of this computer that an x86_64 machine needs. */

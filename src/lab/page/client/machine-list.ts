@@ -1,5 +1,5 @@
 // The list of machines.
-import { formatAge } from '../../../text/age.ts'
+import { formatAge } from '../../../text/duration.ts'
 import type { MachineSummary } from '../messages.ts'
 import { create, element } from './elements.ts'
 

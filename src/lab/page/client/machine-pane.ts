@@ -1,5 +1,5 @@
 // The selected machine, except for its console.
-import { formatAge } from '../../../text/age.ts'
+import { formatAge } from '../../../text/duration.ts'
 import { formatSize } from '../../../text/byte-size.ts'
 import type { Fetched } from '../../cloud/fetch-trail.ts'
 import type { MachineDetail, MachineSummary } from '../messages.ts'

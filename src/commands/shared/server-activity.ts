@@ -1,5 +1,6 @@
 // A server's activity: events for scripts, and for people a table below the log.
 import type { Context, Reporter } from '../../io.ts'
+import { showLiveTable } from '../../live-table.ts'
 import { renderBootLines } from '../../serve/boot-table.ts'
 import type { Server } from '../../serve/server.ts'
 
@@ -11,17 +12,7 @@ export function reportServed(server: Server, report: Reporter): void {
   })
 }
 
-const periodMs = 500
-
 /** Shows the booting machines at a terminal until disposed; elsewhere nothing. */
-export function showBoots(server: Server, { report, stderr }: Pick<Context, 'report' | 'stderr'>): Disposable {
-  if (!report.live) return { [Symbol.dispose]: () => {} }
-  const draw = () => report.progress(renderBootLines(server.boots.list(), Math.max(1, (stderr.rows || 24) - 4)))
-  const ticker = setInterval(draw, periodMs)
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(ticker)
-      report.progress('')
-    },
-  }
+export function showBoots(server: Server, context: Pick<Context, 'report' | 'stderr'>): Disposable {
+  return showLiveTable(context, 4, (rows) => renderBootLines(server.boots.list(), rows))
 }

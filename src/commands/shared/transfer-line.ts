@@ -1,24 +1,25 @@
 // The progress of a transfer: one rewritten line at a terminal, elsewhere a line now and then.
 import type { Reporter } from '../../io.ts'
-import { renderBar, renderElapsed } from './bar.ts'
+import { formatSize } from '../../text/byte-size.ts'
+import { renderElapsed } from '../../text/duration.ts'
 
 const liveMs = 200
 const plainMs = 10_000
 
-/** `227.9 MB`. */
-export function describeSize(sizeBytes: number): string {
-  if (sizeBytes < 1000) return `${sizeBytes} bytes`
-  const units = ['kB', 'MB', 'GB', 'TB']
-  const power = Math.min(Math.floor(Math.log10(sizeBytes) / 3), units.length)
-  return `${(sizeBytes / 1000 ** power).toFixed(1)} ${units[power - 1]}`
+const barWidth = 20
+
+/** `[########------------] 40%`. */
+export function renderBar(percentage: number): string {
+  const full = Math.round((Math.min(100, Math.max(0, percentage)) / 100) * barWidth)
+  return `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}] ${Math.round(percentage)}%`
 }
 
 /** `[########------------] 40% of 300.0 MB, 120.0 MB/s, 2s left`. */
 export function renderTransfer(doneBytes: number, totalBytes: number, elapsedMs: number): string {
   const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes)
-  const parts = [`${renderBar(share * 100)} of ${describeSize(totalBytes)}`]
+  const parts = [`${renderBar(share * 100)} of ${formatSize(totalBytes)}`]
   if (elapsedMs > 0 && doneBytes > 0) {
-    parts.push(`${describeSize(Math.round((doneBytes / elapsedMs) * 1000))}/s`)
+    parts.push(`${formatSize(Math.round((doneBytes / elapsedMs) * 1000))}/s`)
     parts.push(`${renderElapsed((elapsedMs / doneBytes) * Math.max(0, totalBytes - doneBytes))} left`)
   }
   return parts.join(', ')

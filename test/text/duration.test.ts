@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatAge } from '../../src/text/age.ts'
+import { formatAge } from '../../src/text/duration.ts'
 
 const second = 1000
 const minute = 60 * second

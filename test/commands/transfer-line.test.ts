@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { renderTransfer, TransferLine } from '../../src/commands/shared/transfer.ts'
+import { renderTransfer, TransferLine } from '../../src/commands/shared/transfer-line.ts'
 import { createReporter } from '../../src/io.ts'
 
 test.each([

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { InterruptedError } from '../src/errors.ts'
-import { createStop, oneActMs } from '../src/stop.ts'
+import { createStop, oneActMs } from '../src/interruption.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
