@@ -1,8 +1,7 @@
 // A run that a user suspends, sends to the background, brings back, or leaves there when the window closes.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestLab } from '../helpers/lab.ts'
-import { attendedMachines, startTestLab, waitUntil } from '../helpers/lab.ts'
+import { attendedMachines, startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { openShell, type Shell } from './shell.ts'
 import { machinesIn, publishImage } from './world.ts'

@@ -5,8 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { MachineSpec } from '../../src/lab/machines/driver.ts'
 import { createSimulatedDriver } from '../../src/lab/machines/simulated/simulated.ts'
-import { bootUrlOf, startTestLab, waitUntil } from '../helpers/lab.ts'
-import type { TestLab } from '../helpers/lab.ts'
+import { bootUrlOf, startTestLab, type TestLab, waitUntil } from '../helpers/lab.ts'
 
 const specs: MachineSpec[] = []
 const simulated = createSimulatedDriver({ lineDelayMs: 1, selfTestMs: 0 })

@@ -1,6 +1,5 @@
 // Limits the number of requests that a client may make, and reports the limit in headers.
-import { refuse } from '../web/answer.ts'
-import type { LabAnswer } from '../web/answer.ts'
+import { type LabAnswer, refuse } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 
 /** The number of requests allowed in each window of time. */

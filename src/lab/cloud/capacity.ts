@@ -1,8 +1,7 @@
 // How many more machines a lab can run: it has one computer's memory and processors, whatever the metro. Machines share the
 // processors, and no machine has more processors than the computer; memory is not shared.
 import { availableParallelism, totalmem } from 'node:os'
-import { plans } from './catalogue.ts'
-import type { Plan } from './catalogue.ts'
+import { type Plan, plans } from './catalogue.ts'
 import type { Cloud } from './cloud.ts'
 
 /** The memory and processors that machines may use. */

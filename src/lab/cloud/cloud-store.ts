@@ -5,8 +5,7 @@ import { errorCode, LabError, describeCondition } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { Cloud } from './cloud.ts'
 import { writePrivateFile } from '../storage/private-file.ts'
-import { findUnreadable, saveCloud, savedCloudSchema } from './saved-cloud.ts'
-import type { SavedCloud } from './saved-cloud.ts'
+import { findUnreadable, saveCloud, type SavedCloud, savedCloudSchema } from './saved-cloud.ts'
 
 /** How long a change may stay in memory if nobody waits for it. */
 const delayMs = 200

@@ -1,6 +1,5 @@
 // Finds the handler for a method and a path.
-import type { LabAnswer } from './answer.ts'
-import { notFound, refuse } from './answer.ts'
+import { type LabAnswer, notFound, refuse } from './answer.ts'
 import type { ApiRequest, Handler } from './request.ts'
 
 /** A request with the parameters that the braces of the route's pattern matched, in order. */

@@ -1,7 +1,6 @@
 // The thin HTTP server: it reads requests, sends answers, and logs a line for each.
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,10 +8,8 @@ import type { Address } from '../../address.ts'
 import { LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { listen } from '../../listen.ts'
-import { refuse } from './answer.ts'
-import type { LabAnswer } from './answer.ts'
-import { readRequest } from './request.ts'
-import type { Handler } from './request.ts'
+import { type LabAnswer, refuse } from './answer.ts'
+import { type Handler, readRequest } from './request.ts'
 
 /** A listening server. Disposing it also ends its connections. */
 export interface ApiServer extends AsyncDisposable {

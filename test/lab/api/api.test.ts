@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { startTestLab, waitForState } from '../../helpers/lab.ts'
-import type { TestLab } from '../../helpers/lab.ts'
+import { startTestLab, type TestLab, waitForState } from '../../helpers/lab.ts'
 import * as schemas from './device-schema.ts'
 
 let lab: TestLab

@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parsePaths, shapeRelations } from '../../../src/lab/api/relations.ts'
 import { expandBatch } from '../../../src/lab/api/input/device-create.ts'
 import { describeLevel } from '../../../src/lab/cloud/capacity.ts'
-import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
-import type { TestLab, TestLabOptions } from '../../helpers/lab.ts'
+import { startTestLab, type TestLab, type TestLabOptions, waitForState, waitUntil } from '../../helpers/lab.ts'
 
 const good = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nsleep 600' }
 

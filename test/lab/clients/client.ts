@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto'
 
 import { expect } from 'vitest'
 
-import { startTestLab, waitForState } from '../../helpers/lab.ts'
-import type { TestAnswer, TestLab, TestLabOptions } from '../../helpers/lab.ts'
+import { startTestLab, type TestAnswer, type TestLab, type TestLabOptions, waitForState } from '../../helpers/lab.ts'
 
 /** A lab with its user and project. */
 export interface ClientLab extends AsyncDisposable {

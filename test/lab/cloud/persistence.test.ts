@@ -10,8 +10,7 @@ import { openDiskFolder } from '../../../src/lab/storage/disk-folder.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
 import { recordLab } from '../../../src/lab/storage/running-labs.ts'
 import { lockState } from '../../../src/lab/storage/state-folder.ts'
-import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
-import type { TestLabOptions } from '../../helpers/lab.ts'
+import { startTestLab, type TestLabOptions, waitForState, waitUntil } from '../../helpers/lab.ts'
 import { findProgram, needs } from '../../helpers/needs.ts'
 
 async function makeFolder() {

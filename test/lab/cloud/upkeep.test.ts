@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
-import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
-import type { TestLab } from '../../helpers/lab.ts'
+import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 
 async function create(lab: TestLab, body: object = {}) {
   const { status, json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {

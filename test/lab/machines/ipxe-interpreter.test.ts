@@ -2,12 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { download } from '../../../src/lab/machines/ipxe/download.ts'
 import { FetchedFiles } from '../../../src/lab/machines/ipxe/fetched-files.ts'
-import { runIpxe } from '../../../src/lab/machines/ipxe/interpreter.ts'
-import type { BootOutcome } from '../../../src/lab/machines/ipxe/interpreter.ts'
+import { type BootOutcome, runIpxe } from '../../../src/lab/machines/ipxe/interpreter.ts'
 import { expandWord, parseLine } from '../../../src/lab/machines/ipxe/line.ts'
 import { fakeArm64Image, fakeBzImage } from '../../helpers/image.ts'
-import { serveFiles } from './boot-files.ts'
-import type { FileServer } from './boot-files.ts'
+import { type FileServer, serveFiles } from './boot-files.ts'
 
 let server: FileServer
 const closed = 'http://127.0.0.1:1'

@@ -8,8 +8,7 @@ import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simul
 import { runCommand, SimulatedShell } from '../../../src/lab/machines/simulated/shell.ts'
 import { waitUntil } from '../../helpers/lab.ts'
 import { fakeArm64Image, fakeBzImage } from '../../helpers/image.ts'
-import { bootScriptFor, serveFiles } from './boot-files.ts'
-import type { Served } from './boot-files.ts'
+import { bootScriptFor, type Served, serveFiles } from './boot-files.ts'
 
 async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec> = {}, selfTestMs = 0) {
   const server = await serveFiles({ k: fakeBzImage(), i: 'initrd', ...files })

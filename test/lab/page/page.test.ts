@@ -13,8 +13,7 @@ import type { LabMessage, MachineDetail, MachineSummary, PageMessage } from '../
 import { fakeBzImage } from '../../helpers/image.ts'
 import { needs } from '../../helpers/needs.ts'
 import { program } from '../../helpers/program.ts'
-import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
-import type { TestLab } from '../../helpers/lab.ts'
+import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import { bootScriptFor, serveFiles } from '../machines/boot-files.ts'
 
 const pageFolder = join(dirname(program), 'page')

@@ -3,8 +3,7 @@ import { z } from 'zod'
 
 import { findOperatingSystem } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
-import { changeableFields, checkHostname, checkScript, checkShape, choose } from './check.ts'
-import type { Checked } from './check.ts'
+import { changeableFields, type Checked, checkHostname, checkScript, checkShape, choose } from './check.ts'
 
 const updateSchema = z.looseObject(changeableFields)
 

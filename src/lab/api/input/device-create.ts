@@ -4,11 +4,9 @@ import { z } from 'zod'
 
 import { hasRoom } from '../../cloud/capacity.ts'
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
-import { createDevice } from '../../cloud/device.ts'
-import type { Device } from '../../cloud/device.ts'
+import { createDevice, type Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
-import { checkShape, errorsOf } from './check.ts'
-import type { Checked } from './check.ts'
+import { type Checked, checkShape, errorsOf } from './check.ts'
 import { giveReservations } from './device-addresses.ts'
 import { checkCreate } from './device-input.ts'
 

@@ -2,14 +2,28 @@
 // the known ones.
 import { z } from 'zod'
 
-import { facilityCodes, findFacility, findMetro, findOperatingSystem, findPlan } from '../../cloud/catalogue.ts'
-import type { Metro } from '../../cloud/catalogue.ts'
+import {
+  facilityCodes,
+  findFacility,
+  findMetro,
+  findOperatingSystem,
+  findPlan,
+  type Metro,
+} from '../../cloud/catalogue.ts'
 import type { Reservation } from '../../cloud/addresses/reservation.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
 import type { KeyRecord } from '../../cloud/key-record.ts'
-import { amount, changeableFields, checkHostname, checkScript, checkShape, choose, errorsOf } from './check.ts'
-import type { Checked } from './check.ts'
+import {
+  amount,
+  changeableFields,
+  type Checked,
+  checkHostname,
+  checkScript,
+  checkShape,
+  choose,
+  errorsOf,
+} from './check.ts'
 import { addressesSchema, checkAddresses, refuseReservations } from './device-addresses.ts'
 import { chooseKeys, keyFields } from './device-keys.ts'
 

@@ -2,8 +2,7 @@
 import { z } from 'zod'
 
 import type { Cloud } from '../../cloud/cloud.ts'
-import { createKeyRecord } from '../../cloud/key-record.ts'
-import type { KeyRecord } from '../../cloud/key-record.ts'
+import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
 import { type Checked, flag, texts } from './check.ts'
 
 /** The fields of a create request that concern keys. */

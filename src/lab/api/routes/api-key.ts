@@ -8,8 +8,16 @@ import { isSameSecret } from '../../storage/secret.ts'
 import { withInput } from '../input/body.ts'
 import { checkShape, flag } from '../input/check.ts'
 import { apiKeyView } from '../views/project.ts'
-import { created, noContent, notFound, ok, refuse, unauthorized, unprocessable } from '../../web/answer.ts'
-import type { LabAnswer } from '../../web/answer.ts'
+import {
+  created,
+  type LabAnswer,
+  noContent,
+  notFound,
+  ok,
+  refuse,
+  unauthorized,
+  unprocessable,
+} from '../../web/answer.ts'
 import type { Handler } from '../../web/request.ts'
 import type { Route } from '../../web/router.ts'
 import { withProject } from './named.ts'

@@ -1,8 +1,7 @@
 // The plans, operating systems and locations that can be rented.
 import { facilities, findMetro, metros, operatingSystems, plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import { notFound, ok } from '../../web/answer.ts'
-import type { LabAnswer } from '../../web/answer.ts'
+import { type LabAnswer, notFound, ok } from '../../web/answer.ts'
 import { facilityView, metroView, operatingSystemView, planView } from '../views/catalogue.ts'
 import type { Route } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'

@@ -2,10 +2,8 @@
 import { z } from 'zod'
 
 import type { Cloud } from '../../cloud/cloud.ts'
-import { createKeyRecord } from '../../cloud/key-record.ts'
-import type { KeyRecord } from '../../cloud/key-record.ts'
-import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
-import type { LabAnswer } from '../../web/answer.ts'
+import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
+import { created, type LabAnswer, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
 import { checkShape, texts } from '../input/check.ts'
 import { withInput } from '../input/body.ts'

@@ -8,11 +8,9 @@ import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
 import { findMetadataText, metadataForMachine } from '../views/metadata.ts'
 import { isSameSecret } from '../../storage/secret.ts'
-import { ok, plain, refuse } from '../../web/answer.ts'
-import type { LabAnswer } from '../../web/answer.ts'
+import { type LabAnswer, ok, plain, refuse } from '../../web/answer.ts'
 import { apiPrefix } from '../views/catalogue.ts'
-import { parseJson } from '../../web/request.ts'
-import type { ApiRequest } from '../../web/request.ts'
+import { type ApiRequest, parseJson } from '../../web/request.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 
 /** 404 as the metadata service words it. */

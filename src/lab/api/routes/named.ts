@@ -2,8 +2,7 @@
 import type { Project } from '../../cloud/account/project.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
-import { forbiddenDevice, notFound } from '../../web/answer.ts'
-import type { LabAnswer } from '../../web/answer.ts'
+import { forbiddenDevice, type LabAnswer, notFound } from '../../web/answer.ts'
 
 /** Answers for a device: 403 if it failed and was taken back, 404 if it is unknown. */
 export function withDevice(cloud: Cloud, id: string | undefined, answer: (device: Device) => LabAnswer): LabAnswer {

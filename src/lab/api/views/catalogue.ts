@@ -1,6 +1,14 @@
 // Plans, operating systems and locations on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
-import { facilities, facilityId, metros, operatingSystemId, planId } from '../../cloud/catalogue.ts'
-import type { Metro, OperatingSystem, Plan } from '../../cloud/catalogue.ts'
+import {
+  facilities,
+  facilityId,
+  type Metro,
+  metros,
+  type OperatingSystem,
+  operatingSystemId,
+  type Plan,
+  planId,
+} from '../../cloud/catalogue.ts'
 
 /** The beginning of every href. */
 export const apiPrefix = '/metal/v1'

@@ -2,8 +2,7 @@
 // without `include`: plan, operating system, facility and metro in full, the others as `{href}`.
 import { plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import { provisioningEvents } from '../../cloud/device-events.ts'
-import type { DeviceEvent } from '../../cloud/device-events.ts'
+import { type DeviceEvent, provisioningEvents } from '../../cloud/device-events.ts'
 import { type Device, isComingUp } from '../../cloud/device.ts'
 import { iqnOf, switchIdOf } from './metadata.ts'
 import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue.ts'

@@ -1,8 +1,7 @@
 // The metadata that a machine can request about itself: the service's JSON and its EC2-style tree of texts.
 import { addressBlocks, addressViews } from './network.ts'
 import { planView } from './catalogue.ts'
-import { keyLinesOf } from '../../cloud/cloud.ts'
-import type { Cloud } from '../../cloud/cloud.ts'
+import { type Cloud, keyLinesOf } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
 

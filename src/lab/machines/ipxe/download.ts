@@ -1,6 +1,5 @@
 // HTTP as iPXE does it: one connection per file, redirects followed, errors with iPXE's own texts and URLs.
-import { request } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 
 import { errorCode } from '../../../errors.ts'
 

@@ -6,8 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fits, initialSettings, settingsRoom } from './settings.ts'
 import { detectKernel } from '../../../kernel-format.ts'
 import type { Arch } from '../../../arch.ts'
-import { isSupported, notEnoughSpace, notSupported } from './download.ts'
-import type { Download, IpxeError } from './download.ts'
+import { type Download, type IpxeError, isSupported, notEnoughSpace, notSupported } from './download.ts'
 import { expandWords, parseLine, splitOptions, splitScript } from './line.ts'
 
 /** A file that iPXE has fetched. */

@@ -9,8 +9,7 @@ import { type BootOutcome, runIpxe } from '../ipxe/interpreter.ts'
 import { SerialLine } from '../serial-line.ts'
 import { bootLog, hasSerialConsole } from './linux.ts'
 import { askHostname, sayUp } from './metadata.ts'
-import { SimulatedShell } from './shell.ts'
-import type { Departure, ShellMachine } from './shell.ts'
+import { type Departure, type ShellMachine, SimulatedShell } from './shell.ts'
 import { untilAborted } from '../../../deadline.ts'
 
 /** A running machine; the signal pulls its plug. */
