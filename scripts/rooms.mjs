@@ -36,6 +36,8 @@ const mayImport = {
   'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage'],
   'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/storage'],
   'src/rack/file': [],
+  'src/rack': [],
+  'src/rack/netboot': [],
 }
 
 /** Composition happens here, so these import what they like. */

@@ -123,6 +123,12 @@ export class LabError extends MetalkitError {
   readonly layer = 'lab'
 }
 
+/** The machines of one's own, or the network that boots them, are not as they have to be. */
+export class RackError extends MetalkitError {
+  readonly exitCode = exitCodes.lab
+  readonly layer = 'rack'
+}
+
 function sayingOf(signal: NodeJS.Signals): string {
   return signal === 'SIGPIPE' ? 'the reader of its output went away' : `by ${signal}`
 }

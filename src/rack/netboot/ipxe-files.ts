@@ -1,0 +1,114 @@
+// Finds the builds of iPXE that distributions install, and looks at what they can do.
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { describeCondition, errorCode } from '../../errors.ts'
+import { type BinaryKind, binaryKinds } from './boot-client.ts'
+
+/** Where distributions put them: Debian and Ubuntu, Fedora and its kin, Arch, Alpine and openSUSE. */
+export const ipxePlaces: Readonly<Record<BinaryKind, readonly string[]>> = {
+  'bios-x86_64': [
+    '/usr/lib/ipxe/undionly.kpxe',
+    '/usr/share/ipxe/undionly.kpxe',
+    '/usr/share/ipxe/x86_64/undionly.kpxe',
+  ],
+  'uefi-x86_64': [
+    '/usr/lib/ipxe/snponly.efi',
+    '/usr/share/ipxe/ipxe-snponly-x86_64.efi',
+    '/usr/share/ipxe/snponly.efi',
+    '/usr/share/ipxe/x86_64/snponly.efi',
+  ],
+  'uefi-aarch64': [
+    '/usr/lib/ipxe/snponly-arm64.efi',
+    '/usr/share/ipxe/arm64-efi/snponly.efi',
+    '/usr/share/ipxe/arm64/snponly.efi',
+    '/usr/lib/ipxe/ipxe-arm64.efi',
+  ],
+}
+
+/** A build of iPXE. */
+export interface IpxeFile {
+  kind: BinaryKind
+  path: string
+  /** As it says of itself; BIOS builds are compressed and do not. */
+  version?: string
+  /** It does not work for the kind of machine. */
+  problem?: string
+  /** It works with limits. */
+  warnings: readonly string[]
+}
+
+/** LINUX_EFI_INITRD_MEDIA_GUID, by which Linux asks iPXE for its initrd: in builds since February 2023 (iPXE's commit 6a004be0c). */
+const initrdGuid = Buffer.from('27e46855fc683d4fac74ca555231cc68', 'hex')
+
+const peMachines: Readonly<Record<BinaryKind, number | undefined>> = {
+  'bios-x86_64': undefined,
+  'uefi-x86_64': 0x8664,
+  'uefi-aarch64': 0xaa64,
+}
+
+/** The machine type of a PE program, or undefined if it is none. */
+function peMachineOf(content: Buffer): number | undefined {
+  if (content.length < 64 || content.toString('latin1', 0, 2) !== 'MZ') return undefined
+  const at = content.readUInt32LE(60)
+  if (at + 6 > content.length || content.toString('latin1', at, at + 4) !== 'PE\0\0') return undefined
+  return content.readUInt16LE(at + 4)
+}
+
+/** The version in a program: a distribution's, or iPXE's own with its commit. */
+function versionOf(content: Buffer): string | undefined {
+  return /\d+\.\d+\.\d+(?:-\d+)?\+ ?(?:git|\(g)[\w.()-]*|\d+\.\d+\.\d+\+dfsg[\w.+~-]*/.exec(
+    content.toString('latin1'),
+  )?.[0]
+}
+
+/** Looks at a build of iPXE. */
+export function examineIpxe(kind: BinaryKind, path: string, content: Buffer): IpxeFile {
+  const version = versionOf(content)
+  const file = { kind, path, ...(version === undefined ? {} : { version }) }
+  const machine = peMachineOf(content)
+  if (machine !== peMachines[kind]) {
+    const is =
+      machine === undefined
+        ? 'not a UEFI program'
+        : `a UEFI program for another kind of machine (0x${machine.toString(16)})`
+    return { ...file, problem: `"${path}" is ${is}`, warnings: [] }
+  }
+  const warnings: string[] = []
+  const name = basename(path)
+  if (kind !== 'bios-x86_64' && !content.includes(initrdGuid)) {
+    warnings.push(
+      `"${path}" is older than February 2023: Linux finds its initrd only if the script names it with initrd=, which LinuxKit's scripts for x86_64 do not; install a newer iPXE`,
+    )
+  }
+  if (/^ipxe\b/.test(name) && !name.includes('snponly')) {
+    warnings.push(`"${path}" uses drivers of its own, which hang on some network cards: use snponly.efi`)
+  }
+  return { ...file, warnings }
+}
+
+/** Reads and looks at a build. @returns undefined if there is no such file */
+export async function lookAtIpxe(kind: BinaryKind, path: string): Promise<IpxeFile | undefined> {
+  try {
+    return examineIpxe(kind, path, await readFile(path))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined
+    return { kind, path, problem: `cannot read "${path}": ${describeCondition(error)}`, warnings: [] }
+  }
+}
+
+/** Finds the builds that are installed: the first of each kind that works, or else the first. */
+export async function findIpxe(places = ipxePlaces): Promise<Partial<Record<BinaryKind, IpxeFile>>> {
+  const found: Partial<Record<BinaryKind, IpxeFile>> = {}
+  for (const kind of binaryKinds) {
+    const files = (await Promise.all(places[kind].map((path) => lookAtIpxe(kind, path)))).filter(
+      (file) => file !== undefined,
+    )
+    const file = files.find(({ problem }) => problem === undefined) ?? files[0]
+    if (file !== undefined) found[kind] = file
+  }
+  return found
+}
+
+/** How to get a build that was not found. */
+export const ipxeHint =
+  "install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its kin: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files in the rack's file"

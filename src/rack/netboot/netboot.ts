@@ -1,0 +1,169 @@
+// Network boot for the machines of a rack: a ProxyDHCP server and a TFTP server beside the DHCP server that is already there.
+// Only a machine that is armed is told anything, so that every other one boots as if this were not here.
+import { readFile } from 'node:fs/promises'
+import { isIPv4 } from 'node:net'
+import { type Clock, systemClock } from '../../clock.ts'
+import { describeCondition, RackError } from '../../errors.ts'
+import { type AnswerSource, chooseFile, destinationOf, writeAnswer } from './boot-answer.ts'
+import { type BinaryKind, binaryKinds, recognizeClient } from './boot-client.ts'
+import { type DhcpPacket, formatIp, maxOptionBytes, messageTypes, options, parseDhcp } from './dhcp-packet.ts'
+import { openDhcpPorts } from './dhcp-ports.ts'
+import { type Note, ServedFiles } from './served-files.ts'
+import { StepHistory } from './step-history.ts'
+import type { Step } from './steps.ts'
+import { startTftp } from './tftp.ts'
+import { closeUdp, openUdp, type Ports, sendUdp, standardPorts } from './udp.ts'
+
+/** What network boot needs. */
+export interface NetbootOptions {
+  /** The IPv4 address of this computer on the network of the machines. */
+  address: string
+  /** `none` answers no DHCP request: the router names the boot file. */
+  mode: 'proxy' | 'none'
+  /** The MACs of the rack's machines, lower case with colons. Nobody else is ever answered. */
+  macs: Iterable<string>
+  /** Paths of the builds of iPXE. */
+  binaries: Partial<Record<BinaryKind, string>>
+  /** Where a server that asks `fileFor` serves them to UEFI HTTP Boot, with a slash at the end. */
+  filesUrl?: string
+  /** Called for each thing that is seen of a machine of the rack. */
+  onStep: (step: Step) => void
+  clock?: Clock
+  ports?: Ports
+}
+
+/** Network boot that runs. */
+export interface Netboot extends AsyncDisposable {
+  /** True if a DHCP server on this computer has port 67 too; requests through a relay are then not heard. */
+  isShared: boolean
+  /** Lets a machine boot: its iPXE is told this script. @throws RackError if the URL is too long, or the MAC not of the rack */
+  arm(mac: string, script: string): void
+  /** Lets it boot as if there were no network boot. */
+  disarm(mac: string): void
+  /** What was seen of a machine since it was last armed, for explainStop. */
+  stepsOf(mac: string): readonly Step[]
+  /** For UEFI HTTP Boot: the file at a path below `filesUrl`, for a client at this address; undefined if it gets none. */
+  fileFor(path: string, client: string): Promise<ServedFile | undefined>
+}
+
+/** A file to send by HTTP. */
+export interface ServedFile {
+  content: Buffer
+  /** To be called when all of it is sent. */
+  onSent: () => void
+}
+
+async function readBinaries(paths: NetbootOptions['binaries']): Promise<Map<BinaryKind, Buffer>> {
+  const contents = new Map<BinaryKind, Buffer>()
+  for (const kind of binaryKinds) {
+    const path = paths[kind]
+    if (path === undefined) continue
+    try {
+      contents.set(kind, await readFile(path))
+    } catch (error) {
+      throw new RackError(`cannot read the iPXE for ${kind}, "${path}": ${describeCondition(error)}`, { cause: error })
+    }
+  }
+  return contents
+}
+
+/** Starts network boot. @throws RackError if a port cannot be had or a binary cannot be read */
+export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netboot> {
+  const { address, mode, filesUrl, onStep, clock = systemClock, ports = standardPorts } = netbootOptions
+  if (!isIPv4(address)) throw new RackError(`"${address}" is not an IPv4 address, which network boot needs`)
+  const contents = await readBinaries(netbootOptions.binaries)
+  const source: AnswerSource = { address, binaries: new Set(contents.keys()), filesUrl }
+  const known = new Set(netbootOptions.macs)
+  const armed = new Map<string, string>()
+  const history = new StepHistory()
+  const note = (without: Note) => {
+    const step = { ...without, at: clock.now() }
+    if (history.add(step)) onStep(step)
+  }
+  const files = new ServedFiles(contents, armed, known, note)
+
+  /** Decides on a request. @returns the answer, if there is one */
+  const decide = (request: DhcpPacket): Buffer | undefined => {
+    const { mac } = request
+    const client = recognizeClient(request)
+    const script = armed.get(mac)
+    if (request.type === messageTypes.discover) note({ kind: 'discover', mac, client })
+    if (client.stage === 'system' || mode === 'none' || script === undefined) return undefined
+    const choice = chooseFile(client, mac, script, source)
+    if ('problem' in choice) {
+      note({ kind: 'refused', mac, why: choice.problem })
+      return undefined
+    }
+    note({ kind: 'offer', mac, client, file: choice.file })
+    return writeAnswer(request, client, choice.file, address)
+  }
+
+  const parseKnown = (bytes: Buffer) => {
+    const packet = parseDhcp(bytes)
+    return packet?.isRequest === true && known.has(packet.mac) ? packet : undefined
+  }
+
+  const onDhcp = (bytes: Buffer) => {
+    const request = parseKnown(bytes)
+    if (request === undefined) return
+    const server = request.options.get(options.server)
+    if (request.type === messageTypes.request && server?.length === 4) {
+      note({ kind: 'request', mac: request.mac, server: formatIp(server) })
+    }
+    if (request.type !== messageTypes.discover) return
+    const answer = decide(request)
+    if (answer === undefined) return
+    const { host, port } = destinationOf(request)
+    const realPort = port === standardPorts.dhcp ? ports.dhcp : ports.dhcpClient
+    // What fails to be sent is asked for again.
+    void dhcp.send(answer, realPort, host).catch(() => undefined)
+  }
+
+  const dhcp = await openDhcpPorts(address, ports, onDhcp)
+  const opened: AsyncDisposable[] = [dhcp]
+  try {
+    if (mode === 'proxy') {
+      const socket = await openUdp({ host: address, port: ports.pxe, use: 'PXE requests' })
+      opened.push({ [Symbol.asyncDispose]: () => closeUdp(socket) })
+      socket.on('message', (bytes, peer) => {
+        const request = parseKnown(bytes)
+        const isAsking = request?.type === messageTypes.request || request?.type === messageTypes.inform
+        const answer = request !== undefined && isAsking ? decide(request) : undefined
+        if (answer !== undefined) void sendUdp(socket, answer, peer.port, peer.address)
+      })
+    }
+    opened.push(
+      await startTftp({
+        address,
+        port: ports.tftp,
+        find: (name, peer, provoke) => files.find(name, peer, 'TFTP', provoke),
+      }),
+    )
+  } catch (error) {
+    await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()))
+    throw error
+  }
+
+  return {
+    isShared: dhcp.isShared,
+    arm(mac, script) {
+      if (!known.has(mac)) throw new RackError(`"${mac}" is not the MAC of a machine of the rack`)
+      if (script.length > maxOptionBytes) {
+        throw new RackError(
+          `the boot URL "${script}" has ${script.length} bytes; DHCP can name one of at most ${maxOptionBytes}`,
+        )
+      }
+      history.clear(mac)
+      armed.set(mac, script)
+    },
+    disarm: (mac) => void armed.delete(mac),
+    stepsOf: (mac) => history.of(mac),
+    async fileFor(path, client) {
+      const file = await files.find(path, client, 'HTTP')
+      return 'refusal' in file ? undefined : { content: file.content, onSent: () => file.onEnd(undefined) }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()))
+    },
+  }
+}

@@ -1,0 +1,62 @@
+// Which file a machine may load: iPXE, and only while it is armed.
+import { type BinaryKind, binaryNames } from './boot-client.ts'
+import { findMac } from './neighbours.ts'
+import type { Step } from './steps.ts'
+import type { TftpFile } from './tftp.ts'
+
+/** A step without its time. */
+export type Note = Step extends infer One ? (One extends Step ? Omit<One, 'at'> : never) : never
+
+const notHere = { refusal: 'no such file' }
+
+/** The files that are served: iPXE's builds under their names, also in a folder named by a machine's MAC. */
+export class ServedFiles {
+  readonly #byName: ReadonlyMap<string, Buffer>
+  readonly #armed: ReadonlyMap<string, string>
+  readonly #known: ReadonlySet<string>
+  readonly #note: (step: Note) => void
+
+  constructor(
+    contents: ReadonlyMap<BinaryKind, Buffer>,
+    armed: ReadonlyMap<string, string>,
+    known: ReadonlySet<string>,
+    note: (step: Note) => void,
+  ) {
+    this.#byName = new Map([...contents].map(([kind, content]) => [binaryNames[kind], content]))
+    this.#armed = armed
+    this.#known = known
+    this.#note = note
+  }
+
+  /**
+   * Finds the file for a request. The sender is the computer whose MAC the kernel knows for its address; only one behind a
+   * router, which has none here, is taken for the machine that the folder names.
+   */
+  async find(
+    path: string,
+    peer: string,
+    protocol: 'TFTP' | 'HTTP',
+    provoke?: () => void,
+  ): Promise<TftpFile | typeof notHere> {
+    const [, folder, file = ''] = /^\/*(?:([0-9a-f]{2}(?:-[0-9a-f]{2}){5})\/)?([a-z0-9.-]+)$/.exec(path) ?? []
+    const content = this.#byName.get(file)
+    const named = folder?.replaceAll('-', ':')
+    // Nothing else is looked at, before it is known that there is such a file.
+    if (content === undefined) return notHere
+    const mac = (await findMac(peer, named === undefined ? provoke : undefined)) ?? named
+    if (mac === undefined || !this.#known.has(mac)) return notHere
+    if (!this.#armed.has(mac)) {
+      this.#note({ kind: 'refused', mac, why: `it asked for ${file}, and is not to boot now` })
+      return notHere
+    }
+    this.#note({ kind: 'transfer', mac, file, protocol })
+    return {
+      owner: mac,
+      content,
+      onEnd: (failure) =>
+        this.#note(
+          failure === undefined ? { kind: 'sent', mac, file, protocol } : { kind: 'broken', mac, file, why: failure },
+        ),
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// What was seen of each machine since it was armed. Anyone on the network can send requests in a machine's name, as many as the
+// network carries, so that repetitions count once and the history is bounded.
+import { describeStep, type Step } from './steps.ts'
+
+const maxSteps = 100
+/** A step that comes again within this time is a retransmission. */
+const repeatMs = 10_000
+
+/** The steps of all machines. */
+export class StepHistory {
+  readonly #steps = new Map<string, Step[]>()
+
+  /** Adds a step. @returns false if it repeats a recent one */
+  add(step: Step): boolean {
+    const steps = this.#steps.get(step.mac) ?? []
+    const words = describeStep(step)
+    const isRepeat = steps.some((old) => step.at - old.at < repeatMs && describeStep(old) === words)
+    if (isRepeat) return false
+    this.#steps.set(step.mac, [...steps.slice(1 - maxSteps), step])
+    return true
+  }
+
+  /** The steps of a machine, oldest first. */
+  of(mac: string): readonly Step[] {
+    return this.#steps.get(mac) ?? []
+  }
+
+  /** Forgets a machine's steps. */
+  clear(mac: string): void {
+    this.#steps.delete(mac)
+  }
+}

@@ -1,0 +1,78 @@
+// Sockets on the ports that network boot has by its standards, and in words why one cannot be had.
+import { createSocket, type Socket } from 'node:dgram'
+import { describeCondition, errorCode, RackError } from '../../errors.ts'
+import { formatAddress } from '../../address.ts'
+
+/** The ports of network boot; other ones are for tests. */
+export interface Ports {
+  dhcp: number
+  /** The port on which a machine has its answers. */
+  dhcpClient: number
+  pxe: number
+  tftp: number
+}
+
+/** The ports that firmware asks on. */
+export const standardPorts: Ports = { dhcp: 67, dhcpClient: 68, pxe: 4011, tftp: 69 }
+
+/** How to let a program without privileges listen on ports 67 to 69. */
+export const portsHint =
+  'allow it with "sudo sysctl net.ipv4.ip_unprivileged_port_start=67", or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE (docs/rack.md)'
+
+function describeFailure(host: string, port: number, use: string, cause: unknown): RackError {
+  const shown = `cannot listen on ${formatAddress({ host, port })}/udp for ${use}`
+  switch (errorCode(cause) ?? '') {
+    case 'EACCES':
+      return new RackError(`${shown}: this user may not take port ${port}`, { hint: portsHint, cause })
+    case 'EADDRINUSE':
+      return new RackError(`${shown}: another program has the port`, {
+        hint: `stop it (ss -lunp "sport = :${port}" names it)`,
+        cause,
+      })
+    case 'EADDRNOTAVAIL':
+      return new RackError(`${shown}: "${host}" is not an address of this computer`, {
+        hint: "write this computer's address on the network of the machines (ip -brief address lists them)",
+        cause,
+      })
+    default:
+      return new RackError(`${shown}: ${describeCondition(cause)}`, { cause })
+  }
+}
+
+/** Where to listen. `share` lets others have the port too: every one of them gets a broadcast. */
+export interface Place {
+  host: string
+  port: number
+  /** For the words of a failure. */
+  use: string
+  share?: boolean
+}
+
+/** Opens a socket, whose later errors are dropped: a datagram that cannot be sent is one that got lost. @throws RackError */
+export async function openUdp({ host, port, use, share = false }: Place): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', reuseAddr: share })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ port, address: host, exclusive: true }, () => {
+        socket.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    socket.close()
+    throw describeFailure(host, port, use, error)
+  }
+  socket.on('error', () => {})
+  return socket
+}
+
+/** Closes a socket, once what it sends has gone. */
+export async function closeUdp(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.close(resolve))
+}
+
+/** Sends a datagram. */
+export async function sendUdp(socket: Socket, packet: Buffer, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve) => socket.send(packet, port, host, () => resolve()))
+}
