@@ -25,7 +25,8 @@ export function chooseFile(client: BootClient, mac: string, script: string, sour
   if (client.stage === 'ipxe') return { file: script }
   const { binary, name } = client
   if (binary === undefined) return { problem: `there is no iPXE for ${name}` }
-  if (!source.binaries.has(binary)) return { problem: `no iPXE for ${name} was found: name one in the rack's file` }
+  if (!source.binaries.has(binary))
+    return { problem: `no iPXE for ${name} was found: name one under ipxe in the file of the rack` }
   const path = `${folderOfMac(mac)}/${binaryNames[binary]}`
   if (client.stage === 'pxe') return { file: path }
   if (source.filesUrl === undefined) return { problem: 'UEFI HTTP Boot needs an address from which files are served' }

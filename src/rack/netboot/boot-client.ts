@@ -1,31 +1,31 @@
 // Recognizes what sent a DHCP request: the network boot of a firmware, iPXE, or a system that only wants an address.
 import { type DhcpPacket, options } from './dhcp-packet.ts'
 
-/** A build of iPXE, by the firmware and the architecture that it runs on. */
-export type BinaryKind = 'bios-x86_64' | 'uefi-x86_64' | 'uefi-aarch64'
+/** A build of iPXE, by the firmware that it runs on: the keys of `ipxe` in the rack's file. */
+export type BinaryKind = 'bios' | 'uefi' | 'uefiArm64'
 
 /** Every build. */
-export const binaryKinds: readonly BinaryKind[] = ['bios-x86_64', 'uefi-x86_64', 'uefi-aarch64']
+export const binaryKinds: readonly BinaryKind[] = ['bios', 'uefi', 'uefiArm64']
 
 /** The name under which each is served: short, since old ROMs cut long ones. */
 export const binaryNames: Readonly<Record<BinaryKind, string>> = {
-  'bios-x86_64': 'undionly.kpxe',
-  'uefi-x86_64': 'snponly.efi',
-  'uefi-aarch64': 'snponly-arm64.efi',
+  bios: 'undionly.kpxe',
+  uefi: 'snponly.efi',
+  uefiArm64: 'snponly-arm64.efi',
 }
 
 /** Processor architecture types (option 93, RFC 5970 and IANA's list). 7 and 9 changed places once; both are x86_64. */
 const architectures: ReadonlyMap<number, { name: string; binary?: BinaryKind }> = new Map([
-  [0, { name: 'BIOS', binary: 'bios-x86_64' }],
+  [0, { name: 'BIOS', binary: 'bios' }],
   [6, { name: '32-bit UEFI' }],
-  [7, { name: 'UEFI x86_64', binary: 'uefi-x86_64' }],
-  [9, { name: 'UEFI x86_64', binary: 'uefi-x86_64' }],
+  [7, { name: 'UEFI x86_64', binary: 'uefi' }],
+  [9, { name: 'UEFI x86_64', binary: 'uefi' }],
   [10, { name: '32-bit ARM UEFI' }],
-  [11, { name: 'UEFI arm64', binary: 'uefi-aarch64' }],
+  [11, { name: 'UEFI arm64', binary: 'uefiArm64' }],
   [15, { name: '32-bit UEFI' }],
-  [16, { name: 'UEFI x86_64', binary: 'uefi-x86_64' }],
+  [16, { name: 'UEFI x86_64', binary: 'uefi' }],
   [18, { name: '32-bit ARM UEFI' }],
-  [19, { name: 'UEFI arm64', binary: 'uefi-aarch64' }],
+  [19, { name: 'UEFI arm64', binary: 'uefiArm64' }],
 ] as const)
 
 /** What sent a request. `pxe` and `http` are a firmware's own network boot, `system` is anything that does not boot. */

@@ -6,18 +6,14 @@ import { type BinaryKind, binaryKinds } from './boot-client.ts'
 
 /** Where distributions put them: Debian and Ubuntu, Fedora and its kin, Arch, Alpine and openSUSE. */
 export const ipxePlaces: Readonly<Record<BinaryKind, readonly string[]>> = {
-  'bios-x86_64': [
-    '/usr/lib/ipxe/undionly.kpxe',
-    '/usr/share/ipxe/undionly.kpxe',
-    '/usr/share/ipxe/x86_64/undionly.kpxe',
-  ],
-  'uefi-x86_64': [
+  bios: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe', '/usr/share/ipxe/x86_64/undionly.kpxe'],
+  uefi: [
     '/usr/lib/ipxe/snponly.efi',
     '/usr/share/ipxe/ipxe-snponly-x86_64.efi',
     '/usr/share/ipxe/snponly.efi',
     '/usr/share/ipxe/x86_64/snponly.efi',
   ],
-  'uefi-aarch64': [
+  uefiArm64: [
     '/usr/lib/ipxe/snponly-arm64.efi',
     '/usr/share/ipxe/arm64-efi/snponly.efi',
     '/usr/share/ipxe/arm64/snponly.efi',
@@ -41,9 +37,9 @@ export interface IpxeFile {
 const initrdGuid = Buffer.from('27e46855fc683d4fac74ca555231cc68', 'hex')
 
 const peMachines: Readonly<Record<BinaryKind, number | undefined>> = {
-  'bios-x86_64': undefined,
-  'uefi-x86_64': 0x8664,
-  'uefi-aarch64': 0xaa64,
+  bios: undefined,
+  uefi: 0x8664,
+  uefiArm64: 0xaa64,
 }
 
 /** The machine type of a PE program, or undefined if it is none. */
@@ -75,7 +71,7 @@ export function examineIpxe(kind: BinaryKind, path: string, content: Buffer): Ip
   }
   const warnings: string[] = []
   const name = basename(path)
-  if (kind !== 'bios-x86_64' && !content.includes(initrdGuid)) {
+  if (kind !== 'bios' && !content.includes(initrdGuid)) {
     warnings.push(
       `"${path}" is older than February 2023: Linux finds its initrd only if the script names it with initrd=, which LinuxKit's scripts for x86_64 do not; install a newer iPXE`,
     )

@@ -23,9 +23,9 @@ export interface NetbootOptions {
   /** The MACs of the rack's machines, lower case with colons. Nobody else is ever answered. */
   macs: Iterable<string>
   /** Paths of the builds of iPXE. */
-  binaries: Partial<Record<BinaryKind, string>>
+  binaries: Partial<Record<BinaryKind, string | undefined>>
   /** Where a server that asks `fileFor` serves them to UEFI HTTP Boot, with a slash at the end. */
-  filesUrl?: string
+  filesUrl?: string | undefined
   /** Called for each thing that is seen of a machine of the rack. */
   onStep: (step: Step) => void
   clock?: Clock
