@@ -108,7 +108,7 @@ export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netb
     if (request === undefined) return
     const server = request.options.get(options.server)
     if (request.type === messageTypes.request && server?.length === 4) {
-      note({ kind: 'request', mac: request.mac, server: formatIp(server) })
+      note({ kind: 'request', mac: request.mac, client: recognizeClient(request), server: formatIp(server) })
     }
     if (request.type !== messageTypes.discover) return
     const answer = decide(request)

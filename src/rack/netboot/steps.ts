@@ -14,7 +14,7 @@ type StepKind =
   /** It was told to load a file: its script if the client is iPXE. */
   | { kind: 'offer'; client: BootClient; file: string }
   /** It accepted an address from a DHCP server. */
-  | { kind: 'request'; server: string }
+  | { kind: 'request'; client: BootClient; server: string }
   /** It began to load a file. */
   | { kind: 'transfer'; file: string; protocol: 'TFTP' | 'HTTP' }
   /** It has the whole file. */
@@ -43,7 +43,7 @@ export function describeStep(step: Step): string {
     case 'offer':
       return `${describeClient(step.client)} is offered ${step.client.stage === 'ipxe' ? 'its script' : step.file}`
     case 'request':
-      return `accepts an address from the DHCP server ${step.server}`
+      return `${describeClient(step.client)} accepts an address from the DHCP server ${step.server}`
     case 'transfer':
       return `loads ${step.file} by ${step.protocol}`
     case 'sent':
@@ -70,9 +70,9 @@ export interface Stop {
 const routerCure =
   'the firmware may ignore an offer that does not come from the DHCP server itself: set the boot file in your router (docs/rack.md, "Options for your router")'
 
-/** The last step of a machine that went on to its script has been seen; what follows is for others to see. */
+/** Where a machine stopped whose iPXE was offered its script. */
 function stopOfIpxe(steps: readonly Step[]): Stop {
-  const accepted = steps.some(({ kind }) => kind === 'request')
+  const accepted = steps.some((step) => step.kind === 'request' && step.client.stage === 'ipxe')
   if (!accepted) {
     return {
       reached: 'iPXE runs and was offered its script',
