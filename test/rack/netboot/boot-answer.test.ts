@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { chooseFile, destinationOf, writeAnswer } from '../../../src/rack/netboot/boot-answer.ts'
 import { recognizeClient } from '../../../src/rack/netboot/boot-client.ts'
-import { options, writeDhcp } from '../../../src/rack/netboot/dhcp-packet.ts'
+import { type DhcpPacket, options, writeDhcp } from '../../../src/rack/netboot/dhcp-packet.ts'
 import { ipxeOptions, mac, parse, request, uuid } from './requests.ts'
 
 const address = '10.77.0.10'
@@ -75,12 +75,13 @@ describe('the file for a machine', () => {
   })
 })
 
-describe('the answer', () => {
-  const answer = (parts: Parameters<typeof request>[0]) => {
-    const packet = request(parts)
-    return parse(writeAnswer(packet, recognizeClient(packet), 'a/b.efi', address))
-  }
+/** What a request is answered. */
+function answer(parts: Parameters<typeof request>[0]): DhcpPacket {
+  const packet = request(parts)
+  return parse(writeAnswer(packet, recognizeClient(packet), 'a/b.efi', address))
+}
 
+describe('the answer', () => {
   test('gives no address, names its server in all the places that ROMs look at, and repeats what is theirs', () => {
     const { options: all, ...head } = answer({ ...pxe, xid: 77, giaddr: '10.9.0.1' })
     expect(head).toEqual({

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, nat, property, record, uint8Array } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { options, parseDhcp, plainPart, writeDhcp } from '../../../src/rack/netboot/dhcp-packet.ts'
 import { recognizeClient } from '../../../src/rack/netboot/boot-client.ts'
@@ -13,6 +13,14 @@ function withOptions(bytes: number[], fields: { file?: number[]; sname?: number[
   packet.set(fields.sname ?? [], 44)
   packet.set(fields.file ?? [], 108)
   return packet
+}
+
+/** An answer can be written to whatever is a packet. */
+function judge(bytes: Buffer): void {
+  const packet = parseDhcp(bytes)
+  if (packet === undefined) return
+  const answer = parse(writeAnswer(packet, recognizeClient(packet), 'x'.repeat(255), '10.77.0.10'))
+  expect(answer.mac).toBe(packet.mac)
 }
 
 describe('a DHCP packet', () => {
@@ -83,34 +91,23 @@ describe('a DHCP packet', () => {
   })
 
   test('never makes the parser fail, nor the answer to it', () => {
-    const judge = (bytes: Buffer) => {
-      const packet = parseDhcp(bytes)
-      if (packet === undefined) return
-      const answer = parse(writeAnswer(packet, recognizeClient(packet), 'x'.repeat(255), '10.77.0.10'))
-      expect(answer.mac).toBe(packet.mac)
-    }
     // Random bytes behind a sound header, and sound packets with bytes changed, cut off or added.
     const rows = [
       requestBytes({ vendor: 'PXEClient', arch: 7 }),
       requestBytes({ vendor: 'HTTPClient', arch: 16 }),
       requestBytes({ vendor: 'PXEClient', more: ipxeOptions }),
     ]
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => judge(withOptions([53, 1, 1, ...bytes]))),
+    assert(
+      property(uint8Array({ maxLength: 600 }), (bytes) => judge(withOptions([53, 1, 1, ...bytes]))),
       { seed, numRuns: 5000 },
     )
-    const change = fc.record({ at: fc.nat(700), value: fc.nat(255) })
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...rows),
-        fc.array(change, { maxLength: 20 }),
-        fc.nat(700),
-        (row, changes, length) => {
-          const bytes = Buffer.concat([row, Buffer.alloc(400)]).subarray(0, Math.max(length, 240))
-          for (const { at, value } of changes) if (at < bytes.length && at > 2) bytes.writeUInt8(value, at)
-          judge(Buffer.from(bytes))
-        },
-      ),
+    const change = record({ at: nat(700), value: nat(255) })
+    assert(
+      property(constantFrom(...rows), array(change, { maxLength: 20 }), nat(700), (row, changes, length) => {
+        const bytes = Buffer.concat([row, Buffer.alloc(400)]).subarray(0, Math.max(length, 240))
+        for (const { at, value } of changes) if (at < bytes.length && at > 2) bytes.writeUInt8(value, at)
+        judge(Buffer.from(bytes))
+      }),
       { seed, numRuns: 5000 },
     )
   })
