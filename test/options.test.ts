@@ -145,6 +145,9 @@ const rows: Record<FlagName, Row> = {
   pace: { flag: ['real', 'real'], env: ['quick', 'quick'], variables: ['METAL_LAB_PACE'], fallback: 'quick' },
   facilities: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_FACILITIES'], fallback: false },
   isolate: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_ISOLATE'], fallback: false },
+  labTls: { flag: ['true', true], env: ['1', true], variables: ['METAL_LAB_TLS'], fallback: false },
+  labTlsCert: { flag: ['c1', 'c1'], env: ['c2', 'c2'], variables: ['METAL_LAB_TLS_CERT'], fallback: undefined },
+  labTlsKey: { flag: ['k1', 'k1'], env: ['k2', 'k2'], variables: ['METAL_LAB_TLS_KEY'], fallback: undefined },
   labName: { flag: ['one', 'one'], env: ['two-2', 'two-2'], variables: ['METAL_LAB_NAME'], fallback: undefined },
   labPort: {
     flag: [':1', address('', 1)],

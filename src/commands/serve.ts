@@ -6,7 +6,7 @@ import type { Context } from '../io.ts'
 import { flags } from '../options/flags.ts'
 import { outsideUrls } from '../listen.ts'
 import { type Server, startServer } from '../serve/server.ts'
-import { loadTls, type Tls } from '../serve/tls.ts'
+import { chooseTls } from './shared/tls.ts'
 import { reportServed, showBoots } from './shared/server-activity.ts'
 import type { ServeOptions } from '../options/command-flags.ts'
 
@@ -23,14 +23,6 @@ function chooseDirectory(given: string | undefined, option: string, context: Con
   return given
 }
 
-/** The certificate of --tls-cert and --tls-key, which must be given together. */
-async function chooseTls({ tlsCert, tlsKey }: ServeOptions): Promise<Tls | undefined> {
-  if (tlsCert !== undefined && tlsKey !== undefined) return await loadTls(tlsCert, tlsKey)
-  if (tlsCert === undefined && tlsKey === undefined) return undefined
-  const [given, missing] = tlsCert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
-  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'give both, or neither for plain HTTP' })
-}
-
 export async function execute(
   { directory }: { directory: string | undefined },
   options: ServeOptions,
@@ -45,7 +37,7 @@ export async function execute(
     })
   }
   signal.throwIfAborted()
-  const tls = await chooseTls(options)
+  const tls = await chooseTls(options.tlsCert, options.tlsKey)
   const content = { kind: 'folder', path } as const
   await using server = await new Promise<Server>((resolve, reject) => {
     // The folder may be on a file system that hangs.

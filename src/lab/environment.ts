@@ -11,6 +11,7 @@ export function labEnvironment(lab: LabContact): Record<string, string> {
     METAL_SOS: formatAddress(lab.sos),
     METAL_IDENTITY: lab.userKeyPath,
     METAL_KNOWN_HOSTS: lab.knownHostsPath,
+    ...lab.trust,
   }
 }
 

@@ -1,5 +1,7 @@
 // Everything a lab acquires before its servers are loaded: keys, ports and its saved state. A lab that cannot start fails here,
 // so that a command can start while the rest loads. This file imports neither ssh2 nor zod, which take longer to load than all of it.
+import { join } from 'node:path'
+
 import type { Address } from '../address.ts'
 import { LabError } from '../errors.ts'
 import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
@@ -12,8 +14,9 @@ import { Origins, reachableHost } from './origins.ts'
 import { type Door, openDoor } from './sos/door.ts'
 import { type LabKeys, loadLabKeys } from './sos/ssh-keys.ts'
 import { prepareStateFolder } from './storage/state-folder.ts'
-import type { LabAnswer } from './web/answer.ts'
-import type { Handler } from './web/request.ts'
+import type { LabTls } from './tls/lab-tls.ts'
+import { type LabAnswer, refuse } from './web/answer.ts'
+import { type ApiRequest, type Handler, isSecure } from './web/request.ts'
 import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
 /** The addresses and secrets that clients need to use a lab. */
@@ -27,6 +30,8 @@ export interface LabContact {
   userKeyPath: string
   /** A known_hosts file with the SOS's host key. */
   knownHostsPath: string
+  /** The variables that make clients trust its certificate; {} without TLS. */
+  trust: Record<string, string>
 }
 
 /** The handlers for the server's requests and its page's connections. */
@@ -63,17 +68,38 @@ async function openCloud(
   return saved === undefined ? fresh() : loadCloud(saved, sosHost, settings)
 }
 
-async function openApi({ listen, report, pageFolder }: LabParts): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
+/** Machines fetch over plain HTTP even from a lab that speaks TLS; tokens are not sent over it. */
+function needsTls(request: ApiRequest): boolean {
+  return !request.isSecure && !request.path.startsWith('/boot/')
+}
+
+/** Prepares TLS if the lab is to speak it. */
+async function prepareTls({ tls, listen, stateFolder }: LabParts): Promise<LabTls | undefined> {
+  if (tls === undefined) return undefined
+  const { openTls } = await import('./tls/lab-tls.ts')
+  return await openTls(tls, listen.host, reachableHost(listen.host), join(stateFolder, 'tls'))
+}
+
+async function openApi(
+  { listen, report, pageFolder }: LabParts,
+  tls: LabTls | undefined,
+): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
   let show: ((face: LabFace) => void) | undefined
   const face = new Promise<LabFace>((resolve) => {
     show = resolve
   })
   const upgrade: Upgrade = (message, socket, head) => {
     socket.on('error', () => {})
-    void face.then((one) => one.upgrade?.(message, socket, head))
+    if (tls !== undefined && !isSecure(message)) socket.destroy()
+    else void face.then((one) => one.upgrade?.(message, socket, head))
   }
   const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
-  const api = await startApiServer(listen, handle, report, pageFolder === undefined ? undefined : upgrade)
+  const secured: Handler<LabAnswer> = (request) =>
+    needsTls(request) ? refuse(400, 'This lab speaks TLS: use https://') : handle(request)
+  const api = await startApiServer(listen, tls === undefined ? handle : secured, report, {
+    onUpgrade: pageFolder === undefined ? undefined : upgrade,
+    contextFor: tls?.contextFor,
+  })
   return { api, answerWith: (one) => show?.(one) }
 }
 
@@ -94,10 +120,11 @@ export async function takeGround(parts: LabParts): Promise<LabGround> {
   }
   const { cloud, devices } = await openCloud(parts.cloudFile, sosHost, settings)
   const isIsolated = parts.isolate === true && driver.kind === 'qemu'
-  const origins = new Origins(parts.listen.host, driver.kind, isIsolated)
+  const tls = await prepareTls(parts)
+  const origins = new Origins(parts.listen.host, driver.kind, isIsolated, tls !== undefined)
   await using acquired = new Resources()
   const sosDoor = acquired.use(await openDoor(parts.sosListen))
-  const { api, answerWith } = await openApi(parts)
+  const { api, answerWith } = await openApi(parts, tls)
   acquired.use(api)
   origins.setPort(api.port)
   const owned = acquired.keep()
@@ -109,6 +136,7 @@ export async function takeGround(parts: LabParts): Promise<LabGround> {
       projectId: cloud.projectId,
       userKeyPath: keys.userKeyPath,
       knownHostsPath: keys.knownHostsPath,
+      trust: tls?.variables ?? {},
     },
     keys,
     cloud,

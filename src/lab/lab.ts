@@ -21,6 +21,7 @@ import { type Pace, quickPace } from './cloud/pace.ts'
 import { withPage } from './page/page-routes.ts'
 import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos/sos.ts'
+import type { TlsChoice } from './tls/lab-tls.ts'
 import { startUpkeep } from './cloud/upkeep.ts'
 
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
@@ -49,6 +50,8 @@ export interface LabParts {
   /** The memory and processors that machines may use; by default most of this computer's, or plenty if machines are simulated. */
   capacity?: Capacity
   rateLimit?: RateLimit
+  /** With it the API, the page and the metadata service speak TLS. */
+  tls?: TlsChoice | undefined
   /** Faults to play from the start. */
   faults?: readonly Fault[] | undefined
   /** The folder of the page's files; without it there is no page. */

@@ -13,9 +13,11 @@ export function reachableHost(host: string): string {
 export class Origins {
   readonly #host: string
   readonly #machineHost: string
+  readonly #isSecure: boolean
   #port: number | undefined
 
-  constructor(listenHost: string, kind: MachineDriver['kind'], isIsolated: boolean) {
+  constructor(listenHost: string, kind: MachineDriver['kind'], isIsolated: boolean, isSecure: boolean) {
+    this.#isSecure = isSecure
     this.#host = reachableHost(listenHost)
     // QEMU's machines reach this computer's loopback at an address in their own network.
     const isInside = kind === 'qemu' && (isIsolated || this.#host.startsWith('127.'))
@@ -34,10 +36,10 @@ export class Origins {
 
   /** The origin of the API for clients on this computer. */
   get ofApi(): string {
-    return `http://${formatAddress(this.lab)}`
+    return `${this.#isSecure ? 'https' : 'http'}://${formatAddress(this.lab)}`
   }
 
-  /** The origin of the boot server for machines. */
+  /** The origin of the boot server for machines, which fetch over plain HTTP even if the API speaks TLS. */
   get ofMachines(): string {
     return `http://${formatAddress({ host: this.#machineHost, port: this.lab.port })}`
   }

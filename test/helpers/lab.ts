@@ -71,6 +71,7 @@ export async function startTestLab({ pace, ...options }: TestLabOptions = {}): P
     lines: recorder.lines,
     stateFolder,
     async call(method, path, body, headers = {}) {
+      if (lab.apiUrl.startsWith('https:')) throw new Error('a lab with TLS is asked by a real client')
       const response = await fetch(`${lab.apiUrl}${path}`, {
         method,
         headers: { 'x-auth-token': lab.token, 'content-type': 'application/json', ...headers },

@@ -16,6 +16,10 @@ function listenFlag(name: string, address: Address | undefined): string[] {
   return [`--${name}=${formatAddress(address)}`]
 }
 
+function fileFlag(name: string, path: string | undefined): string[] {
+  return path === undefined ? [] : [`--${name}=${path}`]
+}
+
 /** The last line of a lab's start-up messages in a terminal. */
 export function howToUse(name: string): string {
   return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; Ctrl-C here ends the lab`
@@ -33,6 +37,9 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
     `--pace=${options.pace}`,
     `--facilities=${options.facilities}`,
     `--isolate=${options.isolate}`,
+    `--tls=${options.labTls}`,
+    ...fileFlag('tls-cert', options.labTlsCert),
+    ...fileFlag('tls-key', options.labTlsKey),
     `--fault=${options.fault}`,
     ...listenFlag('port', options.labPort),
     ...listenFlag('sos-port', options.sosPort),

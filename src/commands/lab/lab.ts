@@ -15,6 +15,7 @@ import type { MachineDriver } from '../../lab/machines/driver.ts'
 import { type QemuLook, recallQemu, x86Program } from '../../lab/machines/qemu/look.ts'
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
+import type { TlsChoice } from '../../lab/tls/lab-tls.ts'
 import { defaultName, nameFlag, recordLab } from '../../lab/storage/running-labs.ts'
 import { prepareLeash } from '../../lab/storage/leash.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
@@ -95,11 +96,24 @@ function machinesLine(note: string): string {
   return `machines  ${note}`
 }
 
+/** How the lab speaks TLS; undefined for plain HTTP. */
+async function chooseLabTls(
+  { labTls, labTlsCert, labTlsKey }: LabOptions,
+  { env }: Context,
+): Promise<TlsChoice | undefined> {
+  if (!labTls && labTlsCert === undefined && labTlsKey === undefined) return undefined
+  const { chooseTls } = await import('../shared/tls.ts')
+  const tls = await chooseTls(labTlsCert, labTlsKey, LabError)
+  return { env, given: tls && labTlsCert !== undefined ? { ...tls, path: labTlsCert } : undefined }
+}
+
 function describeLab(lab: LabContact, note: string, name: string): string[] {
+  const { SSL_CERT_FILE: certificates } = lab.trust
   return [
     `API       ${lab.apiUrl}`,
     `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
     machinesLine(note),
+    ...(certificates === undefined ? [] : [`TLS       clients trust it with SSL_CERT_FILE=${certificates}`]),
     `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page${nameFlag(name)} prints the link that opens it)`,
   ]
 }
@@ -152,6 +166,7 @@ export async function execute(
   await using kept = name === undefined ? undefined : await openCloudFile(stateFolder, name)
   const pace = options.pace === 'real' ? realPace : driver.kind === 'qemu' ? bootingPace : quickPace
   const { facilities, isolate } = options
+  const tls = await chooseLabTls(options, context)
   const parts: LabParts = {
     listen,
     sosListen,
@@ -160,6 +175,7 @@ export async function execute(
     pace,
     facilities,
     isolate,
+    tls,
     faults,
     report,
     cloudFile: kept?.path,

@@ -13,8 +13,8 @@ export function isOwnHost(host: string | undefined): boolean {
 }
 
 /** Whether a connection comes from the lab's own page, according to the Origin header that browsers send. */
-export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
-  return isOwnHost(host) && origin === `http://${host}`
+export function isOwnOrigin(origin: string | undefined, host: string | undefined, isSecure: boolean): boolean {
+  return isOwnHost(host) && origin === `${isSecure ? 'https' : 'http'}://${host}`
 }
 
 /** Headers of the page and its parts. xterm.js writes its colours into style elements. */

@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws'
 
 import { FetchSizes } from './fetch-sizes.ts'
 import { isOwnOrigin } from './guard.ts'
+import { isSecure } from '../web/request.ts'
 import type { LabMessage } from './messages.ts'
 import { type PageParts, PageSession } from './page-session.ts'
 
@@ -56,7 +57,7 @@ export function createPageServer(parts: Omit<PageParts, 'sizes'>): PageServer {
   return {
     upgrade(message, socket, head) {
       const { origin, host } = message.headers
-      const isPage = message.url === '/page/live' && isOwnOrigin(origin, host)
+      const isPage = message.url === '/page/live' && isOwnOrigin(origin, host, isSecure(message))
       if (isPage) server.handleUpgrade(message, socket, head, (client) => server.emit('connection', client, message))
       else socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     },

@@ -1,4 +1,9 @@
 // A request to a running lab, from another process.
+import { type IncomingMessage, request as requestPlainly } from 'node:http'
+import { request as requestOverTls, type RequestOptions } from 'node:https'
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+
 import { LabError } from '../../errors.ts'
 import type { RunningLab } from './running-labs.ts'
 
@@ -10,6 +15,19 @@ function reasonOf(json: unknown): string {
   return 'errors' in json && Array.isArray(json.errors) ? json.errors.join('; ') : ''
 }
 
+async function readTrusted({ environment }: RunningLab): Promise<string | undefined> {
+  const path = environment['SSL_CERT_FILE']
+  return path === undefined ? undefined : await readFile(path, 'utf8').catch(() => undefined)
+}
+
+async function send(url: URL, options: RequestOptions, body: string): Promise<{ status: number; text: string }> {
+  const request = url.protocol === 'https:' ? requestOverTls : requestPlainly
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request(url, options, resolve).on('error', reject).end(body)
+  })
+  return { status: response.statusCode ?? 0, text: await text(response) }
+}
+
 /**
  * Sends a request to a lab; the path starts at the root of its server.
  * @returns the JSON of its answer
@@ -17,20 +35,20 @@ function reasonOf(json: unknown): string {
  */
 export async function askLab(lab: RunningLab, method: string, path: string, body?: unknown): Promise<unknown> {
   const { METAL_API_URL: apiUrl = '', METAL_API_TOKEN: token = '' } = lab.environment
-  let response: Response
-  let text: string
+  const options: RequestOptions = {
+    method,
+    headers: { 'x-auth-token': token, 'content-type': 'application/json' },
+    signal: AbortSignal.timeout(patienceMs),
+    // This process may have been started without the lab's variables.
+    ca: await readTrusted(lab),
+  }
+  let answer: { status: number; text: string }
   try {
-    response = await fetch(new URL(path, apiUrl), {
-      method,
-      headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(patienceMs),
-    })
-    text = await response.text()
+    answer = await send(new URL(path, apiUrl), options, body === undefined ? '' : JSON.stringify(body))
   } catch (cause) {
     throw new LabError(`the lab at "${apiUrl}" does not answer`, { cause })
   }
-  const json: unknown = text === '' ? {} : JSON.parse(text)
-  if (!response.ok) throw new LabError(reasonOf(json) || `the lab answered ${response.status}`)
+  const json: unknown = answer.text === '' ? {} : JSON.parse(answer.text)
+  if (answer.status >= 300) throw new LabError(reasonOf(json) || `the lab answered ${answer.status}`)
   return json
 }

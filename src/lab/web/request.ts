@@ -1,5 +1,6 @@
 // Requests in the form that handlers get.
 import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 
 /** A request with decoded path and query, and the complete body. */
 export interface ApiRequest {
@@ -9,6 +10,8 @@ export interface ApiRequest {
   query: URLSearchParams
   headers: IncomingMessage['headers']
   body: Buffer
+  /** Whether it came over TLS. */
+  isSecure: boolean
   /** The one project that the request's token opens; undefined for a token of the user. */
   projectId?: string
 }
@@ -21,6 +24,11 @@ export const bodyLimitBytes = 1024 * 1024
 
 /** The answer to a request whose path cannot be decoded, or whose body is longer than the limit. */
 export type Unreadable = { status: 400 | 413; error: string }
+
+/** Whether a request came over TLS. */
+export function isSecure({ socket }: IncomingMessage): boolean {
+  return socket instanceof TLSSocket
+}
 
 /** Reads a request. Rejects if the client disconnects before the end. */
 export async function readRequest(message: IncomingMessage): Promise<ApiRequest | Unreadable> {
@@ -48,6 +56,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
     query: url.searchParams,
     headers: message.headers,
     body: Buffer.concat(chunks),
+    isSecure: isSecure(message),
   }
 }
 

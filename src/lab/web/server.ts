@@ -1,6 +1,7 @@
 // The thin HTTP server: it reads requests, sends answers, and logs a line for each.
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -10,6 +11,7 @@ import type { Reporter } from '../../io.ts'
 import { listen } from '../../listen.ts'
 import { type LabAnswer, refuse } from './answer.ts'
 import { type Handler, readRequest } from './request.ts'
+import { type ContextFor, createTlsDoor } from './tls-door.ts'
 
 /** A listening server. Disposing it also ends its connections. */
 export interface ApiServer extends AsyncDisposable {
@@ -18,6 +20,13 @@ export interface ApiServer extends AsyncDisposable {
 
 /** Takes over a connection that switches to another protocol. */
 export type Upgrade = (message: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** The optional parts of a server. */
+interface ServerParts {
+  onUpgrade?: Upgrade | undefined
+  /** With it the server speaks TLS, and plain HTTP to clients that do not. */
+  contextFor?: ContextFor | undefined
+}
 
 /** Waits until the time of a slow answer is over or the client disconnects. */
 async function waitOut(response: ServerResponse, lastsMs: number | undefined): Promise<void> {
@@ -94,12 +103,18 @@ export async function startApiServer(
   address: Address,
   handle: Handler<LabAnswer>,
   report: Reporter,
-  onUpgrade?: Upgrade,
+  { onUpgrade, contextFor }: ServerParts = {},
 ): Promise<ApiServer> {
-  const server = createServer((message, response) => {
+  const http = createServer((message, response) => {
     void respond(message, response, handle, report)
   })
-  if (onUpgrade !== undefined) server.on('upgrade', onUpgrade)
+  if (onUpgrade !== undefined) http.on('upgrade', onUpgrade)
+  const server = contextFor === undefined ? http : createTlsDoor(http, contextFor, report)
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
   const { port } = await listen(server, address, { Failure: LabError, flag: '--port' })
   return {
     port,
@@ -107,7 +122,7 @@ export async function startApiServer(
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      server.closeAllConnections()
+      for (const socket of open) socket.destroy()
       await closed
     },
   }

@@ -70,6 +70,32 @@ export const labFlags = {
     fallback: 'false',
     help: "let QEMU's machines reach only the lab and the server of their boot files",
   }),
+  labTls: boolean({
+    name: 'tls',
+    env: ['METAL_LAB_TLS'],
+    fallback: 'false',
+    help: "serve API, page and metadata over TLS, with a certificate authority of the lab's own",
+  }),
+  labTlsCert: value(
+    {
+      name: 'tls-cert',
+      placeholder: 'file',
+      completes: 'files',
+      env: ['METAL_LAB_TLS_CERT'],
+      help: 'serve over TLS with this certificate and its chain (PEM)',
+    },
+    parseText,
+  ),
+  labTlsKey: value(
+    {
+      name: 'tls-key',
+      placeholder: 'file',
+      completes: 'files',
+      env: ['METAL_LAB_TLS_KEY'],
+      help: "the certificate's private key (PEM)",
+    },
+    parseText,
+  ),
   fault: value(
     {
       name: 'fault',

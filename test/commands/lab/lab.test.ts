@@ -138,6 +138,42 @@ describe('lab -- COMMAND', () => {
   })
 })
 
+test('with --tls, metalkit trusts the lab: in its command, and in shells without its variables', async () => {
+  const metalkitIn = (words: string) => `"$0" "$1" ${words}`
+  const script = ['ls', 'lab page'].map(metalkitIn).join(' && ')
+  const inside = metalkit(['lab', '--tls', '--', 'sh', '-c', script, process.execPath, program])
+  expect([await inside.code, inside.seen.err]).toEqual([0, expect.stringContaining('No machines')])
+  expect(inside.seen.out).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/#token=/)
+
+  const start = metalkit(['lab', '-d', '--tls', '--name', 'secure'])
+  expect([await start.code, start.seen.err]).toEqual([
+    0,
+    expect.stringMatching(/TLS {7}clients trust it with SSL_CERT_FILE=.*bundle\.pem\n/),
+  ])
+  const variables = metalkit(['lab', 'env', '--name', 'secure'])
+  await variables.code
+  for (const name of ['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS']) {
+    expect(variables.seen.out).toContain(`export ${name}=`)
+  }
+  expect(variables.seen.out).toContain("export METAL_API_URL='https://127.0.0.1:")
+  const status = metalkit(['lab', 'status', '--name', 'secure'])
+  await status.code
+  expect(status.seen.out).toMatch(/^secure +\d+ +\d+s +https:\S+ +0$/m)
+  const stop = metalkit(['lab', 'stop', '--name', 'secure'])
+  expect(await stop.code).toBe(0)
+})
+
+test('a certificate that cannot be read is an error of the lab', async () => {
+  const lab = metalkit(['lab', '--tls-cert', 'x.pem', '--tls-key', 'x.key', '--', 'echo', 'started'])
+  expect([await lab.code, lab.seen]).toEqual([
+    10,
+    {
+      out: '',
+      err: 'metalkit: lab: the certificate "x.pem" cannot be read: no such file or directory; name a PEM file\n',
+    },
+  ])
+})
+
 test('a lab that cannot start does not start its command', async () => {
   const server = createServer()
   const port = await listen(server)
@@ -270,6 +306,7 @@ describe('lab', () => {
     [['lab', 'forward', 'x'], 'missing required argument "port"; see metalkit lab forward --help'],
     [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
     [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],
+    [['lab', '--tls-key', 'x.key', '--', 'true'], '--tls-key is given without --tls-cert'],
   ])('%j is a mistake', async (args, message) => {
     const lab = metalkit(args)
     expect(await lab.code).toBe(2)

@@ -253,7 +253,10 @@ test.each<[host: string | undefined, own: boolean]>([
   [undefined, false],
 ])('the Host %j is our own: %j', (host, own) => {
   expect(isOwnHost(host)).toBe(own)
-  expect(isOwnOrigin(`http://${host}`, host)).toBe(own)
+  expect(isOwnOrigin(`http://${host}`, host, false)).toBe(own)
+  expect(isOwnOrigin(`https://${host}`, host, true)).toBe(own)
+  expect(isOwnOrigin(`http://${host}`, host, true)).toBe(false)
+  expect(isOwnOrigin(`https://${host}`, host, false)).toBe(false)
 })
 
 test.each<[what: string, printed: string, fetched: object[]]>([

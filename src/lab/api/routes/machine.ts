@@ -27,9 +27,9 @@ const userStateSchema = z.looseObject({
 })
 
 /** The lab's URL as the machine knows it, which from inside QEMU is not the same as from here. */
-function originOf({ headers }: ApiRequest): string {
+function originOf({ headers, isSecure }: ApiRequest): string {
   const { host = '' } = headers
-  return /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) ? `http://${host}` : ''
+  return /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) ? `${isSecure ? 'https' : 'http'}://${host}` : ''
 }
 
 /** Adds the state that a machine reports about itself as an event `user.NNNN`. */

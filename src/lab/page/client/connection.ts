@@ -44,7 +44,7 @@ export class LiveConnection {
   }
 
   #open(): void {
-    const socket = new WebSocket(`ws://${location.host}/page/live`)
+    const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/page/live`)
     this.#socket = socket
     socket.addEventListener('open', () => {
       this.send({ type: 'hello', token: this.#parts.token })
