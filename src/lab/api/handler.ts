@@ -69,7 +69,7 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const boot = createRouter(machineRoutes(cloud, devices, bootUrlOf, scriptOf))
   return (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
-    if (request.path.startsWith('/boot/')) return boot(request)
+    if (request.path === '/' || request.path.startsWith('/boot/')) return boot(request)
     return api({ ...request, path: request.path.replace(prefix, '') })
   }
 }
