@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { errorCode, LabError } from '../../errors.ts'
-import { createFile, replaceFile } from '../storage/private-file.ts'
+import { createPrivateFile, writePrivateFile } from '../storage/private-file.ts'
 import { issueAuthority, issueServer, type KeyPair } from './certificate.ts'
 
 const name = 'metalkit lab certificate authority'
@@ -81,8 +81,8 @@ export async function loadAuthority(folder: string): Promise<Authority> {
   const path = join(folder, 'authority.pem')
   const present = await readAuthority(path)
   // If two labs start at the same time, both get the file that the first created.
-  if (present === undefined) await createFile(path, createAuthority())
-  else if (expiresWithin(present.cert, authorityLeftDays)) await replaceFile(path, createAuthority())
+  if (present === undefined) await createPrivateFile(path, createAuthority())
+  else if (expiresWithin(present.cert, authorityLeftDays)) await writePrivateFile(path, createAuthority())
   const kept = await readAuthority(path)
   if (kept === undefined) throw new LabError(`"${path}" has been removed`)
   return {
