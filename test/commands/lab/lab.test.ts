@@ -139,8 +139,7 @@ describe('lab -- COMMAND', () => {
 })
 
 test('with --tls, metalkit trusts the lab: in its command, and in shells without its variables', async () => {
-  const metalkitIn = (words: string) => `"$0" "$1" ${words}`
-  const script = ['ls', 'lab page'].map(metalkitIn).join(' && ')
+  const script = '"$0" "$1" ls && "$0" "$1" lab page'
   const inside = metalkit(['lab', '--tls', '--', 'sh', '-c', script, process.execPath, program])
   expect([await inside.code, inside.seen.err]).toEqual([0, expect.stringContaining('No machines')])
   expect(inside.seen.out).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/#token=/)

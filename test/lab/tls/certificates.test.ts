@@ -24,6 +24,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
+/** Runs OpenSSL and returns its output. */
+const openssl = async (...args: string[]) => (await promisify(execFile)('openssl', args)).stdout
+
 const names = ['localhost', '127.0.0.1', '::1', '::ffff:192.0.2.1', '2001:db8::5', 'lab.example']
 
 test('an authority is kept with its key, which only the owner can read; two labs at the same time get the same', async () => {
@@ -58,7 +61,6 @@ test('OpenSSL verifies the chain strictly and reads every name', needs('openssl'
   const [ca, server] = [join(folder, 'ca'), join(folder, 'server')]
   await writeFile(ca, authority.cert)
   await writeFile(server, authority.issue(names, createKey()).cert)
-  const openssl = async (...args: string[]) => (await promisify(execFile)('openssl', args)).stdout
   const verify = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', ca]
   for (const name of ['localhost', 'lab.example']) {
     expect(await openssl(...verify, '-verify_hostname', name, server)).toBe(`${server}: OK\n`)

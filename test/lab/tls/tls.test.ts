@@ -28,6 +28,17 @@ function clientsOf(lab: TestLab) {
   }
 }
 
+/** Connects as a page of an origin does. */
+const connectPage = async (url: string, from: string) => {
+  const socket = new WebSocket(`${url}/page/live`, { origin: from, rejectUnauthorized: false })
+  const result = await new Promise<string>((resolve) => {
+    socket.on('open', () => resolve('open'))
+    socket.on('error', () => resolve('refused'))
+  })
+  socket.terminate()
+  return result
+}
+
 const start = async (options: TestLabOptions = {}) =>
   await startTestLab({ pageFolder: page, tls: { env: {} }, ...options })
 
@@ -121,19 +132,10 @@ print(r.status_code, r.json()["projects"][0]["id"])`
 
   test("the page's connection is accepted over TLS, from its own origin", async () => {
     const { origin } = clientsOf(lab)
-    const open = async (url: string, from: string) => {
-      const socket = new WebSocket(`${url}/page/live`, { origin: from, rejectUnauthorized: false })
-      const result = await new Promise<string>((resolve) => {
-        socket.on('open', () => resolve('open'))
-        socket.on('error', () => resolve('refused'))
-      })
-      socket.terminate()
-      return result
-    }
     const http = origin.replace('https:', 'http:')
-    expect(await open(origin.replace('https', 'wss'), origin)).toBe('open')
-    expect(await open(origin.replace('https', 'wss'), http)).toBe('refused')
-    expect(await open(origin.replace('https', 'ws'), http)).toBe('refused')
+    expect(await connectPage(origin.replace('https', 'wss'), origin)).toBe('open')
+    expect(await connectPage(origin.replace('https', 'wss'), http)).toBe('refused')
+    expect(await connectPage(origin.replace('https', 'ws'), http)).toBe('refused')
   })
 })
 
@@ -158,11 +160,10 @@ describe("the user's certificate", needs('openssl', 'curl'), () => {
       ['address', 'IP:127.0.0.1'],
       ['other', 'DNS:lab.example'],
     ] as const) {
-      await promisify(execFile)('openssl', [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-        ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${subject}`],
-        ...['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)],
-      ])
+      const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+      const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${subject}`]
+      const files = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)]
+      await promisify(execFile)('openssl', [...kind, ...names, ...files])
     }
   })
   afterAll(async () => await rm(folder, { recursive: true }))
