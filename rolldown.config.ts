@@ -2,27 +2,27 @@ import { readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { defineConfig, type Plugin, rolldown } from 'rolldown'
 
-// One CommonJS file for the program's start (CommonJS starts faster than modules do) and a chunk for each command's body.
-// All packages are bundled: one file is found and read faster than a hundred, and an installation has nothing else to fetch.
+// One CommonJS file to start the program (CommonJS starts faster than modules) and a chunk for each command's body.
+// All packages are bundled: one file loads faster than a hundred, and an installation fetches nothing else.
 
-// commander asks for node:child_process to run subcommands that are programs of their own; there are none, and loading
-// it would take a tenth of the start.
+// commander loads node:child_process to run subcommands that are separate programs. There are none, and loading it would take
+// a tenth of the start-up time.
 const withoutChildProcess: Plugin = {
   name: 'commander-without-child-process',
   resolveId: (id, importer) => (id === 'node:child_process' && importer?.includes('/commander/') ? '\0nothing' : null),
   load: (id) => (id === '\0nothing' ? 'export default {}' : null),
 }
 
-// aws4 and ssh2 name Node's modules as one could before there was a prefix that no package can take.
+// aws4 and ssh2 import Node's modules without the prefix node:.
 const withPrefix: Plugin = {
   name: 'node-prefix',
-  // Later versions of Node list the modules that have no name without it too.
+  // Later versions of Node also list modules that exist only with the prefix.
   resolveId: (id) =>
     builtinModules.includes(id) && !id.startsWith('node:') ? { id: `node:${id}`, external: true } : null,
 }
 
-// What is left out, as if it were not installed: what ssh2 and ws look for, built for one system and one Node, and of undici
-// HTTP/2 and the bodies of fetch. Each is asked for in a try, or only where it is used.
+// Modules left out, as if they were not installed: the native add-ons of ssh2 and ws, and undici's HTTP/2 and fetch bodies.
+// Each is loaded in a try block, or only when it is used.
 const withoutOptionalParts: Plugin = {
   name: 'without-optional-parts',
   resolveId(id, importer = '') {
@@ -33,7 +33,7 @@ const withoutOptionalParts: Plugin = {
   load: (id) => (id.startsWith('\0missing:') ? 'throw new Error("this part is not bundled")' : null),
 }
 
-// undici's entry loads all that undici can do, and a console is attached the later for it: this one loads its client.
+// undici's entry loads all of undici, which would delay the console: this one loads only its client.
 const undiciClient: Plugin = {
   name: 'undici-client',
   load: (id) =>
@@ -49,7 +49,7 @@ const undiciClient: Plugin = {
 
 const client = 'src/lab/page/client'
 
-// The lab's page, whole in a folder: what browsers get is built apart from what Node runs.
+// The lab's page, complete in one folder: code for browsers is built separately from code for Node.
 const labPage: Plugin = {
   name: 'lab-page',
   async generateBundle() {

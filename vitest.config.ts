@@ -5,11 +5,11 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/build.ts'],
     setupFiles: ['test/helpers/coverage.ts'],
-    // A busy computer is slow, and that is no failure: tests wait for conditions, and these are for what hangs.
+    // A busy computer is slow, which is not a failure: tests wait for conditions, and these limits are for tests that hang.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
-    // The page's script runs in a browser, where nobody counts.
+    // The page's script runs in a browser, where coverage is not measured.
     coverage: { include: ['src/**/*.ts'], exclude: ['src/lab/page/client/**'] },
   },
 })

@@ -1,7 +1,7 @@
-// npm run bench -- serve|gunzip|copy|startup|console|lab: metalkit beside its peers, on the same files, in one run.
+// npm run bench -- serve|gunzip|copy|startup|console|lab: metalkit compared with its peers, on the same files, in one run.
 import { describeMachine } from './frame/machine.ts'
 
-/** The benches by name; each measures one claim. */
+/** The benchmarks by name; each measures one claim. */
 const benches: Record<string, () => Promise<{ bench(options: BenchOptions): Promise<void> }>> = {
   serve: () => import('./serve.ts'),
   gunzip: () => import('./gunzip.ts'),
@@ -11,7 +11,7 @@ const benches: Record<string, () => Promise<{ bench(options: BenchOptions): Prom
   lab: () => import('./lab.ts'),
 }
 
-/** What a bench is told: how many rounds, and which of its parts (none: all of them). */
+/** The options of a benchmark: the number of rounds, and the parts to run (an empty list means all). */
 export interface BenchOptions {
   rounds: number | undefined
   parts: readonly string[]

@@ -1,4 +1,4 @@
-// The console beside ssh, both against OpenSSH's sshd: bytes a second, CPU and memory for a gigabyte, the echo of a key,
+// The console compared with ssh, both against OpenSSH's sshd: bytes per second, CPU and memory for a gigabyte, the echo of a key,
 // and the time to connect.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,7 +24,7 @@ async function startApi(id: string) {
   return { url: `http://127.0.0.1:${port}/metal/v1`, close: () => server.close() }
 }
 
-/** Two command lines to the same machine, which runs `command`. */
+/** The command lines of both programs for the same machine, which runs `command`. */
 async function startBoth(folder: TestFolder, hostKey: TestKey, userKey: TestKey, command: string) {
   const sshd = await startSshd(folder, { hostKeys: [hostKey], authorized: [userKey], command })
   const api = await startApi(sshd.username)
@@ -58,7 +58,7 @@ async function startBoth(folder: TestFolder, hostKey: TestKey, userKey: TestKey,
   }
 }
 
-/** Reads a program's output to its end, or until that many bytes have come. */
+/** Reads a program's output to its end, or until that many bytes have arrived. */
 async function drainAll(child: ChildProcess, enough = Infinity): Promise<Record<string, number>> {
   const startMs = performance.now()
   let [bytes, cpu, memory] = [0, 0, 0]
@@ -78,7 +78,7 @@ async function drainAll(child: ChildProcess, enough = Infinity): Promise<Record<
     try {
       cpu = cpuSecondsOf(pid)
     } catch {
-      // It has just ended.
+      // It has already ended.
     }
   }, 10)
   await once(child, 'close')
@@ -87,7 +87,7 @@ async function drainAll(child: ChildProcess, enough = Infinity): Promise<Record<
   return { rate: bytes / 1e6 / seconds, cpu, memory, connect: firstMs - startMs }
 }
 
-/** The time until a key comes back, in the middle of many. */
+/** The median time until a key is echoed. */
 async function measureEcho(child: ChildProcess): Promise<Record<string, number>> {
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new Error('no pipes')

@@ -1,5 +1,5 @@
-// push without --decompress beside cp, which takes no digest, and beside cp and a program that does: a 260 MB image to a
-// folder of the same disk, synced.
+// push without --decompress, compared with cp, which computes no digest, and with cp plus a program that does: a 260 MB image
+// to a folder on the same disk, synced.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compare, type Contender } from './frame/compare.ts'
@@ -7,7 +7,7 @@ import { dataFolder, makeImage } from './frame/data.ts'
 import { findProgram, metalkit, runToEnd } from './frame/program.ts'
 import type { BenchOptions } from './bench.ts'
 
-/** cp of kernel and initrd to a folder, and both on the disk. */
+/** Copies kernel and initrd to a folder with cp, and syncs them to the disk. */
 function copyLine(flags: string): string {
   return `cp ${flags} "$0-kernel" "$0-initrd.img" "$1" && sync -d "$1"/*`
 }

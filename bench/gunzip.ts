@@ -1,4 +1,4 @@
-// push --decompress beside igzip, pigz, gzip and Go: an initrd of 528 MB from its gzip to a file on the disk, synced.
+// push --decompress compared with igzip, pigz, gzip and Go: a gzip decompressed to an initrd of 528 MB on the disk, synced.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compare, type Contender } from './frame/compare.ts'

@@ -1,4 +1,4 @@
-// How long a lab and the run in it take from the command to QEMU's start, beside two bare Nodes of which one starts the other.
+// How long a lab and its run take from the command to QEMU's start, compared with a bare Node that starts another one.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -32,7 +32,7 @@ exec '${program}' "$@"
 `
 }
 
-/** One Node that starts another, which starts QEMU: nothing of two programs in Node can be faster. */
+/** A Node that starts another, which starts QEMU: the lower bound for two programs in Node. */
 function bareNodes(): string[] {
   const inner = `require('child_process').spawn('${qemu}', ['-name', 'metalkit-1', '--version'])`
   const outer = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}])`
@@ -53,7 +53,7 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
   execFileSync('mkfifo', [pipe])
   writeFileSync(join(bin, qemu), wrapperOf(program, pipe))
   chmodSync(join(bin, qemu), 0o755)
-  // Open for both, so that it never ends.
+  // Opened for reading and writing, so that it never reaches its end.
   const starts = createReadStream('', { fd: openSync(pipe, constants.O_RDWR) })
   const env = { ...cleanEnv(), PATH: `${bin}:${process.env['PATH'] ?? ''}`, XDG_STATE_HOME: join(folder, 'state') }
   const address = `127.0.0.1:${await findFreePort()}`
@@ -61,19 +61,19 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
 
   const measure = async (args: readonly string[]) => {
     const startMs = performance.now()
-    // In a group of its own, which ends as a whole; QEMU ends with the lab that it is tied to.
+    // In a process group of its own, which is ended as a whole; QEMU ends with the lab.
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true })
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
     const exited = once(child, 'exit')
     const outcome = await Promise.race([once(starts, 'data').then(() => 'started'), exited.then(() => 'ended')])
     const ms = performance.now() - startMs
-    // A bare Node may have ended behind the start that it caused.
+    // A bare Node may have ended after starting the other one.
     if (outcome === 'ended' && child.exitCode !== 0) throw new Error(`the lab ended: ${said}`)
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     } catch {
-      // All of it has ended.
+      // The whole group has ended.
     }
     await exited
     return { ms }
@@ -89,7 +89,7 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
   for (const [name, samples] of results) {
     console.log(`least of ${name}: ${Math.min(...samples.map(({ ms = Number.NaN }) => ms)).toFixed(0)} ms`)
   }
-  // What is read from a pipe that nobody writes to would keep Node alive.
+  // A pending read from a pipe without a writer would keep Node alive.
   writeFileSync(pipe, '\n')
   starts.destroy()
   rmSync(folder, { recursive: true, force: true })

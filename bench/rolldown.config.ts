@@ -3,7 +3,7 @@ import program from '../rolldown.config.ts'
 
 if (Array.isArray(program) || Array.isArray(program.output)) throw new Error('metalkit is one build')
 
-// Node 20 runs no TypeScript, so the benchmarks are bundled too; and they measure a build of their own, so that nobody's dist/ is touched.
+// Node 20 cannot run TypeScript, so the benchmarks are bundled too. They measure a build of their own, so that dist/ is not touched.
 const out = 'node_modules/.cache/metalkit-bench'
 
 export default defineConfig([

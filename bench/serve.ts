@@ -1,4 +1,4 @@
-// serve beside nginx (one process, sendfile), Go's http.FileServer, send and sirv: bulk at 1 to 256 clients, small files, fairness.
+// serve compared with nginx (one process, sendfile), Go's http.FileServer, send and sirv: bulk with 1 to 256 clients, small files, fairness.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -23,7 +23,7 @@ const columns = {
   spread: { key: 'spread', title: 'slowest / median', digits: 2, alone: true },
 } satisfies Record<string, Column>
 
-/** One part of the bench: the clients' work, and the figures shown. */
+/** One part of the benchmark: the work of the clients, and the figures shown. */
 interface Part {
   title: string
   columns: readonly Column[]
@@ -55,7 +55,7 @@ for (const clients of [1, 8, 64, 256]) {
   }
 }
 
-/** Starts a server, puts the load on it and takes the figures. */
+/** Starts a server, runs the load and collects the figures. */
 async function measure(command: Parameters<typeof startServer>[0], part: Part): Promise<Sample> {
   await using server = await startServer(command, folder)
   const cpuBefore = cpuSecondsOf(server.pid)

@@ -1,4 +1,4 @@
-// How long metalkit takes to say its version or its help, beside bare Node.
+// How long metalkit takes to print its version or its help, compared with bare Node.
 import { compare } from './frame/compare.ts'
 import { findProgram, metalkit, runToEnd } from './frame/program.ts'
 import type { BenchOptions } from './bench.ts'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # npm run check, which is what CI runs: tests, lint, format, types, build, and checks of the package.
-# The last line is "N passed, N failed", the tests counted one by one; the exit code is 0 only with none failed.
+# The last line is "N passed, N failed", the tests counted one by one; the exit code is 0 only if none failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,7 @@ check build npm run --silent build
 check package npm run --silent publint
 check unused npm run --silent knip
 
-# The tests are counted one by one; a run that ended before it could count them has failed.
+# A test run that ended before it could count its tests has failed.
 read -r tests_passed tests_failed < <(node -e '
   const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(require("node:fs").readFileSync(process.argv[1]))
   console.log(numPassedTests, numFailedTests || (numFailedTestSuites > 0 ? 1 : 0))' "$results" 2>/dev/null || echo "0 1")

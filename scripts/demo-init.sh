@@ -1,5 +1,5 @@
 #!/bin/sh
-# The demo machine's first process, run by busybox: brings up the network, prints the machine's name, and keeps a shell on the console.
+# The demo machine's first process, run by busybox: brings up the network, prints the machine's name, and runs a shell on the console.
 export PATH=/bin HOME=/root TERM=vt100 ENV=/etc/shell
 
 mount -t proc proc /proc
@@ -42,7 +42,7 @@ if [ -n "${state_url:-}" ]; then
     --post-data '{"state":"succeeded","code":1000,"message":"demo machine is up"}' "$state_url"
 fi
 
-# A session of its own makes the console a controlling terminal: Ctrl-C and job control work. A shell that ends is followed by the next.
+# In a session of its own, the shell has the console as controlling terminal: Ctrl-C and job control work. If a shell ends, another starts.
 while :; do
   setsid sh -c "exec sh <$console >$console 2>&1"
 done

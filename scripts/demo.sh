@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run demo: installs requirements, makes a small bootable image, and boots it on a machine of a lab.
+# npm run demo: installs the requirements, creates a small bootable image, and boots it on a lab's machine.
 set -eu
 
 project=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
@@ -25,10 +25,10 @@ install_qemu() {
   update_packages
   say 'installing QEMU and its iPXE (apt-get install qemu-system-x86 ipxe-qemu)'
   DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y qemu-system-x86 ipxe-qemu >"$folder/apt.log" 2>&1 ||
-    say "that did not work, see $folder/apt.log. Continuing with a simulated machine."
+    say "the installation failed, see $folder/apt.log. Continuing with a simulated machine."
 }
 
-# A file with the header of a bzImage and nothing else. A simulated machine checks no more; a real one would not start it.
+# A file that has only the header of a bzImage. A simulated machine checks nothing else; a real one would not start it.
 make_stand_in() {
   say "$1: writing a stand-in that only a simulated machine boots"
   {
@@ -43,10 +43,10 @@ make_stand_in() {
 
 make_image() {
   if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
-    # Scripts newer than the image have changed since.
+    # If a script is newer than the image, the image is out of date.
     changed=$(find "$project/scripts" -name 'demo-i*.sh' -newer "$folder/demo-cmdline" 2>/dev/null || true)
     [ -e "$folder/demo-kernel" ] && [ ! -e "$folder/stand-in" ] && [ -z "$changed" ] && return
-    say 'making the image: a kernel and busybox, taken with apt-get download'
+    say 'creating the image: a kernel and busybox, from apt-get download'
     if is_root && ! apt-cache show busybox-static >/dev/null 2>&1; then update_packages || true; fi
     if sh "$project/scripts/demo-image.sh" "$folder"; then
       rm -f "$folder/stand-in"
@@ -76,7 +76,7 @@ cd "$folder"
 # A free port, and a time limit: without KVM the machine is up within a minute.
 place=127.0.0.1:$(node -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
 set -- metalkit lab -- metalkit run equinixmetal -serve "$place" -base-url "http://$place" -timeout 10m
-say 'the machine is given up if it is not up within 10 minutes'
+say 'the run gives up if the machine is not up within 10 minutes'
 if [ -t 0 ] && [ -t 1 ]; then
   say "$* demo"
   say "you end up in the machine's shell; poweroff ends the run and gives the machine back"

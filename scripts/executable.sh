@@ -1,6 +1,6 @@
 #!/bin/sh
-# npm run executable: out/metalkit, one file that runs without an installed Node. It is the Node that runs this, with
-# metalkit in it (https://nodejs.org/api/single-executable-applications.html). Needs network access, for postject.
+# npm run executable: builds out/metalkit, one file that runs without an installed Node. It is a copy of the Node that runs
+# this script, with metalkit in it (https://nodejs.org/api/single-executable-applications.html). Needs network access, for postject.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,12 +19,12 @@ cat >"$parts/sea.json" <<END
   }
 }
 END
-# Both print a lot that only matters if they fail.
+# Both tools print long output that only matters if they fail.
 quietly() {
   "$@" >"$parts/log" 2>&1 || { cat "$parts/log" >&2; exit 1; }
 }
 quietly node --experimental-sea-config "$parts/sea.json"
-# Beside, then renamed: one that runs cannot be written to. macOS takes a changed program only with a new signature.
+# Written beside it, then renamed: a running program cannot be overwritten. macOS requires a new signature for a changed program.
 cp "$(node -p process.execPath)" "$parts/metalkit"
 chmod u+w,+x "$parts/metalkit"
 segment=

@@ -1,6 +1,6 @@
 // An asciinema recording (asciicast v2) as an SVG that plays once and stays at its end: picture.mjs FILE.cast >FILE.svg.
-// Programs that do not play SVG show the end. The screen is as much of a terminal as firmware, boot loaders and kernels
-// use: rows that grow downwards, carriage returns, and clearing.
+// Programs that do not animate SVG show the end. The screen supports the part of a terminal that firmware, boot loaders and
+// kernels use: rows that grow downwards, carriage returns, and clearing.
 import { readFileSync } from 'node:fs'
 
 const [header = {}, ...events] = readFileSync(process.argv[2], 'utf8')
@@ -11,9 +11,9 @@ const { width = 80, height = 24 } = header
 const longestPauseS = 0.8
 const [charWidth, lineHeight, padding] = [8, 17, 14]
 
-/** All rows there ever were: text, and when it was last changed. */
+/** All rows so far: the text, and when it last changed. */
 const rows = [{ text: '', atS: 0 }]
-/** When the window's first row changed, and to which. */
+/** When the window scrolled, and to which first row. */
 const scrolls = [{ atS: 0, top: 0 }]
 let [top, row, column, nowS, lastS] = [0, 0, 0, 0, 0]
 
@@ -33,7 +33,7 @@ function goTo(next) {
 function print(character) {
   if (column >= width) return
   const line = rowAt(row)
-  // Firmware draws its screen again and again; what stays the same has been there all the time.
+  // Firmware redraws its screen repeatedly; unchanged text keeps its time.
   if ((line.text[column] ?? ' ') !== character) {
     line.text = line.text.slice(0, column).padEnd(column) + character + line.text.slice(column + 1)
     line.atS = nowS
@@ -41,7 +41,7 @@ function print(character) {
   column++
 }
 
-/** A screen that is cleared is a new one below. */
+/** Clearing the screen starts a new screen below. */
 function clear() {
   if (rows.slice(top).every(({ text }) => text.trim() === '')) return
   top = rows.length

@@ -1,5 +1,5 @@
-// The house's own rules, which no linter has: imports go one way between folders, folders do not import each other in
-// circles, and no folder holds more files than one takes in at a glance. Prints what breaks a rule; exits with 1 then.
+// Rules of this project that no linter has: imports between folders go one way, folders do not import each other in
+// cycles, and no folder holds too many files. Prints each violation, and exits with 1 if there is one.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
 
@@ -7,10 +7,10 @@ const maxFiles = 20
 
 const ground = ['src', 'src/text', 'src/files']
 
-/** The lab speaks the wire contract of the API, and no more of its client. */
+/** The lab uses the wire contract of the API, but no other part of its client. */
 const wire = ['src/metal/schema.ts', 'src/metal/locations.ts']
 
-/** What each folder of src may import, besides itself, its inner folders and the ground floor. A folder without a row has its parent's. */
+/** The folders that each folder of src may import, besides itself, its inner folders and the ground floor. A folder without a row uses its parent's. */
 const mayImport = {
   src: ['src/text', 'src/files'],
   'src/text': [],
@@ -49,7 +49,7 @@ const walk = (folder) =>
     entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
   )
 
-/** The row that a file goes by: the nearest folder above it that has one. */
+/** The row for a file: that of the nearest folder above it that has one. */
 function roomOf(file) {
   let folder = dirname(file)
   while (!Object.hasOwn(mayImport, folder) && folder !== '.') folder = dirname(folder)
@@ -80,7 +80,7 @@ for (const { from, to } of imports) {
     (roomOf(to) === room ||
       isWithin(roomOf(to), room) ||
       [...ground, ...mayImport[room]].some((place) => place === to || place === roomOf(to)))
-  // The ground floor knows no room.
+  // The ground floor imports no other folder.
   const isUp = ground.includes(room) && !ground.includes(roomOf(to))
   if (!isAllowed || isUp) complaints.push(`${from} must not import ${to}`)
 }

@@ -1,5 +1,5 @@
-// Which lines of src/ ran in programs that tests started: what Node wrote of them (NODE_V8_COVERAGE), seen through the source
-// maps of the build.
+// The lines of src/ that ran in programs that tests started: Node's records (NODE_V8_COVERAGE), translated with the source maps
+// of the build.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { SourceMap } from 'node:module'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ function firstFrom(starts, offset) {
 }
 
 /**
- * Reads what started programs wrote into a folder.
+ * Reads the records that started programs wrote into a folder.
  * @param program the folder of the build, with its maps
  * @returns the lines that ran, as `file:line`
  */
@@ -49,17 +49,17 @@ export function findStartedLines(folder, program) {
     try {
       scripts = JSON.parse(readFileSync(join(folder, name), 'utf8')).result
     } catch {
-      continue // of a program that was killed while it wrote
+      continue // from a program that was killed while writing
     }
     for (const { url, functions } of scripts) {
       if (!url.startsWith('file:') || !fileURLToPath(url).startsWith(`${program}/`)) continue
       const path = fileURLToPath(url)
-      // What the bundler adds of its own has no map.
+      // The bundler's own code has no source map.
       if (!existsSync(`${path}.map`)) continue
       if (!startsOf.has(path)) startsOf.set(path, readStarts(path))
       const starts = startsOf.get(path)
       const counts = new Uint8Array(starts.length)
-      // The ranges within a range come after it.
+      // Nested ranges come after the range that contains them.
       for (const { startOffset, endOffset, count } of functions.flatMap(({ ranges }) => ranges)) {
         counts.fill(count > 0 ? 1 : 0, firstFrom(starts, startOffset), firstFrom(starts, endOffset))
       }

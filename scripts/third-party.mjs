@@ -1,4 +1,4 @@
-// npm run third-party: makes THIRD-PARTY.md from the lock file and the packages' licence files. It lists the packages bundled
+// npm run third-party: generates THIRD-PARTY.md from the lock file and the packages' licence files. It lists the packages bundled
 // in dist/ and their licences, which must be distributed with them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,34 +1,34 @@
-// Contenders measured in turn, several rounds, and a table of medians. The machine may be busy with other things: each round
-// measures all of them close together, and a ratio is the median of the rounds' own ratios.
+// Measures contenders in turn, for several rounds, and prints a table of medians. The computer may be busy with other work, so each
+// round measures all of them close together, and a ratio is the median of the ratios within the rounds.
 
-/** What one run of a contender gave, by the column's key. A key may be left out. */
+/** The results of one run of a contender, by the column's key. Keys may be missing. */
 export type Sample = Readonly<Record<string, number>>
 
 /** A column of the table. */
 export interface Column {
   key: string
-  /** As the table's head says it, with the unit: `MB/s`. */
+  /** The heading, with the unit: `MB/s`. */
   title: string
   /** Decimal places. */
   digits?: number
-  /** No ratio: the figure stands for itself. */
+  /** Print no ratio. */
   alone?: boolean
 }
 
-/** Something to measure; without `run` its program is not installed, and `missing` says which. */
+/** A contender; if its program is not installed, `missing` names it in place of `run`. */
 export type Contender = { name: string } & ({ run: () => Promise<Sample> } | { missing: string })
 
-/** What was measured, round by round, by name of the contender. */
+/** The results of the rounds, by the contender's name. */
 export type Results = ReadonlyMap<string, readonly Sample[]>
 
-/** The middle of some numbers; NaN of none. */
+/** The median of some numbers; NaN if there are none. */
 export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   const at = (index: number) => sorted[index] ?? Number.NaN
   return (at(Math.floor((sorted.length - 1) / 2)) + at(Math.ceil((sorted.length - 1) / 2))) / 2
 }
 
-/** The median over the rounds of one's figure divided by the reference's in the same round. */
+/** The median, over the rounds, of a contender's figure divided by the reference's in the same round. */
 function ratioOf(own: readonly Sample[], reference: readonly Sample[], key: string): number {
   const ratios = own.map((sample, round) => (sample[key] ?? Number.NaN) / (reference[round]?.[key] ?? Number.NaN))
   return median(ratios.filter((ratio) => !Number.isNaN(ratio)))
@@ -52,8 +52,8 @@ function renderTable(title: string, columns: readonly Column[], results: Results
 }
 
 /**
- * Measures all contenders in turn, `rounds` times, after one round that does not count, and prints a Markdown table.
- * Ratios are to the contender named `reference`.
+ * Measures all contenders in turn, `rounds` times after a warm-up round, and prints a Markdown table.
+ * Ratios are relative to the contender named `reference`.
  */
 export async function compare(options: {
   title: string
@@ -61,14 +61,14 @@ export async function compare(options: {
   contenders: readonly Contender[]
   reference: string
   rounds: number
-  /** No round that does not count first. */
+  /** Skip the warm-up round. */
   cold?: boolean
 }): Promise<Results> {
   const { title, columns, contenders, reference, rounds, cold = false } = options
   const present = contenders.filter((contender) => 'run' in contender)
   const results = new Map<string, Sample[]>(present.map(({ name }) => [name, []]))
   for (let round = cold ? 1 : 0; round <= rounds; round++) {
-    // Each round starts with another one, so that none always follows the same neighbour.
+    // Each round starts with another contender, so that none always follows the same neighbour.
     for (let i = 0; i < present.length; i++) {
       const contender = present[(i + round) % present.length]
       if (contender === undefined) continue

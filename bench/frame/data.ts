@@ -1,4 +1,4 @@
-// The files that are measured on: made once in the temp folder, kept for the next run.
+// The input files: created once in the temp folder, and kept for the next run.
 import { execFile } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** The folder of the files, in which a bench may write. */
+/** The folder of the files, into which a benchmark may write. */
 export const dataFolder = join(tmpdir(), 'metalkit-bench')
 
 /** Writes a file of random bytes, which look like compressed data. @returns its path */
@@ -43,7 +43,7 @@ export async function makeImage(): Promise<string> {
   }
   const kernel = await makeRandomFile('image/bench-kernel', 8_000_000)
   const file = await open(kernel, 'r+')
-  // Enough of a bzImage to be taken for one.
+  // Enough of a bzImage to be recognized as one.
   await file.write('\u0055\u00aa', 0x1fe, 'latin1')
   await file.write('HdrS', 0x202, 'latin1')
   await file.close()

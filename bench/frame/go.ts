@@ -1,4 +1,4 @@
-// Peers in Go, built from their source on the spot with the standard library alone.
+// Peers in Go, built from source with only the standard library.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

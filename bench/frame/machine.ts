@@ -1,4 +1,4 @@
-// What a run was measured on: figures without it mean nothing.
+// The computer of a run, without which its figures mean nothing.
 import { cpus, loadavg, release, totalmem } from 'node:os'
 
 /** `2 × AMD EPYC, 24 GB, Linux 6.1, Node 20.19.0, load 0.3`. */

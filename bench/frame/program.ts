@@ -1,13 +1,13 @@
-// Programs that are measured: found, run, and what they cost, from /proc (Linux).
+// Finds and runs programs, and measures their cost from /proc (Linux).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** metalkit itself: `node` and this. Built by the bench, away from dist/. */
+/** The path of metalkit, to run with `node`. The benchmark builds it outside dist/. */
 export const metalkit = join(import.meta.dirname, '../program/metalkit.cjs')
 
-/** The path of a program, or undefined. sbin is looked at too: Debian keeps servers there. */
+/** The path of a program, or undefined. It searches sbin too: Debian keeps servers there. */
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin']
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
@@ -21,7 +21,7 @@ export function cleanEnv(): NodeJS.ProcessEnv {
 
 const ticksPerSecond = 100
 
-/** CPU seconds, user and system, in steps of 10 ms: of a process itself, or of its children that have ended. */
+/** CPU seconds, user and system, in steps of 10 ms, of a process or of its ended children. */
 export function cpuSecondsOf(pid: number | 'self', who: 'itself' | 'children' = 'itself'): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -29,7 +29,7 @@ export function cpuSecondsOf(pid: number | 'self', who: 'itself' | 'children' = 
   return (Number(fields[at]) + Number(fields[at + 1])) / ticksPerSecond
 }
 
-/** The most memory a process has had, in MB; undefined once it is gone. */
+/** The peak memory of a process, in MB; undefined once it has ended. */
 export function peakMemoryOf(pid: number): number | undefined {
   try {
     const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
@@ -39,17 +39,17 @@ export function peakMemoryOf(pid: number): number | undefined {
   }
 }
 
-/** What a program that ran to its end cost. */
+/** The cost of a complete run of a program. */
 export interface Cost {
   seconds: number
   cpuSeconds: number
-  /** Peak, looked at every 10 ms; NaN of what was faster. */
+  /** The peak, sampled every 10 ms; NaN if the program ended sooner. */
   memoryMb: number
 }
 
 /**
- * Runs a program to its end, and has what it wrote to `output` on the disk; nothing else may be run beside it.
- * @throws when it fails
+ * Runs a program to its end, and syncs the file `output` to the disk; nothing else may run at the same time.
+ * @throws if it fails
  */
 export async function runToEnd(
   command: string,
@@ -78,7 +78,7 @@ export async function runToEnd(
   return { seconds, cpuSeconds: cpuSecondsOf('self', 'children') - cpuBefore, memoryMb }
 }
 
-/** Ends a program that was started, and waits for its end. */
+/** Ends a running program, and waits for its exit. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')

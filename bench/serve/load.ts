@@ -1,17 +1,17 @@
-// The clients of the serve bench, a program of its own so that its CPU time is not the server's. It reads into one buffer and
-// looks at nothing but lengths: what is to be measured is the server. Asked by its argument (JSON), it answers with a line of JSON.
+// The clients of the serve benchmark, in a program of their own so that their CPU time is separate from the server's. To cost as
+// little as possible, it reads into one buffer and checks only lengths. Its argument is JSON, and its result one line of JSON.
 import { connect, type Socket } from 'node:net'
 
-/** What the clients do, all at 127.0.0.1. */
+/** The work of the clients, all at 127.0.0.1. */
 export type Load =
-  /** Fetch a file again and again over kept connections for some seconds. */
+  /** Fetch a file repeatedly over persistent connections for some seconds. */
   | { kind: 'repeat'; port: number; path: string; clients: number; seconds: number }
   /** Fetch a file once each, all at the same time. */
   | { kind: 'once'; port: number; path: string; clients: number }
-  /** Fetch `small` over a new connection every 20 ms, while `clients` fetch `path` again and again. */
+  /** Fetch `small` over a new connection every 20 ms, while `clients` fetch `path` repeatedly. */
   | { kind: 'beside'; port: number; path: string; small: string; clients: number; seconds: number }
 
-/** What came of it; times in seconds, sorted. */
+/** The results; times are in seconds, sorted. */
 export interface LoadResult {
   bytes: number
   requests: number
@@ -23,13 +23,13 @@ const scratch = Buffer.allocUnsafeSlow(512 * 1024)
 let bytes = 0
 let requests = 0
 
-/** One connection; `next` is called at the end of each answer and says whether to ask again. */
+/** One connection; `next` is called at the end of each answer and decides whether to send another request. */
 function ask(port: number, path: string, next: () => boolean): Promise<void> {
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: bench\r\n\r\n`)
   return new Promise((resolve, reject) => {
     let left = -1
     let head = ''
-    /** Takes what has come; returns once it is used up. */
+    /** Processes the received bytes. */
     const take = (length: number) => {
       for (let at = 0; at < length;) {
         if (left === -1) {
@@ -81,7 +81,7 @@ function ask(port: number, path: string, next: () => boolean): Promise<void> {
   })
 }
 
-/** Starts clients that go on until `isOver`. */
+/** Starts clients that continue until `isOver`. */
 function startBulk(load: { port: number; path: string; clients: number }, isOver: () => boolean): Promise<void>[] {
   return Array.from({ length: load.clients }, () => ask(load.port, load.path, () => !isOver()))
 }
@@ -100,7 +100,7 @@ async function perform(load: Load): Promise<LoadResult> {
     return { bytes, requests, seconds: elapsed(), times }
   }
   const bulk = startBulk(load, () => elapsed() >= load.seconds)
-  // A connection that breaks ends it; that it all ends is not waited for: large files take long.
+  // A broken connection ends the client. The end of the transfers is not awaited: large files take long.
   const broken = Promise.all(bulk).then(() => new Promise<never>(() => {}))
   const working = async () => {
     while (elapsed() < load.seconds) {

@@ -15,7 +15,7 @@ export interface ServerKind {
   command?: (folder: string, port: number) => readonly [string, ...string[]]
 }
 
-/** A server that runs, until it is disposed. */
+/** A running server; disposing it ends it. */
 export interface RunningServer extends AsyncDisposable {
   port: number
   pid: number
@@ -43,7 +43,7 @@ const serve = require('sirv')(folder, { dev: true, etag: true })
 require('http').createServer((request, response) => serve(request, response)).listen(Number(port), '127.0.0.1')
 `
 
-/** Packages from the registry, in a folder of their own: peers are no dependencies. @returns whether they are there */
+/** Installs packages from the registry in a folder of their own, since peers are not dependencies. @returns whether that worked */
 function installPackages(folder: string, names: readonly string[]): boolean {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
@@ -56,7 +56,7 @@ function installPackages(folder: string, names: readonly string[]): boolean {
   }
 }
 
-/** nginx as one process with sendfile, and nothing else said. */
+/** nginx as one process with sendfile, otherwise with its defaults. */
 function nginxCommand(nginx: string): (folder: string, port: number) => readonly [string, ...string[]] {
   return (folder, port) => {
     const prefix = join(dataFolder, 'nginx')
@@ -77,7 +77,7 @@ http {
   }
 }
 
-/** All of them. nginx is what the others are compared with. */
+/** All servers. nginx is the reference for the others. */
 export function listServers(): ServerKind[] {
   const nginx = findProgram('nginx')
   const go = buildGo('fileserver', goSource)
@@ -112,7 +112,7 @@ async function findFreePort(): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0
 }
 
-/** Waits until something accepts connections. */
+/** Waits until a server accepts connections. */
 async function isUp(port: number, child: ChildProcess): Promise<void> {
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended at its start`)
@@ -131,7 +131,7 @@ async function isUp(port: number, child: ChildProcess): Promise<void> {
 export async function startServer(command: NonNullable<ServerKind['command']>, folder: string): Promise<RunningServer> {
   const port = await findFreePort()
   const [program, ...args] = command(folder, port)
-  // Everybody writes a log, to a file that nobody reads.
+  // Every server writes a log, to a file that nobody reads.
   const child = spawn(program, args, { stdio: 'ignore', env: cleanEnv() })
   await isUp(port, child)
   return { port, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) }

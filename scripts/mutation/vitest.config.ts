@@ -1,4 +1,4 @@
-// The tests that mutants are shown to: those of the rooms in stryker.mjs, without building the program, which they do not run.
+// The tests that run against mutants: those of the folders in stryker.mjs, without building the program, which they do not need.
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
