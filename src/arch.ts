@@ -13,7 +13,7 @@ export function archOfPlan(slug: string): Arch {
   return armMarks.some((mark) => lower.includes(mark)) ? 'aarch64' : 'x86_64'
 }
 
-/** The architecture of this computer; one that is neither counts as x86_64, what most machines for rent are. */
+/** The architecture of this computer. Any other than these two counts as x86_64, like most machines for rent. */
 export function hostArch(): Arch {
   return arch() === 'arm64' ? 'aarch64' : 'x86_64'
 }

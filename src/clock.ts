@@ -9,7 +9,7 @@ export interface Clock {
   monotonicMs(): number
   /** Waits, ends early by throwing signal.reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
-  /** That many of this clock's milliseconds in real ones, for timers of others. */
+  /** Converts this clock's milliseconds to real ones, for timers of other code. */
   toRealMs(ms: number): number
 }
 

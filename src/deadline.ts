@@ -1,6 +1,6 @@
-// Waits that end: with a deadline, with a signal, or some time after one.
+// Limited waits: until a deadline, until a signal, or until some time after a signal.
 
-/** The time, the outcome when it is over, and a signal that ends the wait early. */
+/** The time limit, the outcome when it is over, and a signal that ends the wait early. */
 interface Deadline<T> {
   ms: number
   /** Returns the outcome when the time is over, or throws it. */
@@ -36,7 +36,7 @@ export async function settleBefore<T>(
   }
 }
 
-/** A promise's outcome, or the signal's reason as soon as it aborts: the work goes on unheeded. */
+/** A promise's outcome, or the signal's reason as soon as it aborts; the work then continues, but its outcome is ignored. */
 export async function heed<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const over = new AbortController()
   try {

@@ -1,12 +1,12 @@
-// What ends a run early: signals, output that cannot be written, a parent that vanished, a defect. One act of a user can
-// arrive as several of these at once: `timeout` signals its child and then the child's group, npm forwards the Ctrl-C that
-// the terminal has sent already, a terminal that closes fails the output and sends SIGHUP twice.
+// The events that end a run early: signals, output that cannot be written, a vanished parent, a defect. One act of a user can
+// arrive as several events at once: `timeout` signals its child and then the child's group, npm forwards the Ctrl-C that
+// the terminal has already sent, and closing a terminal makes output fail and sends SIGHUP twice.
 import { InterruptedError } from './errors.ts'
 
-/** Signals that are a word of the user, or of a program that speaks for one. Only these force, and only as a second word. */
+/** Signals that express a user's request, sent directly or through a program. Only these can force, and only as the second one. */
 const words: ReadonlySet<string> = new Set<NodeJS.Signals>(['SIGINT', 'SIGTERM', 'SIGQUIT'])
 
-/** Signals that end other programs without a word, or open Node's debugger: they end a run in order. */
+/** Signals that would kill the program silently, or open Node's debugger: they end a run in order. */
 export const stopSignals = [
   'SIGINT',
   'SIGTERM',
@@ -25,14 +25,14 @@ export const stopSignals = [
   'SIGABRT',
 ] as const satisfies readonly NodeJS.Signals[]
 
-/** All that arrives within this time of the first word belongs to it. */
+/** Events that arrive within this time of the first signal belong to it. */
 export const oneActMs = 1000
 
-/** The two signals that commands are given, and what aborts them. */
+/** The two signals that commands receive, and the functions that abort them. */
 export interface Stop {
   /** Aborted by the first event. */
   readonly signal: AbortSignal
-  /** Aborted by a second word of the user. */
+  /** Aborted by a second request of the user. */
   readonly forced: AbortSignal
   /** A signal arrived. */
   hear(name: NodeJS.Signals): void
@@ -40,7 +40,7 @@ export interface Stop {
   end(reason: Error): void
 }
 
-/** A run that nothing has ended yet. */
+/** Creates the state of a run that has not been stopped. */
 export function createStop(): Stop {
   const first = new AbortController()
   const second = new AbortController()
@@ -58,14 +58,14 @@ export function createStop(): Stop {
     hear(name) {
       const isWord = words.has(name)
       const { reason } = first.signal
-      // The word names the act better than its consequences do, whichever came first.
+      // The signal describes the user's act better than its consequences, whichever arrived first.
       if (isWord && word === 'none' && isSameAct && reason instanceof InterruptedError) reason.rename(name)
       end(new InterruptedError(name))
       if (!isWord) return
       if (word === 'settled') second.abort(new InterruptedError(name))
       if (word !== 'none') return
       word = 'fresh'
-      // A timer alone would be heard before the signals that waited for a busy program.
+      // A timer alone would fire before signals that are still waiting for a busy program.
       setTimeout(() => setImmediate(() => (word = 'settled')), oneActMs).unref()
     },
   }

@@ -45,9 +45,9 @@ export interface Reporter {
   info(line: string): void
   detail(line: string): void
   debug(line: string): void
-  /** Progress, in one or more lines, rewritten at a terminal; elsewhere each new text is printed once. '' ends it. */
+  /** Progress, in one or more lines, rewritten in a terminal; elsewhere each new text is printed once. '' ends it. */
   progress(line: string): void
-  /** Draws no progress until disposed, so that a question at the terminal stays readable. */
+  /** Draws no progress until disposed, so that a question in the terminal stays readable. */
   hold(): Disposable
   /** Notes a machine's output to stdout: if stderr is the same place, the next message starts on its own line. */
   overhear(chunk: Buffer): void

@@ -29,7 +29,7 @@ export function parseZboot(head: Buffer): Zboot | undefined {
 export function detectKernel(head: Buffer): 'x86_64' | 'aarch64' | undefined {
   if (holds(head, 0x1fe, '\x55\xaa') && holds(head, 0x202, 'HdrS')) return 'x86_64'
   if (holds(head, 56, 'ARM\x64')) return 'aarch64'
-  // The same wrapping serves other processors, so the PE header has the say.
+  // The same format is used for other processors, so the PE header decides.
   if (parseZboot(head) !== undefined && holds(head, head.readUInt32LE(0x3c), 'PE\0\0\x64\xaa')) return 'aarch64'
   return undefined
 }

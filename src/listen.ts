@@ -76,7 +76,7 @@ export function localUrl({ host, port }: Address, tls = false): string {
   return `${tls ? 'https' : 'http'}://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port })}`
 }
 
-/** The URLs at which other computers may reach it: one for each address of this one where all are listened on. */
+/** The URLs at which other computers may reach the server: one per address of this computer if it listens on all of them. */
 export function outsideUrls({ host, port }: Address, tls = false, interfaces = networkInterfaces()): string[] {
   if (host !== '0.0.0.0' && host !== '::') return []
   const addresses = Object.values(interfaces).flatMap((list) => list ?? [])

@@ -1,4 +1,4 @@
-// What a command line asks for, by commander. Loaded for command lines that are to be carried out; help does without.
+// Parses a command line with commander. It is loaded only to run a command, since help does not need it.
 import { Command as Program, CommanderError, Option } from 'commander'
 import { type Command, findCommand } from './options/command.ts'
 import type { Flag } from './options/flags/flag.ts'
@@ -13,7 +13,7 @@ export interface Invocation {
   texts: Texts
 }
 
-/** A commander option for a flag. Booleans take a value too: normaliseArgs always gives one. */
+/** A commander option for a flag. Booleans also have a value, because normaliseArgs always adds one. */
 function optionOf(name: FlagName): Option {
   const flag: Flag = flags[name]
   const short = flag.short === undefined ? '' : `-${flag.short}, `
@@ -31,7 +31,7 @@ function optionOf(name: FlagName): Option {
     : option
 }
 
-/** The texts commander found, by flag name in code. */
+/** The texts of flags that commander parsed, by flag name in code. */
 function textsOf(program: Program, names: readonly FlagName[]): Texts {
   const texts: Texts = {}
   for (const name of names) {
@@ -42,14 +42,14 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
   return texts
 }
 
-/** What commander found for an argument. */
+/** Converts the value that commander parsed for an argument. */
 function readArgument(found: unknown): string | readonly string[] | undefined {
   return Array.isArray(found) ? found.map(String) : typeof found === 'string' ? found : undefined
 }
 
 const silent = () => {}
 
-/** Builds the commander program, of which only the command that is called has flags: the others' would cost this start time. */
+/** Builds the commander program. Only the called command gets its flags: those of the others would delay the start. */
 function buildProgram(
   commands: readonly Command[],
   called: Command | undefined,
@@ -61,7 +61,7 @@ function buildProgram(
     .helpOption(false)
     .helpCommand(false)
   for (const name of globalFlagNames) program.addOption(optionOf(name))
-  // Carried out before; here so that a slip of the hand finds them.
+  // Handled before; declared here so that suggestions for typos include them.
   program.option('--help').option('--version')
   for (const command of commands) {
     const words = command.words.split(' ')
@@ -86,7 +86,7 @@ function buildProgram(
   return program
 }
 
-/** The line with the words that call the command in front: flags may stand before and between them. */
+/** Moves the words of the command to the front: flags may precede and separate them. */
 function wordsFirst(args: readonly string[], called: Command | undefined): string[] {
   const wanted = called?.words.split(' ') ?? []
   const rest = [...args]
@@ -96,9 +96,9 @@ function wordsFirst(args: readonly string[], called: Command | undefined): strin
 
 /**
  * Reads a command line.
- * @param args the line without the program's name, as normaliseArgs gives it
- * @returns undefined where the words only begin the names of commands
- * @throws UsageError for what no command takes
+ * @param args the result of normaliseArgs, without the program's name
+ * @returns undefined if the words are only the beginning of command names
+ * @throws UsageError for words and flags that no command accepts
  */
 export function parse(commands: readonly Command[], args: readonly string[]): Invocation | undefined {
   const dashes = args.indexOf('--')

@@ -1,6 +1,6 @@
-// Things that are acquired one after another and end together (AsyncDisposableStack, which Node 20 lacks).
+// Resources that are acquired one after another and disposed together (AsyncDisposableStack, which Node 20 lacks).
 
-/** Disposes what it holds, the latest first. Until `keep` hands them on, `await using` ends them if a later step fails. */
+/** Disposes the resources that it holds, latest first. Until `keep` hands them on, `await using` disposes them if a later step fails. */
 export class Resources implements AsyncDisposable {
   #held: (AsyncDisposable | Disposable)[] = []
 

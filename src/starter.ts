@@ -1,4 +1,4 @@
-// How the program was started, as far as Linux shows: whether to ignore hangups, and which parent's end ends it.
+// How the program was started, as far as Linux shows it: whether to ignore hangups, and which parent's exit ends it.
 import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
@@ -36,15 +36,15 @@ function hasStdinOfNohup(): boolean {
   }
 }
 
-/** Whether the program is a background job of its terminal, which stops whoever reads from it or changes its mode. */
+/** Whether the program is a background job of its terminal; the terminal stops such a job if it reads or changes the mode. */
 export function isInBackground(): boolean {
   const self = statOf('self')
   return self !== undefined && self.terminal !== 0 && self.foreground !== self.group
 }
 
 /**
- * Whether a terminal among the standard streams is that of another session, whose shell goes on reading from it: the program
- * was started by setsid. A terminal that controls no session is the program's own (a pty that a parent has made for it).
+ * Whether a terminal among the standard streams belongs to another session, whose shell continues to read from it: the program
+ * was started by setsid. A terminal that controls no session is the program's own (a pty that a parent has created for it).
  */
 export function isOnTerminalOfOthers(): boolean {
   if (statOf('self')?.terminal !== 0) return false
@@ -63,9 +63,9 @@ export function isStartedToStay(env: NodeJS.ProcessEnv): boolean {
 const inits = new Set(['tini', 'docker-init', 'dumb-init', 'catatonit'])
 
 /**
- * The shell or npm that is the command of a container and started this program, below an init or as process 1. When the
- * container is stopped, a shell as process 1 does not hear SIGTERM; otherwise npm and shells end at once, and the kernel
- * kills the rest with process 1. Undefined in a terminal.
+ * The shell or npm that is the command of a container and started this program, under an init or as process 1. When the
+ * container is stopped, a shell as process 1 ignores SIGTERM; otherwise npm and shells exit at once, and the kernel kills
+ * the remaining processes with process 1. Undefined in a terminal.
  */
 export function findDeafStarter(): string | undefined {
   if (statOf('self')?.terminal !== 0) return undefined
@@ -83,13 +83,13 @@ export function findDeafStarter(): string | undefined {
 }
 
 /**
- * Tells once when npm or npx is gone, or the shell between: they do not always pass SIGTERM on. A program in a session
- * of its own (setsid, a lab in the background) is to outlive them.
+ * Calls back once when npm, npx or a shell between them has exited: they do not always pass SIGTERM on. A program in a
+ * session of its own (setsid, a lab in the background) must outlive them.
  */
 export function watchNpm(env: NodeJS.ProcessEnv, tell: () => void): void {
   const self = statOf('self')
   if (env['npm_command'] === undefined || self === undefined || self.session === process.pid) return
-  // Up through the shells between, to npm itself.
+  // Through the intermediate shells up to npm itself.
   const ancestors = () => {
     const pids = [process.ppid]
     for (

@@ -5,7 +5,7 @@ export class TaskQueue {
   #tail: Promise<void> = Promise.resolve()
   #abort = new AbortController()
 
-  /** Fulfilled once all tasks that are queued now have ended. */
+  /** Fulfilled once all currently queued tasks have ended. */
   get settled(): Promise<void> {
     return this.#tail
   }

@@ -1,6 +1,6 @@
-// The keys of a terminal, for a job that may leave its foreground. The kernel stops a background job that reads from its
-// terminal or changes its mode. A handler for SIGTTIN or SIGTTOU does not help: libuv's have the kernel begin the call anew,
-// which sends the signal again, and the program hangs in it. So the terminal is left alone until the job is in the foreground.
+// Terminal input for a job that may be in the background. The kernel stops a background job that reads from its
+// terminal or changes its mode. A handler for SIGTTIN or SIGTTOU does not help: libuv's handlers make the kernel restart the call,
+// which sends the signal again, and the program hangs. So the terminal is not touched until the job is in the foreground.
 import { Readable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 import type { Input } from './io.ts'
@@ -9,7 +9,7 @@ import { isInBackground } from './starter.ts'
 /** bash brings a running job to the foreground without a signal. */
 const lookMs = 250
 
-/** A terminal's input; what is asked of it in the background is done when the job is back in the foreground. */
+/** A terminal's input. Requests made in the background are carried out when the job is in the foreground again. */
 export class TerminalInput extends Readable {
   readonly isTTY = true
   readonly #terminal: ReadStream
@@ -20,7 +20,7 @@ export class TerminalInput extends Readable {
   constructor(terminal: ReadStream) {
     super()
     this.#terminal = terminal
-    // A listener would start the terminal's flow otherwise.
+    // Otherwise a listener would start to read from the terminal.
     terminal.pause()
     terminal.on('data', (chunk: Buffer) => {
       this.#isDry = this.push(chunk)
@@ -52,7 +52,7 @@ export class TerminalInput extends Readable {
     done(error)
   }
 
-  /** The shell has changed the mode since, and maybe the window its size; Node would not set a mode twice. */
+  /** Meanwhile the shell has changed the mode, and perhaps the user the window's size; Node would not set a mode twice. */
   #refresh(): void {
     if (isInBackground()) return
     if (this.#terminal.isRaw) this.#terminal.setRawMode(false)

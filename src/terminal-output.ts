@@ -1,12 +1,12 @@
-// Writing to a terminal whose job may be in the background, where `stty tostop` has the kernel stop whoever writes.
+// Output to a terminal for a job that may be in the background: with `stty tostop` the kernel stops a background job that writes.
 import { spawnSync } from 'node:child_process'
 import type { WriteStream } from 'node:tty'
 import { errorCode } from './errors.ts'
 import { isInBackground } from './starter.ts'
 
-/** How long a background job gathers what it writes, since each look at the terminal's settings starts a program. */
+/** How long a background job collects its output, since each check of the terminal's settings starts a program. */
 const gatherMs = 100
-/** What is kept for the foreground; older output is lost. */
+/** How much output is kept for the foreground; older output is lost. */
 const mostKeptBytes = 1 << 20
 
 type Done = (error?: Error | null) => void
@@ -22,13 +22,13 @@ function stopsWriters(fd: number): boolean {
     encoding: 'utf8',
     timeout: 1000,
   })
-  // On a computer that is too busy to answer, output waits rather than that the job is stopped.
+  // If the computer is too busy to answer, output waits, so that the job is not stopped.
   return errorCode(error) === 'ETIMEDOUT' || /(?:^|\s)tostop\b/.test(stdout ?? '')
 }
 
 /**
- * Has a terminal's output wait until the job may write it. A run that outlives its terminal loses what it writes afterwards.
- * @returns what writes all that waits; with nothing left to lose, the job may be stopped until it is in the foreground
+ * Delays a terminal's output until the job may write it. A run that outlives its terminal loses its later output.
+ * @returns a function that writes the waiting output; the job may then be stopped until it is in the foreground
  */
 export function guardOutput(stream: WriteStream, fd: 1 | 2, outlives: () => boolean): () => void {
   const write = stream._write.bind(stream)

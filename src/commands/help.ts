@@ -5,7 +5,7 @@ import { findCommand, findSubcommands } from '../options/command.ts'
 import { explainMistake } from '../options/mistake.ts'
 import { commands } from './index.ts'
 
-/** Prints the page of a command, or of all. @throws UsageError for words that call none */
+/** Prints the page of a command, or of all commands. @throws UsageError for words that name no command */
 export async function execute(
   { command: words }: { command: readonly string[] },
   _options: object,

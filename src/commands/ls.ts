@@ -8,7 +8,7 @@ import type { LsOptions } from '../options/command-flags.ts'
 import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
 
-/** `ls`: the machines that metalkit made and that still cost money. */
+/** `ls`: lists the machines that metalkit created and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
   const client = await openClient(options, context)
   const projectId = await requireCloudOption('projectId', options.projectId, context)
@@ -29,7 +29,7 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
     return
   }
   if (machines.length === 0) return context.report.info('No machines.')
-  // What matters most stands at the left: a narrow window shows no more.
+  // The most important columns are on the left, because a narrow window shows only those.
   const columns = ['id', 'hostname', 'state', 'age', 'plan', 'metro', 'console'] as const
   const header = columns.map((name) => name.toUpperCase())
   const rows = machines.map((machine) => columns.map((name) => machine[name]))

@@ -4,7 +4,7 @@ import { manPage } from '../help/man-page.ts'
 import type { Context } from '../io.ts'
 import { commands } from './index.ts'
 
-/** Prints the page, in roff. The date is the day it is made, or that of SOURCE_DATE_EPOCH. */
+/** Prints the page, in roff. Its date is today, or the date in SOURCE_DATE_EPOCH. */
 export async function execute(_args: unknown, _options: object, { stdout, env }: Context): Promise<void> {
   const epoch = env['SOURCE_DATE_EPOCH']
   const made = epoch ? new Date(Number(epoch) * 1000) : new Date()

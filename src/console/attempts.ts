@@ -7,7 +7,7 @@ import { ConnectError, quoteAddress, type FailureReason } from '../ssh/connect-e
 import { connect, type SshConnection, type ConnectOptions } from '../ssh/connection.ts'
 
 const intervalMs = 2000
-/** Timeout of one try; a server that accepts and then stays silent counts as a failure. */
+/** The timeout of one attempt; a server that accepts and then stays silent counts as a failure. */
 const attemptTimeoutMs = 20_000
 /** A new machine's keys take a moment to reach its console. */
 const propagationMs = 15_000
@@ -45,7 +45,7 @@ interface LineOptions extends ConnectOptions {
 
 /** The exit status of a server without a free session: sysexits.h's EX_TEMPFAIL. */
 const busyStatus = 75
-/** A server that has not refused by then accepts. */
+/** A server that has not refused within this time accepts. */
 const silentMs = 100
 
 /** Whether the server refuses the session at once, because another session has the console. Its message stays readable. */
@@ -103,7 +103,7 @@ async function openLine(options: LineOptions): Promise<SerialShell> {
   }
 }
 
-/** How to reach the line, and how long to try. */
+/** How to reach the line, and for how long to try. */
 export interface ReachOptions extends Omit<LineOptions, 'timeoutMs'> {
   report: Reporter
   /** Prints a line of metalkit's own beside the machine's output. */

@@ -1,5 +1,5 @@
-// What keeps a console on disk. Each piece is written at once and waited for, so that the file is complete to the last
-// byte whatever ends the program; one that may hang is written by a process of its own.
+// Records a console on disk. Each chunk is written immediately and awaited, so that the file is complete to the last
+// byte however the program ends. If the file system may hang, a separate process writes the file.
 import { close as closeLater, closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'

@@ -1,4 +1,4 @@
-// Handles stdin during a session: typing for the machine and, at a terminal, the escape keys.
+// Handles stdin during a session: typing for the machine and, in a terminal, the escape keys.
 import type { Input, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
 import { createEscapeParser, type EscapeAction, escapeHelp } from './escape.ts'
@@ -96,7 +96,7 @@ export function createKeyboard(
         return action satisfies never
     }
   }
-  // The keyboard is read whatever state the line is in: `~.` must work when nothing else does.
+  // The keyboard is read in every state of the line: `~.` must work when nothing else does.
   const escapes = createEscapeParser()
   return (chunk) => {
     const { send, actions } = escapes.push(chunk)

@@ -1,6 +1,6 @@
-// The text that a person would read of a terminal's bytes, which only grows: UTF-8 decoded, escape sequences removed, and a
-// new line for whatever restarts a row (carriage return, cursor moves). Where necessary it works one character at a time, so
-// that the way the bytes were split does not matter.
+// The text that a person would read on a terminal, as a growing log: UTF-8 decoded, escape sequences removed, and a
+// new line whenever a row restarts (carriage return, cursor moves). Where necessary it works one character at a time, so
+// that the result does not depend on how the bytes were split.
 import { isAscii } from 'node:buffer'
 
 /** In ordinary text, or inside an escape sequence (named as in ECMA-48). */

@@ -32,7 +32,7 @@ export interface AttachConsoleOptions extends HostAccess {
   onAttached?: () => void
   /** Called each time the line is lost, before it is opened again. */
   onDropped?: (why: string) => void
-  /** Whether the machine was off at the latest look: then its session ended with it, and the console waits silently. */
+  /** Whether the machine was off when last polled: then its session ended with it, and the console waits silently. */
   isOff?: () => boolean
   onMatch?: (pattern: RegExp) => void
   /** Called once, before the machine's first bytes are printed. */
@@ -43,7 +43,7 @@ export interface AttachConsoleOptions extends HostAccess {
 
 /** A shorter session counts as none: the server needs a pause. */
 const shortSessionMs = 10_000
-/** Longer than the interval between looks at the machine. */
+/** Longer than the interval between polls of the machine. */
 const firstPauseMs = 2500
 const maxPauseMs = 30_000
 
@@ -54,14 +54,14 @@ function readBanner(banner: string): string[] {
 
 /**
  * Attaches to a console as soon as possible, and stays: a dropped session is reopened until the signal aborts.
- * A terminal is in raw mode meanwhile, and `~.` leaves; otherwise stdin is typed into the machine, and its end ends nothing.
+ * A terminal is in raw mode meanwhile, and `~.` leaves; otherwise stdin is typed into the machine, and its end does not end the session.
  * @throws ConsoleError if it cannot be reached or trusted, or the signal's reason
  */
 export async function attachConsole(options: AttachConsoleOptions): Promise<ConsoleEnding> {
   const { address, stdin, stdout, report, watch, captures = [], actions = {}, signal } = options
   const { clock = systemClock, onAttached, onDropped, isOff = () => false, onMatch = () => {} } = options
   const atTerminal = stdin.isTTY === true
-  // At a terminal metalkit's own lines are dim, so that they differ from the machine's output.
+  // In a terminal metalkit's own lines are dim, so that they differ from the machine's output.
   const say = (line: string) => report.info(report.live ? `\u001b[2m${line}\u001b[22m` : line)
   let { onOutput } = options
   using modes = watchTerminalModes(stdout)

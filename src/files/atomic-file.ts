@@ -8,7 +8,7 @@ import { errorCode } from '../errors.ts'
 /** Thrown instead of replacing something other than a plain file; `code` is a file system error code. */
 export class ObstacleError extends Error {
   readonly code: 'EISDIR' | 'EEXIST'
-  /** What has the name: `a folder`, `a device` … */
+  /** What is at the path: `a folder`, `a device` … */
   readonly what: string
 
   constructor(path: string, what: string) {
@@ -33,7 +33,7 @@ function describeKind(stats: Stats): string | undefined {
 export async function checkReplaceable(path: string): Promise<void> {
   for (const look of [lstat, stat]) {
     const stats = await look(path).catch((error: unknown) => {
-      // A link that leads nowhere, or in a circle, is replaced.
+      // A dangling or circular link is replaced.
       if (errorCode(error) === 'ENOENT' || (look === stat && errorCode(error) === 'ELOOP')) return undefined
       throw error
     })

@@ -16,7 +16,7 @@ function passwdEntry(): { username: string; homedir: string } | undefined {
 
 /**
  * `$HOME`, else the passwd entry's folder, else `/`, which is what container engines choose for such a user.
- * @throws UsageError when HOME is empty or relative: it would name a folder in the current one
+ * @throws UsageError if HOME is empty or relative: it would name a folder in the current one
  */
 export function homeFolder(env: Environment): string {
   const home = env['HOME']

@@ -1,12 +1,12 @@
-// Makes folders as they are needed.
+// Creates folders with their parents.
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errorCode } from '../errors.ts'
 
 /**
- * Makes a folder and its parents unless they exist. Node's own `recursive` option never returns if the
- * file system takes no folders, as below /proc.
- * @param mode permissions of each folder that is made
+ * Creates a folder and its parents unless they exist. Node's own `recursive` option never returns if the
+ * file system accepts no folders, as under /proc.
+ * @param mode permissions of each new folder
  * @throws the error of the file system; no error if something else has the name: using the folder will report it
  */
 export async function makeFolder(path: string, mode?: number): Promise<void> {

@@ -54,7 +54,7 @@ if [ -f "$2" ] || [ ! -e "$2" ]; then mv -f "$1" "$2" && exit; else echo "$2: it
 rm -f "$1"
 exit 1`
 
-/** What replaceFile does, by a process that goes on when this one has ended. @throws Error with the system's wording */
+/** The same as replaceFile, in a process that continues when this one has ended. @throws Error with the system's wording */
 export async function replaceFileElsewhere(path: string, text: string): Promise<void> {
   const words = ['LC_ALL=C', 'sh', '-c', replaceScript, 'sh', nameTemporary(path), path]
   const child = spawn('env', words, { stdio: ['pipe', 'ignore', 'pipe'], detached: true })
@@ -75,7 +75,7 @@ export function takeOverOutputs(fds: readonly number[]): Writable {
   const stream = createSteadyOutput(fds[0] ?? 1)
   for (const fd of fds) {
     closeSync(fd)
-    // The system gives the lowest number that is free.
+    // The system assigns the lowest free descriptor.
     openSync('/dev/null', 'w')
   }
   return stream

@@ -1,4 +1,4 @@
-// What each exit code means, for the manual page; docs/exit-codes.md has the same table.
+// The meaning of each exit code, for the manual page; docs/exit-codes.md has the same table.
 import { exitCodes } from '../errors.ts'
 
 const texts: Record<keyof typeof exitCodes, string> = {

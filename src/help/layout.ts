@@ -38,7 +38,7 @@ export function synopsisOf(command: Command): string {
   return `metalkit ${callOf(command).replace(command.words, '$& [options]')}${behind}`
 }
 
-/** The flags among these, under the headings of the help, in its order; headings without any are left out. */
+/** These flags under the headings of the help, in its order; empty headings are omitted. */
 export function inGroups(names: readonly FlagName[]): { heading: string; names: FlagName[] }[] {
   return groups
     .map(({ heading, names: members }) => ({ heading, names: members.filter((name) => names.includes(name)) }))

@@ -148,8 +148,8 @@ export async function send(
       ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
     })
     const { statusCode, headers, body } = await sending.catch((error: unknown) => {
-      // But for the signal, nobody else aborts a request that has no answer yet: undici's proxy agent does, where the
-      // tunnel is refused.
+      // Apart from the signal, only undici's proxy agent aborts a request that has no answer yet: when the proxy refuses
+      // the tunnel.
       const isProxy = error instanceof errors.RequestAbortedError
       throw isProxy ? new RefusedByProxyError(error.message, { cause: error }) : error
     })

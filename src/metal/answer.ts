@@ -43,7 +43,7 @@ export function isGone(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 403 || error.status === 404)
 }
 
-/** Whether a body is complete JSON; an empty body is complete. */
+/** Whether a body is complete JSON; an empty body counts as complete. */
 export function isWholeJson(text: string): boolean {
   if (text === '') return true
   try {

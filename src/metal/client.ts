@@ -1,4 +1,4 @@
-// The Metal API: each call returns what its name says, or throws an error written for the user.
+// The Metal API: each call returns its result, or throws an error written for the user.
 import type { z } from 'zod'
 import { abortAfter } from '../deadline.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'

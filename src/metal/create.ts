@@ -6,7 +6,7 @@ import type { MetalClient } from './client.ts'
 import type { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
 
-/** Delays between looks for the machine after a create whose answer was lost: the API may still be working on it. */
+/** Delays between lookups of the machine after a create whose answer was lost: the API may still be working on it. */
 const lookDelaysMs = [0, 1000, 3000, 6000]
 const maxCreates = 3
 /** After this long without an answer, a line says what metalkit is waiting for. */
@@ -21,7 +21,7 @@ interface CreateOptions {
   signal: AbortSignal
 }
 
-/** A device with the run's tag; undefined if there is none. @throws ApiError if the last look fails */
+/** A device with the run's tag; undefined if there is none. @throws ApiError if the last lookup fails */
 async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | undefined> {
   let failure: unknown
   for (const delayMs of lookDelaysMs) {

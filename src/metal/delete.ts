@@ -8,11 +8,11 @@ import type { Device } from './schema.ts'
 const firstDelayMs = 3000
 /** Each delay is 1.5 times the previous one, up to this. */
 const maxDelayMs = 15_000
-/** At least this many tries, however long they take, if a retry can help at all. */
+/** At least this many attempts, however long they take, if a retry can help at all. */
 const minTries = 3
 /**
- * Delays before looking again after the first sign that a machine is gone. A second 404 confirms it. A machine in
- * deprovisioning has been seen to come back, so it is looked at after every delay.
+ * Delays before checking again after the first sign that a machine is gone. A second 404 confirms it. A machine in
+ * deprovisioning has been seen to come back, so it is checked after every delay.
  */
 const confirmDelaysMs = [1000, 2000, 4000]
 /** A machine may be provisioning for a long time, and cannot be deleted meanwhile. */
@@ -39,10 +39,10 @@ export interface DeleteTarget {
   projectId: string | undefined
 }
 
-/** A machine that is not known to be gone after a try: the reason, and how long retries are worthwhile. */
+/** A machine that is not known to be gone after an attempt: the reason, and how long retries are worthwhile. */
 interface Standing {
   why: string
-  /** True if the API showed it after the try. */
+  /** True if the API showed it after the attempt. */
   seen: boolean
   patienceMs: number
 }
@@ -58,7 +58,7 @@ async function lookUp(client: MetalClient, { id }: DeleteTarget, signal: AbortSi
 }
 
 /**
- * Looks again after a moment, and in the project's list. One sign is not enough: a 403 or 404 may come from a token that
+ * Checks again after a moment, and in the project's list. One sign is not enough: a 403 or 404 may come from a token that
  * lost its rights or from a proxy, and a machine in deprovisioning has been seen to come back.
  */
 async function confirmGone(
@@ -84,7 +84,7 @@ function describeStanding(device: Device, refusal: MetalkitError | undefined): S
   return { why, seen: true, patienceMs: comingStates.has(device.state) ? provisioningPatienceMs : patienceMs }
 }
 
-/** One try. @returns undefined when it is gone */
+/** Makes one attempt. @returns undefined if the machine is gone */
 async function tryDelete(
   client: MetalClient,
   target: DeleteTarget,
@@ -110,7 +110,7 @@ async function tryDelete(
   }
 }
 
-/** The last try of a forced run: one request, and a short wait for its answer. */
+/** The last attempt of a forced run: one request, and a short wait for its answer. */
 async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<Standing | undefined> {
   const patience = new AbortController()
   const timer = setTimeout(() => patience.abort(), client.clock.toRealMs(lastTryMs))
@@ -126,7 +126,7 @@ async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<S
 
 /**
  * Deletes a machine and confirms that it is gone.
- * @param forced aborted if the user will not wait; then one last try is made
+ * @param forced aborted if the user will not wait; then one last attempt is made
  * @throws MachineLeftError naming the machine and how to delete it
  */
 export async function deleteUntilGone(

@@ -9,10 +9,10 @@ const pollMs = 2000
 const comingUpStates = new Set(['queued', 'provisioning', 'reinstalling'])
 const transitionStates = new Set([...comingUpStates, 'powering_on', 'powering_off'])
 
-/** One look at a machine. */
+/** One observation of a machine. */
 export interface Observation {
   device: Device
-  /** Events since the last look, oldest first. */
+  /** Events since the last observation, oldest first. */
   news: DeviceEvent[]
   /** The device's newest event. */
   newest: DeviceEvent | undefined
@@ -76,7 +76,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
     const { device } = look
     last = describeProgress(look)
     if (device.state === 'failed') throw new MachineError(`the machine ${id} failed (${last})`)
-    // A single look can fall between the off and on of a reboot; two in a row cannot.
+    // A single poll can fall between the off and on of a reboot; two in a row cannot.
     const off = device.state === 'inactive'
     if (off && offBefore) return 'powered-off'
     offBefore = off
@@ -91,7 +91,7 @@ export async function followMachine({ client, id, timeoutMs, onLook, signal }: F
 
 interface WaitOptions {
   client: MetalClient
-  /** The device at the latest look. */
+  /** The device when last polled. */
   device: Device
   timeoutMs: number
   /** Called once, if there is something to wait for. */
@@ -101,7 +101,7 @@ interface WaitOptions {
 
 /**
  * Waits until a device passes the check, as long as it is in transition: coming up, or switching on or off.
- * @returns the device at the latest look, which may not pass
+ * @returns the device when last polled, which may not pass
  * @throws MachineError if it does not pass in time; signal.reason if aborted
  */
 export async function waitForDevice(

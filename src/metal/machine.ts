@@ -32,10 +32,10 @@ interface RentOptions {
   forced: AbortSignal
 }
 
-/** The tag of every machine metalkit makes. */
+/** The tag of every machine that metalkit creates. */
 export const machineTag = 'metalkit'
 
-/** What the tag of a run begins with; each run has its own. */
+/** The prefix of the tag of a run; each run has its own tag. */
 export const runTagPrefix = 'metalkit-run-'
 
 /** The promise's outcome, or the error if the promise has not settled a grace period after the signal aborts. */

@@ -99,7 +99,7 @@ export interface DeviceCreateInput {
   termination_time?: string
 }
 
-/** Body of PUT /devices/{id}: what is absent stays as it is. */
+/** Body of PUT /devices/{id}: absent fields stay unchanged. */
 export interface DeviceUpdateInput {
   hostname?: string
   ipxe_script_url?: string

@@ -1,4 +1,4 @@
-// Where a device's serial console is: Serial over SSH.
+// The address of a device's serial console (Serial over SSH).
 import type { Address } from '../address.ts'
 import { ConsoleError } from '../errors.ts'
 import type { Device } from './schema.ts'

@@ -1,4 +1,4 @@
-// Normalises the command line of Go programs to the form that commander reads.
+// Converts the command-line syntax of Go programs to the form that commander reads.
 import { UsageError } from '../errors.ts'
 import type { Flag } from './flags/flag.ts'
 import { flags, globalFlagNames } from './flags.ts'
@@ -10,12 +10,12 @@ for (const flag of Object.values<Flag>(flags)) {
 }
 const globals = new Set<Flag>(globalFlagNames.map((name) => flags[name]))
 
-/** A word of the command line; of a flag of ours with its value, undefined if it needs one and has none. */
+/** A word of the command line. For a known flag, `text` is its value; undefined if the value is missing. */
 interface Part {
   word: string
   flag?: Flag
   text?: string | undefined
-  /** The word that follows it, if its value does not stand in the same word. */
+  /** The next word, if the value is not in the same word. */
   next?: string | undefined
 }
 
@@ -23,7 +23,7 @@ function takesText(flag: Flag): boolean {
   return flag.kind === 'value' || flag.kind === 'list'
 }
 
-/** Whether a word behind a flag is the next flag, and no value: one of ours, or one with two dashes. */
+/** Whether the word after a flag is the next flag, not a value: a known flag, or a word with two dashes. */
 function isNextFlag(word: string, { secret }: Flag): boolean {
   const name = /^--?([^-=][^=]*)/.exec(word)?.[1]
   if (word === '--' || name === 'help' || name === 'h' || (name !== undefined && byName.has(name))) return true
@@ -61,7 +61,7 @@ function splitParts(argv: readonly string[]): Part[] {
 }
 
 /**
- * Normalises Go's flag syntax to the one form commander reads: `-serve :8080` and `-serve=:8080` become
+ * Converts Go's flag syntax to the only form that commander reads: `-serve :8080` and `-serve=:8080` become
  * `--serve=:8080`, `-keep` becomes `--keep=true`, and the flags of all commands (-q, -v) move to the front.
  * Stops at `--`. Unknown flags stay unchanged.
  */
@@ -76,7 +76,7 @@ export function normaliseArgs(argv: readonly string[]): string[] {
   return [...front, ...rest, ...(dashes === -1 ? [] : argv.slice(dashes))]
 }
 
-/** @throws UsageError for a flag whose value is forgotten, or a boolean whose value is a word of its own */
+/** @throws UsageError for a flag without its value, or a boolean whose value is a separate word */
 export function checkValues(argv: readonly string[]): void {
   for (const { flag, text, next } of splitParts(argv)) {
     if (flag === undefined) continue

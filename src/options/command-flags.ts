@@ -1,7 +1,7 @@
-// The flags of each command, and the options its body is given for them.
+// The flags of each command, and the options that its body receives for them.
 import type { FlagName, Options } from './flags.ts'
 
-/** The flags of every command that holds a console. */
+/** The flags of every command that attaches to a console. */
 export const consoleFlagNames = [
   'waitFor',
   'failOn',
@@ -20,7 +20,7 @@ export const consoleFlagNames = [
   'hostKeyPolicy',
   'hostKey',
 ] as const satisfies readonly FlagName[]
-/** The options of every command that holds a console. */
+/** The options of every command that attaches to a console. */
 export type ConsoleOptions = Options<(typeof consoleFlagNames)[number]>
 
 export const runFlagNames = [

@@ -8,16 +8,16 @@ export interface Argument {
   name: string
   help: string
   optional?: boolean
-  /** Any number of them. */
+  /** Accepts any number of values. */
   variadic?: boolean
   fallback?: string
-  /** The words it takes, if they are few. */
+  /** The accepted words, if there are few. */
   choices?: readonly string[]
   /** What a shell completes it with. */
   completes?: Completes
 }
 
-/** The value that a body gets for an argument; undefined if it is optional, has no default and is absent. */
+/** The value that a body receives for an argument; undefined if the argument is optional, has no default and is absent. */
 type ArgumentValue<A extends Argument> = Argument extends A
   ? string | readonly string[] | undefined
   : A extends { variadic: true }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
 
-/** The keys, each with other names that people use for it: of flags, variables and other programs. */
+/** The keys, each with other names that people use for it, from flags, variables and other programs. */
 const keys: Readonly<Record<string, readonly string[]>> = {
   token: ['api-key', 'api-token', 'auth-token', 'metal-api-token', 'metal-auth-token'],
   'project-id': ['project', 'metal-project-id'],
@@ -23,7 +23,7 @@ function fold(key: string): string {
   return key.toLowerCase().replaceAll(/[-_. ]/g, '')
 }
 
-/** The keys in small letters, as metal-cli reads them. @throws UsageError for another spelling of a key that is missing */
+/** The keys in lower case, as metal-cli reads them. @throws UsageError for another spelling of a missing key */
 function readKeys(path: string, document: unknown): unknown {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return document
   const found = Object.fromEntries(Object.entries(document).map(([key, value]) => [key.toLowerCase(), value]))

@@ -1,4 +1,4 @@
-// Every flag once: the rows stand in flags/, a file for each group of the help.
+// The table of flags; its rows are in flags/, in one file per heading of the help.
 import type { Flag } from './flags/flag.ts'
 import { apiFlags } from './flags/api.ts'
 import { consoleFlags } from './flags/console.ts'

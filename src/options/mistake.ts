@@ -15,7 +15,7 @@ export interface CommandLine {
   words: readonly string[]
 }
 
-/** Words of other programs, and the metalkit command that corresponds. */
+/** Words from other programs, with the corresponding metalkit command. */
 export const habits: Readonly<Record<string, string>> = {
   ps: 'ls',
   list: 'ls',
@@ -56,7 +56,7 @@ function seePage(called: Command | undefined): string {
   return `see metalkit ${called === undefined ? '' : `${called.words} `}--help`
 }
 
-/** Words that call no command. */
+/** Words that do not name a command. */
 function explainWords({ commands, words }: CommandLine): UsageError {
   const [first = '', ...rest] = words
   const group = findSubcommands(commands, { words: first })
@@ -109,7 +109,7 @@ function explainExcess(called: Command, { commands, words }: CommandLine): Usage
   return new UsageError(`${called.words} takes ${count}, and ${shown} is one too many`, { hint: seePage(called) })
 }
 
-/** A flag that the command does not take. @param slip the flag of the command that is like it */
+/** A flag that the command does not have. @param slip a similar flag of the command */
 function explainFlag(given: string, slip: string | undefined, { commands, called }: CommandLine): UsageError {
   const name = given.replace(/^-+/, '').replace(/=.*/s, '')
   const takersOf = (wanted: string) =>
@@ -125,7 +125,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   const takers = takersOf(name)
   if (called !== undefined && takers.length > 0) {
     const others = takers.map(({ words }) => `metalkit ${words}`).join(', ')
-    // `lab --machine` means --machines, and no plan of run's.
+    // `lab --machine` means --machines, not the plan of run.
     const longer = called.flags.map((one) => flags[one].name).find((one) => one.startsWith(name))
     const meant = longer === undefined ? '' : `did you mean --${longer}? `
     return new UsageError(`${called.words} does not take --${name}`, {
@@ -140,7 +140,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   return new UsageError(unknown, { hint: slip === undefined ? seePage(called) : `did you mean ${slip}?` })
 }
 
-/** A mistake that commander found, such as `error: unknown option '--metor'\n(Did you mean --metro?)`, as one of ours. */
+/** Converts commander's error, such as `error: unknown option '--metor'\n(Did you mean --metro?)`, to a UsageError. */
 export function explainMistake({ code, message }: { code: string; message: string }, line: CommandLine): UsageError {
   const { called, words } = line
   if (called === undefined && words.length > 0) return explainWords(line)

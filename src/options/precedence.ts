@@ -4,7 +4,7 @@ import type { Flag } from './flags/flag.ts'
 import { type FlagName, flags, type Options } from './flags.ts'
 import { Refusal } from './flags/values.ts'
 
-/** The texts on the command line, by flag name in code; all elements of a list. */
+/** The texts on the command line, by flag name in code; for a list, all its elements. */
 export type Texts = Partial<Record<FlagName, string | readonly string[]>>
 
 /** The source of a value, as errors name it. */
@@ -30,9 +30,9 @@ function parseSource(flag: Flag, source: Source): unknown {
 }
 
 /**
- * The values of the named flags. `given` holds the texts of the command line by flag name in code; the configuration
- * file is read only when a flag that may stand in it is set nowhere else. `sources` is told where each value came from.
- * @throws UsageError naming the flag, variable or file whose value is refused
+ * The values of the named flags. `given` holds the texts of the command line by flag name in code. The configuration
+ * file is read only if a flag that it may set is not set elsewhere. `sources` records the origin of each value.
+ * @throws UsageError that names the flag, variable or file with the invalid value
  */
 export async function resolveOptions<N extends FlagName>(
   names: readonly N[],

@@ -31,7 +31,7 @@ export function headersOf(name: string): Record<string, string> {
   return { 'content-type': 'application/octet-stream', 'cache-control': cacheControl }
 }
 
-/** The objects of a bucket below a prefix. */
+/** The objects of a bucket under a prefix. */
 export class S3Store implements Store {
   readonly resumes = false
   readonly #client: S3Client

@@ -46,7 +46,7 @@ export class SftpSession implements AsyncDisposable {
     sftp.once('end', end).once('close', end)
   }
 
-  /** Why the session no longer takes requests, if it has ended. */
+  /** Why the session no longer accepts requests, if it has ended. */
   get #failure(): Error | undefined {
     return this.#connection.failure() ?? this.#ended
   }
@@ -96,7 +96,7 @@ export class SftpSession implements AsyncDisposable {
     }
   }
 
-  /** Makes a folder and its parents. */
+  /** Creates a folder and its parents. */
   async makeFolder(path: string): Promise<void> {
     if (path === '' || path === '.' || path === '/' || (await this.stat(path)) !== undefined) return
     await this.makeFolder(path.slice(0, Math.max(path.lastIndexOf('/'), path.startsWith('/') ? 1 : 0)))

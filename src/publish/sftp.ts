@@ -18,7 +18,7 @@ export class SftpStore implements Store {
   readonly resumes = true
   readonly #session: SftpSession
   readonly #folder: string
-  /** Shared by all files, since two makers of the folder would get in each other's way. */
+  /** Shared by all files, since two attempts to create the folder would conflict. */
   #folderMade: Promise<void> | undefined
 
   constructor(session: SftpSession, path: string) {

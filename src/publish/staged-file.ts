@@ -111,7 +111,7 @@ export class StagedFile implements Staged {
   }
 }
 
-/** Starts a file for `path`, whose folder exists. @throws PublishError if the folder takes no files */
+/** Starts a file for `path`, whose folder exists. @throws PublishError if the folder accepts no files */
 export async function stageFile(path: string): Promise<StagedFile> {
   try {
     return new StagedFile(await createAtomicFile(path))

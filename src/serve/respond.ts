@@ -10,7 +10,7 @@ import { sendBoots } from './send-boots.ts'
 import { sendFile, type SendOutcome, writeChunks } from './files/send-file.ts'
 import type { Transfer } from './transfer.ts'
 
-/** What responses are made from. */
+/** The inputs of a response. */
 export interface Sources {
   find: Finder
   boots: Boots

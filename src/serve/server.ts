@@ -213,7 +213,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ])
       patience.abort()
       server.closeAllConnections()
-      // A file system that hangs holds up nothing but what was asked of it.
+      // A hanging file system delays only the requests for its own files.
       await Promise.race([Promise.all(running.values()), sleep(hungTimeoutMs, undefined, { ref: false })])
       writeLog()
       await closed

@@ -74,12 +74,12 @@ function createSplitter(): (chunk: Buffer) => Buffer[] {
   }
 }
 
-/** A host that sends more than this without a key is taken to have no certificate. */
+/** A host that sends more than this without a key counts as having no certificate. */
 const maxBytes = 2 ** 20
 
 /**
  * Asks on a new connection, which cannot be used for anything else afterwards.
- * @returns undefined if the host shows none, or does not answer in time
+ * @returns undefined if the host presents no certificate, or does not answer in time
  */
 export async function askCertificate(
   stream: Duplex,

@@ -172,7 +172,7 @@ async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): 
   }
 }
 
-/** The certificate that a host shows, on its own connection. */
+/** The certificate that a host presents, requested on a separate connection. */
 async function fetchCertificate(options: ConnectOptions): Promise<Buffer | undefined> {
   const { stream, hop } = await openStream(options)
   try {
@@ -203,7 +203,7 @@ export async function connect(options: ConnectOptions): Promise<SshConnection> {
 }
 
 /**
- * Checks that a console's server is reachable, shows a trusted host key and proves that it has that key; does not log in.
+ * Checks that a console's server is reachable, presents a trusted host key and proves that it owns that key; does not log in.
  * @throws ConnectError with the cause, or the signal's reason
  */
 export async function probeHost(access: HostAccess, limits: Limits): Promise<void> {

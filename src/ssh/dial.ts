@@ -25,7 +25,7 @@ function explain(error: Error, address: Address): ConnectError {
   })
 }
 
-/** Bytes read at a time: enough that most SSH packets arrive whole and need no reassembly. */
+/** Bytes per read: enough for most SSH packets to arrive complete and need no reassembly. */
 const readBytes = 256 * 1024
 
 interface DialOptions {

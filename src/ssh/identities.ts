@@ -111,8 +111,8 @@ async function loadFromAgent(
 
 /**
  * Finds and reads the keys to offer: the named ones; or the agent's, then those of ssh's configuration or
- * ~/.ssh/id_ed25519, id_ecdsa, id_rsa. At a terminal, asks for the passphrase of a locked file if no other key will do.
- * @throws ConsoleError if there is none, listing the places it looked at
+ * ~/.ssh/id_ed25519, id_ecdsa, id_rsa. In a terminal, asks for the passphrase of a locked file if there is no other usable key.
+ * @throws ConsoleError if there is no key, listing the places searched
  */
 export async function loadIdentities(sources: IdentitySources): Promise<Identities> {
   const { named, configured, home, wanted, report } = sources

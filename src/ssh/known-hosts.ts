@@ -92,7 +92,7 @@ export class KnownHosts {
     return entries.filter((entry) => entry.marker !== 'none')
   }
 
-  /** The lines about a place, markers included; for a port other than 22 only those that name it. */
+  /** The lines about a host, including markers; for a port other than 22 only the lines that name the port. */
   entriesFor(place: Address): HostKeyEntry[] {
     const name = lookupName(place)
     return this.#entries.filter(({ hosts }) =>
@@ -111,8 +111,8 @@ export class KnownHosts {
   }
 
   /**
-   * What ssh with StrictHostKeyChecking=yes would decide of this key. A host of which only keys of other types are known
-   * has changed. On a port other than 22 of which nothing is known, a key that the bare name trusts or revokes is so too.
+   * The verdict of ssh with StrictHostKeyChecking=yes on this key. If only keys of other types are known for a host, it
+   * has changed. If nothing is known for a port other than 22, the verdict of the bare host name applies.
    */
   judge(place: Address, key: Buffer): Verdict {
     const verdict = this.#judgePlace(place, key)
@@ -122,8 +122,8 @@ export class KnownHosts {
   }
 
   /**
-   * The types of the keys known for a place, one that was learned first, the others as ssh prefers them: ask the host for
-   * one of these before any other. As with ssh the bare name has no say in this on a port other than 22.
+   * The types of the keys known for a host: a newly learned key first, then in ssh's order of preference. The host is asked for
+   * one of these before any other. As in ssh, on a port other than 22 the bare name is not considered.
    */
   keyTypesFor(place: Address): string[] {
     const keys = this.entriesFor(place).filter((entry) => entry.marker === 'none')

@@ -1,4 +1,4 @@
-// Questions at the terminal, before or between sessions.
+// Questions in the terminal, before or between sessions.
 import { InterruptedError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import { enterRawMode } from '../terminal-input.ts'

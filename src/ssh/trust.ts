@@ -1,4 +1,4 @@
-// Which host keys are accepted: those in known_hosts, those on the command line, and new ones by decision of the user.
+// Decides which host keys are accepted: keys in known_hosts, keys on the command line, and new keys that the user accepts.
 import { randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -70,7 +70,7 @@ export class HostTrust {
     return this.#options.pins.length > 0 || this.knownHosts.knows(place)
   }
 
-  /** Whether an authority may vouch for a host, which only its certificate will tell. */
+  /** Whether an authority may certify a host; only the host's certificate will tell. */
   hasAuthority(place: Address): boolean {
     const entries = this.knownHosts.markedFor(place)
     return this.#options.pins.length === 0 && entries.some(({ marker }) => marker === 'cert-authority')
@@ -81,7 +81,7 @@ export class HostTrust {
     return this.#options.pins.length === 0 && this.knownHosts.markedFor(place).length > 0
   }
 
-  /** Records the certificate that a host shows; undefined if it has none. */
+  /** Records the certificate that a host presents; undefined if it has none. */
   recordCertificate({ place }: JudgedHost, blob: Buffer | undefined): void {
     const certificate = blob === undefined ? undefined : parseCertificate(blob)
     const refuse = (why: string) => void this.#refusals.set(lookupName(place), why)
@@ -117,7 +117,7 @@ export class HostTrust {
   /**
    * Decides about the key of an unknown host.
    * @returns whether it is now trusted
-   * @throws ConsoleError if it cannot be written down; the signal's reason
+   * @throws ConsoleError if the key cannot be stored; the signal's reason
    */
   async decideUnknown(host: JudgedHost, key: Buffer, signal: AbortSignal): Promise<boolean> {
     const { acceptNew, prompter, report } = this.#options

@@ -1,4 +1,4 @@
-// Values as SSH writes them (RFC 4251, section 5).
+// Values in SSH's wire format (RFC 4251, section 5).
 
 /** A four-byte number. */
 export function writeNumber(value: number): Buffer {
@@ -13,7 +13,7 @@ export function writeString(text: Buffer | string): Buffer {
   return Buffer.concat([writeNumber(bytes.length), bytes])
 }
 
-/** The strings that bytes are made of; undefined if their lengths do not add up. */
+/** The strings in a buffer; undefined if their lengths do not add up. */
 export function readStrings(bytes: Buffer): Buffer[] | undefined {
   const reader = createWireReader(bytes)
   const strings: Buffer[] = []

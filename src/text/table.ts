@@ -12,7 +12,7 @@ function countFitting(widths: readonly number[], windowColumns: number): number 
 
 /**
  * One line per row, columns as wide as needed, two spaces apart; the first row is the header.
- * @param windowColumns the width of a terminal in characters: columns that do not fit are left out
+ * @param windowColumns the width of a terminal in characters: columns that do not fit are omitted
  */
 export function formatTable(cells: readonly (readonly string[])[], windowColumns = Number.POSITIVE_INFINITY): string {
   const rows = cells.map((row) => row.map(plainText))

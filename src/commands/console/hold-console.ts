@@ -65,7 +65,7 @@ export async function holdConsole(
   const isWaiting = rules.waitFor.length > 0
   const timer = limit ?? (isWaiting ? AbortSignal.timeout(clock.toRealMs(timeoutMs)) : undefined)
   const signal = AbortSignal.any([context.signal, ends.signal, ...(timer === undefined ? [] : [timer])])
-  // One limit decides how a run ends that is out of time, so the waits for the machine and its console have none of their own.
+  // One limit decides how a run ends when its time is over, so the waits for the machine and its console have none of their own.
   const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
   let seen = 'the machine was not seen'
   let state: string | undefined
@@ -120,7 +120,7 @@ export async function holdConsole(
       isOff: () => state === 'inactive' || state === 'powering_off',
       onMatch(pattern) {
         matches++
-        // After the text that it appeared in, which may still wait for a slow reader.
+        // After the text that contains it, which may still wait for a slow reader.
         if (json) output.write('', () => report.event('matched', { pattern: pattern.source }))
       },
       onOutput() {

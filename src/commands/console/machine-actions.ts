@@ -1,17 +1,17 @@
-// What the escape keys ~R and ~P do, through the API.
+// The actions of the escape keys ~R and ~P, through the API.
 import type { MetalClient } from '../../metal/client.ts'
 
 const lookMs = 2000
 
 /** Acts on a machine from its console. */
 export interface MachineSwitch {
-  /** Whether it is off because it is being switched off and on: then that is not its end. */
+  /** True during a power cycle, when a machine that is off has not ended. */
   readonly cycling: boolean
   reboot(): Promise<void>
   powerCycle(): Promise<void>
 }
 
-/** The switch of a machine. */
+/** The power switch of a machine. */
 export function createMachineSwitch(client: MetalClient, id: string, signal: AbortSignal): MachineSwitch {
   let cycling = false
   async function waitWhile(passes: (state: string) => boolean): Promise<void> {

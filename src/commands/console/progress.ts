@@ -1,4 +1,4 @@
-// Progress of a booting machine: at a terminal one rewritten line, elsewhere a line for each change.
+// Progress of a booting machine: in a terminal one rewritten line, elsewhere a line for each change.
 import type { Reporter } from '../../io.ts'
 import { describeEvent, describeProgress, type Observation, percentageOf } from '../../metal/follow.ts'
 import { renderElapsed } from '../../text/duration.ts'
@@ -31,7 +31,7 @@ export class Progress implements Disposable {
     if (report.live) this.#ticker = setInterval(() => this.#draw(), 1000)
   }
 
-  /** Takes a new look at the machine. */
+  /** Shows a new observation of the machine. */
   see(look: Observation): void {
     const { device, news } = look
     const percentage = percentageOf(device)
@@ -47,7 +47,7 @@ export class Progress implements Disposable {
     else this.#report.progress(`machine: ${describeProgress(look)}`)
   }
 
-  /** The console prints now: removes the live line for good. */
+  /** Called when the console starts to print: removes the live line permanently. */
   hush(): void {
     if (this.#silent) return
     this.#silent = true

@@ -1,4 +1,4 @@
-// metalkit doctor: tries everything that run needs, one check after another, each with advice.
+// metalkit doctor: checks everything that run needs, one check after another, each with a hint.
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.ts'
 import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
@@ -9,7 +9,7 @@ import type { DoctorOptions } from '../../options/command-flags.ts'
 /** Longer than any useful answer takes. */
 const patienceMs = 20_000
 
-/** The result of a check. `warn` affects only some runs; `skip` was not checked. */
+/** The result of a check. `warn` affects only some runs; `skip` means not checked. */
 interface Result extends CheckResult {
   check: string
   status: 'ok' | 'warn' | 'fail' | 'skip'
@@ -45,7 +45,7 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
 
 const indent = ' '.repeat(16)
 
-/** The text beside a check: wrapped at a terminal, elsewhere one line, for grep. */
+/** The text beside a check: wrapped in a terminal, elsewhere one line, for grep. */
 function fit(text: string, windowColumns: number | undefined): string {
   if (windowColumns === undefined) return text
   return wrap(text, Math.max(windowColumns - indent.length, 20)).join(`\n${indent}`)

@@ -33,7 +33,7 @@ export async function checkIdFile(path: string, signal: AbortSignal): Promise<vo
   }
 }
 
-/** What replaces a file; one that may hang is written by a process of its own, which this one need not wait for. */
+/** Chooses how to replace a file. If its file system may hang, a separate process writes it, so that this one need not wait. */
 async function findWriter(path: string): Promise<Replace> {
   if (!isRemote(dirname(path))) return replaceFile
   const { replaceFileElsewhere } = await import('../../files/steady-output.ts')
@@ -41,8 +41,8 @@ async function findWriter(path: string): Promise<Replace> {
 }
 
 /**
- * The id file of a run. It is written while the run continues, since its file system may hang: signals and time limits
- * are heeded meanwhile. Disposing waits for it for a moment.
+ * The id file of a run. It is written while the run continues, since its file system may hang; signals and time limits
+ * still work meanwhile. Disposing it waits a moment for the file.
  */
 export class IdFile implements AsyncDisposable {
   readonly #path: string
@@ -57,7 +57,7 @@ export class IdFile implements AsyncDisposable {
     this.#signal = signal
   }
 
-  /** Before a machine is rented. @throws UsageError if the file cannot be written, or the signal's reason */
+  /** Checks the file before a machine is rented. @throws UsageError if it cannot be written, or the signal's reason */
   static async prepare(path: string, signal: AbortSignal): Promise<IdFile> {
     await checkIdFile(path, signal)
     return new IdFile(path, await findWriter(path), signal)
@@ -68,7 +68,7 @@ export class IdFile implements AsyncDisposable {
     return this.#failure.signal
   }
 
-  /** Begins to write the id and a newline; the file appears whole. */
+  /** Starts to write the id and a newline; the file appears complete. */
   begin(id: string): void {
     this.#writing = this.#replace(this.#path, `${id}\n`).catch((error: unknown) => {
       try {

@@ -44,7 +44,7 @@ function noBaseUrl({ serve }: RunOptions): UsageError {
   return new UsageError('no base-url is given', { hint })
 }
 
-/** `run equinixmetal`: checks image, URLs and console, rents the machine, holds its console, gives the machine back. */
+/** `run equinixmetal`: checks image, URLs and console, rents the machine, attaches to its console, and gives the machine back. */
 export async function execute({ name }: { name: string }, options: RunOptions, outer: Context) {
   const { report, forced } = outer
   if (!options.keep && !options.console) {

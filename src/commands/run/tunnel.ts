@@ -6,7 +6,7 @@ import type { Address } from '../../address.ts'
 import type { Tunnel } from '../../tunnel/ssh-tunnel.ts'
 import { parseTunnel } from '../../tunnel/target.ts'
 
-/** The local address of a server, also of one that listens on every interface. */
+/** The local address of a server, even if it listens on every interface. */
 function localAddress({ host, port }: Address): Address {
   if (host === '' || host === '0.0.0.0') return { host: '127.0.0.1', port }
   return { host: host === '::' ? '::1' : host, port }

@@ -1,4 +1,4 @@
-// --timeout limits the whole run without a terminal, and only the waiting at a terminal.
+// Without a terminal, --timeout limits the whole run; in a terminal, it limits only the waits.
 import { systemClock } from '../../clock.ts'
 import { MachineError, PatternError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
@@ -10,7 +10,7 @@ export const defaultTimeoutMs = 30 * 60_000
 
 const hint = 'allow more time with --timeout'
 
-/** The error of a wait for a pattern that is out of time; `seen` describes the machine's last known state. */
+/** The error of a wait for a pattern whose time is over; `seen` describes the machine's last known state. */
 export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, seen = ''): PatternError {
   const detail = seen === '' ? '' : ` (${seen})`
   return new PatternError(`the console did not show ${pattern} within ${formatDuration(timeoutMs)}${detail}`, { hint })

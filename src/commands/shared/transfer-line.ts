@@ -1,4 +1,4 @@
-// The progress of a transfer: one rewritten line at a terminal, elsewhere a line now and then.
+// The progress of a transfer: one rewritten line in a terminal, elsewhere a line now and then.
 import type { Reporter } from '../../io.ts'
 import { formatSize } from '../../text/byte-size.ts'
 import { renderElapsed } from '../../text/duration.ts'

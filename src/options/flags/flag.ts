@@ -1,4 +1,4 @@
-// What a flag is, and the ways to declare one.
+// The type of a flag, and the functions that declare one.
 import { parseBoolean, parseCount } from './values.ts'
 
 /** How a shell completes a value: with its own files or folders, or with names that metalkit looks up. */
@@ -11,7 +11,7 @@ export interface Flag<T = unknown> {
   short?: string
   /** Name of the value in help; absent for a boolean or a counter. */
   placeholder?: string
-  /** If repeated, the last one of a 'value' counts, and all of a 'list'; a variable gives one element. */
+  /** If a flag is repeated, the last 'value' wins, and a 'list' keeps all; a variable gives one element. */
   kind: 'value' | 'list' | 'boolean' | 'count'
   /** Environment variables; the first one that is set counts. An empty one counts as unset. */
   env: readonly string[]

@@ -1,8 +1,8 @@
-// What the texts of flags mean. A parser takes a text as a user types it and gives its value, or refuses it in words.
+// Parsers for the values of flags. A parser turns the text that a user types into a value, or refuses it with a reason.
 import type { Address } from '../../address.ts'
 import { ipxeProblem } from '../../ipxe-url.ts'
 
-/** Why a text is no value for its flag: the message finishes the sentence `--flag "text" …`. */
+/** Why a text is not valid for its flag: the message completes the sentence `--flag "text" …`. */
 export class Refusal extends Error {
   readonly hint: string | undefined
 
@@ -12,7 +12,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Go's spellings (strconv.ParseBool), and the words that people write into variables, in any case. */
+/** A boolean in Go's spellings (strconv.ParseBool) or in the words that people write into variables, in any case. */
 export function parseBoolean(text: string): boolean {
   const word = text.toLowerCase()
   if (['1', 't', 'true', 'yes', 'on'].includes(word)) return true
@@ -29,7 +29,7 @@ export function parseText(text: string): string {
   return text
 }
 
-/** A token as a file or a CI variable brings it, often with a newline behind it. */
+/** A token from a file or a CI variable, which often has a trailing newline. */
 export function parseToken(text: string): string {
   const token = text.trim()
   if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal('contains characters that no token has', 'copy it again')
@@ -59,7 +59,7 @@ export function parseDuration(text: string): number {
   return total
 }
 
-/** A base URL, kept as it is given: machines append `/<name>-kernel` to it. */
+/** A base URL, kept unchanged: machines append `/<name>-kernel` to it. */
 export function parseBaseUrl(text: string): string {
   const hint = 'write it as http://host[:port]/path'
   if (text === '') throw new Refusal('is empty', hint)
@@ -84,7 +84,7 @@ export function parseEndpoint(text: string): string {
   return url.href.replace(/\/+$/, '')
 }
 
-/** A name that is also one of a file. */
+/** A name that can be part of a file name. */
 export function parseLabName(text: string): string {
   if (/^[a-z0-9][a-z0-9-]{0,31}$/.test(text)) return text
   throw new Refusal('is not a valid name for a lab', 'use up to 32 lower-case letters, digits and hyphens')
@@ -102,7 +102,7 @@ export function parseHost(defaultPort: number): (text: string) => Address {
   }
 }
 
-/** `:port`, `port`, `host:port` or `[v6]:port`, as Go's servers take it; host '' is every interface, port 0 any free one. */
+/** `:port`, `port`, `host:port` or `[v6]:port`, as for Go's servers; host '' is every interface, port 0 any free port. */
 export function parseListen(text: string): Address {
   const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d+)$/.exec(text)
   const hint = 'write it as :8080, 8080 or 127.0.0.1:8080'
@@ -113,7 +113,7 @@ export function parseListen(text: string): Address {
 }
 
 export function parsePattern(text: string): RegExp {
-  // A class such as [^\n] may name a line end; a match never holds one.
+  // A class such as [^\n] may name a line end; a match never contains one.
   if (/^(?:[^\\[]|\\[^n]|\[(?:\\.|[^\]])*\])*(?:\\n|\n)/s.test(text)) {
     throw new Refusal('contains a line end, but each line is searched separately', 'repeat the option for each line')
   }
@@ -127,7 +127,7 @@ export function parsePattern(text: string): RegExp {
   }
 }
 
-/** Text to type: `\r` is the return key, and the other escapes of JavaScript's strings mean what they mean there. */
+/** Text to type: `\r` is the return key, and the other escapes are those of JavaScript's strings. */
 export function parseKeys(text: string): string {
   const named: Record<string, string> = { r: '\r', n: '\n', t: '\t', b: '\b', e: '\u001b', '\\': '\\' }
   return text.replaceAll(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.|$)/gs, (_, code: string) => {
@@ -146,7 +146,7 @@ export function parseFingerprint(text: string): string {
   return text.slice(0, 50)
 }
 
-/** An architecture by the kernel's name, or by that of Go and Debian. */
+/** An architecture, by the kernel's name or by the name in Go and Debian. */
 export function parseArch(text: string): 'x86_64' | 'aarch64' {
   const synonyms: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64' }
   return oneOf('x86_64', 'aarch64')(synonyms[text] ?? text)
@@ -160,7 +160,7 @@ export function oneOf<const T extends string>(...choices: readonly T[]): (text: 
   }
 }
 
-/** A host name as the API takes it (no underscore, RFC 1123). */
+/** A host name that the API accepts (no underscore, RFC 1123). */
 export function parseHostname(text: string): string {
   if (!/^(?!-)[a-z0-9.-]{1,253}(?<!-)$/i.test(text)) {
     throw new Refusal(
@@ -171,7 +171,7 @@ export function parseHostname(text: string): string {
   return text
 }
 
-/** An id as it stands in the API's paths; real ones are UUIDs. */
+/** An id in the API's paths; real ones are UUIDs. */
 export function parseId(text: string): string {
   if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
   return text

@@ -1,4 +1,4 @@
-// Files named by a pattern, as glob(7) finds them for Include.
+// Finds the files that a pattern matches, as glob(7) does for Include.
 import { stat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -92,7 +92,7 @@ export async function findFiles(pattern: string): Promise<string[]> {
     }
     found = next
   }
-  // Links that lead nowhere are left out, as glob(3) does.
+  // Dangling links are omitted, as in glob(3).
   const there = await Promise.all(found.map(async (path) => ((await exists(path)) ? [path] : [])))
   return there.flat().toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 }

@@ -3,14 +3,14 @@ import { ConsoleError } from '../../errors.ts'
 import { type ConfigPlace, refuseLine } from './place.ts'
 import { readPort } from './read-line.ts'
 
-/** A host to go through; what is absent is its own configuration's choice. */
+/** A host to go through; absent fields come from its own configuration. */
 export interface Hop {
   user: string | undefined
   host: string
   port: number | undefined
 }
 
-/** HostName takes %h, the name as given, and %%. */
+/** HostName supports %h, the given name, and %%. */
 export function expandHostName(name: string, host: string, place: ConfigPlace | undefined): string {
   return name.replaceAll(/%(.?)/gs, (whole, token: string) => {
     if (token === '%') return '%'
@@ -43,7 +43,7 @@ export function splitJump(text: string): string[] {
   return isNone(text) ? [] : text.replace(/#.*$/s, '').trimEnd().split(',')
 }
 
-/** Refuses a ProxyJump with a hop that is none. */
+/** Refuses a ProxyJump with an invalid hop. */
 export function checkJump(text: string, place: ConfigPlace): void {
   for (const hop of splitJump(text)) {
     if (parseHop(hop) === undefined) {

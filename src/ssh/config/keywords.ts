@@ -1,6 +1,6 @@
-// The keywords of ssh_config and what ssh takes as their arguments, so that a line is refused here if ssh refuses it.
+// The keywords of ssh_config and the arguments that ssh accepts for them, so that a line is refused here if ssh refuses it.
 
-/** What stands behind a keyword; a list holds the only words that are taken. */
+/** The kind of argument of a keyword; a list contains the only accepted words. */
 export type ArgumentKind =
   | 'flag'
   | 'word'
@@ -9,15 +9,15 @@ export type ArgumentKind =
   | 'number'
   | 'time'
   | 'port'
-  /** The rest of the line as it stands. */
+  /** The unchanged rest of the line. */
   | 'command'
   | 'jump'
   | 'host'
   | 'match'
   | 'include'
-  /** Anything: its grammar is of no use here. */
+  /** Any text: its grammar does not matter here. */
   | 'loose'
-  /** Keywords that ssh passes over. */
+  /** Keywords that ssh ignores. */
   | 'ignored'
   | readonly string[]
 
@@ -83,10 +83,10 @@ export const keywords: ReadonlyMap<string, ArgumentKind> = new Map(
   byKind.flatMap(([kind, names]) => names.split(/\s+/).map((name): [string, ArgumentKind] => [name, kind])),
 )
 
-/** The name under which the values of a keyword are kept: ssh has two names for some. */
+/** The name under which the values of a keyword are stored: ssh has two names for some. */
 export function canonicalKeyword(keyword: string): string {
   return keyword === 'identityfile2' ? 'identityfile' : keyword
 }
 
-/** The keywords that may be given several times, and then all count. */
+/** The keywords that may be repeated, and whose values are all used. */
 export const cumulative: ReadonlySet<string> = new Set(['identityfile'])

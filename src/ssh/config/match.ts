@@ -99,7 +99,7 @@ export function judgeMatch(text: string, facts: MatchFacts, place: ConfigPlace):
     if ((first === '' && !mayBeEmpty) || first.startsWith('#')) {
       refuseLine(place, `Match "${written}" has no argument`)
     }
-    // The rest of the line is left: its quotes are read differently by different releases of ssh.
+    // The rest of the line is ignored: releases of ssh read its quotes differently.
     if (condition === 'exec' || condition === 'version') {
       return { ...verdict, matches: false, passedOver: verdict.matches ? condition : undefined }
     }

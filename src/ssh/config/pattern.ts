@@ -1,6 +1,6 @@
 // Patterns of ssh_config and known_hosts (ssh_config(5), "PATTERNS").
 
-/** `*` is any text, `?` any character. Linear: a pattern made to be slow is not. */
+/** `*` is any text, `?` any character. It takes linear time, even for malicious patterns. */
 export function matchesPattern(name: string, pattern: string): boolean {
   let at = 0
   let star = -1

@@ -1,4 +1,4 @@
-// Where a line of ssh_config stands, and the error that names it.
+// The position of a line in ssh_config, and the error that names it.
 import { ConsoleError } from '../../errors.ts'
 
 /** A line of a file; the first is 1. */

@@ -5,7 +5,7 @@ import { matchesList } from './pattern.ts'
 import { type ConfigPlace, refuseLine } from './place.ts'
 import { splitArguments } from './words.ts'
 
-/** A line that says something: its keyword in lower case, its arguments, and what follows the keyword as written. */
+/** A line with a setting: its keyword in lower case, its arguments, and the text after the keyword as written. */
 export interface ConfigLine {
   keyword: string
   kind: ArgumentKind
@@ -15,7 +15,7 @@ export interface ConfigLine {
 
 const most: Record<string, number> = { userknownhostsfile: 32, globalknownhostsfile: 32 }
 
-/** A port as a number or as the name of a service; undefined for neither. */
+/** A port, given as a number or as the name of a service; undefined for other text. */
 export function readPort(text: string): number | undefined {
   const port = /^\s*\+?\d+$/.test(text) ? Number(text) : findService(text)
   return port !== undefined && port >= 1 && port <= 65_535 ? port : undefined
@@ -35,7 +35,7 @@ function findService(name: string): number | undefined {
   return undefined
 }
 
-/** Why a single argument is not taken, or undefined. */
+/** Why a single argument is not accepted; undefined if it is. */
 function complain(kind: ArgumentKind, word: string): string | undefined {
   if (typeof kind !== 'string') {
     return kind.includes(word.toLowerCase()) ? undefined : `"${word}" is not one of ${kind.join(', ')}`
@@ -50,7 +50,7 @@ function complain(kind: ArgumentKind, word: string): string | undefined {
   return isRight === undefined || isRight(word) ? undefined : why
 }
 
-/** Checks the words of a keyword that takes several. */
+/** Checks the words of a keyword that accepts several. */
 function checkWords(keyword: string, kind: ArgumentKind, words: readonly string[], place: ConfigPlace): void {
   if (words.includes('')) refuseLine(place, `${keyword} has an empty argument`)
   if (kind === 'host' || kind === 'include') return
@@ -60,7 +60,7 @@ function checkWords(keyword: string, kind: ArgumentKind, words: readonly string[
   if (words.length > (most[keyword] ?? Infinity)) refuseLine(place, `${keyword} has too many arguments`)
 }
 
-/** Reads what follows a keyword; undefined for a keyword to pass over. @throws ConsoleError for a line that ssh refuses */
+/** Reads the text after a keyword; undefined for a keyword to ignore. @throws ConsoleError for a line that ssh refuses */
 export function readLine(
   keyword: string,
   rest: string,

@@ -1,5 +1,5 @@
 // Reads ssh_config files line by line, in the order in which OpenSSH does (readconf.c): a line's Match may depend on
-// what the lines before it set. The first value counts.
+// the settings in the lines before it. The first value wins.
 import { networkInterfaces } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { ConsoleError, describeCondition, errorCode } from '../../errors.ts'
@@ -12,16 +12,16 @@ import { checkJump, expandHostName, isNone } from './jump.ts'
 import { type ConfigLine, readLine } from './read-line.ts'
 import { cutKeyword } from './words.ts'
 
-/** The arguments of a keyword and where they stand; no place if the command line gave them. */
+/** The arguments of a keyword and their position; without a position if they come from the command line. */
 export interface ConfigValue {
   words: readonly string[]
   place: ConfigPlace | undefined
   isUserFile: boolean
 }
 
-/** What has been read so far. */
+/** The settings read so far. */
 export interface Reading {
-  /** The host to look for: as given, in the second reading as HostName has it. */
+  /** The host to match: the given name, or in the second reading the name in HostName. */
   host: string
   originalHost: string
   localUser: string
@@ -29,7 +29,7 @@ export interface Reading {
   env: Record<string, string | undefined>
   files: ConfigFiles
   values: Map<string, ConfigValue[]>
-  /** The parts that were passed over, one sentence each. */
+  /** The parts that were ignored, one sentence each. */
   notes: Set<string>
   isFinal: boolean
   wantsFinal: boolean
@@ -54,7 +54,7 @@ export function firstWord(reading: Reading, keyword: string): string | undefined
   return reading.values.get(keyword)?.[0]?.words[0]
 }
 
-/** Records a value unless an earlier one counts. */
+/** Records a value, unless an earlier one exists. */
 function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Source, place: ConfigPlace): void {
   const name = canonicalKeyword(keyword)
   const { values } = reading
@@ -65,7 +65,7 @@ function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Sour
     const known = before.some(({ words: [word], isUserFile }) => word === words[0] && isUserFile === source.isUserFile)
     if (!known) values.set(name, [...before, value])
   } else if (name === 'proxyjump' || name === 'proxycommand') {
-    // The first of the two counts; only `ProxyJump none` leaves a ProxyCommand after it.
+    // The first of the two wins; only `ProxyJump none` allows a ProxyCommand after it.
     const jump = firstWord(reading, 'proxyjump')
     const isTaken = values.has('proxycommand') || (jump !== undefined && (name === 'proxyjump' || !isNone(jump)))
     if (!isTaken) values.set(name, [value])
@@ -142,7 +142,7 @@ async function applyLine(reading: Reading, line: ConfigLine, source: Source, pla
   }
 }
 
-/** ssh looks for the variables of an IdentityAgent when it reads the line. */
+/** ssh looks up the variables of an IdentityAgent when it reads the line. */
 function checkAgent(word: string, env: Reading['env'], place: ConfigPlace): void {
   const missing = [...word.matchAll(/\$\{([^}]*)\}?/g)].find(
     ([whole, name = '']) => !whole.endsWith('}') || env[name] === undefined,
@@ -161,7 +161,7 @@ async function readConfigFile(reading: Reading, source: Source, from?: ConfigPla
     text = await reading.files.read(source.file)
   } catch (error) {
     const code = errorCode(error) ?? ''
-    // A folder opens, and has no lines.
+    // A folder can be opened, and has no lines.
     if (code === 'EISDIR') return true
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     throw new ConsoleError(`ssh's configuration "${source.file}" cannot be read: ${describeCondition(error)}`, {

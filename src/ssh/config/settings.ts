@@ -1,4 +1,4 @@
-// The user's and the system's ssh_config, as far as it says how to reach a console (ssh_config(5)).
+// The settings in the user's and the system's ssh_config that concern consoles (ssh_config(5)).
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
@@ -9,11 +9,11 @@ import { refuseLine } from './place.ts'
 import { readPort } from './read-line.ts'
 import { type ConfigValue, firstWord, readConfigFiles, type Reading } from './reader.ts'
 
-/** What ssh would do to reach a host. File names have their tokens and `~` filled in; absent is ssh's default. */
+/** The settings with which ssh would reach a host. File names have their tokens and `~` expanded; absent means ssh's default. */
 export interface SshSettings {
   hostName: string
   port: number
-  /** Absent where the configuration says nothing of a user. */
+  /** Absent if the configuration does not name a user. */
   user: string | undefined
   identityFiles: readonly string[]
   /** A socket, 'none', or undefined for SSH_AUTH_SOCK. */
@@ -27,21 +27,21 @@ export interface SshSettings {
   proxyJump: readonly string[]
   /** A ProxyCommand, which metalkit does not run. */
   proxyCommand: string | undefined
-  /** What was passed over, a sentence each. */
+  /** The ignored settings, one sentence each. */
   notes: readonly string[]
 }
 
-/** For which host, as whom, on which computer. */
+/** The host, the user, and the local computer. */
 export interface SettingsQuery {
   host: string
-  /** Undefined leaves the port to the configuration. */
+  /** If undefined, the configuration decides. */
   port: number | undefined
-  /** The user over there; '' leaves it to the configuration. */
+  /** The remote user; if '', the configuration decides. */
   user: string
   home: string
   localUser: string
   env: Record<string, string | undefined>
-  /** The user's file, then the system's; the first value found counts. */
+  /** The user's file, then the system's; the first value wins. */
   files: readonly string[]
   /** Files that earlier queries have read. */
   kept?: ConfigFiles
@@ -66,7 +66,7 @@ function normalizeHost(name: string): string {
 
 type Tokens = Record<string, string>
 
-/** Fills in the tokens of ssh_config(5), "TOKENS", and, if `env` is given, `${VARIABLE}`. */
+/** Expands the tokens of ssh_config(5), "TOKENS", and, if `env` is given, `${VARIABLE}`. */
 function fill(text: string, tokens: Tokens, env: SettingsQuery['env'] | undefined, value: ConfigValue): string {
   const refuse = (why: string): never => {
     if (value.place === undefined) throw new ConsoleError(why, {})
@@ -87,7 +87,7 @@ async function fillPath(text: string, tokens: Tokens, query: SettingsQuery, valu
   return fill(path ?? text, tokens, query.env, value)
 }
 
-/** What ssh can put into a value. */
+/** The values of the tokens. */
 function makeTokens(reading: Reading, host: string, port: number): Tokens {
   const user = firstWord(reading, 'user') ?? reading.localUser
   const name = hostname()
@@ -113,7 +113,7 @@ const isYes = (text: string | undefined) => /^(yes|true)$/i.test(text ?? '')
 /** A value that overrides the files. */
 const overrideWith = (word: string): ConfigValue[] => [{ words: [word], place: undefined, isUserFile: true }]
 
-/** Reads the files, and once more if they ask for it: `Match final` and CanonicalizeHostname. */
+/** Reads the files, and a second time if they require it: for `Match final` and CanonicalizeHostname. */
 async function readTwice(query: SettingsQuery): Promise<Reading> {
   const reading: Reading = {
     host: query.host,
@@ -145,7 +145,7 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
   return reading
 }
 
-/** What the files say of a host. @throws ConsoleError for a line that ssh refuses, and a file that cannot be read */
+/** The settings for a host. @throws ConsoleError for a line that ssh refuses, and a file that cannot be read */
 export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings> {
   const reading = await readTwice(query)
   const { values, host } = reading
@@ -169,7 +169,7 @@ export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings
     identityAgent: agent === undefined ? undefined : await findAgent(agent, tokens, query),
     identitiesOnly: isYes(one('identitiesonly')),
     userKnownHosts: await files('userknownhostsfile'),
-    // ssh takes these names as they stand.
+    // ssh uses these names unchanged.
     globalKnownHosts: values.get('globalknownhostsfile')?.[0]?.words.filter((word) => !isNone(word)),
     hostKeyAlias: one('hostkeyalias')?.toLowerCase(),
     hashKnownHosts: isYes(one('hashknownhosts')),
@@ -179,7 +179,7 @@ export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings
   }
 }
 
-/** The hops of ProxyJump know fewer tokens than file names. */
+/** The hops of ProxyJump support fewer tokens than file names. */
 function fillHop(hop: string, { h = '', k = '', n = '', p = '', r = '' }: Tokens, value: ConfigValue): string {
   return fill(hop, { '%': '%', h, k, n, p, r }, undefined, value)
 }

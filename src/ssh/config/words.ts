@@ -1,5 +1,5 @@
 // A line of ssh_config as words. OpenSSH cuts it in two ways: the keyword, and the conditions of Match, by white space,
-// `=` and double quotes; arguments by white space, both kinds of quotes and escapes. What differs between them is kept.
+// `=` and double quotes; arguments by white space, both kinds of quotes and escapes. This file preserves the difference.
 
 /** A word and what follows it; rest is undefined at the end of the line. */
 export interface WordAndRest {
@@ -9,7 +9,7 @@ export interface WordAndRest {
 
 const skipSpace = (text: string) => text.replace(/^[ \t\r\n]+/, '')
 
-/** Cuts off the keyword or a word of Match. Undefined at the end, and where a quote is not closed. */
+/** Cuts off the keyword or a word of Match. Undefined at the end, and if a quote is not closed. */
 export function cutWord(text: string | undefined): WordAndRest | undefined {
   if (text === undefined) return undefined
   const at = text.search(/[ \t\r\n"=]/)
@@ -34,7 +34,7 @@ export function cutKeyword(line: string): { keyword: string; rest: string } | un
   return { keyword: cut.word.toLowerCase(), rest: skipSpace(cut.rest ?? '') }
 }
 
-/** The arguments of a keyword, up to a comment; undefined where a quote is not closed. */
+/** The arguments of a keyword, up to a comment; undefined if a quote is not closed. */
 export function splitArguments(text: string): string[] | undefined {
   const words: string[] = []
   for (let at = 0; at < text.length; at++) {
