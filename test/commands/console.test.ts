@@ -155,7 +155,7 @@ describe('trust', () => {
     const { code, texts } = start(['run', 'equinixmetal', ...args, image.prefix], labEnvironment(lab))
     expect(await code).toBe(7)
     expect(texts.stderr).toMatch(
-      /the project knows none of your SSH keys, .*stranger \(ssh-ed25519 SHA256:\S+\); add one/,
+      /the project has none of your SSH keys, .*stranger \(ssh-ed25519 SHA256:\S+\); add one/,
     )
     expect(lab.lines.slice(before).filter((line) => /POST .*devices/.test(line))).toEqual([])
   })

@@ -110,7 +110,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
         const known = await listKnownKeys(await clientOf(context), projectId, context)
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
         requireKnownKey(known, found.identities)
-        return { detail: `the project knows one of ${labels}` }
+        return { detail: `the project has one of these: ${labels}` }
       },
     },
   ]

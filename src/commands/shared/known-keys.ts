@@ -35,7 +35,7 @@ export function requireKnownKey(known: ReadonlySet<string>, { keys }: Identities
   if (keys.some(({ publicKey }) => known.has(publicKey))) return
   const tried = keys.map(({ label, type, fingerprint }) => `${label} (${type} ${fingerprint})`)
   throw new ConsoleError(
-    `the project knows none of your SSH keys, so its console would not let you in: ${tried.join(', ')}`,
+    `the project has none of your SSH keys, so its console would refuse you: ${tried.join(', ')}`,
     {
       hint: 'add one of them to the project, or name one that it has with --identity',
     },
