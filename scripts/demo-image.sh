@@ -47,7 +47,7 @@ ifconfig "$interface" "$ip" netmask "$subnet"
 [ -z "${router:-}" ] || route add default gw "${router%% *}"
 [ -z "${hostname:-}" ] || hostname "$hostname"
 for server in ${dns:-}; do echo "nameserver $server"; done >/etc/resolv.conf
-# A lab's metadata service is at the address of its boot script, the one file that DHCP names.
+# A lab's metadata service is at the address of its boot script, which DHCP names.
 case ${boot_file:-} in http://*/auto.ipxe) echo "${boot_file%/*}" >/etc/metadata ;; esac
 END
 cat >etc/shell <<'END'

@@ -15,7 +15,7 @@ import { TerminalInput } from './terminal-input.ts'
 import { guardOutput } from './terminal-output.ts'
 
 const lastWordsMs = 1000
-/** Each output in use, with the function that writes what it still holds back. */
+/** Each output in use, with the function that writes its remaining data. */
 const outputs = new Map<Output, () => void>()
 /** Outputs that are files on a file system that may hang, by descriptor. */
 const steady = new Map<number, Output>()

@@ -24,7 +24,7 @@ export interface Io {
   deafStarter?: string | undefined
   /** Aborted by the first signal, or output that cannot be written (interruption.ts): stop and clean up. */
   signal: AbortSignal
-  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, and report what is left. */
+  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, and report what remains. */
   forced: AbortSignal
   /** Stops the program as Ctrl-Z does, and returns when it continues; absent without job control. */
   suspend?: (() => void) | undefined

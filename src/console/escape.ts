@@ -69,7 +69,7 @@ function isTerminalAnswer(text: string): boolean {
   return onlyAnswers.test(text)
 }
 
-/** A parser at the start of a line. It holds back a tilde until the next key says what it means. */
+/** A parser at the start of a line. It holds back a tilde until the next key determines its meaning. */
 export function createEscapeParser(): EscapeParser {
   let atStart = true
   let pending = false

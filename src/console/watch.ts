@@ -91,7 +91,7 @@ function createSeekers({ waitFor, failOn, replies }: WatchRules, budget: Budget)
 /**
  * Watches the text that a person would read. A complete line is searched as soon as it ends, as grep does, so the way the bytes
  * were split does not matter; an incomplete line after a moment of silence (`settle`).
- * Of several matches in a line, the one that ends first counts first.
+ * Of several matches in a line, the one that ends first is handled first.
  */
 export function createWatch(rules: WatchRules): Watch {
   const screen = createScreenText()

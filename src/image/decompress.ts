@@ -1,4 +1,4 @@
-// Decompresses an image's files to what the machine would have in memory, for boot loaders that unpack nothing.
+// Decompresses an image's files to the form they would have in the machine's memory, for boot loaders that cannot unpack them.
 import { ImageError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { countZeros, CpioWalker, isCpio } from './cpio.ts'

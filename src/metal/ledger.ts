@@ -1,4 +1,4 @@
-// The ledger of a run: how many machines it asked for, and which have its tag. A machine that was asked for and never seen may
+// The ledger of a run: how many machines it requested, and which have its tag. A machine that was requested and never seen may
 // still appear, so metalkit looks for it until the run ends and for a grace period afterwards.
 import { MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'

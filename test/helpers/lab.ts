@@ -48,7 +48,7 @@ async function makeStateFolder(): Promise<string> {
 /** Some of a lab's parts; the default pace is fast. */
 export type TestLabOptions = Partial<Omit<LabParts, 'pace'>> & { pace?: Partial<Pace> }
 
-/** Machines that wait for a session at their console before they print: for tests that look for what they print. */
+/** Machines that wait for a console session before they print, for tests that check the output. */
 export function attendedMachines(): MachineDriver {
   return createSimulatedDriver({ lineDelayMs: 10, selfTestMs: 5000 })
 }

@@ -1,8 +1,8 @@
-// Says what an interrupt does when it arrives, and what a second one would do.
+// Explains the effect of an interrupt when it arrives, and of a second one.
 import { InterruptedError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 
-/** When the run is interrupted, says what it does, such as "giving the machine back". */
+/** When the run is interrupted, prints what happens now, such as "giving the machine back". */
 export function sayOnInterrupt({ signal, report }: Context, effect: string): Disposable {
   const say = () => {
     const { reason } = signal

@@ -51,7 +51,7 @@ export function playFaults(plan: FaultPlan, next: Handler<LabAnswer>): Handler<L
   }
 }
 
-/** `PUT /lab/faults` (the body is written as for --faults), `GET` and `DELETE`. */
+/** `PUT /lab/faults` (the body is written as for --fault), `GET` and `DELETE`. */
 export function faultRoutes(plan: FaultPlan): Route[] {
   const set = (text: string): LabAnswer => {
     try {

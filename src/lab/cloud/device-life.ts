@@ -107,7 +107,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#setState('active')
   }
 
-  /** Starts deleting the device, whatever it is doing. `onGone` is called once nothing of its machine is left. */
+  /** Starts deleting the device, whatever it is doing. `onGone` is called once every trace of its machine is gone. */
   end(onGone: () => void): void {
     if (this.device.state === 'deprovisioning') return
     this.#installation?.[Symbol.dispose]()

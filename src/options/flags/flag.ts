@@ -13,7 +13,7 @@ export interface Flag<T = unknown> {
   placeholder?: string
   /** If a flag is repeated, the last 'value' wins, and a 'list' keeps all; a variable gives one element. */
   kind: 'value' | 'list' | 'boolean' | 'count'
-  /** Environment variables; the first one that is set counts. An empty one counts as unset. */
+  /** Environment variables; the first set one wins. An empty variable counts as unset. */
   env: readonly string[]
   /** Key in metal.yaml. */
   config?: string

@@ -1,4 +1,4 @@
-// The Match line of ssh_config: its conditions, judged by what is known when the line is reached.
+// The Match line of ssh_config: its conditions, evaluated with the settings known when the line is reached.
 import { BlockList, isIPv6 } from 'node:net'
 import { matchesList } from './pattern.ts'
 import { type ConfigPlace, refuseLine } from './place.ts'

@@ -1,4 +1,4 @@
-// What QEMU reports about itself is kept, and asked again when something has changed.
+// QEMU's report about itself is cached, and requested again if something has changed.
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -17,7 +17,7 @@ const catalogue: ReadonlySet<string> = new Set([
   'userdata',
 ])
 
-/** The owners of what has an id, by the folder of its path: a project, or undefined for the user. */
+/** The functions that return an object's owner, by the folder of its path: a project, or undefined for the user. */
 const owners: Readonly<Record<string, (id: string, cloud: Cloud) => { projectId: string | undefined } | undefined>> = {
   projects: (id, cloud) => (cloud.projects.has(id) ? { projectId: id } : undefined),
   devices: (id, cloud) => cloud.devices.get(id),

@@ -1,5 +1,5 @@
 // Isolated machines, which reach only the lab and the server of their own boot files. QEMU's network is closed (restrict) except for
-// some ports of the address by which machines reach this computer; the boot script that a machine gets names its files there.
+// some ports of the address at which machines reach this computer; a machine's boot script refers to its files at that address.
 import { formatAddress } from '../../../address.ts'
 import { download, keptBytes } from '../ipxe/download.ts'
 import type { Passage } from '../driver.ts'
