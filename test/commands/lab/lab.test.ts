@@ -304,7 +304,7 @@ describe('lab', () => {
     ],
     [['lab', 'forward', 'x'], 'missing required argument "port"; see metalkit lab forward --help'],
     [['lab', 'forward', 'x', '22', '0'], '"0" is not a port'],
-    [['lab', '-d', '--', 'true'], 'a lab for a COMMAND ends with it'],
+    [['lab', '-d', '--', 'true'], 'a lab that runs a COMMAND ends with it'],
     [['lab', '--tls-key', 'x.key', '--', 'true'], '--tls-key is given without --tls-cert'],
   ])('%j is a mistake', async (args, message) => {
     const lab = metalkit(args)
