@@ -65,10 +65,23 @@ const labPage: Plugin = {
   },
 }
 
+/** The lines with which a shell starts the program, each of them a comment to Node. */
+function shellStart(): string {
+  const lines = readFileSync('scripts/start.sh', 'utf8').trimEnd().split('\n')
+  return lines.flatMap((line, index) => (index === 0 ? line : line.startsWith('#') ? [] : `':' //; ${line}`)).join('\n')
+}
+
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
   plugins: [withoutChildProcess, withPrefix, withoutOptionalParts, undiciClient, labPage],
   transform: { target: 'node20.19' },
-  output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', cleanDir: true },
+  output: {
+    dir: 'dist',
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].cjs',
+    cleanDir: true,
+    postBanner: ({ isEntry }) => (isEntry ? shellStart() : ''),
+  },
 })

@@ -23,6 +23,7 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
     contenders: [
       { name: 'node -e 0', ...measure(node, '-e', '0') },
       { name: 'metalkit --version', ...measure(node, metalkit, '--version') },
+      { name: 'metalkit --version, as installed', ...measure('/usr/bin/env', 'sh', metalkit, '--version') },
       { name: 'metalkit --help', ...measure(node, metalkit, '--help') },
       { name: 'metalkit run equinixmetal --help', ...measure(node, metalkit, 'run', 'equinixmetal', '--help') },
       { name: 'npm --version', ...(npm === undefined ? { missing: 'npm' } : measure(npm, '--version')) },

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The program's edge: signals, streams, the environment and the exit code. Only this file reads process.env and calls process.exit.
 import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
@@ -9,7 +8,14 @@ import { run } from './cli.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
 import { mayHang } from './files/remote.ts'
 import { type Io, type Output, unblock } from './io.ts'
-import { findDeafStarter, isInBackground, isOnTerminalOfOthers, isStartedToStay, watchNpm } from './starter.ts'
+import {
+  findDeafStarter,
+  isInBackground,
+  isOnTerminalOfOthers,
+  isStartedToStay,
+  takeHangupNote,
+  watchNpm,
+} from './starter.ts'
 import { createStop, stopSignals } from './interruption.ts'
 import { TerminalInput } from './terminal-input.ts'
 import { guardOutput } from './terminal-output.ts'
@@ -23,13 +29,15 @@ const stop = createStop()
 
 let input: NodeJS.ReadStream | TerminalInput | PassThrough | undefined
 let isHeeding = false
-let isToStay = false
+let isToStay = takeHangupNote(process.env)
+// Node has reset the signal by now; the rest of the start must not end by it either.
+if (isToStay) process.on('SIGHUP', () => {})
 
 /** Handles everything that may end a run. Installed when a command first reads its signal: help does not need it, and would be slower. */
 function heedEnds(): void {
   if (isHeeding) return
   isHeeding = true
-  isToStay = isStartedToStay(process.env)
+  isToStay ||= isStartedToStay(process.env)
   for (const name of stopSignals) {
     try {
       process.on(name, () => {
@@ -214,6 +222,10 @@ const io: Io = {
   },
   get deafStarter() {
     return findDeafStarter()
+  },
+  get isToStay() {
+    heedEnds()
+    return isToStay
   },
   outputsMeet,
   env: process.env,

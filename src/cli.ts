@@ -52,6 +52,9 @@ function contextOf(io: Io, report: Reporter, sources: Context['sources']): Conte
     get deafStarter() {
       return io.deafStarter
     },
+    get isToStay() {
+      return io.isToStay
+    },
     env: io.env,
     forced: io.forced,
     suspend: io.suspend,

@@ -22,6 +22,8 @@ export interface Io {
   outputsMeet?: boolean | undefined
   /** The program between this one and process 1 that does not pass SIGTERM on if the container is stopped (starter.ts). */
   deafStarter?: string | undefined
+  /** Whether SIGHUP ends nothing, as nohup and `trap '' HUP` ask (starter.ts). */
+  isToStay?: boolean | undefined
   /** Aborted by the first signal, or output that cannot be written (interruption.ts): stop and clean up. */
   signal: AbortSignal
   /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, and report what remains. */

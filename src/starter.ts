@@ -54,7 +54,17 @@ export function isOnTerminalOfOthers(): boolean {
   return pids.some((pid) => terminals.includes(statOf(pid)?.terminal ?? 0))
 }
 
-/** Whether the program was started to outlive its terminal: by nohup or setsid, or by a shell that ignores SIGHUP. */
+/** Whether the shell of start.sh found SIGHUP ignored. Removes its note, which says nothing about the children. */
+export function takeHangupNote(env: NodeJS.ProcessEnv): boolean {
+  const note = env['METALKIT_SIGHUP']
+  delete env['METALKIT_SIGHUP']
+  return note === 'ignored'
+}
+
+/**
+ * Whether the program was probably started to outlive its terminal: by nohup or setsid, or by a shell that ignores SIGHUP.
+ * These are guesses for a start without start.sh: by npm, which is Node too, by `node`, or as the single executable.
+ */
 export function isStartedToStay(env: NodeJS.ProcessEnv): boolean {
   const isByNohup = /(?:^|\/)nohup$/.test(env['_'] ?? '') || hasStdinOfNohup()
   return isByNohup || isOnTerminalOfOthers() || ignoresHangup(process.ppid)

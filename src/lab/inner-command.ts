@@ -43,6 +43,8 @@ export interface InnerCommandOptions {
   env: Record<string, string | undefined>
   /** Whether stdin is a terminal, which sends its signals to the command directly. */
   atTerminal: boolean
+  /** Whether SIGHUP ends nothing. Node resets that for its children, and only a shell can set it. */
+  isToStay: boolean
   signal: AbortSignal
   forced: AbortSignal
 }
@@ -58,9 +60,10 @@ export async function startInnerCommand(
   command: readonly string[],
   options: InnerCommandOptions,
 ): Promise<InnerCommand> {
-  const { env, atTerminal, signal, forced } = options
+  const { env, atTerminal, isToStay, signal, forced } = options
   signal.throwIfAborted()
-  const [file = '', ...args] = await leash(command, 'TERM')
+  const deafened = isToStay ? ['sh', '-c', `trap '' HUP; exec "$@"`, 'sh', ...command] : command
+  const [file = '', ...args] = await leash(deafened, 'TERM')
   const child = spawn(file, args, { stdio: 'inherit', env })
   const pass = ({ reason }: AbortSignal) => {
     const received = reason instanceof InterruptedError ? reason.signal : 'SIGTERM'

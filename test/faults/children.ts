@@ -35,15 +35,17 @@ function read(path: string): string {
 /**
  * Starts the program. `shell` is the command line: `PROGRAM` in it stands for the program with its arguments, such as
  * `PROGRAM | head -1`, and `COMMAND` for the same as one simple command, such as `timeout 3 COMMAND`; at a terminal it gets one from script(1).
+ * `as` is what executes the program: Node, as most tests do; the file itself (`installed`); or a shell that reads its first lines.
  */
 export function startChild(
   lab: TestLab,
   args: readonly string[],
-  { shell = 'PROGRAM', terminal = false }: { shell?: string; terminal?: boolean } = {},
+  { shell = 'PROGRAM', terminal = false, as = 'node' }: { shell?: string; terminal?: boolean; as?: string } = {},
 ): Child {
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-child-'))
   mkdirSync(join(folder, 'home'))
-  const words = [process.execPath, program, ...args].map(quote).join(' ')
+  const executor = as === 'installed' ? [] : as === 'node' ? [process.execPath] : as.split(' ')
+  const words = [...executor, program, ...args].map(quote).join(' ')
   // The shell that runs exec becomes the program, so its process id is the program's.
   const notes = `echo $$ > ${folder}/pid; ps -o sid= -p $$ > ${folder}/session`
   const noted = `{ sh -c ${quote(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`

@@ -1,6 +1,6 @@
 // Before any test: builds the program as users run it, in a folder of this test run, so that parallel runs do not collide.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Builds under node_modules, so that the program finds its packages, and tells the tests where. @returns the teardown */
@@ -20,6 +20,9 @@ export default function setup(): () => void {
     remove()
     throw error
   }
-  process.env['METALKIT_TEST_PROGRAM'] = join(folder, 'metalkit.cjs')
+  const program = join(folder, 'metalkit.cjs')
+  // As npm installs it.
+  chmodSync(program, 0o755)
+  process.env['METALKIT_TEST_PROGRAM'] = program
   return remove
 }

@@ -22,10 +22,12 @@ const parts = [
   'CHANGELOG.md',
   'THIRD-PARTY.md',
   'rolldown.config.ts',
+  'scripts/start.sh',
 ]
 
 let folder: TestFolder
 let files: string[]
+let archive: string
 beforeAll(() => {
   folder = makeFolder()
   // Packing runs the build: in a folder of its own it does not collide with other builds.
@@ -36,7 +38,8 @@ beforeAll(() => {
     execFileSync('npm', ['pack', '--json', '--silent'], { cwd: folder.path, encoding: 'utf8' }),
   )
   files = packed.files.map(({ path }: { path: string }) => path)
-  execFileSync('tar', ['-xzf', packed.filename], { cwd: folder.path })
+  archive = packed.filename
+  execFileSync('tar', ['-xzf', archive], { cwd: folder.path })
 }, 60_000)
 afterAll(() => folder[Symbol.dispose]())
 
@@ -70,6 +73,16 @@ describe('the package', () => {
       env: { ...process.env, HOME: folder.path },
     })
     expect(JSON.parse(lines.split('\n')[0] ?? '')).toMatchObject({ check: 'token', status: 'ok' })
+  })
+
+  // The link is what its first lines, which a shell reads, have for Node.
+  test('runs by the link that npm install makes', () => {
+    const install = ['install', '--global', '--offline', '--prefix', join(folder.path, 'prefix'), archive]
+    execFileSync('npm', install, { cwd: folder.path, stdio: 'ignore' })
+    const run = (...args: string[]) =>
+      execFileSync(join(folder.path, 'prefix/bin/metalkit'), args, { encoding: 'utf8' })
+    expect(run('--version')).toBe(`${manifest.version}\n`)
+    expect(run('completion', 'bash')).toContain('metalkit')
   })
 
   // Each cipher has its own code: chacha20 is WebAssembly, which ssh2 loads when it first connects; data encrypted with AES-GCM is

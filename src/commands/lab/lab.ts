@@ -201,6 +201,7 @@ export async function execute(
       await startInnerCommand(words, {
         env: { ...env, ...environment, ...(name === undefined ? temporaryEnvironment(contact) : {}) },
         atTerminal: context.stdin.isTTY === true,
+        isToStay: context.isToStay === true,
         signal: AbortSignal.any([signal, failed.signal]),
         forced,
       })
