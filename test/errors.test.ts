@@ -46,12 +46,12 @@ describe('with several errors, the first cause comes first', () => {
 describe('the exit code', () => {
   test.each<[string, unknown, number]>([
     ['of an error is its own', new AuthenticationError('no'), 3],
-    ['of several is that of the first', new AggregateError([api, image]), 4],
-    ['of a machine that is left outweighs all', new AggregateError([api, left]), 9],
+    ['of several errors is that of the first', new AggregateError([api, image]), 4],
+    ['of a remaining machine overrides all others', new AggregateError([api, left]), 9],
     ['of a signal is the shell’s', new InterruptedError('SIGTERM'), 143],
-    ['of a reader that left too', new InterruptedError('SIGPIPE'), 141],
+    ['of a reader that exited is 141', new InterruptedError('SIGPIPE'), 141],
     ['of a defect is 1', new TypeError('x is undefined'), 1],
-    ['of what is no error is 1', 'text', 1],
+    ['of a thrown value that is not an Error is 1', 'text', 1],
   ])('%s', (_, error, code) => {
     expect(exitCodeOf(error)).toBe(code)
   })

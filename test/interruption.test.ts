@@ -39,7 +39,7 @@ describe('one stop', () => {
       143,
     ],
     [
-      'the shell and the kernel as a terminal closes',
+      'the shell and the kernel when a terminal closes',
       [
         [0, 'SIGHUP'],
         [2000, 'SIGHUP'],
@@ -79,7 +79,7 @@ describe('one stop', () => {
       130,
     ],
     [
-      'a reader that left, and a Ctrl-C later',
+      'a reader that exited, and a Ctrl-C later',
       [
         [0, 'SIGPIPE'],
         [3000, 'SIGINT'],

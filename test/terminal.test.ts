@@ -173,9 +173,9 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
     ['SIGHUP', () => process.kill(findConsole(), 'SIGHUP'), /interrupted: by SIGHUP/],
     ['SIGINT', () => process.kill(findConsole(), 'SIGINT'), /interrupted: by SIGINT/],
     ['SIGQUIT', () => process.kill(findConsole(), 'SIGQUIT'), /interrupted: by SIGQUIT/],
-    ['an exception that nothing catches', () => process.kill(findConsole(), 'SIGUSR2'), /a defect in a callback/],
-    ['a promise that nothing catches', () => process.kill(findConsole(), 'SIGURG'), /a defect in a promise/],
-    ['an exit without a word', () => process.kill(findConsole(), 'SIGIO'), /\nprompt>\s*$/],
+    ['an uncaught exception', () => process.kill(findConsole(), 'SIGUSR2'), /a defect in a callback/],
+    ['an unhandled rejection', () => process.kill(findConsole(), 'SIGURG'), /a defect in a promise/],
+    ['a silent exit', () => process.kill(findConsole(), 'SIGIO'), /\nprompt>\s*$/],
   ])('restored after: %s', async (_name, end, line) => {
     await start()
     end()
@@ -184,8 +184,8 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   })
 
   test.each([
-    ['a pattern that shows', '--wait-for "^got x"', 'The console showed every pattern of --wait-for.'],
-    ['a pattern that must not', '--fail-on "^got x"', 'console: the console showed "got x"'],
+    ['a pattern that appears', '--wait-for "^got x"', 'The console showed every pattern of --wait-for.'],
+    ['a pattern of --fail-on', '--fail-on "^got x"', 'console: the console showed "got x"'],
   ])('restored after: %s', async (_name, args, line) => {
     await start(args)
     await type('x', 'Enter')

@@ -73,7 +73,7 @@ describe('a console in CI', () => {
       /showed every pattern of --wait-for/,
     ],
     [
-      'what does not show in time',
+      'a pattern that does not appear in time',
       ['-wait-for', 'never', '-timeout', '1s'],
       '',
       8,

@@ -97,13 +97,13 @@ describe('doctor in a lab', () => {
       { keys: ['fail', /does not exist/, /ssh-keygen/], console: ['skip', /no SSH key/] },
     ],
     [
-      'a base URL where nothing is',
+      'a base URL without a server',
       { METAL_BASE_URL: 'http://127.0.0.1:9', METAL_NAME: 'x' },
       5,
       { 'base-url': ['fail', /cannot be fetched/, /push/] },
     ],
     [
-      'an image that is not there',
+      'a missing image',
       { METAL_SERVE: '127.0.0.1:0', METAL_NAME: `${nowhere}/x` },
       5,
       { image: ['fail', /x-kernel/, /linuxkit build/] },

@@ -200,14 +200,14 @@ describe('push refuses', () => {
       'usage: --base-url "http://x/a b" contains white space, which would end the line in the iPXE script; write it as http://host[:port]/path',
     ],
     [
-      'a scheme',
+      'an unknown scheme',
       'linuxkit',
       ['-destination', 'ftp://host'],
       2,
       'usage: --destination "ftp://host" has an unknown scheme (ftp:); use a path, or a file:, sftp: or s3: URL (a path with a colon in its first part begins with ./)',
     ],
     [
-      'an architecture nobody knows',
+      'an unknown architecture',
       'linuxkit',
       ['-arch', 'riscv'],
       2,

@@ -175,9 +175,9 @@ describe('a machine', () => {
   })
 
   test.each([
-    ['as soon as time is up', ['-timeout', '1500ms'], 6, /machine: the run did not end within 1500ms; allow more/],
+    ['when the time is over', ['-timeout', '1500ms'], 6, /machine: the run did not end within 1500ms; allow more/],
     [
-      'with the pattern that is missing',
+      'with the missing pattern',
       ['-wait-for', 'is up', '-wait-for', 'never', '-timeout', '3s'],
       8,
       /did not show \/never\/m within 3s \(the machine was active/,
@@ -365,12 +365,12 @@ describe('hints explain the mistake', () => {
 
   test.each<[string, (url: string) => string, RegExp]>([
     [
-      'in another place of the API',
+      'with another path of the API',
       (url) => `${url}/wrong`,
       /check the API URL "(http:.*\/wrong)" \(from METAL_API_URL\), which/,
     ],
     [
-      'of its server alone',
+      'with only the server',
       (url) => new URL(url).origin,
       /check the API URL "(http:.*:\d+)" \(from METAL_API_URL\), which/,
     ],
@@ -410,7 +410,7 @@ describe('nothing is created if', () => {
   const missing = join(nowhere, 'image')
   const one: [string, string[], Record<string, string>, number, RegExp, string?][] = [
     [
-      'there is no token',
+      'the token is missing',
       serving(),
       { METAL_API_TOKEN: '' },
       2,
@@ -423,16 +423,16 @@ describe('nothing is created if', () => {
       3,
       /^metalkit: metal: .*401 "Invalid authentication token".*; METAL_API_TOKEN is wrong or has expired/,
     ],
-    ['there is no project', serving(), { METAL_PROJECT_ID: '' }, 2, /^metalkit: usage: no project-id is given/],
+    ['the project is missing', serving(), { METAL_PROJECT_ID: '' }, 2, /^metalkit: usage: no project-id is given/],
     [
-      'there is no base URL',
+      'the base URL is missing',
       [],
       {},
       2,
       /^metalkit: usage: no base-url is given; .* or serve it from here with --serve$/m,
     ],
     [
-      'there is no base URL for -serve',
+      'the base URL is missing for -serve',
       ['-serve', ':8085'],
       {},
       2,
@@ -443,10 +443,10 @@ describe('nothing is created if', () => {
       ['-hostname', 'a_b', ...serving()],
       {},
       2,
-      /^metalkit: usage: --hostname "a_b" is not a host name; .*no underscore\n$/,
+      /^metalkit: usage: --hostname "a_b" is not a host name; .*underscores\n$/,
     ],
     [
-      'the facility is not known',
+      'the facility is unknown',
       ['-zone', 'xx1', ...serving()],
       {},
       2,
@@ -481,7 +481,7 @@ describe('nothing is created if', () => {
       /^metalkit: usage: the id file "\/tmp" cannot be written: it is a folder; /,
     ],
     [
-      'the image is not there',
+      'the image is missing',
       serving(),
       {},
       5,
@@ -509,9 +509,9 @@ describe('nothing is created if', () => {
       5,
       /^metalkit: serve: "http:\/\/127.0.0.1:1\/demo-equinixmetal.ipxe" /,
     ],
-    ['the SOS host is not known', serving(), { METAL_KNOWN_HOSTS: nowhere }, 7, /^metalkit: console: .*SHA256:/m],
+    ['the SOS host is unknown', serving(), { METAL_KNOWN_HOSTS: nowhere }, 7, /^metalkit: console: .*SHA256:/m],
     [
-      'there is no key',
+      'the key is missing',
       serving(),
       { METAL_IDENTITY: nowhere },
       7,
@@ -573,7 +573,7 @@ describe('nothing is created if', () => {
   })
 
   test.each([
-    ['no custom_ipxe', { operating_system: 'ubuntu_22_04' }, /has the operating system "ubuntu_22_04"/],
+    ['not custom_ipxe', { operating_system: 'ubuntu_22_04' }, /has the operating system "ubuntu_22_04"/],
     ['locked', { locked: true }, /is locked; unlock it/],
   ])('the device is %s', async (_, more, line) => {
     const input = {

@@ -52,16 +52,12 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
 
   test.each<[string, () => Promise<void>, RegExp]>([
     [
-      'a byte',
+      'a changed byte',
       () => spoil('demo-initrd.img', (b) => Buffer.from(b.fill(8, 5000, 5001))),
       /demo-initrd.img" differs from the pushed file/,
     ],
-    [
-      'an end that is missing',
-      () => spoil('demo-kernel', (b) => b.subarray(0, -1)),
-      /demo-kernel" has 4095 bytes, not 4096/,
-    ],
-    ['a file that is missing', () => rm(join(out, 'demo-equinixmetal.ipxe')), /demo-equinixmetal.ipxe" does not exist/],
+    ['a truncated file', () => spoil('demo-kernel', (b) => b.subarray(0, -1)), /demo-kernel" has 4095 bytes, not 4096/],
+    ['a missing file', () => rm(join(out, 'demo-equinixmetal.ipxe')), /demo-equinixmetal.ipxe" does not exist/],
   ])('finds %s', async (_, change, expected) => {
     await change()
     const { code, stderr } = await verify()
@@ -73,12 +69,12 @@ describe.each(['folder', 'URL'])('verify at a %s', (kind) => {
   test.each<[string, () => Promise<void>, RegExp]>([
     ['no manifest', () => rm(join(out, 'demo.json')), /demo.json" does not exist; push the image there/],
     [
-      'something else',
+      'another file in place of the manifest',
       () => writeFile(join(out, 'demo.json'), '{"version":2}'),
       /demo.json" is not the manifest of an image/,
     ],
     [
-      'a way out',
+      'a name that leads out of the folder',
       () => spoil('demo.json', (b) => Buffer.from(b.toString().replace('demo-kernel', '../demo-kernel'))),
       /demo.json" is not the manifest/,
     ],
@@ -109,15 +105,11 @@ describe('verify over HTTP', () => {
 
   test.each<[string, RequestListener, RegExp]>([
     [
-      'an answer that is no file',
+      'an answer without a file',
       (_, response) => response.writeHead(503).end(),
       /demo.json" cannot be fetched: the server answered 503 Service Unavailable/,
     ],
-    [
-      'a connection that breaks',
-      (request) => request.socket.destroy(),
-      /demo.json" cannot be fetched \(UND_ERR_SOCKET\)/,
-    ],
+    ['a broken connection', (request) => request.socket.destroy(), /demo.json" cannot be fetched \(UND_ERR_SOCKET\)/],
   ])('reports the problem: %s', async (_, handler, expected) => {
     const { code, stderr } = await runToEnd(['verify', await serve(handler), 'demo'])
     expect(code).toBe(5)

@@ -91,7 +91,7 @@ describe('files of a console', needs('sshd', 'ssh-keygen'), () => {
     ['SIGQUIT', [], ({ child }) => child.kill('SIGQUIT'), 131, /by SIGQUIT/],
     ['SIGINT, twice', [], ({ child }) => [child.kill('SIGINT'), child.kill('SIGINT')], 130, /by SIGINT/],
     ['SIGKILL', [], ({ child }) => child.kill('SIGKILL'), null, /^/],
-    ['the end of the machine', [], () => (state = 'inactive'), 0, /is powered off/],
+    ['the machine goes off', [], () => (state = 'inactive'), 0, /is powered off/],
   ])('complete after: %s', async (_name, args, end, code, said) => {
     const held = hold(...args)
     // Nothing has ended yet: each chunk is in the file as soon as it arrives.

@@ -160,7 +160,7 @@ describe('console session', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test.each<SosBehaviour>(['cut-session', 'disconnect-session', 'close-session'])(
-    'a session that drops is opened anew, and told: %s',
+    'a dropped session is reopened, and reported: %s',
     async (behaviour) => {
       await using sos = await startSosFake(ring.hostKey, behaviour, 'drop', behaviour, 'echo')
       const dropped: string[] = []

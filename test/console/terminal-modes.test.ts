@@ -14,19 +14,23 @@ function restored(isTTY: boolean, ...chunks: string[]): string {
 }
 
 test.each([
-  ['nothing was shown', [], ''],
+  ['no output', [], ''],
   ['plain text', ['hello'], always],
   ['wrap off, as SeaBIOS leaves it', ['\u001b[?7l'], `\u001b[?7h${always}`],
-  ['what was put right already', ['\u001b[?2004h\u001b[?2004l'], always],
+  ['modes that were already restored', ['\u001b[?2004h\u001b[?2004l'], always],
   [
-    'the mouse and pasting, cut in the middle',
+    'the mouse and pasting, split in the middle',
     ['\u001b[?100', '0;1006h\u001b[', '?2004h'],
     `\u001b[?1000l\u001b[?1006l\u001b[?2004l${always}`,
   ],
   ['the alternate screen comes first', ['\u001b[?1h\u001b[?1049h'], `\u001b[?1049l\u001b[?1l${always}`],
-  ['a scroll region: on below all that is there', ['\u001b[5;10r'], `\u001b[?6l\u001b[r\u001b[999;1H\r\n${always}`],
+  [
+    'a scroll region: the cursor moves below all text',
+    ['\u001b[5;10r'],
+    `\u001b[?6l\u001b[r\u001b[999;1H\r\n${always}`,
+  ],
   ['a scroll region that ended', ['\u001b[5;10r\u001b[r'], always],
-  ['relative placing', ['\u001b[5;10r\u001b[?6h'], `\u001b[?6l\u001b[r\u001b[999;1H\r\n${always}`],
+  ['relative positioning', ['\u001b[5;10r\u001b[?6h'], `\u001b[?6l\u001b[r\u001b[999;1H\r\n${always}`],
   ['a reset', ['\u001b[?1000h\u001bc'], always],
 ])('after %s', (_name, chunks, expected) => {
   expect(restored(true, ...chunks)).toBe(expected)

@@ -36,9 +36,9 @@ async function atTerminal(around: string, pattern: string): Promise<{ seen: stri
 test.each([
   ['a background job', 'RUN &', 'is up'],
   ['a background job that reads a pipe', `RUN < <(sleep 5; printf 'echo from-file\\r') &`, '^from-file'],
-  ['a job of timeout, which is one too', 'timeout 60 RUN', 'is up'],
+  ['a job started by timeout', 'timeout 60 RUN', 'is up'],
 ])(
-  '%s of a terminal runs to its end, and gives its machine back',
+  '%s of a terminal runs to its end, and deletes its machine',
   needs('script', 'bash', 'timeout'),
   async (_name, around, pattern) => {
     const { seen, left } = await atTerminal(around, pattern)

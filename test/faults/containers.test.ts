@@ -52,7 +52,7 @@ function startFirst(lab: TestLab, command: readonly string[]) {
 describe('as process 1', { ...needs('unshare', 'pkill', 'npm', 'bash'), timeout: 60_000 }, () => {
   test.each([
     ['itself', (words: string) => words],
-    ['with an orphan that stays', (words: string) => `(sleep 300 &); exec ${words}`],
+    ['with an orphan that keeps running', (words: string) => `(sleep 300 &); exec ${words}`],
     ['with orphans that end', (words: string) => `(sleep 0.1 & sleep 0.2 &); exec ${words}`],
   ])('%s: SIGTERM ends the run in order', async (_, scriptOf) => {
     await using lab = await startTestLab({ driver: attendedMachines() })
@@ -124,7 +124,7 @@ describe('a read-only root file system', { ...needsMountOf('ro'), timeout: 60_00
 })
 
 describe(
-  'a user id that no file names, without HOME and terminal',
+  'a user id without a passwd entry, without HOME and a terminal',
   { ...needsRoot('setpriv', 'unshare'), timeout: 60_000 },
   () => {
     let folder = ''

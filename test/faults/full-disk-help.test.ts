@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { program } from '../helpers/program.ts'
 
 test.each(['--help', 'run equinixmetal --help', '--version', 'completion bash', 'man'])(
-  '%s into a full disk fails, and says why',
+  '%s to a full disk fails, and says why',
   (words) => {
     const command = `exec "$0" "$1" ${words} > /dev/full`
     const { status, stderr } = spawnSync('sh', ['-c', command, process.execPath, program], { encoding: 'utf8' })

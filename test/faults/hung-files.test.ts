@@ -162,7 +162,7 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
   })
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'serve: answers 503 for more than hang already, and %s ends it',
+    'serve answers 503 while earlier requests hang, and %s ends it',
     async (end) => {
       await using lab = await startTestLab({ driver: attendedMachines() })
       const port = await findFreePort()

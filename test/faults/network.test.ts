@@ -125,10 +125,10 @@ describe('the network', needs('openssl'), () => {
 
   test.each<[string, string, () => Record<string, string>, number]>([
     ['HTTP_PROXY counts', 'http', () => ({ HTTP_PROXY: proxyUrl() }), 1],
-    ['http_proxy counts too', 'http', () => ({ http_proxy: proxyUrl() }), 1],
-    ['HTTPS_PROXY is not for http', 'http', () => ({ HTTPS_PROXY: proxyUrl() }), 0],
-    ['NO_PROXY goes around it', 'http', () => ({ HTTP_PROXY: proxyUrl(), NO_PROXY: '0.0.0.0' }), 0],
-    ['this computer is never asked for through it', 'loopback', () => ({ HTTP_PROXY: proxyUrl() }), 0],
+    ['http_proxy is used too', 'http', () => ({ http_proxy: proxyUrl() }), 1],
+    ['HTTPS_PROXY is not used for http', 'http', () => ({ HTTPS_PROXY: proxyUrl() }), 0],
+    ['NO_PROXY bypasses the proxy', 'http', () => ({ HTTP_PROXY: proxyUrl(), NO_PROXY: '0.0.0.0' }), 0],
+    ['this computer is never reached through it', 'loopback', () => ({ HTTP_PROXY: proxyUrl() }), 0],
   ])('%s', async (_, where, env, times) => {
     asked = []
     const { code, stderr } = await runFast(lab, ['ls', '-api-url', where === 'http' ? http() : lab.apiUrl], env())
@@ -138,7 +138,7 @@ describe('the network', needs('openssl'), () => {
 
   test.each([
     ['refuses', () => proxyUrl(), true, 'the proxy from the environment refused to connect'],
-    ['is not there', () => 'http://127.0.0.1:1', false, 'the connection was refused'],
+    ['does not exist', () => 'http://127.0.0.1:1', false, 'the connection was refused'],
   ])('a proxy that %s ends a run before it rents', async (_, url, refuses, words) => {
     refusing = refuses
     const env = { HTTP_PROXY: url(), NO_PROXY: '127.0.0.1' }

@@ -66,7 +66,7 @@ const moments: Record<string, Moment> = {
   'while the machine is queued': { pace: { queuedMs: 1000 }, isThere: stateIs('queued') },
   'while it is provisioning': { pace: { stepMs: 500 }, isThere: stateIs('provisioning') },
   'at the console': { pace: unhurried, isThere: (_, child) => said(child).includes('is up') },
-  'while it is deleted': {
+  'while it is being deleted': {
     faults: 'delete:422-provisioning x1',
     pace: unhurried,
     args: waitForUp,
@@ -148,7 +148,7 @@ describe('a signal', { ...needs('script', 'ps'), timeout: 180_000 }, () => {
 
 describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s while the machine cannot be deleted says what it leaves',
+    '%s while the machine cannot be deleted names the remaining machine',
     async (signal) => {
       await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
@@ -279,8 +279,8 @@ describe('output that cannot be written', { ...needs('script', 'ps'), timeout: 6
   })
 
   test.each([
-    ['a reader of stdout that leaves', 'PROGRAM | head -1', 141],
-    ['a reader of all that leaves', 'PROGRAM 2>&1 | head -1', 141],
+    ['a reader of stdout that exits', 'PROGRAM | head -1', 141],
+    ['a reader of stdout and stderr that exits', 'PROGRAM 2>&1 | head -1', 141],
     ['a full disk', 'PROGRAM > /dev/full', 7],
   ])('%s ends the run, and the machine', async (_, shell, code) => {
     await using lab = await startTestLab({ driver: attendedMachines() })

@@ -78,18 +78,18 @@ async function complete(
 /** The input before the tab, and metalkit's expected arguments. */
 const rows: readonly (readonly [what: string, typed: string, words: string])[] = [
   ['a command', 'metalkit pus', '[push]'],
-  ['its second word', 'metalkit run equ', '[run][equinixmetal]'],
+  ['the second word of a command', 'metalkit run equ', '[run][equinixmetal]'],
   ['a flag', 'metalkit run equinixmetal --always-p', '[run][equinixmetal][--always-pxe]'],
   ['a flag with one dash', 'metalkit serve -dir', '[serve][-directory]'],
-  ['an image by its kernel', 'metalkit run equinixmetal lin', '[run][equinixmetal][linuxkit]'],
+  ['an image, from its kernel', 'metalkit run equinixmetal lin', '[run][equinixmetal][linuxkit]'],
   ['an image in a folder', 'metalkit push equinixmetal ./out/e', '[push][equinixmetal][./out/edge]'],
-  ['a value of few', 'metalkit lab --machines sim', '[lab][--machines][simulated]'],
-  ['a value behind =', 'metalkit lab --machines=sim', '[lab][--machines=simulated]'],
+  ['one of few values', 'metalkit lab --machines sim', '[lab][--machines][simulated]'],
+  ['a value after =', 'metalkit lab --machines=sim', '[lab][--machines=simulated]'],
   ['a facility', 'metalkit run equinixmetal -zone ams', '[run][equinixmetal][-zone][ams1]'],
-  ['a flag behind a colon', 'metalkit serve -port :80 --dir', '[serve][-port][:80][--directory]'],
+  ['a flag after a value with a colon', 'metalkit serve -port :80 --dir', '[serve][-port][:80][--directory]'],
   ['a file', 'metalkit console --identity my', '[console][--identity][my.key]'],
   ['a folder', 'metalkit serve ou', '[serve][out]'],
-  ['what a lab is to run', 'metalkit lab -- metalkit pus', '[lab][--][metalkit][push]'],
+  ['the command of a lab', 'metalkit lab -- metalkit pus', '[lab][--][metalkit][push]'],
 ]
 
 describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {

@@ -75,7 +75,7 @@ test.each([
   [false, true, 'tick\n\ntock\ntack\nlast\n'],
   [true, false, 'tick\ntock\ntack\nlast\n'],
 ])(
-  'a line begins at the left (terminal %s, one with stdout %s), whatever a console has written there',
+  'a message starts on a new line after console output (terminal %s, same as stdout %s)',
   (isTTY, outputsMeet, text) => {
     let seen = ''
     const stderr: Output = Object.assign(new PassThrough(), { isTTY })

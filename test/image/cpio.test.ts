@@ -8,7 +8,7 @@ describe('CpioWalker', () => {
   test.each([
     ['an archive', archive, 'rest', archive.length],
     ['archives and zeros', Buffer.concat([Buffer.alloc(8), archive, Buffer.alloc(4), archive]), 'rest', undefined],
-    ['something behind an archive', Buffer.concat([archive, Buffer.from('x')]), 'rest', archive.length],
+    ['other data after an archive', Buffer.concat([archive, Buffer.from('x')]), 'rest', archive.length],
     [
       'an archive off the multiples of four',
       Buffer.concat([archive, Buffer.alloc(1), archive]),
@@ -19,12 +19,7 @@ describe('CpioWalker', () => {
     ['an archive cut off', archive.subarray(0, 115), 'inside', undefined],
     ['an archive with checksums', makeArchive({ a: 'x' }, '070702'), 'rest', undefined],
     ['the old format', makeArchive({ a: 'x' }, '070707'), 'lost', undefined],
-    [
-      'digits that are none',
-      Buffer.from(archive.toString('latin1').replace('00000001', '0000000g')),
-      'lost',
-      undefined,
-    ],
+    ['invalid digits', Buffer.from(archive.toString('latin1').replace('00000001', '0000000g')), 'lost', undefined],
     ['nothing', Buffer.alloc(0), 'rest', undefined],
   ])('%s', (_, bytes, state, taken) => {
     const whole = new CpioWalker()

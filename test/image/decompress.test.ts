@@ -44,7 +44,7 @@ describe('decompressInitrd', () => {
       join4(one, two, one),
     ],
     [
-      'a member that is padded oddly',
+      'a member with odd padding',
       Buffer.concat([gzipSync(Buffer.concat([one, zeros(1)])), gzipSync(two)]),
       Buffer.concat([one, zeros(4), two]),
     ],
@@ -93,7 +93,7 @@ describe('decompressInitrd', () => {
       refused(0, 'gzip data that contains no cpio archive'),
     ],
     [
-      'members that are no archive',
+      'members that are not archives',
       Buffer.concat([gzipSync('abc'), gzipSync('def')]),
       refused(0, 'gzip data that contains no cpio archive'),
     ],
@@ -114,22 +114,22 @@ describe('decompressInitrd', () => {
     ],
     ['the old cpio', makeArchive({ a: '' }, '070707'), refused(0, 'a cpio archive in the old format')],
     [
-      'garbage behind gzip',
+      'garbage after gzip',
       Buffer.concat([gzipSync(one), zeros(2), Buffer.from('x')]),
       unknown(gzipSync(one).length + 2, 'neither a cpio archive nor compressed in a known format'),
     ],
     [
-      'the old cpio behind cpio',
+      'the old cpio after cpio',
       Buffer.concat([one, makeArchive({ a: '' }, '070707')]),
       `"demo-initrd.img" is damaged: before offset ${one.length + 110}, a cpio archive has no entry where one should begin`,
     ],
     [
-      'cpio cut off',
+      'truncated cpio',
       Buffer.concat([one, two.subarray(0, 150)]),
       `"demo-initrd.img" is damaged: before offset ${one.length + 150}, a cpio archive ends too early`,
     ],
     [
-      'cpio behind a member that is cut off',
+      'cpio after a truncated member',
       Buffer.concat([gzipSync(two.subarray(0, 150)), one]),
       refused(0, 'gzip data that ends within an entry of a cpio archive'),
     ],
@@ -265,7 +265,7 @@ describe('parts that external programs unpack', needs('zstd', 'xz', 'bzip2', 'lz
   })
 
   test(
-    'whatever is wrong with a header or what follows it is an ImageError, and soon',
+    'any damage to a header or the data after it is an ImageError, without delay',
     { timeout: 120_000 },
     async () => {
       const streams = [gzipSync(one), zstd(one), xz(one), lzma(one), bzip2(one), lz4(one), lzop(one), one]

@@ -38,7 +38,11 @@ describe('loadImage', () => {
 
   test.each([
     ['a gzip kernel for arm', { kernel: gzipSync(arm64Image) }, { arch: 'aarch64', kernelCompression: 'gzip' }],
-    ['no kernel', { kernel: Buffer.from('hello') }, { arch: undefined, kernelCompression: undefined }],
+    [
+      'a file that is not a kernel',
+      { kernel: Buffer.from('hello') },
+      { arch: undefined, kernelCompression: undefined },
+    ],
     ['an empty command line', { cmdline: '' }, { cmdline: '' }],
   ])('%s', async (_, files, expected) => {
     expect(await loadImage(await write('linuxkit', files))).toMatchObject(expected)

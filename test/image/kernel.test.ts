@@ -15,7 +15,7 @@ describe('detectKernel', () => {
     ['a zboot kernel for RISC-V', zbootImage('\x64\x50'), undefined],
     ['a zboot kernel whose header points outside', Buffer.concat([zbootImage('').subarray(0, 0x80)]), undefined],
     ['a boot sector', Buffer.concat([Buffer.alloc(0x1fe), Buffer.from('\x55\xaa', 'latin1')]), undefined],
-    ['a bzImage cut off', bzImage.subarray(0, 0x204), undefined],
+    ['a truncated bzImage', bzImage.subarray(0, 0x204), undefined],
     ['text', Buffer.from('kernel'), undefined],
     ['nothing', Buffer.alloc(0), undefined],
   ])('%s', (_, head, expected) => {
@@ -34,14 +34,10 @@ describe('readKernelHead', () => {
   const gzipped = gzipSync(arm64Image)
 
   test.each([
-    ['a kernel as it is', bzImage, ['x86_64', undefined]],
+    ['an uncompressed kernel', bzImage, ['x86_64', undefined]],
     ['a gzip kernel', gzipped, ['aarch64', 'gzip']],
-    [
-      'a gzip kernel that is damaged',
-      Buffer.concat([gzipped.subarray(0, 10), Buffer.alloc(500, 0xff)]),
-      [undefined, 'gzip'],
-    ],
-    ['a gzip kernel that is cut off at once', gzipped.subarray(0, 8), [undefined, 'gzip']],
+    ['a damaged gzip kernel', Buffer.concat([gzipped.subarray(0, 10), Buffer.alloc(500, 0xff)]), [undefined, 'gzip']],
+    ['a gzip kernel truncated at the start', gzipped.subarray(0, 8), [undefined, 'gzip']],
     ['two bytes', Buffer.from([0x1f, 0x8b]), [undefined, 'gzip']],
   ])('%s', async (_, content, expected) => {
     expect(await read(content)).toEqual(expected)

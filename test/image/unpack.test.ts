@@ -28,11 +28,11 @@ describe.each([
     test.each<[string, (packed: Buffer) => Buffer, Buffer]>([
       ['alone', (packed) => packed, files],
       [
-        'behind microcode',
+        'after microcode',
         (packed) => Buffer.concat([microcode, zeros(4), packed]),
         Buffer.concat([microcode, zeros(4), files]),
       ],
-      ['behind gzip', (packed) => Buffer.concat([gzipSync(microcode), packed]), Buffer.concat([microcode, files])],
+      ['after gzip', (packed) => Buffer.concat([gzipSync(microcode), packed]), Buffer.concat([microcode, files])],
       ['twice', (packed) => Buffer.concat([packed, packed]), Buffer.concat([files, files])],
     ])('in an initrd, %s', async (_, build, expected) => {
       for (const sizes of [[2 ** 20], [70_001, 3]]) {
@@ -51,7 +51,7 @@ describe.each([
     })
 
     test.each<[string, (packed: Buffer) => Buffer]>([
-      ['cut off', (packed) => packed.subarray(0, -20)],
+      ['truncated', (packed) => packed.subarray(0, -20)],
       ['spoilt', (packed) => Buffer.from(packed).fill(1, 1_000_000, 1_000_100)],
     ])('and refused if %s', async (_, spoil) => {
       await expect(decompress(decompressInitrd, spoil(pack(files)))).rejects.toMatchObject({

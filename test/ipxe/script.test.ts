@@ -49,10 +49,10 @@ describe('a command line that would not arrive unchanged', () => {
     ['2047 bytes', { cmdline: ofBytes(2047) }],
     ['2047 bytes and spaces', { cmdline: ` ${ofBytes(2047)} ` }],
     ['2047 bytes on aarch64', { arch: 'aarch64', cmdline: ofBytes(2047, armAdded) }],
-    ['a reference that is longer', { cmdline: `\${${ofBytes(2500)}}` }],
+    ['a long reference', { cmdline: `\${${ofBytes(2500)}}` }],
     ['200 words', { cmdline: words(200) }],
     ['300 words on aarch64', { arch: 'aarch64', cmdline: words(300) }],
-    ['letters that are not ASCII', { cmdline: 'name=zo\u00eb' }],
+    ['non-ASCII letters', { cmdline: 'name=zo\u00eb' }],
   ])('passes %s', (_, script) => {
     expect(bootScript({ ...common, ...script })).toContain(script.cmdline)
   })

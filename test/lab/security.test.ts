@@ -99,7 +99,7 @@ test.each([
 })
 
 test.each(nasty.filter((text) => !/[\s\p{Cc}]/u.test(text)).map((text) => `http://127.0.0.1:1/${text}`))(
-  'as a script URL %j is one word of one line',
+  'as a script URL %j stays one word in one line',
   async (url) => {
     const { status, json } = await create({ ipxe_script_url: url })
     expect(status).toBe(201)

@@ -92,9 +92,9 @@ async function play(events: readonly object[], status: string) {
 
 describe('a machine that QEMU stops', () => {
   test.each([
-    ['KVM met what it cannot do', [{ event: 'STOP' }], 'internal-error', { state: 'internal-error' }],
+    ['KVM met an unsupported instruction', [{ event: 'STOP' }], 'internal-error', { state: 'internal-error' }],
     [
-      'the disk took no more',
+      'the disk was full',
       [{ event: 'BLOCK_IO_ERROR', data: { reason: 'No space left on device' } }, { event: 'STOP' }],
       'io-error',
       { state: 'io-error', detail: 'the disk: No space left on device' },

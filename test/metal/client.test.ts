@@ -43,13 +43,13 @@ describe('errors name the operation, the answer and the request', () => {
       'metal: looking up the machine "d-1": the API answered 422 "one; two\\u{1b}[2J" [request r-1]',
     ],
     [
-      'more words than anybody reads',
+      'a very long message',
       { status: 422, json: { error: 'x'.repeat(600) } },
       4,
       `metal: looking up the machine "d-1": the API answered 422 "${'x'.repeat(500)}" [request r-1]`,
     ],
     [
-      'a request id that is none',
+      'an invalid request id',
       { status: 422, json: { error: 'No' }, headers: { 'x-request-id': 'a b' } },
       4,
       'metal: looking up the machine "d-1": the API answered 422 "No"',
@@ -67,7 +67,7 @@ describe('errors name the operation, the answer and the request', () => {
       'metal: looking up the machine "d-1": the answer (200) is not complete JSON ("application/json", 10 characters) [request r-1]; check that "URL" is a Metal API',
     ],
     [
-      'a field is missing',
+      'a missing field',
       { status: 200, json: { id: 'd-1' } },
       4,
       'metal: looking up the machine "d-1": the answer (200) has no valid "state" [request r-1]; check that "URL" is a Metal API',
@@ -141,8 +141,8 @@ test.each<[string, (page: number, count: number) => unknown, number]>([
   ['with total only', () => ({ total: 5 }), 3],
   ['whose last_page contradicts next', (page) => ({ last_page: 1, next: page < 3 ? { href: 'x' } : null }), 3],
   ['whose next contradicts last_page', () => ({ last_page: 3, next: null }), 3],
-  ['whose next has no end', () => ({ next: { href: 'x' } }), 4],
-  ['whose total has no end', () => ({ total: 1e9 }), 4],
+  ['whose next never ends', () => ({ next: { href: 'x' } }), 4],
+  ['whose total keeps growing', () => ({ total: 1e9 }), 4],
 ])('a list %s is read completely, and ends', async (_name, metaOf, requests) => {
   const pages = [['a', 'b'], ['c', 'd'], ['e']]
   await using api = await startFakeApi(({ path }) => {

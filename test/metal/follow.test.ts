@@ -34,19 +34,19 @@ async function follow(looks: readonly Reply[], events: readonly (readonly string
 describe('a machine', () => {
   test.each<[string, Reply[], string, string[]]>([
     [
-      'that is off at two looks in a row is powered off',
+      'that is off in two polls in a row is powered off',
       [deviceOf('queued'), deviceOf('active'), deviceOf('inactive'), deviceOf('inactive')],
       'powered-off',
       ['queued', 'active', 'inactive', 'inactive'],
     ],
     [
-      'that is off at one look is rebooting',
+      'that is off in one poll is rebooting',
       [deviceOf('inactive'), deviceOf('active'), deviceOf('inactive'), deviceOf('inactive')],
       'powered-off',
       ['inactive', 'active', 'inactive', 'inactive'],
     ],
     [
-      'that is not found once is looked for again',
+      'that is not found once is polled again',
       [deviceOf('active'), gone, deviceOf('active'), gone, deviceOf('inactive')],
       'powered-off',
       ['active', 'active', 'inactive', 'inactive'],

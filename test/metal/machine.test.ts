@@ -35,23 +35,23 @@ describe('create exactly once', () => {
 
   test.each<[string, Reply[], Reply[], string[]]>([
     ['answered', [{ status: 201, json: created }], [], ['POST']],
-    ['lost after the act: found by its tag', [dropped], [found], ['POST', 'GET']],
-    ['500 after the act: found late', [{ status: 500 }], [empty, empty, found], ['POST', 'GET', 'GET', 'GET']],
+    ['lost after it took effect: found by its tag', [dropped], [found], ['POST', 'GET']],
+    ['500 after it took effect: found late', [{ status: 500 }], [empty, empty, found], ['POST', 'GET', 'GET', 'GET']],
     ['unreadable: found', [{ status: 201, text: '{' }], [found], ['POST', 'GET']],
     [
-      'lost before the act: created again',
+      'lost before it took effect: created again',
       [dropped, { status: 201, json: created }],
       [empty],
       ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
     ],
     [
-      'lost, and one look that fails: created again',
+      'lost, and one failed lookup: created again',
       [dropped, { status: 201, json: created }],
       [{ status: 401, json: { error: 'no' } }, empty],
       ['POST', 'GET', 'GET', 'GET', 'GET', 'POST'],
     ],
     ['429: sent again', [{ status: 429 }, { status: 201, json: created }], [empty], ['POST', 'GET', 'POST']],
-    ['429 after the act: found before another is sent', [{ status: 429 }], [found], ['POST', 'GET', 'GET']],
+    ['429 after it took effect: found before another is sent', [{ status: 429 }], [found], ['POST', 'GET', 'GET']],
   ])('%s', async (_, posts, gets, expected) => {
     await using api = await startFakeApi(({ method }) =>
       method === 'POST' ? (posts.shift() ?? gone) : ((gets.length > 1 ? gets.shift() : gets[0]) ?? gone),
@@ -141,46 +141,46 @@ describe('delete until gone', () => {
   test.each<[string, Reply[], Reply[], string[]]>([
     ['at once', [{ status: 204 }], [...twiceGone], once],
     [
-      'being taken down counts',
+      'deprovisioning counts as gone',
       [{ status: 204 }],
       [...Array.from({ length: 4 }, () => deviceOf('deprovisioning')), none],
       ['DELETE', 'GET', 'GET', 'GET', 'GET', 'GET'],
     ],
-    ['403 counts as gone where the project has it no more', [denied], [denied, denied, none], once],
-    ['404 counts as gone where the project has it no more', [gone], [...twiceGone], once],
-    ['404 does not where it is seen', [gone, { status: 204 }], [deviceOf('active'), ...twiceGone], twice],
+    ['403 counts as gone if the project no longer lists it', [denied], [denied, denied, none], once],
+    ['404 counts as gone if the project no longer lists it', [gone], [...twiceGone], once],
+    ['404 does not if it is seen again', [gone, { status: 204 }], [deviceOf('active'), ...twiceGone], twice],
     [
-      '403 does not where the project has it',
+      '403 does not if the project lists it',
       [denied, { status: 204 }],
       [denied, denied, listed, ...twiceGone],
       [...once, ...once],
     ],
     [
-      '403 does not where the project is denied too',
+      '403 does not if the project is denied too',
       [denied, { status: 204 }],
       [denied, denied, denied, ...twiceGone],
       [...once, ...once],
     ],
     [
-      'accepted and 403 does not where the project has it',
+      'accepted and 403 does not if the project lists it',
       [{ status: 204 }, { status: 204 }],
       [denied, denied, listed, ...twiceGone],
       [...once, ...once],
     ],
     [
-      'one 404 does not where it is seen again',
+      'one 404 does not if it is seen later',
       [{ status: 204 }, { status: 204 }],
       [gone, deviceOf('active'), ...twiceGone],
       ['DELETE', 'GET', 'GET', ...once],
     ],
     [
-      'being taken down does not where it comes back',
+      'deprovisioning does not if it comes back',
       [{ status: 204 }, { status: 204 }],
       [deviceOf('deprovisioning'), deviceOf('active'), ...twiceGone],
       ['DELETE', 'GET', 'GET', ...once],
     ],
     [
-      'being taken down does not where it comes back at the third look',
+      'deprovisioning does not if it comes back at the third check',
       [{ status: 204 }, { status: 204 }],
       [deviceOf('deprovisioning'), deviceOf('deprovisioning'), deviceOf('active'), ...twiceGone],
       ['DELETE', 'GET', 'GET', 'GET', ...once],
@@ -221,7 +221,7 @@ describe('delete until gone', () => {
   })
 
   test.each<[string, Reply[], Reply, string[], string]>([
-    ['that is taken', [{ status: 204 }], gone, ['DELETE', 'DELETE', 'GET'], 'deleted'],
+    ['that is accepted', [{ status: 204 }], gone, ['DELETE', 'DELETE', 'GET'], 'deleted'],
     ['that is refused', [{ status: 422 }], deviceOf('active'), ['DELETE', 'DELETE', 'GET'], 'd-1 STILL RUNS'],
     ['that is never answered', [], gone, ['DELETE', 'DELETE'], 'd-1 MAY STILL RUN'],
   ])('a second interrupt sends one more DELETE, %s', async (_, last, gets, expected, word) => {
@@ -234,21 +234,18 @@ describe('delete until gone', () => {
   const broken: Reply = { status: 422, json: { errors: ['no'] } }
   test.each<[string, Reply, Reply, number]>([
     ['an hour while it is provisioning', provisioning, deviceOf('provisioning'), 3_600_000],
-    ['ten minutes else', broken, deviceOf('active'), 600_000],
+    ['ten minutes otherwise', broken, deviceOf('active'), 600_000],
     ['half a minute for a token', { status: 401, json: { error: 'no' } }, deviceOf('active'), 30_000],
-  ])(
-    'is tried for %s, at most every 15 s, and the line about it is taken away',
-    async (_, refusal, state, patienceMs) => {
-      await using api = await startFakeApi(({ method }) => (method === 'DELETE' ? refusal : state))
-      const { client, waits, report } = createTestClient(api.apiUrl)
-      await expect(deleteUntilGone(client, target, report, never)).rejects.toMatchObject({ exitCode: 9 })
-      const waitedMs = waits.reduce((sum, ms) => sum + ms, 0)
-      expect(waitedMs).toBeGreaterThan(patienceMs - 60_000)
-      expect(waitedMs).toBeLessThan(patienceMs + 30_000)
-      expect(Math.max(...waits)).toBe(15_000)
-      expect(report.lines.at(-1)).toBe('')
-    },
-  )
+  ])('is tried for %s, at most every 15 s, and its progress line is removed', async (_, refusal, state, patienceMs) => {
+    await using api = await startFakeApi(({ method }) => (method === 'DELETE' ? refusal : state))
+    const { client, waits, report } = createTestClient(api.apiUrl)
+    await expect(deleteUntilGone(client, target, report, never)).rejects.toMatchObject({ exitCode: 9 })
+    const waitedMs = waits.reduce((sum, ms) => sum + ms, 0)
+    expect(waitedMs).toBeGreaterThan(patienceMs - 60_000)
+    expect(waitedMs).toBeLessThan(patienceMs + 30_000)
+    expect(Math.max(...waits)).toBe(15_000)
+    expect(report.lines.at(-1)).toBe('')
+  })
 
   test('a second interrupt stops the wait and says which machine stays', async () => {
     const force = new AbortController()
@@ -442,7 +439,7 @@ describe('every machine of a run is deleted', () => {
       0,
     ],
     [
-      '429 with an act',
+      '429, but carried out',
       [
         { reply: { status: 429 }, afterMs: 0 },
         { reply: made('d-2'), afterMs: 0 },
@@ -453,16 +450,16 @@ describe('every machine of a run is deleted', () => {
     ['lost, found, and a second one appears 25 s later', [{ reply: dropped, afterMs: 0, againMs: 25_000 }], 0],
     ['500, found, and a second one appears 100 s later', [{ reply: refused, afterMs: 0, againMs: 100_000 }], 0],
     [
-      '429 with an act that shows 20 s later',
+      '429, but carried out and visible 20 s later',
       [
         { reply: { status: 429 }, afterMs: 20_000 },
         { reply: made('d-2'), afterMs: 0 },
       ],
       0,
     ],
-    ['201 with another id than the list has', [{ reply: made('d-9'), afterMs: 0 }], 0],
+    ['201 with another id than in the list', [{ reply: made('d-9'), afterMs: 0 }], 0],
     [
-      'a list that lags 20 s',
+      'a list that lags by 20 s',
       [
         { reply: dropped, afterMs: 0 },
         { reply: made('d-2'), afterMs: 0 },

@@ -88,7 +88,7 @@ describe('the package', () => {
   // Each cipher has its own code: chacha20 is WebAssembly, which ssh2 loads when it first connects; data encrypted with AES-GCM is
   // read into the same memory repeatedly. A key exchange happens in the middle of the data.
   test.each(['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr'])(
-    'speaks %s with OpenSSH, without the parts that ssh2 would have built, and each byte is the one that was sent',
+    'speaks %s with OpenSSH, without the native parts of ssh2, and transfers every byte correctly',
     { ...needs('sshd', 'ssh-keygen'), timeout: 60_000 },
     async (cipher) => {
       using own = makeFolder()

@@ -174,7 +174,7 @@ describe('an unchanged file', () => {
 
   test.each<[string, () => Promise<unknown>, Parameters<typeof push>[0], (string | undefined)[]]>([
     ['another kernel', () => writeFile(image.kernel.path, gzipSync(arm64Image, { level: 1 })), {}, [kernel, manifest]],
-    ['a kernel that is gone', () => rm(join(destination, 'linuxkit-kernel')), {}, [kernel, manifest]],
+    ['a missing kernel', () => rm(join(destination, 'linuxkit-kernel')), {}, [kernel, manifest]],
     ['an initrd of the same size', () => overwrite('linuxkit-initrd.img'), {}, [initrd, manifest]],
     ['a script of the same size', () => overwrite('linuxkit-equinixmetal.ipxe'), {}, [manifest, script]],
     [

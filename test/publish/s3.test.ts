@@ -150,11 +150,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
       { AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' },
       /403 SignatureDoesNotMatch, request \w[\w-]+\); the secret key of the environment is not that of its access key; copy it again$/m,
     ],
-    [
-      'an access key nobody has',
-      { AWS_ACCESS_KEY_ID: 'test:nobody' },
-      /\(403 \w+, request .*\); .* of the environment/,
-    ],
+    ['an unknown access key', { AWS_ACCESS_KEY_ID: 'test:nobody' }, /\(403 \w+, request .*\); .* of the environment/],
     [
       'keys that may not write',
       { AWS_ACCESS_KEY_ID: 'test:reader' },
@@ -167,7 +163,7 @@ describe('push to s3:', { ...needsPython('swift.proxy.server'), timeout: 120_000
     ],
     ['no bucket', {}, /404 NoSuchBucket.*create the bucket "none" first/, '-destination', 's3://none/x'],
     [
-      'a server that is not there',
+      'a missing server',
       { METAL_ENDPOINT: 'http://127.0.0.1:1' },
       /cannot be read: the connection was refused \(127\.0\.0\.1:1\)/,
     ],

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SftpSession } from '../../src/publish/sftp-session.ts'
 
 test.each(['end', 'close'])(
-  'after its %s nothing is waited for: ssh2 calls back nobody who asks then',
+  'after its %s no request waits, because ssh2 drops the callbacks of later requests',
   async (event) => {
     const sftp: unknown = Object.assign(new EventEmitter(), { mkdir: () => {}, stat: () => {} })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part of ssh2 that the session uses

@@ -50,7 +50,7 @@ describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aar
   })
 
   test(
-    'is told the URL of its metadata service, to pass on to its kernel',
+    'gets the URL of its metadata service, to pass it on to its kernel',
     needsInstaller('arm64', arm64),
     async () => {
       await using server = await startBootServer({

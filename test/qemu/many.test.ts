@@ -41,7 +41,7 @@ async function create(lab: TestLab, fields: Record<string, unknown>): Promise<st
 const patienceMs = 480_000
 
 test(
-  'ten simulated machines and four of QEMU boot what is theirs at once, and none stays',
+  'ten simulated machines and four QEMU machines boot their own images at once, and all of them end',
   { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 2 * patienceMs },
   async () => {
     const diskFolder = mkdtempSync(join(tmpdir(), 'metalkit-disks-'))

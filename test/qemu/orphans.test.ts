@@ -31,7 +31,7 @@ async function startQemu(name: string, disk: string): Promise<ChildProcess> {
 }
 
 test(
-  'only those of a lab that is gone, with a disk of this folder, are ended',
+  'only processes of an ended lab, with a disk in this folder, are killed',
   needs('qemu-system-x86_64'),
   async () => {
     const disk = (name: string) => {

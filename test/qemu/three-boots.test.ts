@@ -102,7 +102,7 @@ describe('three boots in a row show the new kernel each time', () => {
   })
 
   test(
-    'on an arm64 machine, of three kernels',
+    'on an arm64 machine, with three kernels',
     { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 1_500_000 },
     async () => {
       await bootThreeTimes('c3.large.arm64', (which) => {
@@ -113,7 +113,7 @@ describe('three boots in a row show the new kernel each time', () => {
   )
 
   test(
-    'on an amd64 machine, of Linux with three command lines',
+    'on an amd64 machine, with Linux and three command lines',
     { ...needsInstaller('amd64', 'qemu-system-x86_64'), timeout: 1_500_000 },
     async () => {
       const kernel = await readFile(join(installerFolder('amd64'), 'linux'))

@@ -290,7 +290,7 @@ describe('closing', () => {
   })
 
   test.each([
-    ['not for ever', { closeTimeoutMs: 50 }],
+    ['but not forever', { closeTimeoutMs: 50 }],
     ['and not when forced', { closeTimeoutMs: 60_000, forced: AbortSignal.timeout(50) }],
   ])('%s', async (_, options) => {
     const server = await serve(folder.path, options)

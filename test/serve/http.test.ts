@@ -51,11 +51,11 @@ describe('complete requests', () => {
   test.each<[what: string, bytes: string, status: number]>([
     ['plain', get(host), 200],
     ['names in any letters, tabs, a field without value', get('hOsT:\tx\r\nempty:\r\n'), 200],
-    ['a field of one space', get(`${host}X: \r\n`), 200],
+    ['a field with one space', get(`${host}X: \r\n`), 200],
     ['an empty Host', get('Host:\r\n'), 200],
     ['a Host with a port', get('Host: x:8080\r\n'), 200],
     ['a Host of IPv6', get('Host: [2001:db8::1]:8080\r\n'), 200],
-    ['an expectation to go on', get(`${host}Expect: 100-continue\r\n`), 100],
+    ['Expect: 100-continue', get(`${host}Expect: 100-continue\r\n`), 100],
     ['an empty line before it', `\r\n${get(host)}`, 200],
     ['absolute form', 'GET http://x/a HTTP/1.1\r\nHost: x\r\n\r\n', 200],
     ['absolute form, and another Host', 'GET http://y/a HTTP/1.1\r\nHost: x\r\n\r\n', 200],
@@ -71,11 +71,11 @@ describe('complete requests', () => {
     ['the same Host twice', get(`${host}host: x\r\n`), 400],
     ['a Host with a path', get('Host: x/y\r\n'), 400],
     ['a Host with a user', get('Host: u@x\r\n'), 400],
-    ['a Host that is two', get('Host: x, y\r\n'), 400],
+    ['a Host with two hosts', get('Host: x, y\r\n'), 400],
     ['a space in Host', get('Host: x y\r\n'), 400],
     ['brackets in a name', get(`${host}X[]: y\r\n`), 400],
     ['a space after a name', get(`${host}X : y\r\n`), 400],
-    ['a line that is folded', get(`${host}X: y\r\n z\r\n`), 400],
+    ['a folded line', get(`${host}X: y\r\n z\r\n`), 400],
     ['a field without colon', get(`${host}X\r\n`), 400],
     ['a control character', get(`${host}X: y\u0007\r\n`), 400],
     ['a NUL', get(`${host}X: \0\r\n`), 400],
@@ -92,7 +92,7 @@ describe('complete requests', () => {
     ['two lengths', get(`${host}Content-Length: 1\r\nContent-Length: 2\r\n`), 400],
     ['a length and chunks', get(`${host}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n`), 400],
     ['chunks in HTTP/1.0', `GET /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-    ['a body that is to be stored', `POST /a HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\nhello`, 405],
+    ['a PUT with a body', `POST /a HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\nhello`, 405],
     ['an unknown expectation', get(`${host}Expect: tea\r\n`), 417],
     ['20 KB of fields', get(`${host}X: ${'y'.repeat(20_000)}\r\n`), 431],
     ['a target of 20 KB', `GET /${'y'.repeat(20_000)} HTTP/1.1\r\n${host}\r\n`, 431],
@@ -119,7 +119,7 @@ test('twenty requests in one packet are answered in order', async () => {
 
 describe('a client that takes too long to send its request', () => {
   test.each([
-    ['says nothing', '', ''],
+    ['sends nothing', '', ''],
     ['stops in the middle', 'GET /a HTTP/1.1\r\nHost: x\r\n', 'HTTP/1.1 408 Request Timeout'],
   ])('%s', async (_, bytes, answer) => {
     await using impatient = await serve(folder.path, { headersTimeoutMs: 150 })

@@ -52,7 +52,7 @@ describe('https', needs('openssl'), () => {
   })
 
   test.each([
-    ['says nothing', ''],
+    ['sends nothing', ''],
     ['stops in the middle', '\x16\x03\x01'],
   ])('a handshake that %s ends, and is logged', async (_, bytes) => {
     const tls = await loadTls(at('one.pem'), at('one.key'))

@@ -127,7 +127,7 @@ describe('host certificates, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-k
   }
 
   test.each(['curve25519-sha256', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384'])(
-    'is asked for with %s',
+    'is requested with %s',
     async (method) => {
       const host = makeHost('good')
       const blob = await ask({ ...host, config: [...(host.config ?? []), `KexAlgorithms ${method}`] })
@@ -153,11 +153,11 @@ describe('host certificates, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-k
   })
 
   test.each([
-    ['says nothing', ''],
-    ['is no SSH server', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
-    ['sends what is no packet', 'SSH-2.0-x\r\n\u00ff\u00ff\u00ff\u00ff\u0001x'],
+    ['sends nothing', ''],
+    ['is not an SSH server', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['sends an invalid packet', 'SSH-2.0-x\r\n\u00ff\u00ff\u00ff\u00ff\u0001x'],
     ['sends an empty list', 'SSH-2.0-x\r\n\u0000\u0000\u0000\u000c\u0004\u0014aaaaaaaaaaa'],
-    ['talks without end', 'x'.repeat(1_000_000)],
+    ['sends endlessly', 'x'.repeat(1_000_000)],
   ])('a host that %s has no certificate', async (_name, said) => {
     const server = createServer((socket) => {
       socket.on('error', () => {})

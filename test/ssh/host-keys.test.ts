@@ -30,14 +30,14 @@ describe('host keys, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'),
   })
 
   test.each<[name: string, lines: string, kind: Verdict['kind'], port?: number]>([
-    ['several known, all right', 'a.example ED25519\na.example RSA\na.example ECDSA-256', 'trusted'],
-    ['of two types one has changed, which ssh asks for first', 'a.example OTHER\na.example RSA', 'changed'],
+    ['several known keys, all correct', 'a.example ED25519\na.example RSA\na.example ECDSA-256', 'trusted'],
+    ['of two types, the one that ssh requests first has changed', 'a.example OTHER\na.example RSA', 'changed'],
     ['the same in the other order', 'a.example RSA\na.example OTHER', 'changed'],
-    ['of two types one, which ssh asks for first, is right', 'a.example RSA\na.example ED25519', 'trusted'],
-    ['revoked is the key that ssh does not ask for', '@revoked * ED25519\na.example RSA', 'trusted'],
+    ['of two types, the one that ssh requests first is correct', 'a.example RSA\na.example ED25519', 'trusted'],
+    ['the key that ssh does not request is revoked', '@revoked * ED25519\na.example RSA', 'trusted'],
     ['a port, and another', '[a.example]:1 RSA', 'unknown'],
     ['a port, by the bare name', 'a.example ED25519', 'trusted', 2222],
-    ['a port, by the bare name with a key that ssh does not ask for then', 'a.example RSA', 'unknown', 2222],
+    ['a port, by the bare name, with a key that ssh does not request then', 'a.example RSA', 'unknown', 2222],
   ])('a host with three keys: %s', async (_name, lines, kind, port = 22) => {
     const host = { keys: ['ed25519', 'ecdsa-256', 'rsa'].map(keys.get) }
     expect(await compare(folder, host, keys.fill(lines), { host: 'a.example', port })).toMatchObject({ kind })

@@ -110,8 +110,8 @@ describe('identities', needs('ssh-keygen', 'ssh-agent', 'ssh-add'), () => {
 
   test.each<[name: string, file: (key: TestKey) => string, message: RegExp]>([
     ['missing', () => `${nowhere}/key`, new RegExp(`"${nowhere}/key" does not exist; name another`)],
-    ['a public one', (key) => `${key.file}.pub`, /is a public key; name the private one, without \.pub$/],
-    ['no key at all', () => '/etc/passwd', /is not a usable private key; make one with ssh-keygen/],
+    ['a public key', (key) => `${key.file}.pub`, /is a public key; name the private one, without \.pub$/],
+    ['not a key', () => '/etc/passwd', /is not a usable private key; make one with ssh-keygen/],
     ['a folder', () => '/etc', /"\/etc" cannot be read: it is a folder/],
   ])('--identity that is %s', async (_name, file, message) => {
     expect(await failureOf({ named: [file(ed25519)] })).toMatch(message)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { quoteWord } from '../../src/text/shell-word.ts'
 
 test.each(['plain', 'a b', "it's", '$HOME', '`id`', '', 'a\nb', '*', '~', '-n', 'UserKnownHostsFile=/a b'])(
-  'a shell reads %j as it was written',
+  'a shell reads %j unchanged',
   (word) => {
     expect(execFileSync('sh', ['-c', `printf %s ${quoteWord(word)}`], { encoding: 'utf8' })).toBe(word)
   },

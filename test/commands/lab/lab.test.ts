@@ -51,10 +51,10 @@ describe('lab -- COMMAND', () => {
   test.each([
     ['its exit code', ['sh', '-c', 'exit 3'], 3],
     ['128 and the signal that ended it', ['sh', '-c', 'kill -KILL $$'], 137],
-    ['127 where there is no such command', ['no-such-command'], 127],
-    ['127 where there is no such file', ['./no-such-file'], 127],
-    ['126 where it is a folder', ['/'], 126],
-    ['126 where it cannot be executed', [join(import.meta.dirname, 'lab.test.ts')], 126],
+    ['127 if the command does not exist', ['no-such-command'], 127],
+    ['127 if the file does not exist', ['./no-such-file'], 127],
+    ['126 if it is a folder', ['/'], 126],
+    ['126 if it cannot be executed', [join(import.meta.dirname, 'lab.test.ts')], 126],
     ['success', ['true'], 0],
   ])('ends with %s', async (_what, command, code) => {
     const lab = metalkit(['lab', '--', ...command])
@@ -99,7 +99,7 @@ describe('lab -- COMMAND', () => {
   })
 
   test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
-    'passes %s on, once, and waits for the command',
+    'passes %s on once, and waits for the command',
     async (signal) => {
       const lab = metalkit(['lab', '--', ...listener])
       await lab.shows('ready')

@@ -10,7 +10,7 @@ test.each<[name: string, body: string, event: object]>([
     '{"state":"running","message":"[fetch] Ignition status: finished successfully"}',
     { type: 'user.1000', state: 'running', body: '[fetch] Ignition status: finished successfully' },
   ],
-  ['a code as a text', '{"state":"succeeded","code":"1001","message":"up"}', { type: 'user.1001', body: 'up' }],
+  ['a code as a string', '{"state":"succeeded","code":"1001","message":"up"}', { type: 'user.1001', body: 'up' }],
   ['a code as a number', '{"state":"failed","code":1099,"message":"down"}', { type: 'user.1099', state: 'failed' }],
 ])('%s', async (_, body, event) => {
   await using own = await startClientLab()

@@ -22,15 +22,15 @@ set packet_plan c3.small.x86
 
 test.each<[name: string, change: Partial<Device>, script: string]>([
   ['the first boot chains to the script', {}, `${head}chain --autofree http://192.0.2.1/x.ipxe\n`],
-  ['userdata stands in the script, without its mark', { userdata: '#!ipxe\necho a\nboot' }, `${head}echo a\nboot\n`],
+  ['userdata is in the script, without its #!ipxe', { userdata: '#!ipxe\necho a\nboot' }, `${head}echo a\nboot\n`],
   [
-    'userdata that is no script is not for iPXE',
+    'userdata that is not a script is ignored',
     { userdata: '#!/bin/sh' },
     `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
   ],
-  ['the second boot goes to the disk', { pxeArmed: false }, '#!ipxe\n\nexit\n'],
+  ['the second boot is from the disk', { pxeArmed: false }, '#!ipxe\n\nexit\n'],
   [
-    'unless it is to go over the network always',
+    'unless always_pxe is set',
     { pxeArmed: false, alwaysPxe: true },
     `${head}chain --autofree http://192.0.2.1/x.ipxe\n`,
   ],

@@ -221,7 +221,7 @@ describe('actions', () => {
     ['rescue', { type: 'rescue' }, 'rescue is not supported by machines in QEMU'],
     ['an unknown one', { type: 'explode' }, 'type is invalid'],
     ['none', {}, 'type is invalid'],
-    ['one of a device that is not there yet', { type: 'reboot' }, 'Cannot reboot a device while it is queued'],
+    ['one of a device that is not up yet', { type: 'reboot' }, 'Cannot reboot a device while it is queued'],
   ])('%s is refused', async (name, body, error) => {
     await using own = await start()
     if (!name.includes('not there yet')) await waitForState(own.lab, own.id, 'active')

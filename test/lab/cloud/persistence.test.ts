@@ -171,8 +171,8 @@ describe('the file', () => {
 
   test.each([
     ['not JSON', '{"version":1,', 'it is not JSON'],
-    ['of no version', '{"version":0}', '"version" has an unexpected value'],
-    ['of another shape', '[]', 'it has an unexpected value'],
+    ['without a version', '{"version":0}', '"version" has an unexpected value'],
+    ['of another form', '[]', 'it has an unexpected value'],
   ])('that is %s prevents the start, and stays unchanged', async (_, text, why) => {
     await using place = await makeFolder()
     await writeFile(place.cloudFile, text)
@@ -208,7 +208,7 @@ describe('the lock', () => {
     ['no flock', 'flock'],
     ['no flock', 'no flock'],
   ])(
-    'of a lab with %s holds in another PID namespace with %s, and nothing of that lab is removed',
+    'of a lab with %s holds in another PID namespace with %s, and the files of that lab stay',
     needs('unshare', 'flock'),
     async (own, other) => {
       await using place = await makeFolder()
@@ -265,15 +265,15 @@ describe('the lock', () => {
 
   test.each([
     [
-      'of a process that is gone',
+      'of an ended process',
       async () => {
         const child = spawn('true')
         await new Promise((resolve) => child.once('close', resolve))
         return `${child.pid} 1`
       },
     ],
-    ['of a process whose number has come again', async () => `${process.pid} 1`],
-    ['with nonsense in it', async () => 'nonsense'],
+    ['of a process whose number has been reused', async () => `${process.pid} 1`],
+    ['with invalid content', async () => 'nonsense'],
     ['that is empty', async () => ''],
   ])('%s is ignored', async (_, content) => {
     await using place = await makeFolder()

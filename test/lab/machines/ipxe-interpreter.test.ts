@@ -85,16 +85,21 @@ describe('a script', () => {
       'Configuring (net0 02:00:00:00:00:00)...... ok\na#b\n',
       'exit',
     ],
-    ['what fails ends it', '#!ipxe\nkernel URL/x\necho no', `URL/x... ${notFound}\n`, `failed ${notFound}`],
     [
-      '|| goes on after a failure',
+      'a failing command ends the script',
+      '#!ipxe\nkernel URL/x\necho no',
+      `URL/x... ${notFound}\n`,
+      `failed ${notFound}`,
+    ],
+    [
+      '|| continues after a failure',
       '#!ipxe\nimgfetch URL/x || echo yes\nimgfetch URL/i || echo no',
       `URL/x... ${notFound}\nyes\nURL/i... ok\n`,
       'exit',
     ],
     ['|| with nothing after it', '#!ipxe\nimgfetch URL/x ||\necho on', `URL/x... ${notFound}\non\n`, 'exit'],
     [
-      '&& goes on after a success',
+      '&& continues after a success',
       '#!ipxe\nimgfetch URL/i && echo yes\nimgfetch URL/x && echo no ||',
       `URL/i... ok\nyes\nURL/x... ${notFound}\n`,
       'exit',
@@ -112,7 +117,7 @@ describe('a script', () => {
       'failed HTTP 5xx Server Error (http://ipxe.org/1d0c6539)',
     ],
     [
-      'nobody listens',
+      'no server listens',
       `#!ipxe\nkernel ${closed}/k`,
       `${closed}/k... Connection reset (http://ipxe.org/0f0a6039)\n`,
       'failed Connection reset (http://ipxe.org/0f0a6039)',
@@ -125,13 +130,13 @@ describe('a script', () => {
     ],
     ['a redirect', '#!ipxe\nkernel URL/moved\nboot', 'URL/moved... ok\n', 'boot k [] '],
     [
-      'redirects in a circle',
+      'a redirect loop',
       '#!ipxe\nkernel URL/circle',
       'URL/circle... Too many levels of symbolic links (http://ipxe.org/1f0c6139)\n',
       'failed Too many levels of symbolic links (http://ipxe.org/1f0c6139)',
     ],
     [
-      'no kernel',
+      'not a kernel',
       '#!ipxe\nkernel URL/text',
       `URL/text... ok\nCould not select: ${execFormat}\n`,
       `failed ${execFormat}`,
@@ -163,15 +168,20 @@ describe('a script', () => {
       'URL/sub/boot.ipxe... ok\nk... ok\n',
       'boot k [ro] ',
     ],
-    ['chain to what exits', '#!ipxe\nchain URL/exits.ipxe\necho outer', 'URL/exits.ipxe... ok\ninner\nouter\n', 'exit'],
     [
-      'chain to what fails',
+      'chain to a script that exits',
+      '#!ipxe\nchain URL/exits.ipxe\necho outer',
+      'URL/exits.ipxe... ok\ninner\nouter\n',
+      'exit',
+    ],
+    [
+      'chain to a script that fails',
       '#!ipxe\nchain URL/fails.ipxe || echo still',
       `URL/fails.ipxe... ok\n/missing... ${notFound}\nCould not boot: ${notFound}\nstill\n`,
       'exit',
     ],
     [
-      'chain to no script',
+      'chain to a file that is not a script',
       '#!ipxe\nchain URL/text',
       `URL/text... ok\nCould not boot: ${execFormat}\n`,
       `failed ${execFormat}`,
@@ -187,7 +197,7 @@ describe('a script', () => {
     ['echo -n', '#!ipxe\necho -n a\necho b', 'ab\n', 'exit'],
     ['carriage returns', '#!ipxe\r\necho a\r\n', 'a\n', 'exit'],
     ['no mark', 'echo a', '', `failed ${execFormat}`],
-    ['a blank line before the mark', '\n#!ipxe\necho a', '', `failed ${execFormat}`],
+    ['a blank line before #!ipxe', '\n#!ipxe\necho a', '', `failed ${execFormat}`],
   ])('%s', async (_, script, screen, outcome) => {
     const result = await run(script.replaceAll('URL', server.url))
     expect(result.screen).toBe(screen)

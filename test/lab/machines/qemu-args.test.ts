@@ -86,7 +86,7 @@ test('KVM uses the processor model of the host', () => {
 })
 
 test.each(['a,restrict=on', 'a,', 'a=b', 'a.b', '-a --monitor stdio', 'a\nb'])(
-  'host name %j stays a value',
+  'the host name %j stays one value',
   (hostname) => {
     const args = x86Args({ ...spec, hostname }, tcg, files, sercon)
     expect(args).toHaveLength(x86Args(spec, tcg, files, sercon).length)

@@ -163,40 +163,36 @@ describe('its connection', () => {
     ])
   })
 
-  test(
-    'has the keyboard or has not: one page at a time, and not while the SOS has a session',
-    needs('ssh'),
-    async () => {
-      await using lab = await startTestLab({ pageFolder })
-      const id = await createMachine(lab, 'web1')
-      using one = await openPage(lab)
-      using other = await openPage(lab)
-      for (const page of [one, other]) page.send({ type: 'look', id })
-      const sees = (page: typeof one, expected: string) =>
-        waitUntil(
-          () => page.seen.detail?.keyboard,
-          (keyboard) => keyboard === expected,
-        )
-      await sees(other, 'free')
-      one.send({ type: 'take' })
-      await sees(other, 'taken')
-      await sees(one, 'yours')
-      other.send({ type: 'take' })
-      const files = ['-i', lab.userKeyPath, '-o', `UserKnownHostsFile=${lab.knownHostsPath}`, '-o', 'BatchMode=yes']
-      const openSos = () => spawn('ssh', ['-T', '-p', String(lab.sos.port), ...files, `${id}@127.0.0.1`])
-      const refused = openSos()
-      expect(String(await once(refused.stderr, 'data'))).toContain('SOS session refused')
-      one.send({ type: 'release' })
-      await sees(other, 'free')
-      const session = openSos()
-      expect(String(await once(session.stdout, 'data'))).toContain('SOS Session Ready')
-      await sees(one, 'taken')
-      one.send({ type: 'take' })
-      await sees(one, 'taken')
-      session.kill()
-      await sees(one, 'free')
-    },
-  )
+  test('has the keyboard if no other page and no SOS session has it', needs('ssh'), async () => {
+    await using lab = await startTestLab({ pageFolder })
+    const id = await createMachine(lab, 'web1')
+    using one = await openPage(lab)
+    using other = await openPage(lab)
+    for (const page of [one, other]) page.send({ type: 'look', id })
+    const sees = (page: typeof one, expected: string) =>
+      waitUntil(
+        () => page.seen.detail?.keyboard,
+        (keyboard) => keyboard === expected,
+      )
+    await sees(other, 'free')
+    one.send({ type: 'take' })
+    await sees(other, 'taken')
+    await sees(one, 'yours')
+    other.send({ type: 'take' })
+    const files = ['-i', lab.userKeyPath, '-o', `UserKnownHostsFile=${lab.knownHostsPath}`, '-o', 'BatchMode=yes']
+    const openSos = () => spawn('ssh', ['-T', '-p', String(lab.sos.port), ...files, `${id}@127.0.0.1`])
+    const refused = openSos()
+    expect(String(await once(refused.stderr, 'data'))).toContain('SOS session refused')
+    one.send({ type: 'release' })
+    await sees(other, 'free')
+    const session = openSos()
+    expect(String(await once(session.stdout, 'data'))).toContain('SOS Session Ready')
+    await sees(one, 'taken')
+    one.send({ type: 'take' })
+    await sees(one, 'taken')
+    session.kill()
+    await sees(one, 'free')
+  })
 })
 
 test('drops keys from a page that does not have the keyboard', async () => {
@@ -267,7 +263,7 @@ test.each<[what: string, printed: string, fetched: object[]]>([
     '/k... Not found (http://ipxe.org/2d0c618e)\r\n',
     [{ what: '/k', ms: 1, result: 'Not found (http://ipxe.org/2d0c618e)' }],
   ],
-  ['one that goes on', '/k... 10%', [{ what: '/k' }]],
+  ['a fetch that continues', '/k... 10%', [{ what: '/k' }]],
   [
     'a line as wide as the screen',
     `http://h/${'x'.repeat(65)}... ok\r\n/k... ok\r\n`,
@@ -277,16 +273,16 @@ test.each<[what: string, printed: string, fetched: object[]]>([
     ],
   ],
   [
-    'a line that the screen broke',
+    'a wrapped line',
     `http://h/${'x'.repeat(71)}\r\nyz... ok\r\n`,
     [{ what: `http://h/${'x'.repeat(71)}yz`, ms: 1, result: 'ok' }],
   ],
   [
-    'a full line before it that is no URL',
+    'a full line before it that is not a URL',
     `Filename: http://h/${'x'.repeat(61)}\r\nhttp://h/${'x'.repeat(61)}... ok\r\n`,
     [{ what: `http://h/${'x'.repeat(61)}`, ms: 1, result: 'ok' }],
   ],
-  ['other things that end in dots', 'Configuring (net0 02:00:00:00:00:00)...... ok\r\nLoading...\r\n', []],
+  ['other text that ends in dots', 'Configuring (net0 02:00:00:00:00:00)...... ok\r\nLoading...\r\n', []],
   ['colours', '\u001b[0;1m/k...\u001b[0m ok\n', [{ what: '/k', ms: 1, result: 'ok' }]],
 ])('the screen shows %s', (_what, printed, fetched) => {
   const trail = new FetchTrail()

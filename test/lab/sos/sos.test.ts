@@ -196,7 +196,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
   test.each([
     ['another key', id, 'other', /Permission denied \(publickey\)/],
     ['an unknown device', '00000000-0000-4000-8000-000000000000', 'user_ed25519', /Permission denied \(publickey\)/],
-    ['no device at all', 'root', 'user_ed25519', /Permission denied \(publickey\)/],
+    ['an empty device', 'root', 'user_ed25519', /Permission denied \(publickey\)/],
   ])('is refused with %s', async (_what, user, key, message) => {
     const other = join(folder, 'ssh', 'other')
     if (key === 'other') execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other])
@@ -248,9 +248,9 @@ test('a silent client does not keep the SOS from closing', async () => {
 })
 
 test.each([
-  ['says nothing', ''],
-  ['says half of who it is', 'SSH-2.0-'],
-  ['says who it is, and no more', 'SSH-2.0-quiet\r\n'],
+  ['sends nothing', ''],
+  ['sends half of its version', 'SSH-2.0-'],
+  ['sends only its version', 'SSH-2.0-quiet\r\n'],
 ])('a client that %s is disconnected, a client with a console is not', async (_what, greeting) => {
   const patient = { listen: { host: '127.0.0.1', port: 0 }, hostKey: keys.hostKey, report, patienceMs: 500 }
   await using own = await startSos({

@@ -15,7 +15,7 @@ test('a process is found by its name, but not by another start time or an invali
 })
 
 test.skipIf(!existsSync('/proc/self/stat'))(
-  'one that has ended does not run, even before its parent has heard',
+  'an ended process does not count as running, even before its parent has waited for it',
   async () => {
     // The shell is replaced by a program that never waits for its child.
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -118,7 +118,7 @@ describe('the variables', () => {
   })
 
   test.each(['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'])(
-    'what %s names stays trusted',
+    'certificates named by %s stay trusted',
     async (name) => {
       const path = join(folder, '..', `other-${process.pid}.pem`)
       await writeFile(path, `${other}\n`)

@@ -25,8 +25,8 @@ describe('the file for a machine', () => {
     ['HTTP Boot on arm64', { ...http, arch: 19 }, `${source.filesUrl}${folder}/snponly-arm64.efi`],
     ['iPXE on BIOS', { ...pxe, arch: 0, more: ipxeOptions }, script],
     ['iPXE on UEFI', { ...pxe, arch: 7, more: ipxeOptions.slice(0, 1) }, script],
-    ['iPXE that says so in its own option only', { ...pxe, arch: 7, more: ipxeOptions.slice(1) }, script],
-    ['iPXE on an architecture that is not known', { ...pxe, arch: 27, more: ipxeOptions }, script],
+    ['iPXE that is recognizable only by its own option', { ...pxe, arch: 7, more: ipxeOptions.slice(1) }, script],
+    ['iPXE on an unknown architecture', { ...pxe, arch: 27, more: ipxeOptions }, script],
   ])('%s', (_, parts, file) => {
     expect(chooseFile(recognizeClient(request(parts)), mac, script, source)).toEqual({ file })
   })

@@ -64,7 +64,7 @@ describe('a DHCP packet', () => {
     ['a message type of two bytes', withOptions([53, 2, 1, 1, 255])],
     ['an option without its length', withOptions([53, 1, 1, 60])],
     ['an option that runs over the end', withOptions([53, 1, 1, 60, 9, 80, 88])],
-    ['an overload of no kind', withOptions([53, 1, 1, 52, 1, 4, 255])],
+    ['an invalid overload', withOptions([53, 1, 1, 52, 1, 4, 255])],
     ['an option in the file field that runs over its end', withOptions([53, 1, 1, 52, 1, 1, 255], { file: [12, 200] })],
     ['an option in the name field that runs over its end', withOptions([53, 1, 1, 52, 1, 2, 255], { sname: [12, 64] })],
     ['a packet longer than a frame', Buffer.concat([requestBytes(), Buffer.alloc(1300)])],

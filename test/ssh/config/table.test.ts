@@ -281,7 +281,7 @@ describe('ssh_config as ssh -G reads it', needs('ssh'), () => {
       '.ssh/config" line 1: HostName "%n.x" has the unknown token "%n"',
     ],
     [
-      'a variable that is not set',
+      'an unset variable',
       'UserKnownHostsFile ${NOT_THERE}',
       '.ssh/config" line 1: "${NOT_THERE}" names the variable "NOT_THERE"',
     ],
