@@ -224,7 +224,7 @@ describe('actions', () => {
     ['one of a device that is not up yet', { type: 'reboot' }, 'Cannot reboot a device while it is queued'],
   ])('%s is refused', async (name, body, error) => {
     await using own = await start()
-    if (!name.includes('not there yet')) await waitForState(own.lab, own.id, 'active')
+    if (!name.includes('not up yet')) await waitForState(own.lab, own.id, 'active')
     const { status, json } = await own.lab.call('POST', `/devices/${own.id}/actions`, body)
     expect([status, json]).toEqual([422, { errors: [error] }])
   })
