@@ -112,7 +112,7 @@ describe('mistakes are one line and exit code 2', () => {
     [['run', 'equinixmetal', '--no-keep', 'x'], 'metalkit: usage: unknown option "--no-keep"; write --keep=false\n'],
     [
       ['run', 'equinixmetal', '-no-timeout', 'x'],
-      'metalkit: usage: unknown option "--no-timeout"; --timeout takes a value; to go without, leave it out\n',
+      'metalkit: usage: unknown option "--no-timeout"; --timeout takes a value; omit it instead\n',
     ],
     [
       ['run', 'equinixmetal', '-console', 'false', 'x'],
@@ -132,7 +132,7 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['--endpoint', 'http://a'],
-      'metalkit: usage: no command is given for --endpoint; write metalkit push equinixmetal\n',
+      'metalkit: usage: --endpoint needs a command; it is a flag of metalkit push equinixmetal\n',
     ],
     [
       ['run', 'equinixmetal', 'a', 'b'],
@@ -145,7 +145,7 @@ describe('mistakes are one line and exit code 2', () => {
     ],
     [
       ['run', 'equinixmetal', 'a', '-console=false'],
-      'metalkit: usage: keep=false and console=false together make little sense: the machine would be deleted at once; give --keep, or leave the console on\n',
+      'metalkit: usage: keep=false and console=false together make little sense: the machine would be deleted at once; use --keep, or keep the console on\n',
     ],
     [
       ['run', 'equinixmetal', 'a'],

@@ -17,7 +17,7 @@ function chooseDirectory(given: string | undefined, option: string, context: Con
     option !== flags.directory.fallback && !flags.directory.env.some((name) => context.env[name] === option)
   if (fromFlag) {
     throw new UsageError(`two directories are given, "${given}" and --directory "${option}"`, {
-      hint: 'give one of them',
+      hint: 'pass only one of them',
     })
   }
   return given

@@ -40,7 +40,7 @@ async function openPlace(where: string, report: Context['report']): Promise<Publ
     const destination = parseDestination(where, 'place')
     if (destination.kind === 'folder') return new FolderPlace(destination.path)
     throw new UsageError(`"${where}" is neither a folder nor the URL that machines fetch from`, {
-      hint: 'give the base URL, http or https',
+      hint: 'pass the base URL, http or https',
     })
   }
   if (!URL.canParse(where))
@@ -48,7 +48,7 @@ async function openPlace(where: string, report: Context['report']): Promise<Publ
   const problem = ipxeProblem(where)
   if (problem !== undefined) {
     throw new UsageError(`machines cannot fetch from "${where}": ${problem}`, {
-      hint: 'give the base URL as iPXE reads it, http://host[:port]/path',
+      hint: 'pass a base URL that iPXE can read, http://host[:port]/path',
     })
   }
   const { WebPlace } = await import('../publish/web-place.ts')

@@ -27,7 +27,7 @@ export async function withSuggestions(
     const unknown = lists.filter(({ given, known }) => !known.includes(given))
     const named = unknown.filter(({ given }) => mentions(refusal.message, given))
     const hints = (named.length > 0 ? named : unknown).map(
-      ({ kind, given, known }) => `${kind} like "${given}" are ${nearest(given, known).join(', ')}`,
+      ({ kind, given, known }) => `${kind} similar to "${given}": ${nearest(given, known).join(', ')}`,
     )
     if (hints.length === 0) return refusal
     return new ApiError(refusal.message, { status: refusal.status, hint: hints.join('; '), cause: refusal })

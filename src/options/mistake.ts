@@ -118,8 +118,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   const opposite = called?.flags.map((one): Flag => flags[one]).find((one) => denied !== name && one.name === denied)
   const unknown = `unknown option "${given}"`
   if (opposite !== undefined) {
-    const hint =
-      opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; to go without, leave it out`
+    const hint = opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; omit it instead`
     return new UsageError(unknown, { hint })
   }
   const takers = takersOf(name)
@@ -134,7 +133,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   }
   if (called === undefined && takers.length > 0) {
     const calls = takers.map(({ words }) => `metalkit ${words}`).join(', ')
-    return new UsageError(`no command is given for --${name}`, { hint: `write ${calls}` })
+    return new UsageError(`--${name} needs a command`, { hint: `it is a flag of ${calls}` })
   }
   if (given === '-V') return new UsageError(unknown, { hint: 'did you mean --version?' })
   return new UsageError(unknown, { hint: slip === undefined ? seePage(called) : `did you mean ${slip}?` })

@@ -59,7 +59,7 @@ export async function forwardPort(
   const other = bind.port === 0 ? undefined : await listen(client, { host: bind.host, port: 0 })
   if (other !== undefined) {
     throw new TunnelError(`"${server}" cannot listen on port ${bind.port}: it is taken there`, {
-      hint: 'choose another with ?bind=port, or leave it out',
+      hint: 'choose another with ?bind=port, or omit it',
     })
   }
   throw new TunnelError(`"${server}" does not allow listening on its ports`, {

@@ -122,7 +122,9 @@ describe('a console in CI', () => {
   test('--on without --send, and files that cannot be created, are refused at once', async () => {
     const lonely = hold(['-on', 'x'])
     expect(await lonely.code).toBe(2)
-    expect(lonely.texts.stderr).toMatch(/^metalkit: usage: there are 1 --on and 0 --send; give them in pairs/)
+    expect(lonely.texts.stderr).toMatch(
+      /^metalkit: usage: --on and --send differ in number \(1 and 0\); pass them in pairs/,
+    )
     const unwritable = hold(['-log', `${nowhere}/log`])
     expect(await unwritable.code).toBe(2)
   })

@@ -299,9 +299,9 @@ describe('a machine', () => {
 
 describe('before any API request', () => {
   test.each([
-    [['--send', 'x'], 'there are 0 --on and 1 --send'],
-    [['--on', 'a', '--on', 'b', '--send', 'x'], 'there are 2 --on and 1 --send'],
-    [['--on', 'a'], 'there are 1 --on and 0 --send'],
+    [['--send', 'x'], '--on and --send differ in number (0 and 1)'],
+    [['--on', 'a', '--on', 'b', '--send', 'x'], '--on and --send differ in number (2 and 1)'],
+    [['--on', 'a'], '--on and --send differ in number (1 and 0)'],
   ])('%j is refused', async (flags, message) => {
     await using api = await startFakeApi(() => ({ status: 404 }))
     const env = { ...labEnvironment(lab), METAL_API_URL: api.apiUrl }
@@ -312,7 +312,7 @@ describe('before any API request', () => {
       const { code, texts } = start([...line, ...flags], env)
       expect([await code, texts.stderr]).toEqual([
         2,
-        `metalkit: usage: ${message}; give them in pairs: --on 'login:' --send 'root\\r'\n`,
+        `metalkit: usage: ${message}; pass them in pairs: --on 'login:' --send 'root\\r'\n`,
       ])
     }
     expect(api.all).toEqual([])
@@ -335,11 +335,11 @@ describe('hints explain the mistake', () => {
   })
 
   test.each([
-    [['-metro', 'xx'], /; metros like "xx" are [a-z]{2}(, [a-z]{2}){4}\n$/],
-    [['-machine', 'c3.smal.x86'], /; plans like "c3.smal.x86" are c3.small.x86, [^;]*\n$/],
+    [['-metro', 'xx'], /; metros similar to "xx": [a-z]{2}(, [a-z]{2}){4}\n$/],
+    [['-machine', 'c3.smal.x86'], /; plans similar to "c3.smal.x86": c3.small.x86, [^;]*\n$/],
     [
       ['-machine', 'c3.smal.x86', '-metro', 'xx'],
-      /; plans like "c3.smal.x86" are [^;]*; metros like "xx" are [^;]*\n$/,
+      /; plans similar to "c3.smal.x86": [^;]*; metros similar to "xx": [^;]*\n$/,
     ],
   ])('%j lists the valid values', async (flags, hint) => {
     const { code, texts } = startRun([...serving(), ...flags])
@@ -436,7 +436,7 @@ describe('nothing is created if', () => {
       ['-serve', ':8085'],
       {},
       2,
-      /^metalkit: usage: no base-url is given; .* such as http:\/\/ADDRESS:8085, or give --tunnel$/m,
+      /^metalkit: usage: no base-url is given; .* such as http:\/\/ADDRESS:8085, or use --tunnel$/m,
     ],
     [
       'the host name has an underscore',
@@ -450,7 +450,7 @@ describe('nothing is created if', () => {
       ['-zone', 'xx1', ...serving()],
       {},
       2,
-      /^metalkit: usage: unknown facility "xx1"; give a --metro, or one of dc13/,
+      /^metalkit: usage: unknown facility "xx1"; use --metro, or one of dc13/,
     ],
     [
       'the facility is in another metro',
@@ -529,14 +529,14 @@ describe('nothing is created if', () => {
       ['-machine', 'c3.smal.x86', ...serving()],
       {},
       4,
-      /^metalkit: metal: .*422 "c3.smal.x86 is not a valid plan".*; plans like "c3.smal.x86" are c3.small.x86, /m,
+      /^metalkit: metal: .*422 "c3.smal.x86 is not a valid plan".*; plans similar to "c3.smal.x86": c3.small.x86, /m,
     ],
     [
       'the metro is unknown',
       ['-metro', 'ams', ...serving()],
       {},
       4,
-      /^metalkit: metal: .*422 ".*".*; metros like "ams" are am, /m,
+      /^metalkit: metal: .*422 ".*".*; metros similar to "ams": am, /m,
     ],
     [
       'the device is unknown',

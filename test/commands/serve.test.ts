@@ -139,7 +139,7 @@ describe('flags', () => {
   test('a certificate without its key is a mistake', async () => {
     expect(await start('-tls-cert', 'x.pem', folder.path).ended).toMatchObject({
       code: 2,
-      stderr: 'metalkit: usage: --tls-cert is given without --tls-key; give both, or neither for plain HTTP\n',
+      stderr: 'metalkit: usage: --tls-cert is given without --tls-key; pass both, or neither for plain HTTP\n',
     })
   })
 })
@@ -172,7 +172,7 @@ describe('which folder', () => {
       ['test', '-directory', 'src'],
       {},
       2,
-      'metalkit: usage: two directories are given, "test" and --directory "src"; give one of them\n',
+      'metalkit: usage: two directories are given, "test" and --directory "src"; pass only one of them\n',
     ],
   ])('%j with %j', async (argv, env, code, said) => {
     expect(await serving(argv, env)).toEqual({ code, said })

@@ -136,7 +136,7 @@ test('prints nothing with -q, and changes nothing', async () => {
 test.each([
   [
     'sftp://host/srv',
-    'usage: "sftp://host/srv" is neither a folder nor the URL that machines fetch from; give the base URL, http or https',
+    'usage: "sftp://host/srv" is neither a folder nor the URL that machines fetch from; pass the base URL, http or https',
   ],
   ['http://', 'usage: "http://" is not a URL; write it as http://host[:port]/path'],
 ])('refuses %s', async (place, line) => {

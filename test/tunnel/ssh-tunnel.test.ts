@@ -210,11 +210,8 @@ describe('run --tunnel', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test.each([
-    [['-tunnel', 'ngrok'], /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /],
-    [
-      ['-tunnel', 'ngrok', '-serve', ':0'],
-      /^metalkit: usage: --tunnel leads to the server of --serve, and needs its port; /,
-    ],
+    [['-tunnel', 'ngrok'], /^metalkit: usage: --tunnel needs the port of --serve; /],
+    [['-tunnel', 'ngrok', '-serve', ':0'], /^metalkit: usage: --tunnel needs the port of --serve; /],
     [['-tunnel', 'x', '-serve', ':1'], /^metalkit: usage: --tunnel "x" is an unknown kind of tunnel; /],
     [['-serve', ':1'], /^metalkit: usage: no base-url is given; /],
   ])('refuses %j', async (flags, expected) => {

@@ -28,8 +28,8 @@ export interface ConsoleAccess extends AccessFinder {
 /** @throws UsageError unless --on and --send come in pairs; called before any request */
 export function checkReplies({ on, send }: Pick<ConsoleOptions, 'on' | 'send'>): void {
   if (on.length !== send.length) {
-    throw new UsageError(`there are ${on.length} --on and ${send.length} --send`, {
-      hint: "give them in pairs: --on 'login:' --send 'root\\r'",
+    throw new UsageError(`--on and --send differ in number (${on.length} and ${send.length})`, {
+      hint: "pass them in pairs: --on 'login:' --send 'root\\r'",
     })
   }
 }

@@ -54,7 +54,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
     throw new LabError(`a lab named "${name}" is already running, as process ${already.process.split(' ')[0]}`, {
-      hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or give this one another --name`,
+      hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
     })
   }
   await makeFolder(dirname(logPath), 0o700)

@@ -16,7 +16,7 @@ type Replace = (path: string, text: string) => Promise<void>
 function refuse(path: string, error: unknown): never {
   const why = error instanceof ObstacleError ? `: it is ${error.what}` : `: ${describeCondition(error)}`
   throw new UsageError(`the id file "${path}" cannot be written${why}`, {
-    hint: 'give --id-file a file in an existing folder that you can write to',
+    hint: 'pass --id-file a file in an existing folder that you can write to',
     cause: error,
   })
 }
@@ -83,7 +83,7 @@ export class IdFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const late = () => {
       throw new UsageError(`the id file "${this.#path}" is not written: its file system does not answer`, {
-        hint: 'give --id-file a file on a local disk',
+        hint: 'pass --id-file a file on a local disk',
       })
     }
     const patience = this.#signal.aborted ? { ms: hurriedWriteMs } : { ms: lastWriteMs, signal: this.#signal }

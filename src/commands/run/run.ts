@@ -40,7 +40,7 @@ function noBaseUrl({ serve }: RunOptions): UsageError {
   const hint =
     serve === undefined
       ? 'set --base-url or METAL_BASE_URL to the URL that machines fetch the image from, or serve it from here with --serve'
-      : `set --base-url to the URL at which machines reach this computer, such as http://ADDRESS:${serve.port}, or give --tunnel`
+      : `set --base-url to the URL at which machines reach this computer, such as http://ADDRESS:${serve.port}, or use --tunnel`
   return new UsageError('no base-url is given', { hint })
 }
 
@@ -51,7 +51,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
     throw new UsageError(
       'keep=false and console=false together make little sense: the machine would be deleted at once',
       {
-        hint: 'give --keep, or leave the console on',
+        hint: 'use --keep, or keep the console on',
       },
     )
   }

@@ -21,8 +21,8 @@ export async function openTunnel(
   const target = parseTunnel(options.tunnel)
   const { report, signal } = context
   if (options.serve === undefined || options.serve.port === 0) {
-    throw new UsageError('--tunnel leads to the server of --serve, and needs its port', {
-      hint: 'give --serve with a port, e.g. --serve 127.0.0.1:8080',
+    throw new UsageError('--tunnel needs the port of --serve', {
+      hint: 'pass --serve with a port, e.g. --serve 127.0.0.1:8080',
     })
   }
   const local = localAddress(options.serve)

@@ -11,11 +11,11 @@ export function chooseMetro({ zone, metro }: Options<'zone' | 'metro'>): string 
   const ofZone = metroOfFacility(zone)
   if (ofZone === undefined) {
     const known = Object.keys(metroByFacility).join(', ')
-    throw new UsageError(`unknown facility "${zone}"`, { hint: `give a --metro, or one of ${known}` })
+    throw new UsageError(`unknown facility "${zone}"`, { hint: `use --metro, or one of ${known}` })
   }
   if (metro !== undefined && metro !== ofZone) {
     throw new UsageError(`the facility "${zone}" is in metro ${ofZone}, not in "${metro}"`, {
-      hint: 'give --metro alone',
+      hint: 'use only --metro',
     })
   }
   return ofZone

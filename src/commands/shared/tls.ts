@@ -11,5 +11,5 @@ export async function chooseTls(
   if (cert !== undefined && key !== undefined) return await loadTls(cert, key, Failure)
   if (cert === undefined && key === undefined) return undefined
   const [given, missing] = cert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
-  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'give both, or neither for plain HTTP' })
+  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'pass both, or neither for plain HTTP' })
 }

@@ -26,7 +26,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
   const unreadable = findUnreadable(json)
   if (unreadable !== undefined) {
     throw new LabError(`the lab's state in "${path}" cannot be used: ${unreadable}`, {
-      hint: 'use the metalkit that wrote it, or give this lab another --name',
+      hint: 'use the metalkit that wrote it, or start this lab with another --name',
     })
   }
   const parsed = savedCloudSchema.safeParse(json)

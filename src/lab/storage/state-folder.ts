@@ -36,7 +36,7 @@ export async function lockState(path: string, name: string): Promise<AsyncDispos
   if (attempt.state === 'locked') return attempt
   const where = attempt.holder === undefined ? 'in another container' : `as process ${attempt.holder}`
   throw new LabError(`a lab named "${name}" is already running, ${where}`, {
-    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or give this one another --name`,
+    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
   })
 }
 

@@ -164,7 +164,7 @@ describe('the file', () => {
     await expect(startTestLab({ cloudFile: place.cloudFile })).rejects.toMatchObject({
       name: 'LabError',
       message: `the lab's state in "${place.cloudFile}" cannot be used: ${why}`,
-      hint: 'use the metalkit that wrote it, or give this lab another --name',
+      hint: 'use the metalkit that wrote it, or start this lab with another --name',
     })
     expect(await readFile(place.cloudFile, 'utf8')).toBe(text)
   })

@@ -55,7 +55,7 @@ test('named labs run in parallel, one per name, and restore their state after ki
   const twin = metalkit('lab', '--name', 'one')
   expect(await twin.code).toBe(10)
   expect(twin.seen.text).toBe(
-    `metalkit: lab: a lab named "one" is already running, as process ${one.child.pid}; to use it, run: eval "$(metalkit lab env --name one)"; or give this one another --name\n`,
+    `metalkit: lab: a lab named "one" is already running, as process ${one.child.pid}; to use it, run: eval "$(metalkit lab env --name one)"; or start this one with another --name\n`,
   )
 
   const first = await environmentOf('one')
