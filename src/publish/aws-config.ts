@@ -4,11 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
+import { IniError, parseIni, type Sections } from './ini.ts'
 
 type Env = Record<string, string | undefined>
-
-/** Settings by section, then by name; a setting indented below a name is `name.other`. */
-type Sections = Map<string, Map<string, string>>
 
 /** Keys that sign requests, and their origin, for errors. */
 export interface AwsKeys {
@@ -29,40 +27,12 @@ export interface AwsConfig {
   addressing: string
 }
 
-/** Parses a shared file as the aws program does: names in any case, `=` or `:`, indented lines belong to the line above. */
-export function parseIni(text: string): Sections {
-  const sections: Sections = new Map()
-  let section: Map<string, string> | undefined
-  let parent = ''
-  let depth = 0
-  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
-    if (/^\s*([#;]|$)/.test(line)) continue
-    const indent = line.search(/\S/)
-    const nested = parent !== '' && indent > depth
-    if (!nested) depth = indent
-    const heading = nested ? undefined : /^\s*\[\s*([^\]]*?)\s*\]/.exec(line)?.[1]
-    if (heading !== undefined) {
-      section = sections.get(heading) ?? new Map<string, string>()
-      sections.set(heading, section)
-      parent = ''
-      continue
-    }
-    const pattern = nested ? /^\s*([^=]*?)\s*=\s*(.*?)\s*$/ : /^\s*([^=:]*?)\s*[=:]\s*(.*?)\s*$/
-    const [, name = '', value = ''] = pattern.exec(line) ?? []
-    if (name === '') continue
-    if (!nested) parent = name.toLowerCase()
-    // A comment after a value begins with white space, since keys may contain # and ;.
-    section?.set(nested ? `${parent}.${name}` : parent, value.replace(/\s+[#;].*$/, ''))
-  }
-  return sections
-}
-
 /** The last section `[kind name]` of the configuration; the name may be quoted as in a shell. */
 function findSection(config: Sections, kind: string, name: string): Map<string, string> | undefined {
   for (const [heading, section] of [...config].toReversed()) {
     if (kind === 'profile' && name === 'default' && heading === name) return section
     const [, word, rest = ''] = /^(\S+)\s+(.+)$/.exec(heading) ?? []
-    if (word === kind && rest.replaceAll(/"([^"]*)"|'([^']*)'|\\(.)/g, '$1$2$3') === name) return section
+    if (word === kind && rest.trimEnd().replaceAll(/"([^"]*)"|'([^']*)'|\\(.)/g, '$1$2$3') === name) return section
   }
   return undefined
 }
@@ -74,10 +44,17 @@ function expandPath(path: string, home: string, env: Env): string {
     .replace(/^~(?=\/|$)/, home)
 }
 
+/** Reads a shared file; a variable that is empty stands for no file. */
 async function readSections(path: string, named: boolean): Promise<Sections> {
+  if (path === '') return new Map()
   try {
-    return parseIni(await readFile(path, 'utf8'))
+    return parseIni(await readFile(path))
   } catch (error) {
+    if (error instanceof IniError) {
+      throw new UsageError(`the AWS file "${path}" cannot be read: ${error.message}`, {
+        hint: 'correct the file; the aws program refuses it too',
+      })
+    }
     const code = errorCode(error)
     if (code === undefined) throw error
     if (!named && (code === 'ENOENT' || code === 'ENOTDIR')) return new Map()
@@ -117,13 +94,18 @@ function keysOfEnv(env: Env): AwsKeys | undefined {
  */
 export async function readAwsConfig(env: Env): Promise<AwsConfig> {
   const home = homeFolder(env)
-  const placeOf = (variable: string, file: string) => expandPath(env[variable] || join(home, '.aws', file), home, env)
+  const placeOf = (variable: string, file: string) => expandPath(env[variable] ?? join(home, '.aws', file), home, env)
   const configPath = placeOf('AWS_CONFIG_FILE', 'config')
   const credentialsPath = placeOf('AWS_SHARED_CREDENTIALS_FILE', 'credentials')
   const config = await readSections(configPath, Boolean(env['AWS_CONFIG_FILE']))
   const credentials = await readSections(credentialsPath, Boolean(env['AWS_SHARED_CREDENTIALS_FILE']))
-  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((key) => env[key])
-  const name = (variable !== undefined && env[variable]) || 'default'
+  const variable = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'].find((key) => env[key] !== undefined)
+  const name = variable === undefined ? 'default' : (env[variable] ?? '')
+  if (variable !== undefined && name === '') {
+    throw new UsageError(`${variable} is empty, which is the name of no AWS profile`, {
+      hint: `unset ${variable}, or set it to a profile`,
+    })
+  }
   const secrets = credentials.get(name)
   const configured = findSection(config, 'profile', name)
   if (variable !== undefined && configured === undefined && secrets === undefined) {

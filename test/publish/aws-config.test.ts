@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseIni, readAwsConfig } from '../../src/publish/aws-config.ts'
+import { readAwsConfig } from '../../src/publish/aws-config.ts'
+import { parseIni } from '../../src/publish/ini.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder } from '../image/folder.ts'
 import { nowhere } from '../helpers/nowhere.ts'
@@ -133,7 +134,7 @@ describe('readAwsConfig', () => {
 })
 
 test('keeps = and # in a value, but drops a comment after it', () => {
-  const sections = parseIni('[a]\r\nx=1=2\r\ny = p#q ; note\n\n[ b ]\nz=\n')
+  const sections = parseIni(Buffer.from('[a]\r\nx=1=2\r\ny = p#q ; note\n\n[b]\nz=\n'))
   expect([...sections].map(([name, settings]) => [name, Object.fromEntries(settings)])).toEqual([
     ['a', { x: '1=2', y: 'p#q' }],
     ['b', { z: '' }],
@@ -176,6 +177,12 @@ describe('reads files as the aws program does', needs('aws'), () => {
       '[default]\naws_access_key_id = AKP\naws_secret_access_key = a%b/c+d#e;f==\n',
     ],
     ['a nested setting with a colon', {}, '[default]\ns3:\n\taddressing_style = virtual\nregion = n-2\n'],
+    ['a section with the settings of all', {}, '[DEFAULT]\nregion = d-1\n[default]\noutput = json\n'],
+    ['that section twice', {}, '[DEFAULT]\nregion = d-2\n[DEFAULT]\noutput = json\n[default]\n'],
+    ['a space at the end of a heading', { AWS_PROFILE: 'other' }, '[profile other ]\nregion = h-1\n'],
+    ['a line of Windows and an old Mac', {}, '[default]\routput = json\r\nregion = m-1\r'],
+    ['an empty line in a nested setting', {}, '[default]\ns3 =\n\n  addressing_style = virtual\nregion = e-1\n'],
+    ['no file, as a variable says', { AWS_CONFIG_FILE: '' }, ''],
     ['a nested setting', {}, '[default]\ns3 =\n  region = nested\n  addressing_style = virtual\nregion = n-1\n'],
   ])(
     '%s',
@@ -193,7 +200,51 @@ describe('reads files as the aws program does', needs('aws'), () => {
       const { keys, region, addressing } = await readAwsConfig(env)
       expect([keys.accessKeyId, keys.secretAccessKey]).toEqual([ask('aws_access_key_id'), ask('aws_secret_access_key')])
       if (settings !== '') expect(region).toBe(ask('region'))
+      const listed = execFileSync('aws', ['configure', 'list'], { env: { ...env, PATH: process.env['PATH'] } })
+      // It shows the last four characters of each.
+      expect(listed.toString()).toMatch(new RegExp(`access_key +\\*+${keys.accessKeyId.slice(-4)} `))
+      if (settings !== '') expect(listed.toString()).toMatch(new RegExp(`region +${region} `))
       if (settings.includes('virtual')) expect(addressing).toBe(ask('s3.addressing_style'))
+    },
+    30_000,
+  )
+})
+
+const key = secretsOf('KEYS')
+
+describe('as the aws program refuses them', needs('aws'), () => {
+  test.each<[name: string, why: string, config: string, credentials?: string, env?: Record<string, string>]>([
+    ['a section twice', 'config" cannot be read: line 3: a second [default]', '[default]\nregion = a\n[default]\n'],
+    ['a setting twice', 'line 3: a second "region" in [default]', '[default]\nregion = a\nRegion = b\n'],
+    ['a secret twice', 'credentials" cannot be read: line 4: a second', '', `[default]\n${key}${key}`],
+    ['a byte-order mark', 'line 1: a byte-order mark before the text', '\uFEFF[default]\nregion = a\n'],
+    ['text before a section', 'line 1: text before the first [section]', 'region = a\n[default]\n'],
+    ['a word alone', 'line 2: neither a [section] nor "name = value"', '[default]\njunk\n'],
+    ['no name', 'line 2: neither a [section] nor "name = value"', '[default]\n= a\n'],
+    ['a word alone in a nested setting', 'line 3: not "name = value" below "s3"', '[default]\ns3 =\n  junk\n'],
+    ['no UTF-8', 'config" cannot be read: it is not UTF-8', '[default]\nregion = \u00FF\n'],
+    ['an empty AWS_PROFILE', 'AWS_PROFILE is empty', '[default]\nregion = a\n', '', { AWS_PROFILE: '' }],
+    [
+      'an empty AWS_PROFILE before the other',
+      'AWS_PROFILE is empty',
+      '[profile x]\nregion = a\n',
+      '',
+      { AWS_PROFILE: '', AWS_DEFAULT_PROFILE: 'x' },
+    ],
+    ['spaces around a name', 'no AWS keys found', '', `[ default ]\n${key}`],
+  ])(
+    '%s',
+    async (name, why, settings, secrets = '', variables = {}) => {
+      const home = await makeFolder()
+      await mkdir(join(home, '.aws'))
+      await writeFile(join(home, '.aws/config'), settings, name === 'no UTF-8' ? 'latin1' : 'utf8')
+      await writeFile(join(home, '.aws/credentials'), secrets || `[default]\n${key}`)
+      const env = { HOME: home, ...variables }
+      const options = { env: { ...env, PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, stdio: 'ignore' } as const
+      expect(spawnSync('aws', ['configure', 'get', 'aws_access_key_id'], options).status).not.toBe(0)
+      const refused = readAwsConfig(env)
+      await expect(refused).rejects.toMatchObject({ name: 'UsageError' })
+      await expect(refused).rejects.toThrow(why)
     },
     30_000,
   )
