@@ -3,6 +3,7 @@ import type { LabMessage, MachineSummary } from '../messages.ts'
 import { LiveConnection } from './connection.ts'
 import { ConsolePane } from './console-pane.ts'
 import { startCopyButtons } from './copy-buttons.ts'
+import { showCoverage } from './coverage-table.ts'
 import { DeleteDialog } from './delete-dialog.ts'
 import { element, setText } from './elements.ts'
 import { renderMachines } from './machine-list.ts'
@@ -154,5 +155,6 @@ function start(token: string): void {
 const token = findToken()
 foldCards()
 startCopyButtons()
+showCoverage()
 if (token === null) askForToken(false)
 else start(token)
