@@ -1,5 +1,5 @@
 // The table of the API's calls.
-import { coverage } from '../../coverage.ts'
+import { coverage } from '../coverage.ts'
 import { create, element } from './elements.ts'
 
 /** Fills the table; it never changes. */

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 
 import { expect, test } from 'vitest'
 
-import { unimplementedRoutes } from '../../src/lab/api/unimplemented.ts'
-import { coverage } from '../../src/lab/coverage.ts'
+import { unimplementedRoutes } from '../../../src/lab/api/unimplemented.ts'
+import { coverage } from '../../../src/lab/page/coverage.ts'
 
 /** The paths of each row that is not implemented. */
 const missing: Readonly<Record<string, RegExp>> = {
@@ -23,7 +23,7 @@ const missing: Readonly<Record<string, RegExp>> = {
 }
 
 test('docs/lab.md has the rows that the page shows', async () => {
-  const text = await readFile(new URL('../../docs/lab.md', import.meta.url), 'utf8')
+  const text = await readFile(new URL('../../../docs/lab.md', import.meta.url), 'utf8')
   const table = /\| calls \| in the lab \|\n\|---\|---\|\n((?:\|.*\|\n)+)/.exec(text)?.[1] ?? ''
   expect(table.trim().split('\n')).toEqual(coverage.map(({ calls, inLab }) => `| ${calls} | ${inLab} |`))
 })
