@@ -105,6 +105,14 @@ export async function findIpxe(places = ipxePlaces): Promise<Partial<Record<Bina
   return found
 }
 
-/** How to get a build that was not found. */
-export const ipxeHint =
-  "install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its kin: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files in the rack's file"
+const ipxeHint =
+  'install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its kin: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files under ipxe in the file of the rack'
+
+/** What is wrong with the builds that the machines need, one line for each fault. */
+export function findIpxeFaults(needed: Iterable<BinaryKind>, found: Partial<Record<BinaryKind, IpxeFile>>): string[] {
+  return [...needed].flatMap((kind) => {
+    const file = found[kind]
+    if (file === undefined) return [`there is no iPXE for ${kind}: ${ipxeHint}`]
+    return file.problem === undefined ? file.warnings : [`${file.problem}: ${ipxeHint}`]
+  })
+}

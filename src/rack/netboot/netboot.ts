@@ -80,14 +80,20 @@ export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netb
     const step = { ...without, at: clock.now() }
     if (history.add(step)) onStep(step)
   }
-  const files = new ServedFiles(contents, armed, known, note)
+  /** Machines whose last request was iPXE's, by their MACs. */
+  const runsIpxe = new Set<string>()
+  const files = new ServedFiles(contents, armed, known, runsIpxe, note)
 
   /** Decides on a request. @returns the answer, if there is one */
   const decide = (request: DhcpPacket): Buffer | undefined => {
     const { mac } = request
     const client = recognizeClient(request)
     const script = armed.get(mac)
-    if (request.type === messageTypes.discover) note({ kind: 'discover', mac, client })
+    if (request.type === messageTypes.discover) {
+      note({ kind: 'discover', mac, client })
+      if (client.stage === 'ipxe') runsIpxe.add(mac)
+      else runsIpxe.delete(mac)
+    }
     if (client.stage === 'system' || mode === 'none' || script === undefined) return undefined
     const choice = chooseFile(client, mac, script, source)
     if ('problem' in choice) {

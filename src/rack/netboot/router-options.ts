@@ -101,31 +101,23 @@ export function keaOptions(options: RouterOptions): string {
   return classes.map((one) => JSON.stringify(one)).join(',\n')
 }
 
-/** For MikroTik's RouterOS, from 7.16 on, where a matcher can look for a part of a text. */
+/**
+ * For MikroTik's RouterOS, from 7.16 on, where a matcher can look for a part of a text. iPXE has the vendor class of the firmware
+ * below it, and is so sent to iPXE; from this rack it gets its script instead.
+ */
 export function mikrotikOptions(options: RouterOptions): string {
-  const { address, scriptUrl } = options
-  // A later matcher does not undo an earlier one, so iPXE, which also says what it runs on, comes first.
-  const matchers = [
-    { tag: 'ipxe', code: 77, value: 'iPXE', file: scriptUrl + macSetting },
-    ...rowsOf(options)
-      .filter(({ isHttp = false }) => !isHttp)
-      .flatMap(({ tag, archs, file }) =>
-        archs.map((arch) => ({
-          tag: archs.length === 1 ? tag : `${tag}-${arch}`,
-          code: 60,
-          value: `PXEClient:Arch:${String(arch).padStart(5, '0')}`,
-          file,
-        })),
-      ),
-  ]
+  const rows = rowsOf(options).filter(({ isHttp = false }) => !isHttp)
+  const matches = rows.flatMap(({ tag, archs }) =>
+    archs.map((arch) => {
+      const vendorClass = `PXEClient:Arch:${String(arch).padStart(5, '0')}`
+      return `/ip dhcp-server matcher add name=rack-${tag}-${arch} server=SERVER address-pool=POOL code=60 matching-type=substring value="${vendorClass}" option-set=rack-${tag}`
+    }),
+  )
   return [
-    `/ip dhcp-server network set [find] next-server=${address}`,
-    ...matchers.flatMap(({ tag, code, value, file }) => [
-      // The shell of RouterOS has variables of its own.
-      `/ip dhcp-server option add name=rack-${tag} code=67 value="s'${file.replaceAll('$', '\\$')}'"`,
-      `/ip dhcp-server option sets add name=rack-${tag} options=rack-${tag}`,
-      `/ip dhcp-server matcher add name=rack-${tag} server=SERVER address-pool=POOL code=${code} matching-type=substring value="${value}" option-set=rack-${tag}`,
-    ]),
+    `/ip dhcp-server network set [find] next-server=${options.address}`,
+    ...rows.map(({ tag, file }) => `/ip dhcp-server option add name=rack-${tag} code=67 value="s'${file}'"`),
+    ...rows.map(({ tag }) => `/ip dhcp-server option sets add name=rack-${tag} options=rack-${tag}`),
+    ...matches,
   ].join('\n')
 }
 
@@ -144,7 +136,7 @@ export function describeRouterOptions(options: RouterOptions): string {
         `next server (siaddr), and option 66: ${address}`,
         `boot file, and option 67: ${bios} for BIOS, ${uefi} for UEFI x86_64, ${uefiArm64} for UEFI arm64`,
         `boot file for iPXE (user class "iPXE", or option 175): ${scriptUrl}${macSetting}`,
-        'A router that cannot tell iPXE apart would load iPXE over and over: use dhcp: proxy with it.',
+        'A router that cannot tell iPXE apart may name the same file for it: from this rack it then gets its script.',
       ].join('\n'),
     ],
   ]

@@ -9,28 +9,37 @@ export type Note = Step extends infer One ? (One extends Step ? Omit<One, 'at'> 
 
 const notHere = { refusal: 'no such file' }
 
+/** A script that chains to another. */
+function chainTo(script: string): Buffer {
+  return Buffer.from(`#!ipxe\nchain --autofree ${script}\n`)
+}
+
 /** The files that are served: iPXE's builds under their names, also in a folder named by a machine's MAC. */
 export class ServedFiles {
   readonly #byName: ReadonlyMap<string, Buffer>
   readonly #armed: ReadonlyMap<string, string>
   readonly #known: ReadonlySet<string>
+  readonly #runsIpxe: ReadonlySet<string>
   readonly #note: (step: Note) => void
 
   constructor(
     contents: ReadonlyMap<BinaryKind, Buffer>,
     armed: ReadonlyMap<string, string>,
     known: ReadonlySet<string>,
+    runsIpxe: ReadonlySet<string>,
     note: (step: Note) => void,
   ) {
     this.#byName = new Map([...contents].map(([kind, content]) => [binaryNames[kind], content]))
     this.#armed = armed
     this.#known = known
+    this.#runsIpxe = runsIpxe
     this.#note = note
   }
 
   /**
    * Finds the file for a request. The sender is the computer whose MAC the kernel knows for its address; only one behind a
-   * router, which has none here, is taken for the machine that the folder names.
+   * router, which has none here, is taken for the machine that the folder names. An iPXE that asks for iPXE was sent here by a
+   * router that names one boot file for all: it gets its script, or else would load itself for ever.
    */
   async find(
     path: string,
@@ -45,17 +54,22 @@ export class ServedFiles {
     if (content === undefined) return notHere
     const mac = (await findMac(peer, named === undefined ? provoke : undefined)) ?? named
     if (mac === undefined || !this.#known.has(mac)) return notHere
-    if (!this.#armed.has(mac)) {
+    const script = this.#armed.get(mac)
+    if (script === undefined) {
       this.#note({ kind: 'refused', mac, why: `it asked for ${file}, and is not to boot now` })
       return notHere
     }
-    this.#note({ kind: 'transfer', mac, file, protocol })
+    const isIpxe = this.#runsIpxe.has(mac)
+    const served = isIpxe ? `a script in place of ${file}` : file
+    this.#note({ kind: 'transfer', mac, file: served, protocol })
     return {
       owner: mac,
-      content,
+      content: isIpxe ? chainTo(script) : content,
       onEnd: (failure) =>
         this.#note(
-          failure === undefined ? { kind: 'sent', mac, file, protocol } : { kind: 'broken', mac, file, why: failure },
+          failure === undefined
+            ? { kind: 'sent', mac, file: served, protocol }
+            : { kind: 'broken', mac, file: served, why: failure },
         ),
     }
   }

@@ -70,20 +70,20 @@ export interface Stop {
 const routerCure =
   'the firmware may ignore an offer that does not come from the DHCP server itself: set the boot file in your router (docs/rack.md, "Options for your router")'
 
-/** Where a machine stopped whose iPXE was offered its script. */
+/** Where a machine stopped whose iPXE asked for an address. */
 function stopOfIpxe(steps: readonly Step[]): Stop {
   const accepted = steps.some((step) => step.kind === 'request' && step.client.stage === 'ipxe')
   if (!accepted) {
     return {
-      reached: 'iPXE runs and was offered its script',
+      reached: 'iPXE runs',
       missing: 'no DHCP server gave it an address',
       cause: 'the DHCP server of the network is off, out of addresses, or rejects the MAC',
     }
   }
   return {
-    reached: 'iPXE runs and was offered its script',
+    reached: 'iPXE runs and has an address',
     missing: 'it did not fetch the script',
-    cause: "a firewall on this computer blocks the script's port, or the DHCP server's own boot file was preferred",
+    cause: "a firewall on this computer blocks the script's port, or the router names another boot file",
   }
 }
 
@@ -97,7 +97,7 @@ export function explainStop(steps: readonly Step[]): Stop {
   const offers = steps.filter((step) => step.kind === 'offer')
   const lastRefusal = steps.findLast((step) => step.kind === 'refused')
   const lastBreak = steps.findLast((step) => step.kind === 'broken')
-  if (offers.some(({ client }) => client.stage === 'ipxe')) return stopOfIpxe(steps)
+  if (discovers.some(({ client }) => client.stage === 'ipxe')) return stopOfIpxe(steps)
   if (has('sent')) {
     return {
       reached: 'iPXE was loaded',

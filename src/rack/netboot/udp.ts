@@ -19,14 +19,14 @@ export const standardPorts: Ports = { dhcp: 67, dhcpClient: 68, pxe: 4011, tftp:
 export const portsHint =
   'allow it with "sudo sysctl net.ipv4.ip_unprivileged_port_start=67", or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE (docs/rack.md)'
 
-function describeFailure(host: string, port: number, use: string, cause: unknown): RackError {
+function describeFailure({ host, port, use, share = false }: Place, cause: unknown): RackError {
   const shown = `cannot listen on ${formatAddress({ host, port })}/udp for ${use}`
   switch (errorCode(cause) ?? '') {
     case 'EACCES':
       return new RackError(`${shown}: this user may not take port ${port}`, { hint: portsHint, cause })
     case 'EADDRINUSE':
       return new RackError(`${shown}: another program has the port`, {
-        hint: `stop it (ss -lunp "sport = :${port}" names it)`,
+        hint: `${share ? 'have it share the port (dnsmasq does with bind-interfaces in its configuration), or ' : ''}stop it (ss -lunp "sport = :${port}" names it)`,
         cause,
       })
     case 'EADDRNOTAVAIL':
@@ -49,7 +49,8 @@ export interface Place {
 }
 
 /** Opens a socket, whose later errors are dropped: a datagram that cannot be sent is one that got lost. @throws RackError */
-export async function openUdp({ host, port, use, share = false }: Place): Promise<Socket> {
+export async function openUdp(place: Place): Promise<Socket> {
+  const { host, port, share = false } = place
   const socket = createSocket({ type: 'udp4', reuseAddr: share })
   try {
     await new Promise<void>((resolve, reject) => {
@@ -61,7 +62,7 @@ export async function openUdp({ host, port, use, share = false }: Place): Promis
     })
   } catch (error) {
     socket.close()
-    throw describeFailure(host, port, use, error)
+    throw describeFailure(place, error)
   }
   socket.on('error', () => {})
   return socket

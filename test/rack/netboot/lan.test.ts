@@ -43,8 +43,9 @@ describe('on a LAN with a DHCP server', skip, () => {
       '/boot.ipxe': { text: '#!ipxe\niseq ${platform} efi && chain /uefi.ipxe || chain /bios.ipxe\n' },
       '/bios.ipxe': { text: biosScript },
       '/uefi.ipxe': { text: uefiScript },
-      '/undi.ipxe': { text: `#!ipxe\nchain tftp://${rackAddress}/${macs.undi.replaceAll(':', '-')}/undionly.kpxe\n` },
+      '/undi.ipxe': { text: `#!ipxe\nchain ${base}/undionly.kpxe\n` },
       '/marker.ipxe': { text: '#!ipxe\necho the script runs\nshell\n' },
+      '/undionly.kpxe': { path: '/usr/lib/ipxe/undionly.kpxe' },
       '/kernel': { path: kernel },
       '/initrd': { path: makeInitrd(lan.folder) },
     }
@@ -70,7 +71,7 @@ describe('on a LAN with a DHCP server', skip, () => {
   test('undionly.kpxe over the UNDI of a BIOS reaches its script', async () => {
     await rack.tell({ do: 'arm', mac: macs.undi, script: `${base}/undi.ipxe` })
     const machine = lan.powerOn('bios', macs.undi)
-    await expect.poll(() => stepsOf(macs.undi), { timeout, interval: 20 }).toContain('has undionly.kpxe')
+    await expect.poll(() => rack.asked, { timeout, interval: 20 }).toContain('GET /undionly.kpxe')
     // The ROM's iPXE has loaded the other, which asks for itself.
     await rack.tell({ do: 'arm', mac: macs.undi, script: `${base}/marker.ipxe` })
     await shows(machine, 'the script runs')

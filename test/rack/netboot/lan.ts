@@ -140,15 +140,15 @@ export class Lan {
   #taps = 0
   #server = ''
 
-  /** Opens it, with a DHCP server whose configuration has these further lines. */
-  async open(routerLines: readonly string[] = []): Promise<this> {
+  /** Opens it, with a DHCP server on the router whose configuration has these further lines, or without. */
+  async open(routerLines: readonly string[] | 'no DHCP' = []): Promise<this> {
     await Promise.all([this.#switch.open(), this.router.open(), this.rackHost.open(), this.#build()])
     this.#switch.run('ip', 'link', 'add', 'br0', 'type', 'bridge')
     this.#switch.run('ip', 'link', 'set', 'br0', 'up')
     this.join('v-router', this.router, routerAddress)
     this.join('v-rack', this.rackHost, rackAddress)
     this.rackHost.run('ip', 'route', 'add', 'default', 'via', routerAddress)
-    await this.startDhcp(this.router, routerAddress, routerLines)
+    if (routerLines !== 'no DHCP') await this.startDhcp(this.router, routerAddress, routerLines)
     return this
   }
 
@@ -162,7 +162,7 @@ export class Lan {
   }
 
   /** A computer on the LAN that no firmware runs on, as a machine's ROM may be played by a test. */
-  async host(address: string, mac: string): Promise<Namespace> {
+  async host(address: string | undefined, mac: string): Promise<Namespace> {
     const host = await new Namespace().open()
     this.#hosts.push(host)
     this.join(`v-host${this.#hosts.length}`, host, address, mac)
@@ -173,22 +173,26 @@ export class Lan {
 
   /** Starts dnsmasq as the DHCP server that knows nothing of this rack. */
   async startDhcp(host: Namespace, address: string, lines: readonly string[] = []): Promise<void> {
+    const range = ['dhcp-range=10.77.0.100,10.77.0.200,1h', `dhcp-option=option:router,${routerAddress}`, 'no-ping']
+    await this.#startDnsmasq(host, address, [...range, ...lines])
+  }
+
+  /** Starts dnsmasq as somebody else's ProxyDHCP server. */
+  async startProxyDhcp(host: Namespace, address: string): Promise<void> {
+    await this.#startDnsmasq(host, address, [
+      'dhcp-range=10.77.0.0,proxy',
+      'pxe-service=X86-64_EFI,"theirs",theirs.efi',
+    ])
+  }
+
+  async #startDnsmasq(host: Namespace, address: string, lines: readonly string[]): Promise<void> {
     const file = join(this.folder, `dnsmasq-${host.pid}.conf`)
-    const base = [
-      'port=0',
-      'dhcp-range=10.77.0.100,10.77.0.200,1h',
-      `dhcp-option=option:router,${routerAddress}`,
-      `dhcp-leasefile=${file}.leases`,
-      'user=root',
-      'log-dhcp',
-      'log-facility=-',
-      'no-ping',
-    ]
+    const base = ['port=0', `dhcp-leasefile=${file}.leases`, 'user=root', 'log-dhcp', 'log-facility=-']
     writeFileSync(file, [...base, `listen-address=${address}`, ...lines, ''].join('\n'))
     const dnsmasq = host.start('dnsmasq', '--keep-in-foreground', `--conf-file=${file}`)
     let log = ''
     dnsmasq.stderr?.on('data', (bytes: Buffer) => (log += bytes.toString()))
-    await until(() => log.includes('DHCP, IP range'), 'dnsmasq')
+    await until(() => /DHCP, (?:IP range|proxy)/.test(log), 'dnsmasq')
   }
 
   async #build(): Promise<void> {
