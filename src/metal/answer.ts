@@ -1,5 +1,5 @@
 // What an API answer means: the requested data, or an error written for the user.
-import type { z } from 'zod'
+import type { z } from 'zod/mini'
 import { ApiError, AuthenticationError } from '../errors.ts'
 import type { ApiAnswer, NoAnswerError } from '../http/transport.ts'
 import { isLoopback } from '../http/proxy.ts'
@@ -80,7 +80,12 @@ function requestIdOf(answer: ApiAnswer): string {
 }
 
 /** The data of a 2xx answer. @throws UncertainError (after a POST) or ApiError if it does not fit the schema */
-export function readAnswer<S extends z.ZodType>(call: Call, answer: ApiAnswer, schema: S, origin: Origin): z.infer<S> {
+export function readAnswer<S extends z.ZodMiniType>(
+  call: Call,
+  answer: ApiAnswer,
+  schema: S,
+  origin: Origin,
+): z.infer<S> {
   const unreadable = (why: string) => {
     const message = `${call.doing}: the answer (${answer.status}) ${why}${requestIdOf(answer)}`
     const options = { status: answer.status, hint: `check that ${nameApi(origin)} is a Metal API` }

@@ -1,5 +1,5 @@
 // The Metal API: each call returns its result, or throws an error written for the user.
-import type { z } from 'zod'
+import type { z } from 'zod/mini'
 import { abortAfter } from '../deadline.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
@@ -186,7 +186,7 @@ export class MetalClient {
     return (await this.#read(call, eventListSchema)).events
   }
 
-  async #read<S extends z.ZodType>(call: Call, schema: S): Promise<z.infer<S>> {
+  async #read<S extends z.ZodMiniType>(call: Call, schema: S): Promise<z.infer<S>> {
     return readAnswer(call, await this.#call(call), schema, this.#options)
   }
 

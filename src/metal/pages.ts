@@ -1,5 +1,5 @@
 // Reads all pages of a list of devices, even if the API reports a wrong number of pages.
-import type { z } from 'zod'
+import type { z } from 'zod/mini'
 import { ApiError } from '../errors.ts'
 import type { Device, deviceListSchema, metaSchema } from './schema.ts'
 

@@ -1,9 +1,9 @@
 // The wire contract of the Metal API v1, as far as a client needs it: fields that are read are checked, others pass.
 // Source: the OpenAPI document of equinix-sdk-go v0.65.0 (spec/services/metalv1), relaxed where real answers lacked fields.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 /** `{href}`, or the object itself if `include` requested it. */
-const reference = z.looseObject({ href: z.string().optional() })
+const reference = z.looseObject({ href: z.optional(z.string()) })
 
 /** States of a device; unknown states pass. */
 export const deviceStates = [
@@ -21,69 +21,74 @@ export const deviceStates = [
 
 /** A device: a rented machine. Times are RFC 3339, percentage is 0 to 100. */
 export const deviceSchema = z.looseObject({
-  id: z.string().min(1),
-  state: z.string().min(1),
-  short_id: z.string().nullish(),
-  hostname: z.string().nullish(),
-  tags: z.array(z.string()).nullish(),
-  locked: z.boolean().nullish(),
-  always_pxe: z.boolean().nullish(),
-  ipxe_script_url: z.string().nullish(),
-  created_at: z.string().nullish(),
-  termination_time: z.string().nullish(),
-  provisioning_percentage: z.number().nullish(),
+  id: z.string().check(z.minLength(1)),
+  state: z.string().check(z.minLength(1)),
+  short_id: z.nullish(z.string()),
+  hostname: z.nullish(z.string()),
+  tags: z.nullish(z.array(z.string())),
+  locked: z.nullish(z.boolean()),
+  always_pxe: z.nullish(z.boolean()),
+  ipxe_script_url: z.nullish(z.string()),
+  created_at: z.nullish(z.string()),
+  termination_time: z.nullish(z.string()),
+  provisioning_percentage: z.nullish(z.number()),
   /** Host name of the Serial-over-SSH console. */
-  sos: z.string().nullish(),
-  plan: z.looseObject({ slug: z.string().nullish() }).nullish(),
-  operating_system: z.looseObject({ slug: z.string().nullish() }).nullish(),
-  facility: z.looseObject({ code: z.string().nullish() }).nullish(),
-  metro: z.looseObject({ code: z.string().nullish() }).nullish(),
-  project: reference.nullish(),
+  sos: z.nullish(z.string()),
+  plan: z.nullish(z.looseObject({ slug: z.nullish(z.string()) })),
+  operating_system: z.nullish(z.looseObject({ slug: z.nullish(z.string()) })),
+  facility: z.nullish(z.looseObject({ code: z.nullish(z.string()) })),
+  metro: z.nullish(z.looseObject({ code: z.nullish(z.string()) })),
+  project: z.nullish(reference),
 })
 export type Device = z.infer<typeof deviceSchema>
 
 /** A page's position in a list; `next` is null on the last page. */
 export const metaSchema = z.looseObject({
-  next: reference.nullish(),
-  total: z.number().nullish(),
-  current_page: z.number().nullish(),
-  last_page: z.number().nullish(),
+  next: z.nullish(reference),
+  total: z.nullish(z.number()),
+  current_page: z.nullish(z.number()),
+  last_page: z.nullish(z.number()),
 })
 
-export const deviceListSchema = z.looseObject({ devices: z.array(deviceSchema), meta: metaSchema.nullish() })
+export const deviceListSchema = z.looseObject({ devices: z.array(deviceSchema), meta: z.nullish(metaSchema) })
 
 /** Something that happened to a device: `provisioning.101` … `provisioning.110`, `user.1000` … `user.1099`. */
 export const eventSchema = z.looseObject({
-  id: z.string().nullish(),
-  type: z.string().nullish(),
-  body: z.string().nullish(),
-  state: z.string().nullish(),
-  interpolated: z.string().nullish(),
-  created_at: z.string().nullish(),
+  id: z.nullish(z.string()),
+  type: z.nullish(z.string()),
+  body: z.nullish(z.string()),
+  state: z.nullish(z.string()),
+  interpolated: z.nullish(z.string()),
+  created_at: z.nullish(z.string()),
 })
 export type DeviceEvent = z.infer<typeof eventSchema>
 
 /** Newest first. */
-export const eventListSchema = z.looseObject({ events: z.array(eventSchema), meta: metaSchema.nullish() })
+export const eventListSchema = z.looseObject({ events: z.array(eventSchema), meta: z.nullish(metaSchema) })
 
-export const projectSchema = z.looseObject({ id: z.string(), name: z.string().nullish() })
+export const projectSchema = z.looseObject({ id: z.string(), name: z.nullish(z.string()) })
 
 export const planListSchema = z.looseObject({
-  plans: z.array(z.looseObject({ slug: z.string(), name: z.string().nullish() })),
+  plans: z.array(z.looseObject({ slug: z.string(), name: z.nullish(z.string()) })),
 })
 
 export const metroListSchema = z.looseObject({
-  metros: z.array(z.looseObject({ code: z.string(), name: z.string().nullish() })),
+  metros: z.array(z.looseObject({ code: z.string(), name: z.nullish(z.string()) })),
 })
 
 export const sshKeyListSchema = z.looseObject({
   ssh_keys: z.array(
-    z.looseObject({ id: z.string(), key: z.string(), label: z.string().nullish(), fingerprint: z.string().nullish() }),
+    z.looseObject({
+      id: z.string(),
+      key: z.string(),
+      label: z.nullish(z.string()),
+      fingerprint: z.nullish(z.string()),
+    }),
   ),
 })
 
 /** "Either `error` or `errors` will be set." */
-export const errorSchema = z.looseObject({ error: z.string().optional(), errors: z.array(z.string()).optional() })
+export const errorSchema = z.looseObject({ error: z.optional(z.string()), errors: z.optional(z.array(z.string())) })
 
 /** Body of POST /projects/{id}/devices, as far as metalkit sends it. */
 export interface DeviceCreateInput {

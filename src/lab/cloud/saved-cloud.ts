@@ -1,5 +1,5 @@
 // A cloud as it is saved: plain JSON that names entries of the catalogue.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { createProject } from './account/project.ts'
 import { apiKeySchema, projectSchema, userSchema } from './account/saved-account.ts'
@@ -25,7 +25,7 @@ const deviceSchema = z.object({
   shortId: z.string(),
   projectId: z.uuid(),
   /** Devices saved by older versions have no boot key. */
-  bootKey: z.string().min(32).default(createBootKey),
+  bootKey: z._default(z.string().check(z.minLength(32)), createBootKey),
   createdAt: z.iso.datetime(),
   macs: z.tuple([z.string(), z.string()]),
   plan: z.string(),
@@ -33,27 +33,27 @@ const deviceSchema = z.object({
   facilityCode: z.string(),
   operatingSystem: z.string(),
   hostname: z.string(),
-  description: z.string().nullable(),
+  description: z.nullable(z.string()),
   billingCycle: z.string(),
-  ipxeScriptUrl: z.string().nullable(),
+  ipxeScriptUrl: z.nullable(z.string()),
   userdata: z.string(),
   customdata: z.record(z.string(), z.unknown()),
   alwaysPxe: z.boolean(),
   locked: z.boolean(),
   networkFrozen: z.boolean(),
-  spotInstance: z.boolean().default(false),
-  spotPriceMax: z.number().optional(),
-  addressKinds: z.array(z.enum(addressKinds)).default([...addressKinds]),
+  spotInstance: z._default(z.boolean(), false),
+  spotPriceMax: z.optional(z.number()),
+  addressKinds: z._default(z.array(z.enum(addressKinds)), [...addressKinds]),
   tags: z.array(z.string()),
-  terminationTime: z.iso.datetime().nullable(),
+  terminationTime: z.nullable(z.iso.datetime()),
   keyIds: z.array(z.string()),
   updatedAt: z.iso.datetime(),
   state: z.enum(deviceStates),
   percentage: z.number(),
-  failedAt: z.iso.datetime().nullable(),
-  rootPassword: z.string().default(createRootPassword),
-  readyAt: z.iso.datetime().nullable().default(null),
-  inRescue: z.boolean().default(false),
+  failedAt: z.nullable(z.iso.datetime()),
+  rootPassword: z._default(z.string(), createRootPassword),
+  readyAt: z._default(z.nullable(z.iso.datetime()), null),
+  inRescue: z._default(z.boolean(), false),
   networked: z.boolean(),
   pxeArmed: z.boolean(),
   events: z.array(eventSchema),
@@ -64,7 +64,7 @@ type SavedDevice = z.infer<typeof deviceSchema>
 const keySchema = z.object({
   id: z.uuid(),
   owner: z.enum(['user', 'project']),
-  projectId: z.uuid().optional(),
+  projectId: z.optional(z.uuid()),
   label: z.string(),
   key: z.string(),
   fingerprint: z.string(),
@@ -77,7 +77,7 @@ const keySchema = z.object({
 export const savedCloudSchema = z.object({
   version: z.literal(version),
   /** Saved so that clients' settings stay valid across a restart; only the file's owner can read it. */
-  token: z.string().min(32),
+  token: z.string().check(z.minLength(32)),
   userId: z.uuid(),
   organizationId: z.uuid(),
   projectId: z.uuid(),
@@ -87,17 +87,17 @@ export const savedCloudSchema = z.object({
   batches: z.array(
     z.object({
       id: z.uuid(),
-      projectId: z.uuid().optional(),
+      projectId: z.optional(z.uuid()),
       deviceIds: z.array(z.uuid()),
       createdAt: z.iso.datetime(),
     }),
   ),
   /** Older labs had one project, and a user that could not be changed. */
-  projects: z.array(projectSchema).default([]),
-  user: userSchema.optional(),
-  apiKeys: z.array(apiKeySchema).default([]),
-  reservations: z.array(reservationSchema).default([]),
-  assignments: z.array(assignmentSchema).default([]),
+  projects: z._default(z.array(projectSchema), []),
+  user: z.optional(userSchema),
+  apiKeys: z._default(z.array(apiKeySchema), []),
+  reservations: z._default(z.array(reservationSchema), []),
+  assignments: z._default(z.array(assignmentSchema), []),
   vanished: z.array(z.tuple([z.string(), z.number()])),
 })
 export type SavedCloud = z.infer<typeof savedCloudSchema>
@@ -142,9 +142,9 @@ export function saveCloud(cloud: Cloud): object {
 
 const partsSchema = z.looseObject({
   version: z.number(),
-  devices: z
-    .array(z.looseObject({ hostname: z.string(), plan: z.string(), metro: z.string(), operatingSystem: z.string() }))
-    .optional(),
+  devices: z.optional(
+    z.array(z.looseObject({ hostname: z.string(), plan: z.string(), metro: z.string(), operatingSystem: z.string() })),
+  ),
 })
 
 /**

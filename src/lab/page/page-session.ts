@@ -1,5 +1,5 @@
 // One open page: it shows the list, one machine and its console, and may type there while no other session does.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'

@@ -1,5 +1,5 @@
 // Checks that several requests share, with their refusals. [I] marks texts that are inferred, in the style of the known ones.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { hasControls } from '../../../text/plain-text.ts'
 import type { OperatingSystem } from '../../cloud/catalogue.ts'
@@ -13,7 +13,7 @@ export function errorsOf(checked: Checked<unknown>): string[] {
 }
 
 /** Checks the shape of a body: each field with the wrong type is a reason [I]. */
-export function checkShape<T>(schema: z.ZodType<T>, body: unknown): Checked<T> {
+export function checkShape<T>(schema: z.ZodMiniType<T>, body: unknown): Checked<T> {
   const parsed = schema.safeParse(body)
   if (parsed.success) return { value: parsed.data }
   const names = parsed.error.issues.map((issue) => issue.path.join('.'))
@@ -70,19 +70,13 @@ function isShallow(value: unknown): boolean {
 export const flag = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })])
 
 /** A list of strings; packet-python writes `{}` for an empty list. */
-export const texts = z.preprocess(
-  (value) => (typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? [] : value),
+export const texts = z.pipe(
+  z.transform((value) => (typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? [] : value)),
   z.array(z.string()),
 )
 
 /** A number, or a string of digits, as in a query and from packngo. */
-export const amount = z.union([
-  z.number(),
-  z
-    .string()
-    .regex(/^-?\d+(\.\d+)?$/)
-    .transform(Number),
-])
+export const amount = z.union([z.number(), z.pipe(z.string().check(z.regex(/^-?\d+(\.\d+)?$/)), z.transform(Number))])
 
 function parseText(value: unknown): unknown {
   if (typeof value !== 'string') return value
@@ -94,19 +88,19 @@ function parseText(value: unknown): unknown {
 }
 
 /** Any object; packngo and Terraform send it as a string of JSON. */
-export const customdata = z.preprocess(parseText, z.record(z.string(), z.unknown()).refine(isShallow))
+export const customdata = z.pipe(z.transform(parseText), z.record(z.string(), z.unknown()).check(z.refine(isShallow)))
 
 /** Fields that a create and an update share (DeviceCreateInput.yaml, DeviceUpdateInput.yaml). */
 export const changeableFields = {
-  hostname: z.string().nullish(),
-  description: z.string().nullish(),
-  billing_cycle: z.enum(['hourly', 'daily', 'monthly', 'yearly']).nullish(),
-  customdata: customdata.nullish(),
-  ipxe_script_url: z.string().nullish(),
-  userdata: z.string().nullish(),
-  always_pxe: flag.nullish(),
-  locked: flag.nullish(),
-  network_frozen: flag.nullish(),
-  spot_instance: flag.nullish(),
-  tags: texts.nullish(),
+  hostname: z.nullish(z.string()),
+  description: z.nullish(z.string()),
+  billing_cycle: z.nullish(z.enum(['hourly', 'daily', 'monthly', 'yearly'])),
+  customdata: z.nullish(customdata),
+  ipxe_script_url: z.nullish(z.string()),
+  userdata: z.nullish(z.string()),
+  always_pxe: z.nullish(flag),
+  locked: z.nullish(flag),
+  network_frozen: z.nullish(flag),
+  spot_instance: z.nullish(flag),
+  tags: z.nullish(texts),
 }

@@ -1,5 +1,5 @@
 // The addresses that a new device gets (IPAddress.yaml). The texts of the refusals are inferred.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { blockOf } from '../../cloud/addresses/block.ts'
 import { assign, type Assignment, type Reservation } from '../../cloud/addresses/reservation.ts'
@@ -10,9 +10,9 @@ import { amount, type Checked, flag, texts } from './check.ts'
 /** `ip_addresses` of a create request. Sizes other than the default are accepted but ignored. */
 export const addressesSchema = z.array(
   z.looseObject({
-    address_family: amount.pipe(z.union([z.literal(4), z.literal(6)])),
-    public: flag.default(true),
-    ip_reservations: texts.nullish(),
+    address_family: z.pipe(amount, z.union([z.literal(4), z.literal(6)])),
+    public: z._default(flag, true),
+    ip_reservations: z.nullish(texts),
   }),
 )
 

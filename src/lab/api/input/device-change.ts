@@ -1,5 +1,5 @@
 // Updates of devices and actions on them (DeviceUpdateInput.yaml, DeviceActionInput.yaml).
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { findOperatingSystem } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
@@ -57,8 +57,8 @@ export function checkUpdate(body: unknown, device: Device): Checked<DeviceChange
 
 const actionSchema = z.looseObject({
   type: z.enum(['power_on', 'power_off', 'reboot', 'rescue', 'reinstall']),
-  operating_system: z.string().nullish(),
-  ipxe_script_url: z.string().nullish(),
+  operating_system: z.nullish(z.string()),
+  ipxe_script_url: z.nullish(z.string()),
 })
 
 /** The content of an action request. `change` holds the system and the script to reinstall. */

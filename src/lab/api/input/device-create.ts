@@ -1,6 +1,6 @@
 // Creates devices, one or a batch per call (InstancesBatchCreateInput.yaml).
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { hasRoom } from '../../cloud/capacity.ts'
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
@@ -43,13 +43,12 @@ const batchSchema = z.looseObject({
   batches: z
     .array(
       z.looseObject({
-        quantity: z.int().min(1).max(maxBatchLength).nullish(),
-        hostname: z.string().nullish(),
-        hostnames: z.array(z.string()).max(maxBatchLength).nullish(),
+        quantity: z.nullish(z.int().check(z.gte(1), z.lte(maxBatchLength))),
+        hostname: z.nullish(z.string()),
+        hostnames: z.nullish(z.array(z.string()).check(z.maxLength(maxBatchLength))),
       }),
     )
-    .min(1)
-    .max(maxBatchLength),
+    .check(z.minLength(1), z.maxLength(maxBatchLength)),
 })
 
 /** The bodies of a batch's devices. `{{index}}` in the host name stands for the device's number, from 01. */

@@ -1,6 +1,6 @@
 // Checks of requests to create a device (DeviceCreateInput.yaml). [I] marks texts of refusals that are inferred, in the style of
 // the known ones.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import {
   facilityCodes,
@@ -30,15 +30,15 @@ import { chooseKeys, keyFields } from './device-keys.ts'
 const createSchema = z.looseObject({
   ...changeableFields,
   ...keyFields,
-  plan: z.string().nullish(),
-  metro: z.string().nullish(),
+  plan: z.nullish(z.string()),
+  metro: z.nullish(z.string()),
   /** The specification has a list; a single string is accepted too. */
-  facility: z.union([z.string(), z.array(z.string())]).nullish(),
-  operating_system: z.string().nullish(),
-  termination_time: z.string().nullish(),
-  spot_price_max: amount.nullish(),
-  hardware_reservation_id: z.string().nullish(),
-  ip_addresses: addressesSchema.nullish(),
+  facility: z.nullish(z.union([z.string(), z.array(z.string())])),
+  operating_system: z.nullish(z.string()),
+  termination_time: z.nullish(z.string()),
+  spot_price_max: z.nullish(amount),
+  hardware_reservation_id: z.nullish(z.string()),
+  ip_addresses: z.nullish(addressesSchema),
 })
 
 function checkTerminationTime(time: string | null | undefined): string[] {

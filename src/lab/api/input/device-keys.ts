@@ -1,5 +1,5 @@
 // The SSH keys that a new device gets.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import type { Cloud } from '../../cloud/cloud.ts'
 import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
@@ -7,12 +7,12 @@ import { type Checked, flag, texts } from './check.ts'
 
 /** The fields of a create request that concern keys. */
 export const keyFields = {
-  no_ssh_keys: flag.nullish(),
-  project_ssh_keys: texts.nullish(),
-  user_ssh_keys: texts.nullish(),
-  ssh_keys: z.array(z.looseObject({ key: z.string(), label: z.string().nullish() })).nullish(),
+  no_ssh_keys: z.nullish(flag),
+  project_ssh_keys: z.nullish(texts),
+  user_ssh_keys: z.nullish(texts),
+  ssh_keys: z.nullish(z.array(z.looseObject({ key: z.string(), label: z.nullish(z.string()) }))),
 }
-type KeyInput = z.infer<z.ZodObject<typeof keyFields>>
+type KeyInput = z.infer<z.ZodMiniObject<typeof keyFields>>
 
 /** Chooses the keys of a new device: the keys named, or by default all. Keys given in full are added to the project. */
 export function chooseKeys(

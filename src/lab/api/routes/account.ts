@@ -1,5 +1,5 @@
 // The user and the organization.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import type { Cloud } from '../../cloud/cloud.ts'
 import { withInput } from '../input/body.ts'
@@ -11,11 +11,11 @@ import type { Route } from '../../web/router.ts'
 import { withOrganization } from './named.ts'
 
 const userSchema = z.looseObject({
-  first_name: z.string().nullish(),
-  last_name: z.string().nullish(),
-  timezone: z.string().nullish(),
-  phone_number: z.string().nullish(),
-  customdata: customdata.nullish(),
+  first_name: z.nullish(z.string()),
+  last_name: z.nullish(z.string()),
+  timezone: z.nullish(z.string()),
+  phone_number: z.nullish(z.string()),
+  customdata: z.nullish(customdata),
 })
 
 /** Absent fields keep their value (UserUpdateInput.yaml). */

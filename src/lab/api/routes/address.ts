@@ -1,6 +1,6 @@
 // The addresses that a project reserves and assigns to its devices (IPReservationRequestInput.yaml, IPAssignmentInput.yaml,
 // IPAssignmentUpdateInput.yaml). The texts of the refusals are inferred.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { parseBlock } from '../../cloud/addresses/block.ts'
 import {
@@ -22,15 +22,15 @@ import { reservationView } from '../views/address.ts'
 import { addressViews, blockViews } from '../views/network.ts'
 import { withDevice, withProject } from './named.ts'
 
-const noteFields = { tags: texts.nullish(), details: z.string().nullish(), customdata: customdata.nullish() }
+const noteFields = { tags: z.nullish(texts), details: z.nullish(z.string()), customdata: z.nullish(customdata) }
 const reserveSchema = z.looseObject({
   ...noteFields,
   type: z.enum(reservationKinds),
   quantity: amount,
-  metro: z.string().nullish(),
-  facility: z.string().nullish(),
+  metro: z.nullish(z.string()),
+  facility: z.nullish(z.string()),
 })
-const assignSchema = z.looseObject({ address: z.string(), customdata: customdata.nullish() })
+const assignSchema = z.looseObject({ address: z.string(), customdata: z.nullish(customdata) })
 const noteSchema = z.looseObject(noteFields)
 
 /** Where a reservation can be used: anywhere if it is global, otherwise in the requested metro or the metro of the requested facility. */

@@ -1,5 +1,5 @@
 // API keys of the user and of projects (AuthTokenInput.yaml, AuthTokenList.yaml), and the check of tokens.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { createApiKey } from '../../cloud/account/api-key.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
@@ -47,7 +47,7 @@ export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<La
   }
 }
 
-const inputSchema = z.looseObject({ description: z.string().nullish(), read_only: flag.nullish() })
+const inputSchema = z.looseObject({ description: z.nullish(z.string()), read_only: z.nullish(flag) })
 
 /** Routes for API keys. */
 export function apiKeyRoutes(cloud: Cloud): Route[] {

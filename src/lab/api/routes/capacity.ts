@@ -1,5 +1,5 @@
 // Capacity (CapacityList.yaml, CapacityCheckPerMetroList.yaml, CapacityCheckPerFacilityList.yaml).
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { countFree, countFreePlans, describeLevel } from '../../cloud/capacity.ts'
 import { facilities, findFacility, findMetro, findPlan, metros } from '../../cloud/catalogue.ts'
@@ -13,11 +13,11 @@ import { withOrganization } from './named.ts'
 const checkSchema = z.looseObject({
   servers: z.array(
     z.looseObject({
-      facility: z.string().nullish(),
-      metro: z.string().nullish(),
+      facility: z.nullish(z.string()),
+      metro: z.nullish(z.string()),
       plan: z.string(),
       /** A string in the specification; packngo sends a number. */
-      quantity: z.union([z.string().regex(/^\d+$/), z.int().nonnegative()]),
+      quantity: z.union([z.string().check(z.regex(/^\d+$/)), z.int().check(z.nonnegative())]),
     }),
   ),
 })

@@ -1,5 +1,5 @@
 // The lab's own route: forwarding a local port to a machine's TCP port.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { describeError, LabError } from '../../../errors.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
@@ -10,8 +10,8 @@ import { checkShape } from '../input/check.ts'
 import { parseJson } from '../../web/request.ts'
 import type { Route } from '../../web/router.ts'
 
-const port = z.int().min(1).max(65_535)
-const forwardSchema = z.looseObject({ port, host_port: port.nullish() })
+const port = z.int().check(z.gte(1), z.lte(65_535))
+const forwardSchema = z.looseObject({ port, host_port: z.nullish(port) })
 
 /** `POST /lab/devices/{id}/forwards` with `{"port": 22}`, and `host_port` to choose the local port. */
 export function controlRoutes(cloud: Cloud, devices: Devices): Route[] {

@@ -1,5 +1,5 @@
 // SSH keys of the user and of the project (SSHKey.yaml).
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import type { Cloud } from '../../cloud/cloud.ts'
 import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
@@ -11,11 +11,11 @@ import type { Route } from '../../web/router.ts'
 import { withProject } from './named.ts'
 
 const inputSchema = z.looseObject({
-  key: z.string().nullish(),
-  label: z.string().nullish(),
-  tags: texts.nullish(),
+  key: z.nullish(z.string()),
+  label: z.nullish(z.string()),
+  tags: z.nullish(texts),
   /** The devices that get the key: an empty list means all devices, an absent one none. */
-  instances_ids: texts.nullish(),
+  instances_ids: z.nullish(texts),
 })
 
 function listKeys(cloud: Cloud, projectId: string | undefined, search: string | null): LabAnswer {

@@ -1,6 +1,6 @@
 // The routes for machines: their boot script and the metadata service. They need no token: the path contains a secret that only the
 // device's machine knows. The real service recognized its callers by their addresses.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { deviceScript } from '../../cloud/device-script.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
@@ -19,11 +19,14 @@ const noResource: LabAnswer = { status: 404, json: { message: 'resource not foun
 const userStateSchema = z.looseObject({
   state: z.enum(['running', 'succeeded', 'failed']),
   /** The documentation has numbers and strings of digits; Ignition sends no code. */
-  code: z
-    .union([z.int(), z.string().regex(/^\d+$/).transform(Number)])
-    .pipe(z.int().min(1000).max(1099))
-    .default(1000),
-  message: z.string().max(4096).nullish(),
+  code: z._default(
+    z.pipe(
+      z.union([z.int(), z.pipe(z.string().check(z.regex(/^\d+$/)), z.transform(Number))]),
+      z.int().check(z.gte(1000), z.lte(1099)),
+    ),
+    1000,
+  ),
+  message: z.nullish(z.string().check(z.maxLength(4096))),
 })
 
 /** The lab's URL as the machine knows it, which from inside QEMU is not the same as from here. */

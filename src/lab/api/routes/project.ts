@@ -1,5 +1,5 @@
 // Projects (ProjectCreateInput.yaml, ProjectUpdateInput.yaml), and the lists that are empty for every project of a lab.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { createProject, type Project } from '../../cloud/account/project.ts'
 import { type Cloud, listDevices, removeProject } from '../../cloud/cloud.ts'
@@ -12,10 +12,10 @@ import type { Route, RoutedRequest } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'
 
 const inputSchema = z.looseObject({
-  name: z.string().max(80).nullish(),
-  tags: texts.nullish(),
-  customdata: customdata.nullish(),
-  backend_transfer_enabled: flag.nullish(),
+  name: z.nullish(z.string().check(z.maxLength(80))),
+  tags: z.nullish(texts),
+  customdata: z.nullish(customdata),
+  backend_transfer_enabled: z.nullish(flag),
 })
 
 /** The fields of a body, or the reasons for refusing it; the texts are inferred. */

@@ -1,5 +1,5 @@
 // Projects, the user and API keys in the form of the cloud's file.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 /** A project. */
 export const projectSchema = z.object({
@@ -25,9 +25,9 @@ export const userSchema = z.object({
 /** An API key. */
 export const apiKeySchema = z.object({
   id: z.uuid(),
-  token: z.string().min(32),
+  token: z.string().check(z.minLength(32)),
   description: z.string(),
   readOnly: z.boolean(),
-  projectId: z.uuid().optional(),
+  projectId: z.optional(z.uuid()),
   createdAt: z.iso.datetime(),
 })

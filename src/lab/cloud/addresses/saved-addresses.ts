@@ -1,5 +1,5 @@
 // Reservations and assignments in the form of the cloud's file.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { reservationKinds } from './reservation.ts'
 
@@ -9,10 +9,10 @@ export const reservationSchema = z.object({
   projectId: z.uuid(),
   kind: z.enum(reservationKinds),
   block: z.string(),
-  metro: z.string().optional(),
-  facility: z.string().optional(),
+  metro: z.optional(z.string()),
+  facility: z.optional(z.string()),
   tags: z.array(z.string()),
-  details: z.string().nullable(),
+  details: z.nullable(z.string()),
   customdata: z.record(z.string(), z.unknown()),
   createdAt: z.iso.datetime(),
 })

@@ -1,16 +1,16 @@
 // QEMU's control socket (QMP, docs/interop/qmp-spec): one JSON value per line in both directions.
 import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import { LabError } from '../../../errors.ts'
 
 const messageSchema = z.looseObject({
-  id: z.number().optional(),
-  return: z.unknown().optional(),
-  error: z.looseObject({ desc: z.string() }).optional(),
-  event: z.string().optional(),
-  data: z.record(z.string(), z.unknown()).optional(),
+  id: z.optional(z.number()),
+  return: z.optional(z.unknown()),
+  error: z.optional(z.looseObject({ desc: z.string() })),
+  event: z.optional(z.string()),
+  data: z.optional(z.record(z.string(), z.unknown())),
 })
 
 type Message = z.infer<typeof messageSchema>

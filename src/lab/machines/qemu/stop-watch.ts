@@ -1,6 +1,6 @@
 // Detects machines whose processors QEMU has stopped: KVM failed, the disk was full, the system panicked. QEMU then keeps running
 // and reports the stop only on its control socket.
-import { z } from 'zod'
+import { z } from 'zod/mini'
 
 import type { Qmp } from './qmp.ts'
 
