@@ -43,8 +43,8 @@ function textsOf(program: Program, names: readonly FlagName[]): Texts {
 }
 
 /** Converts the value that commander parsed for an argument. */
-function readArgument(found: unknown): string | readonly string[] | undefined {
-  return Array.isArray(found) ? found.map(String) : typeof found === 'string' ? found : undefined
+function readArgument(value: unknown): string | readonly string[] | undefined {
+  return Array.isArray(value) ? value.map(String) : typeof value === 'string' ? value : undefined
 }
 
 const silent = () => {}
@@ -88,10 +88,10 @@ function buildProgram(
 
 /** Moves the words of the command to the front: flags may precede and separate them. */
 function wordsFirst(args: readonly string[], called: Command | undefined): string[] {
-  const wanted = called?.words.split(' ') ?? []
+  const commandWords = called?.words.split(' ') ?? []
   const rest = [...args]
-  for (const word of wanted) rest.splice(rest.indexOf(word), 1)
-  return [...wanted, ...rest]
+  for (const word of commandWords) rest.splice(rest.indexOf(word), 1)
+  return [...commandWords, ...rest]
 }
 
 /**

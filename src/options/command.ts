@@ -55,13 +55,13 @@ export interface Body<N extends FlagName = FlagName, A extends readonly Argument
 export function findCommand(commands: readonly Command[], words: readonly string[]): Command | undefined {
   const line = `${words.join(' ')} `
   return commands
-    .filter((one) => line.startsWith(`${one.words} `))
-    .toSorted((one, other) => other.words.length - one.words.length)[0]
+    .filter((candidate) => line.startsWith(`${candidate.words} `))
+    .toSorted((first, second) => second.words.length - first.words.length)[0]
 }
 
 /** The commands whose words continue those of a command: `lab env`, `lab stop` … for `lab`. */
 export function findSubcommands(commands: readonly Command[], { words }: Pick<Command, 'words'>): Command[] {
-  return commands.filter((one) => one.words.startsWith(`${words} `))
+  return commands.filter((candidate) => candidate.words.startsWith(`${words} `))
 }
 
 /** Declares a command; its body must take exactly the arguments and the options that the declaration gives. */

@@ -26,15 +26,17 @@ function fold(key: string): string {
 /** The keys in lower case, as metal-cli reads them. @throws UsageError for another spelling of a missing key */
 function readKeys(path: string, document: unknown): unknown {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return document
-  const found = Object.fromEntries(Object.entries(document).map(([key, value]) => [key.toLowerCase(), value]))
+  const values = Object.fromEntries(Object.entries(document).map(([key, value]) => [key.toLowerCase(), value]))
   for (const [key, names] of Object.entries(keys)) {
-    const other = Object.keys(document).find((one) => [key, ...names].some((name) => fold(one) === fold(name)))
-    if (other === undefined || found[key] !== undefined) continue
+    const other = Object.keys(document).find((writtenKey) =>
+      [key, ...names].some((name) => fold(writtenKey) === fold(name)),
+    )
+    if (other === undefined || values[key] !== undefined) continue
     throw new UsageError(`the configuration file "${path}" has the unknown key ${JSON.stringify(other)}`, {
       hint: `write it as ${key}`,
     })
   }
-  return found
+  return values
 }
 
 /**

@@ -62,12 +62,12 @@ function explainWords({ commands, words }: CommandLine): UsageError {
   const group = findSubcommands(commands, { words: first })
   const [only] = group
   if (only !== undefined) {
-    const wanted = group.map((one) => one.words.split(' ')[1] ?? '')
+    const subwords = group.map((command) => command.words.split(' ')[1] ?? '')
     const [second = ''] = rest
-    const slip = findSlip(second, wanted)
+    const slip = findSlip(second, subwords)
     // A missing word is more likely than a mistyped one: `run linuxkit`.
     const isLeftOut = slip === undefined && rest.length <= only.arguments.length
-    const right = slip ?? wanted[0] ?? ''
+    const right = slip ?? subwords[0] ?? ''
     const others = rest.includes(right) ? rest.filter((word) => word !== right) : isLeftOut ? rest : rest.slice(1)
     const line = ['metalkit', first, right, ...others.map(quoteWord)].join(' ')
     return new UsageError(`unknown command "${first} ${second}"`, { hint: `did you mean ${line}?` })
@@ -86,7 +86,7 @@ function explainExcess(called: Command, { commands, words }: CommandLine): Usage
   const group = findSubcommands(commands, called)
   const near = findSlip(
     stray,
-    group.map((one) => one.words.slice(called.words.length + 1)),
+    group.map((command) => command.words.slice(called.words.length + 1)),
   )
   const slip = habits[`${called.words} ${stray}`] ?? (near === undefined ? undefined : `${called.words} ${near}`)
   if (stray === 'help') return new UsageError(`${called.words} does not know "help"`, { hint: seePage(called) })
@@ -110,13 +110,15 @@ function explainExcess(called: Command, { commands, words }: CommandLine): Usage
 }
 
 /** A flag that the command does not have. @param slip a similar flag of the command */
-function explainFlag(given: string, slip: string | undefined, { commands, called }: CommandLine): UsageError {
-  const name = given.replace(/^-+/, '').replace(/=.*/s, '')
-  const takersOf = (wanted: string) =>
-    commands.filter((command) => command.flags.some((one) => flags[one].name === wanted))
+function explainFlag(flag: string, slip: string | undefined, { commands, called }: CommandLine): UsageError {
+  const name = flag.replace(/^-+/, '').replace(/=.*/s, '')
+  const takersOf = (flagName: string) =>
+    commands.filter((command) => command.flags.some((other) => flags[other].name === flagName))
   const denied = name.replace(/^no-/, '')
-  const opposite = called?.flags.map((one): Flag => flags[one]).find((one) => denied !== name && one.name === denied)
-  const unknown = `unknown option "${given}"`
+  const opposite = called?.flags
+    .map((other): Flag => flags[other])
+    .find((other) => denied !== name && other.name === denied)
+  const unknown = `unknown option "${flag}"`
   if (opposite !== undefined) {
     const hint = opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; omit it instead`
     return new UsageError(unknown, { hint })
@@ -125,7 +127,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
   if (called !== undefined && takers.length > 0) {
     const others = takers.map(({ words }) => `metalkit ${words}`).join(', ')
     // `lab --machine` means --machines, not the plan of run.
-    const longer = called.flags.map((one) => flags[one].name).find((one) => one.startsWith(name))
+    const longer = called.flags.map((other) => flags[other].name).find((other) => other.startsWith(name))
     const meant = longer === undefined ? '' : `did you mean --${longer}? `
     return new UsageError(`${called.words} does not take --${name}`, {
       hint: `${meant}${others} ${takers.length === 1 ? 'does' : 'do'}; ${seePage(called)}`,
@@ -135,7 +137,7 @@ function explainFlag(given: string, slip: string | undefined, { commands, called
     const calls = takers.map(({ words }) => `metalkit ${words}`).join(', ')
     return new UsageError(`--${name} needs a command`, { hint: `it is a flag of ${calls}` })
   }
-  if (given === '-V') return new UsageError(unknown, { hint: 'did you mean --version?' })
+  if (flag === '-V') return new UsageError(unknown, { hint: 'did you mean --version?' })
   return new UsageError(unknown, { hint: slip === undefined ? seePage(called) : `did you mean ${slip}?` })
 }
 

@@ -10,8 +10,8 @@ export type Texts = Partial<Record<FlagName, string | readonly string[]>>
 /** The source of a value, as errors name it. */
 type Source = { label: string; text: string }
 
-function find(flag: Flag, given: string | undefined, env: Record<string, string | undefined>): Source | undefined {
-  if (given !== undefined) return { label: `--${flag.name}`, text: given }
+function find(flag: Flag, text: string | undefined, env: Record<string, string | undefined>): Source | undefined {
+  if (text !== undefined) return { label: `--${flag.name}`, text }
   const variable = flag.env.find((name) => env[name] !== undefined && env[name] !== '')
   return variable === undefined ? undefined : { label: variable, text: env[variable] ?? '' }
 }
@@ -36,22 +36,22 @@ function parseSource(flag: Flag, source: Source): unknown {
  */
 export async function resolveOptions<N extends FlagName>(
   names: readonly N[],
-  given: Texts,
+  texts: Texts,
   env: Record<string, string | undefined>,
   sources?: Map<FlagName, string>,
 ): Promise<Options<N>> {
   const values: Partial<Record<FlagName, unknown>> = {}
   for (const name of names) {
     const flag: Flag = flags[name]
-    const texts = given[name]
+    const written = texts[name]
     if (flag.kind === 'list') {
-      const elements = [texts ?? find(flag, undefined, env) ?? []].flat()
-      values[name] = elements.flatMap((one) =>
-        parseSource(flag, typeof one === 'string' ? { label: `--${flag.name}`, text: one } : one),
+      const elements = [written ?? find(flag, undefined, env) ?? []].flat()
+      values[name] = elements.flatMap((element) =>
+        parseSource(flag, typeof element === 'string' ? { label: `--${flag.name}`, text: element } : element),
       )
       continue
     }
-    let source = find(flag, typeof texts === 'string' ? texts : texts?.at(-1), env)
+    let source = find(flag, typeof written === 'string' ? written : written?.at(-1), env)
     if (source === undefined && flag.config !== undefined) {
       const { readConfig } = await import('./config.ts')
       const { path, values: config } = await readConfig(env)
@@ -67,8 +67,8 @@ export async function resolveOptions<N extends FlagName>(
 }
 
 /** A required value. @throws UsageError that lists every way to set it */
-export function requireOption<T>(name: FlagName, given: T | undefined): NonNullable<T> {
-  if (given !== undefined && given !== null && given !== '') return given
+export function requireOption<T>(name: FlagName, value: T | undefined): NonNullable<T> {
+  if (value !== undefined && value !== null && value !== '') return value
   const flag: Flag = flags[name]
   const ways = [`--${flag.name}`, ...flag.env, ...(flag.config === undefined ? [] : [`${flag.config} in metal.yaml`])]
   throw new UsageError(`no ${flag.name} is given`, { hint: `set ${ways.join(' or ')} (${flag.help})` })

@@ -62,7 +62,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     const socket = identityAgent ?? env['SSH_AUTH_SOCK']
     const agentSocket = socket === undefined || socket === '' || socket === 'none' ? undefined : socket
     const key = JSON.stringify([named, identityFiles, identitiesOnly, agentSocket, isHop])
-    const found =
+    const identities =
       identitiesBySettings.get(key) ??
       loadIdentities({
         named,
@@ -74,8 +74,8 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
         prompter,
         report,
       })
-    identitiesBySettings.set(key, found)
-    return found
+    identitiesBySettings.set(key, identities)
+    return identities
   }
 
   async function loadTrust(settings: SshSettings): Promise<HostTrust> {
@@ -99,8 +99,8 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
           hint: `write "ProxyJump none" for "${hop.host}", above the line that names it`,
         })
       }
-      const found = await find(hop.host, hop.port, hop.user ?? '', depth + 1)
-      via.push(...(via.length === 0 ? found.via : []), { ...found, via: [] })
+      const access = await find(hop.host, hop.port, hop.user ?? '', depth + 1)
+      via.push(...(via.length === 0 ? access.via : []), { ...access, via: [] })
     }
     return via
   }

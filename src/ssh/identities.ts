@@ -39,22 +39,22 @@ async function unlock(file: string, locked: KeyFile, { prompter, report }: Ident
   for (let attempt = 1; attempt <= passphraseTries; attempt++) {
     const passphrase = await prompter.askSecret(`Passphrase of ${file}: `)
     if (passphrase === '') return locked
-    const found = await readKeyFile(file, passphrase)
-    if (found.kind !== 'wrong-passphrase') return found
+    const key = await readKeyFile(file, passphrase)
+    if (key.kind !== 'wrong-passphrase') return key
     report.warn(`that is not the passphrase of "${file}"`)
   }
   return locked
 }
 
 /** The error for a named key that cannot be used. */
-function refuseNamed(file: string, found: Exclude<KeyFile, { kind: 'key' }>): never {
+function refuseNamed(file: string, key: Exclude<KeyFile, { kind: 'key' }>): never {
   const locked = { why: 'is locked by a passphrase', hint: `run ssh-add ${file} and omit --identity` }
   const { why, hint } = {
     missing: { why: 'does not exist', hint: 'name another with --identity, or make one with ssh-keygen -t ed25519' },
     encrypted: locked,
     'wrong-passphrase': locked,
-    unusable: found.kind === 'unusable' ? found : { why: '', hint: '' },
-  }[found.kind]
+    unusable: key.kind === 'unusable' ? key : { why: '', hint: '' },
+  }[key.kind]
   throw new ConsoleError(`private key "${file}" ${why}`, { hint })
 }
 
@@ -81,9 +81,9 @@ async function loadNamed(sources: IdentitySources): Promise<Identity[]> {
     const file = name.replace(/^~(?=\/)/, sources.home)
     const stored = await readKeyFile(file)
     await noteCertificate(file, sources)
-    const found = stored.kind === 'encrypted' ? await unlock(file, stored, sources) : stored
-    if (found.kind !== 'key') refuseNamed(file, found)
-    keys.push(fileIdentity(file, found.key))
+    const keyFile = stored.kind === 'encrypted' ? await unlock(file, stored, sources) : stored
+    if (keyFile.kind !== 'key') refuseNamed(file, keyFile)
+    keys.push(fileIdentity(file, keyFile.key))
   }
   return keys
 }
@@ -128,19 +128,19 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
 
   const locked: { file: string; stored: KeyFile; line: string | undefined }[] = []
   for (const file of files) {
-    const found = await readKeyFile(file)
+    const keyFile = await readKeyFile(file)
     await noteCertificate(file, sources)
-    if (found.kind === 'key') add(fileIdentity(file, found.key))
-    else if (found.kind === 'missing') looked.push(`${file} does not exist`)
-    else if (found.kind === 'unusable') {
+    if (keyFile.kind === 'key') add(fileIdentity(file, keyFile.key))
+    else if (keyFile.kind === 'missing') looked.push(`${file} does not exist`)
+    else if (keyFile.kind === 'unusable') {
       // A public key in the configuration selects a key of the agent.
       if (configured.length > 0 && (await readPublicKey(file)) !== undefined) continue
-      looked.push(`${file} ${found.why}`)
-      report.warn(`private key "${file}" ${found.why}`)
+      looked.push(`${file} ${keyFile.why}`)
+      report.warn(`private key "${file}" ${keyFile.why}`)
     } else {
       looked.push(`${file} is locked by a passphrase`)
-      const half = found.kind === 'encrypted' ? found.publicKey : undefined
-      locked.push({ file, stored: found, line: half === undefined ? undefined : publicLineOf(half) })
+      const half = keyFile.kind === 'encrypted' ? keyFile.publicKey : undefined
+      locked.push({ file, stored: keyFile, line: half === undefined ? undefined : publicLineOf(half) })
     }
   }
 
@@ -149,9 +149,9 @@ export async function loadIdentities(sources: IdentitySources): Promise<Identiti
   for (const { file, stored, line } of locked) {
     if (line !== undefined && keys.has(line)) continue
     const useful = line === undefined || wanted === undefined || wanted.has(line)
-    const found = useful && !will() ? await unlock(file, stored, sources) : stored
-    if (found.kind === 'key') add(fileIdentity(file, found.key))
-    else if (found.kind === 'unusable') report.warn(`private key "${file}" ${found.why}`)
+    const keyFile = useful && !will() ? await unlock(file, stored, sources) : stored
+    if (keyFile.kind === 'key') add(fileIdentity(file, keyFile.key))
+    else if (keyFile.kind === 'unusable') report.warn(`private key "${file}" ${keyFile.why}`)
     else if (line !== undefined || fromAgent.length === 0) closed.push(file)
   }
   for (const file of closed) {

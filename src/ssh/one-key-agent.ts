@@ -37,11 +37,11 @@ class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
     done?: SignCallback,
   ): void {
     const answer = typeof options === 'function' ? options : done
-    const asked = typeof options === 'function' ? {} : options
+    const signing = typeof options === 'function' ? {} : options
     if (answer === undefined) return
     // For a server that does not announce newer signatures, ssh2 would use SHA-1 with an RSA key.
-    if (asked.hash === 'sha1') answer(new Error('the server accepts RSA keys only with SHA-1'))
-    else this.#sign(data, asked, answer)
+    if (signing.hash === 'sha1') answer(new Error('the server accepts RSA keys only with SHA-1'))
+    else this.#sign(data, signing, answer)
   }
 }
 

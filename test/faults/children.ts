@@ -5,13 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { labEnvironment } from '../../src/lab/environment.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 import type { TestLab } from '../helpers/lab.ts'
 import { program } from '../helpers/program.ts'
-
-/** A word, quoted for sh. */
-export function quote(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`
-}
 
 /** A child that runs the program, and its output. */
 export interface Child extends Disposable {
@@ -45,13 +41,13 @@ export function startChild(
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-child-'))
   mkdirSync(join(folder, 'home'))
   const executor = as === 'installed' ? [] : as === 'node' ? [process.execPath] : as.split(' ')
-  const words = [...executor, program, ...args].map(quote).join(' ')
+  const words = [...executor, program, ...args].map(quoteValue).join(' ')
   // The shell that runs exec becomes the program, so its process id is the program's.
   const notes = `echo $$ > ${folder}/pid; ps -o sid= -p $$ > ${folder}/session`
-  const noted = `{ sh -c ${quote(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`
+  const noted = `{ sh -c ${quoteValue(`${notes}; exec ${words}`)}; echo $? > ${folder}/code; }`
   const lines = [
     terminal ? `stty -g > ${folder}/before` : '',
-    shell.replace('PROGRAM', () => noted).replace('COMMAND', () => `sh -c ${quote(`${notes}; exec ${words}`)}`),
+    shell.replace('PROGRAM', () => noted).replace('COMMAND', () => `sh -c ${quoteValue(`${notes}; exec ${words}`)}`),
     terminal ? `stty -g > ${folder}/after` : '',
   ]
   const script = lines.filter((line) => line !== '').join('\n')

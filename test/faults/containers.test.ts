@@ -11,7 +11,7 @@ import { attendedMachines, startTestLab, type TestLab, waitUntil } from '../help
 import { needs, needsMountOf, needsRoot } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
-import { quote } from './children.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 import { machinesIn, publishImage } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>
@@ -20,8 +20,8 @@ beforeAll(async () => {
 })
 afterAll(async () => await image[Symbol.asyncDispose]())
 
-const metalkit = `${quote(process.execPath)} ${quote(program)}`
-const runWords = () => `run equinixmetal -base-url ${image.baseUrl} ${quote(image.prefix)}`
+const metalkit = `${quoteValue(process.execPath)} ${quoteValue(program)}`
+const runWords = () => `run equinixmetal -base-url ${image.baseUrl} ${quoteValue(image.prefix)}`
 
 /** A command as process 1, as `docker run` without --init starts it. */
 function startFirst(lab: TestLab, command: readonly string[]) {
@@ -105,7 +105,7 @@ describe('a read-only root file system', { ...needsMountOf('ro'), timeout: 60_00
     await using lab = await startTestLab({ driver: attendedMachines() })
     const port = await findFreePort()
     const served = `-serve 127.0.0.1:${port} -base-url http://127.0.0.1:${port} -wait-for 'is up' -timeout 20s`
-    const run = `${metalkit} run equinixmetal ${served} ${quote(image.prefix)}`
+    const run = `${metalkit} run equinixmetal ${served} ${quoteValue(image.prefix)}`
     const script = `mount -o remount,bind,ro / && ${shut('/tmp')} && ! touch /x /tmp/x && exec ${run}`
     const env = { ...labEnvironment(lab), HOME: home }
     const { code, said } = await runAsync('unshare', ['-rm', 'sh', '-c', script], env)
@@ -116,7 +116,7 @@ describe('a read-only root file system', { ...needsMountOf('ro'), timeout: 60_00
 
   test('a push to it says that it is read-only', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'metalkit-ro-'))
-    const push = `push equinixmetal -base-url http://127.0.0.1/x -destination ${folder} ${quote(image.prefix)}`
+    const push = `push equinixmetal -base-url http://127.0.0.1/x -destination ${folder} ${quoteValue(image.prefix)}`
     const { code, said } = await runAsync('unshare', ['-rm', 'sh', '-c', `${shut(folder)} && ${metalkit} ${push}`], {})
     expect([code, said]).toEqual([5, expect.stringMatching(/^metalkit: push: .*read-only file system/m)])
     rmSync(folder, { recursive: true })
@@ -149,8 +149,8 @@ describe(
       const root = join(import.meta.dirname, '../..')
       const mounted = join(folder, 'checkout')
       const script = [
-        `mount --bind ${quote(root)} ${quote(mounted)} && exec setpriv --reuid 54321 --regid 54321 --clear-groups`,
-        ...[process.execPath, join(mounted, relative(root, program)), ...words].map(quote),
+        `mount --bind ${quoteValue(root)} ${quoteValue(mounted)} && exec setpriv --reuid 54321 --regid 54321 --clear-groups`,
+        ...[process.execPath, join(mounted, relative(root, program)), ...words].map(quoteValue),
       ].join(' ')
       return await runAsync('unshare', ['-m', 'sh', '-c', script], { ...labEnvironment(lab), ...own }, folder)
     }

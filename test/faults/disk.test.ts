@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeImage } from '../helpers/image.ts'
 import { needsMountOf } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
-import { quote } from './children.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-disk-'))
 let image: Awaited<ReturnType<typeof makeImage>>
@@ -25,8 +25,8 @@ function push(name: string, before: string, [file, ...args]: readonly [string, .
   const destination = join(folder, name)
   mkdirSync(destination)
   const words = [process.execPath, program, 'push', 'equinixmetal', '-base-url', 'http://127.0.0.1/x']
-  const command = [...words, '-destination', destination, image.prefix].map(quote).join(' ')
-  const script = `cd ${quote(destination)} && ${before}; ${command}; code=$?; ls -A ${quote(destination)} >&1; exit $code`
+  const command = [...words, '-destination', destination, image.prefix].map(quoteValue).join(' ')
+  const script = `cd ${quoteValue(destination)} && ${before}; ${command}; code=$?; ls -A ${quoteValue(destination)} >&1; exit $code`
   const { status, stdout, stderr } = spawnSync(file, [...args, script], { encoding: 'utf8', timeout: 20_000 })
   return { code: status, stderr, files: stdout.split('\n').filter((line) => line !== '' && !line.includes(' ')) }
 }
@@ -40,7 +40,7 @@ test('a file size limit leaves no partial file', () => {
 })
 
 test('a full disk leaves no partial file', needsMountOf('tmpfs'), () => {
-  const mount = `mount -t tmpfs -o size=64k tmpfs ${quote(join(folder, 'full'))}`
+  const mount = `mount -t tmpfs -o size=64k tmpfs ${quoteValue(join(folder, 'full'))}`
   const { code, stderr, files } = push('full', mount, ['unshare', '-rm', 'sh', '-c'])
   expect(code, stderr).toBe(5)
   expect(stderr).toMatch(/^metalkit: push: .*no space left on device/m)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { needsMountOf } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
-import { quote } from './children.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-full-lab-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -42,7 +42,7 @@ test(
     const file = join(folder, 'create.mjs')
     writeFileSync(file, script)
     const lab = [process.execPath, program, 'lab', '--name', 'full', '--machines', 'simulated', '--']
-    const words = [...lab, process.execPath, file].map(quote).join(' ')
+    const words = [...lab, process.execPath, file].map(quoteValue).join(' ')
     const mount = `mkdir ${folder}/state && mount -t tmpfs -o size=64k tmpfs ${folder}/state`
     const { stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', `${mount} && ${words}`], {
       encoding: 'utf8',

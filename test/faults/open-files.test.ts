@@ -6,7 +6,7 @@ import { makeImage } from '../helpers/image.ts'
 import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
-import { quote } from './children.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 import { machinesIn } from './world.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(async () => await image[Symbol.asyncDispose]())
 
 function runLimited(limit: number, args: readonly string[], env: Record<string, string> = {}) {
-  const words = [process.execPath, program, ...args].map(quote).join(' ')
+  const words = [process.execPath, program, ...args].map(quoteValue).join(' ')
   const { status, stdout, stderr } = spawnSync('sh', ['-c', `ulimit -n ${limit}; ${words}`], {
     encoding: 'utf8',
     timeout: 30_000,

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { type TestLab, waitUntil } from '../helpers/lab.ts'
 import { program } from '../helpers/program.ts'
-import { quote } from './children.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 
 /** A shell in a window. */
 export interface Shell extends AsyncDisposable {
@@ -32,14 +32,10 @@ const clockTickMs = 10
 /** Opens a shell in which `./go` is `metalkit ARGS`. */
 export async function openShell(lab: TestLab, args: readonly string[]): Promise<Shell> {
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-shell-'))
-  const words = [process.execPath, program, ...args].map(quote).join(' ')
+  const words = [process.execPath, program, ...args].map(quoteValue).join(' ')
   const child = spawn(
     'script',
-    [
-      '-qefc',
-      `printf '%s\\n' 'echo $$ > pid; exec ${words.replaceAll("'", String.raw`'\''`)}' > go; exec bash --norc -i`,
-      '/dev/null',
-    ],
+    ['-qefc', `printf '%s\\n' ${quoteValue(`echo $$ > pid; exec ${words}`)} > go; exec bash --norc -i`, '/dev/null'],
     {
       cwd: folder,
       env: {

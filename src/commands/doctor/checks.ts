@@ -9,7 +9,7 @@ import type { Context } from '../../io.ts'
 import { archOfPlan } from '../../arch.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
-import type { Address } from '../../address.ts'
+import { type Address, formatAddress } from '../../address.ts'
 import { openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
 import { chooseMetro } from '../shared/metro.ts'
@@ -129,7 +129,7 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
       await checkConsole(sos ?? { metro }, accessOf(options, context), { ...context, report })
       const [warning] = warnings
       if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
-      const where = sos === undefined ? `an SOS host of metro ${metro}` : `${sos.host}:${sos.port}`
+      const where = sos === undefined ? `an SOS host of metro ${metro}` : formatAddress(sos)
       return { detail: `${where} answers, and its host key is trusted` }
     },
   }

@@ -1,4 +1,5 @@
 // metalkit lab forward: forwards a local port to a machine's TCP port.
+import { formatAddress } from '../../address.ts'
 import { UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { askLab } from '../../lab/storage/ask-lab.ts'
@@ -23,5 +24,5 @@ export async function execute(
   const answer = await askLab(lab, 'POST', `/lab/devices/${encodeURIComponent(id)}/forwards`, body)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
   const { host, host_port: localPort } = answer as { host: string; host_port: number }
-  context.stdout.write(`${host}:${localPort}\n`)
+  context.stdout.write(`${formatAddress({ host, port: localPort })}\n`)
 }

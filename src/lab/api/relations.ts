@@ -54,22 +54,22 @@ function joinPaths(paths: readonly string[][]): PathTree {
 function changeAlong(
   value: unknown,
   tree: PathTree,
-  change: (key: string, found: Json, rest: PathTree) => Json,
+  change: (key: string, relation: Json, rest: PathTree) => Json,
 ): unknown {
-  if (Array.isArray(value)) return value.map((one) => changeAlong(one, tree, change))
+  if (Array.isArray(value)) return value.map((item) => changeAlong(item, tree, change))
   if (!isObject(value)) return value
   const changed = { ...value }
   for (const [key, rest] of Object.entries(tree)) {
-    const changeOne = (one: unknown) => (isObject(one) ? changeAlong(change(key, one, rest), rest, change) : one)
-    const found = Object.hasOwn(value, key) ? value[key] : undefined
-    if (found !== undefined) changed[key] = Array.isArray(found) ? found.map(changeOne) : changeOne(found)
+    const changeOne = (item: unknown) => (isObject(item) ? changeAlong(change(key, item, rest), rest, change) : item)
+    const relation = Object.hasOwn(value, key) ? value[key] : undefined
+    if (relation !== undefined) changed[key] = Array.isArray(relation) ? relation.map(changeOne) : changeOne(relation)
   }
   return changed
 }
 
 /** The key of the list in an answer: the API's lists are objects that hold one list, and perhaps `meta`. */
 function listKeyOf(json: Json): string | undefined {
-  const [key, ...others] = Object.keys(json).filter((one) => one !== 'meta')
+  const [key, ...others] = Object.keys(json).filter((name) => name !== 'meta')
   return key !== undefined && others.length === 0 && Array.isArray(json[key]) ? key : undefined
 }
 
@@ -79,9 +79,9 @@ function listKeyOf(json: Json): string | undefined {
  */
 export function shapeRelations(json: unknown, query: URLSearchParams, find: (href: string) => unknown): unknown {
   if (!isObject(json)) return json
-  const expand = (_key: string, found: Json): Json => {
-    const whole = typeof found['href'] === 'string' ? find(found['href']) : undefined
-    return isObject(whole) ? whole : found
+  const expand = (_key: string, relation: Json): Json => {
+    const whole = typeof relation['href'] === 'string' ? find(relation['href']) : undefined
+    return isObject(whole) ? whole : relation
   }
   const shape = (root: unknown): unknown => {
     const included = changeAlong(root, joinPaths(parsePaths(query, 'include')), expand)

@@ -7,7 +7,15 @@ import { TaskQueue } from '../../task-queue.ts'
 import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
 import { Chassis, specOf } from './chassis.ts'
 import { completeEvent, connectedEvent, createEvent, installationSteps } from './device-events.ts'
-import { addEvent, changeState, type Device, type DeviceState, freshInstallation, isInstalling } from './device.ts'
+import {
+  addEvent,
+  changeState,
+  type Device,
+  type DeviceState,
+  freshInstallation,
+  isInstalling,
+  type PowerAction,
+} from './device.ts'
 import { watchInstallation } from './installation-watch.ts'
 import type { Pace } from './pace.ts'
 
@@ -23,9 +31,6 @@ export interface LifeParts {
   /** Called after each change of a device. */
   onChange: () => void
 }
-
-/** The power actions of POST /devices/{id}/actions that the lab supports. */
-export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
 
 /** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
 export class DeviceLife implements AsyncDisposable {

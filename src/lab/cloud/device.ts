@@ -8,6 +8,9 @@ import type { DeviceEvent } from './device-events.ts'
 /** State of a device on the wire. */
 export type DeviceState = (typeof deviceStates)[number]
 
+/** The power actions of POST /devices/{id}/actions that the lab supports. */
+export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
+
 /** The kinds of address that every device has, in the API's order. */
 export const addressKinds = ['public_ipv4', 'public_ipv6', 'private_ipv4'] as const
 export type AddressKind = (typeof addressKinds)[number]

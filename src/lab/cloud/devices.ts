@@ -2,8 +2,8 @@
 import { LabError } from '../../errors.ts'
 import { type Cloud, removeDevice } from './cloud.ts'
 import { queuedEvent } from './device-events.ts'
-import { DeviceLife, type LifeParts, type PowerAction } from './device-life.ts'
-import type { Device } from './device.ts'
+import { DeviceLife, type LifeParts } from './device-life.ts'
+import type { Device, PowerAction } from './device.ts'
 import type { SerialPort } from './serial-port.ts'
 
 /** Moves devices through their states. Disposing it switches all machines off and waits until they are off. */

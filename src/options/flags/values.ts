@@ -154,9 +154,9 @@ export function parseArch(text: string): 'x86_64' | 'aarch64' {
 
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
   return (text) => {
-    const found = choices.find((choice) => choice === text)
-    if (found === undefined) throw new Refusal('is not a valid choice', `choose one of ${choices.join(', ')}`)
-    return found
+    const choice = choices.find((name) => name === text)
+    if (choice === undefined) throw new Refusal('is not a valid choice', `choose one of ${choices.join(', ')}`)
+    return choice
   }
 }
 

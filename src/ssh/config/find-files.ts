@@ -58,7 +58,7 @@ const exists = async (path: string) =>
 /** The files of a configuration. Each is read once: later its file system may hang while a machine costs money. */
 export class ConfigFiles {
   readonly #texts = new Map<string, Promise<string>>()
-  readonly #found = new Map<string, Promise<string[]>>()
+  readonly #files = new Map<string, Promise<string[]>>()
 
   /** @throws the error of the file system */
   read(file: string): Promise<string> {
@@ -68,20 +68,20 @@ export class ConfigFiles {
   }
 
   find(pattern: string): Promise<string[]> {
-    const found = this.#found.get(pattern) ?? findFiles(pattern)
-    this.#found.set(pattern, found)
-    return found
+    const files = this.#files.get(pattern) ?? findFiles(pattern)
+    this.#files.set(pattern, files)
+    return files
   }
 }
 
 /** The paths that a pattern names, with wildcards in every part, in the order of their bytes. */
 export async function findFiles(pattern: string): Promise<string[]> {
-  let found = ['/']
+  let paths = ['/']
   const parts = pattern.split('/').filter((part) => part !== '')
   for (const part of parts) {
     const read = readPart(part)
     const next: string[] = []
-    for (const folder of found) {
+    for (const folder of paths) {
       if ('name' in read) {
         next.push(join(folder, read.name))
         continue
@@ -90,9 +90,9 @@ export async function findFiles(pattern: string): Promise<string[]> {
       const seen = names.filter((name) => read.pattern.test(name) && (!name.startsWith('.') || part.startsWith('.')))
       next.push(...seen.map((name) => join(folder, name)))
     }
-    found = next
+    paths = next
   }
   // Dangling links are omitted, as in glob(3).
-  const there = await Promise.all(found.map(async (path) => ((await exists(path)) ? [path] : [])))
+  const there = await Promise.all(paths.map(async (path) => ((await exists(path)) ? [path] : [])))
   return there.flat().toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 }

@@ -24,12 +24,12 @@ export function matchesPattern(name: string, pattern: string): boolean {
 
 /** A list of patterns: one must match, and no pattern that begins with `!`. */
 export function matchesList(name: string, list: string): boolean {
-  let found = false
+  let isMatch = false
   for (const part of list.split(',')) {
     const negated = part.startsWith('!')
     if (!matchesPattern(name, negated ? part.slice(1) : part)) continue
     if (negated) return false
-    found = true
+    isMatch = true
   }
-  return found
+  return isMatch
 }

@@ -75,14 +75,14 @@ function addValue(reading: Reading, { keyword, words }: ConfigLine, source: Sour
 }
 
 function isHostInList(host: string, patterns: readonly string[]): boolean {
-  let found = false
+  let exists = false
   for (const pattern of patterns) {
     const negated = pattern.startsWith('!')
     if (!matchesPattern(host, negated ? pattern.slice(1) : pattern)) continue
     if (negated) return false
-    found = true
+    exists = true
   }
-  return found
+  return exists
 }
 
 function isMatch(reading: Reading, rest: string, source: Source, place: ConfigPlace): boolean {
@@ -121,8 +121,8 @@ async function readIncluded(
     const path = await expandTilde(isAbsolute(word) || word.startsWith('~') ? word : `${anchor}/${word}`, reading.home)
     for (const file of path === undefined ? [] : await reading.files.find(path)) {
       const checkOnly = source.checkOnly || !source.active
-      const found = await readConfigFile(reading, { ...source, file, depth: source.depth + 1, checkOnly }, place)
-      if (!found) refuseLine(place, `"${file}" does not exist`, 'remove the link, or name another file')
+      const exists = await readConfigFile(reading, { ...source, file, depth: source.depth + 1, checkOnly }, place)
+      if (!exists) refuseLine(place, `"${file}" does not exist`, 'remove the link, or name another file')
     }
   }
 }

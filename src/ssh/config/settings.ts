@@ -149,30 +149,30 @@ async function readTwice(query: SettingsQuery): Promise<Reading> {
 export async function loadSshSettings(query: SettingsQuery): Promise<SshSettings> {
   const reading = await readTwice(query)
   const { values, host } = reading
-  const one = (keyword: string) => firstWord(reading, keyword)
-  const port = readPort(one('port') ?? '22') ?? 22
+  const firstOf = (keyword: string) => firstWord(reading, keyword)
+  const port = readPort(firstOf('port') ?? '22') ?? 22
   const tokens = makeTokens(reading, host, port)
   const files = async (keyword: string) => {
-    const found = values.get(keyword)?.flatMap((value) => value.words.map((word) => ({ word, value })))
-    if (found === undefined) return undefined
-    const named = found.filter(({ word }) => !isNone(word))
+    const words = values.get(keyword)?.flatMap((value) => value.words.map((word) => ({ word, value })))
+    if (words === undefined) return undefined
+    const named = words.filter(({ word }) => !isNone(word))
     return await Promise.all(named.map(async ({ word, value }) => await fillPath(word, tokens, query, value)))
   }
   const [agent] = values.get('identityagent') ?? []
   const [jump] = values.get('proxyjump') ?? []
-  const command = one('proxycommand')
+  const command = firstOf('proxycommand')
   return {
     hostName: host,
     port,
-    user: one('user'),
+    user: firstOf('user'),
     identityFiles: (await files('identityfile')) ?? [],
     identityAgent: agent === undefined ? undefined : await findAgent(agent, tokens, query),
-    identitiesOnly: isYes(one('identitiesonly')),
+    identitiesOnly: isYes(firstOf('identitiesonly')),
     userKnownHosts: await files('userknownhostsfile'),
     // ssh uses these names unchanged.
     globalKnownHosts: values.get('globalknownhostsfile')?.[0]?.words.filter((word) => !isNone(word)),
-    hostKeyAlias: one('hostkeyalias')?.toLowerCase(),
-    hashKnownHosts: isYes(one('hashknownhosts')),
+    hostKeyAlias: firstOf('hostkeyalias')?.toLowerCase(),
+    hashKnownHosts: isYes(firstOf('hashknownhosts')),
     proxyJump: jump === undefined ? [] : splitJump(jump.words[0] ?? '').map((hop) => fillHop(hop, tokens, jump)),
     proxyCommand: command === undefined || isNone(command) ? undefined : command,
     notes: [...reading.notes],

@@ -61,7 +61,7 @@ function isShallow(value: unknown): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxLevels) return false
-    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
+    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []))
   }
   return true
 }

@@ -24,21 +24,23 @@ export interface ChosenAddresses {
 
 /** Checks the requested addresses; the default is every kind. The specification requires private IPv4. */
 export function checkAddresses(
-  wanted: z.infer<typeof addressesSchema> | null | undefined,
+  addresses: z.infer<typeof addressesSchema> | null | undefined,
   cloud: Cloud,
   projectId: string,
 ): Checked<ChosenAddresses> {
-  if (wanted === undefined || wanted === null || wanted.length === 0) {
+  if (addresses === undefined || addresses === null || addresses.length === 0) {
     return { value: { kinds: [...addressKinds], reservations: [] } }
   }
-  const names = wanted.map((one): string => `${one.public ? 'public' : 'private'}_ipv${one.address_family}`)
+  const names = addresses.map(
+    (address): string => `${address.public ? 'public' : 'private'}_ipv${address.address_family}`,
+  )
   if (names.includes('private_ipv6')) return { errors: ['private IPv6 addresses are not available'] }
   if (!names.includes('private_ipv4')) return { errors: ['ip_addresses must include a private IPv4 address'] }
-  const ids = wanted.flatMap((one) => one.ip_reservations ?? [])
+  const ids = addresses.flatMap((address) => address.ip_reservations ?? [])
   const reservations = ids
     .flatMap((id) => cloud.reservations.get(id) ?? [])
-    .filter((one) => one.projectId === projectId)
-  const unknown = ids.filter((id) => !reservations.some((one) => one.id === id))
+    .filter((reservation) => reservation.projectId === projectId)
+  const unknown = ids.filter((id) => !reservations.some((reservation) => reservation.id === id))
   if (unknown.length > 0) return { errors: unknown.map((id) => `${id} is not a valid IP reservation`) }
   return { value: { kinds: addressKinds.filter((kind) => names.includes(kind)), reservations } }
 }
@@ -47,15 +49,17 @@ export function checkAddresses(
 export function refuseReservations(reservations: readonly Reservation[], metro: string, cloud: Cloud): string[] {
   const taken = new Set([...cloud.assignments.values()].map(({ reservationId }) => reservationId))
   return reservations
-    .filter((one) => taken.has(one.id) || (one.metro !== undefined && one.metro !== metro))
+    .filter(
+      (reservation) => taken.has(reservation.id) || (reservation.metro !== undefined && reservation.metro !== metro),
+    )
     .map(({ block }) => `${block} is not available`)
 }
 
 /** Assigns whole reservations to a new device. */
 export function giveReservations(reservations: readonly Reservation[], deviceId: string, cloud: Cloud): void {
-  for (const one of reservations) {
+  for (const reservation of reservations) {
     const assignments: Assignment[] = [...cloud.assignments.values()]
-    const made = assign(blockOf(one.block), deviceId, [one], assignments, {})
+    const made = assign(blockOf(reservation.block), deviceId, [reservation], assignments, {})
     if (made !== undefined) cloud.assignments.set(made.id, made)
   }
 }

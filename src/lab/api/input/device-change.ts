@@ -71,10 +71,10 @@ export interface ActionRequest {
 export function checkAction(body: unknown, device: Device): Checked<ActionRequest> {
   const shape = checkShape(actionSchema, body)
   if ('errors' in shape) return shape
-  const { type, operating_system: slug, ipxe_script_url: given } = shape.value
+  const { type, operating_system: slug, ipxe_script_url: newUrl } = shape.value
   const system = choose('operating system', slug ?? device.operatingSystem.slug, findOperatingSystem)
   if ('errors' in system) return system
-  const url = given === undefined ? device.ipxeScriptUrl : given
+  const url = newUrl === undefined ? device.ipxeScriptUrl : newUrl
   const errors = type === 'reinstall' ? checkScript(system.value, url, device.userdata) : []
   return errors.length > 0
     ? { errors }

@@ -20,13 +20,13 @@ export function createDevices(
   const checked = bodies.map((body) => checkCreate(body, cloud, projectId))
   const errors = new Set(checked.flatMap(errorsOf))
   if (errors.size > 0) return { errors: [...errors] }
-  const wanted = checked.flatMap((one) => ('value' in one ? one.value : []))
-  const wantedPlans = wanted.map(({ request }) => request.plan)
-  const reserved = wanted.flatMap(({ reservations }) => reservations)
-  const twice = reserved.filter((one, index) => reserved.indexOf(one) !== index)
+  const requests = checked.flatMap((result) => ('value' in result ? result.value : []))
+  const wantedPlans = requests.map(({ request }) => request.plan)
+  const reserved = requests.flatMap(({ reservations }) => reservations)
+  const twice = reserved.filter((reservation, index) => reserved.indexOf(reservation) !== index)
   if (twice.length > 0) return { errors: twice.map(({ block }) => `${block} is not available`) }
   if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
-  const created = wanted.map(({ request, addedKeys, reservations }) => {
+  const created = requests.map(({ request, addedKeys, reservations }) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
     const device = createDevice(projectId, request)
     giveReservations(reservations, device.id, cloud)

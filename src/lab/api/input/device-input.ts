@@ -60,8 +60,8 @@ function checkReservation(id: string | null | undefined): string[] {
 function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metro; facilityCode: string }> {
   const facilities = [input.facility ?? []].flat()
   if (facilities.length > 0 && facilities[0] !== 'any') {
-    const found = facilities.map(findFacility).find((one) => one !== undefined)
-    if (found !== undefined) return { value: { metro: found.metro, facilityCode: found.code } }
+    const location = facilities.map(findFacility).find((facility) => facility !== undefined)
+    if (location !== undefined) return { value: { metro: location.metro, facilityCode: location.code } }
     return {
       errors: facilities.map((code) => (code === '' ? "Facility can't be blank" : `${code} is not a valid facility`)),
     }

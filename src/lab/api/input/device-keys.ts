@@ -23,9 +23,9 @@ export function chooseKeys(
   if (input.no_ssh_keys === true) return { value: { ids: [], added: [] } }
   const projectKeys = input.project_ssh_keys ?? []
   const users = input.user_ssh_keys ?? []
-  const given = input.ssh_keys ?? []
+  const inlineKeys = input.ssh_keys ?? []
   const all = [...cloud.keys.values()].filter((key) => key.projectId === undefined || key.projectId === projectId)
-  if (projectKeys.length + users.length + given.length === 0) {
+  if (projectKeys.length + users.length + inlineKeys.length === 0) {
     return { value: { ids: all.map((key) => key.id), added: [] } }
   }
   const unknown = [
@@ -36,9 +36,9 @@ export function chooseKeys(
   const errors = unknown.map((id) => `${id} is not a valid ssh key`)
   const ids = new Set(projectKeys)
   for (const key of users.length > 0 ? all : []) if (key.projectId === undefined) ids.add(key.id)
-  for (const { key, label } of given) {
+  for (const { key, label } of inlineKeys) {
     const record = createKeyRecord(projectId, key, label ?? '')
-    const known = all.find((one) => one.fingerprint === record?.fingerprint)
+    const known = all.find(({ fingerprint }) => fingerprint === record?.fingerprint)
     if (record === undefined) errors.push('Key is invalid')
     else if (known === undefined) added.push(record)
     ids.add(known?.id ?? record?.id ?? '')

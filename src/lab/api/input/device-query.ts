@@ -20,29 +20,29 @@ function searchedTexts(device: Device): string[] {
 }
 
 /** Whether a device passes one filter. A parameter that is not a filter lets every device pass. */
-function passes(device: Device, name: string, wanted: string): boolean {
+function passes(device: Device, name: string, value: string): boolean {
   switch (name) {
     case 'search':
-      return searchedTexts(device).some((text) => text.toLowerCase().includes(wanted.toLowerCase()))
+      return searchedTexts(device).some((text) => text.toLowerCase().includes(value.toLowerCase()))
     case 'hostname':
-      return device.hostname.includes(wanted)
+      return device.hostname.includes(value)
     case 'tag':
-      return device.tags.includes(wanted)
+      return device.tags.includes(value)
     case 'metro':
-      return findMetro(wanted)?.code === device.metro.code
+      return findMetro(value)?.code === device.metro.code
     case 'facility':
-      return findFacility(wanted)?.code === device.facilityCode
+      return findFacility(value)?.code === device.facilityCode
     case 'mac_address':
-      return device.macs.some((mac) => mac === wanted.toLowerCase())
+      return device.macs.some((mac) => mac === value.toLowerCase())
     case 'type':
-      return wanted === (device.spotInstance ? 'spot' : 'ondemand')
+      return value === (device.spotInstance ? 'spot' : 'ondemand')
     case 'reserved':
-      return wanted !== 'true'
+      return value !== 'true'
     case 'has_termination_time':
-      return (device.terminationTime !== null) === (wanted === 'true')
+      return (device.terminationTime !== null) === (value === 'true')
     case 'categories':
     case 'categories[]':
-      return wanted.split(',').includes('compute')
+      return value.split(',').includes('compute')
     default:
       return true
   }
@@ -50,5 +50,5 @@ function passes(device: Device, name: string, wanted: string): boolean {
 
 /** Whether a device passes all filters of a query. Empty filters are ignored. No device of a lab is reserved. */
 export function matchesQuery(device: Device, query: URLSearchParams): boolean {
-  return [...query].every(([name, wanted]) => wanted === '' || passes(device, name, wanted))
+  return [...query].every(([name, value]) => value === '' || passes(device, name, value))
 }

@@ -41,14 +41,14 @@ function choosePlace({
 }: z.infer<typeof reserveSchema>): Checked<Pick<Reservation, 'metro' | 'facility'>> {
   if (type === 'global_ipv4') return { value: { metro: undefined, facility: undefined } }
   if (facility) {
-    const found = findFacility(facility)
-    if (found === undefined) return { errors: [`${facility} is not a valid facility`] }
-    return { value: { metro: found.metro.code, facility: found.code } }
+    const location = findFacility(facility)
+    if (location === undefined) return { errors: [`${facility} is not a valid facility`] }
+    return { value: { metro: location.metro.code, facility: location.code } }
   }
   if (!metro) return { errors: ["Metro can't be blank"] }
-  const found = findMetro(metro)
-  if (found === undefined) return { errors: [`${metro} is not a valid metro`] }
-  return { value: { metro: found.code, facility: undefined } }
+  const location = findMetro(metro)
+  if (location === undefined) return { errors: [`${metro} is not a valid metro`] }
+  return { value: { metro: location.code, facility: undefined } }
 }
 
 function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnswer {
@@ -86,8 +86,8 @@ export function addressRoutes(cloud: Cloud): Route[] {
     const all = [
       ...listDevices(cloud, projectId).flatMap((device) => blockViews(device, cloud)),
       ...[...cloud.reservations.values()]
-        .filter((one) => one.projectId === projectId)
-        .map((one) => reservationView(one, cloud)),
+        .filter((reservation) => reservation.projectId === projectId)
+        .map((reservation) => reservationView(reservation, cloud)),
     ].filter(({ type }) => types === undefined || types.includes(type))
     // The only list with longer pages by default.
     if (!query.has('per_page')) query.set('per_page', '250')
@@ -102,8 +102,8 @@ export function addressRoutes(cloud: Cloud): Route[] {
   const show = (id: string): LabAnswer => {
     const reservation = cloud.reservations.get(id)
     if (reservation !== undefined) return ok(reservationView(reservation, cloud))
-    const found = findOwn(id)
-    return found === undefined ? notFound : ok(found)
+    const own = findOwn(id)
+    return own === undefined ? notFound : ok(own)
   }
   const refuseOwn = (id: string): LabAnswer =>
     findOwn(id) === undefined ? notFound : unprocessable('A management address belongs to its device')
@@ -117,13 +117,13 @@ export function addressRoutes(cloud: Cloud): Route[] {
     return noContent
   }
   const change = (id: string, json: unknown): LabAnswer => {
-    const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
-    if (found === undefined) return refuseOwn(id)
+    const record = cloud.reservations.get(id) ?? cloud.assignments.get(id)
+    if (record === undefined) return refuseOwn(id)
     const checked = checkShape(noteSchema, json)
     if ('errors' in checked) return unprocessable(...checked.errors)
     const { tags, details, customdata: data } = checked.value
-    found.customdata = data ?? found.customdata
-    if ('tags' in found) Object.assign(found, { tags: tags ?? found.tags, details: details ?? found.details })
+    record.customdata = data ?? record.customdata
+    if ('tags' in record) Object.assign(record, { tags: tags ?? record.tags, details: details ?? record.details })
     return show(id)
   }
   const showAvailable = (id: string, query: URLSearchParams): LabAnswer => {
@@ -134,8 +134,8 @@ export function addressRoutes(cloud: Cloud): Route[] {
     return ok({ available: listAvailable(reservation, cloud.assignments.values(), cidr) })
   }
   const showData = (id: string): LabAnswer => {
-    const found = cloud.reservations.get(id) ?? cloud.assignments.get(id)
-    return found === undefined ? notFound : ok(found.customdata)
+    const record = cloud.reservations.get(id) ?? cloud.assignments.get(id)
+    return record === undefined ? notFound : ok(record.customdata)
   }
   return [
     [

@@ -31,10 +31,10 @@ const forbidden = refuse(403, 'Access denied for the current authentication toke
  */
 export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<LabAnswer> {
   return (request) => {
-    const given = request.headers['x-auth-token']
-    if (typeof given !== 'string') return unauthorized
-    if (isSameSecret(given, cloud.token)) return next(request)
-    const key = [...cloud.apiKeys.values()].find(({ token }) => isSameSecret(given, token))
+    const secret = request.headers['x-auth-token']
+    if (typeof secret !== 'string') return unauthorized
+    if (isSameSecret(secret, cloud.token)) return next(request)
+    const key = [...cloud.apiKeys.values()].find(({ token }) => isSameSecret(secret, token))
     if (key === undefined) return unauthorized
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (key.readOnly && !isRead) return forbidden
@@ -52,10 +52,10 @@ const inputSchema = z.looseObject({ description: z.nullish(z.string()), read_onl
 /** Routes for API keys. */
 export function apiKeyRoutes(cloud: Cloud): Route[] {
   const list = (projectId: string | undefined, query: URLSearchParams): LabAnswer => {
-    const found = [...cloud.apiKeys.values()].filter(
+    const apiKeys = [...cloud.apiKeys.values()].filter(
       (key) => key.projectId === projectId && key.description.includes(query.get('search') ?? ''),
     )
-    return ok({ api_keys: found.map((key) => apiKeyView(key, cloud)) })
+    return ok({ api_keys: apiKeys.map((key) => apiKeyView(key, cloud)) })
   }
   const add = (projectId: string | undefined, json: unknown): LabAnswer => {
     const checked = checkShape(inputSchema, json)

@@ -16,13 +16,13 @@ const systemList = ok({ operating_systems: operatingSystems.map((system) => oper
 function listPlans(query: URLSearchParams): LabAnswer {
   const categories = [...query.getAll('categories[]'), ...query.getAll('categories')].flatMap((text) => text.split(','))
   const [type, slug] = [query.get('type'), query.get('slug')]
-  const found = planViews.filter(
+  const offered = planViews.filter(
     (plan) =>
-      (categories.length === 0 || plan.categories.some((one) => categories.includes(one))) &&
+      (categories.length === 0 || plan.categories.some((category) => categories.includes(category))) &&
       (type === null || plan.type === type) &&
       (slug === null || plan.slug === slug),
   )
-  return ok({ plans: found })
+  return ok({ plans: offered })
 }
 
 /** Routes for the catalogue. */

@@ -25,10 +25,10 @@ export function detailRoutes(cloud: Cloud): Route[] {
     ({ parameters: [id] }) => withDevice(cloud, id, answer),
   ]
   const findById = <T extends { id: string }>(views: (device: Device) => T[], id: string | undefined): LabAnswer => {
-    const found = listDevices(cloud)
+    const detail = listDevices(cloud)
       .flatMap(views)
       .find((view) => view.id === id)
-    return found === undefined ? notFound : ok(found)
+    return detail === undefined ? notFound : ok(detail)
   }
   return [
     of('GET /devices/{id}/customdata', (device) => ok(device.customdata)),

@@ -42,8 +42,8 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
 
   /** Newest first; the order is inferred. */
   const list = ({ path, query }: RoutedRequest, projectId?: string): LabAnswer => {
-    const found = listDevices(cloud, projectId).filter((device) => matchesQuery(device, query))
-    const { page, meta } = paginate(found.toReversed(), path, query)
+    const matching = listDevices(cloud, projectId).filter((device) => matchesQuery(device, query))
+    const { page, meta } = paginate(matching.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
 

@@ -43,8 +43,8 @@ export function eventRoutes(cloud: Cloud): Route[] {
     [
       'GET /events/{id}',
       ({ parameters: [id] }) => {
-        const found = eventsOf(listDevices(cloud)).find(({ event }) => event.id === id)
-        return found === undefined ? notFound : ok(eventView(found.event, found.device))
+        const match = eventsOf(listDevices(cloud)).find(({ event }) => event.id === id)
+        return match === undefined ? notFound : ok(eventView(match.event, match.device))
       },
     ],
   ]

@@ -19,18 +19,18 @@ const inputSchema = z.looseObject({
 })
 
 function listKeys(cloud: Cloud, projectId: string | undefined, search: string | null): LabAnswer {
-  const found = [...cloud.keys.values()].filter(
+  const keys = [...cloud.keys.values()].filter(
     (key) =>
       key.projectId === projectId &&
       (search === null || [key.label, key.key, key.fingerprint].some((text) => text.includes(search))),
   )
-  return ok({ ssh_keys: found.map((key) => keyView(key, cloud)) })
+  return ok({ ssh_keys: keys.map((key) => keyView(key, cloud)) })
 }
 
 /** Whether the owner already has the same key under another id. */
 function hasTwin(cloud: Cloud, { id, projectId, fingerprint }: KeyRecord): boolean {
   return [...cloud.keys.values()].some(
-    (one) => one.id !== id && one.projectId === projectId && one.fingerprint === fingerprint,
+    (key) => key.id !== id && key.projectId === projectId && key.fingerprint === fingerprint,
   )
 }
 

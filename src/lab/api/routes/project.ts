@@ -36,10 +36,10 @@ function readFields(json: unknown, present: Partial<Project>): (Partial<Project>
 /** Routes for projects. */
 export function projectRoutes(cloud: Cloud): Route[] {
   const list = ({ path, query, projectId }: RoutedRequest): LabAnswer => {
-    const found = [...cloud.projects.values()].filter(
+    const projects = [...cloud.projects.values()].filter(
       ({ id, name }) => name.includes(query.get('name') ?? '') && (projectId ?? id) === id,
     )
-    const { page, meta } = paginate(found, path, query)
+    const { page, meta } = paginate(projects, path, query)
     return ok({ projects: page.map((project) => projectView(project, cloud)), meta })
   }
   const create = (request: RoutedRequest): LabAnswer =>

@@ -25,7 +25,7 @@ const owners: Readonly<Record<string, (id: string, cloud: Cloud) => { projectId:
   'api-keys': (id, cloud) => cloud.apiKeys.get(id),
   batches: (id, cloud) => cloud.batches.get(id),
   memberships(id, cloud) {
-    const projectId = [...cloud.projects.keys()].find((one) => membershipId(cloud, one) === id)
+    const projectId = [...cloud.projects.keys()].find((key) => membershipId(cloud, key) === id)
     return projectId === undefined ? undefined : { projectId }
   },
   ips(id, cloud) {

@@ -43,7 +43,7 @@ export function membershipId(cloud: Cloud, projectId: string): string {
 
 /** Finds the user's membership with an id; undefined if there is none. */
 export function findMembership(cloud: Cloud, id: string) {
-  const project = [...cloud.projects.values()].find((one) => membershipId(cloud, one.id) === id)
+  const project = [...cloud.projects.values()].find((candidate) => membershipId(cloud, candidate.id) === id)
   if (project === undefined) return undefined
   return {
     ...hrefOf(`/memberships/${id}`),

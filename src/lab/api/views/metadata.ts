@@ -106,7 +106,7 @@ function treeOf(device: Device, cloud: Cloud): TextTree {
 /** The text at a path of the EC2-style tree; undefined if the path does not exist. `path` is '' for the root. */
 export function findMetadataText(device: Device, cloud: Cloud, path: string): string | undefined {
   let node: string | TextTree | undefined = treeOf(device, cloud)
-  for (const name of path.split('/').filter((one) => one !== '')) {
+  for (const name of path.split('/').filter((part) => part !== '')) {
     node = typeof node === 'object' && Object.hasOwn(node, name) ? node[name] : undefined
   }
   return typeof node === 'object' ? Object.keys(node).join('\n') : node
