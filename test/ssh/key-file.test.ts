@@ -128,7 +128,7 @@ describe('keys written by OpenSSL', needs('openssl', 'ssh-keygen'), () => {
     expect(await read(generate('-algorithm', 'X25519'))).toBe('is a key of type x25519, which SSH does not use')
   })
 
-  test('at a terminal a file that cannot be unlocked is refused for its own reason', async () => {
+  test('in a terminal a file that cannot be unlocked is refused for its own reason', async () => {
     const locked = openssl('pkcs8', '-topk8', '-in', generate(...curve('P-256')), '-passout', 'pass:right')
     const file = folder.write('short', locked.replace(/\n.+\n-----END/, '\n-----END'))
     const { report, text } = createLog()

@@ -12,7 +12,7 @@ export function reportServed(server: Server, report: Reporter): void {
   })
 }
 
-/** Shows the booting machines at a terminal until disposed; elsewhere nothing. */
+/** Shows the booting machines in a terminal until disposed; elsewhere it shows nothing. */
 export function showBoots(server: Server, context: Pick<Context, 'report' | 'stderr'>): Disposable {
   return showLiveTable(context, 4, (rows) => renderBootLines(server.boots.list(), rows))
 }

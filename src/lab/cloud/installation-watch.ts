@@ -1,10 +1,10 @@
-// Watches an installation: a device whose machine never runs its boot script has to fail, because nobody can delete it before.
+// Watches an installation: a device whose machine never runs its boot script must fail, because it cannot be deleted before.
 import type { Chassis } from './chassis.ts'
 import { type Device, isInstalling } from './device.ts'
 
 /**
- * Calls `onOverdue` with the reason if the device is still being installed after `maxMs`; until then tells a silent machine that
- * it has stalled. Ends with the installation, or when the result is disposed.
+ * Calls `onOverdue` with the reason if the device is still being installed after `maxMs`; until then it tells a silent machine
+ * that it has stalled. Ends with the installation, or when the result is disposed.
  */
 export function watchInstallation(
   device: Device,

@@ -1,4 +1,4 @@
-// Answers that take long to find, kept in files until something that they depend on changes: the current boot of this computer,
+// Answers that are slow to find, cached in files until something that they depend on changes: the current boot of this computer,
 // its kernel, or a condition that the caller names.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 import { writePrivateFile } from './private-file.ts'
 
-/** An answer as its file has it. Without a schema: to load zod would take longer than some of the answers. */
+/** An answer as its file has it. There is no schema, because loading zod would take longer than finding some of the answers. */
 type Answer = Readonly<Record<string, unknown>>
 
 function isAnswer(json: unknown): json is Answer {
@@ -33,7 +33,7 @@ async function describeConditions(conditions: readonly string[]): Promise<string
   return boot === undefined ? undefined : [boot, release(), ...conditions].join('\n')
 }
 
-/** Reads an answer that still holds, if there is one. */
+/** Reads an answer that is still valid, if there is one. */
 export async function readAnswer(path: string, conditions: readonly string[]): Promise<Answer | undefined> {
   const [wanted, text] = await Promise.all([
     describeConditions(conditions),
@@ -55,6 +55,6 @@ export async function keepAnswer(path: string, conditions: readonly string[], an
   try {
     await writePrivateFile(path, `${JSON.stringify({ conditions: wanted, ...answer })}\n`)
   } catch {
-    // There is no folder yet, or the disk is full or read-only: nothing else depends on the answer.
+    // The folder does not exist yet, or the disk is full or read-only: nothing else depends on the answer.
   }
 }

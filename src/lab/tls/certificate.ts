@@ -1,5 +1,5 @@
-// X.509 certificates (RFC 5280) of a certificate authority and of servers, with ECDSA keys. Node reads certificates but does not
-// write them; of the libraries that do, the smallest is a third of a megabyte and needs decorators' metadata.
+// X.509 certificates (RFC 5280) of a certificate authority and of servers, with ECDSA keys. Node reads certificates but cannot
+// write them; the smallest library that can is a third of a megabyte and needs decorator metadata.
 import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'
 
@@ -28,7 +28,7 @@ function extension(id: string, value: Buffer, isCritical = false): Buffer {
   return sequence(identifier(id), ...(isCritical ? [yes] : []), octetString(value))
 }
 
-/** Any identifier of a key will do, if it is the same in both certificates (RFC 5280, 4.2.1.2). */
+/** Any identifier of a key is allowed, if it is the same in both certificates (RFC 5280, 4.2.1.2). */
 function keyIdentifier(key: KeyObject): Buffer {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
   const spki = publicKey.export({ type: 'spki', format: 'der' })

@@ -1,4 +1,4 @@
-// DER, the encoding of certificates (X.690): only what a certificate of the lab consists of.
+// DER, the encoding of certificates (X.690): only the elements of a lab's certificates.
 
 /** An element: its tag, the length of its content, and the content. */
 export function element(tag: number, ...content: readonly Buffer[]): Buffer {

@@ -38,7 +38,7 @@ export interface TlsChoice {
 /** The names that existing clients have compiled in, and the address of this computer in QEMU's network. */
 const wellKnown = ['api.equinix.com', 'api.packet.net', '10.0.2.2']
 
-/** How many names that clients ask for have a certificate at a time. */
+/** The maximum number of requested names that have a certificate at a time. */
 const mostNames = 100
 
 /** The names and addresses at which a server on a host is reached. */

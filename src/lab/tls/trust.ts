@@ -1,5 +1,5 @@
-// The files and variables that make clients trust a lab. Most of the variables replace the system's certificates, so that their
-// file has these too.
+// The files and variables that make clients trust a lab. Most of the variables replace the system's certificates, so their
+// file contains these too.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-// The mistakes of a rack's file in words: each names its key and quotes the value, except for secrets.
+// The mistakes in a rack file as messages: each names its key and quotes the value, except for secrets.
 import type { z } from 'zod'
 import { UsageError } from '../../errors.ts'
 import { hidePassword } from '../../text/hide-password.ts'

@@ -1,8 +1,8 @@
-// Mistakes of a rack's file that no single value shows: machines that share what only one can have, and unknown plans.
+// Mistakes in a rack file that involve several values: machines that share something unique, and unknown plans.
 import { formatAddress } from '../../address.ts'
 import type { RackFile, RackMachine } from './rack-file.ts'
 
-/** What only one machine can have, by what it is called in a message. */
+/** The things that only one machine can have, as named in a message. */
 function possessions(machine: RackMachine): string[] {
   const { name, macs, uuid, power, console } = machine
   const found = [`the name "${name}"`, ...macs.map((mac) => `the MAC address "${mac}"`)]
@@ -21,7 +21,7 @@ function possessions(machine: RackMachine): string[] {
   return found
 }
 
-/** What is wrong with one machine, as clauses. */
+/** The contradictions within one machine, as clauses. */
 function findContradictions({ name, power, console, firmware, arch, boot, inUse }: RackMachine): string[] {
   const clauses: string[] = []
   if (power === undefined && !inUse) {
@@ -44,7 +44,7 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
   return clauses
 }
 
-/** Everything that contradicts itself, as clauses. */
+/** All contradictions in the file, as clauses. */
 export function findConflicts({ machines, plans }: RackFile): string[] {
   const clauses: string[] = []
   const owners = new Map<string, string>()

@@ -16,12 +16,12 @@ export interface TcpSettings {
   address: Address
 }
 
-/** A BMC or console server that shows the serial line over SSH. */
+/** A BMC or console server that provides the serial line over SSH. */
 export interface SshSettings {
   kind: 'ssh'
   address: Address
   user: string
-  /** What is typed first, to get from the BMC's shell to the serial line. */
+  /** The line to type first, to get from the BMC's shell to the serial line. */
   entry: string | undefined
   /** The file of the key to log in with. */
   identity: string | undefined

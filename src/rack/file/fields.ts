@@ -1,4 +1,4 @@
-// The values of the rack's file that are more than a string: addresses, MACs, fingerprints, URLs and secrets.
+// Values of the rack file with a format: addresses, MACs, fingerprints, URLs and secrets.
 import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import type { Address } from '../../address.ts'
@@ -50,10 +50,10 @@ export const ipv4: z.ZodType<string> = field('an IPv4 address such as 192.168.1.
   typeof value === 'string' && isIPv4(value) ? { value } : undefined,
 )
 
-/** A MAC address, in small letters with colons. */
+/** A MAC address, in lower case with colons. */
 export const mac: z.ZodType<string> = field('a MAC address such as 52:54:00:12:34:56', (value) => {
   const digits = typeof value === 'string' ? value.toLowerCase().replaceAll(/[:.-]/g, '') : ''
-  // A MAC of digits alone is a number in base 60 to YAML 1.1, and an address of many machines is of none.
+  // YAML 1.1 reads a MAC that has only digits as a number in base 60. A multicast address belongs to no single machine.
   if (!/^[0-9a-f]{12}$/.test(digits)) return undefined
   if ((Number.parseInt(digits.slice(0, 2), 16) & 1) === 1) {
     return { clause: 'is a multicast address, which no network card has' }
@@ -82,7 +82,7 @@ export const fingerprint: z.ZodType<string> = field('the SHA-256 of a certificat
   return /^[0-9a-f]{64}$/i.test(digits) ? { value: digits.toUpperCase().replaceAll(/..(?=.)/g, '$&:') } : undefined
 })
 
-/** The UUID of a machine, in small letters. */
+/** The UUID of a machine, in lower case. */
 export const uuid: z.ZodType<string> = field('a UUID, as dmidecode -s system-uuid prints it', (value) =>
   typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)
     ? { value: value.toLowerCase() }
@@ -122,7 +122,7 @@ export const secret: z.ZodType<Secret> = field<Secret>(secretText, (value) => {
   return key === 'env' ? { value: { env: text } } : { clause: `must be ${secretText}` }
 })
 
-/** Checks a value with another schema, and reports its mistakes as one's own. */
+/** Checks a value with another schema, and reports that schema's mistakes. */
 export function delegate<T>(schema: z.ZodType<T>, input: unknown, context: z.RefinementCtx): T {
   const result = schema.safeParse(input)
   if (result.success) return result.data

@@ -76,7 +76,7 @@ export type PowerSettings = IpmiSettings | RedfishSettings | CommandSettings | W
 
 const user = z.string({ error: 'the name of a user of the BMC' }).min(1, { error: 'the name of a user of the BMC' })
 
-/** Suites that ipmitool knows and that encrypt: 3 is SHA-1, 8 MD5, 17 SHA-256, all with AES. */
+/** Suites that ipmitool supports and that encrypt: 3 uses SHA-1, 8 MD5, 17 SHA-256, all with AES. */
 const ciphers: readonly unknown[] = [3, 8, 17]
 
 const cipher = field('17, 3 or 8', (value) =>

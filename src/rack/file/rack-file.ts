@@ -1,4 +1,4 @@
-// The rack's file: the network, the plans, and the machines that one has. JSON or YAML, without secrets.
+// The rack file: the network, the plans, and the machines. JSON or YAML, without secrets.
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parse, YAMLParseError } from 'yaml'
@@ -65,14 +65,14 @@ export interface RackMachine {
   uuid?: string | undefined
   firmware: 'bios' | 'uefi'
   arch: 'x86_64' | 'aarch64'
-  /** `pxe` and `http`: the BMC is told to boot so once; `order`: the machine's own boot order has the network first. */
+  /** `pxe` and `http`: the BMC is told to use this for the next boot; `order`: the network is first in the machine's own boot order. */
   boot: 'pxe' | 'http' | 'order'
   /** Absent only for a machine in use. */
   power?: PowerSettings | undefined
   console?: ConsoleSettings | undefined
   /** The serial console's name in Linux. */
   tty: string
-  /** It belongs to somebody else and is never touched. */
+  /** Somebody else uses it; it is never touched. */
   inUse: boolean
 }
 

@@ -1,11 +1,11 @@
-// Which blocks of a file a TFTP client needs next: the state of a transfer, without its socket and its clock.
+// The blocks of a file that a TFTP client needs next: the state of a transfer, without its socket and its clock.
 import { type TransferOptions, writeData, writeOptionAck } from './tftp-packet.ts'
 
 /** Sends a file in blocks, a window at a time. */
 export class BlockSender {
   readonly #content: Buffer
   readonly #options: TransferOptions
-  /** The last block, which is shorter than the others, if need be empty. */
+  /** The number of the last block, which is shorter than the others, and possibly empty. */
   readonly #last: number
   #optionAck: Buffer | undefined
   #acknowledged = 0
@@ -33,8 +33,8 @@ export class BlockSender {
   }
 
   /**
-   * Takes an acknowledgement. @returns whether it is new: a repeated one must not be answered, or each packet that is doubled
-   * once stays doubled to the end of the file (RFC 1123, 4.2.3.1)
+   * Handles an acknowledgement. @returns whether it is new: a repeated one must not be answered, or a packet that was duplicated
+   * once would stay duplicated to the end of the file (RFC 1123, 4.2.3.1)
    */
   acknowledge(block: number): boolean {
     if (this.#optionAck !== undefined) {

@@ -1,8 +1,8 @@
-// Decides what a machine that boots from the network is told: pure data in, a packet out.
+// Decides the answer to a machine that boots from the network: pure data in, a packet out.
 import { type BinaryKind, binaryNames, type BootClient } from './boot-client.ts'
 import { type DhcpPacket, ipBytes, messageTypes, options, writeDhcp } from './dhcp-packet.ts'
 
-/** What the answers say. */
+/** The data for answers. */
 export interface AnswerSource {
   /** The address that answers. */
   address: string
@@ -12,7 +12,7 @@ export interface AnswerSource {
   filesUrl?: string | undefined
 }
 
-/** The file that a client is to load, or why there is none. */
+/** The file for a client to load, or why there is none. */
 export type BootFile = { file: string } | { problem: string }
 
 /** The folder of a machine among the served files. */
@@ -38,7 +38,7 @@ const takeThisFile = Buffer.of(6, 1, 8, 255)
 
 const bootItem = 71
 
-/** The boot item that a request asks for (PXE 2.1, 2.2.5), which its answer must repeat. */
+/** The boot item in a request (PXE 2.1, 2.2.5), which the answer must repeat. */
 function bootItemOf(request: DhcpPacket): Buffer | undefined {
   const bytes = request.options.get(options.vendor) ?? Buffer.alloc(0)
   for (let at = 0; at + 1 < bytes.length && bytes[at] !== 255;) {
@@ -53,14 +53,14 @@ function bootItemOf(request: DhcpPacket): Buffer | undefined {
   return undefined
 }
 
-/** PXE's options for the client; undefined for a UEFI, which would stop asking port 4011 where it saw any. */
+/** PXE's options for the client; undefined for UEFI, which would not ask port 4011 if it received any. */
 function vendorOptions(request: DhcpPacket, client: BootClient): Buffer | undefined {
   const item = bootItemOf(request)
   if (item !== undefined) return Buffer.concat([item, Buffer.of(255)])
   return client.isUefi && client.stage !== 'ipxe' ? undefined : takeThisFile
 }
 
-/** The answer to a request: an offer on port 67, an acknowledgement on port 4011. It gives no address. */
+/** The answer to a request: an offer on port 67, an acknowledgement on port 4011. It assigns no address. */
 export function writeAnswer(request: DhcpPacket, client: BootClient, file: string, address: string): Buffer {
   const uuid = request.options.get(options.uuid)
   const vendor = vendorOptions(request, client)
@@ -70,7 +70,7 @@ export function writeAnswer(request: DhcpPacket, client: BootClient, file: strin
     xid: request.xid,
     flags: request.flags,
     ciaddr: request.ciaddr,
-    // iPXE takes a boot file only from an answer that has it (dhcp_has_pxeopts).
+    // iPXE accepts a boot file only from an answer with this option (dhcp_has_pxeopts).
     siaddr: address,
     giaddr: request.giaddr,
     mac: request.mac,
@@ -86,11 +86,11 @@ export function writeAnswer(request: DhcpPacket, client: BootClient, file: strin
   })
 }
 
-/** Where the answer to a broadcast goes. A relay passes it on; a machine that has an address gets it there. */
+/** The destination of the answer to a broadcast: a relay, which passes it on, or the machine's address if it has one. */
 export function destinationOf(request: DhcpPacket): { host: string; port: number } {
   if (isHost(request.giaddr)) return { host: request.giaddr, port: 67 }
   if (isHost(request.ciaddr)) return { host: request.ciaddr, port: 68 }
-  // The machine has no address yet, so that only a broadcast reaches it, with or without its broadcast flag.
+  // The machine has no address yet, so only a broadcast reaches it, with or without its broadcast flag.
   return { host: '255.255.255.255', port: 68 }
 }
 

@@ -1,4 +1,4 @@
-// Recognizes what sent a DHCP request: the network boot of a firmware, iPXE, or a system that only wants an address.
+// Recognizes the sender of a DHCP request: the network boot of a firmware, iPXE, or a system that only wants an address.
 import { type DhcpPacket, options } from './dhcp-packet.ts'
 
 /** A build of iPXE, by the firmware that it runs on: the keys of `ipxe` in the rack's file. */
@@ -28,12 +28,12 @@ const architectures: ReadonlyMap<number, { name: string; binary?: BinaryKind }> 
   [19, { name: 'UEFI arm64', binary: 'uefiArm64' }],
 ] as const)
 
-/** What sent a request. `pxe` and `http` are a firmware's own network boot, `system` is anything that does not boot. */
+/** The sender of a request. `pxe` and `http` are a firmware's own network boot, `system` is any other sender. */
 export interface BootClient {
   stage: 'pxe' | 'http' | 'ipxe' | 'system'
   /** For people: `UEFI x86_64`. */
   name: string
-  /** The iPXE for it; absent if there is none, or if it needs none. */
+  /** The iPXE build for the client; absent if there is none, or if the client needs none. */
   binary?: BinaryKind
   isUefi: boolean
 }

@@ -1,5 +1,5 @@
-// DHCP packets (RFC 2131, 2132, 3396) as bytes. They come from anyone on the network, so nothing in one is trusted: a packet
-// that is not well formed is no packet.
+// DHCP packets (RFC 2131, 2132, 3396) as bytes. Anyone on the network can send them, so their content is not trusted: a malformed
+// packet is ignored.
 
 /** DHCP message types that network boot uses (option 53). */
 export const messageTypes = { discover: 1, offer: 2, request: 3, ack: 5, inform: 8 } as const
@@ -40,14 +40,14 @@ export interface DhcpPacket {
 const headBytes = 240
 const magic = 0x63825363
 const noAddress = '0.0.0.0'
-/** BOOTP's smallest packet: some ROMs drop a shorter one. */
+/** BOOTP's smallest packet: some ROMs drop shorter ones. */
 const minBytes = 300
-/** No DHCP message is longer than what an Ethernet frame holds. */
+/** A DHCP message must fit an Ethernet frame. */
 const maxBytes = 1500
 
 const field = { sname: [44, 108], file: [108, 236] } as const
 
-/** Reads options into lists. @returns false if one runs over the end */
+/** Reads options into lists. @returns false if an option extends past the end */
 function readOptions(bytes: Buffer, into: Map<number, Buffer[]>): boolean {
   for (let at = 0; at < bytes.length;) {
     const code = bytes[at] ?? 255
@@ -74,17 +74,17 @@ function readAllOptions(bytes: Buffer): Map<number, Buffer> | undefined {
   if (overload > 3) return undefined
   if ((overload & 1) !== 0 && !readOptions(bytes.subarray(...field.file), lists)) return undefined
   if ((overload & 2) !== 0 && !readOptions(bytes.subarray(...field.sname), lists)) return undefined
-  // An option that appears again continues (RFC 3396).
+  // A repeated option continues the earlier one (RFC 3396).
   return new Map([...lists].map(([code, parts]) => [code, Buffer.concat(parts)]))
 }
 
-/** The text up to the first character that is not printable ASCII: a terminator, or rubbish behind it. */
+/** The text up to the first character that is not printable ASCII: a terminator, or garbage after it. */
 export function plainPart(bytes: Buffer): string {
   const end = bytes.findIndex((byte) => byte < 0x20 || byte > 0x7e)
   return bytes.toString('latin1', 0, end === -1 ? bytes.length : end)
 }
 
-/** A MAC as it is written here, from six bytes. */
+/** Formats a MAC address from six bytes. */
 export function formatMac(bytes: Buffer): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
 }
@@ -124,7 +124,7 @@ export function parseDhcp(bytes: Buffer): DhcpPacket | undefined {
   }
 }
 
-/** The parts of a packet to write; what is absent is zero. */
+/** The parts of a packet to write; absent fields are zero. */
 export interface DhcpParts extends Partial<Omit<DhcpPacket, 'options' | 'isRequest'>> {
   isRequest: boolean
   type: number

@@ -1,22 +1,22 @@
-// Port 67: hears the requests of machines, beside any DHCP server, and sends answers from it.
+// Port 67: receives the requests of machines, beside any DHCP server, and sends answers from that port.
 import type { Socket } from 'node:dgram'
 import { errorCode } from '../../errors.ts'
 import { closeUdp, openUdp, type Ports, sendUdp } from './udp.ts'
 
-/** A broadcast of a computer that has no address yet. */
+/** The broadcast address for computers without an address. */
 export const everyone = '255.255.255.255'
 
 /** Port 67, open. */
 export interface DhcpPorts extends AsyncDisposable {
-  /** True if a DHCP server on this computer has port 67 too. */
+  /** True if a DHCP server on this computer uses port 67 too. */
   isShared: boolean
-  /** Sends from port 67 of the address, which EDK2 and iPXE insist on. */
+  /** Sends from port 67 of the address, which EDK2 and iPXE require. */
   send(packet: Buffer, port: number, host: string): Promise<void>
 }
 
 const use = 'DHCP requests'
 
-/** Whether another program has the port of the address. */
+/** Whether another program uses the port of the address. */
 async function isTaken(host: string, port: number): Promise<boolean> {
   try {
     await closeUdp(await openUdp({ host, port, use }))
@@ -28,10 +28,10 @@ async function isTaken(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * Opens port 67. Broadcasts are heard on a socket that is bound to the broadcast address, since each program with the port gets a
- * copy of those. Of what is sent to the address itself only one program gets it, so that is left to a DHCP server
- * on this computer, whose clients renew their leases so: there the sender is open for the moment of sending only, and requests that
- * a relay passes on are the DHCP server's.
+ * Opens port 67. Broadcasts are received on a socket that is bound to the broadcast address, since every program on the port gets a
+ * copy of those. Packets to the address itself reach only one program. If a DHCP server runs on this computer, they are left to it,
+ * because its clients renew their leases that way: then the sending socket is open only while it sends, and requests through a
+ * relay go to the DHCP server.
  */
 export async function openDhcpPorts(
   address: string,
@@ -43,7 +43,7 @@ export async function openDhcpPorts(
   listener.on('message', onPacket)
   const openSender = async () => {
     const socket = await openUdp({ host: address, port: ports.dhcp, use, share: true })
-    // A broadcast leaves by the interface of the address that its socket is bound to.
+    // A broadcast is sent on the interface of the address that its socket is bound to.
     socket.setBroadcast(true)
     return socket
   }

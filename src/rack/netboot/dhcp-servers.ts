@@ -1,4 +1,4 @@
-// Listens for the DHCP and ProxyDHCP servers of a network, by asking for an offer that is never accepted.
+// Finds the DHCP and ProxyDHCP servers of a network, by requesting an offer that is never accepted.
 import { randomInt } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -35,7 +35,7 @@ function readOffer(packet: DhcpPacket): HeardServer {
   }
 }
 
-/** What is worth saying about the servers of a network, one line for each. */
+/** Descriptions of the servers of a network and their problems, one line each. */
 export function describeServers(servers: readonly HeardServer[], own: string): string[] {
   const lines: string[] = []
   if (!servers.some(({ offered }) => offered !== undefined)) {
@@ -62,7 +62,7 @@ export function describeServers(servers: readonly HeardServer[], own: string): s
   return lines
 }
 
-/** How to ask. */
+/** The options of the search. */
 export interface HearOptions {
   /** This computer's address on the network of the machines. */
   address: string
@@ -71,7 +71,7 @@ export interface HearOptions {
   ports?: Ports
 }
 
-/** The MAC of the interface that has an address: a DHCP server that knows only some MACs knows this one. */
+/** The MAC of the interface with an address: a DHCP server that answers only known MACs knows this one. */
 function macOfInterface(address: string): string {
   const found = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
@@ -80,7 +80,7 @@ function macOfInterface(address: string): string {
   return found.mac
 }
 
-/** Asks as a machine that boots from the network would, and collects the offers. @throws RackError if a port cannot be had */
+/** Sends the request of a machine that boots from the network, and collects the offers. @throws RackError if a port is not available */
 export async function hearDhcpServers({
   address,
   waitMs = 3000,
@@ -105,7 +105,7 @@ export async function hearDhcpServers({
       isRequest: true,
       type: messageTypes.discover,
       xid,
-      // Answer by broadcast: this address is not the one to be offered.
+      // The answer must be a broadcast: the offered address is not this computer's.
       flags: 0x8000,
       mac,
       options: [

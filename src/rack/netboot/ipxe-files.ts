@@ -1,10 +1,10 @@
-// Finds the builds of iPXE that distributions install, and looks at what they can do.
+// Finds the builds of iPXE that distributions install, and checks their features.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describeCondition, errorCode } from '../../errors.ts'
 import { type BinaryKind, binaryKinds } from './boot-client.ts'
 
-/** Where distributions put them: Debian and Ubuntu, Fedora and its kin, Arch, Alpine and openSUSE. */
+/** Where distributions install them: Debian and Ubuntu, Fedora and its relatives, Arch, Alpine and openSUSE. */
 export const ipxePlaces: Readonly<Record<BinaryKind, readonly string[]>> = {
   bios: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe', '/usr/share/ipxe/x86_64/undionly.kpxe'],
   uefi: [
@@ -25,7 +25,7 @@ export const ipxePlaces: Readonly<Record<BinaryKind, readonly string[]>> = {
 export interface IpxeFile {
   kind: BinaryKind
   path: string
-  /** As it says of itself; BIOS builds are compressed and do not. */
+  /** The version that the build contains; BIOS builds are compressed and show none. */
   version?: string
   /** It does not work for the kind of machine. */
   problem?: string
@@ -42,7 +42,7 @@ const peMachines: Readonly<Record<BinaryKind, number | undefined>> = {
   uefiArm64: 0xaa64,
 }
 
-/** The machine type of a PE program, or undefined if it is none. */
+/** The machine type of a PE program; undefined for other files. */
 function peMachineOf(content: Buffer): number | undefined {
   if (content.length < 64 || content.toString('latin1', 0, 2) !== 'MZ') return undefined
   const at = content.readUInt32LE(60)
@@ -57,7 +57,7 @@ function versionOf(content: Buffer): string | undefined {
   )?.[0]
 }
 
-/** Looks at a build of iPXE. */
+/** Examines a build of iPXE. */
 export function examineIpxe(kind: BinaryKind, path: string, content: Buffer): IpxeFile {
   const version = versionOf(content)
   const file = { kind, path, ...(version === undefined ? {} : { version }) }
@@ -82,7 +82,7 @@ export function examineIpxe(kind: BinaryKind, path: string, content: Buffer): Ip
   return { ...file, warnings }
 }
 
-/** Reads and looks at a build. @returns undefined if there is no such file */
+/** Reads and examines a build. @returns undefined if the file does not exist */
 export async function lookAtIpxe(kind: BinaryKind, path: string): Promise<IpxeFile | undefined> {
   try {
     return examineIpxe(kind, path, await readFile(path))

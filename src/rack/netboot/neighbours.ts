@@ -15,13 +15,13 @@ export function findInArpTable(text: string, address: string): string | undefine
   return undefined
 }
 
-/** How long the kernel gets to ask for a MAC. */
+/** How long the kernel may take to find a MAC. */
 const patienceMs = 500
 const pauseMs = 50
 
 /**
- * The MAC of an address on this network, or undefined if it is not known: a computer behind a router, or a system without
- * the table. `provoke` sends the computer something, for which the kernel has to learn its MAC.
+ * The MAC of an address on this network; undefined if it is unknown, as for a computer behind a router or on a system without
+ * the table. `provoke` sends a packet to the computer, which makes the kernel find its MAC.
  */
 export async function findMac(address: string, provoke?: () => void): Promise<string | undefined> {
   const look = async () => findInArpTable(await readFile(arpTable, 'latin1').catch(() => ''), address)

@@ -1,5 +1,5 @@
-// Network boot for the machines of a rack: a ProxyDHCP server and a TFTP server beside the DHCP server that is already there.
-// Only a machine that is armed is told anything, so that every other one boots as if this were not here.
+// Network boot for the machines of a rack: a ProxyDHCP server and a TFTP server beside the existing DHCP server.
+// Only an armed machine gets answers; every other machine boots as if there were no network boot.
 import { readFile } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -14,42 +14,42 @@ import type { Step } from './steps.ts'
 import { startTftp } from './tftp.ts'
 import { closeUdp, openUdp, type Ports, sendUdp, standardPorts } from './udp.ts'
 
-/** What network boot needs. */
+/** The options of network boot. */
 export interface NetbootOptions {
   /** The IPv4 address of this computer on the network of the machines. */
   address: string
   /** `none` answers no DHCP request: the router names the boot file. */
   mode: 'proxy' | 'none'
-  /** The MACs of the rack's machines, lower case with colons. Nobody else is ever answered. */
+  /** The MACs of the rack's machines, lower case with colons. No other computer ever gets an answer. */
   macs: Iterable<string>
   /** Paths of the builds of iPXE. */
   binaries: Partial<Record<BinaryKind, string | undefined>>
-  /** Where a server that asks `fileFor` serves them to UEFI HTTP Boot, with a slash at the end. */
+  /** The URL at which a server that uses `fileFor` serves them to UEFI HTTP Boot, with a trailing slash. */
   filesUrl?: string | undefined
-  /** Called for each thing that is seen of a machine of the rack. */
+  /** Called for each step of a machine of the rack. */
   onStep: (step: Step) => void
   clock?: Clock
   ports?: Ports
 }
 
-/** Network boot that runs. */
+/** Running network boot. */
 export interface Netboot extends AsyncDisposable {
-  /** True if a DHCP server on this computer has port 67 too; requests through a relay are then not heard. */
+  /** True if a DHCP server on this computer uses port 67 too; requests through a relay are then not received. */
   isShared: boolean
-  /** Lets a machine boot: its iPXE is told this script. @throws RackError if the URL is too long, or the MAC not of the rack */
+  /** Lets a machine boot: its iPXE gets this script. @throws RackError if the URL is too long, or the MAC not of the rack */
   arm(mac: string, script: string): void
-  /** Lets it boot as if there were no network boot. */
+  /** Makes it boot as if there were no network boot. */
   disarm(mac: string): void
-  /** What was seen of a machine since it was last armed, for explainStop. */
+  /** The steps of a machine since it was last armed, for explainStop. */
   stepsOf(mac: string): readonly Step[]
-  /** For UEFI HTTP Boot: the file at a path below `filesUrl`, for a client at this address; undefined if it gets none. */
+  /** For UEFI HTTP Boot: the file at a path under `filesUrl`, for a client at this address; undefined if the client gets none. */
   fileFor(path: string, client: string): Promise<ServedFile | undefined>
 }
 
 /** A file to send by HTTP. */
 export interface ServedFile {
   content: Buffer
-  /** To be called when all of it is sent. */
+  /** Call this when the whole file has been sent. */
   onSent: () => void
 }
 
@@ -67,7 +67,7 @@ async function readBinaries(paths: NetbootOptions['binaries']): Promise<Map<Bina
   return contents
 }
 
-/** Starts network boot. @throws RackError if a port cannot be had or a binary cannot be read */
+/** Starts network boot. @throws RackError if a port is not available or a binary cannot be read */
 export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netboot> {
   const { address, mode, filesUrl, onStep, clock = systemClock, ports = standardPorts } = netbootOptions
   if (!isIPv4(address)) throw new RackError(`"${address}" is not an IPv4 address, which network boot needs`)
@@ -121,7 +121,7 @@ export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netb
     if (answer === undefined) return
     const { host, port } = destinationOf(request)
     const realPort = port === standardPorts.dhcp ? ports.dhcp : ports.dhcpClient
-    // What fails to be sent is asked for again.
+    // If sending fails, the client repeats its request.
     void dhcp.send(answer, realPort, host).catch(() => undefined)
   }
 

@@ -1,7 +1,7 @@
 // The options with which a network's own DHCP server names the boot files: for ROMs that ignore a second offer, and for `dhcp: none`.
 import { binaryNames } from './boot-client.ts'
 
-/** What the options say. */
+/** The data for the options. */
 export interface RouterOptions {
   /** This computer's address on the network of the machines. */
   address: string
@@ -9,11 +9,11 @@ export interface RouterOptions {
   macs: readonly string[]
   /** The script of a machine by its MAC; the MAC follows, with hyphens. */
   scriptUrl: string
-  /** Where UEFI HTTP Boot finds iPXE, with a slash at the end. */
+  /** The URL at which UEFI HTTP Boot finds iPXE, with a trailing slash. */
   filesUrl: string
 }
 
-/** A boot file, for clients that say they are of one of these architectures (option 93). */
+/** A boot file, for clients that report one of these architectures (option 93). */
 interface Row {
   tag: string
   archs: readonly number[]
@@ -32,7 +32,7 @@ function rowsOf({ filesUrl }: RouterOptions): Row[] {
   ]
 }
 
-/** iPXE puts in its own MAC. */
+/** iPXE inserts its own MAC. */
 const macSetting = '${mac:hexhyp}'
 
 /** For dnsmasq, as on OpenWrt, Pi-hole and many routers. */
@@ -121,7 +121,7 @@ export function mikrotikOptions(options: RouterOptions): string {
   ].join('\n')
 }
 
-/** All of them, for people to copy from, with what other routers need. */
+/** The options for all routers, to copy from. */
 export function describeRouterOptions(options: RouterOptions): string {
   const { address, scriptUrl } = options
   const { bios, uefi, uefiArm64 } = binaryNames

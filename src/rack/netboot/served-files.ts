@@ -1,4 +1,4 @@
-// Which file a machine may load: iPXE, and only while it is armed.
+// The files that a machine may load: iPXE, and only while the machine is armed.
 import { type BinaryKind, binaryNames } from './boot-client.ts'
 import { findMac } from './neighbours.ts'
 import type { Step } from './steps.ts'
@@ -14,7 +14,7 @@ function chainTo(script: string): Buffer {
   return Buffer.from(`#!ipxe\nchain --autofree ${script}\n`)
 }
 
-/** The files that are served: iPXE's builds under their names, also in a folder named by a machine's MAC. */
+/** The served files: iPXE's builds under their names, at the top and in a folder for each machine's MAC. */
 export class ServedFiles {
   readonly #byName: ReadonlyMap<string, Buffer>
   readonly #armed: ReadonlyMap<string, string>
@@ -37,8 +37,8 @@ export class ServedFiles {
   }
 
   /**
-   * Finds the file for a request. The sender is the computer whose MAC the kernel knows for its address; only one behind a
-   * router, which has none here, is taken for the machine that the folder names. An iPXE that asks for iPXE was sent here by a
+    * Finds the file for a request. The sender is identified by the MAC that the kernel has for its address. Only a sender behind a
+   * router, for which there is no MAC, is assumed to be the machine in the folder's name. An iPXE that asks for iPXE was sent here by a
    * router that names one boot file for all: it gets its script, or else would load itself for ever.
    */
   async find(
@@ -50,7 +50,7 @@ export class ServedFiles {
     const [, folder, file = ''] = /^\/*(?:([0-9a-f]{2}(?:-[0-9a-f]{2}){5})\/)?([a-z0-9.-]+)$/.exec(path) ?? []
     const content = this.#byName.get(file)
     const named = folder?.replaceAll('-', ':')
-    // Nothing else is looked at, before it is known that there is such a file.
+    // Check first that the file exists.
     if (content === undefined) return notHere
     const mac = (await findMac(peer, named === undefined ? provoke : undefined)) ?? named
     if (mac === undefined || !this.#known.has(mac)) return notHere

@@ -1,9 +1,9 @@
-// What was seen of each machine since it was armed. Anyone on the network can send requests in a machine's name, as many as the
-// network carries, so that repetitions count once and the history is bounded.
+// The steps of each machine since it was armed. Anyone on the network can send any number of requests in a machine's name, so
+// repetitions count once and the history is bounded.
 import { describeStep, type Step } from './steps.ts'
 
 const maxSteps = 100
-/** A step that comes again within this time is a retransmission. */
+/** A step that is repeated within this time is a retransmission. */
 const repeatMs = 10_000
 
 /** The steps of all machines. */

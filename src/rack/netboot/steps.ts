@@ -1,7 +1,7 @@
-// How far a machine has come on its way through the network, and, where it stopped, what usually causes that.
+// The steps of a network boot, and for a machine that stopped, the usual cause.
 import type { BootClient } from './boot-client.ts'
 
-/** Something that network boot saw of a machine, or did for it. */
+/** Something that network boot observed about a machine, or did for it. */
 export type Step = {
   mac: string
   /** Milliseconds since 1970. */
@@ -21,7 +21,7 @@ type StepKind =
   | { kind: 'sent'; file: string; protocol: 'TFTP' | 'HTTP' }
   /** The transfer ended early. */
   | { kind: 'broken'; file: string; why: string }
-  /** It asked and was given nothing. */
+  /** Its request was refused. */
   | { kind: 'refused'; why: string }
 
 const clientNames: Readonly<Record<BootClient['stage'], string>> = {
@@ -88,8 +88,8 @@ function stopOfIpxe(steps: readonly Step[]): Stop {
 }
 
 /**
- * Explains where a machine stopped that was to boot by the network and never fetched its script.
- * @param steps what was seen of it since it was switched on, oldest first
+ * Explains where a machine stopped that should have booted over the network but never fetched its script.
+ * @param steps the steps since it was switched on, oldest first
  */
 export function explainStop(steps: readonly Step[]): Stop {
   const has = (kind: Step['kind']) => steps.some((step) => step.kind === kind)

@@ -1,4 +1,4 @@
-// TFTP packets (RFC 1350, 2347, 2348, 2349, 7440). Requests come from anyone, so nothing in one is trusted.
+// TFTP packets (RFC 1350, 2347, 2348, 2349, 7440). Anyone can send requests, so their content is not trusted.
 import { plainPart } from './dhcp-packet.ts'
 
 const opcodes = { read: 1, write: 2, data: 3, ack: 4, error: 5, optionAck: 6 } as const
@@ -6,7 +6,7 @@ const opcodes = { read: 1, write: 2, data: 3, ack: 4, error: 5, optionAck: 6 } a
 /** TFTP's error codes. */
 export const tftpErrors = { undefined: 0, notFound: 1, access: 2, illegal: 4, options: 8 } as const
 
-/** What a client sends. */
+/** A packet from a client. */
 export type TftpPacket =
   | { kind: 'read'; name: string; mode: string; options: ReadonlyMap<string, string> }
   | { kind: 'write' }
@@ -16,7 +16,7 @@ export type TftpPacket =
 /** The longest request (RFC 2347), with room for clients that exceed it. */
 const maxBytes = 1024
 
-/** Parses a packet. @returns undefined if it is not one that a client sends */
+/** Parses a packet. @returns undefined if it is not a client's packet */
 export function parseTftp(bytes: Buffer): TftpPacket | undefined {
   if (bytes.length < 4 || bytes.length > maxBytes) return undefined
   const [code, value] = [bytes.readUInt16BE(0), bytes.readUInt16BE(2)]
@@ -29,29 +29,29 @@ export function parseTftp(bytes: Buffer): TftpPacket | undefined {
   if (words.length < 2 || name === '') return undefined
   const options = new Map<string, string>()
   for (let at = 0; at + 1 < pairs.length; at += 2) options.set((pairs[at] ?? '').toLowerCase(), pairs[at + 1] ?? '')
-  // Some UEFI firmware reads its boot file's name past the end, so that a byte 255 follows.
+  // Some UEFI firmware reads past the end of its boot file's name, so a byte 255 follows.
   return { kind: 'read', name: plainPart(Buffer.from(name, 'latin1')), mode: mode.toLowerCase(), options }
 }
 
-/** How a transfer goes: bytes in a block, blocks in a window, seconds until a block is sent again. */
+/** The parameters of a transfer: bytes in a block, blocks in a window, seconds until a block is sent again. */
 export interface TransferOptions {
   blockBytes: number
   windowBlocks: number
   timeoutS: number
 }
 
-/** The largest block that fits an Ethernet frame with room for a VLAN's tag and a tunnel's header. */
+/** The largest block that fits an Ethernet frame with a VLAN tag and a tunnel header. */
 const maxBlockBytes = 1428
 const maxWindowBlocks = 16
 
-/** A number of an option within bounds, or undefined: the client then goes without the option. */
+/** The number in an option if it is within bounds; otherwise undefined, and the option is not used. */
 function numberIn(text: string | undefined, min: number, max: number): number | undefined {
   if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined
   const value = Number(text)
   return value >= min && value <= max ? value : undefined
 }
 
-/** Agrees on the options of a request. `accepted` is what the client is told; without any, the transfer begins with its first block. */
+/** Negotiates the options of a request. `accepted` is sent to the client; if it is empty, the transfer begins with its first block. */
 export function agreeOptions(asked: ReadonlyMap<string, string>, size: number) {
   const blocks = numberIn(asked.get('blksize'), 8, 65464)
   const windows = numberIn(asked.get('windowsize'), 1, 65535)
@@ -64,7 +64,7 @@ export function agreeOptions(asked: ReadonlyMap<string, string>, size: number) {
   const accepted: [string, number][] = []
   if (blocks !== undefined) accepted.push(['blksize', options.blockBytes])
   if (asked.has('tsize')) accepted.push(['tsize', size])
-  // A timeout is accepted as it is or not at all.
+  // A timeout is accepted unchanged or not at all.
   if (timeout !== undefined && timeout === options.timeoutS) accepted.push(['timeout', timeout])
   if (windows !== undefined) accepted.push(['windowsize', options.windowBlocks])
   return { options, accepted }

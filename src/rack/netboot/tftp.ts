@@ -12,34 +12,34 @@ export interface TftpFile {
   onEnd: (failure: string | undefined) => void
 }
 
-/** Where to serve, and what. */
+/** The address to serve at, and the files. */
 export interface TftpOptions {
   address: string
   port: number
-  /** The file for a request, or why the sender gets none. `provoke` sends it something. */
+  /** The file for a request, or why the sender gets none. `provoke` sends the sender a packet. */
   find: (name: string, peer: string, provoke: () => void) => Promise<TftpFile | { refusal: string }>
 }
 
-/** Transfers of one machine at a time: a ROM that begins anew leaves the old one behind. */
+/** The maximum number of transfers to one machine: a ROM that starts again abandons its old transfer. */
 const maxPerOwner = 4
-/** Requests that are looked at at a time; the rest is dropped, and clients ask again. */
+/** The maximum number of concurrent lookups; further requests are dropped, and clients repeat them. */
 const maxLookups = 64
 const maxTries = 10
-/** The discard port: what arrives there is thrown away. */
+/** The discard port, which drops all packets. */
 const discardPort = 9
 
 type ReadRequest = Extract<TftpPacket, { kind: 'read' }>
 
-/** A transfer that runs. */
+/** A running transfer. */
 interface Transfer {
   owner: string
   end: (failure?: string) => void
 }
 
-/** Starts the server. @throws RackError if the port cannot be had */
+/** Starts the server. @throws RackError if the port is not available */
 export async function startTftp({ address, port, find }: TftpOptions): Promise<AsyncDisposable> {
   const socket = await openUdp({ host: address, port, use: 'TFTP' })
-  /** By the client's address and port, so that a repeated request begins nothing. */
+  /** By the client's address and port, so that a repeated request does not start a second transfer. */
   const transfers = new Map<string, Transfer | undefined>()
   const running = new Set<Promise<void>>()
   let lookups = 0
@@ -107,7 +107,7 @@ async function send(
   file.onEnd(failure)
 }
 
-/** Sends blocks until the client has them all. @returns why it does not, if so */
+/** Sends blocks until the client has all of them. @returns why the transfer ended early, if it did */
 function exchange(
   socket: Socket,
   blocks: BlockSender,
@@ -133,7 +133,7 @@ function exchange(
       for (const packet of blocks.pending()) socket.send(packet, peer.port, peer.address)
     }
     socket.on('message', (bytes, from) => {
-      // Anyone may send to this port; only the client is heard.
+      // Anyone can send to this port; packets from others than the client are ignored.
       const isClient = from.port === peer.port && from.address === peer.address
       const packet = isClient ? parseTftp(bytes) : undefined
       if (packet?.kind === 'error') end(`the machine ended it: ${packet.text || `error ${packet.code}`}`)

@@ -1,18 +1,18 @@
-// Sockets on the ports that network boot has by its standards, and in words why one cannot be had.
+// Sockets on the standard ports of network boot, and explanations if a port is not available.
 import { createSocket, type Socket } from 'node:dgram'
 import { describeCondition, errorCode, RackError } from '../../errors.ts'
 import { formatAddress } from '../../address.ts'
 
-/** The ports of network boot; other ones are for tests. */
+/** The ports of network boot; tests use other ports. */
 export interface Ports {
   dhcp: number
-  /** The port on which a machine has its answers. */
+  /** The port on which a machine receives its answers. */
   dhcpClient: number
   pxe: number
   tftp: number
 }
 
-/** The ports that firmware asks on. */
+/** The ports that firmware uses. */
 export const standardPorts: Ports = { dhcp: 67, dhcpClient: 68, pxe: 4011, tftp: 69 }
 
 /** How to let a program without privileges listen on ports 67 to 69. */
@@ -39,16 +39,16 @@ function describeFailure({ host, port, use, share = false }: Place, cause: unkno
   }
 }
 
-/** Where to listen. `share` lets others have the port too: every one of them gets a broadcast. */
+/** Where to listen. `share` lets other programs use the port too: each of them gets every broadcast. */
 export interface Place {
   host: string
   port: number
-  /** For the words of a failure. */
+  /** The purpose of the socket, for error messages. */
   use: string
   share?: boolean
 }
 
-/** Opens a socket, whose later errors are dropped: a datagram that cannot be sent is one that got lost. @throws RackError */
+/** Opens a socket. Its later errors are ignored: a datagram that cannot be sent counts as lost. @throws RackError */
 export async function openUdp(place: Place): Promise<Socket> {
   const { host, port, share = false } = place
   const socket = createSocket({ type: 'udp4', reuseAddr: share })
@@ -68,7 +68,7 @@ export async function openUdp(place: Place): Promise<Socket> {
   return socket
 }
 
-/** Closes a socket, once what it sends has gone. */
+/** Closes a socket once its pending datagrams are sent. */
 export async function closeUdp(socket: Socket): Promise<void> {
   await new Promise<void>((resolve) => socket.close(resolve))
 }

@@ -29,7 +29,7 @@ const openssl = async (...args: string[]) => (await promisify(execFile)('openssl
 
 const names = ['localhost', '127.0.0.1', '::1', '::ffff:192.0.2.1', '2001:db8::5', 'lab.example']
 
-test('an authority is kept with its key, which only the owner can read; two labs at the same time get the same', async () => {
+test('an authority is stored with its key, which only the owner can read; two labs at the same time share it', async () => {
   const [one, two] = await Promise.all([loadAuthority(folder), loadAuthority(folder)])
   expect(one.cert).toBe(two.cert)
   expect((await loadAuthority(folder)).cert).toBe(one.cert)
@@ -101,7 +101,7 @@ describe('the variables', () => {
   const own = { own: '-----BEGIN CERTIFICATE-----\nb3du\n-----END CERTIFICATE-----\n' }
   const other = '-----BEGIN CERTIFICATE-----\nb3RoZXI\n-----END CERTIFICATE-----'
 
-  test("a file has the system's certificates and the lab's, which are alone in Node's", async () => {
+  test("a file has the system's certificates and the lab's; the file for Node has only the lab's", async () => {
     const variables = await writeTrust(folder, own, {})
     const bundle = join(folder, 'bundle.pem')
     expect(variables).toEqual({

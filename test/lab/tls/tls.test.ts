@@ -71,7 +71,7 @@ describe('the clients', needs('curl'), () => {
     expect(await run('curl', '-sSf', `https://127.0.0.1:${port}/`)).toContain('<title>metalkit lab</title>')
   })
 
-  test('without the variables nobody trusts it', async () => {
+  test('without the variables no client trusts it', async () => {
     const asked = promisify(execFile)('curl', ['-sS', `${lab.apiUrl}/user`], { env: plainEnv })
     await expect(asked).rejects.toMatchObject({ code: 60 })
     // The handshake that failed ended no other connection.
@@ -139,7 +139,7 @@ print(r.status_code, r.json()["projects"][0]["id"])`
   })
 })
 
-test('a lab ends although clients are connected that have not spoken, or are in the middle of a handshake', async () => {
+test('a lab ends even if connected clients are silent or in the middle of a handshake', async () => {
   const lab = await start()
   const port = Number(new URL(lab.apiUrl).port)
   const sockets = ['', '\x16', '\x16\x03\x01\x02\x00\x01', 'GET /'].map((bytes) => {
@@ -182,7 +182,7 @@ describe("the user's certificate", needs('openssl', 'curl'), () => {
     expect(subject).toMatch(/CN ?= ?address/)
   })
 
-  test('one that is not valid for the address is refused', async () => {
+  test('a certificate that is not valid for the address is refused', async () => {
     await expect(start({ tls: { env: {}, given: await given('other') } })).rejects.toMatchObject({
       name: 'LabError',
       message: `the certificate "${join(folder, 'other.pem')}" is not valid for "127.0.0.1"`,

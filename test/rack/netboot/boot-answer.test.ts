@@ -31,13 +31,13 @@ describe('the file for a machine', () => {
     expect(chooseFile(recognizeClient(request(parts)), mac, script, source)).toEqual({ file })
   })
 
-  test('is chosen from a list of architectures by the first that is known', () => {
+  test('is chosen by the first known architecture in a list', () => {
     const packet = request({ ...pxe, arch: 7, more: [[options.architecture, Buffer.of(0, 11)]] })
     // Option 93 twice is one list (RFC 3396).
     expect(recognizeClient(packet)).toMatchObject({ binary: 'uefi', name: 'UEFI x86_64' })
   })
 
-  test('is chosen by the vendor class where the ROM sends no architecture', () => {
+  test('is chosen by the vendor class if the ROM sends no architecture', () => {
     const old = parse(
       writeDhcp({
         isRequest: true,
@@ -60,7 +60,7 @@ describe('the file for a machine', () => {
     expect(chooseFile(recognizeClient(request(parts)), mac, script, source)).toEqual({ problem })
   })
 
-  test('there is none without iPXE for it, nor for HTTP Boot without a place', () => {
+  test('is missing without an iPXE build, and for HTTP Boot without a URL', () => {
     const uefi = recognizeClient(request({ ...pxe, arch: 7 }))
     expect(chooseFile(uefi, mac, script, { ...source, binaries: new Set(['bios'] as const) })).toMatchObject({
       problem: expect.stringContaining('no iPXE for UEFI x86_64'),
@@ -69,20 +69,20 @@ describe('the file for a machine', () => {
     expect(chooseFile(httpBoot, mac, script, { ...source, filesUrl: undefined })).toHaveProperty('problem')
   })
 
-  test('a request that is not of network boot is a system', () => {
+  test('a request without network boot counts as a system', () => {
     expect(recognizeClient(request()).stage).toBe('system')
     expect(recognizeClient(request({ more: [[60, Buffer.from('MSFT 5.0')]] })).stage).toBe('system')
   })
 })
 
-/** What a request is answered. */
+/** The answer to a request. */
 function answer(parts: Parameters<typeof request>[0]): DhcpPacket {
   const packet = request(parts)
   return parse(writeAnswer(packet, recognizeClient(packet), 'a/b.efi', address))
 }
 
 describe('the answer', () => {
-  test('gives no address, names its server in all the places that ROMs look at, and repeats what is theirs', () => {
+  test('assigns no address, names its server in every field that ROMs read, and repeats their fields', () => {
     const { options: all, ...head } = answer({ ...pxe, xid: 77, giaddr: '10.9.0.1' })
     expect(head).toEqual({
       isRequest: false,
@@ -107,13 +107,13 @@ describe('the answer', () => {
     })
   })
 
-  test('has no PXE options for a UEFI, which then asks on port 4011, and has them for its iPXE', () => {
+  test('has no PXE options for UEFI, which then uses port 4011, but has them for its iPXE', () => {
     expect(answer({ ...pxe, arch: 7 }).options.has(options.vendor)).toBe(false)
     expect(answer({ ...http, arch: 16 }).options.has(options.vendor)).toBe(false)
     expect(answer({ ...pxe, arch: 7, more: ipxeOptions }).options.get(options.vendor)).toEqual(Buffer.of(6, 1, 8, 255))
   })
 
-  test('of HTTP Boot is marked as one', () => {
+  test('for HTTP Boot is marked as such', () => {
     expect(
       answer({ ...http, arch: 16 })
         .options.get(options.vendorClass)
@@ -121,7 +121,7 @@ describe('the answer', () => {
     ).toBe('HTTPClient')
   })
 
-  test('on port 4011 is an acknowledgement, and repeats the boot item that was asked for', () => {
+  test('on port 4011 is an acknowledgement, and repeats the requested boot item', () => {
     const item = Buffer.of(0, 71, 4, 0, 0, 0, 0, 255)
     const acknowledged = answer({ ...pxe, type: 3, arch: 7, more: [[options.vendor, item]] })
     expect([acknowledged.type, acknowledged.options.get(options.vendor)]).toEqual([

@@ -15,7 +15,7 @@ function withOptions(bytes: number[], fields: { file?: number[]; sname?: number[
   return packet
 }
 
-/** An answer can be written to whatever is a packet. */
+/** An answer can be written to every packet. */
 function judge(bytes: Buffer): void {
   const packet = parseDhcp(bytes)
   if (packet === undefined) return
@@ -75,7 +75,7 @@ describe('a DHCP packet', () => {
     expect(parseDhcp(bytes)).toBeUndefined()
   })
 
-  test('has options in the fields of its header, which name no further ones', () => {
+  test('has options in the fields of its header, which cannot refer to further fields', () => {
     const file = [60, 3, 80, 88, 69, 52, 1, 3, 255]
     const sname = [60, 6, 67, 108, 105, 101, 110, 116, 255]
     const packet = parse(withOptions([53, 1, 1, 52, 1, 3, 255], { file, sname }))
@@ -112,13 +112,13 @@ describe('a DHCP packet', () => {
     )
   })
 
-  test('is parsed in time that grows with its length, however many options it repeats', () => {
+  test('is parsed in linear time, however many options it repeats', () => {
     const bytes = withOptions([53, 1, 1, ...Array.from({ length: 1250 }, (_, index) => (index % 2 === 0 ? 60 : 0))])
     expect(parse(bytes).options.get(60)).toHaveLength(0)
   })
 })
 
-test('a text ends before its terminator, or rubbish behind it', () => {
+test('a text ends before its terminator or garbage after it', () => {
   expect(plainPart(Buffer.from('snponly.efi\0\u00ff', 'latin1'))).toBe('snponly.efi')
   expect(plainPart(Buffer.from('snponly.efi\u00ff', 'latin1'))).toBe('snponly.efi')
 })

@@ -1,4 +1,4 @@
-// Network boot on a LAN whose DHCP server knows nothing of it, with firmware and iPXE that nobody here made.
+// Network boot on a LAN with an independent DHCP server, with firmware and iPXE made by others.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -37,7 +37,7 @@ describe('on a LAN with a DHCP server', skip, () => {
 
   beforeAll(async () => {
     lan = await new Lan().open()
-    // As a service without privileges runs.
+    // As an unprivileged service.
     lan.rackHost.run('sysctl', '-qw', 'net.ipv4.ip_unprivileged_port_start=67')
     const pages = {
       '/boot.ipxe': { text: '#!ipxe\niseq ${platform} efi && chain /uefi.ipxe || chain /bios.ipxe\n' },
@@ -68,7 +68,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     await machine.off()
   })
 
-  test('undionly.kpxe over the UNDI of a BIOS reaches its script', async () => {
+  test('undionly.kpxe over the UNDI of a BIOS fetches its script', async () => {
     await rack.tell({ do: 'arm', mac: macs.undi, script: `${base}/undi.ipxe` })
     const machine = lan.powerOn('bios', macs.undi)
     await expect.poll(() => rack.asked, { timeout, interval: 20 }).toContain('GET /undionly.kpxe')
@@ -79,7 +79,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     await machine.off()
   })
 
-  test('UEFI PXE boots Linux by snponly.efi', async () => {
+  test('UEFI PXE boots Linux with snponly.efi', async () => {
     await rack.tell({ do: 'arm', mac: macs.uefi, script })
     const machine = lan.powerOn('uefi', macs.uefi)
     await shows(machine, linuxSays)
@@ -94,7 +94,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     await machine.off()
   })
 
-  test('UEFI HTTP Boot boots Linux by snponly.efi', async () => {
+  test('UEFI HTTP Boot boots Linux with snponly.efi', async () => {
     await rack.tell({ do: 'arm', mac: macs.http, script })
     const machine = lan.powerOn('uefi', macs.http, ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n'])
     await shows(machine, linuxSays)
@@ -109,7 +109,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     await machine.off()
   })
 
-  test('a machine that is not armed, or not of the rack, gets nothing and boots on', async () => {
+  test('a machine that is not armed, or not of the rack, gets no answer and continues to boot', async () => {
     await rack.tell({ do: 'arm', mac: macs.unarmed, script })
     await rack.tell({ do: 'disarm', mac: macs.unarmed })
     const sent = await lan.sniff(`udp and src host ${rackAddress}`)
@@ -122,7 +122,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     for (const machine of machines) await machine.off()
   })
 
-  test('TFTP serves iPXE to an armed machine, whose MAC the kernel knows, and nothing else to anyone', async () => {
+  test('TFTP serves iPXE to an armed machine whose MAC the kernel knows, and no other file to anyone', async () => {
     const host = await lan.host('10.77.0.20', macs.host)
     const load = (path: string) => {
       try {

@@ -1,5 +1,5 @@
-// A LAN of network namespaces: a switch, a router with the DHCP server that is already there, this rack's computer, machines of
-// QEMU. The namespaces have no names; each lives as long as the process in it, and those end with the test's.
+// A LAN of network namespaces: a switch, a router with an existing DHCP server, this rack's computer, and QEMU machines.
+// The namespaces have no names; each exists as long as its process, which ends with the test's process.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ export const [rackAddress, routerAddress] = ['10.77.0.10', '10.77.0.1']
 
 const ovmf = '/usr/share/OVMF'
 
-/** Skips where namespaces, programs or firmware are missing, but not in CI. */
+/** Skips if namespaces, programs or firmware are missing, except in CI. */
 export function needsLan(): { skip: boolean; timeout: number } {
   const programs = [
     'ip',
@@ -171,7 +171,7 @@ export class Lan {
 
   readonly #hosts: Namespace[] = []
 
-  /** Starts dnsmasq as the DHCP server that knows nothing of this rack. */
+  /** Starts dnsmasq as a DHCP server that does not know this rack. */
   async startDhcp(host: Namespace, address: string, lines: readonly string[] = []): Promise<void> {
     const range = ['dhcp-range=10.77.0.100,10.77.0.200,1h', `dhcp-option=option:router,${routerAddress}`, 'no-ping']
     await this.#startDnsmasq(host, address, [...range, ...lines])
@@ -289,7 +289,7 @@ export class Lan {
     ].flat()
   }
 
-  /** Watches what is sent on the LAN. @returns the lines so far */
+  /** Captures the traffic on the LAN. @returns the lines so far */
   async sniff(filter: string): Promise<() => string[]> {
     const tcpdump = this.#switch.start('tcpdump', '-l', '-n', '-i', 'br0', filter)
     let [lines, words] = ['', '']

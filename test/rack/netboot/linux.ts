@@ -1,4 +1,4 @@
-// A Linux that says on the serial console that it runs, and switches its machine off: Debian's kernel with busybox.
+// A Linux that reports on the serial console that it is running, and switches its machine off: Debian's kernel with busybox.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { installerFolder } from '../../qemu/installer.ts'
 /** The kernel. */
 export const kernel = join(installerFolder('amd64'), 'linux')
 
-/** Skips where the kernel is not installed, but not in CI. */
+/** Skips if the kernel is not installed, except in CI. */
 export function needsKernel(): { skip: boolean } {
   if (!existsSync(kernel)) process.stderr.write('skipped: debian-installer-12-netboot-amd64 not installed\n')
   return { skip: !existsSync(kernel) && process.env['CI'] !== 'true' }

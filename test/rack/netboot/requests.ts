@@ -7,7 +7,7 @@ export const mac = '52:54:00:aa:00:01'
 /** Its UUID as option 97 has it. */
 export const uuid = Buffer.from('0001020304050607080910111213141516', 'hex')
 
-/** What may differ between requests. */
+/** The fields that differ between requests. */
 interface Request {
   type?: number
   mac?: string
@@ -50,7 +50,7 @@ export function request(parts: Request = {}): DhcpPacket {
   return parse(requestBytes(parts))
 }
 
-/** Parses what has to be a packet. */
+/** Parses a valid packet. */
 export function parse(bytes: Buffer): DhcpPacket {
   const packet = parseDhcp(bytes)
   if (packet === undefined) throw new Error(`not a DHCP packet: ${bytes.toString('hex')}`)

@@ -81,7 +81,7 @@ describe('a TFTP request', () => {
     expect(parseTftp(bytes)).toBeUndefined()
   })
 
-  test('is read with its options, and without the rubbish that some firmware has behind the name', () => {
+  test('is read with its options, and without the garbage that some firmware sends after the name', () => {
     expect(parseTftp(read('a.efi\u00ff', 'OCTET', 'BlkSize', '1468', 'tsize', '0'))).toEqual({
       kind: 'read',
       name: 'a.efi',
@@ -121,7 +121,7 @@ describe('a TFTP request', () => {
 })
 
 describe('the blocks of a file', () => {
-  test('arrive whole, whatever the network loses, doubles and delays', () => {
+  test('arrive completely, even if the network loses, duplicates and delays packets', () => {
     const network = array(tuple(boolean(), boolean()), { minLength: 1, maxLength: 40 })
     const sizes = tuple(
       constantFrom(0, 1, 8, 64, 511, 512, 513, 1024, 5000),
@@ -138,7 +138,7 @@ describe('the blocks of a file', () => {
         while (!sender.isDone) {
           rounds++
           if (rounds > 20_000) throw new Error('the transfer does not end')
-          // A round in which all arrives ends any run of losses.
+          // A round without losses ends any run of losses.
           const [loses, doubles] = rounds % 5 === 0 ? [false, false] : (fate[step++ % fate.length] ?? [false, false])
           const packets = sender.pending()
           const arrived = loses ? packets.slice(1) : packets
@@ -158,7 +158,7 @@ describe('the blocks of a file', () => {
     )
   })
 
-  test('are counted on after block 65535', () => {
+  test('continue after block 65535', () => {
     const file = Buffer.alloc(8 * 70_000, 'x')
     const sender = new BlockSender(file, { blockBytes: 8, windowBlocks: 1, timeoutS: 1 }, [])
     let count = 0
@@ -186,7 +186,7 @@ describe('the TFTP server', () => {
     await expect.poll(() => ends).toEqual([undefined])
   })
 
-  test('refuses what it does not have, and that at once', async () => {
+  test('refuses missing files immediately', async () => {
     const { port } = await startServer()
     const client = await startClient(port)
     client.send(read('../a.kpxe'))
@@ -194,7 +194,7 @@ describe('the TFTP server', () => {
     expect([answer?.bytes, answer?.port]).toEqual([writeError(1, 'no such file'), port])
   })
 
-  test('is read only, and serves bytes', async () => {
+  test('is read-only, and serves bytes', async () => {
     const { port, asked } = await startServer()
     const client = await startClient(port)
     client.send(Buffer.concat([Buffer.of(0, 2), Buffer.from('a.kpxe\0octet\0')]))
@@ -204,7 +204,7 @@ describe('the TFTP server', () => {
     expect(asked).toEqual([])
   })
 
-  test('sends a block again until it is acknowledged, and not because an acknowledgement comes twice', async () => {
+  test('repeats a block until it is acknowledged, but not for a duplicate acknowledgement', async () => {
     const { port, ends } = await startServer({ content: content.subarray(0, 600) })
     const client = await startClient(port)
     client.send(read('a.kpxe'))
@@ -219,7 +219,7 @@ describe('the TFTP server', () => {
     expect(got.map(({ bytes }) => bytes.readUInt16BE(2))).toEqual([1, 1, 2, 2])
   })
 
-  test('lets no stranger end or drive a transfer', async () => {
+  test('does not let others end or control a transfer', async () => {
     const { port, ends } = await startServer({ content: content.subarray(0, 600) })
     const client = await startClient(port)
     const stranger = await startClient(port)
@@ -237,7 +237,7 @@ describe('the TFTP server', () => {
     expect(stranger.got).toEqual([])
   })
 
-  test('takes a repeated request for one, and the end that a client gives it', async () => {
+  test('handles a repeated request once, and lets the client end the transfer', async () => {
     const { port, asked, ends } = await startServer()
     const client = await startClient(port)
     for (let count = 0; count < 5; count++) client.send(read('a.kpxe', 'octet', 'tsize', '0'), port)
@@ -248,7 +248,7 @@ describe('the TFTP server', () => {
     expect(asked).toEqual(['a.kpxe'])
   })
 
-  test('bounds the transfers of a machine: the oldest gives way', async () => {
+  test('limits the transfers of a machine: the oldest is ended', async () => {
     const { port, ends } = await startServer()
     const clients = await Promise.all([1, 2, 3, 4, 5].map(async () => startClient(port)))
     for (const client of clients) {
@@ -258,7 +258,7 @@ describe('the TFTP server', () => {
     await expect.poll(() => ends).toEqual(['the machine began anew'])
   })
 
-  test('survives a flood of rubbish and requests, and serves after it', async () => {
+  test('survives a flood of garbage and requests, and still serves afterwards', async () => {
     const { port, ends } = await startServer()
     const flood: Socket = createSocket('udp4')
     onTestFinished(() => void flood.close())

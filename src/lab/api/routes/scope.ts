@@ -1,4 +1,4 @@
-// The reach of a project's API key: its own project and the catalogue, as the documentation of project API keys says.
+// The scope of a project's API key: its own project and the catalogue, as the documentation of project API keys says.
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { membershipId } from '../views/account.ts'
@@ -49,7 +49,7 @@ function ownersOf(path: string, cloud: Cloud) {
   })
 }
 
-/** Whether a key of a project opens a path. A missing object is open, and answered with 404. */
+/** Whether a project's key allows a path. A missing object is allowed, and answered with 404. */
 export function isInProject(projectId: string, path: string, cloud: Cloud): boolean {
   const [, folder = '', id] = path.split('/')
   if (catalogue.has(folder)) return true
