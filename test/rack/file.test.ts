@@ -102,7 +102,7 @@ const redfish = { redfish: 'https://10.0.0.5', user: 'u', password: { env: 'P' }
 test.each([
   ['network.address', '300.1.1.1', 'network.address is "300.1.1.1", not an IPv4 address such as 192.168.1.10'],
   ['network.dhcp', 'yes', 'network.dhcp is "yes", not proxy or none'],
-  ['network.adress', 'x', 'network has the unknown key "adress" (did you mean "address"?); it takes address, dhcp'],
+  ['network.adress', 'x', 'network has the unknown key "adress" (did you mean "address"?); the valid keys are address, dhcp'],
   ['machines', [], 'machines must be a list of at least one machine'],
   ['machines.0.name', 'R 1', 'machines[0].name is "R 1", not a host name in small letters, such as r1'],
   ['machines.0.macs', undefined, 'macs of the machine "r1" is missing: it is a list of MAC addresses'],
@@ -132,7 +132,7 @@ test.each([
   [
     'machines.0.power.cypher',
     3,
-    'power of the machine "r1" has the unknown key "cypher" (did you mean "cipher"?); it takes ipmi, user, password, cipher, efiBootFlag',
+    'power of the machine "r1" has the unknown key "cypher" (did you mean "cipher"?); the valid keys are ipmi, user, password, cipher, efiBootFlag',
   ],
   [
     'machines.0.power.password',
@@ -189,7 +189,7 @@ test.each([
     { device: '/dev/ttyS0', speed: 7 },
     'console.speed of the machine "r1" is 7, not one of 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1500000',
   ],
-  ['machines.0.plan', 'big', 'plan of the machine "r1" is "big", which plans does not have; it is small'],
+  ['machines.0.plan', 'big', 'plan of the machine "r1" is "big", which is not in plans (small)'],
   ['machines.0.power', undefined, 'power of the machine "r1" is missing: only a machine with inUse: true needs none'],
 ])('%s: %j', (path, value, line) => {
   const lines = mistakesOf(change(path, value))
@@ -208,7 +208,7 @@ test.each([
   ],
   [
     { ...r2, boot: 'http' },
-    'boot of the machine "r2" is "http", which IPMI has no word for; use pxe, or power: {redfish: …}',
+    'boot of the machine "r2" is "http", which IPMI cannot express; use pxe, or power: {redfish: …}',
   ],
 ])('a second machine %#: %s', (machine, line) => {
   expect(mistakesOf(change('machines', [r1, machine]))).toEqual([line])

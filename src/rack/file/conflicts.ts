@@ -36,10 +36,10 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
     clauses.push(`firmware of the machine "${name}" is "bios", but machines of aarch64 have uefi`)
   }
   if (boot === 'http' && firmware === 'bios') {
-    clauses.push(`boot of the machine "${name}" is "http", which only uefi firmware can; use pxe`)
+    clauses.push(`boot of the machine "${name}" is "http", which only UEFI firmware supports; use pxe`)
   }
   if (boot === 'http' && power?.kind === 'ipmi') {
-    clauses.push(`boot of the machine "${name}" is "http", which IPMI has no word for; use pxe, or power: {redfish: …}`)
+    clauses.push(`boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: …}`)
   }
   return clauses
 }
@@ -63,7 +63,7 @@ export function findConflicts({ machines, plans }: RackFile): string[] {
     const { name, plan, arch } = machine
     if (!Object.hasOwn(plans, plan)) {
       const known = Object.keys(plans).join(', ') || 'empty'
-      clauses.push(`plan of the machine "${name}" is "${plan}", which plans does not have; it is ${known}`)
+      clauses.push(`plan of the machine "${name}" is "${plan}", which is not in plans (${known})`)
     }
     const first = archs.get(plan) ?? machine
     archs.set(plan, first)

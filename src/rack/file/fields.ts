@@ -13,7 +13,7 @@ export function section<S extends z.ZodRawShape>(expected: string, shape: S): z.
         const near = findSlip(key, Object.keys(shape))
         return near === undefined ? `"${key}"` : `"${key}" (did you mean "${near}"?)`
       })
-      return `has the unknown key ${names.join(', ')}; it takes ${Object.keys(shape).join(', ')}`
+      return `has the unknown key ${names.join(', ')}; the valid keys are ${Object.keys(shape).join(', ')}`
     },
   })
 }

@@ -26,7 +26,7 @@ export function chooseFile(client: BootClient, mac: string, script: string, sour
   const { binary, name } = client
   if (binary === undefined) return { problem: `there is no iPXE for ${name}` }
   if (!source.binaries.has(binary))
-    return { problem: `no iPXE for ${name} was found: name one under ipxe in the file of the rack` }
+    return { problem: `no iPXE for ${name} was found: name one under ipxe in the rack file` }
   const path = `${folderOfMac(mac)}/${binaryNames[binary]}`
   if (client.stage === 'pxe') return { file: path }
   if (source.filesUrl === undefined) return { problem: 'UEFI HTTP Boot needs an address from which files are served' }

@@ -45,7 +45,7 @@ export function describeStep(step: Step): string {
     case 'request':
       return `${describeClient(step.client)} accepts an address from the DHCP server ${step.server}`
     case 'transfer':
-      return `loads ${step.file} by ${step.protocol}`
+      return `loads ${step.file} over ${step.protocol}`
     case 'sent':
       return `has ${step.file}`
     case 'broken':
@@ -116,8 +116,8 @@ export function explainStop(steps: readonly Step[]): Stop {
   if (lastRefusal !== undefined) {
     return {
       reached: 'the machine asked for network boot',
-      missing: `it was given nothing: ${lastRefusal.why}`,
-      cause: 'the binaries in the file of the rack do not fit the machine',
+      missing: `it got no file: ${lastRefusal.why}`,
+      cause: 'the binaries in the rack file do not fit the machine',
     }
   }
   if (offers.length > 0 || has('transfer')) {

@@ -23,7 +23,7 @@ function describeFailure({ host, port, use, share = false }: Place, cause: unkno
   const shown = `cannot listen on ${formatAddress({ host, port })}/udp for ${use}`
   switch (errorCode(cause) ?? '') {
     case 'EACCES':
-      return new RackError(`${shown}: this user may not take port ${port}`, { hint: portsHint, cause })
+      return new RackError(`${shown}: this user is not allowed to use port ${port}`, { hint: portsHint, cause })
     case 'EADDRINUSE':
       return new RackError(`${shown}: another program has the port`, {
         hint: `${share ? 'have it share the port (dnsmasq does with bind-interfaces in its configuration), or ' : ''}stop it (ss -lunp "sport = :${port}" names it)`,

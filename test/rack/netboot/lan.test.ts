@@ -101,7 +101,7 @@ describe('on a LAN with a DHCP server', skip, () => {
     expect(stepsOf(macs.http)).toEqual(
       expect.arrayContaining([
         'UEFI HTTP Boot on UEFI x86_64 is offered http://10.77.0.10:7070/ipxe/52-54-00-aa-00-04/snponly.efi',
-        'loads snponly.efi by HTTP',
+        'loads snponly.efi over HTTP',
         'has snponly.efi',
         'iPXE on UEFI x86_64 is offered its script',
       ]),
