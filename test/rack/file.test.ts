@@ -102,7 +102,11 @@ const redfish = { redfish: 'https://10.0.0.5', user: 'u', password: { env: 'P' }
 test.each([
   ['network.address', '300.1.1.1', 'network.address is "300.1.1.1", not an IPv4 address such as 192.168.1.10'],
   ['network.dhcp', 'yes', 'network.dhcp is "yes", not proxy or none'],
-  ['network.adress', 'x', 'network has the unknown key "adress" (did you mean "address"?); the valid keys are address, dhcp'],
+  [
+    'network.adress',
+    'x',
+    'network has the unknown key "adress" (did you mean "address"?); the valid keys are address, dhcp',
+  ],
   ['machines', [], 'machines must be a list of at least one machine'],
   ['machines.0.name', 'R 1', 'machines[0].name is "R 1", not a host name in small letters, such as r1'],
   ['machines.0.macs', undefined, 'macs of the machine "r1" is missing: it is a list of MAC addresses'],

@@ -25,7 +25,7 @@ function describeFailure({ host, port, use, share = false }: Place, cause: unkno
     case 'EACCES':
       return new RackError(`${shown}: this user is not allowed to use port ${port}`, { hint: portsHint, cause })
     case 'EADDRINUSE':
-      return new RackError(`${shown}: another program has the port`, {
+      return new RackError(`${shown}: the port is taken by another program`, {
         hint: `${share ? 'have it share the port (dnsmasq does with bind-interfaces in its configuration), or ' : ''}stop it (ss -lunp "sport = :${port}" names it)`,
         cause,
       })
