@@ -1,10 +1,12 @@
 // A QEMU process: the serial line on its stdin and stdout, its control socket, and how it ends.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Duplex, type Readable, type Writable } from 'node:stream'
 
 import { LabError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
+import { openSerialPipe } from './serial-pipe.ts'
 import { leash } from '../../storage/leash.ts'
 import type { PowerLoss } from '../driver.ts'
 import { openNameless } from '../ipxe/nameless-file.ts'
@@ -60,14 +62,14 @@ export interface QemuCommand {
 /** Signals that others send to end a process. */
 const endingSignals: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
-/** A child's four pipes. They always exist, but the types of spawn cannot express that if further descriptors are passed. */
-function pipesOf(child: ChildProcess): { stdin: Writable; stdout: Readable; stderr: Readable; control: Duplex } {
-  const { stdin, stdout, stderr } = child
+/** A child's pipes. They always exist, but the types of spawn cannot express that if further descriptors are passed. */
+function pipesOf(child: ChildProcess): { stdin: Writable; stderr: Readable; control: Duplex } {
+  const { stdin, stderr } = child
   const control = child.stdio[qmpFd]
-  if (stdin === null || stdout === null || stderr === null || !(control instanceof Duplex)) {
+  if (stdin === null || stderr === null || !(control instanceof Duplex)) {
     throw new Error('a child without pipes')
   }
-  return { stdin, stdout, stderr, control }
+  return { stdin, stderr, control }
 }
 
 /** Connects a line with QEMU's stdin and stdout, until stdout ends. @returns a function that holds back input until a promise settles */
@@ -109,8 +111,10 @@ export async function startQemu(
   const [file = program, ...rest] = await leash([program, ...args], 'KILL')
   report.debug(`qemu: ${program} ${args.join(' ')}`)
   // QEMU gets its own session: Ctrl-C in the lab's terminal is for the lab and its command, not for the machines.
-  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...fds, config.fd], detached: true })
-  const { stdin, stdout, stderr, control } = pipesOf(child)
+  const { reader: stdout, writer } = await openSerialPipe()
+  const stdio = ['pipe', writer.fd, 'pipe', 'pipe', ...fds, config.fd] as const
+  const child = spawn(file, rest, { stdio: [...stdio], detached: true })
+  const { stdin, stderr, control } = pipesOf(child)
   let killed = false
   let wasReset = false
   let complaint = ''
@@ -128,7 +132,9 @@ export async function startQemu(
   })
   const hold = connect(line, stdin, stdout)
   const exit = new Promise<QemuExit>((resolve) => {
-    child.once('close', (code, signal) => {
+    const allRead = once(stdout, 'close').catch(() => {})
+    child.once('close', async (code, signal) => {
+      await allRead
       if (killed) resolve({ reason: 'killed' })
       else if (code === 0) resolve({ reason: wasReset ? 'reset' : 'poweroff' })
       else {
@@ -142,6 +148,8 @@ export async function startQemu(
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
   } catch (cause) {
     throw new LabError(`${JSON.stringify(program)} does not start`, { hint, cause })
+  } finally {
+    await writer.close()
   }
   return {
     qmp,
