@@ -131,18 +131,16 @@ export async function startQemu(
     stops.see(event, data, qmp)
   })
   const hold = connect(line, stdin, stdout)
+  const describeExit = (code: number | null, signal: NodeJS.Signals | null): QemuExit => {
+    if (killed) return { reason: 'killed' }
+    if (code === 0) return { reason: wasReset ? 'reset' : 'poweroff' }
+    const how = signal === null ? `QEMU exited with ${code}` : `QEMU died of ${signal}`
+    const crashed = signal === null || !endingSignals.has(signal)
+    return { reason: 'failed', detail: complaint || how, crashed }
+  }
   const exit = new Promise<QemuExit>((resolve) => {
     const allRead = once(stdout, 'close').catch(() => {})
-    child.once('close', async (code, signal) => {
-      await allRead
-      if (killed) resolve({ reason: 'killed' })
-      else if (code === 0) resolve({ reason: wasReset ? 'reset' : 'poweroff' })
-      else {
-        const how = signal === null ? `QEMU exited with ${code}` : `QEMU died of ${signal}`
-        const crashed = signal === null || !endingSignals.has(signal)
-        resolve({ reason: 'failed', detail: complaint || how, crashed })
-      }
-    })
+    child.once('close', (code, signal) => void allRead.then(() => resolve(describeExit(code, signal))))
   })
   try {
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
