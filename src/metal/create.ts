@@ -74,12 +74,13 @@ export async function createDevice(
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {
     try {
-      const device = await sendCreate(client, { projectId, input, ledger, report, signal })
-      ledger.noteCreated()
+      const marked = { ...input, tags: [...input.tags, ...ledger.tagsOf(attempt)] }
+      const device = await sendCreate(client, { projectId, input: marked, ledger, report, signal })
+      ledger.noteCreated(attempt, device)
       return device
     } catch (error) {
       if (!(error instanceof UncertainError)) throw error
-      ledger.noteUncertain()
+      ledger.noteUncertain(attempt)
       report.info(`${error.message}; looking for a machine tagged ${ledger.tag}`)
       let found: Device | undefined
       try {

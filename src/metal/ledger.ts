@@ -20,6 +20,8 @@ const hopeMs = 15 * 60_000
 const lookMs = 5000
 /** Tries to list the run's machines if every create was answered. */
 const maxLooks = 3
+/** What the extra tag of a repeated create begins with; the first create has none. */
+const attemptTagPrefix = 'metalkit-create-'
 
 interface LedgerOptions {
   client: MetalClient
@@ -41,9 +43,12 @@ interface SettleOptions {
 export class Ledger {
   readonly tag: string
   readonly #options: LedgerOptions
-  readonly #seen = new Set<string>()
-  #creates = 0
-  #lastUncertainMs: number | undefined
+  /** Which create was answered with a device. */
+  readonly #answers = new Map<string, number>()
+  /** The creates that have produced a listed device. */
+  readonly #seen = new Set<number>()
+  /** When each create without a clear answer ended. */
+  readonly #uncertainMs = new Map<number, number>()
   #lastTurnedAwayMs: number | undefined
 
   constructor(options: LedgerOptions) {
@@ -51,9 +56,17 @@ export class Ledger {
     this.tag = options.tag
   }
 
+  /**
+   * The tags of a create, which tell its machines from those of another: one carried out twice does not account for one
+   * whose machine is still to come.
+   */
+  tagsOf(attempt: number): string[] {
+    return attempt === 1 ? [] : [`${attemptTagPrefix}${attempt}`]
+  }
+
   /** A create was answered with a machine. */
-  noteCreated(): void {
-    this.#creates++
+  noteCreated(attempt: number, { id }: Device): void {
+    this.#answers.set(id, attempt)
   }
 
   /**
@@ -61,14 +74,13 @@ export class Ledger {
    * id in an answer may differ from the machine's.
    */
   async takeStock(signal: AbortSignal): Promise<void> {
-    if (this.#lastUncertainMs === undefined && this.#lastTurnedAwayMs === undefined) return
+    if (this.#uncertainMs.size === 0 && this.#lastTurnedAwayMs === undefined) return
     await this.look(signal).catch(() => [])
   }
 
   /** A create got no clear answer: its machine may exist now or later. */
-  noteUncertain(): void {
-    this.#creates++
-    this.#lastUncertainMs = this.#options.client.clock.monotonicMs()
+  noteUncertain(attempt: number): void {
+    this.#uncertainMs.set(attempt, this.#options.client.clock.monotonicMs())
   }
 
   /** A create was answered with 429, and usually not carried out. */
@@ -80,7 +92,7 @@ export class Ledger {
   async look(signal?: AbortSignal): Promise<Device[]> {
     const { client, projectId } = this.#options
     const devices = await client.listDevices(projectId, this.tag, signal)
-    for (const { id } of devices) this.#seen.add(id)
+    for (const device of devices) this.#seen.add(this.#attemptOf(device))
     return devices.filter((device) => !isGoing(device))
   }
 
@@ -109,7 +121,7 @@ export class Ledger {
           if (!(error instanceof MetalkitError)) throw error
           failure = error
         }
-        const isRetried = failure !== undefined && this.#lastUncertainMs === undefined && looks < maxLooks
+        const isRetried = failure !== undefined && this.#uncertainMs.size === 0 && looks < maxLooks
         if (client.isTemporary || (!isRetried && this.#remainingMs <= 0)) break
         if (looks === 1 && !isRetried) {
           report.info(
@@ -126,25 +138,26 @@ export class Ledger {
     if (errors.length > 1) throw new AggregateError(errors)
   }
 
+  /** The create that produced a device. */
+  #attemptOf({ id, tags }: Device): number {
+    const mark = tags?.find((tag) => tag.startsWith(attemptTagPrefix))
+    return this.#answers.get(id) ?? (mark === undefined ? 1 : Number(mark.slice(attemptTagPrefix.length)))
+  }
+
   /** How much longer to look for machines; 0 or less when over. */
   get #remainingMs(): number {
     const nowMs = this.#options.client.clock.monotonicMs()
-    const remaining = (sinceMs: number | undefined, ms: number) => (sinceMs === undefined ? 0 : sinceMs + ms - nowMs)
-    return Math.max(
-      remaining(this.#lastUncertainMs, this.#isUnaccounted ? graceMs : secondGraceMs),
-      remaining(this.#lastTurnedAwayMs, turnedAwayGraceMs),
-    )
-  }
-
-  get #isUnaccounted(): boolean {
-    return this.#lastUncertainMs !== undefined && this.#creates > this.#seen.size
+    const ends = [...this.#uncertainMs].map(([attempt, ms]) => ms + (this.#seen.has(attempt) ? secondGraceMs : graceMs))
+    if (this.#lastTurnedAwayMs !== undefined) ends.push(this.#lastTurnedAwayMs + turnedAwayGraceMs)
+    return Math.max(0, ...ends.map((endMs) => endMs - nowMs))
   }
 
   #isLost(failure: MetalkitError | undefined): boolean {
     const { client } = this.#options
-    if (client.isTemporary || this.#lastUncertainMs === undefined) return false
+    if (client.isTemporary || this.#uncertainMs.size === 0) return false
     if (failure !== undefined) return true
-    return this.#isUnaccounted && client.clock.monotonicMs() - this.#lastUncertainMs < hopeMs
+    const sinceMs = client.clock.monotonicMs() - hopeMs
+    return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
   }
 
   async #giveBack(id: string, forced: AbortSignal): Promise<void> {

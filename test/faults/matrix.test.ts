@@ -20,12 +20,14 @@ type Family =
   | 'half'
   | 'late'
   | 'done'
+  | 'twice'
   | 'list'
 
 function familyOf(kind: string): Family {
   if (kind === '401') return 'unauthorized'
   if (/^40[34]/.test(kind)) return 'gone'
   if (listFaults.some((name) => kind.startsWith(name))) return 'list'
+  if (kind === 'twice') return 'twice'
   if (kind.includes('act=0ms')) return 'done'
   if (kind.includes('act=')) return 'late'
   if (kind.startsWith('422')) return 'refused'
@@ -136,7 +138,7 @@ function queuedMsOf(step: Step, kind: string): number {
 }
 
 /** A list is requested if the answer to a create was lost; update and action need an existing machine. */
-const table = steps.flatMap((step) =>
+const single = steps.flatMap((step) =>
   kinds
     .filter((kind) => (step === 'create' || !kind.includes('act=')) && (step === 'list' || familyOf(kind) !== 'list'))
     .flatMap((kind) =>
@@ -156,6 +158,13 @@ const table = steps.flatMap((step) =>
       }),
     ),
 )
+
+/** A create that is carried out twice does not account for one before it, which is late, or has no machine at all. */
+const table = [
+  ...single,
+  { step: 'create', text: 'create:500 act=2400ms x1, create:twice x1 after=1', code: 0, queuedMs: 250 },
+  { step: 'create', text: 'create:500 x1, create:twice x1 after=1', code: 9, queuedMs: 250 },
+] as const
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-faults-'))
 let image: Awaited<ReturnType<typeof publishImage>>

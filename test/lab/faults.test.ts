@@ -24,7 +24,7 @@ describe('the language', () => {
 
   test.each([
     ['boot:500', /has an unknown step$/, /the steps are create, list, get, events, update, action, delete, sos$/],
-    ['get:418', /"get:418" has an unknown kind for the step get$/, /the kinds are 401, 403, .*truncated$/],
+    ['get:418', /"get:418" has an unknown kind for the step get$/, /the kinds are 401, 403, .*truncated, twice$/],
     ['sos:500', /has an unknown kind for the step sos$/, /drop-before, silent, wrong-key, auth-refused, drop-session$/],
     ['get', /has an unknown kind/, /the kinds are/],
     ['get:500 often', /the fault "get:500 often" has the unknown option "often"/, /^write STEP:KIND \[xN\]/],

@@ -327,7 +327,7 @@ describe('every machine of a run is deleted', () => {
 
   /** An API that answers creates as scripted; each takes effect at its time, `afterMs` after the first create. */
   async function play(creates: readonly { reply: Reply; afterMs: number; againMs?: number }[], listLagMs = 0) {
-    const machines = new Map<string, { fromMs: number; endedMs: number }>()
+    const machines = new Map<string, { fromMs: number; endedMs: number; tags: unknown }>()
     let clock: Clock | undefined
     const now = () => clock?.monotonicMs() ?? 0
     let startedMs = 0
@@ -336,20 +336,24 @@ describe('every machine of a run is deleted', () => {
       const machine = machines.get(id)
       return machine !== undefined && now() >= machine.fromMs + lagMs && now() < machine.endedMs + lagMs
     }
-    await using api = await startFakeApi(({ method, path }) => {
+    await using api = await startFakeApi(({ method, path, body }) => {
       const id = path.split('/').at(-1) ?? ''
       if (method === 'POST') {
+        const wanted = { endedMs: Infinity, tags: Object.entries(body ?? {}).find(([key]) => key === 'tags')?.[1] }
         if (machines.size === 0) startedMs = now()
         const { reply, afterMs, againMs } = creates[sent++] ?? { reply: dropped, afterMs: Infinity }
-        machines.set(`d-${machines.size + 1}`, { fromMs: startedMs + afterMs, endedMs: Infinity })
-        if (againMs !== undefined) machines.set('twin', { fromMs: startedMs + againMs, endedMs: Infinity })
+        machines.set(`d-${machines.size + 1}`, { ...wanted, fromMs: startedMs + afterMs })
+        if (againMs !== undefined) machines.set('twin', { ...wanted, fromMs: startedMs + againMs })
         return reply
       }
       if (path.startsWith('/projects/')) {
         const ids = [...machines.keys()].filter((one) => isThere(one, listLagMs))
         return {
           status: 200,
-          json: { devices: ids.map((one) => ({ id: one, state: 'active', tags })), meta: { total: ids.length } },
+          json: {
+            devices: ids.map((one) => ({ id: one, state: 'active', tags: machines.get(one)?.tags })),
+            meta: { total: ids.length },
+          },
         }
       }
       const machine = machines.get(id)
@@ -450,6 +454,14 @@ describe('every machine of a run is deleted', () => {
     ['lost, found, and a second one appears 25 s later', [{ reply: dropped, afterMs: 0, againMs: 25_000 }], 0],
     ['500, found, and a second one appears 100 s later', [{ reply: refused, afterMs: 0, againMs: 100_000 }], 0],
     [
+      'one appears four minutes later, the next is carried out twice',
+      [
+        { reply: refused, afterMs: 240_000 },
+        { reply: made('d-2'), afterMs: 0, againMs: 0 },
+      ],
+      0,
+    ],
+    [
       '429, but carried out and visible 20 s later',
       [
         { reply: { status: 429 }, afterMs: 20_000 },
@@ -481,6 +493,15 @@ describe('every machine of a run is deleted', () => {
       message: expect.stringContaining('"metalkit-run-run1"'),
       hint: 'delete it with: metalkit rm metalkit-run-run1',
     })
+  })
+
+  test('a create carried out twice does not account for one without a machine', async () => {
+    const { failure, left } = await play([
+      { reply: refused, afterMs: Infinity },
+      { reply: made('d-2'), afterMs: 0, againMs: 0 },
+    ])
+    expect(left).toEqual([])
+    expect(failure).toMatchObject({ exitCode: 9, hint: 'delete it with: metalkit rm metalkit-run-run1' })
   })
 
   test('the grace period is only for uncertain creates', async () => {

@@ -43,6 +43,10 @@ export function playFaults(plan: FaultPlan, next: Handler<LabAnswer>): Handler<L
     if ('mishap' in kind) {
       return { ...(await next(request)), mishap: { kind: kind.mishap, lastsMs: fault.lastsMs } }
     }
+    if ('isRepeated' in kind) {
+      await next(request)
+      return await next(request)
+    }
     const { retryAfterSeconds: seconds, actMs } = fault
     if (actMs === 0) await next(request)
     else if (actMs !== undefined) setTimeout(() => void next(request), actMs).unref()

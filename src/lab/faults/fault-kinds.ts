@@ -12,9 +12,9 @@ import {
 
 /**
  * `instead`: this answer is sent, and the request is carried out only if the fault says `act`. `mishap`: the request is carried out,
- * but sending its answer fails in this way. `list`: the answer is a list with this defect.
+ * but sending its answer fails in this way. `isRepeated`: the request is carried out twice. `list`: the answer is a list with this defect.
  */
-export type ApiFault = { instead: LabAnswer } | { mishap: Mishap } | { list: ListFault }
+export type ApiFault = { instead: LabAnswer } | { mishap: Mishap } | { isRepeated: true } | { list: ListFault }
 
 const html =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n'
@@ -49,6 +49,7 @@ export const apiFaults: ReadonlyMap<string, ApiFault> = new Map<string, ApiFault
   ['slow-body', { mishap: 'halting' }],
   ['cut-body', { mishap: 'cut' }],
   ['truncated', { mishap: 'truncated' }],
+  ['twice', { isRepeated: true }],
   ...listFaults.map((kind) => [kind, { list: kind }] as const),
 ])
 
