@@ -189,7 +189,7 @@ beforeAll(async () => {
       ]
       return await playCase(text, image, args, { existing, queuedMs })
     }),
-    24,
+    12,
   )
   for (const result of results) result.catch(() => {})
 })
