@@ -339,7 +339,10 @@ describe('every machine of a run is deleted', () => {
     await using api = await startFakeApi(({ method, path, body }) => {
       const id = path.split('/').at(-1) ?? ''
       if (method === 'POST') {
-        const wanted = { endedMs: Infinity, tags: Object.entries(body ?? {}).find(([key]) => key === 'tags')?.[1] }
+        const wanted = {
+          endedMs: Infinity,
+          tags: Object.entries(body ?? {}).find(([key]) => key === 'tags')?.[1] ?? tags,
+        }
         if (machines.size === 0) startedMs = now()
         const { reply, afterMs, againMs } = creates[sent++] ?? { reply: dropped, afterMs: Infinity }
         machines.set(`d-${machines.size + 1}`, { ...wanted, fromMs: startedMs + afterMs })
