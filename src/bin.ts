@@ -38,7 +38,12 @@ function heedEnds(): void {
   if (isHeeding) return
   isHeeding = true
   isToStay ||= isStartedToStay(process.env)
-  for (const name of stopSignals) {
+  // With a terminal they stop the job, see terminal-input.ts.
+  const jobSignals = [
+    ...(isatty(0) ? [] : (['SIGTTIN'] as const)),
+    ...([0, 1, 2].some((fd) => isatty(fd)) ? [] : (['SIGTTOU'] as const)),
+  ]
+  for (const name of [...stopSignals, ...jobSignals]) {
     try {
       process.on(name, () => {
         if (name !== 'SIGHUP' || !isToStay) stop.hear(name)
@@ -196,12 +201,17 @@ async function finish(code: number): Promise<void> {
   process.exit(isUnsaid ? reason.exitCode : code)
 }
 
+/** SIGTTIN while the terminal is not read: nothing but a hand, or another program of the same job, sends it. */
+function hearAway(): void {
+  if (isHeeding) stop.hear('SIGTTIN')
+}
+
 /** Opens stdin; a terminal is restored at the end. */
 function openStdin(): NodeJS.ReadStream | TerminalInput {
   process.once('exit', restoreTerminal)
   // A closing terminal is an error of stdin, even if nothing reads it.
   process.stdin.on('error', () => {})
-  return process.stdin.isTTY ? new TerminalInput(process.stdin).on('error', () => {}) : process.stdin
+  return process.stdin.isTTY ? new TerminalInput(process.stdin, hearAway).on('error', () => {}) : process.stdin
 }
 
 const { argv } = process
@@ -212,6 +222,7 @@ const io: Io = {
   get stdin() {
     // Reading the terminal would stop a job started with &, with a rented machine. Files and pipes are read.
     const isOthers = isatty(0) && (isInBackground() || isOnTerminalOfOthers())
+    if (isOthers && input === undefined) process.on('SIGTTIN', hearAway)
     return (input ??= isOthers ? new PassThrough() : openStdin())
   },
   get stdout() {

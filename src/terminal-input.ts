@@ -1,6 +1,7 @@
 // Terminal input for a job that may be in the background. The kernel stops a background job that reads from its
 // terminal or changes its mode. A handler for SIGTTIN or SIGTTOU does not help: libuv's handlers make the kernel restart the call,
-// which sends the signal again, and the program hangs. So the terminal is not touched until the job is in the foreground.
+// which sends the signal again, and the program hangs. So the terminal is not touched until the job is in the foreground,
+// and SIGTTIN has a handler only until then, when nothing reads the terminal.
 import { Readable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 import type { Input } from './io.ts'
@@ -13,13 +14,16 @@ const lookMs = 250
 export class TerminalInput extends Readable {
   readonly isTTY = true
   readonly #terminal: ReadStream
+  readonly #onSignal: () => void
   #isRaw = false
   #isDry = false
   #looking: NodeJS.Timeout | undefined
 
-  constructor(terminal: ReadStream) {
+  /** @param onSignal called for a SIGTTIN that arrives in the background; in the foreground it stops the job */
+  constructor(terminal: ReadStream, onSignal: () => void) {
     super()
     this.#terminal = terminal
+    this.#onSignal = onSignal
     // Otherwise a listener would start to read from the terminal.
     terminal.pause()
     terminal.on('data', (chunk: Buffer) => {
@@ -63,9 +67,11 @@ export class TerminalInput extends Readable {
   #settle(): void {
     if (this.#terminal.destroyed) return
     const isAway = isInBackground()
+    if (!isAway) process.off('SIGTTIN', this.#onSignal)
     if (isAway || !this.#isDry || this.readableFlowing !== true) this.#terminal.pause()
     else this.#terminal.resume()
     if (isAway) {
+      if (!process.listeners('SIGTTIN').includes(this.#onSignal)) process.on('SIGTTIN', this.#onSignal)
       this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
     } else if (this.#terminal.isRaw !== this.#isRaw) this.#terminal.setRawMode(this.#isRaw)
   }

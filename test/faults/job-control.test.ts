@@ -147,6 +147,52 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     await shell.shows('ended-143', since)
   })
 
+  test('~^Z, bg, SIGTTIN ends it in order', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type('sh ./go\n')
+    await shell.shows('is up')
+    shell.type(`\r~${suspendKey}`)
+    await shell.shows('Stopped')
+    shell.type('bg\n')
+    await useShell(shell)
+    process.kill(shell.pid(), 'SIGTTIN')
+    await hasNoMachine(lab)
+    await hasEnded(shell)
+    const since = shell.seen().length
+    shell.type('wait %1; echo ended-$?\n')
+    await shell.shows('ended-149', since)
+  })
+
+  // A handler would be called without end: it makes the kernel begin the read again, which sends the signal again.
+  test('SIGTTIN in the foreground stops it as SIGSTOP does; fg continues it', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type('sh ./go\n')
+    await shell.shows('is up')
+    process.kill(shell.pid(), 'SIGTTIN')
+    await shell.shows('Stopped')
+    const since = shell.seen().length
+    shell.type('fg\n')
+    await isInForeground(shell)
+    await pause(700)
+    shell.type('\r~.')
+    await shell.shows('You left the console.', since)
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test('another program of the job that reads the terminal in the background ends it in order', async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type('(until [ -e now ]; do sleep 0.2; done; exec cat) | sh ./go >out 2>err &\n')
+    await hasMachine(lab)
+    shell.type('touch now\n')
+    await hasNoMachine(lab)
+    await hasEnded(shell)
+    expect(shell.errors()).toContain('by SIGTTIN')
+  })
+
   test.each([
     ['a background job that prints', 'sh ./go &', ''],
     ['a background job with its output in a file', 'sh ./go > out 2>&1 &', ''],

@@ -254,6 +254,14 @@ describe(
       expect(await machinesIn(lab)).toEqual([])
     })
 
+    test.each(['SIGTTIN', 'SIGTTOU'] as const)('%s without a terminal ends the run in order', async (name) => {
+      await using lab = await startTestLab({ pace: unhurried })
+      using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, false)
+      process.kill(child.pid(), name)
+      expect(await child.code, said(child)).toBe(128 + constants.signals[name])
+      expect(await machinesIn(lab)).toEqual([])
+    })
+
     test.each(stopSignals.filter((name) => !(name in signals)))('%s ends the run in order', async (name) => {
       await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
       using child = await runTo(moments['at the console'] ?? { isThere: () => true }, lab, true)
