@@ -106,7 +106,7 @@ export async function findIpxe(places = ipxePlaces): Promise<Partial<Record<Bina
 }
 
 const ipxeHint =
-  'install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its kin: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files under ipxe in the file of the rack'
+  'install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its relatives: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files under ipxe in the rack file'
 
 /** What is wrong with the builds that the machines need, one line for each fault. */
 export function findIpxeFaults(needed: Iterable<BinaryKind>, found: Partial<Record<BinaryKind, IpxeFile>>): string[] {

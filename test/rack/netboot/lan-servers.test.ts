@@ -72,7 +72,7 @@ describe('network boot', needsLan(), () => {
     lan.rackHost.run('sysctl', '-qw', 'net.ipv4.ip_unprivileged_port_start=1024')
     const started = lan.startRack({}, lan.rackHost, ['setpriv', '--bounding-set=-all', '--inh-caps=-all'])
     await expect(started).rejects.toThrow(
-      'rack: cannot listen on 10.77.0.10:67/udp for DHCP requests: this user may not take port 67; allow it with "sudo sysctl net.ipv4.ip_unprivileged_port_start=67"',
+      'rack: cannot listen on 10.77.0.10:67/udp for DHCP requests: this user is not allowed to use port 67; allow it with "sudo sysctl net.ipv4.ip_unprivileged_port_start=67"',
     )
   })
 })

@@ -101,7 +101,7 @@ describe('network boot', () => {
     ask(pxeRequest({ arch: 7 }), ports.pxe)
     await expect
       .poll(() => steps.map(describeStep))
-      .toEqual(['gets nothing: no iPXE for UEFI x86_64 was found: name one under ipxe in the file of the rack'])
+      .toEqual(['gets nothing: no iPXE for UEFI x86_64 was found: name one under ipxe in the rack file'])
   })
 
   test('answers no DHCP request with dhcp: none, where another program may have the port', async () => {
@@ -123,7 +123,7 @@ describe('network boot', () => {
     for (const one of ['undionly.kpxe', `${path}/`, `../${path}`, '52-54-00-aa-00-02/undionly.kpxe', '']) {
       expect([one, await netboot.fileFor(one, '127.0.0.1')]).toEqual([one, undefined])
     }
-    expect(steps.slice(1, 3).map(describeStep)).toEqual(['loads undionly.kpxe by HTTP', 'has undionly.kpxe'])
+    expect(steps.slice(1, 3).map(describeStep)).toEqual(['loads undionly.kpxe over HTTP', 'has undionly.kpxe'])
   })
 
   test('refuses what DHCP cannot name, and whom the file does not', async () => {
@@ -146,7 +146,7 @@ describe('network boot does not start', () => {
     const taken = await open(ports.tftp)
     onTestFinished(() => void taken.close())
     expect(await failure({ ports })).toBe(
-      `rack: cannot listen on 127.0.0.1:${ports.tftp}/udp for TFTP: another program has the port; stop it (ss -lunp "sport = :${ports.tftp}" names it)`,
+      `rack: cannot listen on 127.0.0.1:${ports.tftp}/udp for TFTP: the port is taken by another program; stop it (ss -lunp "sport = :${ports.tftp}" names it)`,
     )
     for (const port of [ports.dhcp, ports.pxe]) (await open(port)).close()
   })

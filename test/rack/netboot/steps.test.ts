@@ -30,7 +30,7 @@ describe('where a machine stopped', () => {
     [
       'without an iPXE for it',
       [discover(pxe), refused],
-      'it was given nothing: there is no iPXE for 32-bit UEFI',
+      'it got no file: there is no iPXE for 32-bit UEFI',
       /binaries/,
     ],
     ['without an address', [discover(pxe), offer(pxe)], 'it accepted no address', /no DHCP server answered/],
