@@ -52,7 +52,7 @@ export function describeServers(servers: readonly HeardServer[], own: string): s
           ]),
       ...(isPxe && offered !== undefined
         ? [
-            'it says that it is a PXE server (option 60), so that ROMs ask it on port 4011 and end with PXE-E55: remove the option',
+            'it claims to be a PXE server (option 60): ROMs ask it on port 4011 and fail with PXE-E55; remove the option',
           ]
         : []),
       ...(offered === undefined ? ['two ProxyDHCP servers compete for machines: switch one off'] : []),

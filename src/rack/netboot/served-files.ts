@@ -39,7 +39,7 @@ export class ServedFiles {
   /**
    * Finds the file for a request. The sender is identified by the MAC that the kernel has for its address. Only a sender behind a
    * router, for which there is no MAC, is assumed to be the machine in the folder's name. An iPXE that asks for iPXE was sent here by a
-   * router that names one boot file for all: it gets its script, or else would load itself for ever.
+   * router that names one boot file for all: it gets its script, or else would load itself forever.
    */
   async find(
     path: string,

@@ -35,7 +35,7 @@ function describeClient({ stage, name }: BootClient): string {
   return stage === 'system' ? clientNames.system : `${clientNames[stage]} on ${name}`
 }
 
-/** A step in words: `DHCP request from PXE on BIOS`. */
+/** Describes a step: `DHCP request from PXE on BIOS`. */
 export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'discover':

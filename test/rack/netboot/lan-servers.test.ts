@@ -94,7 +94,7 @@ describe('the DHCP servers of a network', needsLan(), () => {
       isPxe: true,
     })
     expect(describeServers(heard, rackAddress).toSorted()).toEqual([
-      'DHCP server 10.77.0.1: it names the boot file "pxelinux.0" on 10.77.0.5, which machines may load in place of this rack\'s; it says that it is a PXE server (option 60), so that ROMs ask it on port 4011 and end with PXE-E55: remove the option',
+      'DHCP server 10.77.0.1: it names the boot file "pxelinux.0" on 10.77.0.5, which machines may load in place of this rack\'s; it claims to be a PXE server (option 60): ROMs ask it on port 4011 and fail with PXE-E55; remove the option',
       'ProxyDHCP server 10.77.0.30: two ProxyDHCP servers compete for machines: switch one off',
     ])
   })

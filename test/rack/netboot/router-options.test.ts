@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -29,6 +29,17 @@ describe('the options for a router', () => {
     } finally {
       rmSync(folder, { recursive: true })
     }
+  })
+
+  test('are in the document as they are printed', () => {
+    const example = {
+      address: '192.168.1.10',
+      macs: ['0c:c4:7a:00:00:01'],
+      scriptUrl: 'http://192.168.1.10:7070/boot/mac/',
+      filesUrl: 'http://192.168.1.10:7070/ipxe/',
+    }
+    const document = readFileSync(join(import.meta.dirname, '../../../docs/rack.md'), 'utf8')
+    expect(document).toContain(dnsmasqOptions(example))
   })
 
   test('are the same in every notation: each file for its architectures, for these machines', () => {
