@@ -7,7 +7,7 @@ import { isInBackground } from './starter.ts'
 /** How long a background job collects its output, since each check of the terminal's settings starts a program. */
 const gatherMs = 100
 /** How much output is kept for the foreground; older output is lost. */
-const mostKeptBytes = 1 << 20
+const maxKeptBytes = 1 << 20
 
 type Done = (error?: Error | null) => void
 interface Piece {
@@ -52,7 +52,7 @@ export function guardOutput(stream: WriteStream, fd: 1 | 2, outlives: () => bool
     waiting = undefined
     kept.push(piece)
     let bytes = kept.reduce((sum, { length }) => sum + length, 0)
-    while (bytes > mostKeptBytes && kept.length > 1) bytes -= kept.shift()?.length ?? 0
+    while (bytes > maxKeptBytes && kept.length > 1) bytes -= kept.shift()?.length ?? 0
     done()
   }
   const look = () => {

@@ -34,13 +34,13 @@ const shortestMs = 100
  */
 export function runLimited<T>(work: () => T, budget: Budget): { result: T } | undefined {
   const { script: call, box } = prepare()
-  const limitMs = Math.max(shortestMs, Math.ceil(budget.leftMs))
-  for (let tries = 0, usedMs = 0; tries < maxTries && usedMs < 0.9 * limitMs; tries++) {
+  const maxMs = Math.max(shortestMs, Math.ceil(budget.leftMs))
+  for (let tries = 0, usedMs = 0; tries < maxTries && usedMs < 0.9 * maxMs; tries++) {
     const startMs = cpuMs()
     let done: { result: T } | undefined
     box.work = () => void (done = { result: work() })
     try {
-      call.runInContext(box, { timeout: limitMs })
+      call.runInContext(box, { timeout: maxMs })
       budget.leftMs -= cpuMs() - startMs
       return done
     } catch (error) {

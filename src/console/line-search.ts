@@ -20,7 +20,7 @@ const boundless = /\(\?<?[=!]|\[\^|\\[sWDP]/
 /** A pattern of only characters and classes takes time linear in the text. */
 const linear = /^(?:\\.|\[(?:\\.|[^\]\\])*\]|[^\\[*+?{(])*$/
 /** Processor time that all patterns together may take before signals and timers are handled; ordinary patterns take under 1 ms. */
-export const limitMs = 500
+export const maxMs = 500
 
 /** The literal prefix of every match, as far as it is easy to tell; '' means any. */
 export function readPrefix({ source, flags }: RegExp): string {
@@ -70,7 +70,7 @@ export function readWord({ source, flags }: RegExp): string {
  * @param budget the processor time shared by all patterns
  * @throws PatternError (from the search) if it takes too long
  */
-export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: limitMs }): LineSearch {
+export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: maxMs }): LineSearch {
   const regex = new RegExp(pattern.source, `${pattern.flags.replace(/[gmsy]/g, '')}gm`)
   const prefix = readPrefix(pattern)
 
@@ -119,12 +119,9 @@ export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: lim
     if (isLinear) return search(text, start)
     const done = runLimited(() => search(text, start), budget)
     if (done !== undefined) return done.result
-    const others = budget.leftMs < limitMs / 2 ? ' and the patterns before it' : ''
-    throw new PatternError(
-      `searching a line of the console for ${pattern}${others} took more than ${limitMs / 1000} s`,
-      {
-        hint: 'use a pattern that begins with literal text and has fewer * and +',
-      },
-    )
+    const others = budget.leftMs < maxMs / 2 ? ' and the patterns before it' : ''
+    throw new PatternError(`searching a line of the console for ${pattern}${others} took more than ${maxMs / 1000} s`, {
+      hint: 'use a pattern that begins with literal text and has fewer * and +',
+    })
   }
 }

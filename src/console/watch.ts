@@ -1,5 +1,5 @@
 // Watches the console: patterns of success, patterns of failure, and replies.
-import { createLineSearch, type Found, limitMs, type LineSearch } from './line-search.ts'
+import { createLineSearch, type Found, maxMs, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
 import type { Budget } from './cpu-limit.ts'
 
@@ -95,7 +95,7 @@ function createSeekers({ waitFor, failOn, replies }: WatchRules, budget: Budget)
  */
 export function createWatch(rules: WatchRules): Watch {
   const screen = createScreenText()
-  const budget = { leftMs: limitMs }
+  const budget = { leftMs: maxMs }
   const seekers = createSeekers(rules, budget)
   /** The incomplete line, or the part of a long one that may still be needed. */
   let pending = ''
@@ -163,7 +163,7 @@ export function createWatch(rules: WatchRules): Watch {
 
   return {
     push(chunk) {
-      budget.leftMs = limitMs
+      budget.leftMs = maxMs
       const sightings: Sighting[] = []
       for (let at = 0; at < chunk.length; at += stepBytes) {
         sightings.push(...take(screen.push(chunk.subarray(at, at + stepBytes))))
@@ -171,7 +171,7 @@ export function createWatch(rules: WatchRules): Watch {
       return sightings
     },
     settle() {
-      budget.leftMs = limitMs
+      budget.leftMs = maxMs
       return pending === '' ? [] : look(pending)
     },
     lastLines(count) {

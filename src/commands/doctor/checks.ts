@@ -1,4 +1,4 @@
-// The checks of doctor. Each returns a finding, or throws the error that run or lab would have thrown.
+// The checks of doctor. Each returns its result, or throws the error that run or lab would have thrown.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
 
-/** A finding; a hint makes it a warning. */
+/** The result of a check; a hint makes it a warning. */
 export interface CheckResult {
   detail: string
   hint?: string

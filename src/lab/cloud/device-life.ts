@@ -7,15 +7,7 @@ import { TaskQueue } from '../../task-queue.ts'
 import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
 import { Chassis, specOf } from './chassis.ts'
 import { completeEvent, connectedEvent, createEvent, installationSteps } from './device-events.ts'
-import {
-  addEvent,
-  changeState,
-  type Device,
-  type DeviceState,
-  freshInstallation,
-  isInstalling,
-  type PowerAction,
-} from './device.ts'
+import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from './device.ts'
 import { watchInstallation } from './installation-watch.ts'
 import type { Pace } from './pace.ts'
 
@@ -143,7 +135,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#changed(event.body)
   }
 
-  #setState(state: DeviceState): void {
+  #setState(state: Device['state']): void {
     const { state: before } = this.device
     if (before === state) return
     changeState(this.device, state)

@@ -1,7 +1,7 @@
 // The last line of a console, for a message.
 import { replaceControls } from '../../text/plain-text.ts'
 
-const longest = 100
+const maxLength = 100
 
 /** Finds the last line with text, without escape sequences; '' if there is no such line. */
 export function lastLineOf(text: string): string {
@@ -14,5 +14,5 @@ export function lastLineOf(text: string): string {
     .split(/[\r\n]+/)
     .map((line) => replaceControls(line, ' ').trim())
     .filter((line) => line !== '')
-  return lines.at(-1)?.slice(0, longest) ?? ''
+  return lines.at(-1)?.slice(0, maxLength) ?? ''
 }

@@ -19,9 +19,9 @@ export interface Meta {
 const defaultPerPage = 10
 const maxPageSize = 1000
 
-function readNumber(text: string | null, fallback: number, most: number): number {
+function readNumber(text: string | null, fallback: number, max: number): number {
   const number = Number(text)
-  return text !== null && Number.isInteger(number) && number >= 1 ? Math.min(number, most) : fallback
+  return text !== null && Number.isInteger(number) && number >= 1 ? Math.min(number, max) : fallback
 }
 
 /**

@@ -20,7 +20,7 @@ export interface ApiRequest {
 export type Handler<A> = (request: ApiRequest) => A | Promise<A>
 
 /** The longest body that is read; a longer one is answered with 413. */
-export const bodyLimitBytes = 1024 * 1024
+export const maxBodyBytes = 1024 * 1024
 
 /** The answer to a request whose path cannot be decoded, or whose body is longer than the limit. */
 export type Unreadable = { status: 400 | 413; error: string }
@@ -47,7 +47,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
   for await (const chunk of message.iterator({ destroyOnReturn: false })) {
     if (!Buffer.isBuffer(chunk)) continue
     length += chunk.length
-    if (length > bodyLimitBytes) return { status: 413, error: 'Request entity too large' }
+    if (length > maxBodyBytes) return { status: 413, error: 'Request entity too large' }
     chunks.push(chunk)
   }
   return {

@@ -4,7 +4,7 @@ import { UsageError } from '../../errors.ts'
 import { hidePassword } from '../../text/hide-password.ts'
 import { plainJson, plainText } from '../../text/plain-text.ts'
 
-const longest = 60
+const maxLength = 60
 
 function lookUp(document: unknown, path: readonly PropertyKey[]): unknown {
   let value = document
@@ -30,7 +30,7 @@ function nameKey(document: unknown, path: readonly PropertyKey[]): string {
 
 function quote(value: unknown): string {
   const text = plainJson(typeof value === 'string' ? hidePassword(value) : value)
-  return text.length > longest ? `${text.slice(0, longest)}…` : text
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
 }
 
 /** The mistakes that zod found, as clauses. */

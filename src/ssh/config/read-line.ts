@@ -13,7 +13,7 @@ export interface ConfigLine {
   rest: string
 }
 
-const most: Record<string, number> = { userknownhostsfile: 32, globalknownhostsfile: 32 }
+const maxWords: Record<string, number> = { userknownhostsfile: 32, globalknownhostsfile: 32 }
 
 /** A port, given as a number or as the name of a service; undefined for other text. */
 export function readPort(text: string): number | undefined {
@@ -57,7 +57,7 @@ function checkWords(keyword: string, kind: ArgumentKind, words: readonly string[
   if (words.length > 1 && words.some((word) => word.toLowerCase() === 'none')) {
     refuseLine(place, `"none" must be the only argument of ${keyword}`)
   }
-  if (words.length > (most[keyword] ?? Infinity)) refuseLine(place, `${keyword} has too many arguments`)
+  if (words.length > (maxWords[keyword] ?? Infinity)) refuseLine(place, `${keyword} has too many arguments`)
 }
 
 /** Reads the text after a keyword; undefined for a keyword to ignore. @throws ConsoleError for a line that ssh refuses */

@@ -34,9 +34,9 @@ export function parseBlock(text: string): Block | undefined {
   const [address = '', size, ...rest] = text.split('/')
   const parsed = parseAddress(address)
   if (parsed === undefined || rest.length > 0) return undefined
-  const most = bitsOf[parsed.family]
-  if (size !== undefined && (!/^\d{1,3}$/.test(size) || Number(size) > most)) return undefined
-  const cidr = size === undefined ? most : Number(size)
+  const maxBits = bitsOf[parsed.family]
+  if (size !== undefined && (!/^\d{1,3}$/.test(size) || Number(size) > maxBits)) return undefined
+  const cidr = size === undefined ? maxBits : Number(size)
   return parsed.start % sizeOf({ ...parsed, cidr }) === 0n ? { ...parsed, cidr } : undefined
 }
 
@@ -85,13 +85,13 @@ export function overlaps(first: Block, second: Block): boolean {
   return contains(first, second) || contains(second, first)
 }
 
-/** Finds up to `most` parts of the given size, from the block's start, that overlap no taken block. */
-export function findFree(block: Block, cidr: number, taken: readonly Block[], most: number): Block[] {
+/** Finds up to `max` parts of the given size, from the block's start, that overlap no taken block. */
+export function findFree(block: Block, cidr: number, taken: readonly Block[], max: number): Block[] {
   if (cidr < block.cidr || cidr > bitsOf[block.family]) return []
   const free: Block[] = []
   const size = sizeOf({ family: block.family, cidr })
   const end = block.start + sizeOf(block)
-  for (let start = block.start; start < end && free.length < most; start += size) {
+  for (let start = block.start; start < end && free.length < max; start += size) {
     const part = { family: block.family, start, cidr }
     if (!taken.some((other) => overlaps(other, part))) free.push(part)
   }

@@ -48,14 +48,14 @@ export interface Assignment {
 }
 
 /** The highest number of addresses in one reservation. */
-const mostAddresses = 256
+const maxAddresses = 256
 
 /** The size of an IPv6 reservation, whatever its quantity. */
 const ipv6Cidr = 64
 
 /** The size of a block for a number of addresses; undefined if the number is not a power of two. */
 function cidrFor(kind: ReservationKind, quantity: number): number | undefined {
-  if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostAddresses) return undefined
+  if (!Number.isInteger(quantity) || quantity < 1 || quantity > maxAddresses) return undefined
   if (kind === 'public_ipv6') return ipv6Cidr
   const bits = Math.log2(quantity)
   return Number.isInteger(bits) ? 32 - bits : undefined
@@ -83,7 +83,7 @@ function takenOf({ id }: Reservation, assignments: Iterable<Assignment>): Block[
 /** Lists the first free parts of the given size in a reservation, as texts. */
 export function listAvailable(reservation: Reservation, assignments: Iterable<Assignment>, cidr: number): string[] {
   const taken = takenOf(reservation, assignments)
-  return findFree(blockOf(reservation.block), cidr, taken, mostAddresses).map(formatBlock)
+  return findFree(blockOf(reservation.block), cidr, taken, maxAddresses).map(formatBlock)
 }
 
 /** Assigns a block to a device, from one of the reservations that the device may use; undefined if the block is not free in any. */

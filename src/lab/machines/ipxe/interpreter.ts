@@ -3,7 +3,7 @@
 // jumps into it, which ends in silence or a reset; here a file that is not a kernel is an "Exec format error", as under UEFI.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { fits, initialSettings, settingsRoom } from './settings.ts'
+import { fits, initialSettings, maxSettingsBytes } from './settings.ts'
 import { detectKernel } from '../../../kernel-format.ts'
 import type { Arch } from '../../../arch.ts'
 import { type Download, type IpxeError, isSupported, notEnoughSpace, notSupported } from './download.ts'
@@ -131,7 +131,7 @@ class Ipxe {
       const succeeded = last === 'ok'
       if ((after === 'success' && !succeeded) || (after === 'failure' && succeeded)) continue
       if (++this.#steps % stepsPerTurn === 0) await sleep(1, undefined, { signal: this.#signal })
-      const expanded = expandWords(words, this.#settings, settingsRoom)
+      const expanded = expandWords(words, this.#settings, maxSettingsBytes)
       if (expanded === undefined) return failed(notEnoughSpace)
       if (expanded[0] === 'goto') return { goto: expanded[1] ?? '' }
       last = await this.#run(expanded, base)

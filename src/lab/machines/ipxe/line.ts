@@ -55,32 +55,32 @@ export function parseLine(line: string): LinkedCommand[] {
 
 /**
  * Expands settings, innermost first as iPXE does; an unset setting is empty. The type of `${name:type}` is ignored.
- * @returns undefined if the text grows longer than `longest` on the way
+ * @returns undefined if the text grows longer than `maxLength` on the way
  */
 export function expandWord(
   word: string,
   settings: ReadonlyMap<string, string>,
-  longest = Number.POSITIVE_INFINITY,
+  maxLength = Number.POSITIVE_INFINITY,
 ): string | undefined {
   let text = word
   // A value may contain a reference; the limit ends the expansion of a value that refers to itself.
   for (let round = 0; round < 32; round++) {
     const expanded = text.replace(/\$\{([^${}]*)\}/, (_, name: string) => settings.get(name.split(':')[0] ?? '') ?? '')
-    if (expanded.length > longest) return undefined
+    if (expanded.length > maxLength) return undefined
     if (expanded === text) return text
     text = expanded
   }
   return text
 }
 
-/** Expands all words of a command; undefined if they are longer than `longest` together. */
+/** Expands all words of a command; undefined if they are longer than `maxLength` together. */
 export function expandWords(
   words: readonly string[],
   settings: ReadonlyMap<string, string>,
-  longest: number,
+  maxLength: number,
 ): string[] | undefined {
   const expanded: string[] = []
-  let left = longest
+  let left = maxLength
   for (const word of words) {
     const text = expandWord(word, settings, left)
     if (text === undefined) return undefined

@@ -2,7 +2,7 @@
 import type { Arch } from '../../../arch.ts'
 
 /** The maximum total length of all settings, about what fits into iPXE's memory: a script may double a value repeatedly. */
-export const settingsRoom = 512 * 1024
+export const maxSettingsBytes = 512 * 1024
 
 /** The settings at the start of a script. */
 export function initialSettings(machine: { arch: Arch; mac: string; hostname: string }): Map<string, string> {
@@ -21,5 +21,5 @@ export function initialSettings(machine: { arch: Arch; mac: string; hostname: st
 export function fits(settings: ReadonlyMap<string, string>): boolean {
   let size = 0
   for (const [name, value] of settings) size += name.length + value.length
-  return size <= settingsRoom
+  return size <= maxSettingsBytes
 }

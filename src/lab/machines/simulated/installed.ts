@@ -15,7 +15,7 @@ export function installedBootLog(arch: Arch, { name }: InstalledSystem): string[
   ]
 }
 
-const longestLine = 256
+const maxLineLength = 256
 
 /** The login of a system: it asks for name and password until they are root's. */
 export class SimulatedLogin {
@@ -45,7 +45,7 @@ export class SimulatedLogin {
       if (isSecondOfPair) continue
       if (character === '\r' || character === '\n') this.#enter()
       else if (character === '\b' || character === '\u007f') this.#erase()
-      else if (character >= ' ' && this.#line.length < longestLine) {
+      else if (character >= ' ' && this.#line.length < maxLineLength) {
         this.#line += character
         if (this.#user === undefined) this.#print(character)
       }

@@ -88,9 +88,9 @@ export class SimulatedShell {
     }
   }
 
-  #erase(most: number): void {
+  #erase(maxCount: number): void {
     const characters = Array.from(this.#line)
-    const count = Math.min(most, characters.length)
+    const count = Math.min(maxCount, characters.length)
     this.#line = characters.slice(0, characters.length - count).join('')
     this.#print('\b \b'.repeat(count))
   }

@@ -23,9 +23,9 @@ const notes: Readonly<Record<Keyboard, string>> = {
 }
 
 /** Columns of a serial console, which programs rely on. */
-const leastColumns = 80
-const largestFont = 13
-const smallestFont = 4
+const minColumns = 80
+const maxFontSize = 13
+const minFontSize = 4
 
 /** Whether a key is input, not a shortcut, page navigation or copying. */
 function isTyping(event: KeyboardEvent): boolean {
@@ -46,7 +46,7 @@ export interface ConsoleParts {
 export class ConsolePane {
   readonly #terminal = new Terminal({
     // The size until the terminal is visible and fitted: a character's width is three fifths of its height.
-    fontSize: Math.min(largestFont, innerWidth / leastColumns / 0.65),
+    fontSize: Math.min(maxFontSize, innerWidth / minColumns / 0.65),
     scrollback: 5000,
     screenReaderMode: false,
     theme: { background: '#0d1014' },
@@ -102,14 +102,14 @@ export class ConsolePane {
 
   /** Fills the container; if that is narrow, with a font small enough for 80 columns. */
   #fitColumns(): void {
-    let size = largestFont
+    let size = maxFontSize
     this.#terminal.options.fontSize = size
-    const columns = this.#fit.proposeDimensions()?.cols ?? leastColumns
-    if (columns < leastColumns) {
-      size = Math.max(smallestFont, Math.ceil((largestFont * (columns + 1) * 10) / leastColumns) / 10)
+    const columns = this.#fit.proposeDimensions()?.cols ?? minColumns
+    if (columns < minColumns) {
+      size = Math.max(minFontSize, Math.ceil((maxFontSize * (columns + 1) * 10) / minColumns) / 10)
       this.#terminal.options.fontSize = size
       // Browsers round the width of a character.
-      while (size > smallestFont && (this.#fit.proposeDimensions()?.cols ?? leastColumns) < leastColumns) {
+      while (size > minFontSize && (this.#fit.proposeDimensions()?.cols ?? minColumns) < minColumns) {
         size -= 0.1
         this.#terminal.options.fontSize = size
       }
