@@ -4,6 +4,7 @@ import { Duplex, PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 
 import type { MachineDriver, PowerLoss } from '../../src/lab/machines/driver.ts'
+import { bootingPace, quickPace, realPace } from '../../src/lab/cloud/pace.ts'
 import { lastLineOf } from '../../src/lab/machines/last-line.ts'
 import { StopWatch } from '../../src/lab/machines/qemu/stop-watch.ts'
 import { Qmp } from '../../src/lab/machines/qemu/qmp.ts'
@@ -89,6 +90,29 @@ async function play(events: readonly object[], status: string) {
     done.then(() => new Promise<'goes on'>((resolve) => setTimeout(() => resolve('goes on'), 50))),
   ])
 }
+
+test('the deadline is ten minutes, and an hour at the real pace', () => {
+  expect([quickPace, bootingPace, realPace].map(({ provisioningMs }) => provisioningMs / 60_000)).toEqual([10, 10, 60])
+})
+
+test('a lab that is told to stop switches all machines off, whatever their state', async () => {
+  const { driver, ends } = stuckDriver('iPXE\n')
+  const lab = await startTestLab({ driver, pace: { provisioningMs: 600_000 } })
+  const create = async (fields: object = {}) =>
+    (await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, ...fields })).json
+  const stuck = await create()
+  await waitForState(lab, stuck.id, 'provisioning')
+  const locked = await create({ locked: true })
+  await waitForState(lab, locked.id, 'provisioning')
+  const leaving = await create()
+  await waitForState(lab, leaving.id, 'provisioning')
+  expect((await lab.call('DELETE', `/devices/${leaving.id}?force_delete=true`)).status).toBe(204)
+  expect((await create()).state).toBe('queued')
+  const ended = lab[Symbol.asyncDispose]()
+  await expect(ended).resolves.toBeUndefined()
+  expect(ends.length).toBeGreaterThanOrEqual(2)
+  expect(new Set(ends.map(({ reason }) => reason))).toEqual(new Set(['switched-off']))
+})
 
 describe('a machine that QEMU stops', () => {
   test.each([
