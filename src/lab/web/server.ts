@@ -95,6 +95,9 @@ async function respond(
   await sendWithMishap(response, answer)
 }
 
+/** How long a client may take to send the header of a request. */
+const maxHeaderMs = 15_000
+
 /**
  * Listens, and answers each request with the answer of `handle`.
  * @throws LabError if it cannot listen
@@ -105,7 +108,7 @@ export async function startApiServer(
   report: Reporter,
   { onUpgrade, contextFor }: ServerParts = {},
 ): Promise<ApiServer> {
-  const http = createServer((message, response) => {
+  const http = createServer({ headersTimeout: maxHeaderMs, connectionsCheckingInterval: 1000 }, (message, response) => {
     void respond(message, response, handle, report)
   })
   if (onUpgrade !== undefined) http.on('upgrade', onUpgrade)

@@ -15,7 +15,13 @@ const handshakeRecord = 0x16
 const helloMs = 15_000
 
 /** Answers the handshake of a connection, and passes it on. */
-function speakTls(socket: Socket, http: HttpServer, contextFor: ContextFor, report: Reporter): void {
+function speakTls(
+  socket: Socket,
+  http: HttpServer,
+  contextFor: ContextFor,
+  report: Reporter,
+  timer: NodeJS.Timeout,
+): void {
   const secure = new TLSSocket(socket, {
     isServer: true,
     secureContext: contextFor(),
@@ -27,25 +33,29 @@ function speakTls(socket: Socket, http: HttpServer, contextFor: ContextFor, repo
     socket.destroy()
   })
   secure.once('secure', () => {
-    socket.setTimeout(0)
+    clearTimeout(timer)
     http.emit('connection', secure)
   })
 }
 
 /** A server that passes its connections on to an HTTP server, decrypted if they begin with a TLS handshake. */
 export function createTlsDoor(http: HttpServer, contextFor: ContextFor, report: Reporter): Server {
-  return createServer((socket) => {
-    socket.on('error', () => socket.destroy())
-    socket.setTimeout(helloMs, () => socket.destroy())
+  const door = createServer((socket) => {
+    // For the whole handshake: a client may send it byte by byte.
+    const timer = setTimeout(() => socket.destroy(), helloMs).unref()
+    socket.on('error', () => socket.destroy()).once('close', () => clearTimeout(timer))
     const begin = () => {
       const first: unknown = socket.read(1)
       if (!Buffer.isBuffer(first)) return
       socket.off('readable', begin)
       socket.unshift(first)
-      if (first[0] === handshakeRecord) return speakTls(socket, http, contextFor, report)
-      socket.setTimeout(0)
+      if (first[0] === handshakeRecord) return speakTls(socket, http, contextFor, report, timer)
+      clearTimeout(timer)
       http.emit('connection', socket)
     }
     socket.on('readable', begin)
   })
+  // An HTTP server looks for stalled headers only once it listens.
+  door.once('listening', () => http.emit('listening'))
+  return door
 }

@@ -1,5 +1,6 @@
 // A lab with TLS, as real clients reach it.
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -137,6 +138,19 @@ print(r.status_code, r.json()["projects"][0]["id"])`
     expect(await connectPage(origin.replace('https', 'wss'), http)).toBe('refused')
     expect(await connectPage(origin.replace('https', 'ws'), http)).toBe('refused')
   })
+})
+
+test.each([
+  ['a TLS handshake that comes byte by byte', '\x16', '\x03'],
+  ['a header that comes byte by byte', 'GET / HTTP/1.1\r\nx: ', 'x'],
+])('%s is cut off', { timeout: 60_000 }, async (_, first, more) => {
+  await using lab = await start()
+  const socket = connect(Number(new URL(lab.apiUrl).port), '127.0.0.1').on('error', () => {})
+  socket.write(first, 'latin1')
+  const timer = setInterval(() => socket.write(more, 'latin1'), 1000)
+  socket.resume()
+  await once(socket, 'close')
+  clearInterval(timer)
 })
 
 test('a lab ends even if connected clients are silent or in the middle of a handshake', async () => {
