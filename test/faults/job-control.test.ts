@@ -213,6 +213,45 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
   })
 
   test.each([
+    ['with its output in a file continues', 'sh ./go >out 2>err', true],
+    ['that prints ends in order', 'sh ./go', false],
+  ])('a disowned job %s when its window closes', async (_, how, stays) => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type(`${how} & disown\n`)
+    await hasMachine(lab)
+    shell.close()
+    if (stays) {
+      await pause(3000)
+      expect(await machinesIn(lab)).toHaveLength(1)
+      process.kill(shell.pid(), 'SIGTERM')
+    }
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test('zsh: ~^Z, bg and fg, and a window that closes', needs('zsh'), async () => {
+    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args(), 'zsh -f -i')
+    shell.type('sh ./go\n')
+    await shell.shows('is up')
+    shell.type(`\r~${suspendKey}`)
+    await shell.shows(/suspended/)
+    shell.type('bg\n')
+    await useShell(shell)
+    expect(shell.look()?.state).not.toBe('T')
+    const since = shell.seen().length
+    shell.type('fg\n')
+    await isInForeground(shell)
+    await pause(700)
+    shell.type('echo back-$((6*7))\r')
+    await shell.shows('back-', since)
+    shell.close()
+    await hasEnded(shell)
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test.each([
     ['setsid', 'setsid sh ./go'],
     ['setsid with its errors in a file', 'setsid sh ./go 2> err'],
     // Node resets its own signals when it starts, so the shell reports them.

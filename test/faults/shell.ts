@@ -30,12 +30,12 @@ export interface Shell extends AsyncDisposable {
 const clockTickMs = 10
 
 /** Opens a shell in which `./go` is `metalkit ARGS`. */
-export async function openShell(lab: TestLab, args: readonly string[]): Promise<Shell> {
+export async function openShell(lab: TestLab, args: readonly string[], interactive = 'bash --norc -i'): Promise<Shell> {
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-shell-'))
   const words = [process.execPath, program, ...args].map(quoteValue).join(' ')
   const child = spawn(
     'script',
-    ['-qefc', `printf '%s\\n' ${quoteValue(`echo $$ > pid; exec ${words}`)} > go; exec bash --norc -i`, '/dev/null'],
+    ['-qefc', `printf '%s\\n' ${quoteValue(`echo $$ > pid; exec ${words}`)} > go; exec ${interactive}`, '/dev/null'],
     {
       cwd: folder,
       env: {
