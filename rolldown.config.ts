@@ -47,6 +47,24 @@ const undiciClient: Plugin = {
       : null,
 }
 
+// ssh2's entry loads its client, its server, and agents for HTTP with Node's TLS. This one loads each part on first use: run needs
+// no server, and a lab no client.
+const ssh2Parts: Plugin = {
+  name: 'ssh2-parts',
+  load: (id) =>
+    id.endsWith('/ssh2/lib/index.js')
+      ? `const { BaseAgent, OpenSSHAgent } = require('./agent.js')
+         const { parseKey } = require('./protocol/keyParser.js')
+         module.exports = {
+           BaseAgent,
+           OpenSSHAgent,
+           get Client() { return require('./client.js') },
+           get Server() { return require('./server.js') },
+           utils: { parseKey, get generateKeyPairSync() { return require('./keygen.js').generateKeyPairSync } },
+         }`
+      : null,
+}
+
 const client = 'src/lab/page/client'
 
 // The lab's page, complete in one folder: code for browsers is built separately from code for Node.
@@ -74,7 +92,7 @@ function shellStart(): string {
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
-  plugins: [withoutChildProcess, withPrefix, withoutOptionalParts, undiciClient, labPage],
+  plugins: [withoutChildProcess, withPrefix, withoutOptionalParts, undiciClient, ssh2Parts, labPage],
   transform: { target: 'node20.19' },
   output: {
     dir: 'dist',

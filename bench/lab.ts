@@ -18,6 +18,7 @@ import type { BenchOptions } from './bench.ts'
 import { compare, type Contender } from './frame/compare.ts'
 import { makeImage } from './frame/data.ts'
 import { cleanEnv, findProgram, metalkit } from './frame/program.ts'
+import { notePhases } from './lab-phases.ts'
 
 const qemu = 'qemu-system-x86_64'
 
@@ -39,6 +40,9 @@ function bareNodes(): string[] {
   return ['-e', outer]
 }
 
+/** The same by hand, without metalkit. */
+const byHand = `'${process.execPath}' -e 0; '${process.execPath}' -e 0; exec ${qemu} -name metalkit-1 --version`
+
 /** `npm run bench -- lab`. */
 export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
   const program = findProgram(qemu)
@@ -59,10 +63,20 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
   const address = `127.0.0.1:${await findFreePort()}`
   const image = await makeImage()
 
-  const measure = async (args: readonly string[]) => {
+  const phases = notePhases(folder)
+  const measure = async (args: readonly string[], more: NodeJS.ProcessEnv = {}) => {
+    // A killed lab leaves them, and the next one would clear them up.
+    for (const name of ['disks', 'running']) {
+      rmSync(join(folder, 'state/metalkit/lab', name), { recursive: true, force: true })
+    }
     const startMs = performance.now()
     // In a process group of its own, which is ended as a whole; QEMU ends with the lab.
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env, detached: true })
+    const [file = '', ...rest] = args
+    const child = spawn(file, rest, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...env, ...more },
+      detached: true,
+    })
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
     const exited = once(child, 'exit')
@@ -76,19 +90,24 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
       // The whole group has ended.
     }
     await exited
+    if (more === phases.env) phases.finish(startMs, ms)
     return { ms }
   }
   const run = ['run', 'equinixmetal', '-serve', address, '-base-url', `http://${address}`, image]
-  const command = [process.execPath, metalkit, ...run]
+  const command = [process.execPath, metalkit, 'lab', '--', process.execPath, metalkit, ...run]
   const contenders: Contender[] = [
-    { name: 'node that starts node that starts QEMU', run: () => measure(bareNodes()) },
-    { name: 'metalkit lab -- metalkit run', run: () => measure([metalkit, 'lab', '--', ...command]) },
+    { name: 'node -e 0 twice, then QEMU by hand', run: () => measure(['sh', '-c', byHand]) },
+    { name: 'node that starts node that starts QEMU', run: () => measure([process.execPath, ...bareNodes()]) },
+    { name: 'metalkit lab -- metalkit run', run: () => measure(command) },
+    { name: 'the same, with its phases noted', run: () => measure(command, phases.env) },
   ]
   const columns = [{ key: 'ms', title: 'ms to the start of QEMU' }]
   const results = await compare({ title: 'lab', columns, contenders, reference: contenders[0]?.name ?? '', rounds })
   for (const [name, samples] of results) {
     console.log(`least of ${name}: ${Math.min(...samples.map(({ ms = Number.NaN }) => ms)).toFixed(0)} ms`)
   }
+  console.log('\nWhere the time goes, without the first round:\n')
+  phases.print()
   // A pending read from a pipe without a writer would keep Node alive.
   writeFileSync(pipe, '\n')
   starts.destroy()

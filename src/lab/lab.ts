@@ -135,6 +135,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))
   for (const device of savedDevices) await devices.restore(device)
+  void driver.prepare?.()
   acquired.use(startUpkeep({ cloud, devices, pace, report }))
   const owned = acquired.keep()
 

@@ -93,10 +93,13 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const hint = tunnel
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
+  // The API answers while the URLs are checked, whose errors come first.
+  const listing = options.console && !existing ? listKnownKeys(client, projectId, context) : undefined
+  listing?.catch(() => {})
   await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
   const [scriptUrl = ''] = urlsOf
 
-  const known = options.console && !existing ? await listKnownKeys(client, projectId, context) : undefined
+  const known = await listing
   const access = options.console ? prepareConsole(options, context, known) : undefined
   if (access)
     await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)

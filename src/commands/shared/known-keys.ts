@@ -16,12 +16,14 @@ export async function listKnownKeys(
   { report, signal }: Context,
 ): Promise<ReadonlySet<string> | undefined> {
   try {
-    const keys = await client.listSshKeys(projectId, signal)
-    // A project token has no user, and so no user keys.
-    const own = await client.listOwnSshKeys(signal).catch((error: unknown) => {
-      if (error instanceof ApiError) return []
-      throw error
-    })
+    const [keys, own] = await Promise.all([
+      client.listSshKeys(projectId, signal),
+      // A project token has no user, and so no user keys.
+      client.listOwnSshKeys(signal).catch((error: unknown) => {
+        if (error instanceof ApiError) return []
+        throw error
+      }),
+    ])
     return new Set([...keys, ...own].map(({ key }) => keyOf(key)))
   } catch (error) {
     if (!(error instanceof ApiError)) throw error

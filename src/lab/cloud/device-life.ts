@@ -9,7 +9,7 @@ import { Chassis, specOf } from './chassis.ts'
 import { completeEvent, connectedEvent, createEvent, installationSteps } from './device-events.ts'
 import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from './device.ts'
 import { watchInstallation } from './installation-watch.ts'
-import type { Pace } from './pace.ts'
+import { type Pace, pauseForStep } from './pace.ts'
 
 /** The parts of the lab that a device's life needs. */
 export interface LifeParts {
@@ -111,7 +111,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#transitions.abort()
     this.#setState('deprovisioning')
     this.#enqueue(async (signal) => {
-      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+      await pauseForStep(this.#parts.pace, signal)
       await this.#unplug()
       await this.#parts.driver.discard?.(this.device.id)
       this.chassis.port.hangUp()
@@ -179,7 +179,7 @@ export class DeviceLife implements AsyncDisposable {
       this.tell(type)
       device.percentage = percentage
       if (type === 'provisioning.102') device.networked = true
-      await sleep(this.#parts.pace.stepMs, undefined, { signal })
+      await pauseForStep(this.#parts.pace, signal)
     }
     if (slug !== 'custom_ipxe' && !installs) {
       return this.#fail(`The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
@@ -192,7 +192,7 @@ export class DeviceLife implements AsyncDisposable {
     if (this.chassis.isOn) return this.#setState('active')
     this.device.inRescue = inRescue
     this.#setState('powering_on')
-    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await pauseForStep(this.#parts.pace, signal)
     await this.#plugIn(signal)
     // The machine is already off again, and #wentOff has set the state.
     if (!this.chassis.isOn) return
@@ -202,7 +202,7 @@ export class DeviceLife implements AsyncDisposable {
 
   async #powerOff(signal: AbortSignal): Promise<void> {
     this.#setState('powering_off')
-    await sleep(this.#parts.pace.stepMs, undefined, { signal })
+    await pauseForStep(this.#parts.pace, signal)
     await this.#unplug()
     this.tell('instance.powered_off', 'Device powered off')
     this.#setState('inactive')

@@ -1,4 +1,5 @@
 // How long the lab takes for steps that took minutes in the real cloud.
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Delays of a device's life, in milliseconds. */
 export interface Pace {
@@ -27,7 +28,7 @@ export const quickPace: Pace = {
 }
 
 /** For machines whose firmware takes seconds anyway: they start at once, and polling sees them in provisioning meanwhile. */
-export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 1 }
+export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 0 }
 
 /** The real cloud's pace: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
@@ -37,4 +38,10 @@ export const realPace: Pace = {
   failedMs: 120_000,
   forbiddenMs: 600_000,
   upkeepMs: 5000,
+}
+
+/** Waits between two steps. Without a delay nothing else gets its turn, so that QEMU starts before consoles connect. */
+export async function pauseForStep({ stepMs }: Pace, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (stepMs > 0) await sleep(stepMs, undefined, { signal })
 }

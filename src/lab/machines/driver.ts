@@ -66,6 +66,8 @@ export interface MachineDriver {
   readonly kind: 'qemu' | 'simulated'
   /** Whether its machines can boot the operating systems of the catalogue, and a rescue system. */
   readonly installs?: boolean
+  /** Loads what powerOn needs, while no machine waits for it. */
+  prepare?(): Promise<void>
   /**
    * Switches a machine on. `onRestart` is called when the driver restarts it by itself, from its firmware on.
    * @throws LabError if the machine cannot be switched on

@@ -132,6 +132,9 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
   return {
     kind: 'qemu',
     chosen,
+    async prepare() {
+      await import('./x86.ts')
+    },
     discard: (id) => removeDisk(diskFolder, id),
     keepOnly: (ids) => keepDisks(diskFolder, ids),
     async powerOn(spec: MachineSpec, onRestart = () => {}) {
