@@ -150,7 +150,7 @@ describe('OpenSSH on the SOS', needs('ssh'), () => {
     await first.shows(banner)
     const second = ssh()
     expect(await second.ended).toBe(75)
-    expect(second.seen.out + second.seen.err).toMatch(/\[SOS session refused: another session has [^\r\n]+\]\r\n$/)
+    expect(second.seen.out + second.seen.err).toMatch(/\[SOS session refused: another session is [^\r\n]+\]\r\n$/)
     line.push('only the first')
     await first.shows('only the first')
   })
