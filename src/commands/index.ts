@@ -97,7 +97,7 @@ const ls = command({
   words: 'ls',
   summary: 'list the machines that metalkit rented',
   description:
-    'Lists the machines of the project that metalkit rented, which it recognises by their tag. Each costs money until it is deleted.',
+    'Lists the machines of the project that metalkit rented, which it recognises by their tag. Outside a lab, each costs money until it is deleted.',
   arguments: [],
   flags: lsFlagNames,
   examples: ['metalkit ls', 'metalkit ls --json'],

@@ -54,6 +54,12 @@ export function isWholeJson(text: string): boolean {
   }
 }
 
+/** The time of an answer's Date header, in ms since 1970; undefined if it is missing or malformed. */
+export function timeOf({ headers }: ApiAnswer): number | undefined {
+  const timeMs = Date.parse(headers['date'] ?? '')
+  return Number.isNaN(timeMs) ? undefined : timeMs
+}
+
 function contentTypeOf(answer: ApiAnswer): string {
   return JSON.stringify(answer.headers['content-type'] ?? 'no content type')
 }

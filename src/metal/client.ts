@@ -5,7 +5,7 @@ import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
-import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, UncertainError } from './answer.ts'
+import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, timeOf, UncertainError } from './answer.ts'
 import { readPages } from './pages.ts'
 import {
   type Device,
@@ -16,6 +16,7 @@ import {
   deviceListSchema,
   deviceSchema,
   eventListSchema,
+  labHeader,
   metroListSchema,
   planListSchema,
   projectSchema,
@@ -41,18 +42,14 @@ const createTimeoutMs = 5 * 60_000
 /** How long to wait, after an interrupt, for the answer to a request that must not be cut off. */
 const lastAnswerMs = 10_000
 
-/** The time of an answer's Date header, in ms since 1970; undefined if it is missing or malformed. */
-function timeOf({ headers }: ApiAnswer): number | undefined {
-  const timeMs = Date.parse(headers['date'] ?? '')
-  return Number.isNaN(timeMs) ? undefined : timeMs
-}
-
 /** A client of one API with one token. */
 export class MetalClient {
   readonly apiUrl: string
   readonly clock: Clock
   /** True for the API of a lab that ends, with its machines, when its command ends. */
   readonly isTemporary: boolean
+  /** True once an answer has said that this is the API of a lab, whose machines cost nothing. */
+  isLab = false
   readonly #options: ClientOptions
   readonly #dispatcher: ReturnType<typeof createDispatcher>
   /** The API's time minus the monotonic clock's, at the latest answer. */
@@ -237,7 +234,9 @@ export class MetalClient {
     }
     try {
       const answer = await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)
-      const timeMs = answer instanceof NoAnswerError ? undefined : timeOf(answer)
+      if (answer instanceof NoAnswerError) return answer
+      this.isLab ||= answer.headers[labHeader] !== undefined
+      const timeMs = timeOf(answer)
       if (timeMs !== undefined) this.#offsetMs = timeMs - this.clock.monotonicMs()
       return answer
     } catch (error) {

@@ -27,6 +27,11 @@ export const lastTryMs = 3000
 const goingStates = new Set(['deprovisioning', 'deleted'])
 const comingStates = new Set(['queued', 'provisioning', 'reinstalling'])
 
+/** Ends a sentence about a machine that may exist; a lab's costs nothing. */
+export function andCost({ isLab }: MetalClient): string {
+  return isLab ? '' : ' AND COST MONEY'
+}
+
 /** Whether a device is being deleted, or has been. */
 export function isGoing({ state }: Device): boolean {
   return goingStates.has(state)
@@ -159,7 +164,7 @@ export async function deleteUntilGone(
   } finally {
     report.progress('')
   }
-  const standing = seen ? 'STILL RUNS AND COSTS MONEY' : 'MAY STILL RUN AND COST MONEY'
+  const standing = seen ? `STILL RUNS${client.isLab ? '' : ' AND COSTS MONEY'}` : `MAY STILL RUN${andCost(client)}`
   if (client.isTemporary) throw new MachineLeftError(`the machine ${id} runs until its lab ends: ${why}`)
   throw new MachineLeftError(`the machine ${id} ${standing}: ${why}`, {
     hint: `delete it with: metalkit rm ${id}`,

@@ -3,7 +3,7 @@
 import { MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { MetalClient } from './client.ts'
-import { deleteUntilGone, isGoing } from './delete.ts'
+import { andCost, deleteUntilGone, isGoing } from './delete.ts'
 import type { Device } from './schema.ts'
 
 /** Creates without a clear answer have produced a machine up to four minutes later. */
@@ -172,7 +172,7 @@ export class Ledger {
     const why =
       failure === undefined ? 'no machine has appeared for it yet' : `looking for it failed: ${failure.message}`
     return new MachineLeftError(
-      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL APPEAR AND COST MONEY`,
+      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL APPEAR${andCost(this.#options.client)}`,
       { hint: `delete it with: metalkit rm ${this.tag}` },
     )
   }

@@ -5,7 +5,7 @@ import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import { createDevice } from './create.ts'
-import { deleteUntilGone, lastTryMs } from './delete.ts'
+import { andCost, deleteUntilGone, lastTryMs } from './delete.ts'
 import { waitForDevice } from './follow.ts'
 import { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
@@ -72,7 +72,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
   const leaving = () => {
     const what = `interrupted while a machine tagged "${runTag}" was being created`
     if (client.isTemporary) return new MachineLeftError(`${what}: it ends with its lab`)
-    return new MachineLeftError(`${what}: it MAY EXIST AND COST MONEY`, {
+    return new MachineLeftError(`${what}: it MAY EXIST${andCost(client)}`, {
       hint: `delete it with: metalkit rm ${runTag}`,
     })
   }

@@ -275,10 +275,20 @@ describe('a machine', () => {
     lab.faults.set([])
     expect(left.texts.stderr).toMatch(/the machine \S+ runs until its lab ends: /)
     expect(kept.texts.stderr + left.texts.stderr).not.toMatch(/money/i)
-    // Machines of another API do cost money.
-    const other = startRun([...serving(), '-keep', '-wait-for', 'is up'], { METAL_LAB_TEMPORARY: 'http://127.0.0.1:1' })
-    expect(await other.code).toBe(0)
-    expect(other.texts.stderr).toContain('costs money until it is deleted')
+  })
+
+  test('of a lab that stays is never said to cost money', async () => {
+    const kept = startRun([...serving(), '-keep', '-wait-for', 'is up'], { METAL_LAB_TEMPORARY: 'http://127.0.0.1:1' })
+    expect(await kept.code).toBe(0)
+    expect(kept.texts.stderr).toContain('The machine is kept, until it is deleted.')
+    lab.faults.set(parseFaults('delete:503'))
+    const left = startRun([...serving(), '-wait-for', 'simulated machine is up'])
+    await expect.poll(() => left.texts.stderr, { timeout: 20_000 }).toContain('cannot be deleted yet')
+    left.force(new InterruptedError('SIGINT'))
+    expect(await left.code).toBe(9)
+    lab.faults.set([])
+    expect(left.texts.stderr).toMatch(/the machine \S+ MAY STILL RUN: .*; delete it with: metalkit rm /)
+    expect(kept.texts.stderr + left.texts.stderr).not.toMatch(/money/i)
   })
 
   test('without a console is shown in a table in a terminal', needs('script'), async () => {

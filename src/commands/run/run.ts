@@ -134,8 +134,8 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
 }
 
 function sayKept(client: MetalClient, device: Device, options: RunOptions, { report }: Context): void {
-  const until = client.isTemporary ? 'until its lab ends' : 'and costs money until it is deleted'
-  report.info(`The machine is kept, ${until}.`)
+  const ofLab = client.isTemporary ? 'until its lab ends' : 'until it is deleted'
+  report.info(`The machine is kept, ${client.isLab ? ofLab : 'and costs money until it is deleted'}.`)
   report.info(`Device ID: ${device.id}`)
   report.info(`Console:   metalkit console ${device.id}`)
   report.info(`      or:  ${sshLine(device, options)}`)
