@@ -27,7 +27,9 @@ export function writeError(path: string, error: unknown): unknown {
   }
   const code = errorCode(error)
   if (error instanceof PublishError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error
-  return new PublishError(`"${path}" cannot be written: ${describeCondition(error)}`, {
+  // The folder above exists, but file systems such as /proc and /sys accept no new files.
+  const why = code === 'ENOENT' ? 'nothing can be created there' : describeCondition(error)
+  return new PublishError(`"${path}" cannot be written: ${why}`, {
     hint: hints[code] ?? 'choose a destination you may write to',
     cause: error,
   })

@@ -151,10 +151,15 @@ describe('publishImage leaves nothing half-written', () => {
   })
 
   test('if the destination accepts no files', async () => {
-    await expect(push({ to: '/proc/self' })).rejects.toMatchObject({
-      name: 'PublishError',
-      message: '"/proc/self/linuxkit-kernel" cannot be written: no such file or directory',
-    })
+    for (const [to, path] of [
+      ['/proc/self', '/proc/self/linuxkit-kernel'],
+      ['/proc/new', '/proc/new'],
+    ] as const) {
+      await expect(push({ to })).rejects.toMatchObject({
+        name: 'PublishError',
+        message: `"${path}" cannot be written: nothing can be created there`,
+      })
+    }
   })
 })
 
