@@ -1,5 +1,6 @@
 // The API as one function from request to answer, composed of layers.
 import type { Cloud } from '../cloud/cloud.ts'
+import { labHeader } from '../../metal/schema.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Devices } from '../cloud/devices.ts'
@@ -67,9 +68,10 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices)]))
   const boot = createRouter(machineRoutes(cloud, devices, bootUrlOf, scriptOf))
-  return (request) => {
+  return async (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
     if (request.path === '/' || request.path.startsWith('/boot/')) return boot(request)
-    return api({ ...request, path: request.path.replace(prefix, '') })
+    const answer = await api({ ...request, path: request.path.replace(prefix, '') })
+    return { ...answer, headers: { ...answer.headers, [labHeader]: 'yes' } }
   }
 }

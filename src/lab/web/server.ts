@@ -9,7 +9,6 @@ import type { Address } from '../../address.ts'
 import { LabError, messageOf } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { listen } from '../../listen.ts'
-import { labHeader } from '../../metal/schema.ts'
 import { type LabAnswer, refuse } from './answer.ts'
 import { type Handler, readRequest } from './request.ts'
 import { type ContextFor, createTlsDoor } from './tls-door.ts'
@@ -64,7 +63,6 @@ function send(response: ServerResponse, answer: LabAnswer): void {
   const type = answer.json === undefined ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
   response.writeHead(answer.status, {
     'x-request-id': randomUUID(),
-    [labHeader]: 'yes',
     ...(text === '' ? {} : { 'content-type': type }),
     ...(answer.status === 204 ? {} : { 'content-length': Buffer.byteLength(text) }),
     ...answer.headers,
