@@ -11,7 +11,8 @@ import { runToEnd, start } from '../helpers/io.ts'
 import { startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
-import { makeFolder, makeKey } from '../helpers/sshd.ts'
+import { makeFolder } from '../helpers/folder.ts'
+import { makeKey } from '../helpers/sshd.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
 interface Line {

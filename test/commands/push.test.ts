@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeArchive } from '../image/archives.ts'
-import { makeFolder } from '../image/folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { arm64Image, bzImage } from '../image/kernels.ts'
 import { runToEnd } from '../helpers/io.ts'
 
@@ -14,7 +14,7 @@ let folder = ''
 let out = ''
 
 beforeEach(async () => {
-  folder = await makeFolder()
+  folder = makeTestFolder()
   out = join(folder, 'out')
   await write('linuxkit', bzImage)
   await write('arm', gzipSync(arm64Image))

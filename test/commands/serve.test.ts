@@ -11,18 +11,19 @@ import { start as startInProcess } from '../helpers/io.ts'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort, listen } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
-import { makeFolder, request, until } from '../serve/help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { request, until } from '../serve/help-serve.ts'
 import { InterruptedError } from '../../src/errors.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   await writeFile(join(folder.path, 'small'), 'small')
 })
 
-afterAll(() => folder[Symbol.asyncDispose]())
+afterAll(() => folder[Symbol.dispose]())
 
 /** The program, with its output so far and its exit. */
 function start(...args: string[]) {

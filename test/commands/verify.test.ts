@@ -5,12 +5,12 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { listen } from '../helpers/port.ts'
-import { makeFolder } from '../image/folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 
 let out = ''
 
 beforeEach(async () => {
-  out = await makeFolder()
+  out = makeTestFolder()
   await using image = await makeImage()
   const pushed = ['push', 'equinixmetal', '-base-url', 'http://x', '-destination', out, image.prefix]
   expect((await runToEnd(pushed)).code).toBe(0)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAsciicast } from '../../src/console/asciicast.ts'
 import { openLog, openRecording } from '../../src/console/capture.ts'
 import { describeError } from '../../src/errors.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
 /** Reads a recording as a player would. */

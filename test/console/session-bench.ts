@@ -6,16 +6,8 @@ import type { KnownHosts } from '../../src/ssh/known-hosts.ts'
 import { createWatch, type Watch, type WatchRules } from '../../src/console/watch.ts'
 import { ConsoleError, describeError } from '../../src/errors.ts'
 import type { Input } from '../../src/io.ts'
-import {
-  type KeyKind,
-  makeFolder,
-  makeKey,
-  type Sshd,
-  type SshdOptions,
-  startSshd,
-  type TestFolder,
-  type TestKey,
-} from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { type KeyKind, makeKey, type Sshd, type SshdOptions, startSshd, type TestKey } from '../helpers/sshd.ts'
 import { accessTo, createLog, createScreen, type Screen, trust } from './world.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 

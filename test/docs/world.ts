@@ -11,7 +11,7 @@ import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { program } from '../helpers/program.ts'
-import { makeFolder } from '../helpers/sshd.ts'
+import { makeFolder } from '../helpers/folder.ts'
 import { project } from './blocks.ts'
 
 /** A stand-in for linuxkit build that writes its files: `linuxkit build [--arch arm64] FILE.yml`, for an example or any other file. */

@@ -9,7 +9,7 @@ import { startFakeApi } from '../helpers/api-fake.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 
 const device = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
 

@@ -1,10 +1,11 @@
 // OpenSSH for tests: keys from ssh-keygen, and Debian's sshd on a free loopback port. Each connection gets its own
 // `sshd -i`, as inetd would start it, so there is no daemon to wait for or to clean up.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import type { TestFolder } from './folder.ts'
 import { findProgram } from './needs.ts'
 import { close, listen } from './port.ts'
 
@@ -17,27 +18,6 @@ export interface TestKey {
   line: string
   base64: string
   blob: Buffer
-}
-
-/** A temporary folder; disposing it deletes the folder. */
-export interface TestFolder extends Disposable {
-  path: string
-  /** Writes a file into it. @returns its path */
-  write(name: string, text: string): string
-}
-
-export function makeFolder(): TestFolder {
-  const path = mkdtempSync(join(tmpdir(), 'metalkit-console-'))
-  return {
-    path,
-    write(name, text) {
-      writeFileSync(join(path, name), text, { mode: 0o600 })
-      return join(path, name)
-    },
-    [Symbol.dispose]() {
-      rmSync(path, { recursive: true, force: true })
-    },
-  }
 }
 
 /** A key created by ssh-keygen. */

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { decompressInitrd, decompressKernel } from '../../src/image/decompress.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeArchive, makeFancyGzip, readArchives } from './archives.ts'
-import { makeFolder } from './folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { decompress } from './reading.ts'
 
 const zeros = (size: number) => Buffer.alloc(size)
@@ -308,7 +308,7 @@ describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
     ],
     ['gzip < i; head -c 512 /dev/zero; gzip < u', 'cat i u'],
   ])('%s', async (command, expected) => {
-    const folder = await makeFolder()
+    const folder = makeTestFolder()
     await writeFile(join(folder, 'microcode'), randomBytes(70_001))
     await writeFile(join(folder, 'init'), 'x'.repeat(400_000))
     const archives = 'echo microcode | cpio -o -H newc > u; echo init | cpio -o -H newc > i;'
@@ -321,7 +321,7 @@ describe('made by real programs', needs('cpio', 'gzip', 'pigz'), () => {
     const { content } = await decompress(decompressInitrd, inShell(command))
     expect(content.equals(inShell(expected))).toBe(true)
 
-    const unpacked = await makeFolder()
+    const unpacked = makeTestFolder()
     await writeFile(join(folder, 'result'), content)
     execFileSync('cpio', ['-id', '--quiet', '-F', join(folder, 'result')], { cwd: unpacked })
     const first = expected.startsWith('cat u') ? 'microcode' : 'init'

@@ -5,11 +5,11 @@ import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadImage } from '../../src/image/image.ts'
 import { arm64Image, bzImage } from './kernels.ts'
-import { makeFolder } from './folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 
 let folder = ''
 beforeEach(async () => {
-  folder = await makeFolder()
+  folder = makeTestFolder()
 })
 
 async function write(

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { readKernelHead } from '../../src/image/kernel.ts'
 import { detectKernel } from '../../src/kernel-format.ts'
 import { arm64Image, bzImage, zbootImage } from './kernels.ts'
-import { makeFolder } from './folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 
 describe('detectKernel', () => {
   test.each([
@@ -24,7 +24,7 @@ describe('detectKernel', () => {
 })
 
 const read = async (content: Buffer) => {
-  const path = join(await makeFolder(), 'demo-kernel')
+  const path = join(makeTestFolder(), 'demo-kernel')
   await writeFile(path, content)
   const { head, compression } = await readKernelHead(path)
   return [detectKernel(head), compression]

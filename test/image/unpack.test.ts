@@ -9,7 +9,7 @@ import { readKernelHead } from '../../src/image/kernel.ts'
 import { detectKernel } from '../../src/kernel-format.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeArchive } from './archives.ts'
-import { makeFolder } from './folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { arm64Image } from './kernels.ts'
 import { decompress } from './reading.ts'
 import { nowhere } from '../helpers/nowhere.ts'
@@ -44,7 +44,7 @@ describe.each([
     test('in a kernel, whose architecture is detected through it', async () => {
       const { content, decompressed } = await decompress(decompressKernel, pack(arm64Image))
       expect([content.equals(arm64Image), decompressed]).toEqual([true, true])
-      const path = join(await makeFolder(), 'demo-kernel')
+      const path = join(makeTestFolder(), 'demo-kernel')
       await writeFile(path, pack(arm64Image))
       const { head, compression } = await readKernelHead(path)
       expect([detectKernel(head), compression]).toEqual(['aarch64', program])

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, makeKey, startSshd, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { makeKey, startSshd } from '../helpers/sshd.ts'
 
 const project = join(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(project, file), 'utf8')

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { readAwsConfig } from '../../src/publish/aws-config.ts'
 import { parseIni } from '../../src/publish/ini.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder } from '../image/folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
 const credentials = `
@@ -51,7 +51,7 @@ region = a/b
 `
 
 async function readFrom(env: Record<string, string>, files = { credentials, config }) {
-  const home = await makeFolder()
+  const home = makeTestFolder()
   await mkdir(join(home, '.aws'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(home, '.aws', name), text)
   return await readAwsConfig({ HOME: home, ...env })
@@ -187,7 +187,7 @@ describe('reads files as the aws program does', needs('aws'), () => {
   ])(
     '%s',
     async (_name, variables, settings, secrets = '') => {
-      const home = await makeFolder()
+      const home = makeTestFolder()
       await mkdir(join(home, '.aws'))
       const usual = ['default', 'other', 'third'].map((one) => `[${one}]\n${secretsOf(one)}`).join('')
       await writeFile(join(home, '.aws/config'), settings)
@@ -235,7 +235,7 @@ describe('as the aws program refuses them', needs('aws'), () => {
   ])(
     '%s',
     async (name, why, settings, secrets = '', variables = {}) => {
-      const home = await makeFolder()
+      const home = makeTestFolder()
       await mkdir(join(home, '.aws'))
       await writeFile(join(home, '.aws/config'), settings, name === 'no UTF-8' ? 'latin1' : 'utf8')
       await writeFile(join(home, '.aws/credentials'), secrets || `[default]\n${key}`)

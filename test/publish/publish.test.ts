@@ -8,7 +8,7 @@ import { type Image, loadImage } from '../../src/image/image.ts'
 import { FolderStore } from '../../src/publish/folder.ts'
 import { publishImage, type PublishOptions } from '../../src/publish/publish.ts'
 import { makeArchive } from '../image/archives.ts'
-import { makeFolder } from '../image/folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { arm64Image } from '../image/kernels.ts'
 
 const archive = makeArchive({ init: randomBytes(3_000_000) })
@@ -17,7 +17,7 @@ let destination = ''
 let image: Image
 
 beforeEach(async () => {
-  folder = await makeFolder()
+  folder = makeTestFolder()
   destination = join(folder, 'new/out')
   await writeFile(join(folder, 'linuxkit-kernel'), gzipSync(arm64Image))
   await writeFile(join(folder, 'linuxkit-initrd.img'), gzipSync(archive))

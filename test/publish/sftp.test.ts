@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { runToEnd, start } from '../helpers/io.ts'
 import { makeImage } from '../helpers/image.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder } from '../image/folder.ts'
+import { makeTestFolder } from '../helpers/folder.ts'
 import { startSshHome } from './ssh-home.ts'
 
 const all = ['demo-equinixmetal.ipxe', 'demo-initrd.img', 'demo-kernel', 'demo.json']
@@ -14,7 +14,7 @@ const all = ['demo-equinixmetal.ipxe', 'demo-initrd.img', 'demo-kernel', 'demo.j
 /** An SFTP server, an image of `megabytes`, and a way to push it. */
 async function makeWorld({ megabytes = 1, config = ['Subsystem sftp internal-sftp'] } = {}) {
   const { sshd, env, folder } = await startSshHome(config)
-  const target = join(await makeFolder(), 'new/out')
+  const target = join(makeTestFolder(), 'new/out')
   await using image = await makeImage()
   const { prefix } = { prefix: join(folder.path, 'demo') }
   for (const suffix of ['-kernel', '-initrd.img', '-cmdline'])
@@ -66,7 +66,7 @@ describe('push to sftp:', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test('writes under the home folder', async () => {
-    const home = await makeFolder()
+    const home = makeTestFolder()
     const { push } = await makeWorld({ config: [`Subsystem sftp internal-sftp -d ${home}`] })
     expect((await push('/~/a/b')).code).toBe(0)
     expect(await readdir(join(home, 'a/b'))).toEqual(all)

@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { makeFolder, makeKey, type Sshd, startSshd, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 
 /** An sshd with these configuration lines, and an environment that trusts it and can log in. */
 export async function startSshHome(

@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml'
 import { describeError, flattenErrors, UsageError } from '../../src/errors.ts'
 import { parseRackFile, readRackFile } from '../../src/rack/file/rack-file.ts'
 import { readSecret } from '../../src/rack/file/secret.ts'
-import { makeFolder } from '../helpers/sshd.ts'
+import { makeFolder } from '../helpers/folder.ts'
 
 const examples = readdirSync('examples').filter((name) => name.startsWith('rack-'))
 

@@ -8,20 +8,21 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Transfer } from '../../src/serve/transfer.ts'
-import { exchange, makeFolder, parseAnswer, request, serve, until } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { exchange, parseAnswer, request, serve, until } from './help-serve.ts'
 
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 const bigBytes = 200 * 1024 * 1024
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   await writeFile(join(folder.path, 'small'), 'small')
   const big = await open(join(folder.path, 'big'), 'w')
   await big.truncate(bigBytes)
   await big.close()
 })
 
-afterAll(() => folder[Symbol.asyncDispose]())
+afterAll(() => folder[Symbol.dispose]())
 
 /** Requests a file without reading the response. */
 async function askOnly(port: number, target: string): Promise<Socket> {

@@ -10,7 +10,8 @@ import { Boots, bootStepOf } from '../../src/serve/boots.ts'
 import { renderPage } from '../../src/serve/page.ts'
 import { startTransfer, type Transfer } from '../../src/serve/transfer.ts'
 import { findProgram, needs } from '../helpers/needs.ts'
-import { makeFolder, request, serve, until } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { request, serve, until } from './help-serve.ts'
 
 test.each([
   ['linuxkit-equinixmetal.ipxe', 'script'],
@@ -86,19 +87,19 @@ test('a new script starts a new boot, and only the most recent machines are kept
 })
 
 describe('the page', () => {
-  let folder: Awaited<ReturnType<typeof makeFolder>>
+  let folder: TestFolder
   const browser = {
     Accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
     'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36',
   }
 
   beforeAll(async () => {
-    folder = await makeFolder()
+    folder = makeFolder()
     await writeFile(join(folder.path, 'x-kernel'), 'kernel')
     await writeFile(join(folder.path, 'a&b'), 'ab')
     await mkdir(join(folder.path, 'sub'))
   })
-  afterAll(() => folder[Symbol.asyncDispose]())
+  afterAll(() => folder[Symbol.dispose]())
 
   test('is for browsers; machines and curl get the plain listing', async () => {
     await using server = await serve(folder.path)

@@ -1,8 +1,5 @@
 // A server on a free port over a folder in a temp dir, and requests written byte by byte.
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type Content, type ServerOptions, startServer } from '../../src/serve/server.ts'
 
 /** The part of a reporter that serving uses; records lines with their level, and events. */
@@ -12,12 +9,6 @@ export function keepLines() {
   const event = (name: string, fields: unknown) => void events.push([name, fields])
   const at = (level: string) => (line: string) => void lines.push(`${level}: ${line}`)
   return { lines, events, report: { warn: at('warn'), info: at('info'), detail: at('detail'), event } }
-}
-
-/** A temp folder that is removed on disposal. */
-export async function makeFolder(): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'metalkit-serve-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 /** Serves on loopback and records the log. */

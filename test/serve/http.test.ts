@@ -3,20 +3,21 @@ import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { exchange, makeFolder, parseAnswer, serve } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { exchange, parseAnswer, serve } from './help-serve.ts'
 
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 let server: Awaited<ReturnType<typeof serve>>
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   await writeFile(join(folder.path, 'a'), 'content')
   server = await serve(folder.path)
 })
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
-  await folder[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
 })
 
 /** The status of the response to some bytes: -1 if the server closes silently, 0 if it is still waiting. */

@@ -9,23 +9,24 @@ import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { program } from '../helpers/program.ts'
-import { makeFolder, until } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { until } from './help-serve.ts'
 
 const readers = 500
 const stepBytes = 512 * 1024
 const probe = { at: (readers - 50) * stepBytes, bytes: randomBytes(3_000_001) }
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 const at = (name: string) => join(folder.path, name)
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   const big = await open(at('big'), 'w')
   await big.truncate(readers * stepBytes)
   await big.write(probe.bytes, 0, probe.bytes.length, probe.at)
   await big.close()
 })
 
-afterAll(() => folder[Symbol.asyncDispose]())
+afterAll(() => folder[Symbol.dispose]())
 
 /** Starts `metalkit serve` over the folder. */
 async function startProgram(...flags: string[]) {

@@ -3,15 +3,16 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeFolder, request, serve } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { request, serve } from './help-serve.ts'
 
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 let server: Awaited<ReturnType<typeof serve>>
 const stamp = 'Sun, 06 Nov 1994 08:49:37 GMT'
 const earlier = 'Sun, 06 Nov 1994 08:48:37 GMT'
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   for (const name of ['pets', 'empty-folder', 'snow ☃', '.mine']) await mkdir(join(folder.path, name))
   const files: Record<string, string> = {
     'name.txt': 'tobi',
@@ -36,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
-  await folder[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
 })
 
 type Row = [

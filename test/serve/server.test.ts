@@ -9,15 +9,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
 import { listen } from '../helpers/port.ts'
 import type { FileSource } from '../../src/serve/server.ts'
-import { exchange, makeFolder, parseAnswer, request, serve, until } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { exchange, parseAnswer, request, serve, until } from './help-serve.ts'
 import { nowhere } from '../helpers/nowhere.ts'
 
-let folder: Awaited<ReturnType<typeof makeFolder>>
+let folder: TestFolder
 let server: Awaited<ReturnType<typeof serve>>
 const kernel = 'kernel bytes 0123456789'
 
 beforeAll(async () => {
-  folder = await makeFolder()
+  folder = makeFolder()
   const at = (...names: string[]) => join(folder.path, 'root', ...names)
   await mkdir(at('sub', 'deep'), { recursive: true })
   await mkdir(at('site'))
@@ -49,7 +50,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]()
-  await folder[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
 })
 
 const get = (target: string, headers: Record<string, string> = {}, method = 'GET') =>

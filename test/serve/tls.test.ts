@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { loadTls } from '../../src/serve/tls.ts'
 import { needs } from '../helpers/needs.ts'
-import { exchange, makeFolder, request, serve, until } from './help-serve.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { exchange, request, serve, until } from './help-serve.ts'
 
 /** The size of the file at a URL, from a server with this certificate. */
 function countBytes(url: string, ca: Buffer): Promise<number> {
@@ -22,11 +23,11 @@ function countBytes(url: string, ca: Buffer): Promise<number> {
 }
 
 describe('https', needs('openssl'), () => {
-  let folder: Awaited<ReturnType<typeof makeFolder>>
+  let folder: TestFolder
   const at = (name: string) => join(folder.path, name)
 
   beforeAll(async () => {
-    folder = await makeFolder()
+    folder = makeFolder()
     for (const name of ['one', 'other']) {
       const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
       execFileSync(
@@ -40,7 +41,7 @@ describe('https', needs('openssl'), () => {
     await writeFile(at('x-kernel'), Buffer.alloc(1_000_000, 'k'))
     await writeFile(at('nonsense'), 'nonsense')
   })
-  afterAll(() => folder[Symbol.asyncDispose]())
+  afterAll(() => folder[Symbol.dispose]())
 
   test('serves a complete file', async () => {
     const tls = await loadTls(at('one.pem'), at('one.key'))
@@ -100,7 +101,7 @@ describe('https', needs('openssl'), () => {
 })
 
 test('without a certificate the server speaks plain HTTP', async () => {
-  await using folder = await makeFolder()
+  using folder = makeFolder()
   await using server = await serve(folder.path)
   expect(server.url).toMatch(/^http:/)
   expect((await request(server.address.port, '/')).status).toBe(200)

@@ -10,7 +10,8 @@ import { dial } from '../../src/ssh/dial.ts'
 import { checkCertificate, parseCertificate } from '../../src/ssh/host-certificate.ts'
 import type { Verdict } from '../../src/ssh/known-hosts.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, startSshd, type TestFolder, type TestKey } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { startSshd, type TestKey } from '../helpers/sshd.ts'
 import { compare, type Host, hostKeyKinds, makeHostKeys } from './host-judges.ts'
 
 /** Creates a certificate with ssh-keygen. @returns the line that makes sshd present it */

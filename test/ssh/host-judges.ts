@@ -8,7 +8,8 @@ import { loadKnownHosts, type Verdict } from '../../src/ssh/known-hosts.ts'
 import { HostTrust } from '../../src/ssh/trust.ts'
 import { describeError } from '../../src/errors.ts'
 import { findProgram } from '../helpers/needs.ts'
-import { makeKey, startSshd, type TestFolder, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
+import { type TestFolder } from '../helpers/folder.ts'
+import { makeKey, startSshd, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
 import { createLog } from '../console/world.ts'
 
 interface Question {

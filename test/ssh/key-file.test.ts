@@ -7,7 +7,7 @@ import { readKeyFile } from '../../src/ssh/key-file.ts'
 import { writeString } from '../../src/ssh/wire.ts'
 import { publicLineOf } from '../../src/ssh/one-key-agent.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 import { noKeys } from '../console/session-bench.ts'
 import { createLog } from '../console/world.ts'
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fingerprintOf, keyTypeOf } from '../../src/ssh/host-key.ts'
 import { hashName, KnownHosts, loadKnownHosts, parseKnownHosts, type Verdict } from '../../src/ssh/known-hosts.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, makeKey, type TestFolder, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { makeKey, type TestKey, writeSshdConfig } from '../helpers/sshd.ts'
 import { askSsh as askSshAbout } from './host-judges.ts'
 
 describe('known_hosts, compared with OpenSSH', needs('sshd', 'ssh', 'ssh-keygen'), () => {

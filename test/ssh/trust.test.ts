@@ -11,15 +11,8 @@ import { drawRandomart } from '../../src/ssh/randomart.ts'
 import { HostTrust } from '../../src/ssh/trust.ts'
 import { describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
-import {
-  type KeyKind,
-  makeFolder,
-  makeKey,
-  type Sshd,
-  startSshd,
-  type TestFolder,
-  type TestKey,
-} from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
+import { type KeyKind, makeKey, type Sshd, startSshd, type TestKey } from '../helpers/sshd.ts'
 import { createLog } from '../console/world.ts'
 
 /** A prompter that gives these answers, and records the questions. */

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeFolder, request, serve } from '../help-serve.ts'
+import { makeFolder } from '../../helpers/folder.ts'
+import { request, serve } from '../help-serve.ts'
 
 /** Swaps `name` and `name.other` until it is killed, and reports when it has begun. */
 const swapper = `
@@ -18,7 +19,7 @@ for (let round = 0; ; round++) {
 }`
 
 test('a file outside is never served, and the reason is logged', async () => {
-  await using folder = await makeFolder()
+  using folder = makeFolder()
   const root = join(folder.path, 'root')
   await mkdir(join(root, 'sub'), { recursive: true })
   await mkdir(join(folder.path, 'outside'))

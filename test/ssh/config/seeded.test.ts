@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, oneof, tuple } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { askOurs, askSsh } from './judge.ts'
 
 const name = constantFrom(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadSshSettings, type SettingsQuery } from '../../../src/ssh/config/settings.ts'
 import { needs } from '../../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 
 /** A network for documentation (RFC 5737), to which this computer does not belong. */
 const ownAddresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])

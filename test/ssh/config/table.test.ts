@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { askOurs, askSsh, describeRefusal, type Question } from './judge.ts'
 
 type Case = [name: string, config: string, more?: Partial<Question>]
