@@ -78,7 +78,7 @@ describe('network boot', needsLan(), () => {
 })
 
 describe('the DHCP servers of a network', needsLan(), () => {
-  test('are heard, with what they say that machines stumble over', async () => {
+  test('are found, with the settings that stop machines from booting', async () => {
     const lan = await openLan(['dhcp-boot=pxelinux.0,,10.77.0.5', 'dhcp-option-force=option:vendor-class,PXEClient'])
     const proxy = await lan.host('10.77.0.30', '52:54:00:cc:00:02')
     await lan.startProxyDhcp(proxy, '10.77.0.30')
