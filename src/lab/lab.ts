@@ -134,7 +134,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   base.answerWith({ handle: answer, upgrade: page?.upgrade })
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))
-  for (const device of savedDevices) await devices.restore(device)
+  for (const device of savedDevices) devices.restore(device)
   void driver.prepare?.()
   acquired.use(startUpkeep({ cloud, devices, pace, report }))
   const owned = acquired.keep()

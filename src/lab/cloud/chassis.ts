@@ -1,9 +1,10 @@
 // The slot of a device's machine: its power, and the things that outlast a power cycle: the serial line and the forwarded ports.
-import { LabError } from '../../errors.ts'
+import { describeError, LabError } from '../../errors.ts'
 import type { Device } from './device.ts'
-import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../machines/driver.ts'
+import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks, PowerLoss } from '../machines/driver.ts'
 import { lastLineOf } from '../machines/last-line.ts'
 import { ConsoleMemory } from './console-memory.ts'
+import { type Patience, repeat } from './repeat.ts'
 import { SerialPort } from './serial-port.ts'
 
 /** The machine of a device, for its driver. */
@@ -32,6 +33,13 @@ export function specOf(
   }
 }
 
+/** What a chassis tells of its machine. */
+export interface ChassisHooks extends PowerHooks {
+  /** Called when the machine goes off for any reason other than `unplug`. */
+  onLoss: (loss: PowerLoss) => void
+  onRestart: () => void
+}
+
 /** The power, the serial line and the forwarded ports of one device. */
 export class Chassis {
   readonly port = new SerialPort()
@@ -39,10 +47,16 @@ export class Chassis {
   readonly memory = new ConsoleMemory()
   /** Local ports by the machine's ports. */
   readonly #forwards = new Map<number, number>()
+  readonly #driver: MachineDriver
+  readonly #patience: Patience
   #machine: PoweredMachine | undefined
+  /** Whether going off is this program's own doing. */
+  #isReleasing = false
   #lastSignMs = 0
 
-  constructor() {
+  constructor(driver: MachineDriver, patience: Patience) {
+    this.#driver = driver
+    this.#patience = patience
     this.port.watch((bytes) => {
       this.#lastSignMs = performance.now()
       this.memory.take(bytes, this.#lastSignMs)
@@ -69,18 +83,37 @@ export class Chassis {
   }
 
   /**
-   * Switches a machine on. `onLoss` is called when it goes off for any reason other than `unplug`, `onRestart` when the driver
-   * restarts it. @throws the driver's errors
+   * Switches a machine on.
+   * @throws the driver's errors
    */
-  async plugIn(
-    driver: MachineDriver,
-    spec: MachineSpec,
-    { onLoss, onRestart }: { onLoss: (loss: PowerLoss) => void; onRestart: () => void },
-  ): Promise<void> {
-    const machine = await driver.powerOn(spec, () => {
-      this.#lastSignMs = performance.now()
-      onRestart()
+  async plugIn(spec: MachineSpec, hooks: ChassisHooks): Promise<void> {
+    this.#connect(await this.#driver.powerOn(spec, this.#watched(hooks)), hooks)
+  }
+
+  /** Finds the machine of an earlier server again; it may be off. Tries until its state is known. */
+  async reattach(spec: MachineSpec, hooks: ChassisHooks, signal: AbortSignal): Promise<void> {
+    await this.#repeat('the state of the machine is not known', signal, async () => {
+      const machine = await this.#driver.reattach?.(spec, this.#watched(hooks))
+      if (machine !== undefined) this.#connect(machine, hooks)
     })
+  }
+
+  async #repeat(what: string, signal: AbortSignal, task: () => Promise<void>): Promise<void> {
+    const { retryMs, onTrouble } = this.#patience
+    await repeat(task, { retryMs, onTrouble: (why) => onTrouble(`${what}: ${why}`) }, signal)
+  }
+
+  #watched({ onRestart, ...hooks }: ChassisHooks): PowerHooks {
+    return {
+      ...hooks,
+      onRestart: () => {
+        this.#lastSignMs = performance.now()
+        onRestart()
+      },
+    }
+  }
+
+  #connect(machine: PoweredMachine, { onLoss }: ChassisHooks): void {
     this.#machine = machine
     this.#lastSignMs = performance.now()
     this.port.connect(machine.serial, () => machine.sendBreak?.())
@@ -90,7 +123,7 @@ export class Chassis {
 
   async #watch(machine: PoweredMachine, onLoss: (loss: PowerLoss) => void): Promise<void> {
     const loss = await machine.off
-    if (this.#machine !== machine) return
+    if (this.#machine !== machine || this.#isReleasing) return
     this.#machine = undefined
     onLoss(loss)
   }
@@ -118,10 +151,44 @@ export class Chassis {
     return localPort
   }
 
-  /** Switches the machine off and waits until it is off; does nothing if there is no machine. */
-  async unplug(): Promise<void> {
+  /** Switches the machine off, if there is one. Tries until it is off: a machine that may still be on is never called off. */
+  async unplug(signal: AbortSignal): Promise<void> {
+    await this.#repeat('the machine did not switch off', signal, async () => {
+      await this.#release(async (machine) => await machine[Symbol.asyncDispose]())
+    })
+  }
+
+  /** Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. */
+  async clear(id: string, signal: AbortSignal): Promise<void> {
+    await this.unplug(signal)
+    await this.#repeat('the machine is not free yet', signal, async () => await this.#driver.discard?.(id))
+  }
+
+  /** Gives the machine up at the end of the lab: it stays on if it can outlast this process. */
+  async leave(): Promise<void> {
+    try {
+      await this.#release(async (machine) => await (machine.detach?.() ?? machine[Symbol.asyncDispose]()))
+    } catch (error) {
+      this.#patience.onTrouble(`the machine did not switch off: ${describeError(error)}`)
+    }
+    this.port.hangUp()
+  }
+
+  /** Takes the machine out of the chassis if `end` succeeds. */
+  async #release(end: (machine: PoweredMachine) => Promise<void>): Promise<void> {
     const machine = this.#machine
-    this.#machine = undefined
-    await machine?.[Symbol.asyncDispose]()
+    if (machine === undefined) return
+    this.#isReleasing = true
+    try {
+      await end(machine)
+      this.#machine = undefined
+    } finally {
+      this.#isReleasing = false
+    }
+  }
+
+  /** How far the machine has come, as its driver sees it; undefined if the driver sees nothing. */
+  explainStop(): string | undefined {
+    return this.#machine?.explainStop?.()
   }
 }

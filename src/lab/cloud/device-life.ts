@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { TaskQueue } from '../../task-queue.ts'
-import type { MachineDriver, Passage, PowerLoss } from '../machines/driver.ts'
-import { Chassis, specOf } from './chassis.ts'
-import { completeEvent, connectedEvent, createEvent, installationSteps } from './device-events.ts'
+import type { MachineDriver, MachineSpec, Passage, PowerLoss } from '../machines/driver.ts'
+import { Chassis, type ChassisHooks, specOf } from './chassis.ts'
+import { createEvent } from './device-events.ts'
 import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from './device.ts'
-import { watchInstallation } from './installation-watch.ts'
+import { Installation } from './installation.ts'
 import { type Pace, pauseForStep } from './pace.ts'
 
 /** The parts of the lab that a device's life needs. */
@@ -27,14 +27,38 @@ export interface LifeParts {
 /** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
 export class DeviceLife implements AsyncDisposable {
   readonly device: Device
-  readonly chassis = new Chassis()
+  readonly chassis: Chassis
   readonly #transitions = new TaskQueue()
   readonly #parts: LifeParts
-  #installation: Disposable | undefined
+  readonly #installation: Installation
 
   constructor(device: Device, parts: LifeParts) {
     this.device = device
     this.#parts = parts
+    this.chassis = new Chassis(parts.driver, {
+      retryMs: parts.pace.retryMs,
+      onTrouble: (why) => {
+        parts.report.warn(`${device.hostname}: ${why}`)
+        this.tell('instance.waiting', why)
+      },
+    })
+    this.#installation = new Installation({
+      device,
+      chassis: this.chassis,
+      record: {
+        tell: (type, text) => this.tell(type, text),
+        setState: (state) => this.#setState(state),
+        fail: (why) => this.#fail(why),
+      },
+      pace: parts.pace,
+      installs: parts.driver.installs === true,
+      plugIn: (signal) => this.#plugIn(signal),
+      onOverdue: (why) => {
+        this.#transitions.abort()
+        this.#fail(why)
+        this.#enqueue((signal) => this.chassis.unplug(signal))
+      },
+    })
   }
 
   /** Starts provisioning a queued device. */
@@ -42,18 +66,28 @@ export class DeviceLife implements AsyncDisposable {
     this.#enqueue(async (signal) => {
       await sleep(this.#parts.pace.queuedMs, undefined, { signal })
       this.#setState('provisioning')
-      await this.#install(signal)
+      await this.#installation.run(signal)
     })
   }
 
-  /** Resumes a device after a restart of the lab, with which its machine ended: a running device is now off, an unfinished installation
-   * starts again. */
+  /**
+   * Resumes a device after a restart of the lab: an unfinished installation or power action starts again, and the state follows the
+   * machine, which may have ended with the lab.
+   */
   resume(): void {
     const { device } = this
     if (device.state === 'queued') return this.provision()
-    if (isInstalling(device)) return this.#enqueue((signal) => this.#reinstall(signal))
-    if (device.state === 'inactive' || device.state === 'failed') return
-    this.tell('instance.powered_off', 'Device powered off with the lab')
+    if (device.state !== 'failed') this.#enqueue((signal) => this.#resume(signal))
+  }
+
+  async #resume(signal: AbortSignal): Promise<void> {
+    const { state } = this.device
+    await this.chassis.reattach(this.#spec, this.#hooks(signal), signal)
+    if (isInstalling(this.device)) return await this.#reinstall(signal)
+    if (state === 'powering_off') await this.#powerOff(signal)
+    if (state === 'powering_on' || this.device.rebooting) return await this.#powerOn(signal)
+    if (this.chassis.isOn) return this.#setState('active')
+    if (state === 'active') this.tell('instance.powered_off', 'Device powered off with the lab')
     this.#setState('inactive')
   }
 
@@ -70,6 +104,7 @@ export class DeviceLife implements AsyncDisposable {
         return this.#enqueue(async () => this.chassis.port.endSession())
       case 'reboot':
       case 'rescue':
+        this.device.rebooting = true
         this.#setState('powering_off')
         return this.#enqueue(async (signal) => {
           await this.#powerOff(signal)
@@ -83,37 +118,31 @@ export class DeviceLife implements AsyncDisposable {
     }
   }
 
-  /**
-   * The boot script has run on the machine. Provisioning ends here: the service cannot see any further, so it calls the device
-   * active although its system has not loaded yet.
-   */
+  /** The boot script has run on the machine. */
   connected(): void {
-    const { device } = this
-    if (isInstalling(device)) this.tell('provisioning.104')
-    this.tell(...connectedEvent)
-    device.pxeArmed = false
-    if (isInstalling(device)) this.#complete()
-  }
-
-  #complete(): void {
-    const { device } = this
-    this.tell('provisioning.110')
-    this.tell(...completeEvent)
-    device.percentage = 100
-    device.readyAt = new Date().toISOString()
-    this.#setState('active')
+    this.#installation.connected()
   }
 
   /** Starts deleting the device, whatever it is doing. `onGone` is called once every trace of its machine is gone. */
   end(onGone: () => void): void {
     if (this.device.state === 'deprovisioning') return
-    this.#installation?.[Symbol.dispose]()
+    this.#installation[Symbol.dispose]()
     this.#transitions.abort()
     this.#setState('deprovisioning')
+    this.#deprovision(onGone)
+  }
+
+  /** Goes on deleting a device after a restart of the lab. */
+  resumeEnd(onGone: () => void): void {
+    this.#enqueue((signal) => this.chassis.reattach(this.#spec, this.#hooks(signal), signal))
+    this.#deprovision(onGone)
+  }
+
+  /** Its machine is free only once it is known to be off. */
+  #deprovision(onGone: () => void): void {
     this.#enqueue(async (signal) => {
       await pauseForStep(this.#parts.pace, signal)
-      await this.#unplug()
-      await this.#parts.driver.discard?.(this.device.id)
+      await this.chassis.clear(this.device.id, signal)
       this.chassis.port.hangUp()
       onGone()
       this.#setState('deleted')
@@ -121,11 +150,10 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#installation?.[Symbol.dispose]()
+    this.#installation[Symbol.dispose]()
     this.#transitions.abort()
     await this.#transitions.settled
-    await this.#unplug()
-    this.chassis.port.hangUp()
+    await this.chassis.leave()
   }
 
   /** Adds an event to the device. */
@@ -159,41 +187,21 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async #reinstall(signal: AbortSignal): Promise<void> {
-    await this.#unplug()
-    await this.#parts.driver.discard?.(this.device.id)
+    await this.chassis.clear(this.device.id, signal)
     Object.assign(this.device, freshInstallation())
-    await this.#install(signal)
-  }
-
-  async #install(signal: AbortSignal): Promise<void> {
-    const { device } = this
-    this.#installation?.[Symbol.dispose]()
-    this.#installation = watchInstallation(device, this.chassis, this.#parts.pace.provisioningMs, (why) => {
-      this.#transitions.abort()
-      this.#fail(why)
-      this.#enqueue(() => this.#unplug())
-    })
-    const { slug, name } = device.operatingSystem
-    const installs = slug !== 'custom_ipxe' && this.#parts.driver.installs === true
-    for (const { type, percentage } of installationSteps(installs)) {
-      this.tell(type)
-      device.percentage = percentage
-      if (type === 'provisioning.102') device.networked = true
-      await pauseForStep(this.#parts.pace, signal)
-    }
-    if (slug !== 'custom_ipxe' && !installs) {
-      return this.#fail(`The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
-    }
-    await this.#plugIn(signal)
-    if (installs && this.chassis.isOn) this.#complete()
+    await this.#installation.run(signal)
   }
 
   async #powerOn(signal: AbortSignal, inRescue = false): Promise<void> {
-    if (this.chassis.isOn) return this.#setState('active')
+    if (this.chassis.isOn) {
+      this.device.rebooting = false
+      return this.#setState('active')
+    }
     this.device.inRescue = inRescue
     this.#setState('powering_on')
     await pauseForStep(this.#parts.pace, signal)
     await this.#plugIn(signal)
+    this.device.rebooting = false
     // The machine is already off again, and #wentOff has set the state.
     if (!this.chassis.isOn) return
     this.tell('instance.powered_on', 'Device powered on')
@@ -203,35 +211,37 @@ export class DeviceLife implements AsyncDisposable {
   async #powerOff(signal: AbortSignal): Promise<void> {
     this.#setState('powering_off')
     await pauseForStep(this.#parts.pace, signal)
-    await this.#unplug()
+    await this.chassis.unplug(signal)
     this.tell('instance.powered_off', 'Device powered off')
     this.#setState('inactive')
   }
 
-  async #plugIn(signal: AbortSignal): Promise<void> {
+  get #spec(): MachineSpec {
     const { device } = this
-    const spec = specOf(device, this.#parts.bootUrlOf(device), {
+    return specOf(device, this.#parts.bootUrlOf(device), {
       passages: this.#parts.passagesOf?.(device),
       attended: this.chassis.port.attended,
     })
+  }
+
+  #hooks(signal: AbortSignal): ChassisHooks {
+    const { device } = this
     const wasArmed = device.pxeArmed
-    await this.chassis.plugIn(this.#parts.driver, spec, {
+    return {
+      signal,
       onLoss: (loss) => this.#wentOff(loss),
       onRestart: () => {
         // The system that it was booting from the network is not installed yet, or only in part.
         device.pxeArmed ||= wasArmed
         this.tell('instance.restarted', 'Device restarted: its machine had stopped')
       },
-    })
-    signal.throwIfAborted()
+      onStep: (text) => this.tell('instance.step', text),
+    }
   }
 
-  async #unplug(): Promise<void> {
-    try {
-      await this.chassis.unplug()
-    } catch (error) {
-      this.#parts.report.error(`the machine of ${this.device.hostname} did not switch off: ${describeError(error)}`)
-    }
+  async #plugIn(signal: AbortSignal): Promise<void> {
+    await this.chassis.plugIn(this.#spec, this.#hooks(signal))
+    signal.throwIfAborted()
   }
 
   /** The machine went off by itself. */

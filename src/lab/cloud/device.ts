@@ -63,6 +63,8 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   rootPassword: string
   /** When it first became active after its installation, RFC 3339; null before. */
   readyAt: string | null
+  /** Whether it is on its way through off to on again. */
+  rebooting: boolean
   /** Whether it runs the rescue system, until it is next switched on in another way. */
   inRescue: boolean
   /** Whether its addresses have been assigned. */
@@ -128,6 +130,7 @@ export function freshInstallation() {
     pxeArmed: true,
     readyAt: null,
     inRescue: false,
+    rebooting: false,
     rootPassword: createRootPassword(),
   }
 }

@@ -51,15 +51,13 @@ export class Devices implements AsyncDisposable {
   }
 
   /**
-   * Restores a device of an earlier lab, whose machine ended with that lab: a running device is now off, an unfinished installation
-   * starts again, and a device that was being deleted is gone.
+   * Restores a device of an earlier lab: what was unfinished goes on, and the device's state follows its machine, which may have ended
+   * with that lab.
    */
-  async restore(device: Device): Promise<void> {
-    if (device.state === 'deprovisioning') {
-      removeDevice(this.#cloud, device.id)
-      return await this.#parts.driver.discard?.(device.id)
-    }
-    this.#adopt(device).resume()
+  restore(device: Device): void {
+    const life = this.#adopt(device)
+    if (device.state === 'deprovisioning') life.resumeEnd(() => this.#forget(device))
+    else life.resume()
   }
 
   /** Starts a power action. The device's state shows it at once. */
@@ -69,10 +67,12 @@ export class Devices implements AsyncDisposable {
 
   /** Starts deleting a device, whatever it is doing. */
   remove(device: Device): void {
-    this.#lives.get(device.id)?.end(() => {
-      this.#lives.delete(device.id)
-      removeDevice(this.#cloud, device.id)
-    })
+    this.#lives.get(device.id)?.end(() => this.#forget(device))
+  }
+
+  #forget(device: Device): void {
+    this.#lives.delete(device.id)
+    removeDevice(this.#cloud, device.id)
   }
 
   /** The boot script has run on the machine. */

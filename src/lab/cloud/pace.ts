@@ -7,6 +7,8 @@ export interface Pace {
   queuedMs: number
   /** Between two provisioning events, and before a power action or a deletion takes effect. */
   stepMs: number
+  /** Between two tries to switch a machine off, or to find out whether it is off. */
+  retryMs: number
   /** From the start of provisioning to the boot script; a device that takes longer has failed. */
   provisioningMs: number
   /** How long a failed device is shown before the cloud takes it back. */
@@ -21,6 +23,7 @@ export interface Pace {
 export const quickPace: Pace = {
   queuedMs: 150,
   stepMs: 100,
+  retryMs: 1000,
   provisioningMs: 600_000,
   failedMs: 60_000,
   forbiddenMs: 60_000,
@@ -34,6 +37,7 @@ export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 0 }
 export const realPace: Pace = {
   queuedMs: 30_000,
   stepMs: 75_000,
+  retryMs: 10_000,
   provisioningMs: 3_600_000,
   failedMs: 120_000,
   forbiddenMs: 600_000,

@@ -54,6 +54,7 @@ const deviceSchema = z.object({
   rootPassword: z._default(z.string(), createRootPassword),
   readyAt: z._default(z.nullable(z.iso.datetime()), null),
   inRescue: z._default(z.boolean(), false),
+  rebooting: z._default(z.boolean(), false),
   networked: z.boolean(),
   pxeArmed: z.boolean(),
   events: z.array(eventSchema),

@@ -41,7 +41,7 @@ export interface Passage {
 /** Why a machine went off: its system powered it off, it was switched off, or it could not run. */
 export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'failed'; detail: string }
 
-/** A machine that is on. Disposing it pulls the plug and waits until it is off. */
+/** A machine that is on. Disposing it pulls the plug and waits until it is off; if that fails, the machine may still be on. */
 export interface PoweredMachine extends AsyncDisposable {
   /** Its serial line: read the machine's output from it, and write input to it. */
   serial: Duplex
@@ -55,10 +55,24 @@ export interface PoweredMachine extends AsyncDisposable {
   forward?(guestPort: number, hostPort: number): Promise<number>
   /** Fulfilled once the machine is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
+  /** Gives the machine up without switching it off. Absent if machines end with the process that runs them. */
+  detach?(): Promise<void>
+  /** How far a machine that has not run its boot script yet has come, and what usually stops it there: a sentence without a period. */
+  explainStop?(): string
   /** Silence on the line, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
   readonly stallMs?: number
   /** Called when the machine has stalled: the driver restarts it in another way, or it goes off as `failed` for this reason. */
   stalled?(why: string): void
+}
+
+/** What a driver is told with a machine, and tells of it. */
+export interface PowerHooks {
+  /** Ends the wait for a machine that does not answer. */
+  signal?: AbortSignal
+  /** Called when the driver restarts the machine by itself, from its firmware on. */
+  onRestart?: () => void
+  /** Called for each thing seen of the machine on its way to its boot script. */
+  onStep?: (text: string) => void
 }
 
 /** A driver for one kind of machine. */
@@ -69,11 +83,17 @@ export interface MachineDriver {
   /** Loads what powerOn needs, while no machine waits for it. */
   prepare?(): Promise<void>
   /**
-   * Switches a machine on. `onRestart` is called when the driver restarts it by itself, from its firmware on.
+   * Switches a machine on.
    * @throws LabError if the machine cannot be switched on
    */
-  powerOn(spec: MachineSpec, onRestart?: () => void): Promise<PoweredMachine>
-  /** Deletes the disk of a machine that is off. */
+  powerOn(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine>
+  /**
+   * Finds the machine of a device again that an earlier server detached from. Absent if machines end with their server.
+   * @returns undefined if it is off
+   * @throws LabError while nobody can tell
+   */
+  reattach?(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine | undefined>
+  /** Frees everything of a device's machine, such as its disk, once the machine is off. If it fails, nothing is free. */
   discard?(id: string): Promise<void>
   /** Deletes the disks of all machines except these. */
   keepOnly?(ids: readonly string[]): Promise<void>

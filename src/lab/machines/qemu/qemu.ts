@@ -6,7 +6,7 @@ import { LabError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
 import { nameProcess } from '../../storage/process-name.ts'
 import { type Accelerator, type ChosenAccelerator, chooseAccelerator, tcg, titleOf } from './accelerator.ts'
-import type { MachineDriver, MachineSpec } from '../driver.ts'
+import type { MachineDriver, MachineSpec, PowerHooks } from '../driver.ts'
 import { keepDisks, prepareDisk, removeDisk } from './disk.ts'
 import { maxBootUrlBytes, type Uefi } from './args.ts'
 import { arm64Program, lookAtQemu, type QemuLook, x86Program } from './look.ts'
@@ -137,7 +137,7 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     },
     discard: (id) => removeDisk(diskFolder, id),
     keepOnly: (ids) => keepDisks(diskFolder, ids),
-    async powerOn(spec: MachineSpec, onRestart = () => {}) {
+    async powerOn(spec: MachineSpec, { onRestart = () => {} }: PowerHooks = {}) {
       checkBootUrl(spec)
       const firmware = spec.arch === 'aarch64' ? await findArm64Firmware() : undefined
       const files = { disk: await prepareDisk(diskFolder, spec.id), owner }

@@ -1,0 +1,27 @@
+// Patience with what does not answer: a task that is tried until it succeeds.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { describeError } from '../../errors.ts'
+
+/** How a task is repeated. */
+export interface Patience {
+  /** Between two tries. */
+  retryMs: number
+  /** Called with each new reason for a failure. */
+  onTrouble: (why: string) => void
+}
+
+/** Tries a task until it succeeds. @throws the signal's reason */
+export async function repeat(task: () => Promise<void>, patience: Patience, signal: AbortSignal): Promise<void> {
+  for (let told = ''; ;) {
+    try {
+      return await task()
+    } catch (error) {
+      signal.throwIfAborted()
+      const why = describeError(error)
+      if (why !== told) patience.onTrouble(why)
+      told = why
+      await sleep(patience.retryMs, undefined, { signal })
+    }
+  }
+}

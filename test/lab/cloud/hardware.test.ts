@@ -1,0 +1,229 @@
+// Machines that outlast the lab, behind a BMC that may be silent: the state of a device follows its machine.
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+import { LabError } from '../../../src/errors.ts'
+import type { MachineDriver, PoweredMachine, PowerLoss } from '../../../src/lab/machines/driver.ts'
+import { SerialLine } from '../../../src/lab/machines/serial-line.ts'
+import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'metalkit-hardware-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A server with a BMC: it is on or off whoever looks, and the BMC answers or does not. */
+class Server {
+  isOn = false
+  isSilent = false
+  /** How often it was switched on. */
+  starts = 0
+  /** How often it was free for another device. */
+  freed = 0
+  #goOff: (loss: PowerLoss) => void = () => {}
+
+  async ask<T>(answer: () => T): Promise<T> {
+    if (this.isSilent) throw new LabError('the BMC does not answer')
+    return answer()
+  }
+
+  /** Its system powers it off. */
+  powerOff(): void {
+    this.isOn = false
+    this.#goOff({ reason: 'poweroff' })
+  }
+
+  #attach(explainStop: string): PoweredMachine {
+    const serial = new SerialLine()
+    const off = new Promise<PowerLoss>((resolve) => {
+      this.#goOff = resolve
+    })
+    return {
+      serial,
+      off,
+      explainStop: () => explainStop,
+      detach: async () => serial.hangUp(),
+      [Symbol.asyncDispose]: async () => {
+        await this.ask(() => {
+          this.isOn = false
+        })
+        this.#goOff({ reason: 'switched-off' })
+        serial.hangUp()
+      },
+    }
+  }
+
+  readonly driver: MachineDriver = {
+    kind: 'simulated',
+    powerOn: async (_, hooks) =>
+      await this.ask(() => {
+        this.isOn = true
+        this.starts++
+        hooks?.onStep?.('the machine was switched on')
+        return this.#attach('it asked for an address, and no DHCP server answered')
+      }),
+    reattach: async () => await this.ask(() => (this.isOn ? this.#attach('nothing was seen of it') : undefined)),
+    discard: async () =>
+      await this.ask(() => {
+        if (this.isOn) throw new LabError('the machine is on')
+        this.freed++
+      }),
+  }
+}
+
+const body = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
+
+/** Labs, one after another, for one server and one saved state. */
+async function start(pace: object = {}) {
+  const server = new Server()
+  const parts = {
+    driver: server.driver,
+    cloudFile: join(folder, `${randomUUID()}.json`),
+    pace: { retryMs: 30, ...pace },
+  }
+  const open = async () => await startTestLab(parts)
+  const lab = await open()
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+  return { server, lab, open, id: String(json.id) }
+}
+
+/** Creates a device and boots it. */
+async function startActive(pace: object = {}) {
+  const own = await start(pace)
+  const { lab, id } = own
+  await waitUntil(
+    () => own.server.starts,
+    (starts) => starts === 1,
+  )
+  const bootKey = lab.devices().find((device) => device.id === id)?.bootKey
+  await fetch(`${new URL(lab.apiUrl).origin}/boot/${bootKey}/phone-home?type=provisioning.104.01`)
+  await waitForState(lab, id, 'active')
+  return own
+}
+
+async function eventsOf(lab: TestLab, id: string): Promise<string[]> {
+  const { json } = await lab.call('GET', `/devices/${id}/events?per_page=100`)
+  return json.events.map(({ body: text }: { body: string }) => text)
+}
+
+const stateOf = async (lab: TestLab, id: string) => (await lab.call('GET', `/devices/${id}`)).json.state
+
+test('a machine whose BMC is silent is not called off before it is seen to be off', async () => {
+  const { server, lab, id } = await startActive()
+  await using _ = lab
+  server.isSilent = true
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  await waitUntil(
+    async () => await eventsOf(lab, id),
+    (texts) => texts[0] === 'the machine did not switch off: lab: the BMC does not answer',
+  )
+  expect(await stateOf(lab, id)).toBe('powering_off')
+  expect(server.isOn).toBe(true)
+  server.isSilent = false
+  await waitForState(lab, id, 'inactive')
+  expect(server.isOn).toBe(false)
+})
+
+test('a deleted device is gone only once its machine is off and free', async () => {
+  const { server, lab, id } = await startActive()
+  await using _ = lab
+  server.isSilent = true
+  expect((await lab.call('DELETE', `/devices/${id}`)).status).toBe(204)
+  await waitUntil(
+    async () => await eventsOf(lab, id),
+    (texts) => texts[0]?.includes('the BMC does not answer') === true,
+  )
+  expect(await stateOf(lab, id)).toBe('deprovisioning')
+  expect([server.isOn, server.freed]).toEqual([true, 0])
+  server.isSilent = false
+  await waitUntil(
+    async () => (await lab.call('GET', `/devices/${id}`)).status,
+    (status) => status === 404,
+  )
+  expect([server.isOn, server.freed]).toEqual([false, 1])
+})
+
+test('the end of the lab is not the end of its machines: the next lab finds them', async () => {
+  const { server, lab, open, id } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  expect(server.isOn).toBe(true)
+  await using next = await open()
+  expect(await stateOf(next, id)).toBe('active')
+  await next.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  await waitForState(next, id, 'inactive')
+  expect([server.isOn, server.starts]).toEqual([false, 1])
+})
+
+test('a machine that went off between two labs is off', async () => {
+  const { server, lab, open, id } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  server.powerOff()
+  await using next = await open()
+  await waitForState(next, id, 'inactive')
+})
+
+test('a device whose BMC is silent at the start of a lab keeps its state until the BMC answers', async () => {
+  const { server, lab, open, id } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  server.isSilent = true
+  server.powerOff()
+  await using next = await open()
+  await waitUntil(
+    async () => await eventsOf(next, id),
+    (texts) => texts[0] === 'the state of the machine is not known: lab: the BMC does not answer',
+  )
+  expect(await stateOf(next, id)).toBe('active')
+  server.isSilent = false
+  await waitForState(next, id, 'inactive')
+})
+
+test.each([
+  ['DELETE', undefined, [false, 1]],
+  ['POST', 'power_off', [false, 0]],
+  ['POST', 'reboot', [true, 0]],
+] as const)('%s %s that a lab did not finish is finished by the next', async (method, type, [isOn, freed]) => {
+  const { server, lab, open, id } = await startActive()
+  server.isSilent = true
+  await lab.call(method, `/devices/${id}${type === undefined ? '' : '/actions'}`, type && { type })
+  await waitUntil(
+    async () => await eventsOf(lab, id),
+    (texts) => texts[0]?.includes('the BMC does not answer') === true,
+  )
+  await lab[Symbol.asyncDispose]()
+  await using next = await open()
+  expect(await stateOf(next, id)).toBe(method === 'DELETE' ? 'deprovisioning' : 'powering_off')
+  server.isSilent = false
+  await waitUntil(
+    async () => (await next.call('GET', `/devices/${id}`)).json.state ?? 'gone',
+    (state) => state === (type === undefined ? 'gone' : isOn ? 'active' : 'inactive'),
+  )
+  expect([server.isOn, server.freed, server.starts]).toEqual([isOn, freed, isOn ? 2 : 1])
+})
+
+test('an installation that a lab did not finish starts again with the next, from a machine that is off', async () => {
+  const { server, lab, open, id } = await start()
+  await waitUntil(
+    () => server.starts,
+    (starts) => starts === 1,
+  )
+  await lab[Symbol.asyncDispose]()
+  await using next = await open()
+  await waitUntil(
+    () => server.starts,
+    (starts) => starts === 2,
+  )
+  expect(await stateOf(next, id)).toBe('provisioning')
+  expect(server.freed).toBe(1)
+})
+
+test('a machine that does not come to its boot script fails with how far it came', async () => {
+  const { lab, id } = await start({ provisioningMs: 600 })
+  await using _ = lab
+  await waitForState(lab, id, 'failed')
+  const texts = await eventsOf(lab, id)
+  expect(texts).toContain('the machine was switched on')
+  expect(texts[0]).toBe(
+    'The boot script did not run within 0.01 minutes: it asked for an address, and no DHCP server answered; last output: none',
+  )
+})
