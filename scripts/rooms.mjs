@@ -38,6 +38,8 @@ const mayImport = {
   'src/rack/file': [],
   'src/rack': [],
   'src/rack/netboot': [],
+  'src/rack/bmc': ['src/rack/file'],
+  'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file'],
 }
 
 /** Composition happens here, so these import what they like. */

@@ -123,7 +123,7 @@ export class LabError extends MetalkitError {
   readonly layer = 'lab'
 }
 
-/** The machines of one's own, or the network that boots them, are not as they have to be. */
+/** The rack, or one of its machines, does not work. */
 export class RackError extends MetalkitError {
   readonly exitCode = exitCodes.lab
   readonly layer = 'rack'

@@ -101,7 +101,7 @@ function firstOf(value: string | string[] | undefined): string | undefined {
 
 /** A request to send. */
 export interface Outgoing {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   headers: Record<string, string>
   body?: string | Buffer | undefined
   signal?: AbortSignal | undefined

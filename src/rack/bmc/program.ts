@@ -1,0 +1,81 @@
+// Runs a program for a machine: with an environment of its own, a time limit, bounded output, and all its children ended with it.
+import { spawn } from 'node:child_process'
+import { errorCode } from '../../errors.ts'
+
+const maxOutputBytes = 64 * 1024
+
+/** A program to run. */
+export interface Invocation {
+  program: string
+  args: readonly string[]
+  /** The whole environment. */
+  env: Record<string, string | undefined>
+  cwd?: string | undefined
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+/** How a program ended. */
+export interface Outcome {
+  /** `exited`, with a code; `killed`, by a signal of somebody else; `late`: the time was over; `missing`: it could not be started. */
+  end: 'exited' | 'killed' | 'late' | 'missing'
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** The variables that programs need and that hold no secret. */
+export function plainEnvironment(env: Record<string, string | undefined>): Record<string, string> {
+  const { PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME } = env
+  return { PATH, LC_ALL: 'C', ...(HOME === undefined ? {} : { HOME }) }
+}
+
+/** Runs a program to its end. @throws the signal's reason */
+export async function runProgram({ program, args, env, cwd, timeoutMs, signal }: Invocation): Promise<Outcome> {
+  signal.throwIfAborted()
+  const child = spawn(program, args, {
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that the children of a shell end too.
+    detached: true,
+  })
+  const texts = { stdout: '', stderr: '' }
+  const collect = (name: 'stdout' | 'stderr') => (bytes: Buffer) => {
+    if (texts[name].length < maxOutputBytes) texts[name] += bytes.toString()
+  }
+  child.stdout.on('data', collect('stdout'))
+  child.stderr.on('data', collect('stderr'))
+  let isLate = false
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has just ended.
+    }
+    // A grandchild in another group may hold the pipes.
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  const timer = setTimeout(() => {
+    isLate = true
+    kill()
+  }, timeoutMs)
+  signal.addEventListener('abort', kill, { once: true })
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', resolve)
+    })
+    signal.throwIfAborted()
+    return { end: isLate ? 'late' : code === null ? 'killed' : 'exited', code: code ?? 0, ...texts }
+  } catch (error) {
+    signal.throwIfAborted()
+    const why = errorCode(error)
+    if (why === undefined) throw error
+    return { end: 'missing', code: 0, ...texts }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', kill)
+  }
+}

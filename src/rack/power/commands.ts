@@ -1,0 +1,112 @@
+// Power by programs of the user's: smart plugs, PiKVM, virsh.
+import type { Clock } from '../../clock.ts'
+import { plainText } from '../../text/plain-text.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
+import { plainEnvironment, runProgram } from '../bmc/program.ts'
+import type { Command, CommandSettings } from '../file/power-settings.ts'
+import { readSecret, type SecretSources } from '../file/secret.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import { waitForPower } from './settle.ts'
+
+interface CommandTools {
+  /** The machine's name. */
+  machine: string
+  secrets: SecretSources
+  clock: Clock
+}
+
+type Act = 'on' | 'off' | 'status' | 'softOff' | 'reset' | 'boot' | 'clearBoot'
+
+const longestLine = 200
+
+/** Power through commands. Their folder is the rack file's; MACHINE is the machine's name. */
+export class CommandPower implements Power {
+  readonly #settings: CommandSettings
+  readonly #tools: CommandTools
+  readonly softOff?: (signal: AbortSignal) => Promise<void>
+
+  constructor(settings: CommandSettings, tools: CommandTools) {
+    this.#settings = settings
+    this.#tools = tools
+    const { softOff } = settings
+    if (softOff !== undefined) this.softOff = async (signal) => void (await this.#run('softOff', softOff, signal))
+  }
+
+  /** Runs a command that must succeed. @returns its output */
+  async #run(act: Act, command: Command, signal: AbortSignal): Promise<string> {
+    const { machine, secrets, clock } = this.#tools
+    const own: Record<string, string> = {}
+    for (const [name, secret] of Object.entries(this.#settings.env)) {
+      own[name] = await readSecret(secret, `the variable ${name} of "${machine}"`, secrets)
+    }
+    const [program, ...args]: readonly [string, ...string[]] =
+      typeof command === 'string' ? ['/bin/sh', '-c', command] : command
+    const { end, code, stdout, stderr } = await runProgram({
+      program,
+      args,
+      env: { ...plainEnvironment(secrets.env), MACHINE: machine, ...own },
+      cwd: secrets.folder,
+      timeoutMs: clock.toRealMs(this.#settings.timeoutMs),
+      signal,
+    })
+    if (end === 'exited' && code === 0) return stdout
+    const what = `the command "${act}" of "${machine}"`
+    const ways = {
+      exited: `ended with exit code ${code}`,
+      killed: 'was killed',
+      late: `did not end within ${this.#settings.timeoutMs / 1000} s, and was killed`,
+      missing: `cannot be started: "${program}" is not a program`,
+    }
+    const line = plainText(stderr.trim().split('\n').at(-1) ?? '').slice(0, longestLine)
+    const hidden = Object.values(own).reduce((text, value) => text.replaceAll(value, '***'), line)
+    throw new BmcError('failed', `${what} ${ways[end]}${hidden === '' ? '' : `: ${hidden}`}`)
+  }
+
+  async status(signal: AbortSignal): Promise<PowerState> {
+    const output = (await this.#run('status', this.#settings.status, signal)).trim().toLowerCase()
+    // Words and no exit codes: a command that fails for another reason must not say "off".
+    if (output === 'on' || output === 'off') return output
+    const shown = plainText(output).slice(0, longestLine)
+    throw new BmcError('failed', `the command "status" of "${this.#tools.machine}" printed "${shown}", not on or off`)
+  }
+
+  async on(signal: AbortSignal): Promise<void> {
+    await this.#switch('on', signal)
+  }
+
+  async off(signal: AbortSignal): Promise<void> {
+    await this.#switch('off', signal)
+  }
+
+  async #switch(want: 'on' | 'off', signal: AbortSignal): Promise<void> {
+    if ((await this.status(signal)) === want) return
+    await this.#run(want, this.#settings[want], signal)
+    const name = `the command "status" of "${this.#tools.machine}"`
+    const status = (waiting: AbortSignal) => this.status(waiting)
+    await waitForPower({ name, want, status, clock: this.#tools.clock, signal })
+  }
+
+  async reset(signal: AbortSignal): Promise<void> {
+    const { reset } = this.#settings
+    if (reset !== undefined) return void (await this.#run('reset', reset, signal))
+    await this.off(signal)
+    return await this.on(signal)
+  }
+
+  async bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride> {
+    const { boot } = this.#settings
+    if (boot !== undefined) await this.#run('boot', boot, signal)
+    return { persistent: false }
+  }
+
+  async clearBoot(signal: AbortSignal): Promise<void> {
+    const { clearBoot } = this.#settings
+    if (clearBoot !== undefined) await this.#run('clearBoot', clearBoot, signal)
+  }
+
+  async identify(): Promise<Identity> {
+    return { macs: [], uuids: [] }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,144 @@
+// The boot override over Redfish. Firmware differs in what it accepts and in what it then does, so requests go from the usual
+// form to rarer ones, and only what reads back as asked for counts. docs/rack.md has the quirks with their sources.
+import { BmcError } from '../../bmc/bmc-error.ts'
+import type { BootOverride } from '../power.ts'
+import type { RedfishAnswer, RedfishClient } from './client.ts'
+import type { Patience } from './patience.ts'
+import { type System, type SystemBoot, systemSchema } from './system.ts'
+
+/** A boot override to ask for. */
+interface Wanted {
+  target: 'Pxe' | 'UefiHttp' | 'None'
+  mode: 'UEFI' | 'Legacy'
+}
+
+type Form = Record<string, string>
+
+/** The forms of the request, usual ones first. */
+export function formsOf({ target, mode }: Wanted, boot: SystemBoot): Form[] {
+  const enabled = target === 'None' ? 'Disabled' : 'Once'
+  const usual = { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled }
+  const withMode = { ...usual, BootSourceOverrideMode: mode }
+  // Supermicro forgets the mode unless it is sent, and refuses it where it does not show it.
+  const modes = boot['BootSourceOverrideMode@Redfish.AllowableValues']
+  const hasMode = boot.BootSourceOverrideMode !== undefined && modes?.includes(mode) !== false
+  const first = hasMode && target !== 'None' ? [withMode, usual] : [usual, withMode]
+  // Some refuse to set what is already so.
+  const rare = target === 'None' ? { BootSourceOverrideEnabled: enabled } : { BootSourceOverrideTarget: target }
+  return boot.BootSourceOverrideEnabled === enabled || target === 'None' ? [...first, rare] : first
+}
+
+/** Whether a boot override is as asked for. */
+export function isAsAsked({ target, mode }: Wanted, boot: SystemBoot | undefined): boolean {
+  if (boot === undefined) return false
+  const { BootSourceOverrideTarget: seen, BootSourceOverrideEnabled: enabled, BootSourceOverrideMode: seenMode } = boot
+  if (target === 'None') return enabled === 'Disabled' || seen === 'None'
+  return seen === target && enabled !== 'Disabled' && (seenMode === undefined || seenMode === mode)
+}
+
+/** The ETags to send: weak ones as they are, then without their mark, then none. */
+function etagsOf(etag: string | undefined): (string | undefined)[] {
+  if (etag === undefined) return [undefined]
+  return etag.startsWith('W/') ? [etag, etag.slice(2), undefined] : [etag, undefined]
+}
+
+/** Answers that ask for another ETag. */
+const preconditionStatuses = [412, 428]
+
+/** Sets boot overrides of one system. */
+export class BootOverrides {
+  readonly #client: RedfishClient
+  readonly #path: string
+  readonly #patience: Patience
+
+  constructor(client: RedfishClient, path: string, patience: Patience) {
+    this.#client = client
+    this.#path = path
+    this.#patience = patience
+  }
+
+  async #read(path: string, signal: AbortSignal): Promise<{ system: System; etag: string | undefined }> {
+    const { value, etag } = await this.#client.read(path, systemSchema, signal)
+    return { system: value, etag: etag ?? value['@odata.etag'] }
+  }
+
+  /** The resources that a boot override is written to: AMI, ASRock and Lenovo's TSM have one apart for the next boot. */
+  async #findPlaces(system: System, signal: AbortSignal): Promise<string[]> {
+    const settings = system['@Redfish.Settings']?.SettingsObject['@odata.id']
+    if (settings === undefined) return [this.#path]
+    const path = this.#client.pathOf(settings)
+    try {
+      const apart = await this.#read(path, signal)
+      return apart.system.Boot?.BootSourceOverrideTarget === undefined ? [this.#path] : [path, this.#path]
+    } catch (error) {
+      if (error instanceof BmcError && error.reason === 'failed') return [this.#path]
+      throw error
+    }
+  }
+
+  async #patch(path: string, boot: Form, signal: AbortSignal): Promise<RedfishAnswer> {
+    const { etag } = await this.#read(path, signal)
+    let answer: RedfishAnswer | undefined
+    for (const one of etagsOf(etag)) {
+      const headers: Record<string, string> = one === undefined ? {} : { 'if-match': one }
+      answer = await this.#patience.insist(
+        async () => await this.#client.request('PATCH', path, { body: { Boot: boot }, headers, signal }),
+        signal,
+      )
+      if (!preconditionStatuses.includes(answer.status)) return answer
+    }
+    if (answer === undefined) throw new Error('no ETag was tried')
+    return answer
+  }
+
+  /** Sets an override and reads it back. @throws BmcError if no form of the request has the effect */
+  async set(wanted: Wanted, signal: AbortSignal): Promise<BootOverride> {
+    const { system } = await this.#read(this.#path, signal)
+    const boot = system.Boot ?? {}
+    const allowed = boot['BootSourceOverrideTarget@Redfish.AllowableValues']
+    if (wanted.target !== 'None' && allowed !== undefined && !allowed.includes(wanted.target)) {
+      throw new BmcError(
+        'unsupported',
+        `${this.#client.name} cannot make its machine boot from "${wanted.target}": it offers ${allowed.join(', ')}`,
+        {
+          hint: 'write boot: order, and put the network first in the boot order of its firmware',
+        },
+      )
+    }
+    let refusal: RedfishAnswer | undefined
+    for (const path of await this.#findPlaces(system, signal)) {
+      for (const form of formsOf(wanted, boot)) {
+        const answer = await this.#patch(path, form, signal)
+        if (answer.status >= 300) {
+          refusal = answer
+          continue
+        }
+        const seen = await this.#awaitEffect(wanted, path, signal)
+        if (seen !== undefined) return { persistent: seen.BootSourceOverrideEnabled === 'Continuous' }
+      }
+    }
+    const what = wanted.target === 'None' ? 'clear the boot override' : `set the boot override to "${wanted.target}"`
+    if (refusal !== undefined) throw this.#client.refuse(what, refusal)
+    const { system: after } = await this.#read(this.#path, signal)
+    const { BootSourceOverrideTarget: target = 'nothing', BootSourceOverrideEnabled: enabled = 'nothing' } =
+      after.Boot ?? {}
+    throw new BmcError(
+      'failed',
+      `${this.#client.name} accepted the request to ${what}, but shows "${target}", "${enabled}"`,
+      {
+        hint: 'write boot: order, and put the network first in the boot order of its firmware',
+      },
+    )
+  }
+
+  /** Reads until the override is as asked for; undefined if it does not become so. */
+  async #awaitEffect(wanted: Wanted, path: string, signal: AbortSignal): Promise<SystemBoot | undefined> {
+    return await this.#patience.poll(async () => {
+      for (const place of new Set([path, this.#path])) {
+        const { system } = await this.#read(place, signal)
+        if (isAsAsked(wanted, system.Boot)) return system.Boot
+      }
+      return undefined
+    }, signal)
+  }
+}

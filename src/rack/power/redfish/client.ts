@@ -1,0 +1,227 @@
+// Redfish requests to one BMC: login, JSON with bounds, and refusals in words that quote nothing of the request.
+import type { Agent } from 'undici'
+import { z } from 'zod'
+import type { Clock } from '../../../clock.ts'
+import { type ApiAnswer, NoAnswerError, send } from '../../../http/transport.ts'
+import type { Reporter } from '../../../io.ts'
+import { BmcError } from '../../bmc/bmc-error.ts'
+import { describeBmc } from '../../bmc/ipmitool.ts'
+import type { RedfishSettings } from '../../file/power-settings.ts'
+import { readSecret, type SecretSources } from '../../file/secret.ts'
+import { createBmcDispatcher, OtherCertificateError } from './pinned.ts'
+
+const answerTimeoutMs = 30_000
+const rootPath = '/redfish/v1/'
+
+/** What a client needs besides its settings. */
+export interface RedfishTools {
+  machine: string
+  secrets: SecretSources
+  clock: Clock
+  report: Pick<Reporter, 'debug'>
+}
+
+/** A complete answer. */
+export interface RedfishAnswer {
+  status: number
+  /** The parsed body; undefined if there is none, or it is not JSON. */
+  json: unknown
+  etag: string | undefined
+  /** The BMC's own names for what happened, such as `PropertyValueNotInList`. */
+  messages: string[]
+}
+
+const link = z.looseObject({ '@odata.id': z.string() })
+
+const extendedInfo = z.looseObject({
+  error: z.looseObject({
+    code: z.string().optional().catch(undefined),
+    '@Message.ExtendedInfo': z.array(z.looseObject({ MessageId: z.string() })).catch([]),
+  }),
+})
+
+const root = z.looseObject({
+  Links: z.looseObject({ Sessions: link }).optional().catch(undefined),
+  Systems: link.optional().catch(undefined),
+})
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The last part of each message id: of the BMC's text nothing is shown, since it may quote the request. */
+function readMessages(json: unknown): string[] {
+  const body = extendedInfo.safeParse(json).data
+  if (body === undefined) return []
+  const ids = [...body.error['@Message.ExtendedInfo'].map(({ MessageId }) => MessageId), body.error.code ?? '']
+  return [...new Set(ids.map((id) => /\.?(\w{3,60})$/.exec(id)?.[1] ?? '').filter((id) => id !== ''))]
+}
+
+/** One BMC. */
+export class RedfishClient {
+  readonly name: string
+  readonly #settings: RedfishSettings
+  readonly #tools: RedfishTools
+  readonly #dispatcher: Agent
+  /** A session's token, and where it is ended. */
+  #session: { token: string; path: string | undefined } | undefined
+
+  constructor(settings: RedfishSettings, tools: RedfishTools) {
+    this.#settings = settings
+    this.#tools = tools
+    this.#dispatcher = createBmcDispatcher(settings.certificate, tools.clock)
+    this.name = describeBmc(tools.machine, new URL(settings.url).host)
+  }
+
+  /** The path of a link. @throws BmcError for a link that leaves the BMC */
+  pathOf(target: string): string {
+    const base = this.#settings.url
+    const url = URL.canParse(target, base) ? new URL(target, base) : undefined
+    if (url?.origin !== base) throw new BmcError('failed', `${this.name} has a link that leads to another server`)
+    return url.pathname + url.search
+  }
+
+  async #sendOnce(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    { headers, body, signal }: { headers: Record<string, string>; body?: unknown; signal: AbortSignal },
+  ): Promise<ApiAnswer> {
+    const json = body === undefined ? {} : { 'content-type': 'application/json' }
+    const outgoing = {
+      method,
+      headers: { accept: 'application/json', 'odata-version': '4.0', ...json, ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      answerTimeoutMs: this.#tools.clock.toRealMs(answerTimeoutMs),
+    }
+    const answer = await send(this.#dispatcher, this.#settings.url + path, outgoing, this.#tools.report)
+    if (!(answer instanceof NoAnswerError)) return answer
+    if (answer.cause instanceof OtherCertificateError) {
+      const { seen } = answer.cause
+      throw new BmcError('certificate', `${this.name} shows the certificate ${seen}, not the one of the rack file`, {
+        hint: 'someone may be in between; if the certificate was renewed, write that SHA-256 as certificate',
+      })
+    }
+    if (answer.untrusted) {
+      throw new BmcError('certificate', `${this.name}: ${answer.message}`, {
+        hint: 'write its SHA-256 as certificate (openssl s_client -connect HOST:443 | openssl x509 -noout -fingerprint -sha256)',
+      })
+    }
+    throw new BmcError('unreachable', `${this.name} does not answer: ${answer.message}`, { cause: answer })
+  }
+
+  async #password(): Promise<string> {
+    return await readSecret(
+      this.#settings.password,
+      `the BMC password of "${this.#tools.machine}"`,
+      this.#tools.secrets,
+    )
+  }
+
+  async #credentials(signal: AbortSignal): Promise<Record<string, string>> {
+    const { auth, user } = this.#settings
+    if (auth === 'basic') {
+      return { authorization: `Basic ${Buffer.from(`${user}:${await this.#password()}`).toString('base64')}` }
+    }
+    this.#session ??= await this.#logIn(signal)
+    return { 'x-auth-token': this.#session.token }
+  }
+
+  async #logIn(signal: AbortSignal): Promise<{ token: string; path: string | undefined }> {
+    const { user } = this.#settings
+    const found = (await this.#readRoot(signal)).Links?.Sessions['@odata.id']
+    const path = this.pathOf(found ?? '/redfish/v1/SessionService/Sessions')
+    const body = { UserName: user, Password: await this.#password() }
+    const answer = await this.#sendOnce('POST', path, { headers: {}, body, signal })
+    const { 'x-auth-token': token, location } = answer.headers
+    if (answer.status === 401 || answer.status === 403 || answer.status === 400) throw this.#refuseLogin()
+    if (answer.status >= 300 || token === undefined) throw this.#describe('open a session', toRedfishAnswer(answer))
+    return { token, path: location === undefined ? undefined : this.pathOf(location) }
+  }
+
+  #refuseLogin(): BmcError {
+    return new BmcError('login', `${this.name} does not accept the user "${this.#settings.user}" or its password`, {
+      hint: 'check them in its web page; the user must be allowed to use Redfish and to switch the machine',
+    })
+  }
+
+  /** Sends a request with the login. @throws BmcError if there is no answer, or the login is refused */
+  async request(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    { body, headers = {}, signal }: { body?: unknown; headers?: Record<string, string>; signal: AbortSignal },
+  ): Promise<RedfishAnswer> {
+    for (;;) {
+      const hadSession = this.#session !== undefined
+      const login = await this.#credentials(signal)
+      const answer = await this.#sendOnce(method, path, { headers: { ...headers, ...login }, body, signal })
+      if (answer.status === 401 && hadSession) {
+        // It has expired, or the BMC has restarted.
+        this.#session = undefined
+        continue
+      }
+      if (answer.status === 401 || answer.status === 403) throw this.#refuseLogin()
+      return toRedfishAnswer(answer)
+    }
+  }
+
+  /** Reads a resource. @throws BmcError if it cannot be read, or is not as the schema says */
+  async read<T>(
+    path: string,
+    schema: z.ZodType<T>,
+    signal: AbortSignal,
+  ): Promise<{ value: T; etag: string | undefined }> {
+    const answer = await this.request('GET', path, { signal })
+    const result = schema.safeParse(answer.json)
+    if (answer.status !== 200 || !result.success) throw this.#describe(`show ${path}`, answer)
+    return { value: result.data, etag: answer.etag }
+  }
+
+  async #readRoot(signal: AbortSignal): Promise<z.infer<typeof root>> {
+    const answer = await this.#sendOnce('GET', rootPath, { headers: {}, signal })
+    const parsed = root.safeParse(parseJson(answer.text))
+    if (answer.status === 200 && parsed.success) return parsed.data
+    throw new BmcError('failed', `${this.name} does not speak Redfish: GET ${rootPath} answers ${answer.status}`, {
+      hint: 'check its address, and that Redfish is enabled',
+    })
+  }
+
+  /** The path of its list of systems. */
+  async findSystems(signal: AbortSignal): Promise<string> {
+    const found = (await this.#readRoot(signal)).Systems?.['@odata.id']
+    return this.pathOf(found ?? '/redfish/v1/Systems')
+  }
+
+  #describe(what: string, { status, messages }: RedfishAnswer): BmcError {
+    const why = messages.length === 0 ? '' : ` (${messages.join(', ')})`
+    return new BmcError('failed', `${this.name} does not ${what}: it answers ${status}${why}`)
+  }
+
+  /** The error for a refusal. */
+  refuse(what: string, { status, messages }: RedfishAnswer): BmcError {
+    const why = messages.length === 0 ? '' : ` (${messages.join(', ')})`
+    return new BmcError('refused', `${this.name} refuses to ${what}: it answers ${status}${why}`)
+  }
+
+  /** Ends the session and the connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    if (session?.path !== undefined) {
+      const signal = AbortSignal.timeout(this.#tools.clock.toRealMs(5000))
+      const headers = { 'x-auth-token': session.token }
+      // A BMC that is gone ends it by itself.
+      await this.#sendOnce('DELETE', session.path, { headers, signal }).catch(() => {})
+    }
+    await this.#dispatcher.destroy()
+  }
+}
+
+function toRedfishAnswer({ status, headers, text }: ApiAnswer): RedfishAnswer {
+  const json = parseJson(text)
+  return { status, json, etag: headers['etag'], messages: readMessages(json) }
+}

@@ -1,0 +1,45 @@
+// How often a BMC is asked again.
+import type { Clock } from '../../../clock.ts'
+import type { RedfishAnswer } from './client.ts'
+
+/** A server's self-test takes minutes. */
+const insistMs = 180_000
+const insistPollMs = 5000
+const effectMs = 10_000
+const effectPollMs = 1000
+
+/** A refusal that means "not now": busy, still going off, in the self-test. */
+function isForNow({ status, messages }: RedfishAnswer): boolean {
+  const names = messages.join(' ')
+  if (status === 503 || (status === 409 && !/Property|Value|Parameter/.test(names))) return true
+  return /DuringSystemPOST|ServiceTemporarilyUnavailable|ResourceInUse|NotReady/i.test(names)
+}
+
+/** Repeats requests. */
+export class Patience {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Repeats a request while it is refused for now. @returns the last answer */
+  async insist(ask: () => Promise<RedfishAnswer>, signal: AbortSignal): Promise<RedfishAnswer> {
+    const endMs = this.#clock.monotonicMs() + insistMs
+    for (;;) {
+      const answer = await ask()
+      if (answer.status < 300 || !isForNow(answer) || this.#clock.monotonicMs() >= endMs) return answer
+      await this.#clock.sleep(insistPollMs, signal)
+    }
+  }
+
+  /** Reads until there is a value. @returns it, or undefined when the time is over */
+  async poll<T>(read: () => Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
+    const endMs = this.#clock.monotonicMs() + effectMs
+    for (;;) {
+      const value = await read()
+      if (value !== undefined || this.#clock.monotonicMs() >= endMs) return value
+      await this.#clock.sleep(effectPollMs, signal)
+    }
+  }
+}
