@@ -35,6 +35,7 @@ echo "$*" >>log
 if [ -e die-at ]; then
   case "$*" in "$(cat die-at)"*) kill -9 "$(cat sim.pid)"; sleep 1; exit 1;; esac
 fi
+while [ -e hang ]; do sleep 0.2; done
 word=$1; shift
 case $word in
 get) for name in "$@"; do case $name in
@@ -64,7 +65,7 @@ export interface IpmiSim extends AsyncDisposable {
   boot(): string
   /** The words that the machine heard. */
   log(): string[]
-  /** Makes a file that changes its behaviour: `deaf`, `boot-is-kept`, `die-at`. */
+  /** Makes a file that changes its behaviour: `deaf`, `boot-is-kept`, `die-at`, `hang`. */
   mark(name: string, text?: string): void
   unmark(name: string): void
   kill(): Promise<void>

@@ -4,14 +4,17 @@ import { createSocket } from 'node:dgram'
 import type { Address } from '../../address.ts'
 import { settleBefore } from '../../deadline.ts'
 
-const question = Buffer.from([
-  // RMCP: version, no sequence number, class IPMI
-  ...[0x06, 0x00, 0xff, 0x07],
-  // IPMI 1.5 session header: no authentication, sequence and session 0, length 9
-  ...[0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x09],
-  // to the BMC, NetFn App, from remote console 0x81, command 0x38; this channel, level administrator
-  ...[0x20, 0x18, 0xc8, 0x81, 0x00, 0x38, 0x8e, 0x04, 0xb5],
-])
+const question = Buffer.from(
+  [
+    // RMCP: version, no sequence number, class IPMI
+    '0600ff07',
+    // IPMI 1.5 session header: no authentication, sequence and session 0, length 9
+    '00000000000000000009',
+    // to the BMC, NetFn App, from remote console 0x81, command 0x38; this channel, level administrator
+    '2018c88100388e04b5',
+  ].join(''),
+  'hex',
+)
 
 const attempts = 3
 const patienceMs = 1000

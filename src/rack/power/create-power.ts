@@ -42,6 +42,7 @@ function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
     case 'wake':
       return new HandPower({ machine: name, hands, clock, waker: { macs, broadcast: power.broadcast, from: address } })
     case 'by-hand':
+    default:
       return new HandPower({ machine: name, hands, clock })
   }
 }
