@@ -8,7 +8,7 @@ import { CheckedPower } from './checked.ts'
 import { CommandPower } from './commands.ts'
 import { type Hands, HandPower } from './hands.ts'
 import { IpmiPower } from './ipmi.ts'
-import type { Power } from './power.ts'
+import type { Power } from '../bmc/power.ts'
 import { RedfishClient } from './redfish/client.ts'
 import { RedfishPower } from './redfish/redfish.ts'
 

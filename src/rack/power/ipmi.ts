@@ -2,8 +2,8 @@
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { Ipmi } from '../bmc/ipmitool.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
-import { waitForPower } from './settle.ts'
+import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
+import { waitForPower } from '../bmc/settle.ts'
 
 interface IpmiPowerOptions {
   /** Sends the EFI flag with a boot override. */

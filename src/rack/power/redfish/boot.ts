@@ -1,7 +1,7 @@
 // The boot override over Redfish. Firmware differs in what it accepts and in what it then does, so requests go from the usual
 // form to rarer ones, and only what reads back as asked for counts. docs/rack.md has the quirks with their sources.
 import { BmcError } from '../../bmc/bmc-error.ts'
-import type { BootOverride } from '../power.ts'
+import type { BootOverride } from '../../bmc/power.ts'
 import type { RedfishAnswer, RedfishClient } from './client.ts'
 import type { Patience } from './patience.ts'
 import { type System, type SystemBoot, systemSchema } from './system.ts'

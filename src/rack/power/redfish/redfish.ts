@@ -1,8 +1,8 @@
 // Power over Redfish.
 import type { Clock } from '../../../clock.ts'
 import { BmcError } from '../../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../power.ts'
-import { waitForPower } from '../settle.ts'
+import type { BootOverride, Identity, Power, PowerState } from '../../bmc/power.ts'
+import { waitForPower } from '../../bmc/settle.ts'
 import { BootOverrides } from './boot.ts'
 import type { RedfishClient } from './client.ts'
 import { Patience } from './patience.ts'

@@ -1,6 +1,6 @@
 // A system as Redfish shows it (DSP2046, ComputerSystem). What is not needed, or is not as the schema says, is passed over.
 import { z } from 'zod'
-import type { Identity } from '../power.ts'
+import type { Identity } from '../../bmc/power.ts'
 
 const link = z.looseObject({ '@odata.id': z.string() })
 const text = z.string().optional().catch(undefined)
