@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import type { PowerTools } from '../../src/rack/power/create-power.ts'
 import { HandPower, magicPacket, sendMagicPackets } from '../../src/rack/power/hands.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder } from '../helpers/sshd.ts'
+import { makeFolder } from '../helpers/folder.ts'
 import { failureOf, fastWaits, powerOf } from './machine.ts'
 
 /** A promise, and what fulfils it. */

@@ -5,7 +5,7 @@ import { BmcError } from '../../src/rack/bmc/bmc-error.ts'
 import { Ipmi } from '../../src/rack/bmc/ipmitool.ts'
 import { uuidsOf } from '../../src/rack/power/ipmi.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 import { findFreeUdpPort, type IpmiSim, simGuid, simPassword, simUser, startIpmiSim } from './ipmi-sim.ts'
 import { failureOf, machineOf, powerOf, secretsOf } from './machine.ts'
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { findPython, needs, needsPython } from '../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 import { bmcPassword, bmcUser, type RedfishBmc, startRedfishBmc } from './redfish-bmc.ts'
 
 const run = promisify(execFile)

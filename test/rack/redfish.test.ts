@@ -4,7 +4,7 @@ import { BmcError } from '../../src/rack/bmc/bmc-error.ts'
 import type { Power } from '../../src/rack/bmc/power.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { needs } from '../helpers/needs.ts'
-import { makeFolder, type TestFolder } from '../helpers/sshd.ts'
+import { makeFolder, type TestFolder } from '../helpers/folder.ts'
 import { failureOf, fastWaits, powerOf } from './machine.ts'
 import { bmcPassword, bmcUser, bmcUuid, type RedfishBmc, startRedfishBmc, type Vices } from './redfish-bmc.ts'
 
