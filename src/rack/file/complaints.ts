@@ -30,7 +30,7 @@ function nameKey(document: unknown, path: readonly PropertyKey[]): string {
 
 function quote(value: unknown): string {
   const text = plainJson(typeof value === 'string' ? hidePassword(value) : value)
-  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
+  return text.length > maxLength ? `${text.slice(0, maxLength)}...` : text
 }
 
 /** The mistakes that zod found, as clauses. */

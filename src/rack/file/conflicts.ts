@@ -29,7 +29,7 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
   }
   if (console?.kind === 'sol' && console.bmc === undefined && power?.kind !== 'ipmi') {
     clauses.push(
-      `console of the machine "${name}" is sol, but its power is not ipmi; write console: {sol: HOST, user: …, password: …}`,
+      `console of the machine "${name}" is sol, but its power is not ipmi; write console: {sol: HOST, user: ..., password: ...}`,
     )
   }
   if (arch === 'aarch64' && firmware === 'bios') {
@@ -39,7 +39,7 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
     clauses.push(`boot of the machine "${name}" is "http", which only UEFI firmware supports; use pxe`)
   }
   if (boot === 'http' && power?.kind === 'ipmi') {
-    clauses.push(`boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: …}`)
+    clauses.push(`boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}`)
   }
   return clauses
 }

@@ -79,7 +79,7 @@ const ssh = section('a section with ssh', {
   identity: word("the path of a private key's file", /./).optional(),
   password: secret.optional(),
   hostKey: word(
-    'a fingerprint such as SHA256:…, as ssh-keygen -l prints it',
+    'a fingerprint such as SHA256:..., as ssh-keygen -l prints it',
     /^SHA256:[A-Za-z0-9+/]{43}=?$/,
   ).optional(),
 }).transform(({ ssh: { user, address }, entry, identity, password, hostKey }): ConsoleSettings => ({
