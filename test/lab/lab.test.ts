@@ -150,7 +150,7 @@ test('a process exits by itself once its lab and the machines have ended', async
       external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
       transform: { target: 'node20.19' },
       logLevel: 'silent',
-      output: { file, format: 'cjs' },
+      output: { file, format: 'cjs', codeSplitting: false },
     })
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
     const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 60_000 })

@@ -208,7 +208,7 @@ test.each([
   [{ ...r2, arch: 'aarch64' }, 'the plan "small" has machines of two architectures: "r1" is x86_64, "r2" aarch64'],
   [
     { ...r2, power: 'by-hand' },
-    'console of the machine "r2" is sol, but its power is not ipmi; write console: {sol: HOST, user: ..., password: …}',
+    'console of the machine "r2" is sol, but its power is not ipmi; write console: {sol: HOST, user: ..., password: ...}',
   ],
   [
     { ...r2, boot: 'http' },

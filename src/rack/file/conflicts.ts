@@ -39,7 +39,9 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
     clauses.push(`boot of the machine "${name}" is "http", which only UEFI firmware supports; use pxe`)
   }
   if (boot === 'http' && power?.kind === 'ipmi') {
-    clauses.push(`boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}`)
+    clauses.push(
+      `boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}`,
+    )
   }
   return clauses
 }
