@@ -33,7 +33,7 @@ async function readManifest(place: PublishedPlace, name: string, signal: AbortSi
   const bytes = await place.open(file, signal)
   if (bytes === undefined) {
     throw new VerifyError(`"${where}" does not exist`, {
-      hint: 'push the image there; metalkit push writes a manifest',
+      hint: 'push the image there with metalkit push, which writes this manifest',
     })
   }
   const chunks: Buffer[] = []

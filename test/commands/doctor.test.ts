@@ -201,6 +201,17 @@ describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.
   },
 )
 
+test('without keys, while a lab runs that the shell does not know, it advises the lab instead of a new key', async () => {
+  using folder = makeFolder()
+  const env = { XDG_STATE_HOME: folder.path, HOME: folder.path }
+  expect((await examine([], env)).by['keys']?.hint).toContain('ssh-keygen')
+  await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
+  expect((await examine([], env)).by['keys']).toMatchObject({
+    status: 'fail',
+    hint: 'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"',
+  })
+})
+
 test('a wrong clock is a warning', async () => {
   const date = new Date(Date.now() - 3_600_000).toUTCString()
   await using api = await startFakeApi(() => ({ status: 200, json: { metros: [] }, headers: { date } }))

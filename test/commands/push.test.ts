@@ -81,6 +81,7 @@ describe('push', () => {
     const { code, stderr } = await push('arm')
     expect(code).toBe(0)
     expect(stderr).toContain('arm-kernel  20.0 kB, decompressed\n')
+    expect(stderr).toContain('and: metalkit run equinixmetal -machine c3.large.arm64 -base-url http://boot.example.com')
     expect((await read('arm-kernel')).equals(arm64Image)).toBe(true)
     expect((await read('arm-initrd.img')).equals(archive)).toBe(true)
     expect((await read('arm-equinixmetal.ipxe')).toString()).toContain(

@@ -10,7 +10,7 @@ import { archOfPlan } from '../../arch.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
 import { type Address, formatAddress } from '../../address.ts'
-import { openClient, requireCloudOption } from '../shared/api.ts'
+import { adviseLab, openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
 import { chooseMetro } from '../shared/metro.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
@@ -102,7 +102,8 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
       name: 'keys',
       async look(context) {
         const sos = options.sos ?? { host: 'localhost', port: 22 }
-        const found = await accessOf(options, context).find(sos, '', context.signal)
+        const search = accessOf(options, context).find(sos, '', context.signal)
+        const found = await search.catch((error: unknown) => adviseLab(error, options.apiKey, context.env))
         seen.hasKeys = true
         const labels = found.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)

@@ -22,7 +22,7 @@ function fileFlag(name: string, path: string | undefined): string[] {
 
 /** The last line of a lab's start-up messages in a terminal. */
 export function howToUse(name: string): string {
-  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; Ctrl-C here ends the lab`
+  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; to end the lab: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
 }
 
 /** The command line of the background lab. */

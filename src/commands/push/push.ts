@@ -56,7 +56,9 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
   const next = destination.kind === 'folder' ? `; next: metalkit serve${portFlag(baseUrl)} ${quoteWord(place)}` : ''
   report.info(`pushed to ${place} for ${arch}${next}`)
   report.info(`check: metalkit verify ${quoteWord(baseUrl)} ${quoteWord(image.name)}`)
-  report.info(`and: metalkit run equinixmetal -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
+  // The default plan is for x86_64.
+  const plan = arch === 'aarch64' ? ' -machine c3.large.arm64' : ''
+  report.info(`and: metalkit run equinixmetal${plan} -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
 }
 
 /** The flag that makes serve listen on the base URL's port; empty for serve's default port and for a URL without a port. */

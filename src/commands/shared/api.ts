@@ -1,5 +1,5 @@
 // The API client, made from the flags.
-import { UsageError } from '../../errors.ts'
+import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { MetalClient } from '../../metal/client.ts'
 import type { FlagName, Options } from '../../options/flags.ts'
@@ -29,6 +29,13 @@ export async function requireCloudOption(
     const hint = `${(await findLabHint(env)) ?? start}; otherwise ${error.hint}`
     throw new UsageError(error.message, { hint })
   }
+}
+
+/** Without a token while a lab runs, lets an error about keys advise using the lab, whose variables name its key. */
+export async function adviseLab(error: unknown, apiKey: string | undefined, env: Context['env']): Promise<never> {
+  const hint = apiKey === undefined && error instanceof ConsoleError ? await findLabHint(env) : undefined
+  if (hint === undefined || !(error instanceof ConsoleError)) throw error
+  throw new ConsoleError(error.message, { hint, cause: error })
 }
 
 /** A client for --api-url with the token of --api-key. @throws UsageError without a token */

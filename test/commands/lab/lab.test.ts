@@ -186,7 +186,7 @@ test('a lab that cannot start does not start its command', async () => {
 describe('lab', () => {
   test('runs until a signal; meanwhile lab env lets a shell use it', async () => {
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
-    await lab.shows('Ctrl-C here ends the lab')
+    await lab.shows('to end the lab: Ctrl-C here')
     expect(lab.seen.out).toBe('')
     expect(lab.seen.err).toMatch(/^API {7}http:\/\/127\.0\.0\.1:\d+\/metal\/v1\nSOS {7}.*\nmachines {2}simulated\n/)
     for (const name of readdirSync(running)) expect(statSync(join(running, name)).mode & 0o777).toBe(0o600)
@@ -202,7 +202,7 @@ describe('lab', () => {
     const records = () => (existsSync(running) ? readdirSync(running).filter((file) => file.endsWith('.json')) : [])
     const before = records().length
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
-    await lab.shows('Ctrl-C here ends the lab')
+    await lab.shows('to end the lab: Ctrl-C here')
     lab.child.kill('SIGKILL')
     await lab.code
     expect(records()).toHaveLength(before + 1)
@@ -231,7 +231,7 @@ describe('lab', () => {
     expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
     // Without a name, a command means the unnamed lab, or if it is not running, the lab that was started last.
     const other = metalkit(['lab', '--port', '0', '--sos-port', '0'])
-    await other.shows('Ctrl-C here ends the lab')
+    await other.shows('to end the lab: Ctrl-C here')
     const links: string[] = []
     for (const name of [[], ['--name', 'default'], ['--name', 'back']]) {
       const page = metalkit(['lab', 'page', ...name])

@@ -80,7 +80,7 @@ describe('lab in a terminal', { ...needs('tmux'), timeout: 240_000 }, () => {
     const lab = [process.execPath, program, 'lab', '--machines', 'simulated', '--name', 'table', '-v']
     const quoted = lab.map((word) => `'${word}'`).join(' ')
     tmux('new-session', '-d', '-x', '100', '-y', '30', `${quoted}; sleep 1000`)
-    await shows(/Ctrl-C here ends the lab/)
+    await shows(/to end the lab: Ctrl-C here/)
     const environment = execFileSync(process.execPath, [program, 'lab', 'env', '--name', 'table'], { env })
     const read = (name: string) => new RegExp(`${name}='(.*)'`).exec(String(environment))?.[1] ?? ''
     const create = async (hostname: string) => {

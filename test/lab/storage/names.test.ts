@@ -48,9 +48,9 @@ async function ask(env: Record<string, string>, path: string, body?: object) {
 
 test('named labs run in parallel, one per name, and restore their state after kill -9', async () => {
   const one = metalkit('lab', '--name', 'one')
-  await one.shows('Ctrl-C here ends the lab')
+  await one.shows('to end the lab: Ctrl-C here')
   const two = metalkit('lab', '--name', 'two')
-  await two.shows('Ctrl-C here ends the lab')
+  await two.shows('to end the lab: Ctrl-C here')
 
   const twin = metalkit('lab', '--name', 'one')
   expect(await twin.code).toBe(10)
@@ -68,7 +68,7 @@ test('named labs run in parallel, one per name, and restore their state after ki
   one.child.kill('SIGKILL')
   await one.code
   const again = metalkit('lab', '--name', 'one')
-  await again.shows('Ctrl-C here ends the lab')
+  await again.shows('to end the lab: Ctrl-C here')
   const second = await environmentOf('one')
   expect(second['METAL_API_TOKEN']).toBe(first['METAL_API_TOKEN'])
   expect((await ask(second, '/devices')).text).toContain('"hostname":"kept"')
