@@ -109,9 +109,12 @@ export class Ledger {
     try {
       for (let looks = 1; ; looks++) {
         failure = undefined
+        // Deleting takes minutes, in which the machine of another create may have appeared.
+        let isOutdated = false
         try {
           for (const { id } of await this.look(forced)) {
             if (id === keptId || left.has(id)) continue
+            isOutdated = this.#uncertainMs.size > 0
             await this.#giveBack(id, forced).catch((error: unknown) => {
               left.add(id)
               errors.push(error)
@@ -122,8 +125,8 @@ export class Ledger {
           failure = error
         }
         const isRetried = failure !== undefined && this.#uncertainMs.size === 0 && looks < maxLooks
-        if (client.isTemporary || (!isRetried && this.#remainingMs <= 0)) break
-        if (looks === 1 && !isRetried) {
+        if (client.isTemporary || (!isRetried && !isOutdated && this.#remainingMs <= 0)) break
+        if (looks === 1 && !isRetried && this.#remainingMs > 0) {
           report.info(
             `A create got no clear answer; looking for its machine for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
           )

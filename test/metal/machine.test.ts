@@ -326,7 +326,11 @@ describe('every machine of a run is deleted', () => {
   const tags = ['metalkit', 'metalkit-run-run1']
 
   /** An API that answers creates as scripted; each takes effect at its time, `afterMs` after the first create. */
-  async function play(creates: readonly { reply: Reply; afterMs: number; againMs?: number }[], listLagMs = 0) {
+  async function play(
+    creates: readonly { reply: Reply; afterMs: number; againMs?: number }[],
+    listLagMs = 0,
+    twinLockedMs = 0,
+  ) {
     const machines = new Map<string, { fromMs: number; endedMs: number; tags: unknown }>()
     let clock: Clock | undefined
     const now = () => clock?.monotonicMs() ?? 0
@@ -361,7 +365,9 @@ describe('every machine of a run is deleted', () => {
       }
       const machine = machines.get(id)
       if (machine === undefined || !isThere(id, 0)) return gone
-      if (method !== 'DELETE') return deviceOf('active')
+      const isLocked = id === 'twin' && now() - startedMs < twinLockedMs
+      if (method !== 'DELETE') return deviceOf(isLocked ? 'provisioning' : 'active')
+      if (isLocked) return { status: 422, json: { errors: ['Cannot delete a device while it is provisioning'] } }
       machine.endedMs = now()
       return { status: 204 }
     })
@@ -505,6 +511,17 @@ describe('every machine of a run is deleted', () => {
     ])
     expect(left).toEqual([])
     expect(failure).toMatchObject({ exitCode: 9, hint: 'delete it with: metalkit rm metalkit-run-run1' })
+  })
+
+  test('a machine that appears while another is deleted goes back too', async () => {
+    // The grace is over when the deletion of the second one is.
+    const creates = [
+      { reply: refused, afterMs: 200_000 },
+      { reply: made('d-2'), afterMs: 0, againMs: 0 },
+    ]
+    const { failure, left } = await play(creates, 0, 400_000)
+    expect(left).toEqual([])
+    expect(failure).toBeUndefined()
   })
 
   test('the grace period is only for uncertain creates', async () => {
