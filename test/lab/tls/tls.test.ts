@@ -141,7 +141,7 @@ print(r.status_code, r.json()["projects"][0]["id"])`
 })
 
 test.each([
-  ['a TLS handshake that comes byte by byte', '\x16', '\x03'],
+  ['a TLS handshake that comes byte by byte', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', '\x00'],
   ['a header that comes byte by byte', 'GET / HTTP/1.1\r\nx: ', 'x'],
 ])('%s is cut off', { timeout: 60_000 }, async (_, first, more) => {
   await using lab = await start()
