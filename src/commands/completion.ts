@@ -83,7 +83,9 @@ export async function execute(
   if (shell !== undefined || words.length === 0) {
     const script = shells[shell ?? '']
     if (script === undefined || words.length > 0) {
-      throw new UsageError(`"${[shell, ...words].join(' ')}" is not a shell with completion`, {
+      const wrong =
+        shell === undefined ? 'no shell is given' : `"${[shell, ...words].join(' ')}" is not a shell with completion`
+      throw new UsageError(wrong, {
         hint: `write metalkit completion ${Object.keys(shells).join(', metalkit completion ')}`,
       })
     }

@@ -68,7 +68,9 @@ export async function execute(
 ): Promise<void> {
   const { report, stdin, forced } = context
   if ((ids.length === 0) === (options.olderThan === undefined)) {
-    throw new UsageError('rm needs machine ids or --older-than, not both', { hint: 'metalkit ls lists the machines' })
+    const wrong =
+      ids.length === 0 ? 'rm needs machine ids or --older-than' : 'rm takes machine ids or --older-than, not both'
+    throw new UsageError(wrong, { hint: 'metalkit ls lists the machines' })
   }
   const client = await openClient(options, context)
   const devices = await select(ids, options, client, context)

@@ -107,3 +107,11 @@ test('if the date cannot be read, ages use the clock of this computer', async ()
   const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p-1' }
   expect(JSON.parse((await runToEnd(['ls', '--json'], env)).stdout)).toMatchObject({ age: '5m' })
 })
+
+test.each([
+  [['rm'], 'rm needs machine ids or --older-than; metalkit ls lists the machines'],
+  [['rm', id, '--older-than', '1h'], 'rm takes machine ids or --older-than, not both; metalkit ls lists the machines'],
+])('%j is a usage error', async (argv, message) => {
+  const { code, stderr } = await runToEnd(argv)
+  expect([code, stderr]).toEqual([2, `metalkit: usage: ${message}\n`])
+})

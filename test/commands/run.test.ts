@@ -503,7 +503,7 @@ describe('nothing is created if', () => {
       ['-machine', 'c3.large.arm64', ...serving()],
       {},
       5,
-      /^metalkit: image: ".*demo-kernel" is an x86_64 kernel, but the plan c3.large.arm64 boots aarch64; /,
+      /^metalkit: image: ".*demo-kernel" is an x86_64 kernel, but the plan c3.large.arm64 boots aarch64; .* \(such as c3\.small\.x86\) or --arch$/m,
     ],
     [
       'the serving address is taken',

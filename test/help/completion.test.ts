@@ -161,7 +161,9 @@ describe('the answers of completion', () => {
   })
 
   test('a missing shell is refused', async () => {
-    expect(await runToEnd(['completion'])).toMatchObject({ code: 2, stdout: '' })
+    const { code, stdout, stderr } = await runToEnd(['completion'])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^metalkit: usage: no shell is given; write metalkit completion bash, /)
   })
 
   test('another shell is refused', async () => {

@@ -16,8 +16,10 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
   if (image.arch !== arch) {
     const is =
       image.arch === undefined ? 'is not a kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
+    const suchAs =
+      image.arch === undefined ? '' : ` (such as ${image.arch === 'aarch64' ? 'c3.large.arm64' : 'c3.small.x86'})`
     throw new ImageError(`"${path}" ${is}, but the plan ${plan} boots ${arch}`, {
-      hint: `build the image for ${arch}, or choose another --machine or --arch`,
+      hint: `build the image for ${arch}, or choose another --machine${suchAs} or --arch`,
     })
   }
   if (arch === 'aarch64' && image.kernelCompression !== undefined) {

@@ -228,7 +228,7 @@ describe('lab', () => {
     expect(status.seen.out).toMatch(/^NAME +PROCESS +AGE +API +MACHINES\nback +\d+ +\d+s +http:\S+ +0\n$/)
     const forward = metalkit(['lab', 'forward', '--name', 'back', 'nobody', '22'])
     expect(await forward.code).toBe(10)
-    expect(forward.seen.err).toBe('metalkit: lab: Not found\n')
+    expect(forward.seen.err).toBe('metalkit: lab: there is no machine "nobody"; metalkit ls lists the machines\n')
     // Without a name, a command means the unnamed lab, or if it is not running, the lab that was started last.
     const other = metalkit(['lab', '--port', '0', '--sos-port', '0'])
     await other.shows('to end the lab: Ctrl-C here')

@@ -5,7 +5,7 @@ import { describeError, LabError } from '../../../errors.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/devices.ts'
-import { type LabAnswer, created, notFound, refuse, unprocessable } from '../../web/answer.ts'
+import { type LabAnswer, created, refuse, unprocessable } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
 import { parseJson } from '../../web/request.ts'
 import type { Route } from '../../web/router.ts'
@@ -33,7 +33,8 @@ export function controlRoutes(cloud: Cloud, devices: Devices): Route[] {
       'POST /lab/devices/{id}/forwards',
       ({ parameters: [id = ''], body }) => {
         const device = cloud.devices.get(id)
-        return device === undefined ? notFound : forward(device, body)
+        if (device !== undefined) return forward(device, body)
+        return refuse(404, `there is no machine "${id}"; metalkit ls lists the machines`)
       },
     ],
   ]
