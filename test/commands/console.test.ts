@@ -79,6 +79,13 @@ describe('a console in CI', () => {
       8,
       /did not show \/never\/m within 1s/,
     ],
+    [
+      'a session without a pattern, when the time is over',
+      ['-timeout', '1s'],
+      '',
+      6,
+      /the session did not end within 1s;/,
+    ],
   ])('%s', async (_name, args, typed, expected, line) => {
     const { io, code, texts } = hold(args)
     io.stdin.push(typed)

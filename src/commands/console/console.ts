@@ -14,7 +14,7 @@ export async function execute(
   outer: Context,
 ): Promise<void> {
   checkReplies(options)
-  const limit = startTimeLimit(options, outer)
+  const limit = startTimeLimit(options, outer, 'session')
   const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
   const client = await openClient(options, context)
   const access = prepareConsole(options, context)

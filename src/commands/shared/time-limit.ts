@@ -18,9 +18,10 @@ export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, s
 
 /**
  * Starts the time limit of a whole run: without a terminal, and with --timeout or --wait-for.
+ * @param what names the run in its error
  * @returns a signal that aborts with the run's error; undefined if the run has no limit
  */
-export function startTimeLimit(options: ConsoleOptions, context: Context): AbortSignal | undefined {
+export function startTimeLimit(options: ConsoleOptions, context: Context, what = 'run'): AbortSignal | undefined {
   const { timeout, waitFor } = options
   if (context.stdin.isTTY === true || (timeout === undefined && waitFor.length === 0)) return undefined
   const { clock = systemClock } = context
@@ -28,7 +29,7 @@ export function startTimeLimit(options: ConsoleOptions, context: Context): Abort
   const limit = new AbortController()
   const [pattern] = waitFor
   const timer = setTimeout(() => {
-    const late = new MachineError(`the run did not end within ${formatDuration(timeoutMs)}`, { hint })
+    const late = new MachineError(`the ${what} did not end within ${formatDuration(timeoutMs)}`, { hint })
     limit.abort(pattern === undefined ? late : patternTimeout(pattern, timeoutMs))
   }, clock.toRealMs(timeoutMs))
   timer.unref()
