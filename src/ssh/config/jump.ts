@@ -21,6 +21,9 @@ export function expandHostName(name: string, host: string, place: ConfigPlace | 
   })
 }
 
+/** Whether ssh accepts a host in a URL: a name or an IPv4 address, but no IPv6 address. */
+const isDomain = (host: string) => /^[a-z0-9](?:[a-z0-9_-]|\.(?!\.))*$/i.test(host)
+
 /** `[user@]host[:port]`, also as a URL `ssh://…`; undefined if it is neither. */
 export function parseHop(text: string): Hop | undefined {
   const url = /^ssh:\/\/(?:([^@;]+)(?:;[^@]*)?@)?([^@/]+)\/?$/.exec(text)
@@ -32,7 +35,8 @@ export function parseHop(text: string): Hop | undefined {
   const host = match?.[1] ?? match?.[2]
   const port = match?.[3] ? readPort(match[3]) : undefined
   if (host === undefined || user === '' || (match?.[3] && port === undefined)) return undefined
-  return { user, host, port }
+  if (url === null) return { user, host, port }
+  return isDomain(host) ? { user, host: host.replace(/\.$/, ''), port } : undefined
 }
 
 /** Whether a value is the word `none`. */

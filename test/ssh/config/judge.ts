@@ -58,7 +58,10 @@ export function askSsh(question: Question): Answer {
     values.set(key, [...(values.get(key) ?? []), words.join(' ')])
   }
   const one = (key: string) => values.get(key)?.[0]
-  const keys = values.get('identityfile')?.filter((name) => !defaultKeys.test(name) && name !== 'none') ?? []
+  const listed = values.get('identityfile') ?? []
+  // Without an IdentityFile, ssh prints all its default files.
+  const isDefault = listed.length > 1 && listed.every((name) => defaultKeys.test(name))
+  const keys = isDefault ? [] : listed.filter((name) => name !== 'none')
   return {
     host: one('hostname'),
     port: one('port'),
@@ -77,7 +80,7 @@ export function askSsh(question: Question): Answer {
     global: orNothing(one('globalknownhostsfile')),
     alias: one('hostkeyalias'),
     hash: one('hashknownhosts'),
-    jump: one('proxyjump'),
+    jump: one('proxyjump')?.replaceAll(/%[hr]/g, (token) => one(token === '%h' ? 'hostname' : 'user') ?? ''),
     command: orNothing(one('proxycommand')),
   }
 }

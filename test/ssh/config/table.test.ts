@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { askOurs, askSsh, describeRefusal, type Question } from './judge.ts'
+import { usualFiles } from './usual-files.ts'
 
 type Case = [name: string, config: string, more?: Partial<Question>]
 
@@ -192,6 +193,13 @@ const proxies: Case[] = [
   port('ProxyJump @a'),
   port('ProxyJump a,,b'),
   port('ProxyJump ssh://a/path'),
+  port('ProxyJump ssh://[2001:db8::5]:22'),
+  port('ProxyJump a,ssh://me@[2001:db8::5]'),
+  port('ProxyJump ssh://[a]:22'),
+  port('ProxyJump ssh://a..b'),
+  port('ProxyJump ssh://-a'),
+  port('ProxyJump ssh://a-b_c.example.com./'),
+  port('ProxyJump ssh://a%62'),
   port('ProxyJump'),
   port('Host other\nProxyJump @a'),
 ]
@@ -248,6 +256,10 @@ const included: Case[] = [
   port('Include chain0 # 16', { files: chain(16) }),
 ]
 
+const usual = Object.entries(usualFiles).flatMap(([name, { hosts, ...file }]) =>
+  hosts.map((host): Case => [`${name}: ${host}`, file.config, { ...file, host }]),
+)
+
 describe('ssh_config as ssh -G reads it', needs('ssh'), () => {
   let folder: TestFolder
   beforeAll(() => {
@@ -257,7 +269,7 @@ describe('ssh_config as ssh -G reads it', needs('ssh'), () => {
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  const all = { matches, blocks, words, kinds, proxies, included }
+  const all = { matches, blocks, words, kinds, proxies, included, usual }
   describe.each(Object.entries(all))('%s', (_group, cases) => {
     test.each(cases)('%s', async (_name, config, more = {}) => {
       const question = { home: folder.path, config, ...more }
