@@ -2,7 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -427,4 +427,42 @@ test('listens on every interface with both IP versions, and has a URL for this c
   await until(() => all.lines.length > 0)
   expect(all.lines).toEqual([expect.stringContaining(' 127.0.0.1 GET /secret 200 6 bytes ')])
   if (all.address.host === '::') expect((await fetch(`http://[::1]:${all.address.port}/secret`)).status).toBe(200)
+})
+
+test('a file of more than 4 GiB', async ({ skip }) => {
+  const path = join(folder.path, 'root', 'large-initrd.img')
+  const size = 5 * 2 ** 30
+  const text = 'twenty bytes in it.!'
+  const file = await open(path, 'w')
+  try {
+    await file.truncate(size)
+    await file.write(text, 2 ** 32 - 10)
+    // Without holes, it would take 5 GiB of the disk.
+    const { blocks } = await file.stat()
+    skip(blocks * 512 > 2 ** 20, 'the file system has no sparse files')
+    expect(await get('/large-initrd.img', {}, 'HEAD')).toMatchObject({
+      status: 200,
+      headers: { 'content-length': String(size), 'accept-ranges': 'bytes' },
+      body: '',
+    })
+    const range = (first: number | string, last: number | string) =>
+      get('/large-initrd.img', { Range: `bytes=${first}-${last}` })
+    const headers = (first: number) => ({
+      'content-length': '20',
+      'content-range': `bytes ${first}-${first + 19}/${size}`,
+    })
+    expect(await range(2 ** 32 - 10, 2 ** 32 + 9)).toMatchObject({
+      status: 206,
+      headers: headers(2 ** 32 - 10),
+      body: text,
+    })
+    expect(await range('', 20)).toMatchObject({ status: 206, headers: headers(size - 20), body: '\0'.repeat(20) })
+    expect(await range(size, size + 19)).toMatchObject({
+      status: 416,
+      headers: { 'content-range': `bytes */${size}` },
+    })
+  } finally {
+    await file.close()
+    await rm(path)
+  }
 })
