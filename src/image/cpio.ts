@@ -88,9 +88,17 @@ export class CpioWalker {
   }
 }
 
+const zeroBlock = Buffer.alloc(4096)
+
 /** The number of consecutive zeros from an index on. */
 export function countZeros(bytes: Buffer, from: number): number {
   let at = from
+  // An initrd can have gigabytes of them: whole blocks are compared at once.
+  while (
+    at + zeroBlock.length <= bytes.length &&
+    bytes.compare(zeroBlock, 0, zeroBlock.length, at, at + zeroBlock.length) === 0
+  )
+    at += zeroBlock.length
   while (bytes[at] === 0) at++
   return at - from
 }

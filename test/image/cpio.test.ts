@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CpioWalker } from '../../src/image/cpio.ts'
+import { countZeros, CpioWalker } from '../../src/image/cpio.ts'
 import { makeArchive } from './archives.ts'
 
 const archive = makeArchive({ a: 'x', folder: '', 'long-name': 'content' })
@@ -37,4 +37,11 @@ describe('CpioWalker', () => {
     }
     expect([bytewise.state, sum]).toEqual([state, size])
   })
+})
+
+test.each([0, 1, 4095, 4096, 4097, 12_288, 19_999, 20_000])('%i zeros are counted, from any index', (end) => {
+  const bytes = Buffer.alloc(20_000)
+  if (end < bytes.length) bytes[end] = 0x30
+  for (const from of [0, 1, 4095, 5000].filter((index) => index <= end))
+    expect(countZeros(bytes, from)).toBe(end - from)
 })
