@@ -74,6 +74,7 @@ function system(slug: string, name: string): OperatingSystem {
 export const operatingSystems: readonly OperatingSystem[] = [
   { slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' },
   system('alpine_3', 'Alpine 3'),
+  system('coreos_stable', 'CoreOS Stable'),
   system('debian_10', 'Debian 10'),
   system('debian_11', 'Debian 11'),
   system('debian_12', 'Debian 12'),

@@ -104,10 +104,15 @@ export function removeProject(cloud: Cloud, projectId: string): void {
   cloud.projects.delete(projectId)
 }
 
-/** Forgets a device that is gone, and frees its addresses. */
-export function removeDevice(cloud: Cloud, deviceId: string): void {
+/** Frees the addresses that a device was assigned. */
+export function freeAddresses(cloud: Cloud, deviceId: string): void {
   for (const [id, assignment] of cloud.assignments) {
     if (assignment.deviceId === deviceId) cloud.assignments.delete(id)
   }
+}
+
+/** Forgets a device that is gone. */
+export function removeDevice(cloud: Cloud, deviceId: string): void {
+  freeAddresses(cloud, deviceId)
   cloud.devices.delete(deviceId)
 }

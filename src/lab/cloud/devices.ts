@@ -1,6 +1,6 @@
 // The devices of a lab while it runs: each has a life, which starts with the device and ends with it or with the lab.
 import { LabError } from '../../errors.ts'
-import { type Cloud, removeDevice } from './cloud.ts'
+import { type Cloud, freeAddresses, removeDevice } from './cloud.ts'
 import { queuedEvent } from './device-events.ts'
 import { DeviceLife, type LifeParts } from './device-life.ts'
 import type { Device, PowerAction } from './device.ts'
@@ -65,8 +65,9 @@ export class Devices implements AsyncDisposable {
     this.#lives.get(device.id)?.act(action)
   }
 
-  /** Starts deleting a device, whatever it is doing. */
+  /** Starts deleting a device, whatever it is doing. Its assigned addresses are free at once: packngo deletes their reservation next. */
   remove(device: Device): void {
+    freeAddresses(this.#cloud, device.id)
     this.#lives.get(device.id)?.end(() => this.#forget(device))
   }
 

@@ -235,6 +235,7 @@ export const project = z.strictObject({
   type: z.literal('default'),
   customdata: z.record(z.string(), z.unknown()),
   tags: z.array(z.string()),
+  payment_method: href,
   backend_transfer_enabled: z.boolean(),
   devices: z.array(href),
   members: z.array(href),

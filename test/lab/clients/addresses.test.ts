@@ -99,10 +99,7 @@ test('an address is assigned to a device, appears on it and in its metadata, and
   await send(404, 'GET', `/ips/${given.id}`)
   await send(201, 'POST', `/devices/${machine.id}/ips?address=${block.address}`)
   await send(204, 'DELETE', `/devices/${machine.id}`)
-  await waitUntil(
-    () => send(200, 'GET', `/ips/${block.id}`),
-    ({ assignments }) => assignments.length === 0,
-  )
+  // packngo's acceptance tests delete the reservation at once, while the device is still deprovisioning.
   await send(204, 'DELETE', `/ips/${block.id}`)
 })
 

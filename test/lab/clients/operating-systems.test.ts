@@ -7,7 +7,8 @@ import { waitForState, waitUntil } from '../../helpers/lab.ts'
 import { startClientLab } from './client.ts'
 import { openConsole } from './console.ts'
 
-const slugs = `ubuntu_16_04 ubuntu_18_04 ubuntu_20_04 ubuntu_22_04 ubuntu_24_04 debian_11 debian_12 rocky_8 rocky_9
+const slugs =
+  `coreos_stable ubuntu_16_04 ubuntu_18_04 ubuntu_20_04 ubuntu_22_04 ubuntu_24_04 debian_11 debian_12 rocky_8 rocky_9
   flatcar_stable alpine_3`.split(/\s+/)
 
 test('every system of the examples is installed', async () => {

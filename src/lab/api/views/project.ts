@@ -2,6 +2,7 @@
 import type { ApiKey } from '../../cloud/account/api-key.ts'
 import type { Project } from '../../cloud/account/project.ts'
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import { nameUuid } from '../../cloud/name-uuid.ts'
 import { membershipId } from './account.ts'
 import { hrefOf } from './catalogue.ts'
 import { wireTime } from './time.ts'
@@ -25,6 +26,7 @@ export function projectView(project: Project, cloud: Cloud) {
       .filter((key) => key.projectId === id)
       .map((key) => hrefOf(`/ssh-keys/${key.id}`)),
     volumes: [],
+    payment_method: hrefOf(`/payment-methods/${nameUuid('payment method')}`),
     organization: { ...hrefOf(`/organizations/${cloud.organizationId}`), id: cloud.organizationId, name: 'lab' },
     created_at: wireTime(project.createdAt),
     updated_at: wireTime(project.updatedAt),
