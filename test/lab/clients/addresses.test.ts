@@ -1,7 +1,7 @@
 // Reserved addresses, as packngo's acceptance tests, Terraform's reserved_ip_block and ip_attachment, and Libcloud use them.
 import { describe, expect, test } from 'vitest'
 
-import { bootUrlOf, startTestLab, waitUntil } from '../../helpers/lab.ts'
+import { bootUrlOf, startTestLab } from '../../helpers/lab.ts'
 import { type ClientLab, startClientLab, userdata } from './client.ts'
 
 const device = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata }
@@ -146,6 +146,10 @@ describe('refused', () => {
 
   test('a reservation beyond the available addresses', async () => {
     await using own = await startClientLab()
+    const unapproved = { type: 'public_ipv4', quantity: 256, facility: 'ny5', fail_on_approval_required: true }
+    expect(await own.send(422, 'POST', `/projects/${own.lab.projectId}/ips`, unapproved)).toEqual({
+      errors: ['A reservation of 256 addresses needs an approval'],
+    })
     await reserve(own, { quantity: 256, metro: 'ny' })
     const more = { type: 'public_ipv4', quantity: 2, metro: 'ny' }
     expect(await own.send(422, 'POST', `/projects/${own.lab.projectId}/ips`, more)).toEqual({

@@ -1,7 +1,7 @@
 // The acceptance tests of packngo, metal-cli and Terraform each begin by creating a project.
 import { expect, test } from 'vitest'
 
-import { startTestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
+import { startTestLab, waitForState } from '../../helpers/lab.ts'
 import { publicKey, startClientLab, userdata } from './client.ts'
 
 const device = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata }

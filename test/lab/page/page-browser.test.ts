@@ -347,7 +347,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
     // The cards start folded, and the console keeps its 80 columns: a line of 80 characters is one row.
     const cards = "[...document.querySelectorAll('details.card')].map(({ open }) => open)"
-    expect(await page.evaluate(cards)).toEqual([false, false, false])
+    expect(await page.evaluate(cards)).toEqual([false, false, false, false])
     const rows = await page.locator('.xterm-rows > div').allTextContents()
     expect(rows).toContain('x'.repeat(80))
     const [ground, ink] = await page.evaluate<[string, string]>(

@@ -29,7 +29,10 @@ const reserveSchema = z.looseObject({
   quantity: amount,
   metro: z.nullish(z.string()),
   facility: z.nullish(z.string()),
+  fail_on_approval_required: z.nullish(z.boolean()),
 })
+/** More public addresses than these need an approval (inferred from packngo's acceptance tests). The lab approves all that it has. */
+const maxUnapproved = 128
 const assignSchema = z.looseObject({ address: z.string(), customdata: z.nullish(customdata) })
 const noteSchema = z.looseObject(noteFields)
 
@@ -56,6 +59,10 @@ function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnsw
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { type: kind, quantity, tags, details, customdata: data } = checked.value
   const place = choosePlace(checked.value)
+  const needsApproval = kind === 'public_ipv4' && quantity > maxUnapproved
+  if (needsApproval && checked.value.fail_on_approval_required === true) {
+    return unprocessable(`A reservation of ${quantity} addresses needs an approval`)
+  }
   if ('errors' in place) return unprocessable(...place.errors)
   const notes = { tags: tags ?? [], details: details ?? null, customdata: data ?? {} }
   const made = reserve(cloud.reservations.values(), { projectId, kind, ...place.value, ...notes }, quantity)
