@@ -143,6 +143,8 @@ describe('a machine', () => {
     interrupt(new InterruptedError('SIGTERM'))
     expect(await code).toBe(143)
     expect(await ids()).toEqual([])
+    // There is no terminal, and so no Ctrl-C.
+    expect(texts.stderr).toContain('giving the machine back. A second signal gives up.\n')
   })
 
   test('ends the run when it powers off, and its events are reported to scripts', async () => {

@@ -3,13 +3,15 @@ import { InterruptedError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 
 /** When the run is interrupted, prints what happens now, such as "giving the machine back". */
-export function sayOnInterrupt({ signal, report }: Context, effect: string): Disposable {
+export function sayOnInterrupt({ signal, report, stdin, stderr }: Context, effect: string): Disposable {
+  // A script has no Ctrl-C.
+  const atTerminal = stdin.isTTY === true || stderr.isTTY === true
   const say = () => {
     const { reason } = signal
     if (reason instanceof InterruptedError) {
-      const again = reason.signal === 'SIGINT' ? 'Ctrl-C again' : 'Ctrl-C'
-      report.info(`Interrupted (${reason.message}): ${effect}. ${again} gives up.`)
-    } else report.info(`The run ends early: ${effect}. Ctrl-C gives up.`)
+      const another = atTerminal ? (reason.signal === 'SIGINT' ? 'Ctrl-C again' : 'Ctrl-C') : 'A second signal'
+      report.info(`Interrupted (${reason.message}): ${effect}. ${another} gives up.`)
+    } else report.info(`The run ends early: ${effect}. ${atTerminal ? 'Ctrl-C' : 'A signal'} gives up.`)
   }
   // By the next turn the console has given back the terminal.
   const onAbort = () => void setImmediate(say)
