@@ -3,9 +3,9 @@ import { InterruptedError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 
 /** When the run is interrupted, prints what happens now, such as "giving the machine back". */
-export function sayOnInterrupt({ signal, report, stdin, stderr }: Context, effect: string): Disposable {
+export function sayOnInterrupt({ signal, report, stderr }: Context, effect: string): Disposable {
   // A script has no Ctrl-C.
-  const atTerminal = stdin.isTTY === true || stderr.isTTY === true
+  const atTerminal = stderr.isTTY === true
   const say = () => {
     const { reason } = signal
     if (reason instanceof InterruptedError) {
