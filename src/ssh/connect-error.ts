@@ -135,7 +135,7 @@ export function explainSshError(error: SshError, address: Address, progress: Log
     case 'client-authentication':
       return refuse('')
     case 'client-timeout':
-      return new ConnectError('timeout', `${place} no longer answers`, options)
+      return new ConnectError('timeout', `${place} does not answer`, options)
     case 'client-socket':
       return new ConnectError('dropped', `${place} dropped the connection (${error.code ?? error.message})`, options)
     case 'handshake':

@@ -129,7 +129,7 @@ describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
       `console: "${name}" has no address: no such name; check --sos`,
     )
     await using silent = await startSosFake(keys.ed25519, 'silent')
-    expect(await failureOf(silent, none, 200)).toBe(`console: "127.0.0.1:${silent.port}" no longer answers`)
+    expect(await failureOf(silent, none, 200)).toBe(`console: "127.0.0.1:${silent.port}" does not answer`)
     await using drop = await startSosFake(keys.ed25519, 'drop')
     expect(await failureOf(drop, none)).toMatch(/(closed|dropped) the connection/)
     await using web = await startSosFake(keys.ed25519, 'not-ssh')
