@@ -123,6 +123,8 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the SOS, and last the store.
   acquired.use(await startSos(sosListen, base.sosDoor))
   acquired.use(devices)
+  // Before anything else may fail or be answered: what is saved from here on has these devices.
+  for (const device of savedDevices) devices.restore(device)
   const rateLimit = parts.rateLimit ?? generousLimit
   const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
   const handler = createHandler({ scriptOf, cloud, devices, bootUrlOf, faults, rateLimit })
@@ -131,10 +133,9 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
   const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
   acquired.use(base.api)
-  base.answerWith({ handle: answer, upgrade: page?.upgrade })
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))
-  for (const device of savedDevices) devices.restore(device)
+  base.answerWith({ handle: answer, upgrade: page?.upgrade })
   void driver.prepare?.()
   acquired.use(startUpkeep({ cloud, devices, pace, report }))
   const owned = acquired.keep()

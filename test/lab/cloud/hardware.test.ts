@@ -3,12 +3,17 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 
 import { LabError } from '../../../src/errors.ts'
+import { quickPace } from '../../../src/lab/cloud/pace.ts'
+import { takeGround } from '../../../src/lab/ground.ts'
+import { startLab } from '../../../src/lab/lab.ts'
 import type { MachineDriver, PoweredMachine, PowerLoss } from '../../../src/lab/machines/driver.ts'
 import { SerialLine } from '../../../src/lab/machines/serial-line.ts'
 import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
+import { createRecorder } from '../../helpers/recorder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-hardware-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -85,7 +90,7 @@ async function start(pace: object = {}) {
   const open = async () => await startTestLab(parts)
   const lab = await open()
   const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
-  return { server, lab, open, id: String(json.id) }
+  return { server, lab, open, parts, id: String(json.id) }
 }
 
 /** Creates a device and boots it. */
@@ -226,4 +231,27 @@ test('a machine that does not come to its boot script fails with how far it came
   expect(texts[0]).toBe(
     'The boot script did not run within 0.01 minutes: it asked for an address, and no DHCP server answered; last output: none',
   )
+})
+
+test('a lab that does not start keeps the saved devices', async () => {
+  const { lab, open, id, server } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  server.driver.keepOnly = () => Promise.reject(new LabError('a disk cannot be removed'))
+  await expect(open()).rejects.toThrow('a disk cannot be removed')
+  delete server.driver.keepOnly
+  await using next = await open()
+  expect(await stateOf(next, id)).toBe('active')
+})
+
+test('requests that arrive while a lab starts see the saved devices', async () => {
+  const { lab, parts, id, server } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  server.driver.keepOnly = async () => await sleep(100)
+  const all = { ...parts, pace: quickPace, stateFolder: join(folder, 'keys'), report: createRecorder() }
+  const loopback = { host: '127.0.0.1', port: 0 }
+  const whole = { ...all, listen: loopback, sosListen: loopback }
+  const ground = await takeGround(whole)
+  const early = fetch(`${ground.contact.apiUrl}/devices/${id}`, { headers: { 'x-auth-token': ground.contact.token } })
+  await using _ = await startLab(whole, ground)
+  expect((await early).status).toBe(200)
 })
