@@ -11,11 +11,12 @@ export interface Patience {
   onTrouble: (why: string) => void
 }
 
-/** Tries a task until it succeeds. @throws the signal's reason */
+/** Tries a task until it succeeds. @throws the signal's reason, even if the task succeeds after the abort */
 export async function repeat(task: () => Promise<void>, patience: Patience, signal: AbortSignal): Promise<void> {
   for (let told = ''; ;) {
     try {
-      return await task()
+      await task()
+      return signal.throwIfAborted()
     } catch (error) {
       signal.throwIfAborted()
       const why = describeError(error)

@@ -26,6 +26,10 @@ class Server {
   starts = 0
   /** How often it was free for another device. */
   freed = 0
+  /** How often it was told to go off. */
+  ends = 0
+  /** Whether it takes time to go off. */
+  isSlow = false
   #goOff: (loss: PowerLoss) => void = () => {}
 
   async ask<T>(answer: () => T): Promise<T> {
@@ -50,6 +54,8 @@ class Server {
       explainStop: () => explainStop,
       detach: async () => serial.hangUp(),
       [Symbol.asyncDispose]: async () => {
+        this.ends++
+        while (this.isSlow) await sleep(5)
         await this.ask(() => {
           this.isOn = false
         })
@@ -147,6 +153,26 @@ test('a deleted device is gone only once its machine is off and free', async () 
     (status) => status === 404,
   )
   expect([server.isOn, server.freed]).toEqual([false, 1])
+})
+
+test('a device that is deleted while its machine goes off stays deprovisioning until it is gone', async () => {
+  const { server, lab, id } = await startActive()
+  await using _ = lab
+  server.isSlow = true
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  await waitUntil(
+    () => server.ends,
+    (ends) => ends === 1,
+  )
+  expect((await lab.call('DELETE', `/devices/${id}`)).status).toBe(204)
+  server.isSlow = false
+  await waitUntil(
+    async () => (await lab.call('GET', `/devices/${id}`)).status,
+    (status) => status === 404,
+  )
+  expect([server.isOn, server.freed]).toEqual([false, 1])
+  const states = lab.lines.filter((line) => line.includes(' -> ')).map((line) => line.replace(/.*: /, ''))
+  expect(states.slice(-2)).toEqual(['powering_off -> deprovisioning', 'deprovisioning -> deleted'])
 })
 
 test('the end of the lab is not the end of its machines: the next lab finds them', async () => {
