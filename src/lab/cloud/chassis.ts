@@ -158,10 +158,14 @@ export class Chassis {
     })
   }
 
-  /** Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. */
-  async clear(id: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. The machine may be on
+   * although this chassis does not have it, if `reattach` was aborted.
+   */
+  async clear(spec: MachineSpec, hooks: ChassisHooks, signal: AbortSignal): Promise<void> {
+    if (!this.isOn) await this.reattach(spec, hooks, signal)
     await this.unplug(signal)
-    await this.#repeat('the machine is not free yet', signal, async () => await this.#driver.discard?.(id))
+    await this.#repeat('the machine is not free yet', signal, async () => await this.#driver.discard?.(spec.id))
   }
 
   /** Gives the machine up at the end of the lab: it stays on if it can outlast this process. */

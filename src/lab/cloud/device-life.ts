@@ -129,20 +129,14 @@ export class DeviceLife implements AsyncDisposable {
     this.#installation[Symbol.dispose]()
     this.#transitions.abort()
     this.#setState('deprovisioning')
-    this.#deprovision(onGone)
+    this.deprovision(onGone)
   }
 
-  /** Goes on deleting a device after a restart of the lab. */
-  resumeEnd(onGone: () => void): void {
-    this.#enqueue((signal) => this.chassis.reattach(this.#spec, this.#hooks(signal), signal))
-    this.#deprovision(onGone)
-  }
-
-  /** Its machine is free only once it is known to be off. */
-  #deprovision(onGone: () => void): void {
+  /** Deletes a device that is deprovisioning. Its machine is free only once it is known to be off. */
+  deprovision(onGone: () => void): void {
     this.#enqueue(async (signal) => {
       await pauseForStep(this.#parts.pace, signal)
-      await this.chassis.clear(this.device.id, signal)
+      await this.chassis.clear(this.#spec, this.#hooks(signal), signal)
       this.chassis.port.hangUp()
       onGone()
       this.#setState('deleted')
@@ -187,7 +181,7 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async #reinstall(signal: AbortSignal): Promise<void> {
-    await this.chassis.clear(this.device.id, signal)
+    await this.chassis.clear(this.#spec, this.#hooks(signal), signal)
     Object.assign(this.device, freshInstallation())
     await this.#installation.run(signal)
   }

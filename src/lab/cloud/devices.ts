@@ -56,7 +56,7 @@ export class Devices implements AsyncDisposable {
    */
   restore(device: Device): void {
     const life = this.#adopt(device)
-    if (device.state === 'deprovisioning') life.resumeEnd(() => this.#forget(device))
+    if (device.state === 'deprovisioning') life.deprovision(() => this.#forget(device))
     else life.resume()
   }
 

@@ -209,6 +209,24 @@ test('a device whose BMC is silent at the start of a lab keeps its state until t
   await waitForState(next, id, 'inactive')
 })
 
+test('a device that is deleted while the state of its machine is not known is gone only once the machine is off', async () => {
+  const { server, lab, open, id } = await startActive()
+  await lab[Symbol.asyncDispose]()
+  server.isSilent = true
+  await using next = await open()
+  await waitUntil(
+    async () => await eventsOf(next, id),
+    (texts) => texts[0]?.includes('the BMC does not answer') === true,
+  )
+  expect((await next.call('DELETE', `/devices/${id}`)).status).toBe(204)
+  server.isSilent = false
+  await waitUntil(
+    async () => (await next.call('GET', `/devices/${id}`)).status,
+    (status) => status === 404,
+  )
+  expect([server.isOn, server.freed]).toEqual([false, 1])
+})
+
 test.each([
   ['DELETE', undefined, [false, 1]],
   ['POST', 'power_off', [false, 0]],
