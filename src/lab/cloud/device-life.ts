@@ -76,13 +76,14 @@ export class DeviceLife implements AsyncDisposable {
    */
   resume(): void {
     const { device } = this
-    if (device.state === 'queued') return this.provision()
-    if (device.state !== 'failed') this.#enqueue((signal) => this.#resume(signal))
+    if (device.state === 'queued') this.provision()
+    else this.#enqueue((signal) => this.#resume(signal))
   }
 
   async #resume(signal: AbortSignal): Promise<void> {
     const { state } = this.device
     await this.chassis.reattach(this.#spec, this.#hooks(signal), signal)
+    if (state === 'failed') return await this.chassis.unplug(signal)
     if (isInstalling(this.device)) return await this.#reinstall(signal)
     if (state === 'powering_off') await this.#powerOff(signal)
     if (state === 'powering_on' || this.device.rebooting) return await this.#powerOn(signal)

@@ -277,6 +277,25 @@ test('a machine that does not come to its boot script fails with how far it came
   )
 })
 
+test('a failed device whose machine the lab could not switch off is switched off by the next', async () => {
+  const { server, lab, open, id } = await start({ provisioningMs: 600 })
+  await waitUntil(
+    () => server.starts,
+    (starts) => starts === 1,
+  )
+  server.isSilent = true
+  await waitForState(lab, id, 'failed')
+  await lab[Symbol.asyncDispose]()
+  expect(server.isOn).toBe(true)
+  server.isSilent = false
+  await using next = await open()
+  await waitUntil(
+    () => server.isOn,
+    (isOn) => !isOn,
+  )
+  expect(await stateOf(next, id)).toBe('failed')
+})
+
 test('a lab that does not start keeps the saved devices', async () => {
   const { lab, open, id, server } = await startActive()
   await lab[Symbol.asyncDispose]()
