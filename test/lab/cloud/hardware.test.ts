@@ -227,6 +227,30 @@ test('a device that is deleted while the state of its machine is not known is go
   expect([server.isOn, server.freed]).toEqual([false, 1])
 })
 
+test('a device whose project was deleted with it is still deleted by the next lab', async () => {
+  const { server, lab, open } = await start()
+  const { json: project } = await lab.call('POST', '/projects', { name: 'second' })
+  const { json: device } = await lab.call('POST', `/projects/${project.id}/devices`, body)
+  await waitUntil(
+    () => server.starts,
+    (starts) => starts === 2,
+  )
+  server.isSilent = true
+  await lab.call('DELETE', `/devices/${device.id}?force_delete=true`)
+  expect((await lab.call('DELETE', `/projects/${project.id}`)).status).toBe(204)
+  await lab[Symbol.asyncDispose]()
+  await using next = await open()
+  const { status, json } = await next.call('GET', `/devices/${device.id}?include=project,ssh_keys,ip_addresses`)
+  expect([status, json.state]).toEqual([200, 'deprovisioning'])
+  expect((await next.call('GET', `/projects/${project.id}`)).status).toBe(404)
+  expect((await next.call('GET', '/projects')).json.projects).toHaveLength(1)
+  server.isSilent = false
+  await waitUntil(
+    async () => (await next.call('GET', `/devices/${device.id}`)).status,
+    (now) => now === 404,
+  )
+})
+
 test.each([
   ['DELETE', undefined, [false, 1]],
   ['POST', 'power_off', [false, 0]],
