@@ -7,7 +7,7 @@ import type { Assignment, Reservation } from './addresses/reservation.ts'
 import { createUser, type User } from './account/user.ts'
 import type { Capacity } from './capacity.ts'
 import type { Device } from './device.ts'
-import { type KeyRecord, lineOf } from './key-record.ts'
+import { type KeyRecord, lineOf } from './account/key-record.ts'
 
 /** Settings of a lab's cloud. */
 export interface CloudSettings {

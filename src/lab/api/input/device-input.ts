@@ -13,7 +13,7 @@ import {
 import type { Reservation } from '../../cloud/addresses/reservation.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
-import type { KeyRecord } from '../../cloud/key-record.ts'
+import type { KeyRecord } from '../../cloud/account/key-record.ts'
 import {
   amount,
   changeableFields,

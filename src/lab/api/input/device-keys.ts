@@ -2,7 +2,7 @@
 import { z } from 'zod/mini'
 
 import type { Cloud } from '../../cloud/cloud.ts'
-import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
+import { createKeyRecord, type KeyRecord } from '../../cloud/account/key-record.ts'
 import { type Checked, flag, texts } from './check.ts'
 
 /** The fields of a create request that concern keys. */

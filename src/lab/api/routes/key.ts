@@ -2,7 +2,7 @@
 import { z } from 'zod/mini'
 
 import type { Cloud } from '../../cloud/cloud.ts'
-import { createKeyRecord, type KeyRecord } from '../../cloud/key-record.ts'
+import { createKeyRecord, type KeyRecord } from '../../cloud/account/key-record.ts'
 import { created, type LabAnswer, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { keyView } from '../views/key.ts'
 import { checkShape, texts } from '../input/check.ts'

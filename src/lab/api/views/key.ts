@@ -1,6 +1,6 @@
 // SSH keys on the wire (SSHKey.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
-import type { KeyRecord } from '../../cloud/key-record.ts'
+import type { KeyRecord } from '../../cloud/account/key-record.ts'
 import { hrefOf } from './catalogue.ts'
 import { wireTime } from './time.ts'
 
