@@ -1,4 +1,4 @@
-// The life of one device: it switches the machine in the chassis on and off, moves the device through its states and adds its events.
+// The life of one device: its transitions, one at a time, and what becomes of it if its machine goes off.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../../errors.ts'
@@ -10,6 +10,7 @@ import { createEvent } from './device-events.ts'
 import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from './device.ts'
 import { Installation } from './installation.ts'
 import { type Pace, pauseForStep } from './pace.ts'
+import { type PowerParts, PowerSwitch } from './power-switch.ts'
 
 /** The parts of the lab that a device's life needs. */
 export interface LifeParts {
@@ -30,6 +31,7 @@ export class DeviceLife implements AsyncDisposable {
   readonly chassis: Chassis
   readonly #transitions = new TaskQueue()
   readonly #parts: LifeParts
+  readonly #power: PowerSwitch
   readonly #installation: Installation
 
   constructor(device: Device, parts: LifeParts) {
@@ -42,7 +44,7 @@ export class DeviceLife implements AsyncDisposable {
         this.tell('instance.waiting', why)
       },
     })
-    this.#installation = new Installation({
+    const powerParts: PowerParts = {
       device,
       chassis: this.chassis,
       record: {
@@ -51,8 +53,12 @@ export class DeviceLife implements AsyncDisposable {
         fail: (why) => this.#fail(why),
       },
       pace: parts.pace,
-      installs: parts.driver.installs === true,
       plugIn: (signal) => this.#plugIn(signal),
+    }
+    this.#power = new PowerSwitch(powerParts)
+    this.#installation = new Installation({
+      ...powerParts,
+      installs: parts.driver.installs === true,
       onOverdue: (why) => {
         this.#transitions.abort()
         this.#fail(why)
@@ -85,8 +91,8 @@ export class DeviceLife implements AsyncDisposable {
     await this.chassis.reattach(this.#spec, this.#hooks(signal), signal)
     if (state === 'failed') return await this.chassis.unplug(signal)
     if (isInstalling(this.device)) return await this.#reinstall(signal)
-    if (state === 'powering_off') await this.#powerOff(signal)
-    if (state === 'powering_on' || this.device.rebooting) return await this.#powerOn(signal)
+    if (state === 'powering_off') await this.#power.turnOff(signal)
+    if (state === 'powering_on' || this.device.rebooting) return await this.#power.turnOn(signal)
     if (this.chassis.isOn) return this.#setState('active')
     if (state === 'active') this.tell('instance.powered_off', 'Device powered off with the lab')
     this.#setState('inactive')
@@ -98,18 +104,18 @@ export class DeviceLife implements AsyncDisposable {
     switch (action) {
       case 'power_on':
         if (!this.chassis.isOn || device.state !== 'active') this.#setState('powering_on')
-        return this.#enqueue((signal) => this.#powerOn(signal))
+        return this.#enqueue((signal) => this.#power.turnOn(signal))
       case 'power_off':
         this.#setState('powering_off')
-        this.#enqueue((signal) => this.#powerOff(signal))
+        this.#enqueue((signal) => this.#power.turnOff(signal))
         return this.#enqueue(async () => this.chassis.port.endSession())
       case 'reboot':
       case 'rescue':
         this.device.rebooting = true
         this.#setState('powering_off')
         return this.#enqueue(async (signal) => {
-          await this.#powerOff(signal)
-          await this.#powerOn(signal, action === 'rescue')
+          await this.#power.turnOff(signal)
+          await this.#power.turnOn(signal, action === 'rescue')
         })
       case 'reinstall':
         this.#setState('reinstalling')
@@ -185,30 +191,6 @@ export class DeviceLife implements AsyncDisposable {
     await this.chassis.clear(this.#spec, this.#hooks(signal), signal)
     Object.assign(this.device, freshInstallation())
     await this.#installation.run(signal)
-  }
-
-  async #powerOn(signal: AbortSignal, inRescue = false): Promise<void> {
-    if (this.chassis.isOn) {
-      this.device.rebooting = false
-      return this.#setState('active')
-    }
-    this.device.inRescue = inRescue
-    this.#setState('powering_on')
-    await pauseForStep(this.#parts.pace, signal)
-    await this.#plugIn(signal)
-    this.device.rebooting = false
-    // The machine is already off again, and #wentOff has set the state.
-    if (!this.chassis.isOn) return
-    this.tell('instance.powered_on', 'Device powered on')
-    this.#setState('active')
-  }
-
-  async #powerOff(signal: AbortSignal): Promise<void> {
-    this.#setState('powering_off')
-    await pauseForStep(this.#parts.pace, signal)
-    await this.chassis.unplug(signal)
-    this.tell('instance.powered_off', 'Device powered off')
-    this.#setState('inactive')
   }
 
   get #spec(): MachineSpec {

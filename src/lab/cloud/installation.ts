@@ -1,28 +1,13 @@
 // The installation of a device: from the first provisioning event to `active`, or to a reason why not.
-import type { Chassis } from './chassis.ts'
 import { completeEvent, connectedEvent, installationSteps } from './device-events.ts'
-import { type Device, isInstalling } from './device.ts'
-import { type Pace, pauseForStep } from './pace.ts'
-
-/** Changes to a device. */
-export interface DeviceRecord {
-  /** Adds an event. */
-  tell(type: string, text?: string): void
-  setState(state: Device['state']): void
-  /** Moves the device to `failed`, with an event that says why. */
-  fail(why: string): void
-}
+import { isInstalling } from './device.ts'
+import { pauseForStep } from './pace.ts'
+import type { PowerParts } from './power-switch.ts'
 
 /** The parts of an installation. */
-export interface InstallationParts {
-  device: Device
-  chassis: Chassis
-  record: DeviceRecord
-  pace: Pace
+export interface InstallationParts extends PowerParts {
   /** Whether the machine can boot operating systems other than custom_ipxe. */
   installs: boolean
-  /** Switches the machine on. */
-  plugIn: (signal: AbortSignal) => Promise<void>
   /** Called with the reason if the boot script has not run in time. */
   onOverdue: (why: string) => void
 }
