@@ -60,6 +60,18 @@ async function start(body: object = {}) {
   }
 }
 
+/** Starts a lab with a driver, and a device that boots a script. */
+async function startWith(driver: MachineDriver, userdata: string) {
+  const lab = await startTestLab({ driver })
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
+    plan: 'c3.small.x86',
+    metro: 'ny',
+    operating_system: 'custom_ipxe',
+    userdata,
+  })
+  return { lab, id: String(json.id) }
+}
+
 async function eventTypes(lab: TestLab, id: string): Promise<string[]> {
   const { json } = await lab.call('GET', `/devices/${id}/events?per_page=100`)
   expect(schemas.eventList.parse(json)).toEqual(json)
@@ -281,17 +293,12 @@ test.concurrent.each<[name: string, driver: MachineDriver, why: RegExp]>([
     /^the machine died of heat$/,
   ],
 ])('a machine that %s makes the device failed, with the reason as event', async (_, driver, why) => {
-  await using lab = await startTestLab({ driver })
-  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
-    plan: 'c3.small.x86',
-    metro: 'ny',
-    operating_system: 'custom_ipxe',
-    userdata: '#!ipxe\nexit',
-  })
-  await waitForState(lab, json.id, 'failed')
-  const events = await lab.call('GET', `/devices/${json.id}/events`)
-  expect(events.json.events.find((event: { type: string }) => event.type === 'instance.failed').body).toMatch(why)
-  expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
+  const { lab, id } = await startWith(driver, '#!ipxe\nexit')
+  await using _lab = lab
+  await waitForState(lab, id, 'failed')
+  const { json } = await lab.call('GET', `/devices/${id}/events`)
+  expect(json.events.find((event: { type: string }) => event.type === 'instance.failed').body).toMatch(why)
+  expect((await lab.call('DELETE', `/devices/${id}`)).status).toBe(204)
 })
 
 test.concurrent('if a machine goes off immediately after it is switched on, the device is off', async () => {
@@ -304,21 +311,16 @@ test.concurrent('if a machine goes off immediately after it is switched on, the 
       return ++starts === 1 ? machine : { ...machine, off: Promise.resolve({ reason: 'poweroff' }) }
     },
   }
-  await using lab = await startTestLab({ driver })
-  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, {
-    plan: 'c3.small.x86',
-    metro: 'ny',
-    operating_system: 'custom_ipxe',
-    userdata: '#!ipxe\nsleep 600',
-  })
-  await waitForState(lab, json.id, 'active')
-  await lab.call('POST', `/devices/${json.id}/actions`, { type: 'reboot' })
+  const { lab, id } = await startWith(driver, '#!ipxe\nsleep 600')
+  await using _ = lab
+  await waitForState(lab, id, 'active')
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'reboot' })
   await waitUntil(
     () => starts,
     (count) => count === 2,
   )
-  await waitForState(lab, json.id, 'inactive')
-  const types = await eventTypes(lab, json.id)
+  await waitForState(lab, id, 'inactive')
+  const types = await eventTypes(lab, id)
   expect(types.slice(0, 2)).toEqual(['instance.powered_off', 'instance.powered_off'])
 })
 
