@@ -90,13 +90,11 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       if (options.keep) return await ledger.settle({ keptId: device.id, forced })
       report.info(`Deleting the machine ${device.id}...`)
       await ledger.takeStock(forced)
-      try {
-        await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
-        report.info(`The machine ${device.id} is deleted.`)
-        report.event('machine-deleted', { id: device.id })
-      } finally {
-        await ledger.settle({ keptId: device.id, forced })
-      }
+      // Not in a finally block: if both deletions fail, both errors must be reported.
+      await using _others = { [Symbol.asyncDispose]: () => ledger.settle({ keptId: device.id, forced }) }
+      await deleteUntilGone(client, { id: device.id, projectId }, report, forced)
+      report.info(`The machine ${device.id} is deleted.`)
+      report.event('machine-deleted', { id: device.id })
     },
   }
 }

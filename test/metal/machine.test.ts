@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { MetalClient } from '../../src/metal/client.ts'
-import { describeError, InterruptedError } from '../../src/errors.ts'
+import { describeError, flattenErrors, InterruptedError } from '../../src/errors.ts'
 import { deleteUntilGone } from '../../src/metal/delete.ts'
 import { rentMachine } from '../../src/metal/machine.ts'
 import { createTestClient, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
@@ -522,6 +522,26 @@ describe('every machine of a run is deleted', () => {
     const { failure, left } = await play(creates, 0, 400_000)
     expect(left).toEqual([])
     expect(failure).toBeUndefined()
+  })
+
+  test('two machines that stay are both named', async () => {
+    const machines = ['d-1', 'd-2'].map((id) => ({ id, state: 'active', tags, locked: true }))
+    await using api = await startFakeApi(({ method, path }) =>
+      method === 'POST'
+        ? made('d-1')
+        : method === 'DELETE'
+          ? { status: 422, json: { errors: ['Cannot delete a locked item'] } }
+          : path.startsWith('/projects/')
+            ? { status: 200, json: { devices: machines } }
+            : { status: 200, json: machines.find(({ id }) => path.endsWith(id)) },
+    )
+    const failure: unknown = await (async () => {
+      await using _machine = await rent(createTestClient(api.apiUrl).client)
+    })().catch((error: unknown) => error)
+    expect(flattenErrors(failure)).toMatchObject([
+      { exitCode: 9, hint: 'delete it with: metalkit rm d-1' },
+      { exitCode: 9, hint: 'delete it with: metalkit rm d-2' },
+    ])
   })
 
   test('the grace period is only for uncertain creates', async () => {
