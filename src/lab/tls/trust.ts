@@ -2,7 +2,7 @@
 // file contains these too.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 
 import { replaceFile } from '../../files/atomic-file.ts'
@@ -41,11 +41,10 @@ async function readSystemCertificates(): Promise<readonly string[]> {
   return rootCertificates
 }
 
-/** The certificates that the user's variables name, except those of a lab around this one. */
-async function readUserCertificates(folder: string, env: Record<string, string | undefined>): Promise<string[]> {
-  const paths = [...replacing, adding].map((name) => env[name] ?? '')
-  const foreign = [...new Set(paths)].filter((path) => path !== '' && dirname(path) !== folder)
-  return (await Promise.all(foreign.map(readCertificates))).flat()
+/** The certificates that the variables name, which may be the file of another lab. */
+async function readNamedCertificates(env: Record<string, string | undefined>): Promise<string[]> {
+  const paths = new Set([...replacing, adding].map((name) => env[name] ?? '').filter((path) => path !== ''))
+  return (await Promise.all([...paths].map(readCertificates))).flat()
 }
 
 /**
@@ -57,17 +56,24 @@ export async function writeTrust(
   certificates: { own: string } | { given: string },
   env: Record<string, string | undefined>,
 ): Promise<Record<string, string>> {
-  const text = 'own' in certificates ? certificates.own : certificates.given
-  const inUse = await readUserCertificates(folder, env)
-  const all = [...new Set([...(await readSystemCertificates()), ...inUse, ...findCertificates(text)])]
-  // Labs with the same certificate share its file: a shell may use it after the lab has ended.
-  const suffix = 'own' in certificates ? '' : `-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+  const isOwn = 'own' in certificates
+  const text = isOwn ? certificates.own : certificates.given
+  const system = await readSystemCertificates()
+  const usual = [...system, ...(isOwn ? findCertificates(text) : [])]
+  const named = await readNamedCertificates(env)
+  const all = [...new Set([...usual, ...named, ...findCertificates(text)])]
+  const others = all.filter((certificate) => !usual.includes(certificate))
+  // Each set has a file of its own: another lab must not replace the file that a shell uses, even after its lab has ended.
+  const digest = createHash('sha256')
+    .update([...others, text].join('\n'))
+    .digest('hex')
+  const suffix = isOwn && others.length === 0 ? '' : `-${digest.slice(0, 16)}`
   const bundle = join(folder, `bundle${suffix}.pem`)
   await replaceFile(bundle, `${all.join('\n')}\n`, readable)
   const variables = Object.fromEntries([...replacing, adding].map((name) => [name, bundle]))
-  if ('given' in certificates) return variables
+  if (!isOwn) return variables
   const alone = join(folder, 'ca.pem')
   await replaceFile(alone, text, readable)
   // Node reads a short file faster.
-  return inUse.length > 0 ? variables : { ...variables, [adding]: alone }
+  return others.length > 0 ? variables : { ...variables, [adding]: alone }
 }

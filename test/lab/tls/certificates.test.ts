@@ -125,11 +125,18 @@ describe('the variables', () => {
       const variables = await writeTrust(folder, own, { [name]: path })
       for (const file of Object.values(variables)) expect(await readFile(file, 'utf8')).toContain(other)
       await rm(path)
-      // A lab inside a lab reads the files of the outer one only once.
-      const again = await writeTrust(folder, own, variables)
-      expect(again['NODE_EXTRA_CA_CERTS']).toBe(join(folder, 'ca.pem'))
+      const before = await readFile(variables['SSL_CERT_FILE'] ?? '', 'utf8')
+      // A lab inside this one, and one that another shell starts.
+      expect(await writeTrust(folder, own, variables)).toEqual(variables)
+      await writeTrust(folder, own, {})
+      expect(await readFile(variables['SSL_CERT_FILE'] ?? '', 'utf8')).toBe(before)
     },
   )
+
+  test('a lab inside a lab needs no other files', async () => {
+    const variables = await writeTrust(folder, own, {})
+    expect(await writeTrust(folder, own, variables)).toEqual(variables)
+  })
 })
 
 test('a certificate is issued for each name that a client asks for, and again before it expires', async () => {
