@@ -13,15 +13,15 @@ export interface Patience {
 
 /** Tries a task until it succeeds. @throws the signal's reason, even if the task succeeds after the abort */
 export async function repeat(task: () => Promise<void>, patience: Patience, signal: AbortSignal): Promise<void> {
-  for (let told = ''; ;) {
+  for (let lastWhy = ''; ;) {
     try {
       await task()
       return signal.throwIfAborted()
     } catch (error) {
       signal.throwIfAborted()
       const why = describeError(error)
-      if (why !== told) patience.onTrouble(why)
-      told = why
+      if (why !== lastWhy) patience.onTrouble(why)
+      lastWhy = why
       await sleep(patience.retryMs, undefined, { signal })
     }
   }

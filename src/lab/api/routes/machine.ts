@@ -37,9 +37,9 @@ function originOf({ headers, isSecure }: ApiRequest): string {
 
 /** Adds the state that a machine reports about itself as an event `user.NNNN`. */
 function takeUserState(device: Device, body: Buffer, devices: Devices): LabAnswer {
-  const said = userStateSchema.safeParse(parseJson(body)?.value)
-  if (!said.success) return refuse(400, 'Bad request')
-  const { state, code, message } = said.data
+  const parsed = userStateSchema.safeParse(parseJson(body)?.value)
+  if (!parsed.success) return refuse(400, 'Bad request')
+  const { state, code, message } = parsed.data
   devices.tell(device, `user.${code}`, message ?? '', state)
   return { status: 200 }
 }
