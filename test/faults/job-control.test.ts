@@ -125,43 +125,30 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     expect(shell.seen().slice(since)).toContain('simulated machine is up')
   })
 
-  test.each(['no tostop', 'stty tostop'])('~^Z, bg, SIGTERM ends it in order: %s', async (how) => {
+  test.each([
+    ['SIGTERM', '', 143],
+    ['SIGTERM', 'stty tostop', 143],
+    ['SIGTTIN', '', 149],
+  ] as const)('~^Z, bg, %s ends it in order: %s', async (signal, first, status) => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
-    shell.type(`${how === 'stty tostop' ? how : ''}\nsh ./go\n`)
+    shell.type(`${first}\nsh ./go\n`)
     await shell.shows('is up')
     shell.type(`\r~${suspendKey}`)
     await shell.shows('Stopped')
     shell.type('bg\n')
     await useShell(shell)
-    process.kill(shell.pid(), 'SIGTERM')
+    process.kill(shell.pid(), signal)
     await hasNoMachine(lab)
     const since = shell.seen().length
-    if (how === 'stty tostop') {
-      await isSeenStopped(shell)
-      shell.type('fg\necho ended-$?\n')
-    } else {
+    if (first === '') {
       await hasEnded(shell)
       shell.type('wait %1; echo ended-$?\n')
+    } else {
+      await isSeenStopped(shell)
+      shell.type('fg\necho ended-$?\n')
     }
-    await shell.shows('ended-143', since)
-  })
-
-  test('~^Z, bg, SIGTTIN ends it in order', async () => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
-    await using shell = await openShell(lab, args())
-    shell.type('sh ./go\n')
-    await shell.shows('is up')
-    shell.type(`\r~${suspendKey}`)
-    await shell.shows('Stopped')
-    shell.type('bg\n')
-    await useShell(shell)
-    process.kill(shell.pid(), 'SIGTTIN')
-    await hasNoMachine(lab)
-    await hasEnded(shell)
-    const since = shell.seen().length
-    shell.type('wait %1; echo ended-$?\n')
-    await shell.shows('ended-149', since)
+    await shell.shows(`ended-${status}`, since)
   })
 
   // A handler would be called without end: it makes the kernel begin the read again, which sends the signal again.
