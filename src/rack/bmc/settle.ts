@@ -1,31 +1,41 @@
-// Waits until a machine's power really is what was asked for.
+// Switches a machine's power, and waits until it really is what was asked for.
 import type { Clock } from '../../clock.ts'
 import { BmcError } from './bmc-error.ts'
-import type { PowerState } from './power.ts'
+import type { Power, PowerState } from './power.ts'
 
 /** How long power may take: emulators and servers take 11 s and more. */
 const patienceMs = 90_000
 const pollMs = 1000
 
-interface Wait {
+interface Switch {
   /** The BMC in messages. */
   name: string
   want: 'on' | 'off'
-  status: (signal: AbortSignal) => Promise<PowerState>
+  power: Pick<Power, 'status'>
   clock: Clock
   signal: AbortSignal
+}
+
+/**
+ * Has `request` ask for the state, and waits until it is seen. Does nothing if the machine is in that state.
+ * @throws BmcError as `request` and `waitForPower` do; or the signal's reason
+ */
+export async function switchPower(wanted: Switch, request: () => Promise<unknown>): Promise<void> {
+  if ((await wanted.power.status(wanted.signal)) === wanted.want) return
+  await request()
+  await waitForPower(wanted)
 }
 
 /**
  * Asks until the state is seen. A BMC that does not answer for a while is asked again.
  * @throws BmcError when the time is over, with what was seen last; or the signal's reason
  */
-export async function waitForPower({ name, want, status, clock, signal }: Wait): Promise<void> {
+async function waitForPower({ name, want, power, clock, signal }: Switch): Promise<void> {
   const endMs = clock.monotonicMs() + patienceMs
   for (;;) {
     let seen: PowerState | BmcError
     try {
-      seen = await status(signal)
+      seen = await power.status(signal)
     } catch (error) {
       if (!(error instanceof BmcError)) throw error
       seen = error

@@ -6,7 +6,7 @@ import { plainEnvironment, runProgram } from '../bmc/program.ts'
 import type { Command, CommandSettings } from '../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
 import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
-import { waitForPower } from '../bmc/settle.ts'
+import { switchPower } from '../bmc/settle.ts'
 
 interface CommandTools {
   /** The machine's name. */
@@ -79,11 +79,9 @@ export class CommandPower implements Power {
   }
 
   async #switch(want: 'on' | 'off', signal: AbortSignal): Promise<void> {
-    if ((await this.status(signal)) === want) return
-    await this.#run(want, this.#settings[want], signal)
     const name = `the command "status" of "${this.#tools.machine}"`
-    const status = (waiting: AbortSignal) => this.status(waiting)
-    await waitForPower({ name, want, status, clock: this.#tools.clock, signal })
+    const wanted = { name, want, power: this, clock: this.#tools.clock, signal }
+    await switchPower(wanted, () => this.#run(want, this.#settings[want], signal))
   }
 
   async reset(signal: AbortSignal): Promise<void> {

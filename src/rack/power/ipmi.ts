@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { Ipmi } from '../bmc/ipmitool.ts'
 import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
-import { waitForPower } from '../bmc/settle.ts'
+import { switchPower } from '../bmc/settle.ts'
 
 interface IpmiPowerOptions {
   /** Sends the EFI flag with a boot override. */
@@ -69,10 +69,8 @@ export class IpmiPower implements Power {
   }
 
   async #switch(want: 'on' | 'off', signal: AbortSignal): Promise<void> {
-    if ((await this.status(signal)) === want) return
-    await this.#ipmi.run(['chassis', 'power', want], signal)
-    const status = (waiting: AbortSignal) => this.status(waiting)
-    await waitForPower({ name: this.#ipmi.name, want, status, clock: this.#options.clock, signal })
+    const wanted = { name: this.#ipmi.name, want, power: this, clock: this.#options.clock, signal }
+    await switchPower(wanted, () => this.#ipmi.run(['chassis', 'power', want], signal))
   }
 
   async softOff(signal: AbortSignal): Promise<void> {

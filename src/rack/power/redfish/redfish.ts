@@ -2,7 +2,7 @@
 import type { Clock } from '../../../clock.ts'
 import { BmcError } from '../../bmc/bmc-error.ts'
 import type { BootOverride, Identity, Power, PowerState } from '../../bmc/power.ts'
-import { waitForPower } from '../../bmc/settle.ts'
+import { switchPower } from '../../bmc/settle.ts'
 import { BootOverrides } from './boot.ts'
 import type { RedfishClient } from './client.ts'
 import { Patience } from './patience.ts'
@@ -76,10 +76,8 @@ export class RedfishPower implements Power {
   }
 
   async #switch(want: 'on' | 'off', types: readonly string[], signal: AbortSignal): Promise<void> {
-    if ((await this.status(signal)) === want) return
-    await this.#reset(types, `switch its machine ${want}`, signal)
-    const status = (waiting: AbortSignal) => this.status(waiting)
-    await waitForPower({ name: this.#client.name, want, status, clock: this.#options.clock, signal })
+    const wanted = { name: this.#client.name, want, power: this, clock: this.#options.clock, signal }
+    await switchPower(wanted, () => this.#reset(types, `switch its machine ${want}`, signal))
   }
 
   async softOff(signal: AbortSignal): Promise<void> {
