@@ -83,6 +83,7 @@ describe('commands', () => {
   test.each([
     [{ status: 'exit 1' }, 'the command "status" of "r1" ended with exit code 1'],
     [{ status: 'echo maybe' }, 'the command "status" of "r1" printed "maybe", not on or off'],
+    [{ status: 'echo on; echo off' }, 'printed "on off", not on or off'],
     [{ status: 'echo off; exit 3' }, 'the command "status" of "r1" ended with exit code 3'],
     [
       { status: 'echo on', off: 'echo "no relay" >&2; exit 7' },
@@ -120,12 +121,20 @@ describe('commands', () => {
 
   test('secrets come in variables of their own and are hidden in errors; the environment of the rack does not', async () => {
     using folder = makeFolder()
-    const status = 'echo "$PASSWORD/$BMC_PASSWORD" >seen; echo "denied: $PASSWORD" >&2; exit 1'
-    const { power } = openCommands(folder.path, { status }, { env: { PASSWORD: { env: 'BMC_PASSWORD' } } })
-    const { text } = await failureOf(power.status(never))
+    const run = async (status: string) => {
+      const { power } = openCommands(folder.path, { status }, { env: { PASSWORD: { env: 'BMC_PASSWORD' } } })
+      return (await failureOf(power.status(never))).text
+    }
+    const text = await run('echo "$PASSWORD/$BMC_PASSWORD" >seen; echo "denied: $PASSWORD" >&2; exit 1')
     expect(readFileSync(join(folder.path, 'seen'), 'utf8')).toBe('Hush-Hush-4711/\n')
     expect(text).toContain('denied: ***')
-    expect(text).not.toContain('Hush')
+    // As a plug that answers with the request's own URL.
+    const printed = await run('echo "unknown: $PASSWORD"')
+    expect(printed).toContain('printed "unknown: ***", not on or off')
+    // A line that is cut in the middle of the secret.
+    const cut = await run(`printf '%0195d%s' 0 "$PASSWORD" >&2; exit 1`)
+    expect(cut).toContain('0000***')
+    for (const one of [text, printed, cut]) expect(one).not.toMatch(/hush/i)
   })
 })
 

@@ -19,6 +19,17 @@ type Act = 'on' | 'off' | 'status' | 'softOff' | 'reset' | 'boot' | 'clearBoot'
 
 const longestLine = 200
 
+/** A text without secrets. It must not have been cut before, or a part of a secret may be left. */
+function hideSecrets(text: string, secrets: readonly string[]): string {
+  const longestFirst = secrets.toSorted((a, b) => b.length - a.length)
+  return longestFirst.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
+}
+
+/** A text as a message quotes it: on one line, and not too long. */
+function quote(text: string): string {
+  return plainText(text.trim()).slice(0, longestLine)
+}
+
 /** Power through commands. Their folder is the rack file's; MACHINE is the machine's name. */
 export class CommandPower implements Power {
   readonly #settings: CommandSettings
@@ -32,8 +43,8 @@ export class CommandPower implements Power {
     if (softOff !== undefined) this.softOff = async (signal) => void (await this.#run('softOff', softOff, signal))
   }
 
-  /** Runs a command that must succeed. @returns its output */
-  async #run(act: Act, command: Command, signal: AbortSignal): Promise<string> {
+  /** Runs a command that must succeed. @returns its output, also as messages may show it */
+  async #run(act: Act, command: Command, signal: AbortSignal): Promise<{ output: string; hidden: string }> {
     const { machine, secrets, clock } = this.#tools
     const own: Record<string, string> = {}
     for (const [name, secret] of Object.entries(this.#settings.env)) {
@@ -49,7 +60,8 @@ export class CommandPower implements Power {
       timeoutMs: clock.toRealMs(this.#settings.timeoutMs),
       signal,
     })
-    if (end === 'exited' && code === 0) return stdout
+    const values = Object.values(own)
+    if (end === 'exited' && code === 0) return { output: stdout, hidden: hideSecrets(stdout, values) }
     const what = `the command "${act}" of "${machine}"`
     const ways = {
       exited: `ended with exit code ${code}`,
@@ -57,17 +69,19 @@ export class CommandPower implements Power {
       late: `did not end within ${this.#settings.timeoutMs / 1000} s, and was killed`,
       missing: `cannot be started: "${program}" is not a program`,
     }
-    const line = plainText(stderr.trim().split('\n').at(-1) ?? '').slice(0, longestLine)
-    const hidden = Object.values(own).reduce((text, value) => text.replaceAll(value, '***'), line)
-    throw new BmcError('failed', `${what} ${ways[end]}${hidden === '' ? '' : `: ${hidden}`}`)
+    const line = quote(hideSecrets(stderr, values).trim().split('\n').at(-1) ?? '')
+    throw new BmcError('failed', `${what} ${ways[end]}${line === '' ? '' : `: ${line}`}`)
   }
 
   async status(signal: AbortSignal): Promise<PowerState> {
-    const output = (await this.#run('status', this.#settings.status, signal)).trim().toLowerCase()
+    const { output, hidden } = await this.#run('status', this.#settings.status, signal)
     // Words and no exit codes: a command that fails for another reason must not say "off".
-    if (output === 'on' || output === 'off') return output
-    const shown = plainText(output).slice(0, longestLine)
-    throw new BmcError('failed', `the command "status" of "${this.#tools.machine}" printed "${shown}", not on or off`)
+    const word = output.trim().toLowerCase()
+    if (word === 'on' || word === 'off') return word
+    throw new BmcError(
+      'failed',
+      `the command "status" of "${this.#tools.machine}" printed "${quote(hidden)}", not on or off`,
+    )
   }
 
   async on(signal: AbortSignal): Promise<void> {
