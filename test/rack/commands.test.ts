@@ -90,6 +90,7 @@ describe('commands', () => {
       'the command "off" of "r1" ended with exit code 7: no relay',
     ],
     [{ status: ['/nowhere/plug'] }, 'the command "status" of "r1" cannot be started: "/nowhere/plug" is not a program'],
+    [{ status: ['/'] }, 'the command "status" of "r1" cannot be started: permission denied'],
     [{ status: 'kill -9 $$' }, 'the command "status" of "r1" was killed'],
     [{ status: 'echo on', off: 'true' }, 'the command "status" of "r1" still says that the machine is on, 90 s after'],
   ])('%j is never off', async (commands, words) => {

@@ -1,5 +1,4 @@
 // IPMI through ipmitool: the password only in the child's environment, a cipher suite that works, and its errors in other words.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { formatAddress } from '../../address.ts'
 import { UsageError } from '../../errors.ts'
 import type { IpmiSettings } from '../file/power-settings.ts'
@@ -122,7 +121,12 @@ export class Ipmi {
     const args = this.#args(cipher, words)
     const invocation = { program: 'ipmitool', args, env, timeoutMs: commandTimeoutMs, signal }
     const { end, code, stdout, stderr } = await runProgram(invocation)
-    if (end === 'missing') throw noIpmitool()
+    if (end === 'missing') {
+      throw new BmcError('failed', 'ipmitool is not installed', {
+        hint: 'install it (Debian: apt-get install ipmitool)',
+      })
+    }
+    if (end === 'refused') throw new BmcError('failed', `ipmitool cannot be started: ${stderr}`)
     if (end === 'exited' && code === 0) return stdout
     if (end === 'exited' && !/Unable to establish/.test(stderr)) {
       const refusal = findRefusal(stderr)
@@ -144,19 +148,4 @@ export class Ipmi {
       hint: 'check its address, its cable, and that IPMI over LAN is enabled',
     })
   }
-
-  /** Starts a command that stays, such as `sol activate`. The suite must have been found by an earlier command. */
-  async start(words: readonly string[]): Promise<ChildProcessWithoutNullStreams> {
-    const env = await this.#environment()
-    const child = spawn('ipmitool', this.#args(this.#cipher ?? 3, words), { env, stdio: 'pipe' })
-    // Reported by its exit.
-    child.on('error', () => {})
-    child.stdin.on('error', () => {})
-    return child
-  }
-}
-
-/** The error for a computer without ipmitool. */
-export function noIpmitool(): BmcError {
-  return new BmcError('failed', 'ipmitool is not installed', { hint: 'install it (Debian: apt-get install ipmitool)' })
 }

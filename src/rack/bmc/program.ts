@@ -1,6 +1,6 @@
 // Runs a program for a machine: with an environment of its own, a time limit, bounded output, and all its children ended with it.
 import { spawn } from 'node:child_process'
-import { errorCode } from '../../errors.ts'
+import { describeCondition, errorCode } from '../../errors.ts'
 
 const maxOutputBytes = 64 * 1024
 
@@ -17,8 +17,11 @@ export interface Invocation {
 
 /** How a program ended. */
 export interface Outcome {
-  /** `exited`, with a code; `killed`, by a signal of somebody else; `late`: the time was over; `missing`: it could not be started. */
-  end: 'exited' | 'killed' | 'late' | 'missing'
+  /**
+   * `exited`, with a code; `killed`, by a signal of somebody else; `late`: the time was over; `missing`:
+   * there is no such program; `refused`: the system did not start it, for the reason in `stderr`.
+   */
+  end: 'exited' | 'killed' | 'late' | 'missing' | 'refused'
   code: number
   stdout: string
   stderr: string
@@ -73,7 +76,8 @@ export async function runProgram({ program, args, env, cwd, timeoutMs, signal }:
     signal.throwIfAborted()
     const why = errorCode(error)
     if (why === undefined) throw error
-    return { end: 'missing', code: 0, ...texts }
+    if (why === 'ENOENT') return { end: 'missing', code: 0, ...texts }
+    return { end: 'refused', code: 0, stdout: '', stderr: describeCondition(error) }
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', kill)

@@ -68,6 +68,7 @@ export class CommandPower implements Power {
       killed: 'was killed',
       late: `did not end within ${this.#settings.timeoutMs / 1000} s, and was killed`,
       missing: `cannot be started: "${program}" is not a program`,
+      refused: 'cannot be started',
     }
     const line = quote(hideSecrets(stderr, values).trim().split('\n').at(-1) ?? '')
     throw new BmcError('failed', `${what} ${ways[end]}${line === '' ? '' : `: ${line}`}`)
