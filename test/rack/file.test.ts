@@ -1,6 +1,7 @@
 // The rack file: the examples are valid, and each mistake is reported in one line that names its key and quotes no secret.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { describeError, flattenErrors, UsageError } from '../../src/errors.ts'
@@ -234,6 +235,19 @@ test('a file that is neither YAML nor JSON is refused without being quoted', () 
     /^usage: the rack file "rack.yaml" is neither YAML nor JSON: line \d+, column \d+: [a-z ]+; examples/,
   )
   expect(mistakesOf('machines: [\npassword: s3cret: x').join('')).not.toContain('s3cret')
+})
+
+test('a password with a tag of YAML is not printed in a warning', async () => {
+  const warnings: Error[] = []
+  const listen = (warning: Error) => void warnings.push(warning)
+  process.on('warning', listen)
+  const literal = change('machines.0.power.password', 'LITERAL').replace('LITERAL', '!vault s3cret')
+  expect(literal).toContain('password: !vault s3cret')
+  expect(mistakesOf(literal).join('')).toContain('must not be written in this file')
+  // Warnings are emitted in the next tick.
+  await setImmediate()
+  process.off('warning', listen)
+  expect(warnings).toEqual([])
 })
 
 test('a missing file', async () => {

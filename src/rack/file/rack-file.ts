@@ -91,12 +91,13 @@ export interface RackFile {
 /** The document in a text. @throws UsageError that names the line, and quotes nothing */
 function parseDocument(file: string, content: string): unknown {
   try {
-    return parse(content)
+    // A warning would print a line of the file, which may contain a password.
+    return parse(content, { logLevel: 'error' })
   } catch (error) {
     const [at] = error instanceof YAMLParseError ? (error.linePos ?? []) : []
     const why = error instanceof YAMLParseError ? error.code.toLowerCase().replaceAll('_', ' ') : 'it is malformed'
     const where = at === undefined ? '' : `line ${at.line}, column ${at.col}: `
-    throw new UsageError(`the rack file "${file}" is neither YAML nor JSON: ${where}${why}`, {
+    throw new UsageError(`the rack file "${plainText(file)}" is neither YAML nor JSON: ${where}${why}`, {
       hint: 'examples/rack-ipmi.yaml is a complete one',
     })
   }
