@@ -20,8 +20,6 @@ export interface PowerTools {
   hands: Hands
   /** This computer's address on the machines' LAN. */
   address: string
-  /** The BMC that the machine's console uses too, so that commands do not meet. */
-  ipmi?: Ipmi | undefined
 }
 
 function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
@@ -30,7 +28,7 @@ function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
   if (power === undefined) throw new Error(`${name} has no power`)
   switch (power.kind) {
     case 'ipmi': {
-      const ipmi = tools.ipmi ?? new Ipmi(power, { machine: name, secrets })
+      const ipmi = new Ipmi(power, { machine: name, secrets })
       return new IpmiPower(ipmi, { efi: firmware === 'uefi' && power.efiBootFlag, clock })
     }
     case 'redfish': {
