@@ -1,6 +1,7 @@
 // Power over IPMI, against OpenIPMI's simulator.
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
 import { BmcError } from '../../src/rack/bmc/bmc-error.ts'
 import { Ipmi } from '../../src/rack/bmc/ipmitool.ts'
 import { uuidsOf } from '../../src/rack/power/ipmi.ts'
@@ -175,7 +176,8 @@ describe('with a BMC', needs('ipmitool', 'ipmi_sim'), () => {
   test('a BMC that restarts while the machine goes off is waited for', async () => {
     sim.setPower('on')
     sim.mark('deaf')
-    const { power } = powerOf(keysOf(sim.port), simPassword)
+    // Real time: with a fast clock, the 90 s could be over before the simulator has started again.
+    const { power } = powerOf(keysOf(sim.port), simPassword, { clock: systemClock })
     const going = power.off(never)
     await expect.poll(() => sim.log()).toContain('set power 0')
     await sim.kill()
