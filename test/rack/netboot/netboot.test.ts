@@ -95,6 +95,14 @@ describe('network boot', () => {
     expect(steps.filter((step) => step.mac === mac && step.kind === 'offer').map(describeStep)).toEqual(offers)
   })
 
+  test('notes no step of a computer that is not in the rack', async () => {
+    const { netboot, ports, steps, ask } = await start()
+    ask(requestBytes({ vendor: 'PXEClient', mac: '52:54:00:bb:00:01' }), ports.dhcp)
+    expect(await netboot.fileFor('52-54-00-bb-00-01/undionly.kpxe', '127.0.0.1')).toBeUndefined()
+    ask(requestBytes({ vendor: 'PXEClient' }), ports.dhcp)
+    await expect.poll(() => steps.map((step) => step.mac)).toEqual([mac])
+  })
+
   test('says for which machine there is no iPXE', async () => {
     const { netboot, ports, steps, ask } = await start()
     netboot.arm(mac, script)
