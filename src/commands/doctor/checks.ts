@@ -1,38 +1,20 @@
 // The checks of doctor. Each returns its result, or throws the error that run or lab would have thrown.
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { ApiError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { archOfPlan } from '../../arch.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
-import { type Address, formatAddress } from '../../address.ts'
+import { formatAddress } from '../../address.ts'
 import { adviseLab, openClient, requireCloudOption } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
 import { chooseMetro } from '../shared/metro.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
-import { stateFolderOf } from '../../lab/storage/state-paths.ts'
+import { type Check, Skip } from './check.ts'
+import { labChecks } from './lab-checks.ts'
 import { checkIdFile } from '../run/id-file.ts'
 import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
-
-/** The result of a check; a hint makes it a warning. */
-export interface CheckResult {
-  detail: string
-  hint?: string
-}
-
-/** A check; failing an optional one affects only some runs. */
-export interface Check {
-  name: string
-  optional?: boolean
-  look: (context: Context) => Promise<CheckResult>
-}
-
-/** The reason for skipping a check. */
-export class Skip extends Error {}
 
 const urlTimeoutMs = 10_000
 const clockToleranceMs = 30_000
@@ -45,14 +27,6 @@ function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet
     { ...context, stdin: new PassThrough() },
     wanted,
   )
-}
-
-/** Listens on an address for a moment. @throws ServeError if that fails */
-async function tryPort(address: Address): Promise<void> {
-  const { listen } = await import('../../listen.ts')
-  const server = createServer()
-  await listen(server, address)
-  await new Promise((resolve) => server.close(resolve))
 }
 
 /** Results that later checks need. */
@@ -192,52 +166,6 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
     },
   }
   return options.idFile === undefined ? [image, url] : [image, url, idFile]
-}
-
-/** The lab's requirements. */
-function labChecks(options: DoctorOptions): Check[] {
-  const arm: Check = {
-    name: 'qemu-arm',
-    optional: true,
-    async look() {
-      const { findArm64Firmware } = await import('../../lab/machines/qemu/qemu.ts')
-      if ((await findArm64Firmware()) !== undefined) return { detail: `QEMU for ${options.machine} is installed` }
-      return {
-        detail: `UEFI firmware for ${options.machine} is not installed`,
-        hint: 'on Debian: apt-get install qemu-efi-aarch64',
-      }
-    },
-  }
-  return [
-    ...((options.arch ?? archOfPlan(options.machine)) === 'aarch64' ? [arm] : []),
-    {
-      name: 'qemu',
-      optional: true,
-      async look({ report, signal, env }) {
-        const { createQemuDriver } = await import('../../lab/machines/qemu/qemu.ts')
-        const { titleOf, verdictPathOf } = await import('../../lab/machines/qemu/accelerator.ts')
-        const verdictPath = verdictPathOf(stateFolderOf(env))
-        const { chosen } = await createQemuDriver({ diskFolder: tmpdir(), verdictPath, report, signal })
-        const title = titleOf(chosen.accelerator)
-        if (chosen.whySlow === undefined)
-          return { detail: `QEMU and its iPXE are installed; machines run with ${title}` }
-        const detail = `QEMU and its iPXE are installed; machines run with ${title}, which is slow: ${chosen.whySlow}`
-        return { detail, hint: chosen.remedy ?? 'use a computer with KVM' }
-      },
-    },
-    {
-      name: 'ports',
-      optional: true,
-      async look({ env }) {
-        const ports = [7070, 7022]
-        const { listRunningLabs, portsOf } = await import('../../lab/storage/running-labs.ts')
-        const taken = new Set((await listRunningLabs(stateFolderOf(env))).flatMap(portsOf))
-        if (ports.every((port) => taken.has(port))) return { detail: `${ports.join(' and ')} are in use by a lab` }
-        for (const port of ports) await tryPort({ host: '127.0.0.1', port })
-        return { detail: `${ports.join(' and ')} are free for a lab` }
-      },
-    },
-  ]
 }
 
 /** All checks, in the order of a run. */

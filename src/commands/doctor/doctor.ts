@@ -2,7 +2,8 @@
 import { describeError, errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.ts'
 import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
-import { type Check, type CheckResult, listChecks, Skip } from './checks.ts'
+import { type Check, type CheckResult, Skip } from './check.ts'
+import { listChecks } from './checks.ts'
 import { plainJson } from '../../text/plain-text.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 

@@ -95,7 +95,8 @@ export function issueAuthority(authority: Issuer, validity: Validity): string {
 
 /** Issues the certificate of a server for some names and addresses. */
 export function issueServer(names: readonly string[], key: KeyObject, issuer: Issuer, validity: Validity): string {
-  return issue(names[0] ?? '', key, issuer, validity, [
+  // Clients read the alternative names; the subject's name may have 64 characters only (RFC 5280, A.1), and a host name 253.
+  return issue('metalkit lab', key, issuer, validity, [
     extension('2.5.29.19', sequence(), true),
     // digitalSignature.
     extension('2.5.29.15', bitString(Buffer.of(0x80), 7), true),

@@ -56,6 +56,14 @@ test('a certificate is valid for its names and addresses, and for no others', as
   expect([certificate.checkHost('other.example'), certificate.checkIP('127.0.0.2')]).toEqual([undefined, undefined])
 })
 
+test('a long name does not become the name of the subject, which may have 64 characters only', async () => {
+  const authority = await loadAuthority(folder)
+  const name = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`
+  const certificate = new X509Certificate(authority.issue([name], createKey()).cert)
+  expect(certificate.subject).toBe('CN=metalkit lab')
+  expect(certificate.checkHost(name)).toBeDefined()
+})
+
 test('OpenSSL verifies the chain strictly and reads every name', needs('openssl'), async () => {
   const authority = await loadAuthority(folder)
   const [ca, server] = [join(folder, 'ca'), join(folder, 'server')]
