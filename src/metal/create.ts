@@ -1,5 +1,5 @@
 // Create exactly once. A create whose answer is lost is never repeated blindly: the machine may exist and cost money.
-import { ApiError, MachineLeftError } from '../errors.ts'
+import { ApiError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { UncertainError } from './answer.ts'
 import type { MetalClient } from './client.ts'
@@ -65,7 +65,7 @@ async function sendCreate(
 /**
  * Creates a device. An interrupt does not cut off a create under way, because its answer would be lost; it only prevents
  * another one.
- * @throws ApiError if the API refuses; MachineLeftError if a machine may exist and looking for it failed; signal.reason
+ * @throws ApiError if the API refuses, or if a machine may exist and looking for it failed; signal.reason
  */
 export async function createDevice(
   client: MetalClient,
@@ -82,15 +82,7 @@ export async function createDevice(
       if (!(error instanceof UncertainError)) throw error
       ledger.noteUncertain(attempt)
       report.info(`${error.message}; looking for a machine tagged ${ledger.tag}`)
-      let found: Device | undefined
-      try {
-        found = await findByTag(client, ledger)
-      } catch (lookError) {
-        throw new MachineLeftError(
-          `a machine tagged "${ledger.tag}" may exist: its create got no clear answer, and looking for it failed`,
-          { hint: `delete it when the API answers again, with: metalkit rm ${ledger.tag}`, cause: lookError },
-        )
-      }
+      const found = await findByTag(client, ledger)
       if (found !== undefined) {
         report.info(`found it: ${found.id}`)
         return found

@@ -86,6 +86,22 @@ describe('create exactly once', () => {
     )
   })
 
+  test('a machine found only by a later look-up goes back, and no machine is said to be left', async () => {
+    let looks = 0
+    let isThere = true
+    await using api = await startFakeApi(({ method, path }) => {
+      if (method === 'POST') return dropped
+      if (method === 'DELETE') isThere = false
+      if (!path.startsWith('/projects/'))
+        return method === 'DELETE' ? { status: 204 } : isThere ? deviceOf('active') : gone
+      if (++looks <= 4) return { status: 401, json: { error: 'no' } }
+      return isThere ? found : empty
+    })
+    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    expect(isThere).toBe(false)
+    expect(error).toMatchObject({ exitCode: 3, message: expect.stringContaining("listing the project's machines") })
+  })
+
   test('a second interrupt waits briefly for the answer and names the tag', async () => {
     const force = new AbortController()
     await using api = await startFakeApi(() => () => force.abort(new InterruptedError('SIGINT')))
