@@ -3,8 +3,8 @@ import { RackError } from '../../errors.ts'
 
 /**
  * `unreachable`: no answer; `login`: the user or password is wrong; `certificate`: another one than expected; `refused`: the
- * command was understood and refused; `other-machine`: it belongs to another machine; `late`: accepted, but it did not happen in
- * time; `unsupported`: it cannot do that; `failed`: everything else.
+ * command was understood and refused; `other-machine`: it belongs to another machine; `taken`: somebody else has the machine;
+ * `late`: accepted, but it did not happen in time; `unsupported`: it cannot do that; `failed`: everything else.
  */
 export type BmcFailure =
   | 'unreachable'
@@ -12,6 +12,7 @@ export type BmcFailure =
   | 'certificate'
   | 'refused'
   | 'other-machine'
+  | 'taken'
   | 'late'
   | 'unsupported'
   | 'failed'

@@ -36,6 +36,15 @@ export interface Power {
   bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride>
   /** Takes back `bootFromNetworkOnce`. */
   clearBoot(signal: AbortSignal): Promise<void>
+  /**
+   * Reserves the machine with the service that others take machines from, too. Called before a device's first power action and
+   * again after each restart of the rack: for a device that has it already, it does nothing. Absent if only this rack has the machine.
+   * @param device the device's id
+   * @throws BmcError `taken` if somebody else has it
+   */
+  claim?(device: string, signal: AbortSignal): Promise<void>
+  /** Ends the reservation, once the machine was seen to be off; for a device that has none, does nothing. */
+  free?(device: string, signal: AbortSignal): Promise<void>
   /** Asks whose it is. */
   identify(signal: AbortSignal): Promise<Identity>
   /** Ends what is open, such as a session with the BMC. */

@@ -25,10 +25,19 @@ export class CheckedPower implements Power {
   readonly #owner: Owner
   #isChecked = false
   readonly softOff?: (signal: AbortSignal) => Promise<void>
+  readonly claim?: (device: string, signal: AbortSignal) => Promise<void>
+  readonly free?: (device: string, signal: AbortSignal) => Promise<void>
 
   constructor(power: Power, owner: Owner) {
     this.#power = power
     this.#owner = owner
+    if (power.claim !== undefined) {
+      this.claim = async (device, signal) => {
+        await this.#check(signal)
+        await power.claim?.(device, signal)
+      }
+    }
+    if (power.free !== undefined) this.free = async (device, signal) => await power.free?.(device, signal)
     if (power.softOff !== undefined) {
       this.softOff = async (signal) => {
         await this.#check(signal)
