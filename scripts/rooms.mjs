@@ -39,6 +39,7 @@ const mayImport = {
   'src/rack': [],
   'src/rack/netboot': [],
   'src/rack/bmc': ['src/rack/file'],
+  'src/rack/console': ['src/ssh', 'src/rack/bmc', 'src/rack/file', 'src/lab/machines/serial-line.ts'],
   'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file'],
 }
 

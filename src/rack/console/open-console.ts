@@ -1,0 +1,58 @@
+// The serial console of a machine, by what the rack's file says of it.
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../../clock.ts'
+import { heed } from '../../deadline.ts'
+import type { Reporter } from '../../io.ts'
+import { SerialLine } from '../../lab/machines/serial-line.ts'
+import type { RackFile, RackMachine } from '../file/rack-file.ts'
+import { LinkError } from './console-error.ts'
+import { LastingLine } from './lasting-line.ts'
+import type { Connect } from './link.ts'
+
+/** What a console needs besides the machine's description. */
+export interface ConsoleHooks {
+  env: Record<string, string | undefined>
+  /** Gets one line for each loss and each return. */
+  report: Reporter
+  /** Ends the wait for the first attempt, and gives the console up then. */
+  signal: AbortSignal
+  clock?: Clock
+}
+
+/** A machine's console. Disposing it ends the line, and the program or connection behind it. */
+export interface RackConsole extends AsyncDisposable {
+  /** Never ends while the console lives. Input without a connection is lost, and output that nobody reads. */
+  line: Duplex
+  /** Sends a break, if the connection can. */
+  sendBreak(): void
+}
+
+/** The way to a machine's line; undefined if the file has none. */
+function connectorOf(machine: RackMachine, _file: RackFile, _hooks: ConsoleHooks): Connect | undefined {
+  const { console } = machine
+  if (console === undefined) return undefined
+  return () => Promise.reject(new LinkError(`consoles of kind ${console.kind} are not supported`, { refused: true }))
+}
+
+/**
+ * Opens a machine's console. Returns once it is open, or once the first attempt has failed: a machine boots without its console
+ * too, and the console goes on trying. A machine without a console has a silent line.
+ * @throws the signal's reason
+ */
+export async function openConsole(machine: RackMachine, file: RackFile, hooks: ConsoleHooks): Promise<RackConsole> {
+  hooks.signal.throwIfAborted()
+  const connect = connectorOf(machine, file, hooks)
+  if (connect === undefined) {
+    const line = new SerialLine()
+    return { line, sendBreak() {}, [Symbol.asyncDispose]: () => Promise.resolve(line.hangUp()) }
+  }
+  const { report, clock = systemClock, signal } = hooks
+  const console = new LastingLine({ name: `the console of "${machine.name}"`, connect, report, clock })
+  try {
+    await heed(console.tried, signal)
+  } catch (error) {
+    await console[Symbol.asyncDispose]()
+    throw error
+  }
+  return console
+}
