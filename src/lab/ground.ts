@@ -9,6 +9,7 @@ import { Resources } from '../resources.ts'
 import { measureComputer, plenty } from './cloud/capacity.ts'
 import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
 import type { Device } from './cloud/device.ts'
+import { labCatalogue } from './cloud/lab-catalogue.ts'
 import type { LabParts } from './lab.ts'
 import { Origins, reachableHost } from './origins.ts'
 import { type Door, openDoor } from './sos/door.ts'
@@ -16,7 +17,7 @@ import { type LabKeys, loadLabKeys } from './sos/ssh-keys.ts'
 import { prepareStateFolder } from './storage/state-folder.ts'
 import type { LabTls } from './tls/lab-tls.ts'
 import { type LabAnswer, refuse } from './web/answer.ts'
-import { type ApiRequest, type Handler, isSecure } from './web/request.ts'
+import { type ApiRequest, type Handler, isForMachines, isSecure } from './web/request.ts'
 import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
 /** The addresses and secrets that clients need to use a lab. */
@@ -62,15 +63,15 @@ async function openCloud(
 ): Promise<{ cloud: Cloud; devices: readonly Device[] }> {
   const fresh = () => ({ cloud: createCloud(sosHost, settings), devices: [] })
   if (cloudFile === undefined) return fresh()
-  const { readSavedCloud } = await import('./cloud/cloud-store.ts')
-  const { loadCloud } = await import('./cloud/saved-cloud.ts')
-  const saved = await readSavedCloud(cloudFile)
+  const { readSavedCloud } = await import('./cloud/saved/cloud-store.ts')
+  const { loadCloud } = await import('./cloud/saved/saved-cloud.ts')
+  const saved = await readSavedCloud(cloudFile, settings.catalogue)
   return saved === undefined ? fresh() : loadCloud(saved, sosHost, settings)
 }
 
 /** Machines fetch over plain HTTP even from a lab that speaks TLS; tokens are not sent over it. */
 function needsTls(request: ApiRequest): boolean {
-  return !request.isSecure && !request.path.startsWith('/boot/')
+  return !request.isSecure && !isForMachines(request)
 }
 
 /** Prepares TLS if the lab is to speak it. */
@@ -116,12 +117,14 @@ export async function takeGround(parts: LabParts): Promise<LabGround> {
   const keys = await loadLabKeys(parts.stateFolder, [sosHost])
   const settings: CloudSettings = {
     facilities: parts.facilities ?? false,
+    catalogue: parts.catalogue ?? labCatalogue,
+    inventory: parts.inventory,
     capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
   }
   const { cloud, devices } = await openCloud(parts.cloudFile, sosHost, settings)
   const isIsolated = parts.isolate === true && driver.kind === 'qemu'
   const tls = await prepareTls(parts)
-  const origins = new Origins(parts.listen.host, driver.kind, isIsolated, tls !== undefined)
+  const origins = new Origins(parts.listen.host, driver.kind, isIsolated, tls !== undefined, parts.machineOrigin)
   await using acquired = new Resources()
   const sosDoor = acquired.use(await openDoor(parts.sosListen))
   const { api, answerWith } = await openApi(parts, tls)

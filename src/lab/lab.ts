@@ -8,8 +8,10 @@ import { createHandler } from './api/handler.ts'
 import { generousLimit, type RateLimit } from './api/rate-limit.ts'
 import type { Handler } from './web/request.ts'
 import type { Capacity } from './cloud/capacity.ts'
+import type { Catalogue } from './cloud/catalogue.ts'
+import type { Inventory } from './cloud/inventory.ts'
 import { type Cloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
-import { CloudStore } from './cloud/cloud-store.ts'
+import { CloudStore } from './cloud/saved/cloud-store.ts'
 import { type Device, isComingUp } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
@@ -22,6 +24,7 @@ import { withPage } from './page/page-routes.ts'
 import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos/sos.ts'
 import type { TlsChoice } from './tls/lab-tls.ts'
+import type { Route } from './web/router.ts'
 import { startUpkeep } from './cloud/upkeep.ts'
 
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
@@ -49,6 +52,16 @@ export interface LabParts {
   facilities?: boolean
   /** The memory and processors that machines may use; by default most of this computer's, or plenty if machines are simulated. */
   capacity?: Capacity
+  /** What it offers; by default the service's plans in sizes that suit one computer. */
+  catalogue?: Catalogue | undefined
+  /** The machines of a cloud of hardware; without it machines are made as the memory allows. */
+  inventory?: Inventory | undefined
+  /** The origin of boot URLs as machines see it, `http://192.168.1.10:7070`; by default that of the API. */
+  machineOrigin?: string | undefined
+  /** Whether clients are told that nothing costs money here; by default they are. */
+  isLab?: boolean
+  /** More routes for machines: paths under /boot/mac and /ipxe. They need no token, and no TLS. */
+  routes?: readonly Route[]
   rateLimit?: RateLimit
   /** With it the API, the page and the metadata service speak TLS. */
   tls?: TlsChoice | undefined
@@ -60,8 +73,8 @@ export interface LabParts {
 }
 
 /** Adds the key that opens the consoles to the user's keys. */
-function addUserKey(cloud: Cloud, line: string): void {
-  const key = createKeyRecord(undefined, line, 'metalkit lab')
+function addUserKey(cloud: Cloud, line: string, isLab: boolean): void {
+  const key = createKeyRecord(undefined, line, isLab ? 'metalkit lab' : 'metalkit rack')
   const isKnown = [...cloud.keys.values()].some(({ fingerprint }) => fingerprint === key?.fingerprint)
   if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
 }
@@ -98,7 +111,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   await using acquired = new Resources()
   const base = acquired.use(ground ?? (await takeGround(parts)))
   const { keys, cloud, savedDevices, origins, isIsolated } = base
-  addUserKey(cloud, keys.userPublicKey)
+  addUserKey(cloud, keys.userPublicKey, parts.isLab ?? true)
 
   const pace = parts.pace ?? quickPace
   const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
@@ -127,7 +140,16 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   for (const device of savedDevices) devices.restore(device)
   const rateLimit = parts.rateLimit ?? generousLimit
   const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
-  const handler = createHandler({ scriptOf, cloud, devices, bootUrlOf, faults, rateLimit })
+  const handler = createHandler({
+    scriptOf,
+    cloud,
+    devices,
+    bootUrlOf,
+    faults,
+    rateLimit,
+    isLab: parts.isLab,
+    moreRoutes: parts.routes,
+  })
   const handle = savingChanges(store, cloud, devices, handler)
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })

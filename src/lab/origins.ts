@@ -14,9 +14,17 @@ export class Origins {
   readonly #host: string
   readonly #machineHost: string
   readonly #isSecure: boolean
+  readonly #machineOrigin: string | undefined
   #port: number | undefined
 
-  constructor(listenHost: string, kind: MachineDriver['kind'], isIsolated: boolean, isSecure: boolean) {
+  constructor(
+    listenHost: string,
+    kind: MachineDriver['kind'],
+    isIsolated: boolean,
+    isSecure: boolean,
+    machineOrigin?: string,
+  ) {
+    this.#machineOrigin = machineOrigin
     this.#isSecure = isSecure
     this.#host = reachableHost(listenHost)
     // QEMU's machines reach this computer's loopback at an address in their own network.
@@ -41,6 +49,6 @@ export class Origins {
 
   /** The origin of the boot server for machines, which fetch over plain HTTP even if the API speaks TLS. */
   get ofMachines(): string {
-    return `http://${formatAddress({ host: this.#machineHost, port: this.lab.port })}`
+    return this.#machineOrigin ?? `http://${formatAddress({ host: this.#machineHost, port: this.lab.port })}`
   }
 }

@@ -28,7 +28,7 @@ const spec: Omit<MachineSpec, 'bootUrl'> = {
   arch: 'aarch64',
   cpus: 1,
   memoryMib: 256,
-  mac: '0c:c4:7a:00:00:01',
+  macs: ['0c:c4:7a:00:00:01'],
 }
 
 describe('an aarch64 machine', { ...needs('qemu-system-x86_64', 'qemu-system-aarch64'), timeout: 300_000 }, () => {

@@ -21,7 +21,7 @@ const spec: Omit<MachineSpec, 'bootUrl'> = {
   arch: 'x86_64',
   cpus: 1,
   memoryMib: 256,
-  mac: '0c:c4:7a:00:00:01',
+  macs: ['0c:c4:7a:00:00:01'],
 }
 
 const diskFolder = join(mkdtempSync(join(tmpdir(), 'metalkit-disks-')), 'disks')

@@ -30,7 +30,7 @@ test('a break and h: the kernel lists its SysRq keys', needsInstaller('amd64', '
       arch: 'x86_64',
       cpus: 1,
       memoryMib: 1024,
-      mac: '0c:c4:7a:00:00:01',
+      macs: ['0c:c4:7a:00:00:01'],
       bootUrl: `${server.url}/x.ipxe`,
     })
     const screen = watch(machine.serial)

@@ -1,5 +1,5 @@
 // Finds the object that an href refers to.
-import { findFacility, findMetro, findOperatingSystem, findPlan, plans } from '../cloud/catalogue.ts'
+import { findFacility, findMetro, findOperatingSystem, findPlan } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
 import { assignmentView, reservationView } from './views/address.ts'
 import { emailView, findMembership, organizationView, userView } from './views/account.ts'
@@ -31,22 +31,22 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
     if (reservation !== undefined) return reservationView(reservation, cloud)
     const assignment = cloud.assignments.get(id)
     const of = assignment && cloud.reservations.get(assignment.reservationId)
-    return assignment && of && assignmentView(assignment, of)
+    return assignment && of && assignmentView(assignment, of, cloud)
   },
-  plans(id) {
-    const plan = findPlan(id)
-    return plan && planView(plan)
+  plans(id, { settings: { catalogue } }) {
+    const plan = findPlan(catalogue, id)
+    return plan && planView(plan, catalogue)
   },
-  'operating-systems'(id) {
-    const system = findOperatingSystem(id)
-    return system && operatingSystemView(system, plans)
+  'operating-systems'(id, { settings: { catalogue } }) {
+    const system = findOperatingSystem(catalogue, id)
+    return system && operatingSystemView(system, catalogue)
   },
-  facilities(id) {
-    const facility = findFacility(id)
+  facilities(id, { settings }) {
+    const facility = findFacility(settings.catalogue, id)
     return facility && facilityView(facility.code, facility.metro)
   },
-  'locations/metros'(id) {
-    const metro = findMetro(id)
+  'locations/metros'(id, { settings }) {
+    const metro = findMetro(settings.catalogue, id)
     return metro && metroView(metro)
   },
 }

@@ -24,8 +24,8 @@ import { machineRoutes, type ScriptOf } from './routes/machine.ts'
 import { limitRate, type RateLimit } from './rate-limit.ts'
 import { withRelations } from './relations.ts'
 import { isElsewhere } from './routes/scope.ts'
-import type { ApiRequest, Handler } from '../web/request.ts'
-import { createRouter } from '../web/router.ts'
+import { type ApiRequest, type Handler, isForMachines } from '../web/request.ts'
+import { createRouter, type Route } from '../web/router.ts'
 import { unimplementedRoutes } from './unimplemented.ts'
 
 /** The parts of the handler. */
@@ -36,6 +36,10 @@ export interface HandlerParts {
   bootUrlOf: (device: Device) => string
   /** Returns a device's own script, rewritten for an isolated machine. */
   scriptOf?: ScriptOf | undefined
+  /** More routes for machines, under /boot/mac and /ipxe. */
+  moreRoutes?: readonly Route[] | undefined
+  /** Whether answers say that nothing costs money here. */
+  isLab?: boolean | undefined
   faults: FaultPlan
   rateLimit: RateLimit
 }
@@ -47,7 +51,7 @@ const prefix = new RegExp(`^${apiPrefix}(?=/)`)
  * as at api.equinix.com, and under /, as at api.packet.net.
  */
 export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
-  const { cloud, devices, bootUrlOf, scriptOf, faults, rateLimit } = parts
+  const { cloud, devices, bootUrlOf, scriptOf, moreRoutes = [], isLab = true, faults, rateLimit } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...projectRoutes(cloud),
@@ -67,11 +71,11 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const shaped = withRelations(relationOf, createRouter(routes))
   const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
   const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices)]))
-  const boot = createRouter(machineRoutes(cloud, devices, bootUrlOf, scriptOf))
+  const boot = createRouter([...moreRoutes, ...machineRoutes(cloud, devices, bootUrlOf, scriptOf)])
   return async (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
-    if (request.path === '/' || request.path.startsWith('/boot/')) return boot(request)
+    if (request.path === '/' || isForMachines(request)) return boot(request)
     const answer = await api({ ...request, path: request.path.replace(prefix, '') })
-    return { ...answer, headers: { ...answer.headers, [labHeader]: 'yes' } }
+    return isLab ? { ...answer, headers: { ...answer.headers, [labHeader]: 'yes' } } : answer
   }
 }

@@ -1,7 +1,7 @@
 // How many more machines a lab can run: it has one computer's memory and processors, whatever the metro. Machines share the
 // processors, and no machine has more processors than the computer; memory is not shared.
 import { availableParallelism, totalmem } from 'node:os'
-import { type Plan, plans } from './catalogue.ts'
+import type { Plan } from './catalogue.ts'
 import type { Cloud } from './cloud.ts'
 
 /** The memory and processors that machines may use. */
@@ -45,5 +45,5 @@ export function describeLevel(free: number): 'unavailable' | 'limited' | 'normal
 
 /** Each plan, with the number of its machines that could still be added. */
 export function countFreePlans(cloud: Cloud): { plan: Plan; free: number }[] {
-  return plans.map((plan) => ({ plan, free: countFree(cloud, plan) }))
+  return cloud.settings.catalogue.plans.map((plan) => ({ plan, free: countFree(cloud, plan) }))
 }

@@ -1,5 +1,4 @@
-// What the lab offers: plans whose sizes suit one computer, operating systems, metros and their facilities.
-import { facilitiesOfMetro, metroCodes } from '../../metal/locations.ts'
+// What a cloud offers: plans, operating systems, metros and their facilities.
 import type { Arch } from '../../arch.ts'
 import { nameUuid } from './name-uuid.ts'
 
@@ -8,50 +7,11 @@ export interface Plan {
   slug: string
   aliases: readonly string[]
   arch: Arch
-  /** Size of the lab's machine, not of the real server. */
+  /** Size of the lab's machine, not of the real server; 0 for hardware, whose size is in `specs`. */
   cpus: number
   memoryMib: number
-}
-
-function plan(slug: string, arch: Arch, cpus: number, memoryGib: number, ...aliases: string[]): Plan {
-  return { slug, aliases, arch, cpus, memoryMib: memoryGib * 1024 }
-}
-
-/** Slugs and aliases as in the service's legacy documentation; x1.small.x86 for baremetal_1e is inferred. */
-export const plans: readonly Plan[] = [
-  plan('t1.small.x86', 'x86_64', 1, 1, 'baremetal_0'),
-  plan('c1.small.x86', 'x86_64', 1, 1, 'baremetal_1'),
-  plan('x1.small.x86', 'x86_64', 1, 1, 'baremetal_1e'),
-  plan('m1.xlarge.x86', 'x86_64', 2, 4, 'baremetal_2'),
-  plan('c1.xlarge.x86', 'x86_64', 2, 2, 'baremetal_3'),
-  plan('s1.large.x86', 'x86_64', 2, 2, 'baremetal_s'),
-  plan('c2.medium.x86', 'x86_64', 2, 2),
-  plan('c3.small.x86', 'x86_64', 1, 1),
-  plan('c3.medium.x86', 'x86_64', 2, 2),
-  plan('m3.small.x86', 'x86_64', 1, 2),
-  plan('m3.large.x86', 'x86_64', 2, 4),
-  plan('s3.xlarge.x86', 'x86_64', 2, 4),
-  plan('n2.xlarge.x86', 'x86_64', 2, 4),
-  plan('n3.xlarge.x86', 'x86_64', 2, 4),
-  plan('m2.xlarge.x86', 'x86_64', 2, 4),
-  plan('x2.xlarge.x86', 'x86_64', 2, 4),
-  plan('c1.large.arm', 'aarch64', 2, 1, 'baremetal_2a'),
-  plan('c1.large.arm.xda', 'aarch64', 2, 2, 'baremetal_2a2'),
-  plan('c2.large.arm', 'aarch64', 2, 2, 'baremetal_2a4', 'baremetal_2a5', 'baremetal_hua'),
-  plan('c2.large.anbox', 'aarch64', 2, 2),
-  plan('c3.large.arm', 'aarch64', 2, 2),
-  plan('c3.large.arm64', 'aarch64', 2, 2),
-  plan('x.large.arm', 'aarch64', 2, 2),
-]
-
-/** The id of a plan. */
-export function planId({ slug }: Pick<Plan, 'slug'>): string {
-  return nameUuid(`plan ${slug}`)
-}
-
-/** Finds a plan by slug, alias or id. */
-export function findPlan(name: string): Plan | undefined {
-  return plans.find(({ slug, aliases }) => slug === name || aliases.includes(name) || planId({ slug }) === name)
+  /** Processor and memory of hardware, in words for people. */
+  specs?: { cpu?: string | undefined; memory?: string | undefined }
 }
 
 /** An operating system that a client can request. */
@@ -62,45 +22,6 @@ export interface OperatingSystem {
   version: string
 }
 
-function system(slug: string, name: string): OperatingSystem {
-  const [distro = '', ...version] = slug.split('_')
-  return { slug, name, distro, version: version.join(distro === 'ubuntu' ? '.' : '_') }
-}
-
-/**
- * The slugs that official examples and tests use. QEMU's machines boot only custom_ipxe: a device with any other system fails.
- * Simulated machines simulate all of them.
- */
-export const operatingSystems: readonly OperatingSystem[] = [
-  { slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' },
-  system('alpine_3', 'Alpine 3'),
-  system('coreos_stable', 'CoreOS Stable'),
-  system('debian_10', 'Debian 10'),
-  system('debian_11', 'Debian 11'),
-  system('debian_12', 'Debian 12'),
-  system('flatcar_alpha', 'Flatcar Alpha'),
-  system('flatcar_beta', 'Flatcar Beta'),
-  system('flatcar_lts', 'Flatcar LTS'),
-  system('flatcar_stable', 'Flatcar Stable'),
-  system('rocky_8', 'Rocky Linux 8'),
-  system('rocky_9', 'Rocky Linux 9'),
-  system('ubuntu_16_04', 'Ubuntu 16.04 LTS'),
-  system('ubuntu_18_04', 'Ubuntu 18.04 LTS'),
-  system('ubuntu_20_04', 'Ubuntu 20.04 LTS'),
-  system('ubuntu_22_04', 'Ubuntu 22.04 LTS'),
-  system('ubuntu_24_04', 'Ubuntu 24.04 LTS'),
-]
-
-/** The id of an operating system. */
-export function operatingSystemId({ slug }: Pick<OperatingSystem, 'slug'>): string {
-  return nameUuid(`operating system ${slug}`)
-}
-
-/** Finds an operating system by slug or id. */
-export function findOperatingSystem(name: string): OperatingSystem | undefined {
-  return operatingSystems.find(({ slug }) => slug === name || operatingSystemId({ slug }) === name)
-}
-
 /** A metro; `id` is a UUID. */
 export interface Metro {
   id: string
@@ -109,61 +30,53 @@ export interface Metro {
   country: string
 }
 
-const metroNames: Readonly<Record<string, readonly [name: string, country: string]>> = {
-  am: ['Amsterdam', 'NL'],
-  at: ['Atlanta', 'US'],
-  ch: ['Chicago', 'US'],
-  da: ['Dallas', 'US'],
-  dc: ['Washington DC', 'US'],
-  fr: ['Frankfurt', 'DE'],
-  hk: ['Hong Kong', 'HK'],
-  la: ['Los Angeles', 'US'],
-  ld: ['London', 'GB'],
-  md: ['Madrid', 'ES'],
-  ny: ['New York', 'US'],
-  pa: ['Paris', 'FR'],
-  se: ['Seattle', 'US'],
-  sg: ['Singapore', 'SG'],
-  sl: ['Seoul', 'KR'],
-  sv: ['Silicon Valley', 'US'],
-  sy: ['Sydney', 'AU'],
-  ty: ['Tokyo', 'JP'],
-}
-
-/** All metros of the wire contract's fixtures. If a metro's name is unknown, its code in capitals stands in. */
-export const metros: readonly Metro[] = metroCodes.map((code) => {
-  const [name, country] = metroNames[code] ?? [code.toUpperCase(), 'US']
-  return { id: nameUuid(`metro ${code}`), code, name, country }
-})
-
-/** Finds a metro by id, or by code in upper or lower case; "any" is the first metro. */
-export function findMetro(metro: string): Metro | undefined {
-  const name = metro.toLowerCase()
-  return name === 'any' ? metros[0] : metros.find(({ code, id }) => code === name || id === name)
-}
-
-/** Facilities that the tests and examples of clients name, in addition to the wire contract's. */
-const namedFacilities: Readonly<Record<string, readonly string[]>> = { dc: ['dc10'], fr: ['fr2'], sv: ['sv16'] }
-
-/** Codes of a metro's facilities, at least one; its machines are in the first. */
-export function facilityCodes(metro: Metro): readonly [string, ...string[]] {
-  const [first = `${metro.code}1`, ...others] = [
-    ...facilitiesOfMetro(metro.code),
-    ...(namedFacilities[metro.code] ?? []),
-  ]
-  return [first, ...others]
-}
-
 /** A facility and its metro. */
 export interface Facility {
   code: string
   metro: Metro
 }
 
-/** All facilities. */
-export const facilities: readonly Facility[] = metros.flatMap((metro) =>
-  facilityCodes(metro).map((code) => ({ code, metro })),
-)
+/** All that a cloud offers. Each metro has a facility; its machines are in the first. */
+export interface Catalogue {
+  plans: readonly Plan[]
+  operatingSystems: readonly OperatingSystem[]
+  metros: readonly Metro[]
+  facilities: readonly Facility[]
+}
+
+/** The id of a plan. */
+export function planId({ slug }: Pick<Plan, 'slug'>): string {
+  return nameUuid(`plan ${slug}`)
+}
+
+/** Finds a plan by slug, alias or id. */
+export function findPlan({ plans }: Pick<Catalogue, 'plans'>, name: string): Plan | undefined {
+  return plans.find(({ slug, aliases }) => slug === name || aliases.includes(name) || planId({ slug }) === name)
+}
+
+/** The id of an operating system. */
+export function operatingSystemId({ slug }: Pick<OperatingSystem, 'slug'>): string {
+  return nameUuid(`operating system ${slug}`)
+}
+
+/** Finds an operating system by slug or id. */
+export function findOperatingSystem(
+  { operatingSystems }: Pick<Catalogue, 'operatingSystems'>,
+  name: string,
+): OperatingSystem | undefined {
+  return operatingSystems.find(({ slug }) => slug === name || operatingSystemId({ slug }) === name)
+}
+
+/** The id of a metro. */
+export function metroId(code: string): string {
+  return nameUuid(`metro ${code}`)
+}
+
+/** Finds a metro by id, or by code in upper or lower case; "any" is the first metro. */
+export function findMetro({ metros }: Pick<Catalogue, 'metros'>, metro: string): Metro | undefined {
+  const name = metro.toLowerCase()
+  return name === 'any' ? metros[0] : metros.find(({ code, id }) => code === name || id === name)
+}
 
 /** The id of a facility. */
 export function facilityId({ code }: Pick<Facility, 'code'>): string {
@@ -171,6 +84,11 @@ export function facilityId({ code }: Pick<Facility, 'code'>): string {
 }
 
 /** Finds a facility by code or id. */
-export function findFacility(name: string): Facility | undefined {
+export function findFacility({ facilities }: Pick<Catalogue, 'facilities'>, name: string): Facility | undefined {
   return facilities.find((facility) => facility.code === name || facilityId(facility) === name)
+}
+
+/** The facility of a metro's machines. */
+export function facilityOf({ facilities }: Pick<Catalogue, 'facilities'>, metro: Metro): string {
+  return facilities.find((facility) => facility.metro.code === metro.code)?.code ?? `${metro.code}1`
 }

@@ -6,15 +6,20 @@ import { createProject, type Project } from './account/project.ts'
 import type { Assignment, Reservation } from './addresses/reservation.ts'
 import { createUser, type User } from './account/user.ts'
 import type { Capacity } from './capacity.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Device } from './device.ts'
 import { type KeyRecord, lineOf } from './account/key-record.ts'
+import type { Inventory } from './inventory.ts'
 
 /** Settings of a lab's cloud. */
 export interface CloudSettings {
   /** Whether a create request may name a facility, as until 2023; if not, the request is refused. */
   facilities: boolean
-  /** The memory and processors that its machines may use. */
+  catalogue: Catalogue
+  /** The memory and processors that its machines may use, if it makes them. */
   capacity: Capacity
+  /** The machines of a cloud of hardware; without it the cloud makes machines. */
+  inventory?: Inventory | undefined
 }
 
 /** A batch: the devices that one call created. */

@@ -50,8 +50,12 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   /** The secret in the URLs that the machine reads from the lab. The id would not do: it appears in command lines and logs. */
   readonly bootKey: string
   readonly createdAt: string
-  /** MAC addresses of eth0 and eth1. */
-  readonly macs: readonly [string, string]
+  /** MAC addresses of eth0, eth1 and so on. */
+  readonly macs: readonly [string, ...string[]]
+  /** The machine of the inventory that it has; undefined in a lab. */
+  readonly machine?: string | undefined
+  /** The address of a machine of the inventory, known once it has fetched its boot script. */
+  address?: string | undefined
   hostname: string
   updatedAt: string
   state: DeviceState

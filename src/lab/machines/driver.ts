@@ -17,7 +17,10 @@ export interface MachineSpec {
   arch: Arch
   cpus: number
   memoryMib: number
-  mac: string
+  /** Its MAC addresses; the first is eth0's. */
+  macs: readonly [string, ...string[]]
+  /** Its name in the inventory; undefined if the driver makes machines. */
+  machine?: string | undefined
   /**
    * URL of this machine's iPXE script on the lab's boot server; it chains to the user's script. The device becomes active once the
    * machine follows it; until then the device stays in provisioning, where the lab, like the service, refuses to delete it.
@@ -77,7 +80,7 @@ export interface PowerHooks {
 
 /** A driver for one kind of machine. */
 export interface MachineDriver {
-  readonly kind: 'qemu' | 'simulated'
+  readonly kind: 'qemu' | 'simulated' | 'rack'
   /** Whether its machines can boot the operating systems of the catalogue, and a rescue system. */
   readonly installs?: boolean
   /** Loads what powerOn needs, while no machine waits for it. */

@@ -13,11 +13,14 @@ export type Mishap =
   /** Half of the body is sent as if it were complete. */
   | 'truncated'
 
-/** An answer before it is sent: JSON, plain text, or nothing. */
+/** An answer before it is sent: JSON, plain text, bytes, or nothing. */
 export interface LabAnswer {
   status: number
   json?: unknown
   text?: string
+  bytes?: Buffer
+  /** Called once the whole answer has been sent. */
+  onSent?: () => void
   headers?: Record<string, string>
   /** How sending the answer fails; without lastsMs a slow answer lasts until the client disconnects. */
   mishap?: { kind: Mishap; lastsMs?: number | undefined }

@@ -10,10 +10,17 @@ export interface ApiRequest {
   query: URLSearchParams
   headers: IncomingMessage['headers']
   body: Buffer
+  /** The address of the client. */
+  peer: string
   /** Whether it came over TLS. */
   isSecure: boolean
   /** The one project that the request's token opens; undefined for a token of the user. */
   projectId?: string
+}
+
+/** Whether it is a request of a machine, which has no token, and fetches over plain HTTP. */
+export function isForMachines({ path }: Pick<ApiRequest, 'path'>): boolean {
+  return path.startsWith('/boot/') || path.startsWith('/ipxe/')
 }
 
 /** Answers a request. A layer around a handler (authentication, a fault) is a function from one handler to another. */
@@ -56,6 +63,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
     query: url.searchParams,
     headers: message.headers,
     body: Buffer.concat(chunks),
+    peer: message.socket.remoteAddress ?? '',
     isSecure: isSecure(message),
   }
 }

@@ -59,15 +59,22 @@ async function sendWithMishap(response: ServerResponse, answer: LabAnswer): Prom
 
 /** Sends a complete answer, with its length. */
 function send(response: ServerResponse, answer: LabAnswer): void {
-  const text = answer.json === undefined ? (answer.text ?? '') : JSON.stringify(answer.json)
-  const type = answer.json === undefined ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8'
+  const { json, text = '', bytes, onSent } = answer
+  const body = json === undefined ? (bytes ?? text) : JSON.stringify(json)
+  const type =
+    json === undefined
+      ? bytes === undefined
+        ? 'text/plain; charset=utf-8'
+        : 'application/octet-stream'
+      : 'application/json; charset=utf-8'
   response.writeHead(answer.status, {
     'x-request-id': randomUUID(),
-    ...(text === '' ? {} : { 'content-type': type }),
-    ...(answer.status === 204 ? {} : { 'content-length': Buffer.byteLength(text) }),
+    ...(body.length === 0 ? {} : { 'content-type': type }),
+    ...(answer.status === 204 ? {} : { 'content-length': Buffer.byteLength(body) }),
     ...answer.headers,
   })
-  response.end(text)
+  if (onSent !== undefined && response.req.method !== 'HEAD') response.once('finish', onSent)
+  response.end(body)
 }
 
 /** Answers one request. An error that a handler throws is a defect of the lab: it is answered with 500 and logged. */

@@ -1,11 +1,12 @@
 // Devices of a lab without a lab.
+import { labCatalogue } from '../../../src/lab/cloud/lab-catalogue.ts'
 import { findMetro, findOperatingSystem, findPlan } from '../../../src/lab/cloud/catalogue.ts'
 import { createDevice, type Device } from '../../../src/lab/cloud/device.ts'
 
 /** A queued device, with the test's fields. */
 export function makeDevice(fields: Partial<Device> = {}): Device {
-  const [plan, metro] = [findPlan('c3.small.x86'), findMetro('ny')]
-  const operatingSystem = findOperatingSystem('custom_ipxe')
+  const [plan, metro] = [findPlan(labCatalogue, 'c3.small.x86'), findMetro(labCatalogue, 'ny')]
+  const operatingSystem = findOperatingSystem(labCatalogue, 'custom_ipxe')
   if (plan === undefined || metro === undefined || operatingSystem === undefined) {
     throw new Error('not in the catalogue')
   }

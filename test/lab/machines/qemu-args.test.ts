@@ -9,7 +9,7 @@ const spec: MachineSpec = {
   arch: 'x86_64',
   cpus: 2,
   memoryMib: 1024,
-  mac: '0c:c4:7a:00:00:01',
+  macs: ['0c:c4:7a:00:00:01'],
   bootUrl: 'http://127.0.0.1:7070/boot/4eb1ee2c/auto.ipxe',
 }
 

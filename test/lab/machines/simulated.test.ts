@@ -19,7 +19,7 @@ async function powerOn(files: Record<string, Served>, spec: Partial<MachineSpec>
     arch: 'x86_64',
     cpus: 1,
     memoryMib: 1024,
-    mac: '02:00:00:00:00:00',
+    macs: ['02:00:00:00:00:00'],
     bootUrl: `${server.url}/auto.ipxe`,
     ...spec,
   })

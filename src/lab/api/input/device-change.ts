@@ -1,7 +1,7 @@
 // Updates of devices and actions on them (DeviceUpdateInput.yaml, DeviceActionInput.yaml).
 import { z } from 'zod/mini'
 
-import { findOperatingSystem } from '../../cloud/catalogue.ts'
+import { type Catalogue, findOperatingSystem } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
 import { changeableFields, type Checked, checkHostname, checkScript, checkShape, choose } from './check.ts'
 
@@ -68,11 +68,13 @@ export interface ActionRequest {
 }
 
 /** Checks the body of an action. */
-export function checkAction(body: unknown, device: Device): Checked<ActionRequest> {
+export function checkAction(body: unknown, device: Device, catalogue: Catalogue): Checked<ActionRequest> {
   const shape = checkShape(actionSchema, body)
   if ('errors' in shape) return shape
   const { type, operating_system: slug, ipxe_script_url: newUrl } = shape.value
-  const system = choose('operating system', slug ?? device.operatingSystem.slug, findOperatingSystem)
+  const system = choose('operating system', slug ?? device.operatingSystem.slug, (name) =>
+    findOperatingSystem(catalogue, name),
+  )
   if ('errors' in system) return system
   const url = newUrl === undefined ? device.ipxeScriptUrl : newUrl
   const errors = type === 'reinstall' ? checkScript(system.value, url, device.userdata) : []

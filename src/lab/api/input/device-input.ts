@@ -3,7 +3,8 @@
 import { z } from 'zod/mini'
 
 import {
-  facilityCodes,
+  type Catalogue,
+  facilityOf,
   findFacility,
   findMetro,
   findOperatingSystem,
@@ -57,17 +58,20 @@ function checkReservation(id: string | null | undefined): string[] {
 }
 
 /** Chooses the location of a device. A facility is more precise than a metro, so it is preferred if facilities are allowed. */
-function choosePlace(input: z.infer<typeof createSchema>): Checked<{ metro: Metro; facilityCode: string }> {
+function choosePlace(
+  input: z.infer<typeof createSchema>,
+  catalogue: Catalogue,
+): Checked<{ metro: Metro; facilityCode: string }> {
   const facilities = [input.facility ?? []].flat()
   if (facilities.length > 0 && facilities[0] !== 'any') {
-    const location = facilities.map(findFacility).find((facility) => facility !== undefined)
+    const location = facilities.map((code) => findFacility(catalogue, code)).find((facility) => facility !== undefined)
     if (location !== undefined) return { value: { metro: location.metro, facilityCode: location.code } }
     return {
       errors: facilities.map((code) => (code === '' ? "Facility can't be blank" : `${code} is not a valid facility`)),
     }
   }
-  const metro = choose('metro', facilities[0] ?? input.metro, findMetro)
-  return 'errors' in metro ? metro : { value: { metro: metro.value, facilityCode: facilityCodes(metro.value)[0] } }
+  const metro = choose('metro', facilities[0] ?? input.metro, (name) => findMetro(catalogue, name))
+  return 'errors' in metro ? metro : { value: { metro: metro.value, facilityCode: facilityOf(catalogue, metro.value) } }
 }
 
 /** Checks the body of a create request. All reasons are given at once, except for a facility: that is refused first, even if empty. */
@@ -88,9 +92,10 @@ export function checkCreate(
   const shape = checkShape(createSchema, body)
   if ('errors' in shape) return shape
   const input = shape.value
-  const plan = choose('plan', input.plan, findPlan)
-  const place = choosePlace(input)
-  const system = choose('operating system', input.operating_system, findOperatingSystem)
+  const { catalogue } = cloud.settings
+  const plan = choose('plan', input.plan, (name) => findPlan(catalogue, name))
+  const place = choosePlace(input, catalogue)
+  const system = choose('operating system', input.operating_system, (name) => findOperatingSystem(catalogue, name))
   const keys = chooseKeys(input, cloud, projectId)
   const addresses = checkAddresses(input.ip_addresses, cloud, projectId)
   const userdata = input.userdata ?? ''

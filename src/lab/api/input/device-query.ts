@@ -1,5 +1,5 @@
 // The filters of device lists.
-import { findFacility, findMetro } from '../../cloud/catalogue.ts'
+import { type Catalogue, findFacility, findMetro } from '../../cloud/catalogue.ts'
 import type { Device } from '../../cloud/device.ts'
 import { addressBlocks } from '../views/network.ts'
 
@@ -20,7 +20,7 @@ function searchedTexts(device: Device): string[] {
 }
 
 /** Whether a device passes one filter. A parameter that is not a filter lets every device pass. */
-function passes(device: Device, name: string, value: string): boolean {
+function passes(device: Device, name: string, value: string, catalogue: Catalogue): boolean {
   switch (name) {
     case 'search':
       return searchedTexts(device).some((text) => text.toLowerCase().includes(value.toLowerCase()))
@@ -29,9 +29,9 @@ function passes(device: Device, name: string, value: string): boolean {
     case 'tag':
       return device.tags.includes(value)
     case 'metro':
-      return findMetro(value)?.code === device.metro.code
+      return findMetro(catalogue, value)?.code === device.metro.code
     case 'facility':
-      return findFacility(value)?.code === device.facilityCode
+      return findFacility(catalogue, value)?.code === device.facilityCode
     case 'mac_address':
       return device.macs.some((mac) => mac === value.toLowerCase())
     case 'type':
@@ -49,6 +49,6 @@ function passes(device: Device, name: string, value: string): boolean {
 }
 
 /** Whether a device passes all filters of a query. Empty filters are ignored. No device of a lab is reserved. */
-export function matchesQuery(device: Device, query: URLSearchParams): boolean {
-  return [...query].every(([name, value]) => value === '' || passes(device, name, value))
+export function matchesQuery(device: Device, query: URLSearchParams, catalogue: Catalogue): boolean {
+  return [...query].every(([name, value]) => value === '' || passes(device, name, value, catalogue))
 }

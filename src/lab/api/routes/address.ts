@@ -10,7 +10,7 @@ import {
   reservationKinds,
   reserve,
 } from '../../cloud/addresses/reservation.ts'
-import { findFacility, findMetro } from '../../cloud/catalogue.ts'
+import { type Catalogue, findFacility, findMetro } from '../../cloud/catalogue.ts'
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { created, type LabAnswer, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
@@ -37,19 +37,18 @@ const assignSchema = z.looseObject({ address: z.string(), customdata: z.nullish(
 const noteSchema = z.looseObject(noteFields)
 
 /** Where a reservation can be used: anywhere if it is global, otherwise in the requested metro or the metro of the requested facility. */
-function choosePlace({
-  type,
-  metro,
-  facility,
-}: z.infer<typeof reserveSchema>): Checked<Pick<Reservation, 'metro' | 'facility'>> {
+function choosePlace(
+  { type, metro, facility }: z.infer<typeof reserveSchema>,
+  catalogue: Catalogue,
+): Checked<Pick<Reservation, 'metro' | 'facility'>> {
   if (type === 'global_ipv4') return { value: { metro: undefined, facility: undefined } }
   if (facility) {
-    const location = findFacility(facility)
+    const location = findFacility(catalogue, facility)
     if (location === undefined) return { errors: [`${facility} is not a valid facility`] }
     return { value: { metro: location.metro.code, facility: location.code } }
   }
   if (!metro) return { errors: ["Metro can't be blank"] }
-  const location = findMetro(metro)
+  const location = findMetro(catalogue, metro)
   if (location === undefined) return { errors: [`${metro} is not a valid metro`] }
   return { value: { metro: location.code, facility: undefined } }
 }
@@ -58,7 +57,7 @@ function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnsw
   const checked = checkShape(reserveSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { type: kind, quantity, tags, details, customdata: data } = checked.value
-  const place = choosePlace(checked.value)
+  const place = choosePlace(checked.value, cloud.settings.catalogue)
   const needsApproval = kind === 'public_ipv4' && quantity > maxUnapproved
   if (needsApproval && checked.value.fail_on_approval_required === true) {
     return unprocessable(`A reservation of ${quantity} addresses needs an approval`)

@@ -2,7 +2,7 @@
 import { z } from 'zod/mini'
 
 import { countFree, countFreePlans, describeLevel } from '../../cloud/capacity.ts'
-import { facilities, findFacility, findMetro, findPlan, metros } from '../../cloud/catalogue.ts'
+import { findFacility, findMetro, findPlan } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { type LabAnswer, ok, unprocessable } from '../../web/answer.ts'
 import { checkShape } from '../input/check.ts'
@@ -36,10 +36,11 @@ function listCapacity(cloud: Cloud, codes: readonly string[], counted: boolean):
 function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown): LabAnswer {
   const checked = checkShape(checkSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
+  const { catalogue } = cloud.settings
   const servers = checked.value.servers.map(({ plan: slug, quantity, ...server }) => {
-    const plan = findPlan(slug)
+    const plan = findPlan(catalogue, slug)
     const place = server[kind] ?? ''
-    const exists = (kind === 'metro' ? findMetro(place) : findFacility(place)) !== undefined
+    const exists = (kind === 'metro' ? findMetro(catalogue, place) : findFacility(catalogue, place)) !== undefined
     const available = plan !== undefined && exists && countFree(cloud, plan) >= Number(quantity)
     return { [kind]: place, plan: slug, quantity: String(quantity), available }
   })
@@ -48,6 +49,7 @@ function checkCapacity(cloud: Cloud, kind: 'metro' | 'facility', json: unknown):
 
 /** Routes for capacity, in general and of the organization. */
 export function capacityRoutes(cloud: Cloud): Route[] {
+  const { facilities, metros } = cloud.settings.catalogue
   const byFacility = () =>
     listCapacity(
       cloud,

@@ -1,19 +1,13 @@
 // The plans, operating systems and locations that can be rented.
-import { facilities, findMetro, metros, operatingSystems, plans } from '../../cloud/catalogue.ts'
+import { findMetro } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { type LabAnswer, notFound, ok } from '../../web/answer.ts'
 import { facilityView, metroView, operatingSystemView, planView } from '../views/catalogue.ts'
 import type { Route } from '../../web/router.ts'
 import { withOrganization, withProject } from './named.ts'
 
-// The same in every lab.
-const planViews = plans.map(planView)
-const metroList = ok({ metros: metros.map(metroView) })
-const facilityList = ok({ facilities: facilities.map(({ code, metro }) => facilityView(code, metro)) })
-const systemList = ok({ operating_systems: operatingSystems.map((system) => operatingSystemView(system, plans)) })
-
 /** Lists the plans that pass the filters: categories, type and slug. */
-function listPlans(query: URLSearchParams): LabAnswer {
+function listPlans(planViews: readonly ReturnType<typeof planView>[], query: URLSearchParams): LabAnswer {
   const categories = [...query.getAll('categories[]'), ...query.getAll('categories')].flatMap((text) => text.split(','))
   const [type, slug] = [query.get('type'), query.get('slug')]
   const offered = planViews.filter(
@@ -27,8 +21,14 @@ function listPlans(query: URLSearchParams): LabAnswer {
 
 /** Routes for the catalogue. */
 export function catalogueRoutes(cloud: Cloud): Route[] {
+  const { catalogue } = cloud.settings
+  const planViews = catalogue.plans.map((plan) => planView(plan, catalogue))
+  const metroList = ok({ metros: catalogue.metros.map(metroView) })
+  const facilityList = ok({ facilities: catalogue.facilities.map(({ code, metro }) => facilityView(code, metro)) })
+  const systems = catalogue.operatingSystems.map((system) => operatingSystemView(system, catalogue))
+  const systemList = ok({ operating_systems: systems })
   const lists: [name: string, list: (query: URLSearchParams) => LabAnswer][] = [
-    ['plans', listPlans],
+    ['plans', (query) => listPlans(planViews, query)],
     ['facilities', () => facilityList],
     ['operating-systems', () => systemList],
   ]
@@ -46,7 +46,7 @@ export function catalogueRoutes(cloud: Cloud): Route[] {
     [
       'GET /locations/metros/{id}',
       ({ parameters: [id = ''] }) => {
-        const metro = id === 'any' ? undefined : findMetro(id)
+        const metro = id === 'any' ? undefined : findMetro(catalogue, id)
         return metro === undefined ? notFound : ok(metroView(metro))
       },
     ],

@@ -42,7 +42,9 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
 
   /** Newest first; the order is inferred. */
   const list = ({ path, query }: RoutedRequest, projectId?: string): LabAnswer => {
-    const matching = listDevices(cloud, projectId).filter((device) => matchesQuery(device, query))
+    const matching = listDevices(cloud, projectId).filter((device) =>
+      matchesQuery(device, query, cloud.settings.catalogue),
+    )
     const { page, meta } = paginate(matching.toReversed(), path, query)
     return ok({ devices: page.map((device) => deviceView(device, cloud)), meta })
   }
@@ -71,7 +73,7 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
   const act = (request: RoutedRequest): LabAnswer =>
     forDevice(request, (device) =>
       withInput(request, (json) => {
-        const checked = checkAction(json, device)
+        const checked = checkAction(json, device, cloud.settings.catalogue)
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
         if (type === 'rescue' && !devices.installs) {

@@ -19,8 +19,8 @@ function blockFields(block: Block) {
   }
 }
 
-function usageFields({ kind, metro: code }: Reservation) {
-  const metro = code === undefined ? undefined : findMetro(code)
+function usageFields({ kind, metro: code }: Reservation, { settings }: Cloud) {
+  const metro = code === undefined ? undefined : findMetro(settings.catalogue, code)
   return {
     public: kind !== 'private_ipv4',
     management: false,
@@ -34,12 +34,12 @@ function usageFields({ kind, metro: code }: Reservation) {
 /** A reservation. */
 export function reservationView(reservation: Reservation, cloud: Cloud) {
   const { id, facility: code } = reservation
-  const facility = code === undefined ? undefined : findFacility(code)
+  const facility = code === undefined ? undefined : findFacility(cloud.settings.catalogue, code)
   return {
     ...hrefOf(`/ips/${id}`),
     id,
     ...blockFields(blockOf(reservation.block)),
-    ...usageFields(reservation),
+    ...usageFields(reservation, cloud),
     type: reservation.kind,
     addon: true,
     bill: true,
@@ -60,13 +60,13 @@ export function reservationView(reservation: Reservation, cloud: Cloud) {
 }
 
 /** An assignment of a reservation. */
-export function assignmentView(assignment: Assignment, reservation: Reservation) {
+export function assignmentView(assignment: Assignment, reservation: Reservation, cloud: Cloud) {
   const { network, netmask, cidr } = blockFields(blockOf(reservation.block))
   return {
     ...hrefOf(`/ips/${assignment.id}`),
     id: assignment.id,
     ...blockFields(blockOf(assignment.block)),
-    ...usageFields(reservation),
+    ...usageFields(reservation, cloud),
     type: 'IPAssignment',
     assigned_to: hrefOf(`/devices/${assignment.deviceId}`),
     parent_block: { network, netmask, cidr, ...hrefOf(`/ips/${reservation.id}`) },
@@ -79,7 +79,7 @@ export function assignmentViews(deviceId: string, cloud: Cloud) {
   return [...cloud.assignments.values()].flatMap((assignment) => {
     const reservation = cloud.reservations.get(assignment.reservationId)
     return assignment.deviceId === deviceId && reservation !== undefined
-      ? [assignmentView(assignment, reservation)]
+      ? [assignmentView(assignment, reservation, cloud)]
       : []
   })
 }

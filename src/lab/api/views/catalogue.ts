@@ -1,9 +1,8 @@
 // Plans, operating systems and locations on the wire (Plan.yaml, OperatingSystem.yaml, Metro.yaml, Facility.yaml).
 import {
-  facilities,
+  type Catalogue,
   facilityId,
   type Metro,
-  metros,
   type OperatingSystem,
   operatingSystemId,
   type Plan,
@@ -37,11 +36,21 @@ export function facilityView(code: string, metro: Metro) {
 }
 
 const free = { price: { hour: 0 } }
-const allMetros = metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free }))
-const allFacilities = facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free }))
+
+/** Places in every plan's view, by catalogue: computing their ids for each device of a list would take long. */
+const everywhere = new WeakMap<Catalogue, ReturnType<typeof placesOf>>()
+
+function placesOf({ facilities, metros }: Catalogue) {
+  return {
+    available_in: facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free })),
+    available_in_metros: metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free })),
+  }
+}
 
 /** A plan, available in every metro; its size is that of the lab's machine. */
-export function planView(plan: Plan) {
+export function planView(plan: Plan, catalogue: Catalogue) {
+  const places = everywhere.get(catalogue) ?? placesOf(catalogue)
+  everywhere.set(catalogue, places)
   return {
     id: planId(plan),
     slug: plan.slug,
@@ -60,14 +69,13 @@ export function planView(plan: Plan) {
       nics: [{ count: 2, type: '1Gbps' }],
       features: { raid: false, txt: false, uefi: plan.arch === 'aarch64' },
     },
-    available_in: allFacilities,
-    available_in_metros: allMetros,
+    ...places,
     pricing: { hour: 0 },
   }
 }
 
 /** An operating system. `provisionable_on` names all plans, because the lab accepts every system on every plan. */
-export function operatingSystemView(system: OperatingSystem, plans: readonly Plan[]) {
+export function operatingSystemView(system: OperatingSystem, { plans }: Pick<Catalogue, 'plans'>) {
   return {
     id: operatingSystemId(system),
     slug: system.slug,

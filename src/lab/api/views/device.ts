@@ -1,6 +1,5 @@
 // Devices and their events on the wire (Device.yaml, Event.yaml). Relations are as the API returns them
 // without `include`: plan, operating system, facility and metro in full, the others as `{href}`.
-import { plans } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { type DeviceEvent, provisioningEvents } from '../../cloud/device-events.ts'
 import { type Device, isComingUp } from '../../cloud/device.ts'
@@ -43,6 +42,7 @@ const actions = ['power_off', 'power_on', 'reboot', 'rescue', 'reinstall'] as co
 
 /** A device. The provisioning percentage is shown only until the device is provisioned. */
 export function deviceView(device: Device, cloud: Cloud) {
+  const { catalogue } = cloud.settings
   return {
     ...hrefOf(`/devices/${device.id}`),
     id: device.id,
@@ -66,7 +66,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     // As recorded: with any other value than null, Terraform would recreate the device.
     storage: null,
     customdata: device.customdata,
-    operating_system: operatingSystemView(device.operatingSystem, plans),
+    operating_system: operatingSystemView(device.operatingSystem, catalogue),
     facility: facilityView(device.facilityCode, device.metro),
     metro: metroView(device.metro),
     project: hrefOf(`/projects/${device.projectId}`),
@@ -75,7 +75,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     volumes: [],
     ip_addresses: addressViews(device, cloud),
     network_ports: portViews(device),
-    plan: planView(device.plan),
+    plan: planView(device.plan, catalogue),
     userdata: device.userdata,
     switch_uuid: switchIdOf(device),
     provisioning_events: provisioningEventViews(device),

@@ -31,7 +31,7 @@ function commonFields(device: Device, cloud: Cloud) {
     tags: device.tags,
     ssh_keys: keyLinesOf(cloud, device),
     customdata: device.customdata,
-    specs: planView(device.plan).specs,
+    specs: planView(device.plan, cloud.settings.catalogue).specs,
     switch_short_id: switchIdOf(device),
     volumes: [],
   }

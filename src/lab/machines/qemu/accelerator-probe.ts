@@ -1,4 +1,3 @@
-// Tests whether an accelerator really runs machines: a trial machine with the usual ROM and network card must get through iPXE to a marker.
 // A device file, a version or the firmware's first output proves too little: KVM in some virtual machines starts, prints, and stops
 // when iPXE changes the processor's mode.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -7,6 +6,7 @@ import { join } from 'node:path'
 
 import { messageOf } from '../../../errors.ts'
 import type { Accelerator } from './accelerator.ts'
+import type { MachineSpec } from '../driver.ts'
 import { lastLineOf } from '../last-line.ts'
 import { openNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, secretConfig, serconPort, x86Args } from './args.ts'
@@ -17,13 +17,13 @@ const script = 'trial.ipxe'
 const marker = 'metalkit has seen iPXE run'
 
 /** The trial machine: as small as iPXE allows, and without a disk. */
-const spec = {
+const spec: MachineSpec = {
   id: '00000000-0000-4000-8000-000000000000',
   hostname: 'trial',
-  arch: 'x86_64' as const,
+  arch: 'x86_64',
   cpus: 1,
   memoryMib: 256,
-  mac: '02:00:00:00:00:00',
+  macs: ['02:00:00:00:00:00'],
   bootUrl: script,
 }
 

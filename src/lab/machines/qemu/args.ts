@@ -140,7 +140,7 @@ export function x86Args(
     // The card has iPXE in its ROM. IPv6 stays on: without an IPv6 answer iPXE would wait 15 s at each dhcp command.
     devices,
     // The network comes first, as on the rented servers: after a boot script that says `exit` the firmware tries the disk.
-    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},bootindex=0`],
+    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.macs[0])},bootindex=0`],
     diskArgs(files),
     ['-serial', 'null', '-serial', 'chardev:sos'],
     firmwareArgs(firmware),
@@ -168,7 +168,7 @@ export function arm64Args(spec: MachineSpec, start: Arm64Start, files: QemuFiles
     machine,
     ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57', '-no-reboot', '-S'],
     devices,
-    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.mac)},romfile=`],
+    ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.macs[0])},romfile=`],
     diskArgs(files),
     ['-serial', 'chardev:sos'],
     begin,

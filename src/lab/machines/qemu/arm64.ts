@@ -96,11 +96,11 @@ class Arm64Machine {
     const print = (text: string) => this.serial.print(text)
     await using files = new FetchedFiles(spec.memoryMib * 2 ** 20, spec.passages)
     print(`\niPXE, followed by metalkit lab (HTTP Image Script), ${spec.cpus} CPU, ${spec.memoryMib} MiB\n`)
-    print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
+    print(`Configuring (net0 ${spec.macs[0]})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
     const outcome = await runIpxe(
       spec.bootUrl,
-      { ...spec, print, download: (...what) => files.download(...what) },
+      { ...spec, mac: spec.macs[0], print, download: (...what) => files.download(...what) },
       signal,
     )
     if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)

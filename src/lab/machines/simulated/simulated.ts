@@ -111,9 +111,9 @@ async function runMachine(machine: SimulatedMachine): Promise<void> {
       continue
     }
     print(`\niPXE 1.x (simulated) -- Open Source Network Boot Firmware\nFeatures: HTTP bzImage Script\n`)
-    print(`Configuring (net0 ${spec.mac})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
+    print(`Configuring (net0 ${spec.macs[0]})...... ok\nnet0: 10.0.2.15/255.255.255.0 gw 10.0.2.2\n`)
     print(`Filename: ${spec.bootUrl}\n`)
-    const outcome = await runIpxe(spec.bootUrl, { ...spec, print, download }, signal)
+    const outcome = await runIpxe(spec.bootUrl, { ...spec, mac: spec.macs[0], print, download }, signal)
     if (outcome.kind === 'shell') return await untilAborted(signal)
     if (outcome.kind !== 'boot') {
       if (outcome.kind === 'failed') print(`Could not boot image: ${outcome.error}\n`)

@@ -1,17 +1,18 @@
 // The file that keeps a cloud when its lab ends. It is replaced atomically, so it is never half-written.
 import { readFile } from 'node:fs/promises'
 
-import { errorCode, LabError, describeCondition } from '../../errors.ts'
-import type { Reporter } from '../../io.ts'
-import type { Cloud } from './cloud.ts'
-import { writePrivateFile } from '../storage/private-file.ts'
+import { errorCode, LabError, describeCondition } from '../../../errors.ts'
+import type { Reporter } from '../../../io.ts'
+import type { Catalogue } from '../catalogue.ts'
+import type { Cloud } from '../cloud.ts'
+import { writePrivateFile } from '../../storage/private-file.ts'
 import { findUnreadable, saveCloud, type SavedCloud, savedCloudSchema } from './saved-cloud.ts'
 
 /** How long a change may stay in memory if nobody waits for it. */
 const delayMs = 200
 
 /** Reads the file; undefined if it does not exist. @throws LabError if it is damaged or cannot be read */
-export async function readSavedCloud(path: string): Promise<SavedCloud | undefined> {
+export async function readSavedCloud(path: string, catalogue: Catalogue): Promise<SavedCloud | undefined> {
   let json: unknown
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
@@ -23,7 +24,7 @@ export async function readSavedCloud(path: string): Promise<SavedCloud | undefin
       cause,
     })
   }
-  const unreadable = findUnreadable(json)
+  const unreadable = findUnreadable(json, catalogue)
   if (unreadable !== undefined) {
     throw new LabError(`the lab's state in "${path}" cannot be used: ${unreadable}`, {
       hint: 'use the metalkit that wrote it, or start this lab with another --name',

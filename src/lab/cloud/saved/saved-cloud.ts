@@ -1,14 +1,14 @@
 // A cloud as it is saved: plain JSON that names entries of the catalogue.
 import { z } from 'zod/mini'
 
-import { createProject } from './account/project.ts'
-import { apiKeySchema, projectSchema, userSchema } from './account/saved-account.ts'
-import { createUser } from './account/user.ts'
-import { assignmentSchema, reservationSchema } from './addresses/saved-addresses.ts'
-import { findMetro, findOperatingSystem, findPlan } from './catalogue.ts'
-import type { Cloud, CloudSettings } from './cloud.ts'
-import { addressKinds, createBootKey, createRootPassword, type Device } from './device.ts'
-import { deviceStates } from '../../metal/schema.ts'
+import { createProject } from '../account/project.ts'
+import { apiKeySchema, projectSchema, userSchema } from '../account/saved-account.ts'
+import { createUser } from '../account/user.ts'
+import { assignmentSchema, reservationSchema } from '../addresses/saved-addresses.ts'
+import { type Catalogue, findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
+import type { Cloud, CloudSettings } from '../cloud.ts'
+import { addressKinds, createBootKey, createRootPassword, type Device } from '../device.ts'
+import { deviceStates } from '../../../metal/schema.ts'
 
 const version = 1
 
@@ -27,7 +27,9 @@ const deviceSchema = z.object({
   /** Devices saved by older versions have no boot key. */
   bootKey: z._default(z.string().check(z.minLength(32)), createBootKey),
   createdAt: z.iso.datetime(),
-  macs: z.tuple([z.string(), z.string()]),
+  macs: z.tuple([z.string()], z.string()),
+  machine: z.optional(z.string()),
+  address: z.optional(z.string()),
   plan: z.string(),
   metro: z.string(),
   facilityCode: z.string(),
@@ -152,7 +154,7 @@ const partsSchema = z.looseObject({
  * Says why this metalkit cannot use a saved state that another version may have written: the state is newer, or a device has a plan,
  * a metro or an operating system that is not in the catalogue. Undefined if it can be used.
  */
-export function findUnreadable(json: unknown): string | undefined {
+export function findUnreadable(json: unknown, catalogue: Catalogue): string | undefined {
   const parts = partsSchema.safeParse(json)
   if (!parts.success) return undefined
   const { version: savedVersion, devices = [] } = parts.data
@@ -161,9 +163,9 @@ export function findUnreadable(json: unknown): string | undefined {
   }
   for (const { hostname, plan, metro, operatingSystem } of devices) {
     const missing = [
-      findPlan(plan) === undefined ? `plan "${plan}"` : '',
-      findMetro(metro) === undefined ? `metro "${metro}"` : '',
-      findOperatingSystem(operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
+      findPlan(catalogue, plan) === undefined ? `plan "${plan}"` : '',
+      findMetro(catalogue, metro) === undefined ? `metro "${metro}"` : '',
+      findOperatingSystem(catalogue, operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
     ].find((part) => part !== '')
     if (missing !== undefined) return `its machine "${hostname}" has the ${missing}, which this metalkit does not know`
   }
@@ -171,10 +173,10 @@ export function findUnreadable(json: unknown): string | undefined {
 }
 
 /** Restores a device. @throws Error if its parts are not in the catalogue, which findUnreadable has ruled out */
-function loadDevice(saved: SavedDevice): Device {
-  const plan = findPlan(saved.plan)
-  const metro = findMetro(saved.metro)
-  const operatingSystem = findOperatingSystem(saved.operatingSystem)
+function loadDevice(saved: SavedDevice, catalogue: Catalogue): Device {
+  const plan = findPlan(catalogue, saved.plan)
+  const metro = findMetro(catalogue, saved.metro)
+  const operatingSystem = findOperatingSystem(catalogue, saved.operatingSystem)
   if (plan === undefined || metro === undefined || operatingSystem === undefined) {
     throw new Error(`a device with unknown parts: ${saved.id}`)
   }
@@ -215,5 +217,5 @@ export function loadCloud(
     batches: new Map(saved.batches.map((batch) => [batch.id, { ...batch, projectId: batch.projectId ?? projectId }])),
     vanished: new Map(saved.vanished),
   }
-  return { cloud, devices: saved.devices.map(loadDevice) }
+  return { cloud, devices: saved.devices.map((device) => loadDevice(device, settings.catalogue)) }
 }
