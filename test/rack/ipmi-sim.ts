@@ -72,18 +72,18 @@ export interface IpmiSim extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-/** Starts one in a folder; `sol` is the device of its serial line. */
-export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {}): Promise<IpmiSim> {
-  const folder = join(parent, 'bmc')
+/** Writes the configuration of a simulator whose `chassis` is the program that works the machine. @returns its words */
+export function configureSim(
+  folder: string,
+  { port, chassis, sol }: { port: number; chassis: string; sol?: string | undefined },
+): string[] {
   mkdirSync(join(folder, 'state'), { recursive: true })
-  const port = await findFreeUdpPort()
   const place = (name: string) => join(folder, name)
-  const write = (name: string, text: string) => writeFileSync(place(name), text)
   const levels = ['callback', 'user', 'operator', 'admin'].map(
     (level) => `allowed_auths_${level} none md2 md5 straight`,
   )
-  write(
-    'lan.conf',
+  writeFileSync(
+    place('lan.conf'),
     [
       'name "r1"',
       'set_working_mc 0x20',
@@ -93,17 +93,28 @@ export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {
       ...levels,
       `guid ${simGuid.replaceAll('-', '')}`,
       'endlan',
-      `chassis_control "${place('machine.sh')} 0x20"`,
+      `chassis_control "${chassis} 0x20"`,
       ...(sol === undefined ? [] : [`sol "${sol}" 115200 nortscts`]),
       'user 1 true "" "" user 10 none md2 md5 straight',
       `user 2 true "${simUser}" "${simPassword}" admin 10 none md2 md5 straight`,
       '',
     ].join('\n'),
   )
-  write(
-    'bmc.emu',
+  writeFileSync(
+    place('bmc.emu'),
     'mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr\nsel_enable 0x20 1000 0x0a\nmc_enable 0x20\n',
   )
+  const program = findProgram('ipmi_sim') ?? 'ipmi_sim'
+  return [program, '-c', place('lan.conf'), '-f', place('bmc.emu'), '-s', place('state'), '-n']
+}
+
+/** Starts one in a folder; `sol` is the device of its serial line. */
+export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {}): Promise<IpmiSim> {
+  const folder = join(parent, 'bmc')
+  const port = await findFreeUdpPort()
+  const place = (name: string) => join(folder, name)
+  const write = (name: string, text: string) => writeFileSync(place(name), text)
+  const [program = '', ...args] = configureSim(folder, { port, chassis: place('machine.sh'), sol })
   write('machine.sh', machine)
   chmodSync(place('machine.sh'), 0o755)
   write('power', '0\n')
@@ -111,8 +122,7 @@ export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {
   write('log', '')
   let child: ChildProcess | undefined
   const start = async () => {
-    const args = ['-c', place('lan.conf'), '-f', place('bmc.emu'), '-s', place('state'), '-n']
-    const started = spawn(findProgram('ipmi_sim') ?? 'ipmi_sim', args, { stdio: 'ignore' })
+    const started = spawn(program, args, { stdio: 'ignore' })
     child = started
     write('sim.pid', String(started.pid))
     await awaitBmc(port, () => started.exitCode === null && started.signalCode === null)
