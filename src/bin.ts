@@ -1,12 +1,12 @@
 // The program's edge: signals, streams, the environment and the exit code. Only this file reads process.env and calls process.exit.
-import { once } from 'node:events'
 import { closeSync, fstatSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isatty, WriteStream } from 'node:tty'
 import { run } from './cli.ts'
+import { abortAfter, heed } from './deadline.ts'
 import { ConsoleError, describeCondition, describeError, errorCode, InterruptedError } from './errors.ts'
-import { mayHang } from './files/remote.ts'
+import { isSameFile, mayHang } from './files/remote.ts'
 import { type Io, type Output, unblock } from './io.ts'
 import {
   findDeafStarter,
@@ -85,16 +85,12 @@ function isSteady(stream: Output): boolean {
   return [...steady.values()].includes(stream)
 }
 
-/** Redirects outputs that may hang to another process. Outputs to the same file share one writer, so that lines stay in order. */
+/** Redirects outputs that may hang to another process. */
 async function steadyOutputs(): Promise<void> {
   const fds = [1, 2].filter(mayHang)
-  const [first] = fds
-  if (first === undefined) return
+  if (fds.length === 0) return
   const { takeOverOutputs } = await import('./files/steady-output.ts')
-  for (const group of outputsMeet ? [fds] : fds.map((fd) => [fd])) {
-    const stream = takeOverOutputs(group)
-    for (const fd of group) steady.set(fd, stream)
-  }
+  for (const [fd, stream] of takeOverOutputs(fds, outputsMeet)) steady.set(fd, stream)
 }
 
 /** Waits until results are written; after a failure only for a moment, since a terminal may stay blocked. */
@@ -104,10 +100,7 @@ async function drain(code: number): Promise<void> {
     (stream) => !stream.destroyed && (stream.writableLength > 0 || isSteady(stream)),
   )
   if (slow.length === 0) return
-  const enough = new AbortController()
-  const giveUp = () => setTimeout(() => enough.abort(), lastWordsMs)
-  if (code !== 0 || stop.signal.aborted) giveUp()
-  else stop.signal.addEventListener('abort', giveUp)
+  using late = abortAfter(code === 0 ? stop.signal : AbortSignal.abort(), lastWordsMs)
   const taken = slow.map(async (stream) => {
     await new Promise<void>((resolve) => {
       const settle = () => resolve()
@@ -116,20 +109,11 @@ async function drain(code: number): Promise<void> {
       else stream.write('', settle)
     })
   })
-  await Promise.race([Promise.all(taken), once(enough.signal, 'abort')])
+  await heed(Promise.all(taken), late.signal).catch(() => {})
 }
 
 /** Whether stdout and stderr are the same: a terminal, or a file or pipe with `2>&1`. */
-function doOutputsMeet(): boolean {
-  try {
-    const [stdout, stderr] = [fstatSync(1), fstatSync(2)]
-    return stdout.ino === stderr.ino && stdout.dev === stderr.dev
-  } catch {
-    return false
-  }
-}
-
-const outputsMeet = doOutputsMeet()
+const outputsMeet = isSameFile(1, 2)
 
 /**
  * Closes terminals before Node's exit, which resets their modes: for a closed terminal it would abort with a stack trace, and a

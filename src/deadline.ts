@@ -5,16 +5,17 @@ interface Deadline<T> {
   ms: number
   /** Returns the outcome when the time is over, or throws it. */
   late: () => T
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**
- * A promise with a deadline: `start` settles it, or the time is over, or the signal aborts. Leaves no timer and no listener behind.
- * @throws what `start` rejects with, what `late` throws, or the signal's reason
+ * A promise with a deadline: the work settles it, or the time is over, or the signal aborts. Leaves no timer and no listener behind.
+ * @param work a promise, or the body of one
+ * @throws what the work rejects with, what `late` throws, or the signal's reason
  */
 export async function settleBefore<T>(
   { ms, late, signal }: Deadline<T>,
-  start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+  work: PromiseLike<T> | ((resolve: (value: T) => void, reject: (reason: unknown) => void) => void),
 ): Promise<T> {
   signal?.throwIfAborted()
   const over = new AbortController()
@@ -29,7 +30,8 @@ export async function settleBefore<T>(
       }, ms)
       over.signal.addEventListener('abort', () => clearTimeout(timer))
       signal?.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
-      start(resolve, reject)
+      if (typeof work === 'function') work(resolve, reject)
+      else work.then(resolve, reject)
     })
   } finally {
     over.abort()
@@ -64,12 +66,16 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** A signal that aborts some time after another one. Disposing it ends the wait. */
-export function abortAfter(first: AbortSignal, delayMs: number): Disposable & { signal: AbortSignal } {
+/** A signal that aborts some time after another one, with the given reason. Disposing it ends the wait. */
+export function abortAfter(
+  first: AbortSignal,
+  delayMs: number,
+  reason?: () => unknown,
+): Disposable & { signal: AbortSignal } {
   const later = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const begin = () => {
-    timer = setTimeout(() => later.abort(), delayMs)
+    timer = setTimeout(() => later.abort(reason?.()), delayMs)
   }
   if (first.aborted) begin()
   else first.addEventListener('abort', begin, { once: true })

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { settleBefore, within } from '../src/deadline.ts'
+import { abortAfter, settleBefore, within } from '../src/deadline.ts'
 
 function throwLate(): never {
   throw new Error('too late')
@@ -48,4 +49,29 @@ test('within aborts with the signal, or when the time is over', async () => {
   const patient = within(60_000, ended.signal)
   ended.abort('why')
   expect(patient.reason).toBe('why')
+})
+
+test('settleBefore takes a promise as well', async () => {
+  expect(await settleBefore<string>({ ms: 60_000, late: String }, Promise.resolve('in time'))).toBe('in time')
+  const never = new Promise<string>(() => {})
+  expect(await settleBefore<string>({ ms: 1, late: () => 'late' }, never)).toBe('late')
+})
+
+test('abortAfter waits for the first signal and then for the delay, and gives its own reason', async () => {
+  const first = new AbortController()
+  using late = abortAfter(first.signal, 1, () => 'the reason')
+  await setTimeout(20)
+  expect(late.signal.aborted).toBe(false)
+  first.abort()
+  await expect.poll(() => late.signal.aborted).toBe(true)
+  expect(late.signal.reason).toBe('the reason')
+})
+
+test('a disposed abortAfter never aborts', async () => {
+  const first = new AbortController()
+  const late = abortAfter(first.signal, 1)
+  first.abort()
+  late[Symbol.dispose]()
+  await setTimeout(20)
+  expect(late.signal.aborted).toBe(false)
 })

@@ -1,5 +1,6 @@
 // The session itself: bytes in both directions between the serial line and the user's streams, until one side ends it.
 import type { Writable } from 'node:stream'
+import { abortAfter, heed } from '../deadline.ts'
 import { ConsoleError } from '../errors.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
@@ -40,15 +41,11 @@ export interface RelayOptions {
 /** Waits until all written data has been taken. */
 async function drain(stdout: Writable, signal: AbortSignal): Promise<void> {
   if (stdout.destroyed || stdout.writableLength === 0) return
-  await new Promise<void>((resolve) => {
-    const giveUp = () => setTimeout(resolve, abortedDrainMs).unref()
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp, { once: true })
-    stdout.write('', () => {
-      signal.removeEventListener('abort', giveUp)
-      resolve()
-    })
+  using late = abortAfter(signal, abortedDrainMs)
+  const taken = new Promise<void>((resolve) => {
+    stdout.write('', () => resolve())
   })
+  await heed(taken, late.signal).catch(() => {})
 }
 
 /** The size of Node's reads from a pipe: up to this much is written at once. */

@@ -1,4 +1,5 @@
-// File systems that may hang: they depend on a server, and while it does not answer, calls to them do not return.
+// What is behind a descriptor or path: file systems that may hang (they depend on a server, and while it does not answer, calls
+// to them do not return), and files that two descriptors share.
 import { fstatSync, statfsSync } from 'node:fs'
 
 /** File systems that depend on a server, by their Linux magic numbers (statfs(2), linux/magic.h). */
@@ -26,6 +27,16 @@ export function isRemote(path: string): boolean {
 export function mayHang(fd: number): boolean {
   try {
     return fstatSync(fd).isFile() && isRemote(`/proc/self/fd/${fd}`)
+  } catch {
+    return false
+  }
+}
+
+/** True if two descriptors are the same terminal, file or pipe. */
+export function isSameFile(fd: number, other: number): boolean {
+  try {
+    const [first, second] = [fstatSync(fd), fstatSync(other)]
+    return first.ino === second.ino && first.dev === second.dev
   } catch {
     return false
   }

@@ -68,15 +68,19 @@ export async function replaceFileElsewhere(path: string, text: string): Promise<
 }
 
 /**
- * A stream to a file that is among the program's own outputs. The descriptors are replaced by /dev/null: the system would
- * wait for the file when it closes them at the end.
+ * Streams to files that are the program's own outputs, by descriptor. Outputs to the same file share one writer, so that lines
+ * stay in order. The descriptors are replaced by /dev/null: the system would wait for the file when it closes them at the end.
  */
-export function takeOverOutputs(fds: readonly number[]): Writable {
-  const stream = createSteadyOutput(fds[0] ?? 1)
-  for (const fd of fds) {
-    closeSync(fd)
-    // The system assigns the lowest free descriptor.
-    openSync('/dev/null', 'w')
+export function takeOverOutputs(fds: readonly number[], areSame: boolean): ReadonlyMap<number, Writable> {
+  const streams = new Map<number, Writable>()
+  for (const group of areSame ? [fds] : fds.map((fd) => [fd])) {
+    const stream = createSteadyOutput(group[0] ?? 1)
+    for (const fd of group) {
+      closeSync(fd)
+      // The system assigns the lowest free descriptor.
+      openSync('/dev/null', 'w')
+      streams.set(fd, stream)
+    }
   }
-  return stream
+  return streams
 }

@@ -4,6 +4,7 @@ import { constants as fsConstants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { abortAfter } from '../deadline.ts'
 import { InterruptedError } from '../errors.ts'
 import { leash } from './storage/leash.ts'
 
@@ -72,19 +73,17 @@ export async function startInnerCommand(
     // Ctrl-C and the hang-up of a terminal reach the whole process group anyway.
     if (!atTerminal || !fromTerminal.has(name)) child.kill(name)
   }
-  let timer: NodeJS.Timeout | undefined
+  const end = abortAfter(forced, lastWordsMs)
+  end.signal.addEventListener('abort', () => child.kill('SIGKILL'))
   const onSignal = () => pass(signal)
-  const onForced = () => {
-    pass(forced)
-    timer = setTimeout(() => child.kill('SIGKILL'), lastWordsMs)
-  }
+  const onForced = () => pass(forced)
   signal.addEventListener('abort', onSignal)
   forced.addEventListener('abort', onForced)
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
   }).finally(() => {
-    clearTimeout(timer)
+    end[Symbol.dispose]()
     signal.removeEventListener('abort', onSignal)
     forced.removeEventListener('abort', onForced)
   })

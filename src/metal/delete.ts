@@ -117,15 +117,12 @@ async function tryDelete(
 
 /** The last attempt of a forced run: one request, and a short wait for its answer. */
 async function tryOnceMore(client: MetalClient, target: DeleteTarget): Promise<Standing | undefined> {
-  const patience = new AbortController()
-  const timer = setTimeout(() => patience.abort(), client.clock.toRealMs(lastTryMs))
+  const patience = AbortSignal.timeout(client.clock.toRealMs(lastTryMs))
   try {
-    return await tryDelete(client, target, patience.signal, async () => undefined)
+    return await tryDelete(client, target, patience, async () => undefined)
   } catch (error) {
-    if (!patience.signal.aborted) throw error
+    if (!patience.aborted) throw error
     return { why: 'the run was interrupted twice', seen: false, patienceMs: 0 }
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,5 +1,6 @@
 // A Machine costs money from creation to deletion, so it is a resource with an owner: the code that opened it gives it back
 // on every way out, with `await using`.
+import { abortAfter, heed } from '../deadline.ts'
 import { ApiError, MachineError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
@@ -38,22 +39,6 @@ export const machineTag = 'metalkit'
 /** The prefix of the tag of a run; each run has its own tag. */
 export const runTagPrefix = 'metalkit-run-'
 
-/** The promise's outcome, or the error if the promise has not settled a grace period after the signal aborts. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, graceMs: number, error: () => Error): Promise<T> {
-  const settled = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    const giveUp = () => (timer = setTimeout(() => reject(error()), graceMs))
-    signal.addEventListener('abort', giveUp, { once: true, signal: settled.signal })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    clearTimeout(timer)
-    settled.abort()
-  }
-}
-
 /**
  * Rents a machine. The caller's `await using` deletes it, unless it is kept.
  * @throws ApiError if the API refuses; MachineLeftError if an unknown machine may exist
@@ -81,7 +66,8 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     await ledger.settle({ forced })
     throw await withSuggestions(client, error, { projectId, ...input })
   })
-  const device = await orAborted(creating, forced, client.clock.toRealMs(lastTryMs), leaving)
+  using late = abortAfter(forced, client.clock.toRealMs(lastTryMs), leaving)
+  const device = await heed(creating, late.signal)
   const { hostname, plan, metro } = input
   report.event('machine-created', { id: device.id, hostname, plan, metro })
   return {

@@ -8,8 +8,8 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Address } from '../address.ts'
+import { settleBefore } from '../deadline.ts'
 import { errorCode, ServeError } from '../errors.ts'
 import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
 import type { Reporter } from '../io.ts'
@@ -63,6 +63,11 @@ const hungTimeoutMs = 1000
 const maxConnections = 2048
 /** The share of connections and responses reserved for other clients, so that one client cannot take them all. */
 const othersShare = 1 / 8
+
+/** Waits until the responses have ended, for at most this long, or until the signal aborts. */
+async function waitForAll(responses: Iterable<Promise<void>>, ms: number, signal?: AbortSignal): Promise<void> {
+  await settleBefore<unknown>({ ms, late: () => undefined, signal }, Promise.all(responses)).catch(() => {})
+}
 
 /** The response to bytes in which node:http found no request; undefined if the client is gone. */
 function answerBadRequest(error: Error, socket: Socket): Decision | undefined {
@@ -205,16 +210,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     async [Symbol.asyncDispose]() {
       closing.abort()
       server.close()
-      const patience = new AbortController()
-      const enough = AbortSignal.any([patience.signal, ...(forced === undefined ? [] : [forced])])
-      await Promise.race([
-        Promise.all(running.values()),
-        sleep(closeTimeoutMs, undefined, { signal: enough }).catch(() => {}),
-      ])
-      patience.abort()
+      await waitForAll(running.values(), closeTimeoutMs, forced)
       server.closeAllConnections()
       // A hanging file system delays only the requests for its own files.
-      await Promise.race([Promise.all(running.values()), sleep(hungTimeoutMs, undefined, { ref: false })])
+      await waitForAll(running.values(), hungTimeoutMs)
       writeLog()
       await closed
     },

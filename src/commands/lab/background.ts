@@ -4,6 +4,7 @@ import { open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isSea } from 'node:sea'
 import { type Address, formatAddress } from '../../address.ts'
+import { systemClock } from '../../clock.ts'
 import { exitCodes, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
@@ -80,8 +81,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
             ?.replace(/^metalkit: (lab: )?/, '') || 'it ended at once',
         )
       }
-      signal.throwIfAborted()
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await systemClock.sleep(50, signal)
     }
   } catch (error) {
     child.kill('SIGTERM')

@@ -87,7 +87,7 @@ export class IdFile implements AsyncDisposable {
       })
     }
     const patience = this.#signal.aborted ? { ms: hurriedWriteMs } : { ms: lastWriteMs, signal: this.#signal }
-    await settleBefore<void>({ ...patience, late }, (resolve) => void this.#writing.then(resolve))
+    await settleBefore<void>({ ...patience, late }, this.#writing)
     this.failure.throwIfAborted()
   }
 }

@@ -2,6 +2,7 @@
 // one session per machine and no scrollback.
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import type { Address } from '../../address.ts'
+import { settleBefore } from '../../deadline.ts'
 import type { Reporter } from '../../io.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { SerialPort } from '../cloud/serial-port.ts'
@@ -181,9 +182,8 @@ export async function startSos(parts: SosParts, opened?: Door): Promise<Sos> {
     async [Symbol.asyncDispose]() {
       const closed = door[Symbol.asyncDispose]()
       for (const client of clients) client.end()
-      const timer = setTimeout(() => door.destroyConnections(), goodbyeTimeoutMs)
+      await settleBefore<void>({ ms: goodbyeTimeoutMs, late: () => door.destroyConnections() }, closed)
       await closed
-      clearTimeout(timer)
     },
   }
 }

@@ -1,4 +1,5 @@
 // Ends a lab that runs in another process.
+import { systemClock } from '../../clock.ts'
 import { LabError } from '../../errors.ts'
 import { findProcess } from './process-name.ts'
 import type { RunningLab } from './running-labs.ts'
@@ -19,7 +20,6 @@ export async function endLab(lab: RunningLab, signal: AbortSignal): Promise<void
   const endMs = Date.now() + timeoutMs
   while ((await findProcess(lab.process)) !== undefined) {
     if (Date.now() > endMs) throw new LabError(`the lab (process ${pid}) does not end`, { hint: `run: kill -9 ${pid}` })
-    await new Promise((resolve) => setTimeout(resolve, pollMs))
-    signal.throwIfAborted()
+    await systemClock.sleep(pollMs, signal)
   }
 }

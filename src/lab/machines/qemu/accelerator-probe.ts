@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { settleBefore } from '../../../deadline.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec } from '../driver.ts'
@@ -48,13 +49,6 @@ export async function probeAccelerator(
     return last === '' ? 'before it printed anything' : `at "${last}"`
   }
   await using sercon = await openNameless()
-  let timer: NodeJS.Timeout | undefined
-  let leave: (() => void) | undefined
-  const isOver = new Promise<'late' | 'left'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), patienceMs)
-    leave = () => resolve('left')
-    signal?.addEventListener('abort', leave)
-  })
   try {
     await sercon.writeFile(serconPort)
     await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
@@ -66,21 +60,24 @@ export async function probeAccelerator(
       silent,
     )
     try {
-      const ended = await Promise.race([isThrough, isOver, qemu.stopped, qemu.exit])
-      if (ended === 'through' || ended === 'left') return undefined
-      if (ended === 'late')
+      const end = Promise.race([isThrough, qemu.stopped, qemu.exit])
+      const outcome = await settleBefore<Awaited<typeof end> | 'late'>(
+        { ms: patienceMs, late: () => 'late', signal },
+        end,
+      )
+      if (outcome === 'through') return undefined
+      if (outcome === 'late')
         return `${title} does not get a machine through iPXE within ${patienceMs / 1000} s: it stalled ${where()}`
-      if ('state' in ended) return `${title} stopped a machine in iPXE (${ended.state}) ${where()}`
-      return `${title} does not start a machine: ${ended.reason === 'failed' ? ended.detail : `QEMU ended ${where()}`}`
+      if ('state' in outcome) return `${title} stopped a machine in iPXE (${outcome.state}) ${where()}`
+      return `${title} does not start a machine: ${outcome.reason === 'failed' ? outcome.detail : `QEMU ended ${where()}`}`
     } finally {
       qemu.kill()
       await qemu.exit
     }
   } catch (error) {
+    if (signal?.aborted) return undefined
     return `${title} cannot be tried: ${messageOf(error)}`
   } finally {
-    clearTimeout(timer)
-    if (leave !== undefined) signal?.removeEventListener('abort', leave)
     await rm(folder, { recursive: true, force: true })
   }
 }

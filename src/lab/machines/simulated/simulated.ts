@@ -10,7 +10,7 @@ import { SerialLine } from '../serial-line.ts'
 import { bootLog, hasSerialConsole } from './linux.ts'
 import { askHostname, sayUp } from './metadata.ts'
 import { type Departure, type ShellMachine, SimulatedShell } from './shell.ts'
-import { untilAborted } from '../../../deadline.ts'
+import { settleBefore, untilAborted } from '../../../deadline.ts'
 
 /** A running machine; the signal pulls its plug. */
 interface SimulatedMachine {
@@ -27,14 +27,7 @@ interface SimulatedMachine {
  */
 async function selfTest({ spec: { attended }, selfTestMs, signal }: SimulatedMachine): Promise<void> {
   if (attended === undefined) return
-  const ended = new AbortController()
-  const limit = sleep(selfTestMs, undefined, { signal: AbortSignal.any([signal, ended.signal]) })
-  try {
-    await Promise.race([attended, limit])
-  } finally {
-    limit.catch(() => {})
-    ended.abort()
-  }
+  await settleBefore<void>({ ms: selfTestMs, late: () => {}, signal }, attended)
 }
 
 /** Simulates the booted system until it powers off or reboots. Unless its console is this line, it neither prints nor reads. */
