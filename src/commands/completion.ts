@@ -28,7 +28,7 @@ async function findDevices(context: Context): Promise<Choice[]> {
     const devices = await client.listDevices(options.projectId, machineTag, signal)
     return devices.map(({ id, hostname, plan, state }) => ({
       text: id,
-      help: [hostname, plan?.slug, state].filter((one) => one).join(', '),
+      help: [hostname, plan?.slug, state].filter(Boolean).join(', '),
     }))
   } catch {
     return []
@@ -92,9 +92,9 @@ export async function execute(
     stdout.write(script)
     return
   }
-  const found = suggest(commands, words)
-  const { kind, before, typed } = found
-  const choices = (await lookUp(found, context)).filter(({ text }) => text.startsWith(typed))
+  const suggestion = suggest(commands, words)
+  const { kind, before, typed } = suggestion
+  const choices = (await lookUp(suggestion, context)).filter(({ text }) => text.startsWith(typed))
   const isOpen = choices.length > 0 && choices.every(({ text }) => text.endsWith('/'))
   stdout.write(`${kind === 'files' || kind === 'folders' ? kind : isOpen ? 'open' : 'words'}\n`)
   for (const { text, help } of choices) stdout.write(`${before}${text}\t${help}\n`)

@@ -11,16 +11,16 @@ import { reportServed, showBoots } from './shared/server-activity.ts'
 import type { ServeOptions } from '../options/command-flags.ts'
 
 /** The folder to serve: the argument or the flag, which must agree; the argument overrides the variable. */
-function chooseDirectory(given: string | undefined, option: string, context: Context): string {
-  if (given === undefined || given === option) return given ?? option
+function chooseDirectory(argument: string | undefined, option: string, context: Context): string {
+  if (argument === undefined || argument === option) return argument ?? option
   const fromFlag =
     option !== flags.directory.fallback && !flags.directory.env.some((name) => context.env[name] === option)
   if (fromFlag) {
-    throw new UsageError(`two directories are given, "${given}" and --directory "${option}"`, {
+    throw new UsageError(`two directories are given, "${argument}" and --directory "${option}"`, {
       hint: 'pass only one of them',
     })
   }
-  return given
+  return argument
 }
 
 export async function execute(

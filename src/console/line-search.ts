@@ -3,7 +3,7 @@ import { PatternError } from '../errors.ts'
 import { type Budget, runLimited } from './cpu-limit.ts'
 
 /** A match: indices into the text of its line, its start and its end. */
-export interface Found {
+export interface LineMatch {
   index: number
   end: number
   lineStart: number
@@ -11,7 +11,7 @@ export interface Found {
 }
 
 /** Finds the first match at or after `from`; `^`, `\b` and lookbehind see the preceding part of its line. */
-export type LineSearch = (text: string, from: number) => Found | undefined
+export type LineSearch = (text: string, from: number) => LineMatch | undefined
 
 /** Characters that match themselves in a regular expression. */
 const literal = /^[\w ,:;"'<>=@#%&!~`/-]+/
@@ -75,7 +75,7 @@ export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: max
   const prefix = readPrefix(pattern)
 
   /** Line by line. */
-  function searchLines(text: string, from: number): Found | undefined {
+  function searchLines(text: string, from: number): LineMatch | undefined {
     let lineStart = from === 0 ? 0 : text.lastIndexOf('\n', from - 1) + 1
     while (lineStart <= text.length) {
       const newline = text.indexOf('\n', lineStart)
@@ -92,7 +92,7 @@ export function createLineSearch(pattern: RegExp, budget: Budget = { leftMs: max
   }
 
   /** In the text as a whole. */
-  function searchText(text: string, from: number): Found | undefined {
+  function searchText(text: string, from: number): LineMatch | undefined {
     regex.lastIndex = from
     const match = regex.exec(text)
     if (match === null) return undefined

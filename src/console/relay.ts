@@ -74,7 +74,9 @@ function createWriter({ channel }: SerialShell, stdout: Output, others: readonly
   const flush = () => {
     stdout.uncork()
     // A file or a pipe has taken everything by now, even beyond its high-water mark.
-    const full = [stdout, ...others].filter((one) => one.writableNeedDrain && one.writableLength > 0 && !one.destroyed)
+    const full = [stdout, ...others].filter(
+      (stream) => stream.writableNeedDrain && stream.writableLength > 0 && !stream.destroyed,
+    )
     if (full.length > 0 && !channel.isPaused()) void wait(full)
   }
   return (chunk) => {

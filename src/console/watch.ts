@@ -1,5 +1,5 @@
 // Watches the console: patterns of success, patterns of failure, and replies.
-import { createLineSearch, type Found, maxMs, type LineSearch } from './line-search.ts'
+import { createLineSearch, type LineMatch, maxMs, type LineSearch } from './line-search.ts'
 import { createScreenText } from './screen-text.ts'
 import type { Budget } from './cpu-limit.ts'
 
@@ -56,7 +56,7 @@ interface Seeker {
   next: number
   /** The position in the text to continue from. */
   from: number
-  see: (index: number, found: Found, text: string) => Sighting
+  see: (index: number, match: LineMatch, text: string) => Sighting
 }
 
 function createSeekers({ waitFor, failOn, replies }: WatchRules, budget: Budget): Seeker[] {
@@ -106,15 +106,15 @@ export function createWatch(rules: WatchRules): Watch {
   function look(text: string): Sighting[] {
     const sightings: Sighting[] = []
     while (!over) {
-      let first: { seeker: Seeker; found: Found } | undefined
+      let first: { seeker: Seeker; match: LineMatch } | undefined
       for (const seeker of seekers) {
-        const found = seeker.searches[seeker.next]?.(text, seeker.from)
-        if (found !== undefined && (first === undefined || found.end < first.found.end)) first = { seeker, found }
+        const match = seeker.searches[seeker.next]?.(text, seeker.from)
+        if (match !== undefined && (first === undefined || match.end < first.match.end)) first = { seeker, match }
       }
       if (first === undefined) break
-      const { seeker, found } = first
-      seeker.from = found.end
-      const sighting = seeker.see(seeker.next++, found, text)
+      const { seeker, match } = first
+      seeker.from = match.end
+      const sighting = seeker.see(seeker.next++, match, text)
       sightings.push(sighting)
       over = sighting.kind === 'failed' || (sighting.kind === 'matched' && sighting.last)
     }

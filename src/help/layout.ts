@@ -25,11 +25,11 @@ export function notesOf(name: FlagName): string {
 
 /** A command's call without flags: `verify <place> <name>`, `lab forward <id> <port> [host-port]`. */
 export function callOf(command: Command): string {
-  const given = command.arguments.map(({ name, optional, variadic }) => {
+  const words = command.arguments.map(({ name, optional, variadic }) => {
     const shown = variadic ? `${name}...` : name
     return optional ? `[${shown}]` : `<${shown}>`
   })
-  return [command.words, ...given].join(' ')
+  return [command.words, ...words].join(' ')
 }
 
 /** A command's synopsis: `metalkit lab [options] [-- COMMAND...]`. */

@@ -95,21 +95,21 @@ export function suggest(commands: readonly Command[], typedWords: readonly strin
       const isOurs = inner.length > 0 && program?.split('/').at(-1) === 'metalkit'
       return isOurs ? suggest(commands, inner) : { kind: 'files', choices: [], before: '', typed }
     }
-    const given = readFlag(word)
-    if (given === undefined) {
+    const flagWord = readFlag(word)
+    if (flagWord === undefined) {
       plain.push(word)
       command = findCommand(commands, plain) ?? command
     } else {
-      const flag = flagOf(command, given.name)
-      if (takesText(flag) && given.value === undefined) awaiting = flag
+      const flag = flagOf(command, flagWord.name)
+      if (takesText(flag) && flagWord.value === undefined) awaiting = flag
     }
   }
   if (awaiting !== undefined) return valuesOfFlag(awaiting, '', typed)
-  const given = readFlag(typed)
-  if (given?.value !== undefined) {
-    const flag = flagOf(command, given.name)
-    const before = typed.slice(0, typed.length - given.value.length)
-    return flag === undefined ? valuesOf(undefined, before, given.value) : valuesOfFlag(flag, before, given.value)
+  const flagWord = readFlag(typed)
+  if (flagWord?.value !== undefined) {
+    const flag = flagOf(command, flagWord.name)
+    const before = typed.slice(0, typed.length - flagWord.value.length)
+    return flag === undefined ? valuesOf(undefined, before, flagWord.value) : valuesOfFlag(flag, before, flagWord.value)
   }
   if (typed.startsWith('-')) return flagChoices(command, typed)
   if (command?.words === 'help') return commandChoices(commands, plain.slice(1), typed)

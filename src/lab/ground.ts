@@ -85,14 +85,14 @@ async function openApi(
   { listen, report, pageFolder }: LabParts,
   tls: LabTls | undefined,
 ): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
-  let show: ((face: LabFace) => void) | undefined
+  let setFace: ((face: LabFace) => void) | undefined
   const face = new Promise<LabFace>((resolve) => {
-    show = resolve
+    setFace = resolve
   })
   const upgrade: Upgrade = (message, socket, head) => {
     socket.on('error', () => {})
     if (tls !== undefined && !isSecure(message)) socket.destroy()
-    else void face.then((one) => one.upgrade?.(message, socket, head))
+    else void face.then(({ upgrade: pass }) => pass?.(message, socket, head))
   }
   const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
   const secured: Handler<LabAnswer> = (request) =>
@@ -101,7 +101,7 @@ async function openApi(
     onUpgrade: pageFolder === undefined ? undefined : upgrade,
     contextFor: tls?.contextFor,
   })
-  return { api, answerWith: (one) => show?.(one) }
+  return { api, answerWith: (answering) => setFace?.(answering) }
 }
 
 /**

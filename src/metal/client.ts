@@ -11,7 +11,7 @@ import {
   type Device,
   type DeviceAction,
   type DeviceCreateInput,
-  type DeviceEvent,
+  type ApiEvent,
   type DeviceUpdateInput,
   deviceListSchema,
   deviceSchema,
@@ -173,7 +173,7 @@ export class MetalClient {
   }
 
   /** The newest events of a device, newest first. */
-  async listEvents(id: string, signal?: AbortSignal): Promise<DeviceEvent[]> {
+  async listEvents(id: string, signal?: AbortSignal): Promise<ApiEvent[]> {
     const call = {
       method: 'GET',
       path: `/devices/${id}/events?per_page=50`,
@@ -210,7 +210,7 @@ export class MetalClient {
       const what = lost ? outcome.message : half ? 'the answer is truncated' : `the API answered ${outcome.status}`
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
-      await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((one) => one !== undefined)))
+      await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((source) => source !== undefined)))
       if (!lost && (await call.wasDone?.())) {
         throw new UncertainError(`${call.doing}: the API answered ${outcome.status} but carried it out anyway`)
       }

@@ -67,7 +67,7 @@ async function sendCreate(
  * another one.
  * @throws ApiError if the API refuses, or if a machine may exist and looking for it failed; signal.reason
  */
-export async function createDevice(
+export async function createOnce(
   client: MetalClient,
   { projectId, input, ledger, report, signal }: CreateOptions,
 ): Promise<Device> {
@@ -82,10 +82,10 @@ export async function createDevice(
       if (!(error instanceof UncertainError)) throw error
       ledger.noteUncertain(attempt)
       report.info(`${error.message}; looking for a machine tagged ${ledger.tag}`)
-      const found = await findByTag(client, ledger)
-      if (found !== undefined) {
-        report.info(`found it: ${found.id}`)
-        return found
+      const device = await findByTag(client, ledger)
+      if (device !== undefined) {
+        report.info(`found it: ${device.id}`)
+        return device
       }
       signal.throwIfAborted()
       if (attempt >= maxCreates) throw error

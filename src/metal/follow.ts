@@ -3,7 +3,7 @@ import { ApiError, MachineError } from '../errors.ts'
 import { plainText } from '../text/plain-text.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
-import type { Device, DeviceEvent } from './schema.ts'
+import type { Device, ApiEvent } from './schema.ts'
 
 const pollMs = 2000
 const comingUpStates = new Set(['queued', 'provisioning', 'reinstalling'])
@@ -13,9 +13,9 @@ const transitionStates = new Set([...comingUpStates, 'powering_on', 'powering_of
 export interface Observation {
   device: Device
   /** Events since the last observation, oldest first. */
-  news: DeviceEvent[]
+  news: ApiEvent[]
   /** The device's newest event. */
-  newest: DeviceEvent | undefined
+  newest: ApiEvent | undefined
 }
 
 interface FollowOptions {
@@ -28,7 +28,7 @@ interface FollowOptions {
 }
 
 /** An event's text, on one line. */
-export function describeEvent(event: DeviceEvent | undefined): string {
+export function describeEvent(event: ApiEvent | undefined): string {
   return plainText(event?.body ?? '')
 }
 

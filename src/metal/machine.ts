@@ -5,7 +5,7 @@ import { ApiError, MachineError, MachineLeftError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isGone } from './answer.ts'
 import type { MetalClient } from './client.ts'
-import { createDevice } from './create.ts'
+import { createOnce } from './create.ts'
 import { andCost, deleteUntilGone, lastTryMs } from './delete.ts'
 import { waitForDevice } from './follow.ts'
 import { Ledger } from './ledger.ts'
@@ -61,7 +61,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       hint: `delete it with: metalkit rm ${runTag}`,
     })
   }
-  const creating = createDevice(client, { projectId, input, ledger, report, signal }).catch(async (error: unknown) => {
+  const creating = createOnce(client, { projectId, input, ledger, report, signal }).catch(async (error: unknown) => {
     // The machine of an unclear create may still appear, and no Machine object exists that would give it back.
     await ledger.settle({ forced })
     throw await withSuggestions(client, error, { projectId, ...input })
@@ -130,12 +130,12 @@ interface FindOptions {
  */
 export async function findMachine(options: FindOptions): Promise<Device> {
   const { client, id, projectId, timeoutMs, report, signal } = options
-  const found = await client.getDevice(id, signal).catch(async (error: unknown) => {
+  const current = await client.getDevice(id, signal).catch(async (error: unknown) => {
     throw await unknownMachine(client, error, projectId)
   })
   const onWait = ({ state }: Device) =>
     report.info(`The machine ${id} is ${state}; waiting until it can be rebooted...`)
-  const device = await waitForDevice({ client, device: found, timeoutMs, onWait, signal }, isRestartable)
+  const device = await waitForDevice({ client, device: current, timeoutMs, onWait, signal }, isRestartable)
   const os = device.operating_system?.slug
   if (os && os !== 'custom_ipxe') {
     throw new MachineError(`the machine ${id} has the operating system "${os}", which does not boot over iPXE`, {

@@ -64,7 +64,7 @@ export const eventSchema = z.looseObject({
   interpolated: z.nullish(z.string()),
   created_at: z.nullish(z.string()),
 })
-export type DeviceEvent = z.infer<typeof eventSchema>
+export type ApiEvent = z.infer<typeof eventSchema>
 
 /** Newest first. */
 export const eventListSchema = z.looseObject({ events: z.array(eventSchema), meta: z.nullish(metaSchema) })

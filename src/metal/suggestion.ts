@@ -20,14 +20,14 @@ export async function withSuggestions(
   if (!(refusal instanceof ApiError) || refusal.status !== 422) return refusal
   try {
     const lists = [
-      { kind: 'plans', given: plan, known: (await client.listPlans(projectId)).map(({ slug }) => slug) },
-      { kind: 'metros', given: metro, known: (await client.listMetros()).map(({ code }) => code) },
+      { kind: 'plans', name: plan, known: (await client.listPlans(projectId)).map(({ slug }) => slug) },
+      { kind: 'metros', name: metro, known: (await client.listMetros()).map(({ code }) => code) },
     ]
     // An unlisted plan may still exist.
-    const unknown = lists.filter(({ given, known }) => !known.includes(given))
-    const named = unknown.filter(({ given }) => mentions(refusal.message, given))
+    const unknown = lists.filter(({ name, known }) => !known.includes(name))
+    const named = unknown.filter(({ name }) => mentions(refusal.message, name))
     const hints = (named.length > 0 ? named : unknown).map(
-      ({ kind, given, known }) => `${kind} similar to "${given}": ${nearest(given, known).join(', ')}`,
+      ({ kind, name, known }) => `${kind} similar to "${name}": ${nearest(name, known).join(', ')}`,
     )
     if (hints.length === 0) return refusal
     return new ApiError(refusal.message, { status: refusal.status, hint: hints.join('; '), cause: refusal })

@@ -25,8 +25,8 @@ export class LookUps {
   /** Runs a look-up when its turn comes; undefined if the same path, or every running look-up, hangs. */
   async run<T>(key: string, lookUp: () => Promise<T>): Promise<T | undefined> {
     for (;;) {
-      const hanging = [...this.#running].filter((one) => hangs(one))
-      if (hanging.length === maxAtOnce || hanging.some((one) => one.key === key)) return undefined
+      const hanging = [...this.#running].filter(hangs)
+      if (hanging.length === maxAtOnce || hanging.some((running) => running.key === key)) return undefined
       if (this.#running.size < maxAtOnce) break
       await this.#wait()
     }

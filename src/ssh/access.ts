@@ -39,7 +39,7 @@ export interface AccessFinder {
 
 const deepestJump = 8
 
-type Found = HostAccess & { username: string }
+type UserAccess = HostAccess & { username: string }
 
 function knownHostsFiles(settings: SshSettings, { home, knownHostsFile }: AccessSources): string[] {
   if (knownHostsFile !== undefined) return [knownHostsFile]
@@ -85,8 +85,8 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   }
 
   /** Resolves a ProxyJump; the first hop may need jump hosts of its own, the others are reached through it. */
-  async function findHops(settings: SshSettings, depth: number): Promise<Found[]> {
-    const via: Found[] = []
+  async function findHops(settings: SshSettings, depth: number): Promise<UserAccess[]> {
+    const via: UserAccess[] = []
     for (const text of settings.proxyJump) {
       const hop = parseHop(text)
       if (hop === undefined) {
@@ -105,7 +105,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     return via
   }
 
-  async function find(host: string, port: number | undefined, user: string, depth: number): Promise<Found> {
+  async function find(host: string, port: number | undefined, user: string, depth: number): Promise<UserAccess> {
     const settings = await loadSshSettings({ host, port, user, home, localUser, env, files, kept })
     for (const note of settings.notes) {
       if (!noted.has(note)) report.warn(note)

@@ -113,20 +113,20 @@ export function explainSshError(error: SshError, address: Address, progress: Log
   const { tried, ended } = progress
   const place = quoteAddress(address)
   const options = { cause: error }
-  const refuse = (said: string) =>
+  const refuse = (answer: string) =>
     new ConnectError(
       'authentication',
-      `${place} accepts none of the keys offered${said}: ${tried.join(', ') || 'none'}`,
+      `${place} accepts none of the keys offered${answer}: ${tried.join(', ') || 'none'}`,
       {
         ...options,
         hint: "the project's SSH keys must have one of these: add it there, or name another with --identity",
       },
     )
   if (typeof error.code === 'number') {
-    const said = JSON.stringify(error.message)
-    if (tried.length > 0 && refusalCodes.includes(error.code)) return refuse(` and says ${said}`)
+    const message = JSON.stringify(error.message)
+    if (tried.length > 0 && refusalCodes.includes(error.code)) return refuse(` and says ${message}`)
     const busy = busyCodes.includes(error.code)
-    return new ConnectError(busy ? 'busy' : 'protocol', `${place} ended the connection: ${said}`, options)
+    return new ConnectError(busy ? 'busy' : 'protocol', `${place} ended the connection: ${message}`, options)
   }
   switch (error.level) {
     // One key was unusable: its agent would not sign, or the server wants an SHA-1 signature.

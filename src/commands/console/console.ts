@@ -27,7 +27,7 @@ export async function execute(
       onWait: ({ state }) => report.info(`The machine ${id} is ${state}; waiting for its console...`),
       signal,
     },
-    (one) => options.sos !== undefined || hasConsole(one),
+    (state) => options.sos !== undefined || hasConsole(state),
   )
   report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
   await holdConsole(client, device, access, options, context, limit)

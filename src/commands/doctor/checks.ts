@@ -77,14 +77,14 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
       async look(context) {
         const sos = options.sos ?? { host: 'localhost', port: 22 }
         const search = accessOf(options, context).find(sos, '', context.signal)
-        const found = await search.catch((error: unknown) => adviseLab(error, options.apiKey, context.env))
+        const access = await search.catch((error: unknown) => adviseLab(error, options.apiKey, context.env))
         seen.hasKeys = true
-        const labels = found.identities.keys.map(({ label }) => label).join(', ')
+        const labels = access.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)
           return { detail: `${labels}; not compared with the project's keys` }
         const known = await listKnownKeys(await clientOf(context), projectId, context)
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
-        requireKnownKey(known, found.identities)
+        requireKnownKey(known, access.identities)
         return { detail: `the project has one of these: ${labels}` }
       },
     },

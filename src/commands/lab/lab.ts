@@ -53,9 +53,9 @@ async function openQemu(
 
 /** Finds QEMU, and what it reports about itself. */
 async function findQemu(stateFolder: string, { env, signal }: Context): Promise<QemuLook> {
-  const found = await findProgram(x86Program, env['PATH'] ?? '')
-  if ('exitCode' in found) throw new Error(found.why)
-  return await recallQemu(found.path, stateFolder, signal)
+  const program = await findProgram(x86Program, env['PATH'] ?? '')
+  if ('exitCode' in program) throw new Error(program.why)
+  return await recallQemu(program.path, stateFolder, signal)
 }
 
 /** Chooses the machine driver, with a note about it for the user. */
@@ -104,7 +104,7 @@ async function chooseLabTls(
   if (!labTls && labTlsCert === undefined && labTlsKey === undefined) return undefined
   const { chooseTls } = await import('../shared/tls.ts')
   const tls = await chooseTls(labTlsCert, labTlsKey, LabError)
-  return { env, given: tls && labTlsCert !== undefined ? { ...tls, path: labTlsCert } : undefined }
+  return { env, userCertificate: tls && labTlsCert !== undefined ? { ...tls, path: labTlsCert } : undefined }
 }
 
 function describeLab(lab: LabContact, note: string, name: string): string[] {

@@ -18,11 +18,11 @@ async function findLabHint(env: Context['env']): Promise<string | undefined> {
 /** A value that API calls need. @throws UsageError that suggests the lab first, then the other ways to set the value */
 export async function requireCloudOption(
   name: FlagName & ('apiKey' | 'projectId'),
-  given: string | undefined,
+  value: string | undefined,
   { env }: Context,
 ): Promise<string> {
   try {
-    return requireOption(name, given)
+    return requireOption(name, value)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const start = 'to try metalkit without an account, start a cloud on this computer: metalkit lab'

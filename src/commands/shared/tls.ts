@@ -10,6 +10,6 @@ export async function chooseTls(
 ): Promise<Tls | undefined> {
   if (cert !== undefined && key !== undefined) return await loadTls(cert, key, Failure)
   if (cert === undefined && key === undefined) return undefined
-  const [given, missing] = cert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
-  throw new UsageError(`--${given} is given without --${missing}`, { hint: 'pass both, or neither for plain HTTP' })
+  const [present, missing] = cert === undefined ? ['tls-key', 'tls-cert'] : ['tls-cert', 'tls-key']
+  throw new UsageError(`--${present} is given without --${missing}`, { hint: 'pass both, or neither for plain HTTP' })
 }

@@ -55,7 +55,7 @@ function rsaBlob(privateKey: string): Buffer | undefined {
     const { e = '', n = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
     // A number whose first bit is set would be negative.
     const numbers = [e, n].map((text) => Buffer.from(text, 'base64url'))
-    const fields = numbers.map((one) => ((one[0] ?? 0) < 0x80 ? one : Buffer.concat([Buffer.of(0), one])))
+    const fields = numbers.map((number) => ((number[0] ?? 0) < 0x80 ? number : Buffer.concat([Buffer.of(0), number])))
     return Buffer.concat([Buffer.from('ssh-rsa'), ...fields].map(wireField))
   } catch {
     return undefined

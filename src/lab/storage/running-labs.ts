@@ -104,7 +104,7 @@ export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]
     await rm(path, { force: true })
     await rm(lockOf(path), { force: true })
   }
-  return running.toSorted((one, other) => other.startedAt.localeCompare(one.startedAt))
+  return running.toSorted((lab, other) => other.startedAt.localeCompare(lab.startedAt))
 }
 
 /** Finds the running lab with a name; without a name, the default lab, or if it is not running, the lab that was started last. */

@@ -19,7 +19,7 @@ export interface LabTls {
 }
 
 /** The user's certificate with its chain, and its key. */
-export interface GivenTls {
+export interface UserCertificate {
   cert: Buffer
   key: Buffer
   /** The certificate's file. */
@@ -30,7 +30,7 @@ type Environment = Record<string, string | undefined>
 
 /** How a lab speaks TLS: with the user's certificate, or with its own. */
 export interface TlsChoice {
-  given?: GivenTls | undefined
+  userCertificate?: UserCertificate | undefined
   /** The environment, whose certificates stay trusted. */
   env: Environment
 }
@@ -81,20 +81,20 @@ class OwnCertificates {
 }
 
 /** Uses the user's certificate. @throws LabError if it is not valid for the host by which clients reach the lab */
-async function openGiven(given: GivenTls, host: string, folder: string, env: Environment): Promise<LabTls> {
-  const certificate = new X509Certificate(given.cert)
-  const found = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
-  if (found === undefined) {
+async function useCertificate(files: UserCertificate, host: string, folder: string, env: Environment): Promise<LabTls> {
+  const certificate = new X509Certificate(files.cert)
+  const match = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
+  if (match === undefined) {
     const names = (certificate.subjectAltName ?? '').replaceAll(/(DNS|IP Address):/g, '')
-    throw new LabError(`the certificate "${given.path}" is not valid for "${host}"`, {
+    throw new LabError(`the certificate "${files.path}" is not valid for "${host}"`, {
       hint:
         names === ''
           ? 'create one with this name as subjectAltName'
           : `name a host in --port that it is valid for (${names})`,
     })
   }
-  const context = createSecureContext({ cert: given.cert, key: given.key })
-  const variables = await writeTrust(folder, { given: given.cert.toString('latin1') }, env)
+  const context = createSecureContext({ cert: files.cert, key: files.key })
+  const variables = await writeTrust(folder, { server: files.cert.toString('latin1') }, env)
   return { contextFor: () => context, variables }
 }
 
@@ -103,14 +103,14 @@ async function openGiven(given: GivenTls, host: string, folder: string, env: Env
  * @throws LabError if the user's certificate does not fit, or the authority cannot be kept
  */
 export async function openTls(
-  { given, env }: TlsChoice,
+  { userCertificate, env }: TlsChoice,
   listenHost: string,
   reachableHost: string,
   folder: string,
 ): Promise<LabTls> {
   try {
     await makeFolder(folder, 0o700)
-    if (given !== undefined) return await openGiven(given, reachableHost, folder, env)
+    if (userCertificate !== undefined) return await useCertificate(userCertificate, reachableHost, folder, env)
     const authority = await loadAuthority(folder)
     const own = new OwnCertificates(authority, namesOf(listenHost))
     const variables = await writeTrust(folder, { own: authority.cert }, env)

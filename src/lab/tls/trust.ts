@@ -35,8 +35,8 @@ async function readCertificates(path: string): Promise<string[]> {
 
 async function readSystemCertificates(): Promise<readonly string[]> {
   for (const path of systemFiles) {
-    const found = await readCertificates(path)
-    if (found.length > 0) return found
+    const certificates = await readCertificates(path)
+    if (certificates.length > 0) return certificates
   }
   return rootCertificates
 }
@@ -49,15 +49,15 @@ async function readNamedCertificates(env: Record<string, string | undefined>): P
 
 /**
  * Writes the certificates that clients of a lab need to the folder, and returns the variables that name them.
- * `own` is the certificate of the lab's authority; without it `given` is a server's certificate with its chain.
+ * `own` is the certificate of the lab's authority; without it `server` is a server's certificate with its chain.
  */
 export async function writeTrust(
   folder: string,
-  certificates: { own: string } | { given: string },
+  certificates: { own: string } | { server: string },
   env: Record<string, string | undefined>,
 ): Promise<Record<string, string>> {
   const isOwn = 'own' in certificates
-  const text = isOwn ? certificates.own : certificates.given
+  const text = isOwn ? certificates.own : certificates.server
   const system = await readSystemCertificates()
   const usual = [...system, ...(isOwn ? findCertificates(text) : [])]
   const named = await readNamedCertificates(env)

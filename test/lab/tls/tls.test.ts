@@ -169,7 +169,7 @@ test('a lab ends even if connected clients are silent or in the middle of a hand
 describe("the user's certificate", needs('openssl', 'curl'), () => {
   let folder: string
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'metalkit-given-'))
+    folder = await mkdtemp(join(tmpdir(), 'metalkit-user-certificate-'))
     for (const [name, subject] of [
       ['address', 'IP:127.0.0.1'],
       ['other', 'DNS:lab.example'],
@@ -182,14 +182,14 @@ describe("the user's certificate", needs('openssl', 'curl'), () => {
   })
   afterAll(async () => await rm(folder, { recursive: true }))
 
-  const given = async (name: string) => {
+  const certificateFor = async (name: string) => {
     const { loadTls } = await import('../../../src/serve/tls.ts')
     const path = join(folder, `${name}.pem`)
     return { ...(await loadTls(path, join(folder, `${name}.key`))), path }
   }
 
   test('it is used, and clients with the variables trust it', async () => {
-    await using lab = await start({ tls: { env: {}, given: await given('address') } })
+    await using lab = await start({ tls: { env: {}, userCertificate: await certificateFor('address') } })
     const { run, token } = clientsOf(lab)
     expect(await run('curl', '-sSf', '-H', token, `${lab.apiUrl}/user`)).toContain('Lab')
     const subject = await run('sh', '-c', `openssl s_client -connect ${new URL(lab.apiUrl).host} </dev/null 2>&1`)
@@ -197,7 +197,7 @@ describe("the user's certificate", needs('openssl', 'curl'), () => {
   })
 
   test('a certificate that is not valid for the address is refused', async () => {
-    await expect(start({ tls: { env: {}, given: await given('other') } })).rejects.toMatchObject({
+    await expect(start({ tls: { env: {}, userCertificate: await certificateFor('other') } })).rejects.toMatchObject({
       name: 'LabError',
       message: `the certificate "${join(folder, 'other.pem')}" is not valid for "127.0.0.1"`,
       hint: 'name a host in --port that it is valid for (lab.example)',
