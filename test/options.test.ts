@@ -155,6 +155,14 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_LAB_PORT'],
     fallback: undefined,
   },
+  bootPort: { flag: ['8071', 8071], env: ['9071', 9071], variables: ['METAL_RACK_BOOT_PORT'], fallback: 7071 },
+  bootTimeout: {
+    flag: ['30m', 1_800_000],
+    env: ['90s', 90_000],
+    variables: ['METAL_RACK_BOOT_TIMEOUT'],
+    fallback: 1_200_000,
+  },
+  insecureHttp: { flag: ['T', true], env: ['Yes', true], variables: ['METAL_RACK_INSECURE_HTTP'], fallback: false },
   sosPort: {
     flag: [':1', address('', 1)],
     env: [':2', address('', 2)],

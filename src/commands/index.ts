@@ -11,6 +11,7 @@ import {
   serveFlagNames,
 } from '../options/command-flags.ts'
 import { labCommands } from './lab/index.ts'
+import { rackCommands } from './rack/index.ts'
 
 const run = command({
   words: 'run equinixmetal',
@@ -186,6 +187,7 @@ export const commands: readonly Command[] = [
   ls,
   rm,
   ...labCommands,
+  ...rackCommands,
   doctor,
   completion,
   man,

@@ -34,6 +34,8 @@ export interface Lab extends LabContact, AsyncDisposable {
   faults: FaultPlan
   /** Its devices, oldest first. */
   devices(): readonly Device[]
+  /** Answers a request, for a server besides its own. */
+  handle: Handler<LabAnswer>
 }
 
 /** The parts of a lab. */
@@ -62,6 +64,8 @@ export interface LabParts {
   isLab?: boolean
   /** More routes for machines: paths under /boot/mac and /ipxe. They need no token, and no TLS. */
   routes?: readonly Route[]
+  /** More routes for the commands of this program, under /lab. They need a token. */
+  controlRoutes?: readonly Route[]
   rateLimit?: RateLimit
   /** With it the API, the page and the metadata service speak TLS. */
   tls?: TlsChoice | undefined
@@ -149,6 +153,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     rateLimit,
     isLab: parts.isLab,
     moreRoutes: parts.routes,
+    moreControlRoutes: parts.controlRoutes,
   })
   const handle = savingChanges(store, cloud, devices, handler)
   const { pageFolder } = parts
@@ -167,6 +172,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     machines: driver.kind,
     faults,
     devices: () => listDevices(cloud),
+    handle,
     [Symbol.asyncDispose]: async () => await owned[Symbol.asyncDispose](),
   }
 }

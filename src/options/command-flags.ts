@@ -98,6 +98,21 @@ export const labFlagNames = [
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlagNames)[number]>
 
+export const rackFlagNames = [
+  'detach',
+  'labName',
+  'labTls',
+  'labTlsCert',
+  'labTlsKey',
+  'labPort',
+  'sosPort',
+  'bootPort',
+  'bootTimeout',
+  'insecureHttp',
+] as const satisfies readonly FlagName[]
+/** The options `rack` is given. */
+export type RackOptions = Options<(typeof rackFlagNames)[number]>
+
 /** The flags of `run`, so that the same command line can be checked. */
 export const doctorFlagNames = [...runFlagNames] as const satisfies readonly FlagName[]
 /** The options `doctor` is given. */

@@ -5,6 +5,7 @@ import { consoleFlags } from './flags/console.ts'
 import { imageFlags } from './flags/image.ts'
 import { labFlags } from './flags/lab.ts'
 import { machineFlags } from './flags/machine.ts'
+import { rackFlags } from './flags/rack.ts'
 import { watchFlags } from './flags/watch.ts'
 
 /** All flags of all commands. The key is the name in code. */
@@ -15,6 +16,7 @@ export const flags = {
   ...watchFlags,
   ...apiFlags,
   ...labFlags,
+  ...rackFlags,
 } as const satisfies Record<string, Flag>
 
 /** A flag's name in code. */
@@ -31,6 +33,7 @@ export const groups: readonly { heading: string; names: readonly FlagName[] }[] 
   { heading: 'What the console shows', names: namesOf(watchFlags) },
   { heading: 'API and output', names: namesOf(apiFlags) },
   { heading: 'Lab', names: namesOf(labFlags) },
+  { heading: 'Rack', names: namesOf(rackFlags) },
 ]
 
 function namesOf(members: Partial<typeof flags>): FlagName[] {

@@ -12,18 +12,20 @@ import { makeFolder } from '../../files/make-folder.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
 import { logPathOf, stateFolderOf } from '../../lab/storage/state-paths.ts'
 
-function listenFlag(name: string, address: Address | undefined): string[] {
+/** A flag with an address, if there is one. */
+export function listenFlag(name: string, address: Address | undefined): string[] {
   if (address === undefined) return []
   return [`--${name}=${formatAddress(address)}`]
 }
 
-function fileFlag(name: string, path: string | undefined): string[] {
+/** A flag with a path, if there is one. */
+export function fileFlag(name: string, path: string | undefined): string[] {
   return path === undefined ? [] : [`--${name}=${path}`]
 }
 
-/** The last line of a lab's start-up messages in a terminal. */
-export function howToUse(name: string): string {
-  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; to end the lab: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
+/** The last line of a lab's or a rack's start-up messages in a terminal. */
+export function howToUse(kind: 'lab' | 'rack', name: string): string {
+  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; to end the ${kind}: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
 }
 
 /** The command line of the background lab. */
@@ -47,23 +49,36 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
   ]
 }
 
-/** Starts the lab and waits until it can be used. @throws LabError with its last message if it ends at once */
-export async function startInBackground(options: LabOptions, name: string, context: Context): Promise<number> {
+/** A lab or a rack to start, by its command line. */
+export interface BackgroundLab {
+  kind: 'lab' | 'rack'
+  name: string
+  args: readonly string[]
+}
+
+/** Starts it and waits until it can be used. @throws LabError with its last message if it ends at once */
+export async function startInBackground({ kind, name, args }: BackgroundLab, context: Context): Promise<number> {
   const { env, report, signal } = context
   const stateFolder = stateFolderOf(env)
   const logPath = logPathOf(stateFolder, name)
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
-    throw new LabError(`a lab named "${name}" is already running, as process ${already.process.split(' ')[0]}`, {
-      hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
-    })
+    throw new LabError(
+      `a ${already.rack === undefined ? 'lab' : 'rack'} named "${name}" is already running, as process ${already.process.split(' ')[0]}`,
+      {
+        hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
+      },
+    )
   }
   await makeFolder(dirname(logPath), 0o700)
   const log = await open(logPath, 'w', 0o600)
   // A single executable is its own script.
   const script = isSea() ? [] : [process.argv[1] ?? '']
-  const args = [...process.execArgv, ...script, ...backgroundArgs(options, name)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', log.fd, log.fd], env, detached: true })
+  const child = spawn(process.execPath, [...process.execArgv, ...script, ...args], {
+    stdio: ['ignore', log.fd, log.fd],
+    env,
+    detached: true,
+  })
   await log.close()
   let hasEnded = false
   child.once('exit', () => (hasEnded = true))
@@ -78,7 +93,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
           output
             .split('\n')
             .at(-1)
-            ?.replace(/^metalkit: (lab: )?/, '') || 'it ended at once',
+            ?.replace(/^metalkit: ((lab|rack): )?/, '') || 'it ended at once',
         )
       }
       await systemClock.sleep(50, signal)
@@ -89,7 +104,7 @@ export async function startInBackground(options: LabOptions, name: string, conte
   }
   child.unref()
   const logText = await readFile(logPath, 'utf8')
-  for (const line of logText.split('\n')) if (line !== '' && line !== howToUse(name)) report.info(line)
+  for (const line of logText.split('\n')) if (line !== '' && line !== howToUse(kind, name)) report.info(line)
   report.info(`Use it with eval "$(metalkit lab env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
   return exitCodes.success
 }

@@ -1,32 +1,25 @@
 // metalkit lab: runs the local cloud until a signal, or for as long as a command runs.
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { isSea } from 'node:sea'
-import { describeError, exitCodes, InterruptedError, LabError, UsageError } from '../../errors.ts'
+import { describeError, LabError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { allDisks, openDiskFolder } from '../../lab/storage/disk-folder.ts'
 import { labEnvironment, temporaryEnvironment } from '../../lab/environment.ts'
 import { parseFaults } from '../../lab/faults/faults.ts'
-import { type LabContact, takeGround } from '../../lab/ground.ts'
+import { takeGround } from '../../lab/ground.ts'
 import { findProgram, startInnerCommand } from '../../lab/inner-command.ts'
 import type { LabParts } from '../../lab/lab.ts'
 import type { MachineDriver } from '../../lab/machines/driver.ts'
 import { type QemuLook, recallQemu, x86Program } from '../../lab/machines/qemu/look.ts'
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
-import type { TlsChoice } from '../../lab/tls/lab-tls.ts'
-import { defaultName, nameFlag, recordLab } from '../../lab/storage/running-labs.ts'
+import { defaultName, recordLab } from '../../lab/storage/running-labs.ts'
 import { prepareLeash } from '../../lab/storage/leash.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
 import type { Address } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
-import { howToUse, startInBackground } from './background.ts'
+import { backgroundArgs, howToUse, startInBackground } from './background.ts'
+import { chooseLabTls, describeLab, findPageFolder, isLoopback, listenOn, waitForSignal } from './serving.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { showMachines } from './machine-table.ts'
-
-/** The folder of the page's files, which the build puts beside the program. */
-const pageFolder = join(import.meta.dirname, 'page')
 
 type Machines = { driver: MachineDriver; note: string }
 
@@ -80,49 +73,15 @@ async function chooseDriver(options: LabOptions, workshop: Workshop, context: Co
   }
 }
 
-/** The address to listen on: loopback unless the user names a host. */
-function listenOn(address: Address | undefined, port: number): Address {
-  return address === undefined ? { host: '127.0.0.1', port } : { host: address.host || '127.0.0.1', port: address.port }
-}
-
-function warnOfNeighbours(what: string, { host }: Address, { report }: Context): void {
-  if (/^(127\.|::1$|localhost$)/.test(host)) return
+function warnOfNeighbours(what: string, address: Address, { report }: Context): void {
+  if (isLoopback(address)) return
   report.warn(
-    `the ${what} listens on ${host}: anyone who can reach it and has the token can run programs on this computer`,
+    `the ${what} listens on ${address.host}: anyone who can reach it and has the token can run programs on this computer`,
   )
 }
 
 function machinesLine(note: string): string {
   return `machines  ${note}`
-}
-
-/** How the lab speaks TLS; undefined for plain HTTP. */
-async function chooseLabTls(
-  { labTls, labTlsCert, labTlsKey }: LabOptions,
-  { env }: Context,
-): Promise<TlsChoice | undefined> {
-  if (!labTls && labTlsCert === undefined && labTlsKey === undefined) return undefined
-  const { chooseTls } = await import('../shared/tls.ts')
-  const tls = await chooseTls(labTlsCert, labTlsKey, LabError)
-  return { env, userCertificate: tls && labTlsCert !== undefined ? { ...tls, path: labTlsCert } : undefined }
-}
-
-function describeLab(lab: LabContact, note: string, name: string): string[] {
-  const { SSL_CERT_FILE: certificates } = lab.trust
-  return [
-    `API       ${lab.apiUrl}`,
-    `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
-    machinesLine(note),
-    ...(certificates === undefined ? [] : [`TLS       clients trust it with SSL_CERT_FILE=${certificates}`]),
-    `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page${nameFlag(name)} prints the link that opens it)`,
-  ]
-}
-
-/** Waits for a signal, which is the normal way to end. */
-async function waitForSignal({ signal }: Context): Promise<number> {
-  if (!signal.aborted) await once(signal, 'abort')
-  if (!(signal.reason instanceof InterruptedError)) throw signal.reason
-  return exitCodes.success
 }
 
 export async function execute(
@@ -136,7 +95,10 @@ export async function execute(
       hint: 'omit -d or the COMMAND',
     })
   }
-  if (options.detach) return await startInBackground(options, options.labName ?? defaultName, context)
+  if (options.detach) {
+    const name = options.labName ?? defaultName
+    return await startInBackground({ kind: 'lab', name, args: backgroundArgs(options, name) }, context)
+  }
   const faults = parseFaults(options.fault)
   for (const { text } of faults) report.info(`fault     ${text}`)
   const isForCommand = words.length > 0
@@ -179,12 +141,12 @@ export async function execute(
     faults,
     report,
     cloudFile: kept?.path,
-    pageFolder: isSea() || existsSync(pageFolder) ? pageFolder : undefined,
+    pageFolder: findPageFolder(),
   }
   await using ground = await takeGround(parts)
   const { contact } = ground
   const environment = labEnvironment(contact)
-  const lines = describeLab(contact, note, name ?? defaultName)
+  const lines = describeLab(contact, [machinesLine(note)], name ?? defaultName)
   if (isForCommand) {
     // The user learns how fast the machines are; the command finds everything else in its variables.
     if (driver.kind === 'qemu') report.info(machinesLine(note))
@@ -217,7 +179,7 @@ export async function execute(
     }
   }
   await using lab = await start()
-  report.info(howToUse(name ?? defaultName))
+  report.info(howToUse('lab', name ?? defaultName))
   using _table = showMachines(lab, context)
   return await waitForSignal(context)
 }

@@ -38,6 +38,8 @@ export interface HandlerParts {
   scriptOf?: ScriptOf | undefined
   /** More routes for machines, under /boot/mac and /ipxe. */
   moreRoutes?: readonly Route[] | undefined
+  /** More routes under /lab. */
+  moreControlRoutes?: readonly Route[] | undefined
   /** Whether answers say that nothing costs money here. */
   isLab?: boolean | undefined
   faults: FaultPlan
@@ -51,7 +53,8 @@ const prefix = new RegExp(`^${apiPrefix}(?=/)`)
  * as at api.equinix.com, and under /, as at api.packet.net.
  */
 export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
-  const { cloud, devices, bootUrlOf, scriptOf, moreRoutes = [], isLab = true, faults, rateLimit } = parts
+  const { cloud, devices, bootUrlOf, scriptOf, isLab = true, faults, rateLimit } = parts
+  const { moreRoutes = [], moreControlRoutes = [] } = parts
   const routes = [
     ...accountRoutes(cloud),
     ...projectRoutes(cloud),
@@ -70,7 +73,10 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
     isElsewhere(projectId, href.slice(apiPrefix.length), cloud) ? undefined : findRelation(href, cloud)
   const shaped = withRelations(relationOf, createRouter(routes))
   const api = requireToken(cloud, limitRate(rateLimit, playFaults(faults, shaped)))
-  const control = requireToken(cloud, createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices)]))
+  const control = requireToken(
+    cloud,
+    createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices), ...moreControlRoutes]),
+  )
   const boot = createRouter([...moreRoutes, ...machineRoutes(cloud, devices, bootUrlOf, scriptOf)])
   return async (request) => {
     if (request.path.startsWith('/lab/')) return control(request)

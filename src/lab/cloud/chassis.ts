@@ -13,7 +13,7 @@ export function specOf(
   bootUrl: string,
   { passages, attended }: Pick<MachineSpec, 'passages' | 'attended'>,
 ): MachineSpec {
-  const { plan, operatingSystem, rootPassword } = device
+  const { plan, operatingSystem, rootPassword, alwaysPxe, pxeArmed } = device
   const name = device.inRescue
     ? 'Rescue system'
     : operatingSystem.slug === 'custom_ipxe'
@@ -28,6 +28,7 @@ export function specOf(
     macs: device.macs,
     machine: device.machine,
     bootUrl,
+    boot: alwaysPxe ? 'network' : pxeArmed ? 'network-once' : 'disk',
     passages,
     attended,
     ...(name === undefined ? {} : { system: { name, rootPassword } }),

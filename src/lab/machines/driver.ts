@@ -26,6 +26,8 @@ export interface MachineSpec {
    * machine follows it; until then the device stays in provisioning, where the lab, like the service, refuses to delete it.
    */
   bootUrl: string
+  /** How it boots: by that script this time or every time, or from its disk. Drivers whose firmware fetches the script each time need not care. */
+  boot?: 'network-once' | 'network' | 'disk'
   /** Fulfilled once a session has attached to its console. */
   attended?: Promise<void> | undefined
   /** The system that it boots instead of that script, for drivers that install systems. */

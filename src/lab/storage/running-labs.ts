@@ -21,6 +21,8 @@ export interface RunningLab {
   process: string
   /** Undefined for a lab that was started for a command. */
   name?: string | undefined
+  /** The rack file, if its machines are hardware. */
+  rack?: string | undefined
   /** RFC 3339. */
   startedAt: string
   /** The variables of labEnvironment. They include the token, so only the owner can read the file. */
@@ -48,6 +50,7 @@ export async function recordLab(
   stateFolder: string,
   environment: Record<string, string>,
   name?: string,
+  rack?: string,
 ): Promise<AsyncDisposable> {
   const folder = folderOf(stateFolder)
   const own = await nameProcess(process.pid)
@@ -55,6 +58,7 @@ export async function recordLab(
   const record: RunningLab = {
     process: own,
     name,
+    rack,
     startedAt: new Date().toISOString(),
     environment,
   }

@@ -26,6 +26,8 @@ interface ServerParts {
   onUpgrade?: Upgrade | undefined
   /** With it the server speaks TLS, and plain HTTP to clients that do not. */
   contextFor?: ContextFor | undefined
+  /** The flag that chooses another address. */
+  flag?: string
 }
 
 /** Waits until the time of a slow answer is over or the client disconnects. */
@@ -113,7 +115,7 @@ export async function startApiServer(
   address: Address,
   handle: Handler<LabAnswer>,
   report: Reporter,
-  { onUpgrade, contextFor }: ServerParts = {},
+  { onUpgrade, contextFor, flag = '--port' }: ServerParts = {},
 ): Promise<ApiServer> {
   const http = createServer({ headersTimeout: maxHeaderMs, connectionsCheckingInterval: 1000 }, (message, response) => {
     void respond(message, response, handle, report)
@@ -125,7 +127,7 @@ export async function startApiServer(
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
-  const { port } = await listen(server, address, { Failure: LabError, flag: '--port' })
+  const { port } = await listen(server, address, { Failure: LabError, flag })
   return {
     port,
     async [Symbol.asyncDispose]() {

@@ -176,3 +176,10 @@ export function parseId(text: string): string {
   if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
   return text
 }
+
+/** A port number. */
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (port < 1 || port > 65_535) throw new Refusal('is not a port', 'use a number from 1 to 65535')
+  return port
+}

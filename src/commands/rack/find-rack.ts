@@ -1,0 +1,30 @@
+// Finds the rack that a command refers to.
+import { LabError, RackError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { askLab } from '../../lab/storage/ask-lab.ts'
+import { listRunningLabs, type RunningLab } from '../../lab/storage/running-labs.ts'
+import { stateFolderOf } from '../../lab/storage/state-paths.ts'
+
+/** The name of a rack that was started without --name. */
+export const defaultRackName = 'rack'
+
+/** Finds the running rack of a name; without one, the default rack, or the one that was started last. @throws RackError if it is not running */
+export async function requireRack(name: string | undefined, { env }: Pick<Context, 'env'>): Promise<RunningLab> {
+  const racks = (await listRunningLabs(stateFolderOf(env))).filter((one) => one.rack !== undefined)
+  const found =
+    racks.find((one) => one.name === (name ?? defaultRackName)) ?? (name === undefined ? racks[0] : undefined)
+  if (found !== undefined) return found
+  throw new RackError(name === undefined ? 'no rack is running' : `no rack named "${name}" is running`, {
+    hint: `start it with metalkit rack FILE${name === undefined ? '' : ` --name ${name}`}`,
+  })
+}
+
+/** Sends a request to a rack. @throws RackError with its reason */
+export async function askRack(rack: RunningLab, method: string, path: string): Promise<unknown> {
+  try {
+    return await askLab(rack, method, path)
+  } catch (error) {
+    if (error instanceof LabError) throw new RackError(error.message.replace(/^the lab/, 'the rack'), { cause: error })
+    throw error
+  }
+}

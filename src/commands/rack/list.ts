@@ -1,0 +1,28 @@
+// metalkit rack list: the machines of a running rack.
+import type { Context } from '../../io.ts'
+import type { Options } from '../../options/flags.ts'
+import type { RackedView } from '../../rack/machines/driver.ts'
+import { formatTable } from '../../text/table.ts'
+import { askRack, requireRack } from './find-rack.ts'
+
+/** Prints a table of the machines. */
+export async function execute(
+  _args: unknown,
+  { labName }: Options<'labName'>,
+  { env, stdout }: Context,
+): Promise<void> {
+  const rack = await requireRack(labName, { env })
+  const devicesPath = `/metal/v1/projects/${rack.environment['METAL_PROJECT_ID'] ?? ''}/devices?per_page=1000`
+  const answers = await Promise.all([askRack(rack, 'GET', '/lab/machines'), askRack(rack, 'GET', devicesPath)])
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answers
+  const [{ machines }, { devices }] = answers as [
+    { machines: RackedView[] },
+    { devices: { id: string; hostname: string; state: string }[] },
+  ]
+  const rows = machines.map(({ name, plan, holder, why }) => {
+    const device = devices.find(({ id }) => id === holder)
+    const state = device?.state ?? (why === undefined ? (holder === undefined ? 'free' : 'ending') : 'refused')
+    return [name, plan, state, device?.hostname ?? holder ?? '-', why ?? '-']
+  })
+  stdout.write(formatTable([['NAME', 'PLAN', 'STATE', 'DEVICE', 'WHY NOT'], ...rows], stdout.columns))
+}

@@ -1,0 +1,100 @@
+// metalkit rack: makes a Metal cloud of the machines of a rack file, until a signal.
+import { resolve } from 'node:path'
+import type { Address } from '../../address.ts'
+import { UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import { labEnvironment } from '../../lab/environment.ts'
+import { takeGround } from '../../lab/ground.ts'
+import type { LabParts } from '../../lab/lab.ts'
+import { recordLab } from '../../lab/storage/running-labs.ts'
+import { openCloudFile } from '../../lab/storage/state-folder.ts'
+import { stateFolderOf } from '../../lab/storage/state-paths.ts'
+import type { RackOptions } from '../../options/command-flags.ts'
+import { fileFlag, howToUse, listenFlag, startInBackground } from '../lab/background.ts'
+import { showMachines } from '../lab/machine-table.ts'
+import { chooseLabTls, describeLab, findPageFolder, isLoopback, listenOn, waitForSignal } from '../lab/serving.ts'
+import { defaultRackName } from './find-rack.ts'
+
+/** The command line of a rack in the background. */
+function backgroundArgs(file: string, options: RackOptions, name: string): string[] {
+  return [
+    'rack',
+    '--detach=false',
+    `--name=${name}`,
+    `--tls=${options.labTls}`,
+    ...fileFlag('tls-cert', options.labTlsCert),
+    ...fileFlag('tls-key', options.labTlsKey),
+    ...listenFlag('port', options.labPort),
+    ...listenFlag('sos-port', options.sosPort),
+    `--boot-port=${options.bootPort}`,
+    `--boot-timeout=${options.bootTimeout}ms`,
+    `--insecure-http=${options.insecureHttp}`,
+    file,
+  ]
+}
+
+/** An API on the network speaks TLS, unless the user says that it need not. */
+function checkExposure(listen: Address, hasTls: boolean, insecureHttp: boolean): void {
+  if (isLoopback(listen) || hasTls || insecureHttp) return
+  throw new UsageError(`the API would listen on ${listen.host} without TLS, where anyone can read its token`, {
+    hint: 'add --tls (or --tls-cert and --tls-key), or --insecure-http to allow it',
+  })
+}
+
+/** Runs the rack. */
+export async function execute(
+  { file: path }: { file: string },
+  options: RackOptions,
+  context: Context,
+): Promise<number> {
+  const { report, env, signal } = context
+  const name = options.labName ?? defaultRackName
+  const listen = listenOn(options.labPort, name === defaultRackName ? 7070 : 0)
+  const sosListen = listenOn(options.sosPort, name === defaultRackName ? 7022 : 0)
+  const { readRackFile } = await import('../../rack/file/rack-file.ts')
+  const file = await readRackFile(path)
+  const tls = await chooseLabTls(options, context)
+  checkExposure(listen, tls !== undefined, options.insecureHttp)
+  if (options.detach) {
+    return await startInBackground({ kind: 'rack', name, args: backgroundArgs(path, options, name) }, context)
+  }
+  const stateFolder = stateFolderOf(env)
+  const { openRack } = await import('../../rack/rack.ts')
+  const { rackPace } = await import('../../rack/pace.ts')
+  const { rackRoutes } = await import('../../rack/control-routes.ts')
+  await using kept = await openCloudFile(stateFolder, name)
+  await using rack = await openRack({ path, file, stateFolder, bootPort: options.bootPort, env, report, signal })
+  const { driver, catalogue, inventory, routes, door } = rack
+  const parts: LabParts = {
+    listen,
+    sosListen,
+    driver,
+    stateFolder,
+    pace: rackPace(options.bootTimeout),
+    tls,
+    report,
+    cloudFile: kept.path,
+    pageFolder: findPageFolder(),
+    catalogue,
+    inventory,
+    machineOrigin: door.origin,
+    isLab: false,
+    routes,
+    controlRoutes: rackRoutes(driver),
+  }
+  await using ground = await takeGround(parts)
+  const environment = labEnvironment(ground.contact)
+  const count = file.machines.length
+  const machines = [
+    `machines  ${count} in ${path}, which boot from ${door.origin}`,
+    ...(rack.sharesDhcp ? ['network   shares port 67 with a DHCP server on this computer'] : []),
+  ]
+  for (const line of describeLab(ground.contact, machines, name)) report.info(line)
+  await using _record = await recordLab(stateFolder, environment, name, resolve(path))
+  const { startLab } = await import('../../lab/lab.ts')
+  await using lab = await startLab(parts, ground)
+  door.answerWith(lab.handle, driver.boots)
+  report.info(howToUse('rack', name))
+  using _table = showMachines(lab, context)
+  return await waitForSignal(context)
+}

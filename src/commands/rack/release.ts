@@ -1,0 +1,18 @@
+// metalkit rack release: a machine may be switched off and used.
+import type { Context } from '../../io.ts'
+import type { Options } from '../../options/flags.ts'
+import { askRack, requireRack } from './find-rack.ts'
+
+/** Releases the machine, and prints what that means for it. */
+export async function execute(
+  { machine }: { machine: string },
+  { labName }: Options<'labName'>,
+  context: Context,
+): Promise<void> {
+  const rack = await requireRack(labName, context)
+  const answer = await askRack(rack, 'POST', `/lab/machines/${encodeURIComponent(machine)}/release`)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answer
+  const { why } = answer as { why?: string }
+  if (why === undefined) context.report.info(`${machine} may be used.`)
+  else context.report.warn(`${machine} is released, but cannot be used yet: ${why}`)
+}

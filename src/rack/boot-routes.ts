@@ -1,0 +1,38 @@
+// What machines fetch from the rack besides their devices' own paths: their script by MAC, and iPXE for UEFI HTTP Boot.
+import { notFound, type LabAnswer, plain } from '../lab/web/answer.ts'
+import type { Route } from '../lab/web/router.ts'
+import type { Boots } from './machines/boots.ts'
+import { findMac } from './netboot/neighbours.ts'
+import type { Netboot } from './netboot/netboot.ts'
+
+/** The IPv4 address of a client of a server that may listen on both versions. */
+function plainAddress(peer: string): string {
+  return peer.replace(/^::ffff:/, '')
+}
+
+/** A client may have the script of a machine if it is not known to be another computer. */
+async function mayHave(mac: string, peer: string): Promise<boolean> {
+  const own = await findMac(plainAddress(peer))
+  return own === undefined || own === mac
+}
+
+/** Routes for a router that names boot files itself: `/boot/mac/0c-c4-7a-00-00-01`, and `/ipxe/snponly.efi`. */
+export function bootRoutes(boots: Boots, netboot: Pick<Netboot, 'fileFor'>): Route[] {
+  const sendScript = async (text: string, peer: string): Promise<LabAnswer> => {
+    const mac = text.toLowerCase().replaceAll('-', ':')
+    const script = boots.scriptOf(mac)
+    // A machine that is not to boot from the network goes on with its next boot device.
+    if (script === undefined || !(await mayHave(mac, peer))) return notFound
+    return plain(`#!ipxe\nchain --autofree ${script}\n`)
+  }
+  return [
+    ['GET /boot/mac/{mac}', ({ parameters: [mac = ''], peer }) => sendScript(mac, peer)],
+    [
+      'GET /ipxe/{path*}',
+      async ({ parameters: [path = ''], peer }) => {
+        const file = await netboot.fileFor(path, plainAddress(peer))
+        return file === undefined ? notFound : { status: 200, bytes: file.content, onSent: file.onSent }
+      },
+    ],
+  ]
+}

@@ -1,0 +1,82 @@
+// The machines that are to boot from the network now: who may have which script, and how far each has come.
+import { describeStep, explainStop } from '../netboot/steps.ts'
+import type { Netboot } from '../netboot/netboot.ts'
+import type { Sightings } from '../netboot/sightings.ts'
+import type { RackMachine } from '../file/rack-file.ts'
+
+/** A machine that is to boot from the network. */
+interface Boot {
+  machine: RackMachine
+  script: string
+  /** It is to boot from the network only once. */
+  isOnce: boolean
+  isFetched: boolean
+  onStep: (text: string) => void
+  following: Disposable
+}
+
+/** How a machine is to boot. */
+export interface BootOrder {
+  script: string
+  isOnce: boolean
+  onStep?: ((text: string) => void) | undefined
+}
+
+/** The network boots of a rack's machines. */
+export class Boots {
+  readonly #netboot: Pick<Netboot, 'arm' | 'disarm' | 'stepsOf'>
+  readonly #sightings: Sightings
+  /** By the machine's name. */
+  readonly #boots = new Map<string, Boot>()
+
+  constructor(netboot: Pick<Netboot, 'arm' | 'disarm' | 'stepsOf'>, sightings: Sightings) {
+    this.#netboot = netboot
+    this.#sightings = sightings
+  }
+
+  /** Lets a machine boot. */
+  arm(machine: RackMachine, { script, isOnce, onStep = () => {} }: BootOrder): void {
+    const { name, macs } = machine
+    this.disarm(machine)
+    for (const mac of macs) this.#netboot.arm(mac, script)
+    const following = this.#sightings.follow(macs, (step) => onStep(`${name}: ${describeStep(step)}`))
+    this.#boots.set(name, { machine, script, isOnce, isFetched: false, onStep, following })
+  }
+
+  /** From now on the machine boots as if there were no network boot. */
+  disarm({ name, macs }: RackMachine): void {
+    for (const mac of macs) this.#netboot.disarm(mac)
+    this.#boots.get(name)?.following[Symbol.dispose]()
+    this.#boots.delete(name)
+  }
+
+  /** The script of the machine with a MAC, while it is to boot. */
+  scriptOf(mac: string): string | undefined {
+    return [...this.#boots.values()].find(({ machine }) => machine.macs.includes(mac))?.script
+  }
+
+  /** A client fetched a script. */
+  fetched(script: string): void {
+    for (const boot of this.#boots.values()) {
+      if (boot.script !== script || boot.isFetched) continue
+      boot.isFetched = true
+      boot.onStep(`${boot.machine.name}: has its script`)
+    }
+  }
+
+  /** A machine reports that its script runs. */
+  ran(script: string): void {
+    for (const boot of this.#boots.values()) if (boot.script === script && boot.isOnce) this.disarm(boot.machine)
+  }
+
+  /** How far a machine has come that has not reported that its script runs, and what usually stops it there. */
+  explainStop({ name, macs }: RackMachine): string {
+    if (this.#boots.get(name)?.isFetched === true) {
+      return `${name} has its script, but did not report that it runs; usually the network fails after iPXE has loaded the script: see its console`
+    }
+    // The network card that came furthest speaks for the machine.
+    const steps = macs.map((mac) => this.#netboot.stepsOf(mac)).toSorted((one, other) => other.length - one.length)[0]
+    const { reached, missing, cause } = explainStop(steps ?? [])
+    return `${name}: ${reached}, but ${missing}; usually ${cause}`
+  }
+}

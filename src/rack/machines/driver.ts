@@ -1,0 +1,262 @@
+// The rack's driver: it switches the machines of the file through their BMCs, and boots them from the network for their devices.
+import type { Clock } from '../../clock.ts'
+import { RackError } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks } from '../../lab/machines/driver.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
+import type { Power, PowerState } from '../bmc/power.ts'
+import type { RackFile, RackMachine } from '../file/rack-file.ts'
+import type { Netboot } from '../netboot/netboot.ts'
+import type { Sightings } from '../netboot/sightings.ts'
+import { Boots } from './boots.ts'
+import { IdleMachines, refusalOfOn } from './idle-machines.ts'
+import type { People } from './people.ts'
+import { type OpenedConsole, RackedMachine } from './powered.ts'
+import type { MachineRecord, RackState } from './rack-state.ts'
+import { Switches } from './switches.ts'
+
+/** What the driver is made of. */
+export interface RackDriverParts {
+  file: Pick<RackFile, 'machines'>
+  /** By name; a machine in use has none. */
+  powers: ReadonlyMap<string, Power>
+  netboot: Pick<Netboot, 'arm' | 'disarm' | 'stepsOf'>
+  /** What network boot sees. */
+  sightings: Sightings
+  people: People
+  /** Opens a machine's console; also if that fails at first, for it goes on trying. */
+  openConsole: (machine: RackMachine, signal: AbortSignal) => Promise<OpenedConsole>
+  state: RackState
+  report: Reporter
+  clock: Clock
+  /** The end of the server: it ends every wait, and no machine. */
+  signal: AbortSignal
+  /** Between two looks at a machine that is on. */
+  pollMs?: number
+}
+
+/** How long the start waits for BMCs; those that take longer are asked on. */
+const meetingMs = 15_000
+
+/** A machine of the rack, as lists show it. */
+export interface RackedView {
+  name: string
+  plan: string
+  /** The id of its device. */
+  holder: string | undefined
+  /** Why no new device may have it. */
+  why: string | undefined
+}
+
+/** The driver of a rack. */
+export interface RackDriver extends MachineDriver {
+  /** Why a new device may not have a machine of the file; undefined if it may. That a device of this cloud has it is no reason. */
+  whyUnusable(name: string): string | undefined
+  /** The user says: this machine may be switched off and used. @throws RackError if a device has it */
+  release(name: string): Promise<void>
+  /** The network boots of the machines. */
+  readonly boots: Boots
+  /** The machines, in the order of the file. */
+  views(): RackedView[]
+}
+
+class Driver implements RackDriver {
+  readonly kind = 'rack'
+  readonly boots: Boots
+  readonly #parts: RackDriverParts
+  readonly #machines: ReadonlyMap<string, RackMachine>
+  readonly #idle: IdleMachines
+  readonly #switches: Switches
+
+  constructor(parts: RackDriverParts) {
+    this.#parts = parts
+    const { machines } = parts.file
+    this.#machines = new Map(machines.map((machine) => [machine.name, machine]))
+    this.boots = new Boots(parts.netboot, parts.sightings)
+    this.#switches = new Switches(parts.powers, parts.state)
+    this.#idle = new IdleMachines({ ...parts, machines, switches: this.#switches })
+  }
+
+  #machineOf(name: string | undefined): RackMachine {
+    const machine = this.#machines.get(name ?? '')
+    if (machine === undefined) {
+      throw new RackError(`the machine "${name}" is not in the rack file`, {
+        hint: 'put it back and restart the rack; until then nobody can tell whether it is on',
+      })
+    }
+    if (machine.inUse) {
+      throw new RackError(`the machine "${name}" has inUse: true in the rack file, so it is never touched`, {
+        hint: 'remove inUse and restart the rack',
+      })
+    }
+    return machine
+  }
+
+  /** Ends with the wait of the device, or with the server. */
+  #within(hooks: PowerHooks | undefined): AbortSignal {
+    const { signal } = this.#parts
+    return hooks?.signal === undefined ? signal : AbortSignal.any([signal, hooks.signal])
+  }
+
+  async powerOn(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine> {
+    const machine = this.#machineOf(spec.machine)
+    const { name } = machine
+    const signal = this.#within(hooks)
+    await this.#take(machine, spec.id, hooks, signal)
+    const console = await this.#parts.openConsole(machine, signal)
+    try {
+      await this.#prepareBoot(machine, spec, hooks, signal)
+      await this.#switches.on(machine, signal)
+    } catch (error) {
+      this.boots.disarm(machine)
+      await console[Symbol.asyncDispose]()
+      throw error
+    }
+    hooks?.onStep?.(`${name}: switched on`)
+    return this.#powered(machine, console)
+  }
+
+  /** Makes a machine a device's, and sees it off. */
+  async #take(
+    machine: RackMachine,
+    deviceId: string,
+    hooks: PowerHooks | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name } = machine
+    const { state } = this.#parts
+    const before = state.of(name)
+    if (before.holder !== undefined && before.holder !== deviceId) {
+      throw new RackError(`the device ${before.holder} has the machine "${name}"`)
+    }
+    // The question includes whose BMC it is.
+    const seen = await this.#switches.status(machine, signal)
+    await this.#refuseStranger(machine, seen, before)
+    // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
+    await state.change(name, { holder: deviceId })
+    this.#idle.takenBy(name, deviceId)
+    await this.#claim(machine, deviceId, before, signal)
+    if (seen !== 'off') {
+      hooks?.onStep?.(`${name}: ${seen === 'on' ? 'on' : 'perhaps on'}, so it is switched off first`)
+      await this.#switches.off(machine, signal)
+    }
+    if (before.isReleased === true) await state.change(name, { isReleased: false })
+    hooks?.onStep?.(`${name}: off`)
+  }
+
+  /** A machine that runs although no device has it may be doing something that matters to somebody. */
+  async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: MachineRecord): Promise<void> {
+    if (seen === 'off' || holder !== undefined || isReleased === true) return
+    const hint = `if it may be switched off and used, run metalkit rack release ${name}`
+    if (seen === 'unknown') {
+      throw new RackError(`nobody can tell whether the machine "${name}" is off, so it is not used`, { hint })
+    }
+    await this.#idle.refuse(name, refusalOfOn(name))
+    throw new RackError(`the machine "${name}" is on, and was off before: somebody has switched it on`, { hint })
+  }
+
+  /** Reserves a machine that others can take, too. A machine that somebody else has is not this device's. */
+  async #claim(machine: RackMachine, deviceId: string, { holder }: MachineRecord, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#switches.of(machine).claim?.(deviceId, signal)
+    } catch (error) {
+      if (error instanceof BmcError && error.reason === 'taken')
+        await this.#parts.state.change(machine.name, { holder })
+      throw error
+    }
+  }
+
+  async #prepareBoot(
+    machine: RackMachine,
+    spec: MachineSpec,
+    hooks: PowerHooks | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name } = machine
+    const power = this.#switches.of(machine)
+    if (spec.boot === 'disk') {
+      await power.clearBoot(signal)
+      return hooks?.onStep?.(`${name}: boots its disk`)
+    }
+    this.#arm(machine, spec, hooks)
+    const { persistent } = await power.bootFromNetworkOnce(signal)
+    if (machine.boot === 'order') return hooks?.onStep?.(`${name}: follows its own boot order`)
+    return hooks?.onStep?.(`${name}: set to boot from the network${persistent ? ' until that is taken back' : ' once'}`)
+  }
+
+  #arm(machine: RackMachine, { bootUrl, boot }: MachineSpec, hooks: PowerHooks | undefined): void {
+    this.boots.arm(machine, { script: bootUrl, isOnce: boot !== 'network', onStep: hooks?.onStep })
+  }
+
+  #powered(machine: RackMachine, console: OpenedConsole): PoweredMachine {
+    const { clock, pollMs = 5000, signal } = this.#parts
+    return new RackedMachine({
+      console,
+      status: (looking) => this.#switches.status(machine, AbortSignal.any([signal, looking])),
+      switchOff: () => this.#switches.off(machine, signal),
+      leave: () => this.boots.disarm(machine),
+      explainStop: () => this.boots.explainStop(machine),
+      clock,
+      pollMs,
+    })
+  }
+
+  async reattach(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine | undefined> {
+    // Nothing was done yet to the machine of a device without a record.
+    if (this.#parts.state.machineOf(spec.id) === undefined) return undefined
+    const machine = this.#machineOf(spec.machine)
+    const signal = this.#within(hooks)
+    this.#idle.takenBy(machine.name, spec.id)
+    await this.#switches.of(machine).claim?.(spec.id, signal)
+    const seen = await this.#switches.status(machine, signal)
+    if (seen === 'off') return undefined
+    if (seen === 'unknown') throw new RackError(`nobody can tell whether the machine "${machine.name}" is on`)
+    const console = await this.#parts.openConsole(machine, signal)
+    if (spec.boot === 'network') this.#arm(machine, spec, hooks)
+    return this.#powered(machine, console)
+  }
+
+  async discard(id: string): Promise<void> {
+    const { state, signal } = this.#parts
+    const name = state.machineOf(id)
+    if (name === undefined) return
+    const machine = this.#machineOf(name)
+    const seen = await this.#switches.status(machine, signal)
+    if (seen !== 'off') {
+      throw new RackError(`the machine "${name}" is ${seen === 'on' ? 'on' : 'perhaps on'}, so it is not free`)
+    }
+    const power = this.#switches.of(machine)
+    await power.clearBoot(signal)
+    this.boots.disarm(machine)
+    await power.free?.(id, signal)
+    await state.change(name, { holder: undefined, isReleased: false })
+    this.#idle.nowFree(name)
+  }
+
+  /** Called at the start with the ids of all devices. */
+  async keepOnly(ids: readonly string[]): Promise<void> {
+    await this.#idle.meet(ids, meetingMs)
+  }
+
+  whyUnusable(name: string): string | undefined {
+    return this.#idle.whyUnusable(name)
+  }
+
+  async release(name: string): Promise<void> {
+    await this.#idle.release(this.#machineOf(name))
+  }
+
+  views(): RackedView[] {
+    return [...this.#machines.values()].map(({ name, plan }) => ({
+      name,
+      plan,
+      holder: this.#parts.state.of(name).holder,
+      why: this.#idle.whyUnusable(name),
+    }))
+  }
+}
+
+/** Creates the driver of a rack. */
+export function createRackDriver(parts: RackDriverParts): RackDriver {
+  return new Driver(parts)
+}

@@ -1,0 +1,157 @@
+// The machines that no device has: each is asked for its power when the rack first meets it, and may be used only if it is off.
+import type { Clock } from '../../clock.ts'
+import { messageOf, RackError } from '../../errors.ts'
+import type { Reporter } from '../../io.ts'
+import type { PowerState } from '../bmc/power.ts'
+import type { RackMachine } from '../file/rack-file.ts'
+import { isByHand, type People } from './people.ts'
+import type { RackState } from './rack-state.ts'
+import type { Switches } from './switches.ts'
+
+/** How many BMCs are asked at once. */
+const atOnce = 16
+const askAgainMs = 30_000
+
+/** The parts that idle machines need. */
+export interface IdleParts {
+  machines: readonly RackMachine[]
+  state: RackState
+  switches: Pick<Switches, 'status'>
+  people: People
+  report: Reporter
+  clock: Clock
+  signal: AbortSignal
+}
+
+/** Why a machine that is on is refused. */
+export function refusalOfOn(name: string): string {
+  return `it is on, and no device of this rack has it: if it may be switched off and used, run metalkit rack release ${name}`
+}
+
+/** Knows which machines without a device may be used. */
+export class IdleMachines {
+  readonly #parts: IdleParts
+  /** Why a machine may not be used; a machine that may be used has no entry. */
+  readonly #troubles = new Map<string, string>()
+  /** Ids of the devices that this server knows. */
+  #known: ReadonlySet<string> = new Set()
+
+  constructor(parts: IdleParts) {
+    this.#parts = parts
+    for (const { name, inUse } of parts.machines) {
+      this.#troubles.set(name, inUse ? 'it is in use (inUse: true in the rack file)' : 'its power is not known yet')
+    }
+  }
+
+  /** Why a new device may not have this machine; undefined if it may. */
+  whyUnusable(name: string): string | undefined {
+    const { refusal, holder } = this.#parts.state.of(name)
+    if (refusal !== undefined) return refusal
+    if (holder !== undefined && !this.#known.has(holder)) {
+      return `a device of another cloud has it (${holder}): start that cloud with its --name and delete the device, or run metalkit rack release ${name}`
+    }
+    return this.#troubles.get(name)
+  }
+
+  /** A device has the machine: from now on the device knows its state. */
+  takenBy(name: string, deviceId: string): void {
+    this.#known = new Set([...this.#known, deviceId])
+    this.#troubles.delete(name)
+  }
+
+  /** The machine was seen to be off, and nobody has it. */
+  nowFree(name: string): void {
+    this.#troubles.delete(name)
+  }
+
+  /** Refuses a machine until the user releases it. */
+  async refuse(name: string, why: string): Promise<void> {
+    await this.#parts.state.change(name, { refusal: why, isReleased: false })
+  }
+
+  /** Meets all machines that no device has, and goes on asking those that do not answer. Returns after the first round, or after a while. */
+  async meet(knownIds: readonly string[], patienceMs: number): Promise<void> {
+    this.#known = new Set([...this.#known, ...knownIds])
+    const { machines, state, clock, signal } = this.#parts
+    const waiting = machines.filter(({ name, inUse }) => !inUse && state.of(name).holder === undefined)
+    for (const { name } of machines) if (state.of(name).holder !== undefined) this.#troubles.delete(name)
+    const work = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        if (!(await this.ask(next))) void this.#askAgain(next)
+      }
+    }
+    const round = Promise.all(Array.from({ length: atOnce }, work))
+    const over = new AbortController()
+    try {
+      await Promise.race([round, clock.sleep(patienceMs, AbortSignal.any([signal, over.signal]))])
+    } catch {
+      // The server ends.
+    } finally {
+      over.abort()
+    }
+  }
+
+  async #askAgain(machine: RackMachine): Promise<void> {
+    const { clock, signal, state } = this.#parts
+    try {
+      do await clock.sleep(askAgainMs, signal)
+      while (state.of(machine.name).holder === undefined && !(await this.ask(machine)))
+    } catch {
+      // The server ends.
+    }
+  }
+
+  /** Asks for the power of a machine without a device. @returns whether there was an answer */
+  async ask(machine: RackMachine): Promise<boolean> {
+    const { state, switches, report, signal } = this.#parts
+    const { name } = machine
+    let seen: PowerState
+    try {
+      seen = await switches.status(machine, signal)
+    } catch (error) {
+      if (signal.aborted) return true
+      const why = messageOf(error)
+      if (this.#troubles.get(name) !== why) report.warn(`rack: ${name} cannot be used: ${why}`)
+      this.#troubles.set(name, why)
+      return false
+    }
+    if (state.of(name).holder !== undefined) return true
+    const isHands = isByHand(machine)
+    if (seen === 'off') this.#troubles.delete(name)
+    else if (seen === 'unknown') {
+      const why = isHands
+        ? `nobody has said yet that it is off: switch it off, then run metalkit rack release ${name}`
+        : 'its BMC does not say whether it is on'
+      if (this.#troubles.get(name) !== why) report.warn(`rack: ${name} cannot be used: ${why}`)
+      this.#troubles.set(name, why)
+      return isHands
+    } else if (state.of(name).isReleased === true) this.#troubles.delete(name)
+    else {
+      const why = refusalOfOn(name)
+      if (state.of(name).refusal === undefined) {
+        report.warn(`rack: ${name} cannot be used: ${why}`)
+        await this.refuse(name, why)
+      }
+      this.#troubles.delete(name)
+    }
+    return true
+  }
+
+  /** The user says that a machine may be switched off and used; of one that only hands switch also that it is off. */
+  async release(machine: RackMachine): Promise<void> {
+    const { name } = machine
+    const { state, people } = this.#parts
+    const { holder } = state.of(name)
+    const isHeld = holder !== undefined && this.#known.has(holder)
+    if (isHeld && !isByHand(machine)) {
+      throw new RackError(`the device ${holder} has the machine "${name}"`, { hint: 'delete the device to free it' })
+    }
+    if (isByHand(machine)) {
+      await state.change(name, { power: 'off' })
+      people.confirmOff(name)
+    }
+    if (isHeld) return
+    await state.change(name, { isReleased: true, refusal: undefined, holder: undefined })
+    await this.ask(machine)
+  }
+}

@@ -1,0 +1,95 @@
+// A machine of the rack that is on: its console, a watch that notices when it goes off, and the steps of its network boot.
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../../clock.ts'
+import type { PoweredMachine, PowerLoss } from '../../lab/machines/driver.ts'
+import type { PowerState } from '../bmc/power.ts'
+
+/** The serial console of a machine, as the driver uses it: `line` never ends while the console lives. */
+export interface OpenedConsole extends AsyncDisposable {
+  line: Duplex
+  sendBreak?(): void
+}
+
+/** What a machine that is on consists of. */
+export interface PoweredParts {
+  console: OpenedConsole
+  /** What its power says now. */
+  status: (signal: AbortSignal) => Promise<PowerState>
+  /** Cuts its power; returns once it was seen to be off. */
+  switchOff: () => Promise<void>
+  /** Gives up its network boot, and whatever else ends with this server. */
+  leave: () => void
+  explainStop: () => string
+  clock: Clock
+  pollMs: number
+}
+
+/** A machine that is seen to be off has to be off again after this time: some servers are off for a moment when they restart. */
+const secondLookMs = 2000
+
+/** A machine that is on, until it goes off, is switched off, or is left alone. */
+export class RackedMachine implements PoweredMachine {
+  readonly serial: Duplex
+  readonly sendBreak?: () => void
+  readonly off: Promise<PowerLoss>
+  readonly explainStop: () => string
+  readonly #parts: PoweredParts
+  readonly #ended = new AbortController()
+  #goOff: (loss: PowerLoss) => void = () => {}
+
+  constructor(parts: PoweredParts) {
+    this.#parts = parts
+    const { console } = parts
+    this.serial = console.line
+    if (console.sendBreak !== undefined) this.sendBreak = () => console.sendBreak?.()
+    this.explainStop = parts.explainStop
+    this.off = new Promise((resolve) => {
+      this.#goOff = resolve
+    })
+    void this.#watch()
+  }
+
+  /** Asks for the state again and again. A BMC that does not answer says nothing: only a machine that is seen to be off is off. */
+  async #watch(): Promise<void> {
+    const { clock, pollMs, status } = this.#parts
+    const { signal } = this.#ended
+    const isOff = async () => {
+      try {
+        return (await status(signal)) === 'off'
+      } catch {
+        return false
+      }
+    }
+    try {
+      for (;;) {
+        await clock.sleep(pollMs, signal)
+        if (!(await isOff())) continue
+        await clock.sleep(Math.min(secondLookMs, pollMs), signal)
+        if (await isOff()) break
+      }
+    } catch {
+      return
+    }
+    if (signal.aborted) return
+    await this.#end()
+    this.#goOff({ reason: 'poweroff' })
+  }
+
+  async #end(): Promise<void> {
+    this.#ended.abort()
+    this.#parts.leave()
+    await this.#parts.console[Symbol.asyncDispose]()
+  }
+
+  /** Gives the machine up: it stays on, and a later server finds it again. */
+  async detach(): Promise<void> {
+    await this.#end()
+  }
+
+  /** Cuts the power. If that fails, the machine is kept as it is, so that it can be tried again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.switchOff()
+    await this.#end()
+    this.#goOff({ reason: 'switched-off' })
+  }
+}

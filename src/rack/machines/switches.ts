@@ -1,0 +1,42 @@
+// The power of a rack's machines by name, whether a BMC or a person switches them.
+import { RackError } from '../../errors.ts'
+import type { Power, PowerState } from '../bmc/power.ts'
+import type { RackMachine } from '../file/rack-file.ts'
+import { isByHand } from './people.ts'
+import type { RackState } from './rack-state.ts'
+
+/** Switches machines. */
+export class Switches {
+  readonly #powers: ReadonlyMap<string, Power>
+  readonly #state: RackState
+
+  constructor(powers: ReadonlyMap<string, Power>, state: RackState) {
+    this.#powers = powers
+    this.#state = state
+  }
+
+  /** What switches a machine. */
+  of({ name }: RackMachine): Power {
+    const power = this.#powers.get(name)
+    if (power === undefined) throw new RackError(`the machine "${name}" has no power in the rack file`)
+    return power
+  }
+
+  /** What the state is now; of a machine that only hands switch, what a person last said. */
+  async status(machine: RackMachine, signal: AbortSignal): Promise<PowerState> {
+    if (isByHand(machine)) return this.#state.of(machine.name).power ?? 'unknown'
+    return await this.of(machine).status(signal)
+  }
+
+  /** Switches a machine on. Returns once it was seen to be on. */
+  async on(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    await this.of(machine).on(signal)
+    if (isByHand(machine)) await this.#state.change(machine.name, { power: 'on' })
+  }
+
+  /** Cuts a machine's power. Returns once it was seen to be off. */
+  async off(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    await this.of(machine).off(signal)
+    if (isByHand(machine)) await this.#state.change(machine.name, { power: 'off' })
+  }
+}

@@ -1,0 +1,45 @@
+// Chooses the builds of iPXE for a rack's machines: those of its file, or else the distribution's.
+import type { BinaryKind } from './boot-client.ts'
+import { findIpxe, findIpxeFaults, type IpxeFile, lookAtIpxe } from './ipxe-files.ts'
+
+/** What decides which builds a rack needs. */
+interface Needs {
+  ipxe: Partial<Record<BinaryKind, string | undefined>>
+  machines: readonly { firmware: 'bios' | 'uefi'; arch: 'x86_64' | 'aarch64'; inUse: boolean }[]
+}
+
+/** The build for a machine. */
+export function binaryOf({ firmware, arch }: Pick<Needs['machines'][number], 'firmware' | 'arch'>): BinaryKind {
+  return firmware === 'bios' ? 'bios' : arch === 'aarch64' ? 'uefiArm64' : 'uefi'
+}
+
+/** The chosen builds of iPXE. */
+export interface Binaries {
+  files: Partial<Record<BinaryKind, IpxeFile>>
+  /** Paths of those that work. */
+  binaries: Partial<Record<BinaryKind, string>>
+  /** What is wrong with those that machines need, one line each. */
+  faults: string[]
+}
+
+/** Chooses the builds. */
+export async function chooseBinaries({ ipxe, machines }: Needs): Promise<Binaries> {
+  const needed = new Set(machines.filter(({ inUse }) => !inUse).map(binaryOf))
+  const files = await findIpxe()
+  for (const kind of needed) {
+    const path = ipxe[kind]
+    if (path === undefined) continue
+    files[kind] = (await lookAtIpxe(kind, path)) ?? {
+      kind,
+      path,
+      problem: `"${path}" does not exist`,
+      warnings: [],
+    }
+  }
+  const binaries: Binaries['binaries'] = {}
+  for (const kind of needed) {
+    const file = files[kind]
+    if (file !== undefined && file.problem === undefined) binaries[kind] = file.path
+  }
+  return { files, binaries, faults: findIpxeFaults(needed, files) }
+}

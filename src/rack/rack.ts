@@ -1,0 +1,109 @@
+// Opens a rack: its state, network boot, the power of its machines, and the door through which they fetch.
+import { type Clock, systemClock } from '../clock.ts'
+import type { Reporter } from '../io.ts'
+import type { Catalogue } from '../lab/cloud/catalogue.ts'
+import type { Inventory } from '../lab/cloud/inventory.ts'
+import type { Route } from '../lab/web/router.ts'
+import { Resources } from '../resources.ts'
+import { type BootDoor, openBootDoor } from './boot-door.ts'
+import { bootRoutes } from './boot-routes.ts'
+import { openConsole } from './console/open-console.ts'
+import type { RackFile } from './file/rack-file.ts'
+import { createRackDriver, type RackDriver } from './machines/driver.ts'
+import { People } from './machines/people.ts'
+import { RackState } from './machines/rack-state.ts'
+import { chooseBinaries } from './netboot/choose-binaries.ts'
+import { startNetboot } from './netboot/netboot.ts'
+import { Sightings } from './netboot/sightings.ts'
+import type { Ports } from './netboot/udp.ts'
+import type { Power } from './bmc/power.ts'
+import { createPower } from './power/create-power.ts'
+import { catalogueOf, inventoryOf } from './stock.ts'
+
+/** What a rack is opened with. */
+export interface RackParts {
+  /** The path of the rack's file. */
+  path: string
+  file: RackFile
+  /** The folder of all state. */
+  stateFolder: string
+  /** Port of the door on the machines' LAN. */
+  bootPort: number
+  env: Record<string, string | undefined>
+  report: Reporter
+  /** The end of the server. */
+  signal: AbortSignal
+  clock?: Clock | undefined
+  /** Ports of network boot; tests use others. */
+  ports?: Ports | undefined
+  pollMs?: number | undefined
+}
+
+/** An open rack, for a lab to be its cloud. Disposing it leaves the machines as they are. */
+export interface Rack extends AsyncDisposable {
+  driver: RackDriver
+  catalogue: Catalogue
+  inventory: Inventory
+  routes: readonly Route[]
+  door: BootDoor
+  /** Whether a DHCP server on this computer shares port 67. */
+  sharesDhcp: boolean
+}
+
+/**
+ * Opens a rack.
+ * @throws RackError or LabError if another rack uses the file, a port is taken, or the state cannot be used
+ */
+export async function openRack(parts: RackParts): Promise<Rack> {
+  const { path, file, stateFolder, bootPort, env, report, signal, clock = systemClock, ports, pollMs } = parts
+  const { address, dhcp: mode } = file.network
+  const machines = file.machines.filter(({ inUse }) => !inUse)
+  await using acquired = new Resources()
+  const state = acquired.use(await RackState.open(stateFolder, path))
+  const { binaries, faults } = await chooseBinaries(file)
+  for (const fault of faults) report.warn(`rack: ${fault}`)
+  const door = acquired.use(await openBootDoor({ host: address, port: bootPort }, report))
+  const sightings = new Sightings()
+  const people = new People(report, sightings)
+  const netboot = acquired.use(
+    await startNetboot({
+      address,
+      mode,
+      macs: machines.flatMap(({ macs }) => macs),
+      binaries,
+      filesUrl: `${door.origin}/ipxe/`,
+      onStep: (step) => sightings.take(step),
+      clock,
+      ...(ports === undefined ? {} : { ports }),
+    }),
+  )
+  const secrets = { folder: file.folder, env }
+  const powers = new Map<string, Power>()
+  for (const machine of machines) {
+    const tools = { secrets, clock, report, hands: people.handsAt(machine), address }
+    powers.set(machine.name, acquired.use(createPower(machine, tools)))
+  }
+  const driver = createRackDriver({
+    file,
+    powers,
+    netboot,
+    sightings,
+    people,
+    openConsole: (machine, waiting) => openConsole(machine, file, { env, report, signal: waiting, clock }),
+    state,
+    report,
+    clock,
+    signal,
+    ...(pollMs === undefined ? {} : { pollMs }),
+  })
+  const owned = acquired.keep()
+  return {
+    driver,
+    catalogue: catalogueOf(file),
+    inventory: inventoryOf(file, (name) => driver.whyUnusable(name)),
+    routes: bootRoutes(driver.boots, netboot),
+    door,
+    sharesDhcp: netboot.isShared,
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  }
+}

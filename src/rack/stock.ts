@@ -1,0 +1,34 @@
+// What a rack offers as a cloud: its plans, its one metro, and its machines.
+import { type Catalogue, metroId } from '../lab/cloud/catalogue.ts'
+import type { Inventory } from '../lab/cloud/inventory.ts'
+import type { RackFile } from './file/rack-file.ts'
+
+/** The catalogue of a rack. It installs no operating system: machines boot what a script names. */
+export function catalogueOf({ plans, machines, metro: code }: RackFile): Catalogue {
+  const metro = { id: metroId(code), code, name: code, country: 'US' }
+  return {
+    plans: Object.entries(plans).map(([slug, specs]) => ({
+      slug,
+      aliases: [],
+      arch: machines.find(({ plan }) => plan === slug)?.arch ?? 'x86_64',
+      cpus: 0,
+      memoryMib: 0,
+      specs,
+    })),
+    operatingSystems: [{ slug: 'custom_ipxe', name: 'Custom iPXE', distro: 'custom_ipxe', version: '1' }],
+    metros: [metro],
+    facilities: [{ code: `${code}1`, metro }],
+  }
+}
+
+/** The machines of a rack, and which of them may be used. */
+export function inventoryOf({ machines }: RackFile, whyUnusable: (name: string) => string | undefined): Inventory {
+  return {
+    machines: machines.map(({ name, plan, macs: [first = '', ...others] }) => ({
+      name,
+      plan,
+      macs: [first, ...others],
+    })),
+    whyUnusable,
+  }
+}
