@@ -16,7 +16,7 @@ import { type Device, isComingUp } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
 import { type LabContact, type LabGround, takeGround } from './ground.ts'
-import { Devices } from './cloud/devices.ts'
+import { Devices } from './cloud/life/devices.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { type Pace, quickPace } from './cloud/pace.ts'
@@ -25,7 +25,7 @@ import { createPageServer } from './page/page-server.ts'
 import { startSos } from './sos/sos.ts'
 import type { TlsChoice } from './tls/lab-tls.ts'
 import type { Route } from './web/router.ts'
-import { startUpkeep } from './cloud/upkeep.ts'
+import { startUpkeep } from './cloud/life/upkeep.ts'
 
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
 export interface Lab extends LabContact, AsyncDisposable {
@@ -74,6 +74,8 @@ export interface LabParts {
   /** The folder of the page's files; without it there is no page. */
   pageFolder?: string | undefined
   report: Reporter
+  /** Aborted if the end of the lab is to wait no longer for its machines. */
+  forced?: AbortSignal | undefined
 }
 
 /** Adds the key that opens the consoles to the user's keys. */
@@ -127,6 +129,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
     report,
     onChange: () => store?.touch(),
+    forced: parts.forced,
   })
   const findPort = (id: string) => {
     const device = cloud.devices.get(id)

@@ -140,6 +140,7 @@ export async function execute(
     tls,
     faults,
     report,
+    forced,
     cloudFile: kept?.path,
     pageFolder: findPageFolder(),
   }

@@ -9,12 +9,14 @@ export interface Pace {
   stepMs: number
   /** Between two tries to switch a machine off, or to find out whether it is off. */
   retryMs: number
-  /** From the start of provisioning to the boot script; a device that takes longer has failed. */
+  /** From power on to the boot script; a device that takes longer has failed. */
   provisioningMs: number
   /** How long a failed device is shown before the cloud takes it back. */
   failedMs: number
   /** How long a device that was taken back answers 403 (forbidden) before it answers 404 (not found). */
   forbiddenMs: number
+  /** How long the end of the lab waits for a machine. */
+  endMs: number
   /** How often the cloud looks for devices that are due for deletion. */
   upkeepMs: number
 }
@@ -27,11 +29,15 @@ export const quickPace: Pace = {
   provisioningMs: 600_000,
   failedMs: 60_000,
   forbiddenMs: 60_000,
+  endMs: 30_000,
   upkeepMs: 250,
 }
 
 /** For machines whose firmware takes seconds anyway: they start at once, and polling sees them in provisioning meanwhile. */
 export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 0 }
+
+/** For hardware, whose firmware takes minutes. */
+export const hardwarePace: Pace = { ...bootingPace, retryMs: 5000, provisioningMs: 1_200_000 }
 
 /** The real cloud's pace: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
@@ -41,6 +47,7 @@ export const realPace: Pace = {
   provisioningMs: 3_600_000,
   failedMs: 120_000,
   forbiddenMs: 600_000,
+  endMs: 30_000,
   upkeepMs: 5000,
 }
 

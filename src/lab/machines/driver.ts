@@ -46,8 +46,12 @@ export interface Passage {
 /** Why a machine went off: its system powered it off, it was switched off, or it could not run. */
 export type PowerLoss = { reason: 'poweroff' | 'switched-off' } | { reason: 'failed'; detail: string }
 
-/** A machine that is on. Disposing it pulls the plug and waits until it is off; if that fails, the machine may still be on. */
+/**
+ * A machine that is on. Disposing it pulls the plug and waits until it is off; if that fails, the machine may still be on. A signal ends
+ * the wait, by throwing its reason.
+ */
 export interface PoweredMachine extends AsyncDisposable {
+  [Symbol.asyncDispose](signal?: AbortSignal): Promise<void>
   /** Its serial line: read the machine's output from it, and write input to it. */
   serial: Duplex
   /** Sends a break on its serial line, which starts a SysRq sequence. */
@@ -61,7 +65,7 @@ export interface PoweredMachine extends AsyncDisposable {
   /** Fulfilled once the machine is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
   /** Gives the machine up without switching it off. Absent if machines end with the process that runs them. */
-  detach?(): Promise<void>
+  detach?(signal?: AbortSignal): Promise<void>
   /** How far a machine that has not run its boot script yet has come, and what usually stops it there: a sentence without a period. */
   explainStop?(): string
   /** Silence on the line, in milliseconds, after which a machine that has not run its boot script yet has stalled. */
@@ -99,7 +103,7 @@ export interface MachineDriver {
    */
   reattach?(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine | undefined>
   /** Frees everything of a device's machine, such as its disk, once the machine is off. If it fails, nothing is free. */
-  discard?(id: string): Promise<void>
+  discard?(id: string, signal?: AbortSignal): Promise<void>
   /** Deletes the disks of all machines except these. */
   keepOnly?(ids: readonly string[]): Promise<void>
 }

@@ -3,7 +3,7 @@ import { z } from 'zod/mini'
 
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
-import type { Devices } from '../cloud/devices.ts'
+import type { Devices } from '../cloud/life/devices.ts'
 import { isSameSecret } from '../storage/secret.ts'
 import { describeDetail, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'

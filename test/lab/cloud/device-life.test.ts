@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { LabError } from '../../../src/errors.ts'
-import { DeviceLife } from '../../../src/lab/cloud/device-life.ts'
+import { DeviceLife } from '../../../src/lab/cloud/life/device-life.ts'
 import { quickPace } from '../../../src/lab/cloud/pace.ts'
 import { waitUntil } from '../../helpers/lab.ts'
 import { createRecorder } from '../../helpers/recorder.ts'

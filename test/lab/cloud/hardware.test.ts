@@ -10,78 +10,12 @@ import { LabError } from '../../../src/errors.ts'
 import { quickPace } from '../../../src/lab/cloud/pace.ts'
 import { takeGround } from '../../../src/lab/ground.ts'
 import { startLab } from '../../../src/lab/lab.ts'
-import type { MachineDriver, PoweredMachine, PowerLoss } from '../../../src/lab/machines/driver.ts'
-import { SerialLine } from '../../../src/lab/machines/serial-line.ts'
+import { Server } from '../../helpers/hardware.ts'
 import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
 import { createRecorder } from '../../helpers/recorder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-hardware-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-
-/** A server with a BMC: it is on or off whoever looks, and the BMC answers or does not. */
-class Server {
-  isOn = false
-  isSilent = false
-  /** How often it was switched on. */
-  starts = 0
-  /** How often it was free for another device. */
-  freed = 0
-  /** How often it was told to go off. */
-  ends = 0
-  /** Whether it takes time to go off. */
-  isSlow = false
-  #goOff: (loss: PowerLoss) => void = () => {}
-
-  async ask<T>(answer: () => T): Promise<T> {
-    if (this.isSilent) throw new LabError('the BMC does not answer')
-    return answer()
-  }
-
-  /** Its system powers it off. */
-  powerOff(): void {
-    this.isOn = false
-    this.#goOff({ reason: 'poweroff' })
-  }
-
-  #attach(explainStop: string): PoweredMachine {
-    const serial = new SerialLine()
-    const off = new Promise<PowerLoss>((resolve) => {
-      this.#goOff = resolve
-    })
-    return {
-      serial,
-      off,
-      explainStop: () => explainStop,
-      detach: async () => serial.hangUp(),
-      [Symbol.asyncDispose]: async () => {
-        this.ends++
-        while (this.isSlow) await sleep(5)
-        await this.ask(() => {
-          this.isOn = false
-        })
-        this.#goOff({ reason: 'switched-off' })
-        serial.hangUp()
-      },
-    }
-  }
-
-  readonly driver: MachineDriver = {
-    kind: 'simulated',
-    powerOn: async (_, hooks) =>
-      await this.ask(() => {
-        this.isOn = true
-        this.starts++
-        hooks?.onStep?.('the machine was switched on')
-        return this.#attach('it asked for an address, and no DHCP server answered')
-      }),
-    reattach: async () => await this.ask(() => (this.isOn ? this.#attach('nothing was seen of it') : undefined)),
-    discard: async () =>
-      await this.ask(() => {
-        if (this.isOn) throw new LabError('the machine is on')
-        this.freed++
-      }),
-  }
-}
 
 const body = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
 
@@ -297,7 +231,7 @@ test('a machine that does not come to its boot script fails with how far it came
   const texts = await eventsOf(lab, id)
   expect(texts).toContain('the machine was switched on')
   expect(texts[0]).toBe(
-    'The boot script did not run within 0.01 minutes: it asked for an address, and no DHCP server answered; last output: none',
+    'The boot script did not run within 0.01 minutes (last output: none): it asked for an address, and no DHCP server answered',
   )
 })
 
@@ -341,4 +275,84 @@ test('requests that arrive while a lab starts see the saved devices', async () =
   const early = fetch(`${ground.contact.apiUrl}/devices/${id}`, { headers: { 'x-auth-token': ground.contact.token } })
   await using _ = await startLab(whole, ground)
   expect((await early).status).toBe(200)
+})
+
+test('a machine that went on although its driver failed is switched off before its device is anything but failed', async () => {
+  const { server, lab, id } = await start({ queuedMs: 50 })
+  await using _ = lab
+  server.losesAnswers = true
+  await waitForState(lab, id, 'failed')
+  expect(server.isOn).toBe(true)
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  await waitUntil(
+    async () => await eventsOf(lab, id),
+    (texts) => texts[0] === 'the state of the machine is not known: lab: the BMC does not answer',
+  )
+  expect(await stateOf(lab, id)).toBe('powering_off')
+  expect(server.isOn).toBe(true)
+  server.isSilent = false
+  await waitForState(lab, id, 'inactive')
+  expect(server.isOn).toBe(false)
+})
+
+test('a machine that somebody switched on by hand is off before its device is gone', async () => {
+  const { server, lab, id } = await startActive()
+  await using _ = lab
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  await waitForState(lab, id, 'inactive')
+  server.isOn = true
+  await lab.call('DELETE', `/devices/${id}`)
+  await waitUntil(
+    async () => (await lab.call('GET', `/devices/${id}`)).status,
+    (status) => status === 404,
+  )
+  expect([server.isOn, server.freed]).toEqual([false, 1])
+})
+
+test('a machine that does not switch on in time fails its device', async () => {
+  const server = new Server()
+  server.hung = ['powerOn']
+  await using lab = await startTestLab({ driver: server.driver, pace: { provisioningMs: 600, endMs: 100 } })
+  const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+  await waitForState(lab, json.id, 'failed')
+  expect((await eventsOf(lab, json.id))[0]).toBe('The machine was not switched on within 0.01 minutes')
+})
+
+test.each([
+  ['detach', undefined],
+  ['dispose', 'POST'],
+  ['discard', 'DELETE'],
+] as const)('a driver whose %s never ends does not hold up the end of the lab', async (call, method) => {
+  const { server, lab, open, id } = await startActive({ endMs: 300 })
+  server.hung = [call]
+  if (method === 'POST') await lab.call('POST', `/devices/${id}/actions`, { type: 'power_off' })
+  if (method === 'DELETE') await lab.call('DELETE', `/devices/${id}`)
+  await waitUntil(
+    () => [server.ends, server.isOn],
+    ([ends, isOn]) => (method === undefined ? isOn === true : method === 'POST' ? ends === 1 : isOn === false),
+  )
+  await lab[Symbol.asyncDispose]()
+  expect(lab.lines.at(-1)).toMatch(/: its machine did not end in time, and may still be on$/)
+  server.hung = []
+  await using next = await open()
+  await waitUntil(
+    async () => (await next.call('GET', `/devices/${id}`)).json.state ?? 'gone',
+    (state) => state === { detach: 'active', dispose: 'inactive', discard: 'gone' }[call],
+  )
+})
+
+test('a second signal ends the wait for a driver', async () => {
+  const server = new Server()
+  const forced = new AbortController()
+  const lab = await startTestLab({ driver: server.driver, forced: forced.signal, pace: { endMs: 600_000 } })
+  await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+  await waitUntil(
+    () => server.starts,
+    (starts) => starts === 1,
+  )
+  server.hung = ['detach']
+  const ended = lab[Symbol.asyncDispose]()
+  forced.abort()
+  await ended
+  expect(lab.lines.at(-1)).toMatch(/may still be on$/)
 })

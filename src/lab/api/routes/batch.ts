@@ -1,6 +1,6 @@
 // Batches: the devices that one call created (Batch.yaml, BatchesList.yaml).
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
-import type { Devices } from '../../cloud/devices.ts'
+import type { Devices } from '../../cloud/life/devices.ts'
 import { created, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { hrefOf } from '../views/catalogue.ts'
 import { wireTime } from '../views/time.ts'

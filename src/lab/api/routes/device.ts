@@ -1,7 +1,7 @@
 // Devices: create, list, get, update, delete, and actions.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
 import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
-import type { Devices } from '../../cloud/devices.ts'
+import type { Devices } from '../../cloud/life/devices.ts'
 import { accepted, created, type LabAnswer, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { checkAction, checkUpdate } from '../input/device-change.ts'
 import { createDevices } from '../input/device-create.ts'

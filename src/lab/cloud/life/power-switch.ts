@@ -1,7 +1,7 @@
 // The power switch of a device: it switches the machine on and off, and the device's state and events follow.
 import type { Chassis } from './chassis.ts'
-import type { Device } from './device.ts'
-import { type Pace, pauseForStep } from './pace.ts'
+import type { Device } from '../device.ts'
+import { type Pace, pauseForStep } from '../pace.ts'
 
 /** Changes to a device. */
 export interface DeviceRecord {
@@ -18,8 +18,6 @@ export interface PowerParts {
   chassis: Chassis
   record: DeviceRecord
   pace: Pace
-  /** Switches the machine on. */
-  plugIn: (signal: AbortSignal) => Promise<void>
 }
 
 /** Switches the machine of a device on and off. */
@@ -31,7 +29,7 @@ export class PowerSwitch {
   }
 
   async turnOn(signal: AbortSignal, inRescue = false): Promise<void> {
-    const { device, chassis, record, pace, plugIn } = this.#parts
+    const { device, chassis, record, pace } = this.#parts
     if (chassis.isOn) {
       device.rebooting = false
       return record.setState('active')
@@ -39,7 +37,8 @@ export class PowerSwitch {
     device.inRescue = inRescue
     record.setState('powering_on')
     await pauseForStep(pace, signal)
-    await plugIn(signal)
+    await chassis.plugIn(signal)
+    signal.throwIfAborted()
     device.rebooting = false
     // The machine is already off again, and its loss has set the state.
     if (!chassis.isOn) return

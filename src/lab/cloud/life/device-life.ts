@@ -1,15 +1,17 @@
 // The life of one device: its transitions, one at a time, and what becomes of it if its machine goes off.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { describeError } from '../../errors.ts'
-import type { Reporter } from '../../io.ts'
-import { TaskQueue } from '../../task-queue.ts'
-import type { MachineDriver, MachineSpec, Passage, PowerLoss } from '../machines/driver.ts'
-import { Chassis, type ChassisHooks, specOf } from './chassis.ts'
-import { createEvent } from './device-events.ts'
-import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from './device.ts'
+import { describeError } from '../../../errors.ts'
+import type { Reporter } from '../../../io.ts'
+import { TaskQueue } from '../../../task-queue.ts'
+import type { MachineDriver, Passage, PowerLoss } from '../../machines/driver.ts'
+import { Chassis, type ChassisHooks } from './chassis.ts'
+import { createEvent } from '../device-events.ts'
+import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from '../device.ts'
+import { endInTime } from './ending.ts'
 import { Installation } from './installation.ts'
-import { type Pace, pauseForStep } from './pace.ts'
+import { type Pace, pauseForStep } from '../pace.ts'
+import { specOf } from './machine-spec.ts'
 import { type PowerParts, PowerSwitch } from './power-switch.ts'
 
 /** The parts of the lab that a device's life needs. */
@@ -21,6 +23,8 @@ export interface LifeParts {
   /** Everything that a device's machine can reach, if machines are isolated. */
   passagesOf?: ((device: Device) => readonly Passage[]) | undefined
   report: Reporter
+  /** Aborted if the end of the lab is to wait no longer. */
+  forced?: AbortSignal | undefined
   /** Called after each change of a device. */
   onChange: () => void
 }
@@ -33,16 +37,26 @@ export class DeviceLife implements AsyncDisposable {
   readonly #parts: LifeParts
   readonly #power: PowerSwitch
   readonly #installation: Installation
+  #hasEnded = false
 
   constructor(device: Device, parts: LifeParts) {
     this.device = device
     this.#parts = parts
-    this.chassis = new Chassis(parts.driver, {
-      retryMs: parts.pace.retryMs,
-      onTrouble: (why) => {
-        parts.report.warn(`${device.hostname}: ${why}`)
-        this.tell('instance.waiting', why)
+    this.chassis = new Chassis({
+      driver: parts.driver,
+      patience: {
+        retryMs: parts.pace.retryMs,
+        onTrouble: (why) => {
+          parts.report.warn(`${device.hostname}: ${why}`)
+          this.tell('instance.waiting', why)
+        },
       },
+      spec: () =>
+        specOf(device, parts.bootUrlOf(device), {
+          passages: parts.passagesOf?.(device),
+          attended: this.chassis.port.attended,
+        }),
+      hooks: (signal) => this.#hooks(signal),
     })
     const powerParts: PowerParts = {
       device,
@@ -53,7 +67,6 @@ export class DeviceLife implements AsyncDisposable {
         fail: (why) => this.#fail(why),
       },
       pace: parts.pace,
-      plugIn: (signal) => this.#plugIn(signal),
     }
     this.#power = new PowerSwitch(powerParts)
     this.#installation = new Installation({
@@ -62,7 +75,6 @@ export class DeviceLife implements AsyncDisposable {
       onOverdue: (why) => {
         this.#transitions.abort()
         this.#fail(why)
-        this.#enqueue((signal) => this.chassis.unplug(signal))
       },
     })
   }
@@ -88,7 +100,7 @@ export class DeviceLife implements AsyncDisposable {
 
   async #resume(signal: AbortSignal): Promise<void> {
     const { state } = this.device
-    await this.chassis.reattach(this.#spec, this.#hooks(signal), signal)
+    await this.chassis.reattach(signal)
     if (state === 'failed') return await this.chassis.unplug(signal)
     if (isInstalling(this.device)) return await this.#reinstall(signal)
     if (state === 'powering_off') await this.#power.turnOff(signal)
@@ -143,7 +155,7 @@ export class DeviceLife implements AsyncDisposable {
   deprovision(onGone: () => void): void {
     this.#enqueue(async (signal) => {
       await pauseForStep(this.#parts.pace, signal)
-      await this.chassis.clear(this.#spec, this.#hooks(signal), signal)
+      await this.chassis.clear(signal)
       this.chassis.port.hangUp()
       onGone()
       this.#setState('deleted')
@@ -153,8 +165,13 @@ export class DeviceLife implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#installation[Symbol.dispose]()
     this.#transitions.abort()
-    await this.#transitions.settled
-    await this.chassis.leave()
+    this.#hasEnded = true
+    const { pace, forced, report } = this.#parts
+    const isDone = await endInTime({ endMs: pace.endMs, forced }, async (signal) => {
+      await this.#transitions.settled
+      await this.chassis.leave(signal)
+    })
+    if (!isDone) report.warn(`${this.device.hostname}: its machine did not end in time, and may still be on`)
   }
 
   /** Adds an event to the device. */
@@ -171,10 +188,11 @@ export class DeviceLife implements AsyncDisposable {
     this.#changed(`${before} -> ${state}`)
   }
 
-  /** Moves the device to `failed`, with an event that says why. */
+  /** Moves the device to `failed`, with an event that says why. Its machine goes off, or is seen to be off. */
   #fail(why: string): void {
     this.tell('instance.failed', why, 'failed')
     this.#setState('failed')
+    this.#enqueue((signal) => this.chassis.unplug(signal))
   }
 
   #changed(what: string): void {
@@ -184,21 +202,13 @@ export class DeviceLife implements AsyncDisposable {
 
   /** Appends a transition. If it fails, the device becomes `failed`. */
   #enqueue(run: (signal: AbortSignal) => Promise<void>): void {
-    this.#transitions.add(run, (error) => this.#fail(describeError(error)))
+    if (!this.#hasEnded) this.#transitions.add(run, (error) => this.#fail(describeError(error)))
   }
 
   async #reinstall(signal: AbortSignal): Promise<void> {
-    await this.chassis.clear(this.#spec, this.#hooks(signal), signal)
+    await this.chassis.clear(signal)
     Object.assign(this.device, freshInstallation())
     await this.#installation.run(signal)
-  }
-
-  get #spec(): MachineSpec {
-    const { device } = this
-    return specOf(device, this.#parts.bootUrlOf(device), {
-      passages: this.#parts.passagesOf?.(device),
-      attended: this.chassis.port.attended,
-    })
   }
 
   #hooks(signal: AbortSignal): ChassisHooks {
@@ -214,11 +224,6 @@ export class DeviceLife implements AsyncDisposable {
       },
       onStep: (text) => this.tell('instance.step', text),
     }
-  }
-
-  async #plugIn(signal: AbortSignal): Promise<void> {
-    await this.chassis.plugIn(this.#spec, this.#hooks(signal))
-    signal.throwIfAborted()
   }
 
   /** The machine went off by itself. */

@@ -1,9 +1,9 @@
 // The cloud's own housekeeping: it deletes devices whose termination time has passed, and takes failed devices back.
-import type { Reporter } from '../../io.ts'
-import type { Cloud } from './cloud.ts'
-import type { Device } from './device.ts'
+import type { Reporter } from '../../../io.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Device } from '../device.ts'
 import type { Devices } from './devices.ts'
-import type { Pace } from './pace.ts'
+import type { Pace } from '../pace.ts'
 
 /** The work that is due. */
 export interface Due {

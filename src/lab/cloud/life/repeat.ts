@@ -1,7 +1,7 @@
 // Patience with what does not answer: a task that is tried until it succeeds.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { describeError } from '../../errors.ts'
+import { describeError } from '../../../errors.ts'
 
 /** How a task is repeated. */
 export interface Patience {

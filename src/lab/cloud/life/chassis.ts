@@ -1,45 +1,26 @@
 // The slot of a device's machine: its power, and the things that outlast a power cycle: the serial line and the forwarded ports.
-import { describeError, LabError } from '../../errors.ts'
-import type { Device } from './device.ts'
-import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks, PowerLoss } from '../machines/driver.ts'
-import { lastLineOf } from '../machines/last-line.ts'
-import { ConsoleMemory } from './console-memory.ts'
+import { describeError, LabError } from '../../../errors.ts'
+import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks, PowerLoss } from '../../machines/driver.ts'
+import { lastLineOf } from '../../machines/last-line.ts'
+import { ConsoleMemory } from '../console-memory.ts'
 import { type Patience, repeat } from './repeat.ts'
-import { SerialPort } from './serial-port.ts'
-
-/** The machine of a device, for its driver. */
-export function specOf(
-  device: Device,
-  bootUrl: string,
-  { passages, attended }: Pick<MachineSpec, 'passages' | 'attended'>,
-): MachineSpec {
-  const { plan, operatingSystem, rootPassword, alwaysPxe, pxeArmed } = device
-  const name = device.inRescue
-    ? 'Rescue system'
-    : operatingSystem.slug === 'custom_ipxe'
-      ? undefined
-      : operatingSystem.name
-  return {
-    id: device.id,
-    hostname: device.hostname,
-    arch: plan.arch,
-    cpus: plan.cpus,
-    memoryMib: plan.memoryMib,
-    macs: device.macs,
-    machine: device.machine,
-    bootUrl,
-    boot: alwaysPxe ? 'network' : pxeArmed ? 'network-once' : 'disk',
-    passages,
-    attended,
-    ...(name === undefined ? {} : { system: { name, rootPassword } }),
-  }
-}
+import { SerialPort } from '../serial-port.ts'
 
 /** What a chassis tells of its machine. */
 export interface ChassisHooks extends PowerHooks {
   /** Called when the machine goes off for any reason other than `unplug`. */
   onLoss: (loss: PowerLoss) => void
   onRestart: () => void
+}
+
+/** The parts of a chassis. */
+export interface ChassisParts {
+  driver: MachineDriver
+  patience: Patience
+  /** The machine as it is now. */
+  spec: () => MachineSpec
+  /** The hooks of a machine that is switched on or found while a signal has not aborted. */
+  hooks: (signal: AbortSignal) => ChassisHooks
 }
 
 /** The power, the serial line and the forwarded ports of one device. */
@@ -49,16 +30,16 @@ export class Chassis {
   readonly memory = new ConsoleMemory()
   /** Local ports by the machine's ports. */
   readonly #forwards = new Map<number, number>()
-  readonly #driver: MachineDriver
-  readonly #patience: Patience
+  readonly #parts: ChassisParts
   #machine: PoweredMachine | undefined
+  /** Whether it is known that a machine which is not in the chassis is off. */
+  #isKnown = false
   /** Whether going off is this program's own doing. */
   #isReleasing = false
   #lastSignMs = 0
 
-  constructor(driver: MachineDriver, patience: Patience) {
-    this.#driver = driver
-    this.#patience = patience
+  constructor(parts: ChassisParts) {
+    this.#parts = parts
     this.port.watch((bytes) => {
       this.#lastSignMs = performance.now()
       this.memory.take(bytes, this.#lastSignMs)
@@ -84,24 +65,36 @@ export class Chassis {
     return this.#machine !== undefined
   }
 
-  /**
-   * Switches a machine on.
-   * @throws the driver's errors
-   */
-  async plugIn(spec: MachineSpec, hooks: ChassisHooks): Promise<void> {
-    this.#connect(await this.#driver.powerOn(spec, this.#watched(hooks)), hooks)
+  /** Whether the machine was seen to be off. If not, it is on, or nobody can tell. */
+  get isOff(): boolean {
+    return this.#isKnown && !this.isOn
   }
 
-  /** Finds the machine of an earlier server again; it may be off. Tries until its state is known. */
-  async reattach(spec: MachineSpec, hooks: ChassisHooks, signal: AbortSignal): Promise<void> {
+  /**
+   * Switches a machine on.
+   * @throws the driver's errors; the machine may be on then
+   */
+  async plugIn(signal: AbortSignal): Promise<void> {
+    const { driver, spec, hooks } = this.#parts
+    this.#isKnown = false
+    const own = hooks(signal)
+    this.#connect(await driver.powerOn(spec(), this.#watched(own)), own)
+  }
+
+  /** Finds a machine that is on without being in the chassis. Tries until it is known whether there is one. */
+  async reattach(signal: AbortSignal): Promise<void> {
+    if (this.isOn) return
+    const { driver, spec, hooks } = this.#parts
     await this.#repeat('the state of the machine is not known', signal, async () => {
-      const machine = await this.#driver.reattach?.(spec, this.#watched(hooks))
-      if (machine !== undefined) this.#connect(machine, hooks)
+      const own = hooks(signal)
+      const machine = await driver.reattach?.(spec(), this.#watched(own))
+      this.#isKnown = true
+      if (machine !== undefined) this.#connect(machine, own)
     })
   }
 
   async #repeat(what: string, signal: AbortSignal, task: () => Promise<void>): Promise<void> {
-    const { retryMs, onTrouble } = this.#patience
+    const { retryMs, onTrouble } = this.#parts.patience
     await repeat(task, { retryMs, onTrouble: (why) => onTrouble(`${what}: ${why}`) }, signal)
   }
 
@@ -127,6 +120,7 @@ export class Chassis {
     const loss = await machine.off
     if (this.#machine !== machine || this.#isReleasing) return
     this.#machine = undefined
+    this.#isKnown = loss.reason !== 'failed'
     onLoss(loss)
   }
 
@@ -153,29 +147,30 @@ export class Chassis {
     return localPort
   }
 
-  /** Switches the machine off, if there is one. Tries until it is off: a machine that may still be on is never called off. */
+  /**
+   * Switches the machine off. Tries until it is off: a machine that may still be on is never called off. It may be on although it is not
+   * in the chassis: after a failed `plugIn`, or because somebody pressed its button.
+   */
   async unplug(signal: AbortSignal): Promise<void> {
+    await this.reattach(signal)
     await this.#repeat('the machine did not switch off', signal, async () => {
-      await this.#release(async (machine) => await machine[Symbol.asyncDispose]())
+      await this.#release(async (machine) => await machine[Symbol.asyncDispose](signal))
     })
   }
 
-  /**
-   * Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. The machine may be on
-   * although this chassis does not have it, if `reattach` was aborted.
-   */
-  async clear(spec: MachineSpec, hooks: ChassisHooks, signal: AbortSignal): Promise<void> {
-    if (!this.isOn) await this.reattach(spec, hooks, signal)
+  /** Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. */
+  async clear(signal: AbortSignal): Promise<void> {
+    const { driver, spec } = this.#parts
     await this.unplug(signal)
-    await this.#repeat('the machine is not free yet', signal, async () => await this.#driver.discard?.(spec.id))
+    await this.#repeat('the machine is not free yet', signal, async () => await driver.discard?.(spec().id, signal))
   }
 
-  /** Gives the machine up at the end of the lab: it stays on if it can outlast this process. */
-  async leave(): Promise<void> {
+  /** Gives the machine up at the end of the lab: it stays on if it can outlast this process. The signal ends the wait. */
+  async leave(signal: AbortSignal): Promise<void> {
     try {
-      await this.#release(async (machine) => await (machine.detach?.() ?? machine[Symbol.asyncDispose]()))
+      await this.#release(async (machine) => await (machine.detach?.(signal) ?? machine[Symbol.asyncDispose](signal)))
     } catch (error) {
-      this.#patience.onTrouble(`the machine did not switch off: ${describeError(error)}`)
+      if (!signal.aborted) this.#parts.patience.onTrouble(`the machine did not switch off: ${describeError(error)}`)
     }
     this.port.hangUp()
   }
@@ -188,6 +183,7 @@ export class Chassis {
     try {
       await end(machine)
       this.#machine = undefined
+      this.#isKnown = true
     } finally {
       this.#isReleasing = false
     }

@@ -1,7 +1,7 @@
 // The installation of a device: from the first provisioning event to `active`, or to a reason why not.
-import { completeEvent, connectedEvent, installationSteps } from './device-events.ts'
-import { isInstalling } from './device.ts'
-import { pauseForStep } from './pace.ts'
+import { completeEvent, connectedEvent, installationSteps } from '../device-events.ts'
+import { isInstalling } from '../device.ts'
+import { pauseForStep } from '../pace.ts'
 import type { PowerParts } from './power-switch.ts'
 
 /** The parts of an installation. */
@@ -16,6 +16,7 @@ export interface InstallationParts extends PowerParts {
 export class Installation implements Disposable {
   readonly #parts: InstallationParts
   #timer: NodeJS.Timeout | undefined
+  #endMs = 0
 
   constructor(parts: InstallationParts) {
     this.#parts = parts
@@ -36,7 +37,9 @@ export class Installation implements Disposable {
     if (slug !== 'custom_ipxe' && !installs) {
       return record.fail(`The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)
     }
-    await this.#parts.plugIn(signal)
+    await chassis.plugIn(signal)
+    signal.throwIfAborted()
+    this.#extend()
     if (installs && chassis.isOn) this.#complete()
   }
 
@@ -61,24 +64,39 @@ export class Installation implements Disposable {
     record.setState('active')
   }
 
-  /** A device whose machine never runs its boot script must fail, because it cannot be deleted before. A silent machine has stalled. */
+  /** Starts the time limit anew. */
+  #extend(): void {
+    this.#endMs = performance.now() + this.#parts.pace.provisioningMs
+  }
+
+  /**
+   * A device whose machine never runs its boot script must fail, because it cannot be deleted before. A silent machine has stalled. The
+   * machine has the whole time from when it is on; before, its driver has as much time to switch it on.
+   */
   #watch(): void {
     const { device, chassis, pace, onOverdue } = this.#parts
-    const maxMs = pace.provisioningMs
-    const endMs = performance.now() + maxMs
+    this.#extend()
     clearInterval(this.#timer)
     this.#timer = setInterval(
       () => {
         if (!isInstalling(device)) return clearInterval(this.#timer)
-        if (performance.now() < endMs) return chassis.checkStall()
+        if (performance.now() < this.#endMs) return chassis.checkStall()
         clearInterval(this.#timer)
-        const lastOutput = chassis.lastLine === '' ? 'none' : `"${chassis.lastLine}"`
-        const stop = chassis.explainStop()
-        const seen = stop === undefined ? '' : `: ${stop}`
-        onOverdue(`The boot script did not run within ${maxMs / 60_000} minutes${seen}; last output: ${lastOutput}`)
+        onOverdue(this.#explainDelay())
       },
-      Math.min(1000, maxMs / 4),
+      Math.min(1000, pace.provisioningMs / 4),
     )
+  }
+
+  /** Why the installation took too long. */
+  #explainDelay(): string {
+    const { chassis, pace } = this.#parts
+    const limit = `within ${pace.provisioningMs / 60_000} minutes`
+    if (!chassis.isOn) return `The machine was not switched on ${limit}`
+    const lastOutput = `last output: ${chassis.lastLine === '' ? 'none' : `"${chassis.lastLine}"`}`
+    const stop = chassis.explainStop()
+    const what = `The boot script did not run ${limit}`
+    return stop === undefined ? `${what}; ${lastOutput}` : `${what} (${lastOutput}): ${stop}`
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,10 @@
 // The devices of a lab while it runs: each has a life, which starts with the device and ends with it or with the lab.
-import { LabError } from '../../errors.ts'
-import { type Cloud, freeAddresses, removeDevice } from './cloud.ts'
-import { queuedEvent } from './device-events.ts'
+import { LabError } from '../../../errors.ts'
+import { type Cloud, freeAddresses, removeDevice } from '../cloud.ts'
+import { queuedEvent } from '../device-events.ts'
 import { DeviceLife, type LifeParts } from './device-life.ts'
-import type { Device, PowerAction } from './device.ts'
-import type { SerialPort } from './serial-port.ts'
+import type { Device, PowerAction } from '../device.ts'
+import type { SerialPort } from '../serial-port.ts'
 
 /** Moves devices through their states. Disposing it switches all machines off and waits until they are off. */
 export class Devices implements AsyncDisposable {
