@@ -38,12 +38,9 @@ function heedEnds(): void {
   if (isHeeding) return
   isHeeding = true
   isToStay ||= isStartedToStay(process.env)
-  // With a terminal they stop the job, see terminal-input.ts.
-  const jobSignals = [
-    ...(isatty(0) ? [] : (['SIGTTIN'] as const)),
-    ...([0, 1, 2].some((fd) => isatty(fd)) ? [] : (['SIGTTOU'] as const)),
-  ]
-  for (const name of [...stopSignals, ...jobSignals]) {
+  for (const name of stopSignals) {
+    // Only Linux shows whether a job may use its terminal, which must not be tried with a handler (terminal-input.ts).
+    if (name.startsWith('SIGTT') && process.platform !== 'linux' && isatty(0)) continue
     try {
       process.on(name, () => {
         if (name !== 'SIGHUP' || !isToStay) stop.hear(name)
@@ -170,6 +167,8 @@ function endByForce(): void {
 
 /** Ends the program; output that could not be written counts as a failure. */
 async function finish(code: number): Promise<void> {
+  // The last output may be written in the background, where a terminal with `stty tostop` stops the job until fg.
+  process.removeAllListeners('SIGTTOU').removeAllListeners('SIGTTIN')
   await drain(code)
   // A failed write is reported one turn later.
   await new Promise(setImmediate)
@@ -185,17 +184,12 @@ async function finish(code: number): Promise<void> {
   process.exit(isUnsaid ? reason.exitCode : code)
 }
 
-/** SIGTTIN while the terminal is not read: nothing but a hand, or another program of the same job, sends it. */
-function hearAway(): void {
-  if (isHeeding) stop.hear('SIGTTIN')
-}
-
 /** Opens stdin; a terminal is restored at the end. */
 function openStdin(): NodeJS.ReadStream | TerminalInput {
   process.once('exit', restoreTerminal)
   // A closing terminal is an error of stdin, even if nothing reads it.
   process.stdin.on('error', () => {})
-  return process.stdin.isTTY ? new TerminalInput(process.stdin, hearAway).on('error', () => {}) : process.stdin
+  return process.stdin.isTTY ? new TerminalInput(process.stdin).on('error', () => {}) : process.stdin
 }
 
 const { argv } = process
@@ -206,7 +200,6 @@ const io: Io = {
   get stdin() {
     // Reading the terminal would stop a job started with &, with a rented machine. Files and pipes are read.
     const isOthers = isatty(0) && (isInBackground() || isOnTerminalOfOthers())
-    if (isOthers && input === undefined) process.on('SIGTTIN', hearAway)
     return (input ??= isOthers ? new PassThrough() : openStdin())
   },
   get stdout() {

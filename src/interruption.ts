@@ -23,6 +23,9 @@ export const stopSignals = [
   'SIGSTKFLT',
   'SIGSYS',
   'SIGABRT',
+  // The kernel sends these two to a background job that uses its terminal, which this program avoids (terminal-input.ts).
+  'SIGTTIN',
+  'SIGTTOU',
 ] as const satisfies readonly NodeJS.Signals[]
 
 /** Events that arrive within this time of the first signal belong to it. */

@@ -1,7 +1,8 @@
-// Terminal input for a job that may be in the background. The kernel stops a background job that reads from its
-// terminal or changes its mode. A handler for SIGTTIN or SIGTTOU does not help: libuv's handlers make the kernel restart the call,
-// which sends the signal again, and the program hangs. So the terminal is not touched until the job is in the foreground,
-// and SIGTTIN has a handler only until then, when nothing reads the terminal.
+// Terminal input for a job that may be in the background. The kernel sends SIGTTIN or SIGTTOU to a background job that reads
+// from its terminal or changes its mode. A handler for them is of no use then: libuv's handlers make the kernel restart the call,
+// which sends the signal again, and the program hangs. So the terminal is not touched until the job is in the foreground. To
+// wait for input would be to touch it: a job that is stopped meanwhile, and continued in the background, would read what the
+// user types for the shell. So the program looks for input from time to time, each time in the foreground.
 import { Readable } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 import type { Input } from './io.ts'
@@ -9,21 +10,21 @@ import { isInBackground } from './starter.ts'
 
 /** bash brings a running job to the foreground without a signal. */
 const lookMs = 250
+/** How often to look for input; too short a time to be noticed while typing. */
+const glanceMs = 20
 
 /** A terminal's input. Requests made in the background are carried out when the job is in the foreground again. */
 export class TerminalInput extends Readable {
   readonly isTTY = true
   readonly #terminal: ReadStream
-  readonly #onSignal: () => void
   #isRaw = false
   #isDry = false
   #looking: NodeJS.Timeout | undefined
+  #glancing: NodeJS.Timeout | undefined
 
-  /** @param onSignal called for a SIGTTIN that arrives in the background; in the foreground it stops the job */
-  constructor(terminal: ReadStream, onSignal: () => void) {
+  constructor(terminal: ReadStream) {
     super()
     this.#terminal = terminal
-    this.#onSignal = onSignal
     // Otherwise a listener would start to read from the terminal.
     terminal.pause()
     terminal.on('data', (chunk: Buffer) => {
@@ -52,6 +53,7 @@ export class TerminalInput extends Readable {
   /** Node resets the mode of a terminal that is open at its end, which would stop a background job there. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#looking)
+    clearInterval(this.#glancing)
     if (isInBackground()) this.#terminal.destroy()
     done(error)
   }
@@ -66,14 +68,21 @@ export class TerminalInput extends Readable {
   /** Reads, and sets the mode, as far as the job may. */
   #settle(): void {
     if (this.#terminal.destroyed) return
-    const isAway = isInBackground()
-    if (!isAway) process.off('SIGTTIN', this.#onSignal)
-    if (isAway || !this.#isDry || this.readableFlowing !== true) this.#terminal.pause()
-    else this.#terminal.resume()
-    if (isAway) {
-      if (!process.listeners('SIGTTIN').includes(this.#onSignal)) process.on('SIGTTIN', this.#onSignal)
-      this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
-    } else if (this.#terminal.isRaw !== this.#isRaw) this.#terminal.setRawMode(this.#isRaw)
+    if (this.#isDry && this.readableFlowing === true) {
+      this.#glancing ??= setInterval(() => this.#glance(), glanceMs)
+    } else {
+      clearInterval(this.#glancing)
+      this.#glancing = undefined
+    }
+    if (isInBackground()) this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
+    else if (this.#terminal.isRaw !== this.#isRaw) this.#terminal.setRawMode(this.#isRaw)
+  }
+
+  /** Reads the input that is already there. */
+  #glance(): void {
+    if (isInBackground()) return
+    this.#terminal.resume()
+    setImmediate(() => this.#terminal.pause())
   }
 
   #look(): void {

@@ -129,6 +129,7 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     ['SIGTERM', '', 143],
     ['SIGTERM', 'stty tostop', 143],
     ['SIGTTIN', '', 149],
+    ['SIGTTOU', 'stty tostop', 150],
   ] as const)('~^Z, bg, %s ends it in order: %s', async (signal, first, status) => {
     await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
@@ -151,22 +152,40 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     await shell.shows(`ended-${status}`, since)
   })
 
-  // A handler would be called without end: it makes the kernel begin the read again, which sends the signal again.
-  test('SIGTTIN in the foreground stops it as SIGSTOP does; fg continues it', async () => {
-    await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
+  test.each([
+    ['SIGTTIN', '', 149],
+    ['SIGTTOU', 'stty tostop', 150],
+  ] as const)('%s by hand in the foreground ends it in order: %s', async (signal, first, status) => {
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args())
+    shell.type(`${first}\nsh ./go\n`)
+    await shell.shows('is up')
+    const since = shell.seen().length
+    process.kill(shell.pid(), signal)
+    await hasEnded(shell)
+    shell.type('echo ended-$?\n')
+    await shell.shows(`ended-${status}`, since)
+    expect(shell.seen().slice(since)).not.toContain('Stopped')
+    expect(await machinesIn(lab)).toEqual([])
+  })
+
+  test('SIGSTOP at the console, bg, and input for the shell typed ahead: it continues, and uses no processor time', async () => {
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
     shell.type('sh ./go\n')
     await shell.shows('is up')
-    process.kill(shell.pid(), 'SIGTTIN')
+    process.kill(shell.pid(), 'SIGSTOP')
     await shell.shows('Stopped')
     const since = shell.seen().length
-    shell.type('fg\n')
-    await isInForeground(shell)
-    await pause(700)
-    shell.type('\r~.')
-    await shell.shows('You left the console.', since)
+    shell.type('bg\necho $((40+2))-ahead\necho $((40+2))-more\n')
+    await shell.shows('42-more', since)
+    await useShell(shell)
+    const before = shell.look()
+    await pause(2000)
+    expect((shell.look()?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeLessThan(400)
+    process.kill(shell.pid(), 'SIGTERM')
+    await hasNoMachine(lab)
     await hasEnded(shell)
-    expect(await machinesIn(lab)).toEqual([])
   })
 
   test('another program of the job that reads the terminal in the background ends it in order', async () => {

@@ -45,6 +45,8 @@ export async function openShell(lab: TestLab, args: readonly string[], interacti
         TERM: 'vt100',
         SHELL: '/bin/sh',
         PS1: 'prompt> ',
+        // bash writes its history as it ends, into a folder that is being removed.
+        HISTFILE: '/dev/null',
       },
     },
   )
