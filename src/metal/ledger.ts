@@ -13,7 +13,7 @@ const graceMs = 5 * 60_000
  * minutes, so a run seldom waits for it.
  */
 const secondGraceMs = 2 * 60_000
-/** A create answered with 429 but carried out shows its machine within this time. */
+/** A create answered with 429 but carried out shows its machine within this time, as a rule: after it the tag is only named. */
 const turnedAwayGraceMs = 30_000
 /** After this long without a machine, a create counts as not carried out. */
 const hopeMs = 15 * 60_000
@@ -50,6 +50,8 @@ export class Ledger {
   /** When each create without a clear answer ended. */
   readonly #uncertainMs = new Map<number, number>()
   #lastTurnedAwayMs: number | undefined
+  /** When the last successful look began. */
+  #lastLookMs = Number.NEGATIVE_INFINITY
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -91,7 +93,9 @@ export class Ledger {
   /** The machines with the run's tag, except those being deleted. @throws ApiError */
   async look(signal?: AbortSignal): Promise<Device[]> {
     const { client, projectId } = this.#options
+    const beganMs = client.clock.monotonicMs()
     const devices = await client.listDevices(projectId, this.tag, signal)
+    this.#lastLookMs = beganMs
     for (const device of devices) this.#seen.add(this.#attemptOf(device))
     return devices.filter((device) => !isGoing(device))
   }
@@ -137,6 +141,11 @@ export class Ledger {
       if (!forced.aborted) throw error
     }
     if (this.#isLost(failure)) errors.push(this.#unaccounted(failure))
+    else if (this.#mayActLate()) {
+      report.warn(
+        `the API answered a create with 429, and may still carry it out; should a machine tagged "${this.tag}" appear, delete it with: metalkit rm ${this.tag}`,
+      )
+    }
     if (errors.length === 1) throw errors[0]
     if (errors.length > 1) throw new AggregateError(errors)
   }
@@ -157,10 +166,22 @@ export class Ledger {
 
   #isLost(failure: MetalkitError | undefined): boolean {
     const { client } = this.#options
-    if (client.isTemporary || this.#uncertainMs.size === 0) return false
-    if (failure !== undefined) return true
+    if (client.isTemporary) return false
+    if (failure !== undefined) return this.#uncertainMs.size > 0 || !this.#isTurnedAwayLooked()
     const sinceMs = client.clock.monotonicMs() - hopeMs
     return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
+  }
+
+  /** Whether a look has succeeded since a machine of a create answered with 429 would have shown itself. */
+  #isTurnedAwayLooked(): boolean {
+    return this.#lastTurnedAwayMs === undefined || this.#lastLookMs >= this.#lastTurnedAwayMs + turnedAwayGraceMs
+  }
+
+  /** Whether the end comes too soon after a 429 to rule out its machine. */
+  #mayActLate(): boolean {
+    const { client } = this.#options
+    if (client.isTemporary || this.#lastTurnedAwayMs === undefined) return false
+    return client.clock.monotonicMs() < this.#lastTurnedAwayMs + graceMs
   }
 
   async #giveBack(id: string, forced: AbortSignal): Promise<void> {

@@ -63,8 +63,12 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
   }
   const creating = createOnce(client, { projectId, input, ledger, report, signal }).catch(async (error: unknown) => {
     // The machine of an unclear create may still appear, and no Machine object exists that would give it back.
-    await ledger.settle({ forced })
-    throw await withSuggestions(client, error, { projectId, ...input })
+    const failures = await ledger.settle({ forced }).then(
+      () => [],
+      (failure: unknown) => [failure],
+    )
+    const explained = await withSuggestions(client, error, { projectId, ...input })
+    throw failures.length === 0 ? explained : new AggregateError([explained, ...failures])
   })
   using late = abortAfter(forced, client.clock.toRealMs(lastTryMs), leaving)
   const device = await heed(creating, late.signal)

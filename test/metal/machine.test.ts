@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { MetalClient } from '../../src/metal/client.ts'
-import { describeError, flattenErrors, InterruptedError } from '../../src/errors.ts'
+import { describeError, flattenErrors, InterruptedError, MetalkitError } from '../../src/errors.ts'
 import { deleteUntilGone } from '../../src/metal/delete.ts'
 import { rentMachine } from '../../src/metal/machine.ts'
 import { createTestClient, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
@@ -14,7 +14,7 @@ const methods = (all: Seen[]) => all.map(({ method, path }) => `${method} ${path
 
 const target = { id: 'd-1', projectId: 'p-1' }
 
-async function rent(client: MetalClient, keep = false, forced = never) {
+async function rent(client: MetalClient, keep = false, forced = never, report = createRecorder()) {
   const input = { plan: 'p', metro: 'am', hostname: 'h', ipxe_script_url: 'http://x/y', always_pxe: true }
   return rentMachine({
     client,
@@ -22,7 +22,7 @@ async function rent(client: MetalClient, keep = false, forced = never) {
     input,
     runId: 'run1',
     keep,
-    report: createRecorder(),
+    report,
     signal: never,
     forced,
   })
@@ -72,16 +72,20 @@ describe('create exactly once', () => {
 
   test('a create whose answer is always lost is sent three times at most', async () => {
     await using api = await startFakeApi(({ method }) => (method === 'POST' ? dropped : empty))
-    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
-      /^a create of a machine tagged "metalkit-run-run1" got no clear answer, and no machine has appeared/,
-    )
+    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    expect(flattenErrors(error).map(describeError)).toEqual([
+      expect.stringMatching(/^metal: creating a machine: /),
+      expect.stringMatching(
+        /^machine: a create of a machine tagged "metalkit-run-run1" got no clear answer, and no machine has appeared/,
+      ),
+    ])
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(3)
   })
 
   test('if the look-up fails too, the error names the tag', async () => {
     await using api = await startFakeApi(() => dropped)
     const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
-    expect(describeError(error)).toMatch(
+    expect(describeError(flattenErrors(error).at(-1))).toMatch(
       /^machine: a create of a machine tagged "metalkit-run-run1" got no clear answer, and looking for it failed/,
     )
   })
@@ -390,7 +394,7 @@ describe('every machine of a run is deleted', () => {
     const { client, report } = createTestClient(api.apiUrl)
     clock = client.clock
     const failure: unknown = await (async () => {
-      await using _machine = await rent(client)
+      await using _machine = await rent(client, false, never, report)
     })().catch((error: unknown) => error)
     const left = [...machines].filter(
       ([id, { fromMs }]) => fromMs < Infinity && (!isThere(id, 0) ? now() < fromMs : true),
@@ -519,6 +523,54 @@ describe('every machine of a run is deleted', () => {
       hint: 'delete it with: metalkit rm metalkit-run-run1',
     })
   })
+
+  test('a create refused after one without a clear answer: both the refusal and the tag are reported', async () => {
+    const { failure } = await play([
+      { reply: refused, afterMs: Infinity },
+      { reply: { status: 422, json: { errors: ['x is not a valid plan'] } }, afterMs: Infinity },
+    ])
+    expect(flattenErrors(failure)).toMatchObject([
+      { exitCode: 4, message: expect.stringContaining('"x is not a valid plan"') },
+      { exitCode: 9, hint: 'delete it with: metalkit rm metalkit-run-run1' },
+    ])
+  })
+
+  const later = 'appear, delete it with: metalkit rm metalkit-run-run1'
+
+  test.each([
+    ['20 s later is deleted', 20_000, []],
+    ['a minute later, when the run has ended, is named by its tag', 60_000, ['d-1']],
+  ])('the machine of a create answered with 429 that appears %s', async (_name, afterMs, expected) => {
+    const { failure, left, lines } = await play([
+      { reply: { status: 429 }, afterMs },
+      { reply: made('d-2'), afterMs: 0 },
+    ])
+    expect(failure).toBeUndefined()
+    expect(left).toEqual(expected)
+    expect(lines.join('\n')).toContain(later)
+  })
+
+  test.each([
+    ['it is created', made('d-1'), [9]],
+    ['it is refused', { status: 429 }, [4, 9]],
+  ])(
+    '429, then %s, and the list fails to the end: exit code 9, the tag and the command',
+    async (_name, last, codes) => {
+      const answers: Reply[] = [{ status: 429 }, last]
+      await using api = await startFakeApi(({ method, path }) => {
+        if (method === 'POST') return answers.length > 1 ? (answers.shift() ?? gone) : last
+        return path.startsWith('/projects/') ? { status: 503 } : gone
+      })
+      const failure: unknown = await (async () => {
+        await using _machine = await rent(createTestClient(api.apiUrl).client)
+      })().catch((error: unknown) => error)
+      const errors = flattenErrors(failure)
+      expect(errors.map((error) => (error instanceof MetalkitError ? error.exitCode : error))).toEqual(
+        expect.arrayContaining(codes),
+      )
+      expect(errors.at(-1)).toMatchObject({ exitCode: 9, hint: 'delete it with: metalkit rm metalkit-run-run1' })
+    },
+  )
 
   test('a create carried out twice does not account for one without a machine', async () => {
     const { failure, left } = await play([
