@@ -1,12 +1,14 @@
 // Records a console on disk. Each chunk is written immediately and awaited, so that the file is complete to the last
 // byte however the program ends. If the file system may hang, a separate process writes the file.
-import { close as closeLater, closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { close as closeLater, closeSync, constants, fstat, open, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { isatty, WriteStream } from 'node:tty'
+import { promisify } from 'node:util'
+import { heed } from '../deadline.ts'
 import { ConsoleError, describeCondition, errorCode, UsageError } from '../errors.ts'
-import { mayHang } from '../files/remote.ts'
+import { isRemote } from '../files/remote.ts'
 import { createSteadyOutput } from '../files/steady-output.ts'
 import { unblock } from '../io.ts'
 import { createAsciicast } from './asciicast.ts'
@@ -31,9 +33,10 @@ interface Sink {
 const lastWriteMs = 1000
 
 /** A stream for outputs that may block; undefined for files that accept everything at once. */
-function openStream(fd: number): Writable | undefined {
-  if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: false, writable: true })
-  if (mayHang(fd)) {
+async function openStream(fd: number): Promise<Writable | undefined> {
+  const stats = await promisify(fstat)(fd)
+  if (stats.isFIFO()) return new Socket({ fd, readable: false, writable: true })
+  if (stats.isFile() && (await isRemote(`/proc/self/fd/${fd}`))) {
     const output = createSteadyOutput(fd)
     closeLater(fd, () => {})
     return output
@@ -44,16 +47,20 @@ function openStream(fd: number): Writable | undefined {
   return terminal
 }
 
-/** Opens a file for appending, or a pipe. @throws UsageError if it cannot be created, or if the pipe has no reader */
-function openFile(flag: string, path: string): Sink {
-  let fd: number
-  let stream: Writable | undefined
-  try {
-    // Opened this way, a FIFO without a reader is an error, and a terminal does not become the controlling one.
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK, O_NOCTTY } = constants
-    fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY, 0o666)
-    stream = openStream(fd)
-  } catch (cause) {
+/** Opens a file without blocking the event loop: its file system may hang. */
+async function openLater(path: string): Promise<{ fd: number; stream: Writable | undefined }> {
+  // Opened this way, a FIFO without a reader is an error, and a terminal does not become the controlling one.
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK, O_NOCTTY } = constants
+  const fd = await promisify(open)(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY, 0o666)
+  return { fd, stream: await openStream(fd) }
+}
+
+/**
+ * Opens a file for appending, or a pipe.
+ * @throws UsageError if it cannot be created, or if the pipe has no reader; signal.reason
+ */
+async function openFile(flag: string, path: string, signal: AbortSignal): Promise<Sink> {
+  const opening = openLater(path).catch((cause: unknown) => {
     if (errorCode(cause) === 'ENXIO') {
       throw new UsageError(`--${flag} "${path}" is a pipe that nobody reads`, { hint: 'start its reader first', cause })
     }
@@ -61,7 +68,8 @@ function openFile(flag: string, path: string): Sink {
       hint: 'name a file in an existing folder that you can write to',
       cause,
     })
-  }
+  })
+  const { fd, stream } = await heed(opening, signal)
   const fail = (cause: unknown) =>
     new ConsoleError(`--${flag} "${path}" can no longer be written: ${describeCondition(cause)}`, {
       hint: errorCode(cause) === 'EPIPE' ? 'its reader has exited' : 'free some disk space, or name another file',
@@ -100,9 +108,9 @@ function createStreamSink(stream: Writable, fail: (cause: unknown) => ConsoleErr
   }
 }
 
-/** `--log`: the raw bytes. @throws UsageError if it cannot be created */
-export function openLog(path: string): Capture {
-  const { append, close, stream } = openFile('log', path)
+/** `--log`: the raw bytes. @throws UsageError if it cannot be created, signal.reason */
+export async function openLog(path: string, signal: AbortSignal): Promise<Capture> {
+  const { append, close, stream } = await openFile('log', path, signal)
   return {
     write: append,
     resize() {},
@@ -113,9 +121,13 @@ export function openLog(path: string): Capture {
   }
 }
 
-/** `--record`: an asciicast that starts now. @throws UsageError if it cannot be created */
-export function openRecording(path: string, screen: { columns: number; rows: number }): Capture {
-  const file = openFile('record', path)
+/** `--record`: an asciicast that starts now. @throws UsageError if it cannot be created, signal.reason */
+export async function openRecording(
+  path: string,
+  screen: { columns: number; rows: number },
+  signal: AbortSignal,
+): Promise<Capture> {
+  const file = await openFile('record', path, signal)
   const startedMs = performance.now()
   const seconds = () => (performance.now() - startedMs) / 1000
   const cast = createAsciicast(screen, new Date())

@@ -1,6 +1,7 @@
 // What is behind a descriptor or path: file systems that may hang (they depend on a server, and while it does not answer, calls
 // to them do not return), and files that two descriptors share.
 import { fstatSync, statfsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 
 /** File systems that depend on a server, by their Linux magic numbers (statfs(2), linux/magic.h). */
 const remoteTypes: ReadonlySet<number> = new Set([
@@ -18,15 +19,19 @@ const remoteTypes: ReadonlySet<number> = new Set([
   0x786f4256, // VirtualBox's shared folders
 ])
 
-/** True if a file is on a file system that may hang. @throws the error of the file system */
-export function isRemote(path: string): boolean {
-  return process.platform === 'linux' && remoteTypes.has(statfsSync(path).type >>> 0)
+function isRemoteType(type: number): boolean {
+  return process.platform === 'linux' && remoteTypes.has(type >>> 0)
 }
 
-/** True if writes to this descriptor may hang. */
+/** True if a file is on a file system that may hang; while it does, this promise waits. @throws the error of the file system */
+export async function isRemote(path: string): Promise<boolean> {
+  return isRemoteType((await statfs(path)).type)
+}
+
+/** True if writes to this descriptor, which the program was started with, may hang. */
 export function mayHang(fd: number): boolean {
   try {
-    return fstatSync(fd).isFile() && isRemote(`/proc/self/fd/${fd}`)
+    return fstatSync(fd).isFile() && isRemoteType(statfsSync(`/proc/self/fd/${fd}`).type)
   } catch {
     return false
   }

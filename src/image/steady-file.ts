@@ -5,6 +5,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { heed } from '../deadline.ts'
 import { describeCondition, ImageError } from '../errors.ts'
 import { isRemote } from '../files/remote.ts'
 
@@ -19,7 +20,8 @@ export interface SteadyFile extends AsyncDisposable {
  * behind however the program ends. @throws ImageError if it cannot be copied
  */
 export async function openSteady(path: string, signal: AbortSignal): Promise<SteadyFile> {
-  if (!isRemote(path)) return { path, isCopy: false, [Symbol.asyncDispose]: () => Promise.resolve() }
+  if (!(await heed(isRemote(path), signal)))
+    return { path, isCopy: false, [Symbol.asyncDispose]: () => Promise.resolve() }
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-'))
   try {
     const copy = join(folder, 'copy')

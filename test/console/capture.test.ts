@@ -15,9 +15,11 @@ function play(cast: string): { header: unknown; events: [number, string, string]
 }
 
 /** The error message for the user. */
-function failure(work: () => unknown): string {
+const { signal } = new AbortController()
+
+async function failure(work: () => unknown): Promise<string> {
   try {
-    work()
+    await work()
     return ''
   } catch (error) {
     return describeError(error)
@@ -76,8 +78,8 @@ describe('files', () => {
 
   test('contain every byte as soon as it arrives', async () => {
     const [logFile, castFile] = [join(folder.path, 'a.log'), join(folder.path, 'a.cast')]
-    const log = openLog(logFile)
-    const recording = openRecording(castFile, { columns: 80, rows: 24 })
+    const log = await openLog(logFile, signal)
+    const recording = await openRecording(castFile, { columns: 80, rows: 24 }, signal)
     const bytes = Buffer.from([0, 0xff, 0xc3, 0x28, 0x0d, 0x0a])
     for (const capture of [log, recording]) {
       capture.write(bytes)
@@ -92,15 +94,15 @@ describe('files', () => {
   })
 
   test('a file that cannot be created or written is an error', async () => {
-    expect(failure(() => openLog(`${nowhere}/log`))).toBe(
+    expect(await failure(() => openLog(`${nowhere}/log`, signal))).toBe(
       `usage: --log "${nowhere}/log" cannot be written: no such file or directory; name a file in an existing folder that you can write to`,
     )
-    expect(failure(() => openRecording('/etc', { columns: 1, rows: 1 }))).toMatch(
+    expect(await failure(() => openRecording('/etc', { columns: 1, rows: 1 }, signal))).toMatch(
       /^usage: --record "\/etc" .*it is a folder/,
     )
     if (!existsSync('/dev/full')) return
-    const full = openLog('/dev/full')
-    expect(failure(() => full.write(Buffer.from('x')))).toMatch(
+    const full = await openLog('/dev/full', signal)
+    expect(await failure(() => full.write(Buffer.from('x')))).toMatch(
       /^console: --log .* longer be written: no space left on device; free some disk space/,
     )
     await full[Symbol.asyncDispose]()

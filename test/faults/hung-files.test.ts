@@ -122,6 +122,48 @@ describe('an image on a file system that hangs', { ...needs('bindfs', 'fusermoun
     }
   })
 
+  test.each([
+    ['-log', 'SIGTERM', 143],
+    ['-record', 'SIGTERM', 143],
+    // Only a signal ends a program that still waits for a file.
+    ['-log', '--timeout', 137],
+    ['-record', '--timeout', 137],
+    ['-id-file', 'SIGTERM', 143],
+    ['the image', 'SIGTERM', 143],
+    ['the image', '--timeout', 137],
+    ['the home folder', 'SIGTERM', 143],
+    ['the home folder', '--timeout', 137],
+  ] as const)('%s there before a machine is rented: %s ends the run', async (what, end, code) => {
+    await using lab = await startTestLab({ driver: attendedMachines() })
+    const port = await findFreePort()
+    const serving = ['-serve', `127.0.0.1:${port}`, '-base-url', `http://127.0.0.1:${port}`]
+    const mount = join(folder, 'mount')
+    const image = what === 'the image' ? prefix : join(folder, 'real', basename(prefix))
+    const file = what.startsWith('-') ? [what, join(mount, 'output')] : []
+    const limit = end === '--timeout' ? ['-wait-for', 'never shown', '-timeout', '5s'] : []
+    const shell = what === 'the home folder' ? `export HOME=${mount}\nPROGRAM` : 'PROGRAM'
+    fileServer.kill('SIGSTOP')
+    using child = startChild(lab, ['-v', 'run', 'equinixmetal', ...serving, ...limit, ...file, image], { shell })
+    if (end === 'SIGTERM') {
+      // Until it waits for the file system, in one of its threads.
+      await waitUntil(
+        async () => {
+          const threads = await readdir(`/proc/${child.pid()}/task`).catch(() => [])
+          const places = threads.map((id) => readFile(`/proc/${child.pid()}/task/${id}/wchan`, 'utf8').catch(() => ''))
+          return (await Promise.all(places)).join(' ')
+        },
+        (places) => /fuse|request_wait/.test(places),
+        30_000,
+      )
+      process.kill(child.pid(), 'SIGTERM')
+    }
+    expect(await child.code, child.seen.err).toBe(code)
+    expect(await machinesIn(lab)).toEqual([])
+    expect(child.seen.err).not.toContain('Booting')
+    expect(child.seen.err).toContain('a file system does not respond; exiting without waiting for it')
+    if (end === '--timeout') expect(child.seen.err).toContain('metalkit: console: the console did not show')
+  })
+
   test('an id file that cannot be written after all ends the run, and its machine', async () => {
     await using lab = await startTestLab({ pace: { queuedMs: 2000 } })
     lab.faults.set(parseFaults('create:slow-headers for=1500ms'))

@@ -17,7 +17,7 @@ export async function execute(
   const limit = startTimeLimit(options, outer, 'session')
   const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
   const client = await openClient(options, context)
-  const access = prepareConsole(options, context)
+  const access = await prepareConsole(options, context)
   const { report, signal } = context
   const device = await waitForDevice(
     {

@@ -47,8 +47,12 @@ function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
   }
 }
 
-/** Prepares everything that needs no machine. @throws UsageError */
-export function prepareConsole(options: ConsoleOptions, context: Context, wanted?: ReadonlySet<string>): ConsoleAccess {
+/** Prepares everything that needs no machine. @throws UsageError, signal.reason */
+export async function prepareConsole(
+  options: ConsoleOptions,
+  context: Context,
+  wanted?: ReadonlySet<string>,
+): Promise<ConsoleAccess> {
   const { log, record } = options
   const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
   return {
@@ -56,8 +60,8 @@ export function prepareConsole(options: ConsoleOptions, context: Context, wanted
     wanted,
     rules: chooseRules(options, context),
     captures: [
-      ...(log === undefined ? [] : [openLog(log)]),
-      ...(record === undefined ? [] : [openRecording(record, screen)]),
+      ...(log === undefined ? [] : [await openLog(log, context.signal)]),
+      ...(record === undefined ? [] : [await openRecording(record, screen, context.signal)]),
     ],
   }
 }

@@ -20,9 +20,9 @@ const urlTimeoutMs = 10_000
 const clockToleranceMs = 30_000
 
 /** Access to the console without its patterns, and without questions to the user. */
-function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
+async function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
   // Only a run creates the files of --log and --record.
-  return prepareConsole(
+  return await prepareConsole(
     { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined },
     { ...context, stdin: new PassThrough() },
     wanted,
@@ -76,7 +76,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
       name: 'keys',
       async look(context) {
         const sos = options.sos ?? { host: 'localhost', port: 22 }
-        const search = accessOf(options, context).find(sos, '', context.signal)
+        const search = (await accessOf(options, context)).find(sos, '', context.signal)
         const access = await search.catch((error: unknown) => adviseLab(error, options.apiKey, context.env))
         seen.hasKeys = true
         const labels = access.identities.keys.map(({ label }) => label).join(', ')
@@ -101,7 +101,7 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
       const { sos } = options
       const warnings: string[] = []
       const report = { ...context.report, warn: (line: string) => warnings.push(line) }
-      await checkConsole(sos ?? { metro }, accessOf(options, context), { ...context, report })
+      await checkConsole(sos ?? { metro }, await accessOf(options, context), { ...context, report })
       const [warning] = warnings
       if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
       const where = sos === undefined ? `an SOS host of metro ${metro}` : formatAddress(sos)

@@ -35,7 +35,7 @@ export async function checkIdFile(path: string, signal: AbortSignal): Promise<vo
 
 /** Chooses how to replace a file. If its file system may hang, a separate process writes it, so that this one need not wait. */
 async function findWriter(path: string): Promise<Replace> {
-  if (!isRemote(dirname(path))) return replaceFile
+  if (!(await isRemote(dirname(path)))) return replaceFile
   const { replaceFileElsewhere } = await import('../../files/steady-output.ts')
   return replaceFileElsewhere
 }
@@ -60,7 +60,7 @@ export class IdFile implements AsyncDisposable {
   /** Checks the file before a machine is rented. @throws UsageError if it cannot be written, or the signal's reason */
   static async prepare(path: string, signal: AbortSignal): Promise<IdFile> {
     await checkIdFile(path, signal)
-    return new IdFile(path, await findWriter(path), signal)
+    return new IdFile(path, await heed(findWriter(path), signal), signal)
   }
 
   /** Aborted with a UsageError if the file cannot be written after all. */

@@ -100,7 +100,7 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const [scriptUrl = ''] = urlsOf
 
   const known = await listing
-  const access = options.console ? prepareConsole(options, context, known) : undefined
+  const access = options.console ? await prepareConsole(options, context, known) : undefined
   if (access)
     await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)
 
