@@ -30,7 +30,7 @@ function parseSource(flag: Flag, source: Source): unknown {
 }
 
 /**
- * The values of the named flags. `given` holds the texts of the command line by flag name in code. The configuration
+ * The values of the named flags, whose `texts` are those of the command line. The configuration
  * file is read only if a flag that it may set is not set elsewhere. `sources` records the origin of each value.
  * @throws UsageError that names the flag, variable or file with the invalid value
  */

@@ -22,7 +22,7 @@ export const watchFlags = {
   noDefaultFailures: boolean({
     name: 'no-default-failures',
     fallback: 'false',
-    help: 'without a terminal or with --wait-for, do not end on a kernel panic or a failed boot',
+    help: 'without a terminal, or with --wait-for or --fail-on: do not end on a kernel panic or a failed boot',
   }),
   on: list(
     {
