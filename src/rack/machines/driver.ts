@@ -3,16 +3,16 @@ import type { Clock } from '../../clock.ts'
 import { RackError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks } from '../../lab/machines/driver.ts'
-import { BmcError } from '../bmc/bmc-error.ts'
-import type { Power, PowerState } from '../bmc/power.ts'
+import type { Power } from '../bmc/power.ts'
 import type { RackFile, RackMachine } from '../file/rack-file.ts'
 import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
 import { Boots } from './boots.ts'
-import { IdleMachines, refusalOfOn } from './idle-machines.ts'
+import { Holds } from './holds.ts'
+import { IdleMachines } from './idle-machines.ts'
 import type { People } from './people.ts'
 import { type OpenedConsole, RackedMachine } from './powered.ts'
-import type { MachineRecord, RackState } from './rack-state.ts'
+import type { RackState } from './rack-state.ts'
 import { Switches } from './switches.ts'
 
 /** What the driver is made of. */
@@ -67,6 +67,7 @@ class Driver implements RackDriver {
   readonly #machines: ReadonlyMap<string, RackMachine>
   readonly #idle: IdleMachines
   readonly #switches: Switches
+  readonly #holds: Holds
 
   constructor(parts: RackDriverParts) {
     this.#parts = parts
@@ -75,6 +76,7 @@ class Driver implements RackDriver {
     this.boots = new Boots(parts.netboot, parts.sightings)
     this.#switches = new Switches(parts.powers, parts.state)
     this.#idle = new IdleMachines({ ...parts, machines, switches: this.#switches })
+    this.#holds = new Holds({ state: parts.state, switches: this.#switches, idle: this.#idle })
   }
 
   #machineOf(name: string | undefined): RackMachine {
@@ -102,7 +104,7 @@ class Driver implements RackDriver {
     const machine = this.#machineOf(spec.machine)
     const { name } = machine
     const signal = this.#within(hooks)
-    await this.#take(machine, spec.id, hooks, signal)
+    await this.#holds.take(machine, spec.id, (text) => hooks?.onStep?.(text), signal)
     const console = await this.#parts.openConsole(machine, signal)
     try {
       await this.#prepareBoot(machine, spec, hooks, signal)
@@ -114,56 +116,6 @@ class Driver implements RackDriver {
     }
     hooks?.onStep?.(`${name}: switched on`)
     return this.#powered(machine, console)
-  }
-
-  /** Makes a machine a device's, and sees it off. */
-  async #take(
-    machine: RackMachine,
-    deviceId: string,
-    hooks: PowerHooks | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { name } = machine
-    const { state } = this.#parts
-    const before = state.of(name)
-    if (before.holder !== undefined && before.holder !== deviceId) {
-      throw new RackError(`the device ${before.holder} has the machine "${name}"`)
-    }
-    // The question includes whose BMC it is.
-    const seen = await this.#switches.status(machine, signal)
-    await this.#refuseStranger(machine, seen, before)
-    // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
-    await state.change(name, { holder: deviceId })
-    this.#idle.takenBy(name, deviceId)
-    await this.#claim(machine, deviceId, before, signal)
-    if (seen !== 'off') {
-      hooks?.onStep?.(`${name}: ${seen === 'on' ? 'on' : 'perhaps on'}, so it is switched off first`)
-      await this.#switches.off(machine, signal)
-    }
-    if (before.isReleased === true) await state.change(name, { isReleased: false })
-    hooks?.onStep?.(`${name}: off`)
-  }
-
-  /** A machine that runs although no device has it may be doing something that matters to somebody. */
-  async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: MachineRecord): Promise<void> {
-    if (seen === 'off' || holder !== undefined || isReleased === true) return
-    const hint = `if it may be switched off and used, run metalkit rack release ${name}`
-    if (seen === 'unknown') {
-      throw new RackError(`nobody can tell whether the machine "${name}" is off, so it is not used`, { hint })
-    }
-    await this.#idle.refuse(name, refusalOfOn(name))
-    throw new RackError(`the machine "${name}" is on, and was off before: somebody has switched it on`, { hint })
-  }
-
-  /** Reserves a machine that others can take, too. A machine that somebody else has is not this device's. */
-  async #claim(machine: RackMachine, deviceId: string, { holder }: MachineRecord, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#switches.of(machine).claim?.(deviceId, signal)
-    } catch (error) {
-      if (error instanceof BmcError && error.reason === 'taken')
-        await this.#parts.state.change(machine.name, { holder })
-      throw error
-    }
   }
 
   async #prepareBoot(
@@ -225,12 +177,9 @@ class Driver implements RackDriver {
     if (seen !== 'off') {
       throw new RackError(`the machine "${name}" is ${seen === 'on' ? 'on' : 'perhaps on'}, so it is not free`)
     }
-    const power = this.#switches.of(machine)
-    await power.clearBoot(signal)
+    await this.#switches.of(machine).clearBoot(signal)
     this.boots.disarm(machine)
-    await power.free?.(id, signal)
-    await state.change(name, { holder: undefined, isReleased: false })
-    this.#idle.nowFree(name)
+    await this.#holds.end(machine, id, signal)
   }
 
   /** Called at the start with the ids of all devices. */

@@ -64,6 +64,12 @@ export class IdleMachines {
     this.#troubles.delete(name)
   }
 
+  /** No device gets the machine until its power is known. */
+  setAside(machine: RackMachine, why: string): void {
+    this.#troubles.set(machine.name, why)
+    void this.#askAgain(machine)
+  }
+
   /** Refuses a machine until the user releases it. */
   async refuse(name: string, why: string): Promise<void> {
     await this.#parts.state.change(name, { refusal: why, isReleased: false })

@@ -1,0 +1,92 @@
+// Which device has which machine: taken only if nobody else can be using it, and given back only once it was seen to be off.
+import { messageOf, RackError } from '../../errors.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
+import type { PowerState } from '../bmc/power.ts'
+import type { RackMachine } from '../file/rack-file.ts'
+import { type IdleMachines, refusalOfOn } from './idle-machines.ts'
+import type { MachineRecord, RackState } from './rack-state.ts'
+import type { Switches } from './switches.ts'
+
+/** What holds need. */
+interface HoldParts {
+  state: RackState
+  switches: Switches
+  idle: IdleMachines
+}
+
+/** The devices' holds on machines. */
+export class Holds {
+  readonly #parts: HoldParts
+
+  constructor(parts: HoldParts) {
+    this.#parts = parts
+  }
+
+  /** Makes a machine a device's, and sees it off. */
+  async take(
+    machine: RackMachine,
+    deviceId: string,
+    onStep: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name } = machine
+    const { state, switches, idle } = this.#parts
+    const before = state.of(name)
+    if (before.holder !== undefined && before.holder !== deviceId) {
+      throw new RackError(`the device ${before.holder} has the machine "${name}"`)
+    }
+    // The question includes whose BMC it is.
+    const seen = await this.#lookAt(machine, before, signal)
+    await this.#refuseStranger(machine, seen, before)
+    // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
+    await state.change(name, { holder: deviceId })
+    idle.takenBy(name, deviceId)
+    await this.#claim(machine, deviceId, before, signal)
+    if (seen !== 'off') {
+      onStep(`${name}: ${seen === 'on' ? 'on' : 'perhaps on'}, so it is switched off first`)
+      await switches.off(machine, signal)
+    }
+    if (before.isReleased === true) await state.change(name, { isReleased: false })
+    onStep(`${name}: off`)
+  }
+
+  /** Asks for the state of a machine. If nobody can tell, no other device gets it either. */
+  async #lookAt(machine: RackMachine, { holder }: MachineRecord, signal: AbortSignal): Promise<PowerState> {
+    try {
+      return await this.#parts.switches.status(machine, signal)
+    } catch (error) {
+      if (!signal.aborted && holder === undefined) this.#parts.idle.setAside(machine, messageOf(error))
+      throw error
+    }
+  }
+
+  /** A machine that runs although no device has it may be doing something that matters to somebody. */
+  async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: MachineRecord): Promise<void> {
+    if (seen === 'off' || holder !== undefined || isReleased === true) return
+    const hint = `if it may be switched off and used, run metalkit rack release ${name}`
+    if (seen === 'unknown') {
+      throw new RackError(`nobody can tell whether the machine "${name}" is off, so it is not used`, { hint })
+    }
+    await this.#parts.idle.refuse(name, refusalOfOn(name))
+    throw new RackError(`the machine "${name}" is on, and was off before: somebody has switched it on`, { hint })
+  }
+
+  /** Reserves a machine that others can take, too. A machine that somebody else has is not this device's. */
+  async #claim(machine: RackMachine, deviceId: string, { holder }: MachineRecord, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.switches.of(machine).claim?.(deviceId, signal)
+    } catch (error) {
+      if (error instanceof BmcError && error.reason === 'taken')
+        await this.#parts.state.change(machine.name, { holder })
+      throw error
+    }
+  }
+
+  /** Gives back a machine that was seen to be off. */
+  async end(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
+    const { state, switches, idle } = this.#parts
+    await switches.of(machine).free?.(deviceId, signal)
+    await state.change(machine.name, { holder: undefined, isReleased: false })
+    idle.nowFree(machine.name)
+  }
+}

@@ -1,0 +1,285 @@
+// The rack's driver, with servers that outlast it.
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { RackState } from '../../../src/rack/machines/rack-state.ts'
+import type { BootClient } from '../../../src/rack/netboot/boot-client.ts'
+import { makeFolder } from '../../helpers/folder.ts'
+import { Servers } from './servers.ts'
+
+const [mac1] = ['52:54:00:aa:00:01']
+const pxe: BootClient = { stage: 'pxe', name: 'UEFI x86_64', isUefi: true }
+
+function makeServers() {
+  const folder = makeFolder()
+  const file = folder.write('rack.yaml', 'x')
+  return {
+    folder,
+    file,
+    servers: new Servers(join(folder.path, 'state'), file),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  }
+}
+
+describe('a machine that is off', () => {
+  test('has its console before its power, boots for its device once, and is free once it is off', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const steps: string[] = []
+    const machine = await rack.powerOn('d1', 'r1', {}, { onStep: (text) => void steps.push(text) })
+    expect(servers.log).toEqual(['r1 console open', 'r1 boots from the network', 'r1 on'])
+    expect(rack.armed.get(mac1)).toBe('http://127.0.0.1:1/boot/d1/auto.ipxe')
+    rack.see({ kind: 'discover', mac: mac1, client: pxe })
+    rack.driver.boots.fetched('http://127.0.0.1:1/boot/d1/auto.ipxe')
+    expect(steps).toEqual([
+      'r1: off',
+      'r1: set to boot from the network once',
+      'r1: switched on',
+      'r1: DHCP request from PXE on UEFI x86_64',
+      'r1: has its script',
+    ])
+    rack.driver.boots.ran('http://127.0.0.1:1/boot/d1/auto.ipxe')
+    expect(rack.armed.size).toBe(0)
+    servers.log.length = 0
+    await machine[Symbol.asyncDispose]()
+    expect(await machine.off).toEqual({ reason: 'switched-off' })
+    expect(rack.driver.views()[0]).toMatchObject({ name: 'r1', holder: 'd1' })
+    await rack.driver.discard?.('d1')
+    expect(servers.log).toEqual(['r1 off', 'r1 console closed', 'r1 boots as before'])
+    expect(rack.driver.views()[0]).toEqual({ name: 'r1', plan: 'small', holder: undefined, why: undefined })
+  })
+
+  test('boots each time from the network, or from its disk, as its device has it', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    const script = 'http://127.0.0.1:1/boot/d1/auto.ipxe'
+    const always = await rack.powerOn('d1', 'r1', { boot: 'network' })
+    rack.driver.boots.ran(script)
+    expect(rack.armed.get(mac1)).toBe(script)
+    await always[Symbol.asyncDispose]()
+    expect(rack.armed.size).toBe(0)
+    await rack.powerOn('d1', 'r1', { boot: 'disk' })
+    expect(rack.armed.size).toBe(0)
+    expect(own.servers.log.slice(-2)).toEqual(['r1 boots as before', 'r1 on'])
+  })
+
+  test('says how far it came', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    expect(machine.explainStop?.()).toMatch(/^r1: the machine was switched on, but it sent no DHCP request; usually /)
+    rack.see({ kind: 'discover', mac: mac1, client: pxe })
+    expect(machine.explainStop?.()).toMatch(/^r1: the firmware asked for network boot, but /)
+    rack.driver.boots.fetched('http://127.0.0.1:1/boot/d1/auto.ipxe')
+    expect(machine.explainStop?.()).toMatch(/^r1 has its script, but did not report that it runs; usually /)
+  })
+
+  test('that has been switched on since by somebody else is not touched', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    servers.r1.isOn = true
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow(
+      '"r1" is on, and was off before: somebody has switched it on',
+    )
+    expect(servers.log).toEqual([])
+    expect(rack.driver.whyUnusable('r1')).toContain('metalkit rack release r1')
+    expect(await rack.driver.reattach?.(rack.spec('d1', 'r1'))).toBeUndefined()
+    await rack.driver.discard?.('d1')
+    expect(servers.r1.isOn).toBe(true)
+  })
+
+  test('is one device’s at a time', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    await rack.powerOn('d1', 'r1')
+    await expect(rack.powerOn('d2', 'r1')).rejects.toThrow('the device d1 has the machine "r1"')
+    await expect(rack.driver.release('r1')).rejects.toThrow('the device d1 has the machine "r1"')
+  })
+
+  test('is not touched if what is done to it cannot be kept', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    vi.spyOn(rack.state, 'change').mockRejectedValueOnce(new Error('the disk is full'))
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('the disk is full')
+    expect(servers.log).toEqual([])
+  })
+})
+
+describe('a machine that is on when it is first met', () => {
+  test('is refused until it is released, also after a restart and once it is off', async () => {
+    using own = makeServers()
+    const { servers } = own
+    servers.r1.isOn = true
+    {
+      await using rack = await servers.start()
+      expect(rack.driver.whyUnusable('r1')).toContain('it is on, and no device of this rack has it')
+      expect(rack.driver.whyUnusable('r2')).toBeUndefined()
+      expect(rack.lines.join('\n')).toContain('rack: r1 cannot be used: it is on')
+    }
+    servers.r1.isOn = false
+    await using rack = await servers.start()
+    expect(rack.driver.whyUnusable('r1')).toContain('it is on')
+    servers.r1.isOn = true
+    await rack.driver.release('r1')
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+    await rack.powerOn('d1', 'r1')
+    expect(servers.log.slice(0, 2)).toEqual(['r1 off', 'r1 console open'])
+  })
+
+  test('stays on, and released, if its device ends before it has touched it', async () => {
+    using own = makeServers()
+    const { servers } = own
+    servers.r1.isOn = true
+    await using rack = await servers.start()
+    await rack.driver.release('r1')
+    expect(await rack.driver.reattach?.(rack.spec('d1', 'r1'))).toBeUndefined()
+    await rack.driver.discard?.('d1')
+    expect(servers.log).toEqual([])
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+  })
+})
+
+describe('a BMC that does not answer', () => {
+  test('sets its machine aside until it does', async () => {
+    using own = makeServers()
+    const { servers } = own
+    servers.r1.isSilent = true
+    await using rack = await servers.start()
+    expect(rack.driver.whyUnusable('r1')).toBe('the BMC of "r1" does not answer')
+    servers.r1.isSilent = false
+    await expect.poll(() => rack.driver.whyUnusable('r1')).toBeUndefined()
+    servers.r1.isSilent = true
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('does not answer')
+    expect(rack.driver.whyUnusable('r1')).toBe('the BMC of "r1" does not answer')
+    servers.r1.isSilent = false
+    await expect.poll(() => rack.driver.whyUnusable('r1')).toBeUndefined()
+  })
+
+  test('keeps its machine from being free, and from being called off', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    servers.r1.isSilent = true
+    await expect(machine[Symbol.asyncDispose]()).rejects.toThrow('does not answer')
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow('does not answer')
+    await expect(rack.driver.reattach?.(rack.spec('d1', 'r1'))).rejects.toThrow('does not answer')
+    servers.r1.isSilent = false
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow('the machine "r1" is on, so it is not free')
+    await machine[Symbol.asyncDispose]()
+    await rack.driver.discard?.('d1')
+    expect(servers.r1.isOn).toBe(false)
+  })
+})
+
+describe('a machine that runs', () => {
+  test('outlasts its rack, which finds it again', async () => {
+    using own = makeServers()
+    const { servers } = own
+    {
+      await using rack = await servers.start()
+      const machine = await rack.powerOn('d1', 'r1', { boot: 'network' })
+      await machine.detach?.()
+      expect(rack.armed.size).toBe(0)
+    }
+    servers.log.length = 0
+    await using rack = await servers.start(['d1'])
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1', { boot: 'network' }))
+    expect(servers.log).toEqual(['r1 console open'])
+    expect(rack.armed.size).toBe(1)
+    await machine?.[Symbol.asyncDispose]()
+    expect(await rack.driver.reattach?.(rack.spec('d1', 'r1'))).toBeUndefined()
+  })
+
+  test('of a device that this cloud does not know is kept from others until it is released', async () => {
+    using own = makeServers()
+    {
+      await using rack = await own.servers.start()
+      await rack.powerOn('d1', 'r1')
+    }
+    await using rack = await own.servers.start(['d2'])
+    expect(rack.driver.whyUnusable('r1')).toContain('a device of another cloud has it (d1)')
+    await expect(rack.powerOn('d2', 'r1')).rejects.toThrow('the device d1 has the machine "r1"')
+    await rack.driver.release('r1')
+    await rack.powerOn('d2', 'r1')
+    expect(own.servers.log.slice(-4)).toEqual(['r1 off', 'r1 console open', 'r1 boots from the network', 'r1 on'])
+  })
+
+  test('goes off when it is seen to be off, and not while its BMC is silent', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    const looks = vi.spyOn(servers.r1.power, 'status')
+    servers.r1.isSilent = true
+    await expect.poll(() => looks.mock.calls.length).toBeGreaterThan(2)
+    servers.r1.isSilent = false
+    servers.r1.isOn = false
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+    expect(servers.log.at(-1)).toBe('r1 console closed')
+  })
+
+  test('that is no longer in the file, or is in use there, is not touched', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    await expect(rack.powerOn('d1', 'gone')).rejects.toThrow('the machine "gone" is not in the rack file')
+    await expect(rack.powerOn('d1', 'busy')).rejects.toThrow('inUse: true')
+    await expect(rack.driver.release('busy')).rejects.toThrow('inUse: true')
+    expect(rack.driver.whyUnusable('busy')).toBe('it is in use (inUse: true in the rack file)')
+  })
+})
+
+test('a person at a machine is told what to do, and says when it is done', async () => {
+  using own = makeServers()
+  await using rack = await own.servers.start()
+  expect(rack.driver.whyUnusable('hand')).toContain('nobody has said yet that it is off')
+  await rack.driver.release('hand')
+  expect(rack.driver.whyUnusable('hand')).toBeUndefined()
+  const going = rack.powerOn('d1', 'hand')
+  await expect.poll(() => rack.lines.at(-1)).toBe('rack: switch hand on now')
+  rack.see({ kind: 'discover', mac: '52:54:00:aa:00:04', client: pxe })
+  const machine = await going
+  const ending = machine[Symbol.asyncDispose]()
+  await expect
+    .poll(() => rack.lines.at(-1))
+    .toBe('rack: switch hand off now, and confirm it: metalkit rack release hand')
+  await rack.driver.release('hand')
+  await ending
+  await rack.driver.discard?.('d1')
+  expect(rack.driver.whyUnusable('hand')).toBeUndefined()
+})
+
+describe('the state of a rack', () => {
+  test('is for one rack at a time, by whatever path it names the file', async () => {
+    using own = makeServers()
+    const link = join(own.folder.path, 'link.yaml')
+    symlinkSync(own.file, link)
+    {
+      await using _rack = await own.servers.start()
+      await expect(RackState.open(own.servers.folder, link)).rejects.toThrow(
+        new RegExp(`a rack with the file ".*rack.yaml" is already running, as process ${process.pid}`),
+      )
+    }
+    await using _again = await RackState.open(own.servers.folder, link)
+  })
+
+  test.each([
+    ['{', 'it is not JSON'],
+    ['{"version":2}', 'it was written by another version of metalkit'],
+  ])('that is damaged (%s) is not overwritten', async (text, why) => {
+    using own = makeServers()
+    {
+      await using rack = await own.servers.start()
+      await rack.state.change('r1', { holder: 'd1' })
+    }
+    const { readdirSync, writeFileSync } = await import('node:fs')
+    const folder = join(own.servers.folder, 'racks')
+    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.json')) ?? '')
+    writeFileSync(file, text)
+    await expect(own.servers.start()).rejects.toThrow(why)
+  })
+})
