@@ -35,7 +35,7 @@ const mayImport = {
   'src/lab/api': ['src/lab/web', 'src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage', ...wire],
   'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage'],
   'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/storage'],
-  'src/rack/file': [],
+  'src/rack/file': ['src/http'],
   'src/rack': ['src/lab/web', 'src/lab/cloud'],
   'src/rack/netboot': [],
   'src/rack/machines': [
@@ -48,7 +48,8 @@ const mayImport = {
   ],
   'src/rack/bmc': ['src/rack/file'],
   'src/rack/console': ['src/ssh', 'src/rack/bmc', 'src/rack/file', 'src/lab/machines/serial-line.ts'],
-  'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file'],
+  'src/rack/ironic': ['src/http', 'src/rack/bmc', 'src/rack/file'],
+  'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file', 'src/rack/ironic'],
 }
 
 /** Composition happens here, so these import what they like. */

@@ -71,7 +71,7 @@ describe('the examples', () => {
   test('show every kind of power and console', () => {
     const machines = parsed.flatMap((file) => file.machines)
     expect(new Set(machines.map(({ power }) => power?.kind))).toEqual(
-      new Set(['by-hand', 'commands', 'ipmi', 'redfish', 'wake', undefined]),
+      new Set(['by-hand', 'commands', 'ipmi', 'ironic', 'redfish', 'wake', undefined]),
     )
     expect(new Set(machines.map((one) => one.console?.kind))).toEqual(
       new Set(['device', 'sol', 'ssh', 'tcp', undefined]),
@@ -99,6 +99,7 @@ test('values have defaults and one form', () => {
 })
 
 const redfish = { redfish: 'https://10.0.0.5', user: 'u', password: { env: 'P' } }
+const ironic = { ironic: 'https://10.0.0.5:6385', node: 'n1', user: 'u', password: { env: 'P' } }
 
 test.each([
   ['network.address', '300.1.1.1', 'network.address is "300.1.1.1", not an IPv4 address such as 192.168.1.10'],
@@ -157,12 +158,12 @@ test.each([
   [
     'machines.0.power',
     'https://admin:s3cret@10.0.0.5',
-    'power of the machine "r1" must be a section with one of ipmi, redfish, commands and wake, or the word by-hand',
+    'power of the machine "r1" must be a section with one of ipmi, redfish, commands, ironic and wake, or the word by-hand',
   ],
   [
     'machines.0.power.redfish',
     'https://10.0.0.5',
-    'power of the machine "r1" must be a section with one of ipmi, redfish, commands and wake, or the word by-hand',
+    'power of the machine "r1" must be a section with one of ipmi, redfish, commands, ironic and wake, or the word by-hand',
   ],
   [
     'machines.0.power',
@@ -178,6 +179,41 @@ test.each([
     'machines.0.power',
     { ...redfish, certificate: 'ab:cd' },
     'power.certificate of the machine "r1" is "ab:cd", not the SHA-256 of a certificate: 64 hexadecimal digits',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, ironic: 'ironic.example.com' },
+    'power.ironic of the machine "r1" is "ironic.example.com", not a URL such as https://ironic.example.com:6385',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, ironic: 'https://u:s3cret@10.0.0.5' },
+    'power.ironic of the machine "r1" must not contain a user or a password; write user and password: {file: PATH} beside it',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, ironic: 'http://10.0.0.5:6385' },
+    'power of the machine "r1" must name an https URL: over http the login would be sent in the clear; http is accepted for localhost',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, password: undefined },
+    'power of the machine "r1" needs both user and password, or neither',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, token: { env: 'T' } },
+    'power of the machine "r1" must have a token, or user and password, but not both',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, password: 's3cret' },
+    'power.password of the machine "r1" must not be written in this file; write {file: PATH} or {env: NAME} instead',
+  ],
+  [
+    'machines.0.power',
+    { ...ironic, node: 'a/b' },
+    'power.node of the machine "r1" is "a/b", not the name or UUID of a node in Ironic',
   ],
   [
     'machines.0.console',
@@ -217,6 +253,23 @@ test.each([
   ],
 ])('a second machine %#: %s', (machine, line) => {
   expect(mistakesOf(change('machines', [r1, machine]))).toEqual([line])
+})
+
+test.each(['https://10.0.0.5:6385/', 'https://10.0.0.5:6385/v1', 'https://10.0.0.5:6385/v1/'])(
+  'an address of Ironic may end as others write it: %s',
+  (url) => {
+    const content = change('machines', [{ ...r1, console: undefined, power: { ...ironic, ironic: url } }])
+    expect(parseRackFile('rack.yaml', content).machines[0]?.power).toMatchObject({
+      service: { url: 'https://10.0.0.5:6385' },
+    })
+  },
+)
+
+test('two machines of one node of Ironic are a mistake', () => {
+  const machines = [r1, r2].map((one) => ({ ...one, console: undefined, power: ironic }))
+  expect(mistakesOf(change('machines', machines))).toEqual([
+    'the node "n1" of Ironic at "https://10.0.0.5:6385" belongs to both "r1" and "r2"',
+  ])
 })
 
 test('two systems of one Redfish service are two machines', () => {

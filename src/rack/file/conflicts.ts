@@ -11,6 +11,7 @@ function possessions(machine: RackMachine): string[] {
   if (power?.kind === 'redfish') {
     found.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
   }
+  if (power?.kind === 'ironic') found.push(`the node "${power.node}" of Ironic at "${power.service.url}"`)
   if (console?.kind === 'sol' && console.bmc !== undefined)
     found.push(`the console "${formatAddress(console.bmc.address)}"`)
   if (console?.kind === 'tcp') found.push(`the console "${formatAddress(console.address)}"`)

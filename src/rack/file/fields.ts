@@ -45,6 +45,9 @@ export function choice<const T extends readonly [string, ...string[]]>(
   return z.enum(names, { error: names.join(' or ') })
 }
 
+/** The form of a plan's slug. */
+export const slug = /^[a-z0-9][a-z0-9._-]{0,62}$/
+
 /** An IPv4 address. */
 export const ipv4: z.ZodType<string> = field('an IPv4 address such as 192.168.1.10', (value) =>
   typeof value === 'string' && isIPv4(value) ? { value } : undefined,

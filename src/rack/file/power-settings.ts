@@ -14,6 +14,7 @@ import {
   section,
   word,
 } from './fields.ts'
+import { ironicPower, type IronicSettings } from './ironic-settings.ts'
 
 /** How to log in to a BMC over IPMI. */
 export interface IpmiSettings {
@@ -72,7 +73,13 @@ export interface HandSettings {
 }
 
 /** How a machine is switched on and off. */
-export type PowerSettings = IpmiSettings | RedfishSettings | CommandSettings | WakeSettings | HandSettings
+export type PowerSettings =
+  | IpmiSettings
+  | RedfishSettings
+  | CommandSettings
+  | IronicSettings
+  | WakeSettings
+  | HandSettings
 
 const user = z.string({ error: 'the name of a user of the BMC' }).min(1, { error: 'the name of a user of the BMC' })
 
@@ -166,6 +173,6 @@ const byHand = z.literal('by-hand').transform((): PowerSettings => ({ kind: 'by-
 
 /** The schema of `power`. */
 export const power: z.ZodType<PowerSettings> = kinds(
-  'a section with one of ipmi, redfish, commands and wake, or the word by-hand',
-  { ipmi, redfish, commands, wake, 'by-hand': byHand },
+  'a section with one of ipmi, redfish, commands, ironic and wake, or the word by-hand',
+  { ipmi, redfish, commands, ironic: ironicPower, wake, 'by-hand': byHand },
 )

@@ -8,7 +8,7 @@ import { plainText } from '../../text/plain-text.ts'
 import { complain, describeIssues } from './complaints.ts'
 import { type ConsoleSettings, console } from './console-settings.ts'
 import { findConflicts } from './conflicts.ts'
-import { choice, ipv4, mac, section, uuid, word } from './fields.ts'
+import { choice, ipv4, mac, section, slug, uuid, word } from './fields.ts'
 import { power, type PowerSettings } from './power-settings.ts'
 
 const text = (expected: string) => word(expected, /^[^\p{Cc}]+$/u)
@@ -29,8 +29,6 @@ const plan = section('a section with cpu and memory', {
   cpu: text('a text such as "Intel i5-7260U, 4 threads"').optional(),
   memory: text('a text such as "16 GB"').optional(),
 })
-
-const slug = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
 const machine = section('a section with name, plan, macs, firmware and power', {
   name: word('a host name in small letters, such as r1', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),

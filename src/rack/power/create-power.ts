@@ -4,6 +4,8 @@ import type { Reporter } from '../../io.ts'
 import { Ipmi } from '../bmc/ipmitool.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import type { SecretSources } from '../file/secret.ts'
+import { IronicClient } from '../ironic/client.ts'
+import { IronicPower } from '../ironic/ironic-power.ts'
 import { CheckedPower } from './checked.ts'
 import { CommandPower } from './commands.ts'
 import { type Hands, HandPower } from './hands.ts'
@@ -34,6 +36,10 @@ function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
     case 'redfish': {
       const client = new RedfishClient(power, { machine: name, secrets, clock, report })
       return new RedfishPower(client, { system: power.system, firmware, boot, clock })
+    }
+    case 'ironic': {
+      const client = new IronicClient(power.service, { secrets, clock, report })
+      return new IronicPower(client, { node: power.node, boot, clock })
     }
     case 'commands':
       return new CommandPower(power, { machine: name, secrets, clock })

@@ -8,7 +8,7 @@ import { BmcError } from '../../bmc/bmc-error.ts'
 import { describeBmc } from '../../bmc/ipmitool.ts'
 import type { RedfishSettings } from '../../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../../file/secret.ts'
-import { createBmcDispatcher, OtherCertificateError } from './pinned.ts'
+import { createBmcDispatcher, OtherCertificateError } from '../../bmc/pinned.ts'
 
 const answerTimeoutMs = 30_000
 const rootPath = '/redfish/v1/'

@@ -2,7 +2,7 @@
 // server ever sees the credentials. The name in it does not matter; BMCs write "idrac" or "localhost" there.
 import { connect, type TLSSocket } from 'node:tls'
 import { Agent, type buildConnector } from 'undici'
-import type { Clock } from '../../../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 const connectTimeoutMs = 10_000
 

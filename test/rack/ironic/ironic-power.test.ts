@@ -1,0 +1,225 @@
+// Power and claims through Debian's Ironic, over OpenIPMI's simulator.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
+import type { Power } from '../../../src/rack/bmc/power.ts'
+import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
+import { needs } from '../../helpers/needs.ts'
+import { type IpmiSim, startIpmiSim } from '../ipmi-sim.ts'
+import { failureOf, powerOf } from '../machine.ts'
+import { ironicPassword, type IronicServer, ironicUser, startIronic } from './ironic-server.ts'
+
+const never = new AbortController().signal
+const mac = '52:54:00:aa:00:01'
+
+/** The devices of six racks. */
+const devices = Array.from({ length: 6 }, (_, i) => `0000000${i}-aaaa-4bbb-8ccc-dddddddddddd`)
+const [device = ''] = devices
+
+describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), timeout: 90_000 }, () => {
+  let folder: TestFolder
+  let ironic: IronicServer
+  let sim: IpmiSim
+  let racks: Power[] = []
+
+  /** The power of the same node, in another rack each time. */
+  function connect(keys: Record<string, unknown> = {}, password = ironicPassword): { power: Power; lines: string[] } {
+    const login = { ironic: ironic.url, node: 'r1', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
+    const rack = powerOf({ power: login, ...keys }, password, { clock: systemClock })
+    racks.push(rack.power)
+    return rack
+  }
+  const read = async () => (await ironic.api('GET', '/nodes/r1')).json
+  const isIdle = async () => {
+    const { reservation, target_power_state: target } = await read()
+    return reservation === null && target === null
+  }
+
+  beforeAll(async () => {
+    folder = makeFolder()
+    ironic = await startIronic(folder.path)
+    sim = await startIpmiSim(folder.path)
+    await ironic.enroll({ name: 'r1', bmcPort: sim.port, mac })
+  }, 180_000)
+  afterAll(async () => {
+    await ironic?.[Symbol.asyncDispose]()
+    await sim?.[Symbol.asyncDispose]()
+    folder?.[Symbol.dispose]()
+  })
+  beforeEach(() => {
+    sim.setPower('off')
+  })
+  afterEach(async () => {
+    for (const mark of ['hang', 'deaf', 'boot-is-kept']) sim.unmark(mark)
+    await expect.poll(isIdle, { timeout: 30_000 }).toBe(true)
+    const { json } = await ironic.api('GET', '/allocations')
+    for (const { uuid } of json.allocations) await ironic.api('DELETE', `/allocations/${uuid}`)
+    for (const power of racks) await power[Symbol.asyncDispose]()
+    racks = []
+  })
+
+  test('a machine is claimed, booted, reset, switched off and freed', async () => {
+    const { power, lines } = connect()
+    expect(await power.identify(never)).toEqual({ macs: [mac], uuids: [] })
+    await power.claim?.(device, never)
+    await power.off(never)
+    expect(await power.bootFromNetworkOnce(never)).toEqual({ persistent: false })
+    expect(sim.boot()).toBe('pxe')
+    await power.on(never)
+    expect(sim.power()).toBe('on')
+    expect(await power.status(never)).toBe('on')
+    await power.reset(never)
+    expect(sim.power()).toBe('on')
+    await power.softOff?.(never)
+    await power.off(never)
+    expect(sim.power()).toBe('off')
+    await power.clearBoot(never)
+    expect(sim.boot()).not.toBe('pxe')
+    await power.free?.(device, never)
+    expect(await read()).toMatchObject({
+      provision_state: 'available',
+      instance_uuid: null,
+      instance_info: {},
+      extra: {},
+    })
+    expect(lines.join('\n')).toContain('/states/power 202')
+    expect(lines.join('\n')).not.toContain(ironicPassword)
+  })
+
+  test('of six racks that claim a machine at once, one has it', async () => {
+    const outcomes = await Promise.allSettled(devices.map(async (id) => await connect().power.claim?.(id, never)))
+    const winners = devices.filter((_, i) => outcomes[i]?.status === 'fulfilled')
+    expect(winners).toHaveLength(1)
+    const losers = outcomes.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
+    for (const text of losers) {
+      expect(text).toContain(`is taken by another: the allocation "metalkit-${winners[0]}" has it`)
+    }
+    // Those that have it not leave nothing, and switch nothing.
+    const { json } = await ironic.api('GET', '/allocations')
+    expect(json.allocations.map(({ name }) => name)).toEqual([`metalkit-${winners[0]}`])
+    sim.setPower('on')
+    const other = connect().power
+    for (const act of ['off', 'on', 'reset', 'bootFromNetworkOnce'] as const) {
+      expect((await failureOf(other[act](never))).error).toMatchObject({ reason: 'taken' })
+    }
+    expect(sim.power()).toBe('on')
+    // The same device again: after a restart of its rack, or a lost answer.
+    const again = connect().power
+    await again.claim?.(winners[0] ?? '', never)
+    await again.off(never)
+    expect(sim.power()).toBe('off')
+    await again.free?.(winners[0] ?? '', never)
+    await again.free?.(winners[0] ?? '', never)
+    await other.claim?.(devices.find((id) => id !== winners[0]) ?? '', never)
+  })
+
+  test('a machine of Nova is neither claimed nor switched', async () => {
+    const instance = '99999999-aaaa-4bbb-8ccc-dddddddddddd'
+    sim.setPower('on')
+    await ironic.api('PATCH', '/nodes/r1', [{ op: 'add', path: '/instance_uuid', value: instance }])
+    try {
+      const { power } = connect()
+      for (const act of [async () => await power.claim?.(device, never), async () => await power.off(never)]) {
+        const { error, text } = await failureOf(act())
+        expect(error).toMatchObject({ reason: 'taken' })
+        expect(text).toContain(`is taken by another: the instance "${instance}" has it`)
+      }
+      await power.free?.(device, never)
+      expect(await read()).toMatchObject({ instance_uuid: instance })
+      expect(sim.power()).toBe('on')
+    } finally {
+      await ironic.api('PATCH', '/nodes/r1', [{ op: 'remove', path: '/instance_uuid' }])
+    }
+  })
+
+  test("a machine in maintenance is not claimed, for Ironic's reason", async () => {
+    await ironic.api('PUT', '/nodes/r1/maintenance', { reason: 'fan replaced on Friday' })
+    const { text } = await failureOf(Promise.resolve(connect().power.claim?.(device, never)))
+    await ironic.api('DELETE', '/nodes/r1/maintenance')
+    expect(text).toContain('is not given (the node is in maintenance: fan replaced on Friday)')
+  })
+
+  test('an old record of "off" is not believed', async () => {
+    const { power } = connect()
+    await power.off(never)
+    // Somebody switches it on by hand; Ironic has not looked again yet.
+    sim.setPower('on')
+    await power.off(never)
+    expect(sim.power()).toBe('off')
+  })
+
+  test('a machine that does not go off, and one whose BMC is silent, are not called off', async () => {
+    const { power } = connect()
+    sim.setPower('on')
+    sim.mark('deaf')
+    const deaf = await failureOf(power.off(never))
+    expect(deaf.text).toContain('did not switch its machine (power off): Failed to change power state')
+    sim.unmark('deaf')
+    await sim.kill()
+    const silent = await failureOf(power.off(never))
+    expect(silent.text).toContain('did not switch its machine (power off): Failed to')
+    expect(silent.text).toContain('IPMI call failed: power status')
+    expect(sim.power()).toBe('on')
+    await sim.restart()
+    await power.off(never)
+    expect(sim.power()).toBe('off')
+  })
+
+  // The BMC hangs in the middle of each, and the conductor is killed there.
+  test.each(['boot', 'on', 'reset', 'off'] as const)(
+    'a conductor that is killed in "%s" does it after its restart',
+    async (phase) => {
+      const { power } = connect()
+      const acts = {
+        boot: async () => void (await power.bootFromNetworkOnce(never)),
+        on: async () => await power.on(never),
+        reset: async () => await power.reset(never),
+        off: async () => await power.off(never),
+      }
+      sim.setPower(phase === 'on' ? 'off' : 'on')
+      await power.claim?.(device, never)
+      sim.mark('hang')
+      const before = sim.log().length
+      let isOver = false
+      const acting = acts[phase]().finally(() => (isOver = true))
+      await expect.poll(() => sim.log().length, { timeout: 20_000 }).toBeGreaterThan(before)
+      await ironic.kill()
+      expect(isOver).toBe(false)
+      sim.unmark('hang')
+      await sleep(100)
+      await ironic.start()
+      await acting
+      if (phase === 'boot') expect(sim.boot()).toBe('pxe')
+      else expect(sim.power()).toBe(phase === 'off' ? 'off' : 'on')
+      // The claim has outlived the conductor.
+      const { error } = await failureOf(Promise.resolve(connect().power.claim?.(devices[1] ?? '', never)))
+      expect(error).toMatchObject({ reason: 'taken' })
+    },
+  )
+
+  test('a claim and its end are carried through a conductor that is killed', async () => {
+    const { power } = connect()
+    await ironic.kill()
+    const claiming = power.claim?.(device, never)
+    await ironic.start()
+    await claiming
+    expect((await read()).allocation_uuid).not.toBeNull()
+    await ironic.kill()
+    const freeing = power.free?.(device, never)
+    await ironic.start()
+    await freeing
+    expect(await read()).toMatchObject({ instance_uuid: null, instance_info: {} })
+  })
+
+  test('a node that does not exist, another machine, and a wrong password are told apart', async () => {
+    const login = { ironic: ironic.url, node: 'r9', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
+    const nowhere = await failureOf(connect({ power: login, macs: [mac] }).power.off(never))
+    expect(nowhere.text).toContain('has no node "r9"')
+    const other = await failureOf(connect({ macs: ['52:54:00:aa:00:99'] }).power.off(never))
+    expect(other.error).toMatchObject({ reason: 'other-machine' })
+    const wrong = await failureOf(connect({}, 'not-the-password').power.status(never))
+    expect(wrong.error).toMatchObject({ reason: 'login' })
+    expect(wrong.text).toContain(`does not accept the user "${ironicUser}" or its password`)
+    expect(wrong.text).not.toContain('not-the-password')
+  })
+})
