@@ -30,7 +30,7 @@ function describeFailure(address: Address, cause: unknown, { Failure = ServeErro
       })
     case 'EADDRNOTAVAIL':
       return new Failure(`cannot listen on ${shown}: "${address.host}" is not an address of this computer`, {
-        hint: `use one that is, or :${address.port} for all of them`,
+        hint: `use an address of this computer, or :${address.port} for all of them`,
         cause,
       })
     case 'ENOTFOUND':
@@ -38,7 +38,7 @@ function describeFailure(address: Address, cause: unknown, { Failure = ServeErro
     case 'EAI_NODATA':
     case 'EAI_NONAME':
       return new Failure(`cannot listen on ${shown}: the host "${address.host}" does not resolve`, {
-        hint: `write an address of this computer, or :${address.port} for all of them`,
+        hint: `use an address of this computer, or :${address.port} for all of them`,
         cause,
       })
     case 'EMFILE':

@@ -77,7 +77,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     attachedMs = clock.monotonicMs()
     onAttached?.()
     if (!first) say('console: attached again')
-    else if (atTerminal) report.info('At the console now: ~. on a new line leaves it, ~? helps.')
+    else if (atTerminal) report.info('Attached to the console: type ~. on a new line to leave, ~? for help.')
     return await relay(line, {
       stdin,
       stdout,

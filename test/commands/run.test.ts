@@ -188,7 +188,7 @@ describe('a machine', () => {
     const { code, texts } = startRun([...serving(), ...args])
     expect(await code, texts.stderr).toBe(expected)
     expect(texts.stderr).toMatch(said)
-    expect(texts.stderr).not.toContain('or not at all')
+    expect(texts.stderr).not.toContain('ends only when')
     expect(await ids()).toEqual([])
   })
 
@@ -197,7 +197,7 @@ describe('a machine', () => {
     await expect.poll(() => texts.stdout, { timeout: 10_000 }).toContain('is up')
     interrupt(new InterruptedError('SIGTERM'))
     expect(await code).toBe(143)
-    expect(texts.stderr.match(/ends when the machine powers off, or not at all/g)).toHaveLength(1)
+    expect(texts.stderr.match(/ends only when the machine powers off/g)).toHaveLength(1)
   })
 
   test('given with --device that is still coming up is waited for', async () => {

@@ -389,13 +389,13 @@ describe('content that cannot be served', () => {
       'an address of another computer',
       () => serve(folder.path, { listen: { host: '192.0.2.1', port: 8080 } }),
       'cannot listen on "192.0.2.1:8080": "192.0.2.1" is not an address of this computer',
-      'use one that is, or :8080 for all of them',
+      'use an address of this computer, or :8080 for all of them',
     ],
     [
       'a host that does not resolve',
       () => serve(folder.path, { listen: { host: 'none.invalid', port: 0 } }),
       'cannot listen on "none.invalid:0": the host "none.invalid" does not resolve',
-      'write an address of this computer',
+      'use an address of this computer',
     ],
   ]
   test.each(cases)('%s', async (_, start, message, hint) => {

@@ -71,7 +71,7 @@ export async function holdConsole(
   let state: string | undefined
   let isReached = false
   if (timer === undefined && stdin.isTTY !== true) {
-    report.warn('there is no terminal, --wait-for or --timeout: this ends when the machine powers off, or not at all')
+    report.warn('without a terminal, --wait-for or --timeout, this ends only when the machine powers off')
   }
 
   using progress = new Progress(report)
