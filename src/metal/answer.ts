@@ -4,6 +4,7 @@ import { ApiError, AuthenticationError } from '../errors.ts'
 import type { ApiAnswer, NoAnswerError } from '../http/transport.ts'
 import { isLoopback } from '../http/proxy.ts'
 import { hidePassword } from '../text/hide-password.ts'
+import { readJson } from '../text/json.ts'
 import { plainText } from '../text/plain-text.ts'
 import { errorSchema } from './schema.ts'
 
@@ -45,13 +46,7 @@ export function isGone(error: unknown): boolean {
 
 /** Whether a body is complete JSON; an empty body counts as complete. */
 export function isWholeJson(text: string): boolean {
-  if (text === '') return true
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
+  return text === '' || readJson(text) !== undefined
 }
 
 /** The time of an answer's Date header, in ms since 1970; undefined if it is missing or malformed. */
@@ -66,13 +61,9 @@ function contentTypeOf(answer: ApiAnswer): string {
 
 /** The text of an API error, on one line; undefined if it does not have the API's form. */
 function readWords(answer: ApiAnswer): string | undefined {
-  try {
-    const parsed = errorSchema.safeParse(JSON.parse(answer.text))
-    const words = parsed.success ? (parsed.data.errors?.join('; ') ?? parsed.data.error) : undefined
-    return words === undefined ? undefined : plainText(words).slice(0, 500)
-  } catch {
-    return undefined
-  }
+  const refusal = errorSchema.safeParse(readJson(answer.text)).data
+  const words = refusal?.errors?.join('; ') ?? refusal?.error
+  return words === undefined ? undefined : plainText(words).slice(0, 500)
 }
 
 function wordsOf(answer: ApiAnswer): string {
@@ -97,12 +88,9 @@ export function readAnswer<S extends z.ZodMiniType>(
     const options = { status: answer.status, hint: `check that ${nameApi(origin)} is a Metal API` }
     return call.method === 'POST' ? new UncertainError(message, options) : new ApiError(message, options)
   }
-  let json: unknown
-  try {
-    json = JSON.parse(answer.text)
-  } catch {
+  const json = readJson(answer.text)
+  if (json === undefined)
     throw unreadable(`is not complete JSON (${contentTypeOf(answer)}, ${answer.text.length} characters)`)
-  }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
   throw unreadable(`has no valid "${parsed.error.issues[0]?.path.join('.') ?? ''}"`)

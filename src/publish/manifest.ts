@@ -2,6 +2,7 @@
 // not changed, and verify to check that machines will get the pushed files.
 import type * as z from 'zod'
 import { VerifyError } from '../errors.ts'
+import { readJson } from '../text/json.ts'
 import type { manifestSchema } from './manifest-schema.ts'
 import type { Digest } from './store.ts'
 
@@ -24,11 +25,7 @@ export function formatManifest(manifest: Manifest): string {
 /** Parses a manifest; undefined if the text is not a manifest. */
 export async function parseManifest(text: string): Promise<Manifest | undefined> {
   const { manifestSchema } = await import('./manifest-schema.ts')
-  try {
-    return manifestSchema.safeParse(JSON.parse(text)).data
-  } catch {
-    return undefined
-  }
+  return manifestSchema.safeParse(readJson(text)).data
 }
 
 /** Parses a manifest. @throws VerifyError if the text is not a manifest */

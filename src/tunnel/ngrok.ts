@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { within } from '../deadline.ts'
 import { describeCondition, TunnelError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
+import { readJson } from '../text/json.ts'
 import type { Tunnel } from './ssh-tunnel.ts'
 
 const tunnelSchema = z.object({
@@ -70,7 +71,7 @@ class Agent {
         cause: error,
       })
     }
-    const json = parseJson(text)
+    const json = readJson(text)
     const answer = schema.safeParse(json)
     if (status < 300 && answer.success) return answer.data
     const refusal = errorSchema.safeParse(json).data
@@ -78,14 +79,6 @@ class Agent {
     throw new TunnelError(`ngrok did not open a tunnel: ${why.split('\n')[0]}`, {
       hint: "check the agent's own messages",
     })
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

@@ -29,6 +29,19 @@ export function makeKey(folder: string, name: string, kind: KeyKind, passphrase 
   return { file, line: `${type} ${base64}`, base64, blob: Buffer.from(base64, 'base64') }
 }
 
+/** A key of each kind, and another of the first. */
+export type HostKeys = Record<KeyKind | 'other', TestKey>
+
+/** Host keys created by ssh-keygen. */
+export function makeHostKeys(folder: string): HostKeys {
+  return {
+    ed25519: makeKey(folder, 'ed25519', 'ed25519'),
+    ecdsa: makeKey(folder, 'ecdsa', 'ecdsa'),
+    rsa: makeKey(folder, 'rsa', 'rsa'),
+    other: makeKey(folder, 'other', 'ed25519'),
+  }
+}
+
 export interface SshdOptions {
   hostKeys: readonly TestKey[]
   /** Keys that may log in. */

@@ -9,23 +9,18 @@ import { KnownHosts, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
 import { ConsoleError, describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../helpers/folder.ts'
-import { type KeyKind, makeKey, startSshd, type TestKey } from '../helpers/sshd.ts'
+import { type HostKeys, type KeyKind, makeHostKeys, startSshd } from '../helpers/sshd.ts'
 import { startSosFake } from '../helpers/sos-fake.ts'
 import { accessTo, trust } from '../console/world.ts'
 
 describe('probing a host', needs('sshd', 'ssh-keygen'), () => {
   let folder: TestFolder
-  let keys: Record<KeyKind | 'other', TestKey>
+  let keys: HostKeys
   const signal = new AbortController().signal
 
   beforeAll(() => {
     folder = makeFolder()
-    keys = {
-      ed25519: makeKey(folder.path, 'ed25519', 'ed25519'),
-      ecdsa: makeKey(folder.path, 'ecdsa', 'ecdsa'),
-      rsa: makeKey(folder.path, 'rsa', 'rsa'),
-      other: makeKey(folder.path, 'other', 'ed25519'),
-    }
+    keys = makeHostKeys(folder.path)
   })
   afterAll(() => folder[Symbol.dispose]())
 

@@ -12,7 +12,7 @@ import { HostTrust } from '../../src/ssh/trust.ts'
 import { describeError } from '../../src/errors.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../helpers/folder.ts'
-import { type KeyKind, makeKey, type Sshd, startSshd, type TestKey } from '../helpers/sshd.ts'
+import { type HostKeys, type KeyKind, makeHostKeys, makeKey, type Sshd, startSshd } from '../helpers/sshd.ts'
 import { createLog } from '../console/world.ts'
 
 /** A prompter that gives these answers, and records the questions. */
@@ -27,18 +27,13 @@ function answering(...answers: string[]): Prompter & { questions: string[] } {
 
 describe('unknown hosts', needs('sshd', 'ssh', 'ssh-keygen'), () => {
   let folder: TestFolder
-  let keys: Record<KeyKind | 'other', TestKey>
+  let keys: HostKeys
   let sshd: Sshd
   const limits = { signal: new AbortController().signal, timeoutMs: 5000 }
 
   beforeAll(async () => {
     folder = makeFolder()
-    keys = {
-      ed25519: makeKey(folder.path, 'ed25519', 'ed25519'),
-      ecdsa: makeKey(folder.path, 'ecdsa', 'ecdsa'),
-      rsa: makeKey(folder.path, 'rsa', 'rsa'),
-      other: makeKey(folder.path, 'other', 'ed25519'),
-    }
+    keys = makeHostKeys(folder.path)
     sshd = await startSshd(folder, { hostKeys: [keys.ed25519] })
   })
   afterAll(async () => {

@@ -1,6 +1,7 @@
 // One open page: it shows the list, one machine and its console, and may type there while no other session does.
 import { z } from 'zod/mini'
 
+import { readJson } from '../../text/json.ts'
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Devices } from '../cloud/life/devices.ts'
@@ -27,11 +28,7 @@ const messageSchema = z.discriminatedUnion('type', [
 ])
 
 function parseMessage(text: string): z.infer<typeof messageSchema> | undefined {
-  try {
-    return messageSchema.safeParse(JSON.parse(text)).data
-  } catch {
-    return undefined
-  }
+  return messageSchema.safeParse(readJson(text)).data
 }
 
 /** A page's session, independent of its transport. Disposing it releases the console. */

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { promisify } from 'node:util'
 
+import { readJson } from '../../text/json.ts'
 import { writePrivateFile } from './private-file.ts'
 
 /** An answer as its file has it. There is no schema, because loading zod would take longer than finding some of the answers. */
@@ -40,12 +41,8 @@ export async function readAnswer(path: string, conditions: readonly string[]): P
     readFile(path, 'utf8').catch(() => undefined),
   ])
   if (text === undefined || wanted === undefined) return undefined
-  try {
-    const kept: unknown = JSON.parse(text)
-    return isAnswer(kept) && kept['conditions'] === wanted ? kept : undefined
-  } catch {
-    return undefined
-  }
+  const kept = readJson(text)
+  return isAnswer(kept) && kept['conditions'] === wanted ? kept : undefined
 }
 
 /** Keeps an answer in an existing folder. If that fails, the next lab only has to find it again. */

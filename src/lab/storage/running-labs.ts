@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
+import { readJson } from '../../text/json.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { writePrivateFile } from './private-file.ts'
 import { nameProcess } from './process-name.ts'
@@ -84,12 +85,8 @@ export async function recordLab(
 }
 
 function parseRecord(text: string): RunningLab | undefined {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only recordLab writes these files, whole or not at all
-    return JSON.parse(text) as RunningLab
-  } catch {
-    return undefined
-  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only recordLab writes these files, whole or not at all
+  return readJson(text) as RunningLab | undefined
 }
 
 /** Lists the running labs, newest first. Removes the records of labs that were killed. */

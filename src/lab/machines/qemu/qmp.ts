@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { z } from 'zod/mini'
 
 import { LabError } from '../../../errors.ts'
+import { readJson } from '../../../text/json.ts'
 
 const messageSchema = z.looseObject({
   id: z.optional(z.number()),
@@ -17,11 +18,7 @@ type Message = z.infer<typeof messageSchema>
 
 /** Parses a line; a line outside the protocol becomes an empty message. */
 function parseMessage(line: string): Message {
-  try {
-    return messageSchema.safeParse(JSON.parse(line)).data ?? {}
-  } catch {
-    return {}
-  }
+  return messageSchema.safeParse(readJson(line)).data ?? {}
 }
 
 /** A connection to one QEMU. */

@@ -1,0 +1,10 @@
+// JSON from elsewhere.
+
+/** The value of a JSON text; undefined if the text is not JSON. */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
