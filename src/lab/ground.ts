@@ -9,6 +9,7 @@ import { Resources } from '../resources.ts'
 import { measureComputer, plenty } from './cloud/capacity.ts'
 import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
 import type { Device } from './cloud/device.ts'
+import { nounOf } from './cloud/inventory.ts'
 import { labCatalogue } from './cloud/lab-catalogue.ts'
 import type { LabParts } from './lab.ts'
 import { Origins, reachableHost } from './origins.ts'
@@ -65,7 +66,7 @@ async function openCloud(
   if (cloudFile === undefined) return fresh()
   const { readSavedCloud } = await import('./cloud/saved/cloud-store.ts')
   const { loadCloud } = await import('./cloud/saved/saved-cloud.ts')
-  const saved = await readSavedCloud(cloudFile, settings.catalogue)
+  const saved = await readSavedCloud(cloudFile, settings)
   return saved === undefined ? fresh() : loadCloud(saved, sosHost, settings)
 }
 
@@ -82,7 +83,7 @@ async function prepareTls({ tls, listen, stateFolder }: LabParts): Promise<LabTl
 }
 
 async function openApi(
-  { listen, report, pageFolder }: LabParts,
+  { listen, report, pageFolder, inventory }: LabParts,
   tls: LabTls | undefined,
 ): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
   let setFace: ((face: LabFace) => void) | undefined
@@ -96,7 +97,7 @@ async function openApi(
   }
   const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
   const secured: Handler<LabAnswer> = (request) =>
-    needsTls(request) ? refuse(400, 'This lab speaks TLS: use https://') : handle(request)
+    needsTls(request) ? refuse(400, `This ${nounOf({ inventory })} speaks TLS: use https://`) : handle(request)
   const api = await startApiServer(listen, tls === undefined ? handle : secured, report, {
     onUpgrade: pageFolder === undefined ? undefined : upgrade,
     contextFor: tls?.contextFor,

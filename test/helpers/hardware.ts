@@ -1,8 +1,11 @@
-// Simulated hardware: servers that outlast the lab, each behind a BMC that may be silent.
+// Simulated hardware: servers that outlast the lab, each behind a BMC that may be silent; and a rack of them.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { LabError } from '../../src/errors.ts'
-import type { MachineDriver, PoweredMachine, PowerLoss } from '../../src/lab/machines/driver.ts'
+import { type Catalogue, metroId } from '../../src/lab/cloud/catalogue.ts'
+import type { Inventory } from '../../src/lab/cloud/inventory.ts'
+import { labCatalogue } from '../../src/lab/cloud/lab-catalogue.ts'
+import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../../src/lab/machines/driver.ts'
 import { SerialLine } from '../../src/lab/machines/serial-line.ts'
 
 /** A server with a BMC: it is on or off whoever looks, and the BMC answers or does not. */
@@ -87,5 +90,64 @@ export class Server {
         this.freed++
       })
     },
+  }
+}
+
+/** A rack of servers. */
+export class Hardware {
+  readonly servers: ReadonlyMap<string, Server>
+  readonly inventory: Inventory
+  readonly catalogue: Catalogue
+  /** Why machines are set aside. */
+  readonly aside = new Map<string, string>()
+
+  /** @param plans the plan of each machine, by the machine's name */
+  constructor(plans: Readonly<Record<string, string>>) {
+    const names = Object.keys(plans)
+    this.servers = new Map(names.map((name) => [name, new Server()]))
+    this.inventory = {
+      machines: Object.entries(plans).map(([name, plan], index) => ({
+        name,
+        plan,
+        macs: [`0c:c4:7a:00:00:${(index + 1).toString(16).padStart(2, '0')}`],
+      })),
+      whyUnusable: (name) => this.aside.get(name),
+    }
+    const metro = { id: metroId('home'), code: 'home', name: 'home', country: 'US' }
+    this.catalogue = {
+      plans: [...new Set(Object.values(plans))].map((slug) => ({
+        slug,
+        aliases: [],
+        arch: 'x86_64',
+        cpus: 0,
+        memoryMib: 0,
+        specs: { cpu: 'Intel i5-7260U, 4 threads', memory: '16 GB' },
+      })),
+      operatingSystems: labCatalogue.operatingSystems.slice(0, 1),
+      metros: [metro],
+      facilities: [{ code: 'home1', metro }],
+    }
+  }
+
+  /** The server with a name. @throws if it does not exist */
+  at(name: string | undefined): Server {
+    const server = this.servers.get(name ?? '')
+    if (server === undefined) throw new Error(`no server ${name}`)
+    return server
+  }
+
+  readonly driver: MachineDriver = {
+    kind: 'rack',
+    powerOn: (spec, hooks) => this.at(spec.machine).driver.powerOn(this.#take(spec), hooks),
+    reattach: async (spec, hooks) => await this.at(spec.machine).driver.reattach?.(this.#take(spec), hooks),
+    discard: async (id) => await this.at(this.#machines.get(id)).driver.discard?.(id),
+  }
+
+  /** The machines of devices, by the devices' ids. */
+  readonly #machines = new Map<string, string | undefined>()
+
+  #take(spec: MachineSpec): MachineSpec {
+    this.#machines.set(spec.id, spec.machine)
+    return spec
   }
 }

@@ -1,10 +1,12 @@
 // Finds the object that an href refers to.
 import { findFacility, findMetro, findOperatingSystem, findPlan } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
+import { findMachine, holderOf } from '../cloud/inventory.ts'
 import { assignmentView, reservationView } from './views/address.ts'
 import { emailView, findMembership, organizationView, userView } from './views/account.ts'
 import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './views/catalogue.ts'
 import { deviceView } from './views/device.ts'
+import { hardwareView } from './views/hardware.ts'
 import { keyView } from './views/key.ts'
 import { projectView } from './views/project.ts'
 
@@ -21,6 +23,10 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
   projects(id, cloud) {
     const project = cloud.projects.get(id)
     return project && projectView(project, cloud)
+  },
+  'hardware-reservations'(id, cloud) {
+    const machine = findMachine(cloud, id)
+    return machine && hardwareView(machine, holderOf(cloud, machine.name), cloud)
   },
   emails: (id, cloud) => (id === emailView(cloud).id ? emailView(cloud) : undefined),
   memberships: (id, cloud) => findMembership(cloud, id),

@@ -17,6 +17,7 @@ import { controlRoutes } from './routes/control.ts'
 import { deviceRoutes } from './routes/device.ts'
 import { eventRoutes } from './routes/event.ts'
 import { faultRoutes, playFaults } from './fault-layer.ts'
+import { hardwareRoutes } from './routes/hardware.ts'
 import { findRelation } from './find-relation.ts'
 import { keyRoutes } from './routes/key.ts'
 import { projectRoutes } from './routes/project.ts'
@@ -61,6 +62,7 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
     ...apiKeyRoutes(cloud),
     ...catalogueRoutes(cloud),
     ...capacityRoutes(cloud),
+    ...hardwareRoutes(cloud),
     ...keyRoutes(cloud),
     ...deviceRoutes(cloud, devices),
     ...batchRoutes(cloud, devices),

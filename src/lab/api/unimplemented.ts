@@ -20,7 +20,6 @@ const patterns = `
   GET /devices/{id}/traffic
   POST /emails
   DELETE|PUT /emails/{id}
-  GET /hardware-reservations/{id}
   POST /hardware-reservations/{id}/activate
   POST /hardware-reservations/{id}/move
   GET /incidents

@@ -1,8 +1,9 @@
-// How many more machines a lab can run: it has one computer's memory and processors, whatever the metro. Machines share the
-// processors, and no machine has more processors than the computer; memory is not shared.
+// How many more machines a cloud has. A lab has one computer's memory and processors, whatever the metro: machines share the
+// processors, no machine has more processors than the computer, and memory is not shared. A cloud of hardware has its inventory.
 import { availableParallelism, totalmem } from 'node:os'
 import type { Plan } from './catalogue.ts'
 import type { Cloud } from './cloud.ts'
+import { chooseMachines, freeMachines, type StockedMachine, type Wish } from './inventory.ts'
 
 /** The memory and processors that machines may use. */
 export interface Capacity {
@@ -28,11 +29,27 @@ function freeMemoryMib(cloud: Cloud): number {
 
 /** Counts the machines of a plan that could still be added. */
 export function countFree(cloud: Cloud, plan: Plan): number {
-  return plan.cpus > cloud.settings.capacity.cpus ? 0 : Math.floor(freeMemoryMib(cloud) / plan.memoryMib)
+  const { inventory, capacity } = cloud.settings
+  if (inventory !== undefined) return freeMachines(cloud, plan.slug).length
+  return plan.cpus > capacity.cpus ? 0 : Math.floor(freeMemoryMib(cloud) / plan.memoryMib)
 }
 
-/** Whether one machine of each of these plans could still be added. */
-export function hasRoom(cloud: Cloud, requested: readonly Plan[]): boolean {
+/** Finds room for machines: undefined for each that the cloud makes, or the machine of its inventory. Undefined if there is no room. */
+export function findRoom(
+  cloud: Cloud,
+  wishes: readonly (Wish & { plan: Plan })[],
+): (StockedMachine | undefined)[] | undefined {
+  if (cloud.settings.inventory !== undefined) return chooseMachines(cloud, wishes)
+  return hasRoom(
+    cloud,
+    wishes.map(({ plan }) => plan),
+  )
+    ? wishes.map(() => undefined)
+    : undefined
+}
+
+/** Whether one machine of each of these plans could still be made. */
+function hasRoom(cloud: Cloud, requested: readonly Plan[]): boolean {
   const neededMib = requested.reduce((total, plan) => total + plan.memoryMib, 0)
   return neededMib <= freeMemoryMib(cloud) && requested.every((plan) => plan.cpus <= cloud.settings.capacity.cpus)
 }

@@ -16,7 +16,7 @@ set tinkerbell ${bootUrl}
 set metadata_url ${bootUrl}
 set syslog_host 127.0.0.1
 set ipxe_cloud_config packet
-echo Lab of metalkit - iPXE boot of ${device.hostname}
+echo ${device.machine === undefined ? 'Lab' : 'Rack'} of metalkit - iPXE boot of ${device.hostname}
 
 imgfetch \${tinkerbell}/phone-home?type=provisioning.104.01 ||
 imgfree

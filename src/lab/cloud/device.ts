@@ -4,6 +4,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { deviceStates } from '../../metal/schema.ts'
 import type { Metro, OperatingSystem, Plan } from './catalogue.ts'
 import type { DeviceEvent } from './device-events.ts'
+import type { StockedMachine } from './inventory.ts'
 
 /** State of a device on the wire. */
 export type DeviceState = (typeof deviceStates)[number]
@@ -139,8 +140,8 @@ export function freshInstallation() {
   }
 }
 
-/** Creates a queued device. */
-export function createDevice(projectId: string, request: DeviceRequest): Device {
+/** Creates a queued device; on a cloud of hardware it gets a machine of the inventory. */
+export function createDevice(projectId: string, request: DeviceRequest, machine?: StockedMachine): Device {
   const id = randomUUID()
   const shortId = id.slice(0, 8)
   const now = new Date().toISOString()
@@ -152,7 +153,8 @@ export function createDevice(projectId: string, request: DeviceRequest): Device 
     bootKey: createBootKey(),
     createdAt: now,
     updatedAt: now,
-    macs: macsOf(id),
+    macs: machine?.macs ?? macsOf(id),
+    machine: machine?.name,
     hostname: request.hostname ?? `${shortId}.packethost.net`,
     state: 'queued',
     ...freshInstallation(),

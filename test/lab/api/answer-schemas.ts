@@ -95,7 +95,26 @@ const apiKey = z.union([
 ])
 
 const bonding = z.strictObject({ mode: z.int(), link_aggregation: z.string(), mac: z.string() })
-const interfaces = z.array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0') })).length(2)
+const interfaces = z.array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0') })).min(1)
+
+/** A machine of an inventory; relations that a request includes are in full. */
+const hardware = z.strictObject({
+  href: z.string(),
+  id: z.uuid(),
+  short_id: z.string().length(8),
+  created_at: time,
+  plan: schemas.plan,
+  facility: schemas.facility,
+  project: z.union([href, schemas.project]),
+  device: z.union([href, schemas.device]).optional(),
+  provisionable: z.boolean(),
+  spare: z.literal(false),
+  need_of_service: z.boolean(),
+  switch_uuid: z.string().length(8),
+  custom_rate: z.number(),
+  name: z.string(),
+  why: z.string().optional(),
+})
 
 /** The fields of a machine in the API and in the metadata service. */
 const commonMetadata = {
@@ -203,7 +222,8 @@ const rows: readonly (readonly [pattern: string, schema: z.ZodType])[] = [
   ['GET /(projects|devices)/[^/]+/bgp/sessions', list('bgp_sessions', z.never())],
   ['GET /(projects|devices)/[^/]+/usages', list('usages', z.never())],
   ['GET /devices/[^/]+/bandwidth', list('bandwidth', z.never())],
-  ['GET /projects/[^/]+/hardware-reservations', pages('hardware_reservations', z.never())],
+  ['GET /projects/[^/]+/hardware-reservations', pages('hardware_reservations', hardware)],
+  ['GET /hardware-reservations/[^/]+', hardware],
   ['GET /market/spot/prices(/metros)?', z.strictObject({ spot_market_prices: z.strictObject({}) })],
   ['GET /organizations', pages('organizations', organization)],
   ['GET /organizations/[^/]+', organization],

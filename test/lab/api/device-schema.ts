@@ -6,7 +6,7 @@ export const href = z.strictObject({ href: z.string().startsWith('/metal/v1/') }
 /** Whole seconds, as recorded. */
 export const time = z.iso.datetime({ precision: 0 })
 
-export const metro = z.strictObject({ id: z.uuid(), code: z.string().length(2), name: z.string(), country: z.string() })
+export const metro = z.strictObject({ id: z.uuid(), code: z.string().min(2), name: z.string(), country: z.string() })
 
 export const facility = z.strictObject({
   id: z.uuid(),
@@ -33,7 +33,7 @@ export const plan = z.strictObject({
   deployment_types: z.array(z.enum(['on_demand', 'spot_market'])),
   specs: z.strictObject({
     cpus: z.array(z.strictObject({ count: z.int(), type: z.string() })),
-    memory: z.strictObject({ total: z.string() }),
+    memory: z.strictObject({ total: z.string().optional() }),
     drives: z.array(z.never()),
     nics: z.array(z.strictObject({ count: z.int(), type: z.string() })),
     features: z.strictObject({ raid: z.boolean(), txt: z.boolean(), uefi: z.boolean() }),
@@ -91,8 +91,8 @@ const ethernetPort = z.strictObject({
   href: z.string(),
   id: z.uuid(),
   type: z.literal('NetworkPort'),
-  name: z.enum(['eth0', 'eth1']),
-  data: z.strictObject({ mac: z.string().regex(/^02(:[0-9a-f]{2}){5}$/), bonded: z.boolean() }),
+  name: z.string().regex(/^eth\d$/),
+  data: z.strictObject({ mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/), bonded: z.boolean() }),
   bond: z.strictObject({ id: z.uuid(), name: z.literal('bond0') }),
   disbond_operation_supported: z.boolean(),
   virtual_networks: z.array(z.never()),
@@ -162,12 +162,13 @@ export const device = z.strictObject({
   ssh_keys: z.array(href),
   volumes: z.array(z.never()),
   ip_addresses: z.array(address),
-  network_ports: z.tuple([bondPort, ethernetPort, ethernetPort]),
+  network_ports: z.tuple([bondPort, ethernetPort], ethernetPort),
   plan,
   userdata: z.string(),
   switch_uuid: z.string(),
   provisioning_events: z.array(z.union([event, pendingEvent])).length(10),
   provisioning_percentage: z.number().min(0).max(100).optional(),
+  hardware_reservation: href.optional(),
   spot_instance: z.boolean(),
   root_password: z.string().min(12).optional(),
   spot_price_max: z.number().optional(),

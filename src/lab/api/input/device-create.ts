@@ -2,13 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod/mini'
 
-import { hasRoom } from '../../cloud/capacity.ts'
+import { findRoom } from '../../cloud/capacity.ts'
 import type { Batch, Cloud } from '../../cloud/cloud.ts'
 import { createDevice, type Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import { type Checked, checkShape, errorsOf } from './check.ts'
 import { giveReservations } from './device-addresses.ts'
-import { checkCreate } from './device-input.ts'
+import { checkCreate, notProvisionable } from './device-input.ts'
 
 /** Creates a device for each body, or no device if any body is refused. Each reason is given once. */
 export function createDevices(
@@ -21,14 +21,19 @@ export function createDevices(
   const errors = new Set(checked.flatMap(errorsOf))
   if (errors.size > 0) return { errors: [...errors] }
   const requests = checked.flatMap((result) => ('value' in result ? result.value : []))
-  const wantedPlans = requests.map(({ request }) => request.plan)
   const reserved = requests.flatMap(({ reservations }) => reservations)
   const twice = reserved.filter((reservation, index) => reserved.indexOf(reservation) !== index)
   if (twice.length > 0) return { errors: twice.map(({ block }) => `${block} is not available`) }
-  if (!hasRoom(cloud, wantedPlans)) return { errors: ["There aren't available servers in that metro"] }
-  const created = requests.map(({ request, addedKeys, reservations }) => {
+  const named = requests.flatMap(({ machine }) => machine ?? [])
+  if (new Set(named).size < named.length) return { errors: [notProvisionable] }
+  const machines = findRoom(
+    cloud,
+    requests.map(({ request, machine }) => ({ plan: request.plan, machine })),
+  )
+  if (machines === undefined) return { errors: ["There aren't available servers in that metro"] }
+  const created = requests.map(({ request, addedKeys, reservations }, index) => {
     for (const key of addedKeys) cloud.keys.set(key.id, key)
-    const device = createDevice(projectId, request)
+    const device = createDevice(projectId, request, machines[index])
     giveReservations(reservations, device.id, cloud)
     devices.create(device)
     return device

@@ -10,10 +10,13 @@ import {
   findOperatingSystem,
   findPlan,
   type Metro,
+  type Plan,
 } from '../../cloud/catalogue.ts'
 import type { Reservation } from '../../cloud/addresses/reservation.ts'
+import { countFree } from '../../cloud/capacity.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
+import { findMachine, freeMachines, type Wish } from '../../cloud/inventory.ts'
 import type { KeyRecord } from '../../cloud/account/key-record.ts'
 import {
   amount,
@@ -42,19 +45,27 @@ const createSchema = z.looseObject({
   ip_addresses: z.nullish(addressesSchema),
 })
 
+/** The refusal of a machine that another device has, or that is set aside. */
+export const notProvisionable = 'Server is not provisionable'
+
 function checkTerminationTime(time: string | null | undefined): string[] {
   if (time === undefined || time === null || time === '') return []
   return Date.parse(time) > Date.now() ? [] : ['Termination time must be in the future']
 }
 
-/** The lab has no hardware reservations, so every id is refused; the API's texts are not known [I]. */
-function checkReservation(id: string | null | undefined): string[] {
-  if (id === undefined || id === null || id === '') return []
-  return [
-    id === 'next-available'
-      ? 'There are no available hardware reservations'
-      : `${id} is not a valid hardware reservation`,
-  ]
+/** Chooses the machine that a request names. A lab has no hardware reservations, so it refuses every id; most texts are not known [I]. */
+function chooseMachine(id: string | null | undefined, plan: Plan | undefined, cloud: Cloud): Checked<Wish['machine']> {
+  if (id === undefined || id === null || id === '') return { value: undefined }
+  if (id === 'next-available') {
+    const hasOne = cloud.settings.inventory !== undefined && plan !== undefined && countFree(cloud, plan) > 0
+    return hasOne ? { value: undefined } : { errors: ['There are no available hardware reservations'] }
+  }
+  const machine = findMachine(cloud, id)
+  if (machine === undefined) return { errors: [`${id} is not a valid hardware reservation`] }
+  if (plan !== undefined && plan.slug !== machine.plan) {
+    return { errors: [`The plan of the hardware reservation ${id} is ${machine.plan}`] }
+  }
+  return freeMachines(cloud).includes(machine) ? { value: machine } : { errors: [notProvisionable] }
 }
 
 /** Chooses the location of a device. A facility is more precise than a metro, so it is preferred if facilities are allowed. */
@@ -74,12 +85,16 @@ function choosePlace(
   return 'errors' in metro ? metro : { value: { metro: metro.value, facilityCode: facilityOf(catalogue, metro.value) } }
 }
 
+/** A request to create a device, with everything that it names. */
+export interface CheckedCreate {
+  request: DeviceRequest
+  machine: Wish['machine']
+  addedKeys: KeyRecord[]
+  reservations: Reservation[]
+}
+
 /** Checks the body of a create request. All reasons are given at once, except for a facility: that is refused first, even if empty. */
-export function checkCreate(
-  body: unknown,
-  cloud: Cloud,
-  projectId: string,
-): Checked<{ request: DeviceRequest; addedKeys: KeyRecord[]; reservations: Reservation[] }> {
+export function checkCreate(body: unknown, cloud: Cloud, projectId: string): Checked<CheckedCreate> {
   // The official Go client writes null if no facility is given.
   const isNamed = typeof body === 'object' && body !== null && 'facility' in body && body.facility !== null
   if (isNamed && !cloud.settings.facilities) {
@@ -94,6 +109,7 @@ export function checkCreate(
   const input = shape.value
   const { catalogue } = cloud.settings
   const plan = choose('plan', input.plan, (name) => findPlan(catalogue, name))
+  const machine = chooseMachine(input.hardware_reservation_id, 'value' in plan ? plan.value : undefined, cloud)
   const place = choosePlace(input, catalogue)
   const system = choose('operating system', input.operating_system, (name) => findOperatingSystem(catalogue, name))
   const keys = chooseKeys(input, cloud, projectId)
@@ -104,14 +120,21 @@ export function checkCreate(
     ...('value' in system ? checkScript(system.value, input.ipxe_script_url, userdata) : []),
     ...checkHostname(input.hostname),
     ...checkTerminationTime(input.termination_time),
-    ...checkReservation(input.hardware_reservation_id),
+    ...errorsOf(machine),
     ...errorsOf(addresses),
     ...('value' in addresses && 'value' in place
       ? refuseReservations(addresses.value.reservations, place.value.metro.code, cloud)
       : []),
     ...errorsOf(keys),
   ]
-  if (errors.length > 0 || 'errors' in plan || 'errors' in place || 'errors' in system || 'errors' in keys) {
+  if (
+    errors.length > 0 ||
+    'errors' in machine ||
+    'errors' in plan ||
+    'errors' in place ||
+    'errors' in system ||
+    'errors' in keys
+  ) {
     return { errors }
   }
   if ('errors' in addresses) return addresses
@@ -135,5 +158,12 @@ export function checkCreate(
     terminationTime: input.termination_time ? new Date(input.termination_time).toISOString() : null,
     keyIds: keys.value.ids,
   }
-  return { value: { request, addedKeys: keys.value.added, reservations: addresses.value.reservations } }
+  return {
+    value: {
+      request,
+      machine: machine.value,
+      addedKeys: keys.value.added,
+      reservations: addresses.value.reservations,
+    },
+  }
 }

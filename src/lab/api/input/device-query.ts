@@ -21,6 +21,7 @@ function searchedTexts(device: Device): string[] {
 
 /** Whether a device passes one filter. A parameter that is not a filter lets every device pass. */
 function passes(device: Device, name: string, value: string, catalogue: Catalogue): boolean {
+  const isReserved = device.machine !== undefined
   switch (name) {
     case 'search':
       return searchedTexts(device).some((text) => text.toLowerCase().includes(value.toLowerCase()))
@@ -35,9 +36,9 @@ function passes(device: Device, name: string, value: string, catalogue: Catalogu
     case 'mac_address':
       return device.macs.some((mac) => mac === value.toLowerCase())
     case 'type':
-      return value === (device.spotInstance ? 'spot' : 'ondemand')
+      return value === (isReserved ? 'reserved' : device.spotInstance ? 'spot' : 'ondemand')
     case 'reserved':
-      return value !== 'true'
+      return isReserved === (value === 'true')
     case 'has_termination_time':
       return (device.terminationTime !== null) === (value === 'true')
     case 'categories':
@@ -48,7 +49,7 @@ function passes(device: Device, name: string, value: string, catalogue: Catalogu
   }
 }
 
-/** Whether a device passes all filters of a query. Empty filters are ignored. No device of a lab is reserved. */
+/** Whether a device passes all filters of a query. Empty filters are ignored. A machine of an inventory is a hardware reservation. */
 export function matchesQuery(device: Device, query: URLSearchParams, catalogue: Catalogue): boolean {
   return [...query].every(([name, value]) => value === '' || passes(device, name, value, catalogue))
 }

@@ -57,6 +57,10 @@ function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnsw
   const checked = checkShape(reserveSchema, json)
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { type: kind, quantity, tags, details, customdata: data } = checked.value
+  if (cloud.settings.inventory !== undefined) {
+    // The addresses are the DHCP server's.
+    return unprocessable(`There are no ${quantity} ${kind} addresses left`)
+  }
   const place = choosePlace(checked.value, cloud.settings.catalogue)
   const needsApproval = kind === 'public_ipv4' && quantity > maxUnapproved
   if (needsApproval && checked.value.fail_on_approval_required === true) {

@@ -77,7 +77,9 @@ export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
         if ('errors' in checked) return unprocessable(...checked.errors)
         const { type, change } = checked.value
         if (type === 'rescue' && !devices.installs) {
-          return unprocessable('rescue is not supported by machines in QEMU')
+          return unprocessable(
+            `rescue is not supported by machines ${device.machine === undefined ? 'in QEMU' : 'of a rack'}`,
+          )
         }
         if (isComingUp(device) || device.state === 'deprovisioning') {
           return unprocessable(`Cannot ${type} a device while it is ${device.state}`)

@@ -87,7 +87,10 @@ export function machineRoutes(
     ]
   }
   return [
-    of('GET /auto.ipxe', (device) => plain(deviceScript(device, bootUrlOf(device), scriptOf !== undefined))),
+    of('GET /auto.ipxe', (device, { peer }) => {
+      devices.locate(device, peer.replace(/^::ffff:(?=[\d.]+$)/, ''))
+      return plain(deviceScript(device, bootUrlOf(device), scriptOf !== undefined))
+    }),
     of('GET /script', async (device) => {
       const script = await scriptOf?.(device)
       if (script === undefined) return noResource

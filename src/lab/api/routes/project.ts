@@ -3,6 +3,7 @@ import { z } from 'zod/mini'
 
 import { createProject, type Project } from '../../cloud/account/project.ts'
 import { type Cloud, listDevices, removeProject } from '../../cloud/cloud.ts'
+import { nounOf } from '../../cloud/inventory.ts'
 import { withInput } from '../input/body.ts'
 import { checkShape, customdata, flag, texts } from '../input/check.ts'
 import { projectView } from '../views/project.ts'
@@ -63,7 +64,8 @@ export function projectRoutes(cloud: Cloud): Route[] {
   const remove = (project: Project): LabAnswer => {
     const active = listDevices(cloud, project.id).filter(({ state }) => state !== 'deprovisioning')
     if (active.length > 0) return unprocessable('Cannot delete a project with active devices')
-    if (project.id === cloud.projectId) return unprocessable("Cannot delete the lab's own project")
+    if (project.id === cloud.projectId)
+      return unprocessable(`Cannot delete the ${nounOf(cloud.settings)}'s own project`)
     removeProject(cloud, project.id)
     return noContent
   }
@@ -89,10 +91,6 @@ export function projectRoutes(cloud: Cloud): Route[] {
     of('GET /projects/{id}/bgp-config', () => ok({})),
     of('GET /projects/{id}/bgp/sessions', () => ok({ bgp_sessions: [] })),
     of('GET /projects/{id}/usages', () => ok({ usages: [] })),
-    of('GET /projects/{id}/hardware-reservations', (_, { path, query }) => {
-      const { page, meta } = paginate([], path, query)
-      return ok({ hardware_reservations: page, meta })
-    }),
     ['GET /market/spot/prices', () => ok({ spot_market_prices: {} })],
     ['GET /market/spot/prices/metros', () => ok({ spot_market_prices: {} })],
   ]

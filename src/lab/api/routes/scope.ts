@@ -4,10 +4,11 @@ import type { Device } from '../../cloud/device.ts'
 import { membershipId } from '../views/account.ts'
 import { addressViews, blockViews, portViews } from '../views/network.ts'
 
-/** The folders of the catalogue, which belongs to no project. */
+/** The folders of the catalogue, which belongs to no project, and of the machines of an inventory, which belong to all. */
 const catalogue: ReadonlySet<string> = new Set([
   'capacity',
   'facilities',
+  'hardware-reservations',
   'locations',
   'market',
   'metros',

@@ -47,7 +47,30 @@ function placesOf({ facilities, metros }: Catalogue) {
   }
 }
 
-/** A plan, available in every metro; its size is that of the lab's machine. */
+function describePlan({ slug, specs }: Plan): string {
+  if (specs === undefined) return `${slug}, played by the lab`
+  const words = [specs.cpu, specs.memory].filter((text) => text !== undefined)
+  return words.length === 0 ? slug : words.join(', ')
+}
+
+/** The size of the lab's machine, or the words for hardware. */
+function specsView({ arch, cpus, memoryMib, specs }: Plan) {
+  const type = arch === 'aarch64' ? 'ARMv8 64-bit' : 'x86 64-bit'
+  const isHardware = specs !== undefined
+  return {
+    cpus: [{ count: isHardware ? 1 : cpus, type: specs?.cpu ?? type }],
+    memory: isHardware
+      ? specs.memory === undefined
+        ? {}
+        : { total: specs.memory }
+      : { total: `${memoryMib / 1024}GB` },
+    drives: [],
+    nics: isHardware ? [] : [{ count: 2, type: '1Gbps' }],
+    features: { raid: false, txt: false, uefi: arch === 'aarch64' },
+  }
+}
+
+/** A plan, available in every metro. */
 export function planView(plan: Plan, catalogue: Catalogue) {
   const places = everywhere.get(catalogue) ?? placesOf(catalogue)
   everywhere.set(catalogue, places)
@@ -55,20 +78,14 @@ export function planView(plan: Plan, catalogue: Catalogue) {
     id: planId(plan),
     slug: plan.slug,
     name: plan.slug,
-    description: `${plan.slug}, played by the lab`,
+    description: describePlan(plan),
     line: 'baremetal',
     legacy: false,
     class: plan.slug,
     type: 'standard',
     categories: ['compute'],
-    deployment_types: ['on_demand', 'spot_market'],
-    specs: {
-      cpus: [{ count: plan.cpus, type: plan.arch === 'aarch64' ? 'ARMv8 64-bit' : 'x86 64-bit' }],
-      memory: { total: `${plan.memoryMib / 1024}GB` },
-      drives: [],
-      nics: [{ count: 2, type: '1Gbps' }],
-      features: { raid: false, txt: false, uefi: plan.arch === 'aarch64' },
-    },
+    deployment_types: plan.specs === undefined ? ['on_demand', 'spot_market'] : ['on_demand'],
+    specs: specsView(plan),
     ...places,
     pricing: { hour: 0 },
   }

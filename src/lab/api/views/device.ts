@@ -3,6 +3,7 @@
 import type { Cloud } from '../../cloud/cloud.ts'
 import { type DeviceEvent, provisioningEvents } from '../../cloud/device-events.ts'
 import { type Device, isComingUp } from '../../cloud/device.ts'
+import { machineId } from '../../cloud/inventory.ts'
 import { iqnOf, switchIdOf } from './metadata.ts'
 import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue.ts'
 import { addressViews, portViews } from './network.ts'
@@ -81,6 +82,9 @@ export function deviceView(device: Device, cloud: Cloud) {
     provisioning_events: provisioningEventViews(device),
     ...(isComingUp(device) ? { provisioning_percentage: device.percentage } : {}),
     ...(hasFreshPassword(device) ? { root_password: device.rootPassword } : {}),
+    ...(device.machine === undefined
+      ? {}
+      : { hardware_reservation: hrefOf(`/hardware-reservations/${machineId(device.machine)}`) }),
     spot_instance: device.spotInstance,
     ...(device.spotPriceMax === undefined ? {} : { spot_price_max: device.spotPriceMax }),
     ...(device.terminationTime === null ? {} : { termination_time: wireTime(device.terminationTime) }),

@@ -23,7 +23,7 @@ function commonFields(device: Device, cloud: Cloud) {
     iqn: iqnOf(device),
     operating_system: { slug, distro, version, license_activation: { state: 'unlicensed' }, image_tag: null },
     plan: device.plan.slug,
-    reserved: false,
+    reserved: device.machine !== undefined,
     class: device.plan.slug,
     facility: device.facilityCode,
     metro: device.metro.code,

@@ -1,4 +1,6 @@
 // Ports and addresses of a device on the wire (Port.yaml, IPAssignment.yaml, IPReservation.yaml).
+import { isIPv6 } from 'node:net'
+
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { AddressKind, Device } from '../../cloud/device.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
@@ -48,8 +50,28 @@ export interface AddressBlock {
   public: boolean
 }
 
-/** Addresses from the ranges for documentation, since a lab's machines are only reached by their console. None before the event 102. */
+/** Whether an address is of a private network, or of one link. */
+function isPrivate(address: string): boolean {
+  return /^(10\.|127\.|169\.254\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd]|fe[89ab]|::1$)/i.test(address)
+}
+
+/** The address of a machine of the inventory. Its network and gateway are the DHCP server's affair, and not known. */
+function ownBlock(address: string): AddressBlock {
+  const isPublic = !isPrivate(address)
+  if (isIPv6(address)) {
+    const netmask = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'
+    return { kind: 'public_ipv6', address, gateway: address, netmask, family: 6, cidr: 128, public: isPublic }
+  }
+  const kind = isPublic ? 'public_ipv4' : 'private_ipv4'
+  return { kind, address, gateway: address, netmask: '255.255.255.255', family: 4, cidr: 32, public: isPublic }
+}
+
+/**
+ * Addresses from the ranges for documentation, since a lab's machines are only reached by their console. None before the event 102. A
+ * machine of an inventory has the address from which it fetched its boot script.
+ */
 export function addressBlocks(device: Device): AddressBlock[] {
+  if (device.machine !== undefined) return device.address === undefined ? [] : [ownBlock(device.address)]
   if (!device.networked) return []
   const host = (Number.parseInt(device.shortId.slice(0, 2), 16) % 127) * 2
   const small = { netmask: '255.255.255.254', family: 4, cidr: 31 } as const

@@ -99,14 +99,19 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async #resume(signal: AbortSignal): Promise<void> {
-    const { state } = this.device
+    const { device } = this
+    const { state } = device
     await this.chassis.reattach(signal)
     if (state === 'failed') return await this.chassis.unplug(signal)
     if (isInstalling(this.device)) return await this.#reinstall(signal)
     if (state === 'powering_off') await this.#power.turnOff(signal)
     if (state === 'powering_on' || this.device.rebooting) return await this.#power.turnOn(signal)
     if (this.chassis.isOn) return this.#setState('active')
-    if (state === 'active') this.tell('instance.powered_off', 'Device powered off with the lab')
+    if (state === 'active')
+      this.tell(
+        'instance.powered_off',
+        device.machine === undefined ? 'Device powered off with the lab' : 'Device was off when the rack started',
+      )
     this.#setState('inactive')
   }
 

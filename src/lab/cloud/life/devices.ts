@@ -81,6 +81,18 @@ export class Devices implements AsyncDisposable {
     this.#lives.get(device.id)?.connected()
   }
 
+  /** The machine of a device has this address. A lab's machines share its own. */
+  locate(device: Device, address: string): void {
+    if (device.machine === undefined || device.address === address) return
+    device.address = address
+    this.#parts.onChange()
+  }
+
+  /** Whether the machine of a device was seen to be off. */
+  isOff({ id }: Device): boolean {
+    return this.#lives.get(id)?.chassis.isOff ?? false
+  }
+
   /** Adds an event to a device. */
   tell(device: Device, type: string, text?: string, state?: string): void {
     this.#lives.get(device.id)?.tell(type, text, state)

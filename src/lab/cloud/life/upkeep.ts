@@ -19,12 +19,21 @@ function isPast(time: string | null, nowMs: number, graceMs: number): boolean {
   return time !== null && Date.parse(time) + graceMs <= nowMs
 }
 
-/** Finds the work that is due at a time (ms since 1970). */
-export function findDue(cloud: Cloud, pace: Pick<Pace, 'failedMs'>, nowMs: number): Due {
+/**
+ * Finds the work that is due at a time (ms since 1970). A failed device with a machine of the inventory stays until the machine is off:
+ * until then it says why nobody else gets the machine.
+ */
+export function findDue(
+  cloud: Cloud,
+  pace: Pick<Pace, 'failedMs'>,
+  nowMs: number,
+  isOff: (device: Device) => boolean,
+): Due {
   const devices = [...cloud.devices.values()].filter(({ state }) => state !== 'deprovisioning')
+  const mayGo = (device: Device) => device.state === 'failed' && (device.machine === undefined || isOff(device))
   return {
     ended: devices.filter((device) => !device.locked && isPast(device.terminationTime, nowMs, 0)),
-    failed: devices.filter((device) => device.state === 'failed' && isPast(device.failedAt, nowMs, pace.failedMs)),
+    failed: devices.filter((device) => mayGo(device) && isPast(device.failedAt, nowMs, pace.failedMs)),
     forgotten: [...cloud.vanished].filter(([, untilMs]) => untilMs <= nowMs).map(([id]) => id),
   }
 }
@@ -34,7 +43,7 @@ export function startUpkeep(parts: { cloud: Cloud; devices: Devices; pace: Pace;
   const { cloud, devices, pace, report } = parts
   const timer = setInterval(() => {
     const nowMs = Date.now()
-    const due = findDue(cloud, pace, nowMs)
+    const due = findDue(cloud, pace, nowMs, (device) => devices.isOff(device))
     for (const id of due.forgotten) cloud.vanished.delete(id)
     for (const device of due.failed) {
       report.detail(`lab: ${device.hostname}: failed; the cloud takes it back`)

@@ -1,40 +1,44 @@
 // The file that keeps a cloud when its lab ends. It is replaced atomically, so it is never half-written.
 import { readFile } from 'node:fs/promises'
 
-import { errorCode, LabError, describeCondition } from '../../../errors.ts'
+import { describeCondition, errorCode, LabError, RackError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
-import type { Catalogue } from '../catalogue.ts'
-import type { Cloud } from '../cloud.ts'
+import type { Cloud, CloudSettings } from '../cloud.ts'
+import { nounOf } from '../inventory.ts'
 import { writePrivateFile } from '../../storage/private-file.ts'
-import { findUnreadable, saveCloud, type SavedCloud, savedCloudSchema } from './saved-cloud.ts'
+import { saveCloud, type SavedCloud, savedCloudSchema } from './saved-cloud.ts'
+import { findUnreadable } from './unreadable.ts'
 
 /** How long a change may stay in memory if nobody waits for it. */
 const delayMs = 200
 
 /** Reads the file; undefined if it does not exist. @throws LabError if it is damaged or cannot be read */
-export async function readSavedCloud(path: string, catalogue: Catalogue): Promise<SavedCloud | undefined> {
+export async function readSavedCloud(
+  path: string,
+  settings: Pick<CloudSettings, 'catalogue' | 'inventory'>,
+): Promise<SavedCloud | undefined> {
+  const noun = nounOf(settings)
+  const Failure = noun === 'rack' ? RackError : LabError
   let json: unknown
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined
     const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
-    throw new LabError(`cannot read the lab's state in "${path}": ${why}`, {
+    throw new Failure(`cannot read the ${noun}'s state in "${path}": ${why}`, {
       hint: 'move the file away to start without saved devices',
       cause,
     })
   }
-  const unreadable = findUnreadable(json, catalogue)
+  const unreadable = findUnreadable(json, settings)
   if (unreadable !== undefined) {
-    throw new LabError(`the lab's state in "${path}" cannot be used: ${unreadable}`, {
-      hint: 'use the metalkit that wrote it, or start this lab with another --name',
-    })
+    throw new Failure(`the ${noun}'s state in "${path}" cannot be used: ${unreadable.why}`, { hint: unreadable.hint })
   }
   const parsed = savedCloudSchema.safeParse(json)
   if (parsed.success) return parsed.data
   const where = parsed.error.issues[0]?.path.join('.') ?? ''
-  throw new LabError(
-    `cannot read the lab's state in "${path}": ${where === '' ? 'it has' : `"${where}" has`} an unexpected value`,
+  throw new Failure(
+    `cannot read the ${noun}'s state in "${path}": ${where === '' ? 'it has' : `"${where}" has`} an unexpected value`,
     {
       hint: 'move the file away to start without saved devices',
       cause: parsed.error,

@@ -5,12 +5,13 @@ import { createProject } from '../account/project.ts'
 import { apiKeySchema, projectSchema, userSchema } from '../account/saved-account.ts'
 import { createUser } from '../account/user.ts'
 import { assignmentSchema, reservationSchema } from '../addresses/saved-addresses.ts'
-import { type Catalogue, findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
+import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
 import type { Cloud, CloudSettings } from '../cloud.ts'
 import { addressKinds, createBootKey, createRootPassword, type Device } from '../device.ts'
 import { deviceStates } from '../../../metal/schema.ts'
 
-const version = 1
+/** Changes when an older metalkit can no longer read the file. */
+export const version = 1
 
 const eventSchema = z.object({
   id: z.uuid(),
@@ -76,7 +77,7 @@ const keySchema = z.object({
   updatedAt: z.iso.datetime(),
 })
 
-/** The file. `version` changes when an older metalkit can no longer read it. */
+/** The file. */
 export const savedCloudSchema = z.object({
   version: z.literal(version),
   /** Saved so that clients' settings stay valid across a restart; only the file's owner can read it. */
@@ -143,44 +144,18 @@ export function saveCloud(cloud: Cloud): object {
   }
 }
 
-const partsSchema = z.looseObject({
-  version: z.number(),
-  devices: z.optional(
-    z.array(z.looseObject({ hostname: z.string(), plan: z.string(), metro: z.string(), operatingSystem: z.string() })),
-  ),
-})
-
-/**
- * Says why this metalkit cannot use a saved state that another version may have written: the state is newer, or a device has a plan,
- * a metro or an operating system that is not in the catalogue. Undefined if it can be used.
- */
-export function findUnreadable(json: unknown, catalogue: Catalogue): string | undefined {
-  const parts = partsSchema.safeParse(json)
-  if (!parts.success) return undefined
-  const { version: savedVersion, devices = [] } = parts.data
-  if (savedVersion > version) {
-    return `it has version ${savedVersion}, of a newer metalkit; this one reads version ${version}`
-  }
-  for (const { hostname, plan, metro, operatingSystem } of devices) {
-    const missing = [
-      findPlan(catalogue, plan) === undefined ? `plan "${plan}"` : '',
-      findMetro(catalogue, metro) === undefined ? `metro "${metro}"` : '',
-      findOperatingSystem(catalogue, operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
-    ].find((part) => part !== '')
-    if (missing !== undefined) return `its machine "${hostname}" has the ${missing}, which this metalkit does not know`
-  }
-  return undefined
-}
-
-/** Restores a device. @throws Error if its parts are not in the catalogue, which findUnreadable has ruled out */
-function loadDevice(saved: SavedDevice, catalogue: Catalogue): Device {
+/** Restores a device. @throws Error if its parts do not exist, which findUnreadable has ruled out */
+function loadDevice(saved: SavedDevice, { catalogue, inventory }: CloudSettings): Device {
   const plan = findPlan(catalogue, saved.plan)
   const metro = findMetro(catalogue, saved.metro)
   const operatingSystem = findOperatingSystem(catalogue, saved.operatingSystem)
   if (plan === undefined || metro === undefined || operatingSystem === undefined) {
     throw new Error(`a device with unknown parts: ${saved.id}`)
   }
-  return { ...saved, spotPriceMax: saved.spotPriceMax, plan, metro, operatingSystem }
+  // The machine may have got other network cards meanwhile.
+  const machine = inventory?.machines.find(({ name }) => name === saved.machine)
+  const macs = machine?.macs ?? saved.macs
+  return { ...saved, spotPriceMax: saved.spotPriceMax, macs, plan, metro, operatingSystem }
 }
 
 /** Loads a saved cloud. Its map of devices is empty: the caller restores the devices one by one. */
@@ -217,5 +192,5 @@ export function loadCloud(
     batches: new Map(saved.batches.map((batch) => [batch.id, { ...batch, projectId: batch.projectId ?? projectId }])),
     vanished: new Map(saved.vanished),
   }
-  return { cloud, devices: saved.devices.map((device) => loadDevice(device, settings.catalogue)) }
+  return { cloud, devices: saved.devices.map((device) => loadDevice(device, settings)) }
 }

@@ -1,0 +1,101 @@
+// Why a cloud cannot go on with a saved state that is well-formed: another version wrote it, or something that it names is gone.
+import { z } from 'zod/mini'
+
+import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
+import type { CloudSettings } from '../cloud.ts'
+import { version } from './saved-cloud.ts'
+
+const partsSchema = z.looseObject({
+  version: z.number(),
+  devices: z.optional(
+    z.array(
+      z.looseObject({
+        hostname: z.string(),
+        plan: z.string(),
+        metro: z.string(),
+        operatingSystem: z.string(),
+        machine: z.optional(z.string()),
+      }),
+    ),
+  ),
+})
+type SavedParts = NonNullable<z.infer<typeof partsSchema>['devices']>[number]
+
+/** Why a saved state cannot be used, and what to do. */
+export interface Unreadable {
+  why: string
+  hint: string
+}
+
+const otherVersion = 'use the metalkit that wrote it, or start this lab with another --name'
+
+/** Why a device cannot go on with its machine. Leaving it out would leave a machine on that nobody switches off. */
+function findLostMachine(
+  { hostname, machine }: SavedParts,
+  others: readonly SavedParts[],
+  inventory: CloudSettings['inventory'],
+): Unreadable | undefined {
+  const device = `its device "${hostname}"`
+  if (inventory === undefined) {
+    if (machine === undefined) return undefined
+    return {
+      why: `${device} has the machine "${machine}" of a rack`,
+      hint: 'start it with metalkit rack and the rack file, or start this lab with another --name',
+    }
+  }
+  if (machine === undefined) {
+    return { why: `${device} has a machine of a lab`, hint: 'start this rack with another --name' }
+  }
+  if (!inventory.machines.some(({ name }) => name === machine)) {
+    return {
+      why: `${device} has the machine "${machine}", which is not in the rack file`,
+      hint: `put "${machine}" back into the file until the device is deleted, or start this rack with another --name`,
+    }
+  }
+  const rival = others.find((one) => one.machine === machine)
+  if (rival === undefined) return undefined
+  return {
+    why: `${device} and "${rival.hostname}" both have the machine "${machine}"`,
+    hint: 'move the file away to start without saved devices',
+  }
+}
+
+function findLostPart(
+  { hostname, plan, metro, operatingSystem }: SavedParts,
+  { catalogue, inventory }: Pick<CloudSettings, 'catalogue' | 'inventory'>,
+): Unreadable | undefined {
+  const missing = [
+    findPlan(catalogue, plan) === undefined ? `plan "${plan}"` : '',
+    findMetro(catalogue, metro) === undefined ? `metro "${metro}"` : '',
+    findOperatingSystem(catalogue, operatingSystem) === undefined ? `operating system "${operatingSystem}"` : '',
+  ].find((part) => part !== '')
+  if (missing === undefined) return undefined
+  return inventory === undefined
+    ? { why: `its machine "${hostname}" has the ${missing}, which this metalkit does not know`, hint: otherVersion }
+    : {
+        why: `its device "${hostname}" has the ${missing}, which the rack does not have`,
+        hint: `put the ${missing.replace(/ ".*/, '')} back into the rack file until the device is deleted, or start this rack with another --name`,
+      }
+}
+
+/**
+ * Says why a cloud cannot use a saved state: it is of a newer metalkit, or a device has a plan, a metro, an operating system or a machine
+ * that the cloud does not have. Undefined if it can be used.
+ */
+export function findUnreadable(
+  json: unknown,
+  settings: Pick<CloudSettings, 'catalogue' | 'inventory'>,
+): Unreadable | undefined {
+  const parts = partsSchema.safeParse(json)
+  if (!parts.success) return undefined
+  const { version: savedVersion, devices = [] } = parts.data
+  if (savedVersion > version) {
+    const why = `it has version ${savedVersion}, of a newer metalkit; this one reads version ${version}`
+    return { why, hint: otherVersion }
+  }
+  for (const [index, device] of devices.entries()) {
+    const lost = findLostMachine(device, devices.slice(0, index), settings.inventory) ?? findLostPart(device, settings)
+    if (lost !== undefined) return lost
+  }
+  return undefined
+}
