@@ -47,7 +47,7 @@ export async function execute(
   options: RackOptions,
   context: Context,
 ): Promise<number> {
-  const { report, env, signal } = context
+  const { report, env, signal, forced } = context
   const name = options.labName ?? defaultRackName
   const listen = listenOn(options.labPort, name === defaultRackName ? 7070 : 0)
   const sosListen = listenOn(options.sosPort, name === defaultRackName ? 7022 : 0)
@@ -73,6 +73,7 @@ export async function execute(
     pace: rackPace(options.bootTimeout),
     tls,
     report,
+    forced,
     cloudFile: kept.path,
     pageFolder: findPageFolder(),
     catalogue,

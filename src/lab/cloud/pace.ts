@@ -36,9 +36,6 @@ export const quickPace: Pace = {
 /** For machines whose firmware takes seconds anyway: they start at once, and polling sees them in provisioning meanwhile. */
 export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 0 }
 
-/** For hardware, whose firmware takes minutes. */
-export const hardwarePace: Pace = { ...bootingPace, retryMs: 5000, provisioningMs: 1_200_000 }
-
 /** The real cloud's pace: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
   queuedMs: 30_000,

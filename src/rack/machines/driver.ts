@@ -95,7 +95,7 @@ class Driver implements RackDriver {
   }
 
   /** Ends with the wait of the device, or with the server. */
-  #within(hooks: PowerHooks | undefined): AbortSignal {
+  #within(hooks: { signal?: AbortSignal | undefined } | undefined): AbortSignal {
     const { signal } = this.#parts
     return hooks?.signal === undefined ? signal : AbortSignal.any([signal, hooks.signal])
   }
@@ -145,7 +145,7 @@ class Driver implements RackDriver {
     return new RackedMachine({
       console,
       status: (looking) => this.#switches.status(machine, AbortSignal.any([signal, looking])),
-      switchOff: () => this.#switches.off(machine, signal),
+      switchOff: (waiting) => this.#switches.off(machine, this.#within({ signal: waiting })),
       leave: () => this.boots.disarm(machine),
       explainStop: () => this.boots.explainStop(machine),
       clock,
@@ -168,8 +168,9 @@ class Driver implements RackDriver {
     return this.#powered(machine, console)
   }
 
-  async discard(id: string): Promise<void> {
-    const { state, signal } = this.#parts
+  async discard(id: string, waiting?: AbortSignal): Promise<void> {
+    const { state } = this.#parts
+    const signal = this.#within({ signal: waiting })
     const name = state.machineOf(id)
     if (name === undefined) return
     const machine = this.#machineOf(name)

@@ -16,7 +16,7 @@ export interface PoweredParts {
   /** What its power says now. */
   status: (signal: AbortSignal) => Promise<PowerState>
   /** Cuts its power; returns once it was seen to be off. */
-  switchOff: () => Promise<void>
+  switchOff: (waiting: AbortSignal | undefined) => Promise<void>
   /** Gives up its network boot, and whatever else ends with this server. */
   leave: () => void
   explainStop: () => string
@@ -87,8 +87,8 @@ export class RackedMachine implements PoweredMachine {
   }
 
   /** Cuts the power. If that fails, the machine is kept as it is, so that it can be tried again. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.switchOff()
+  async [Symbol.asyncDispose](signal?: AbortSignal): Promise<void> {
+    await this.#parts.switchOff(signal)
     await this.#end()
     this.#goOff({ reason: 'switched-off' })
   }
