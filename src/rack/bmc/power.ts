@@ -22,6 +22,8 @@ export interface BootOverride {
  * (or a UsageError for a missing secret), and says nothing about whether the machine is on.
  */
 export interface Power {
+  /** `status` is a record of what somebody saw some time ago: only `off` makes sure that the machine is off. */
+  readonly isStatusOld?: boolean
   /** What the machine's state is now. */
   status(signal: AbortSignal): Promise<PowerState>
   /** Switches it on. Returns once it was seen to be on; for a machine that is on, at once. */

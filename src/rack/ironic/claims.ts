@@ -48,6 +48,13 @@ export class Claims {
     if (holder !== '' && holder !== this.#own) throw await this.#describeHolder(record, signal)
   }
 
+  /** Fails if no device of this rack has the node, nor can have it now. @throws BmcError with the reason */
+  async checkAvailable(record: NodeRecord, signal: AbortSignal): Promise<void> {
+    if (this.#own !== undefined && record.instance_uuid === this.#own) return
+    const why = await this.#explainRefusal(record, signal)
+    if (why !== undefined) throw why
+  }
+
   /** Reserves the node for a device. @throws BmcError `taken` if somebody else has it */
   async claim(device: string, signal: AbortSignal): Promise<void> {
     const endMs = this.#clock.monotonicMs() + patienceMs

@@ -30,6 +30,7 @@ const states = { on: 'power on', off: 'power off' } as const
  * counts as off only after a request to switch it off. The conductor then asks the BMC, and ends the request once it was off.
  */
 export class IronicPower implements Power {
+  readonly isStatusOld = true
   readonly #client: IronicClient
   readonly #node: IronicNode
   readonly #claims: Claims
@@ -43,7 +44,10 @@ export class IronicPower implements Power {
   }
 
   async status(signal: AbortSignal): Promise<PowerState> {
-    const { power_state: state, target_power_state: target, fault } = await this.#node.look(signal)
+    const record = await this.#node.look(signal)
+    // The power of somebody else's machine says nothing to this rack.
+    await this.#claims.checkAvailable(record, signal)
+    const { power_state: state, target_power_state: target, fault } = record
     if ((target ?? fault ?? '') !== '') return 'unknown'
     return state === states.on ? 'on' : state === states.off ? 'off' : 'unknown'
   }

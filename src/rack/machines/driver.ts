@@ -174,10 +174,12 @@ class Driver implements RackDriver {
     const name = state.machineOf(id)
     if (name === undefined) return
     const machine = this.#machineOf(name)
+    if (!(await this.#holds.keep(machine, id, signal))) return this.boots.disarm(machine)
     const seen = await this.#switches.status(machine, signal)
     if (seen !== 'off') {
       throw new RackError(`the machine "${name}" is ${seen === 'on' ? 'on' : 'perhaps on'}, so it is not free`)
     }
+    await this.#switches.confirmOff(machine, signal)
     await this.#switches.of(machine).clearBoot(signal)
     this.boots.disarm(machine)
     await this.#holds.end(machine, id, signal)

@@ -41,11 +41,11 @@ export class Holds {
     // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
     await state.change(name, { holder: deviceId })
     idle.takenBy(name, deviceId)
-    await this.#claim(machine, deviceId, before, signal)
+    await this.#claim(machine, deviceId, signal)
     if (seen !== 'off') {
       onStep(`${name}: ${seen === 'on' ? 'on' : 'perhaps on'}, so it is switched off first`)
       await switches.off(machine, signal)
-    }
+    } else await switches.confirmOff(machine, signal)
     if (before.isReleased === true) await state.change(name, { isReleased: false })
     onStep(`${name}: off`)
   }
@@ -71,14 +71,27 @@ export class Holds {
     throw new RackError(`the machine "${name}" is on, and was off before: somebody has switched it on`, { hint })
   }
 
-  /** Reserves a machine that others can take, too. A machine that somebody else has is not this device's. */
-  async #claim(machine: RackMachine, deviceId: string, { holder }: MachineRecord, signal: AbortSignal): Promise<void> {
+  /** Reserves a machine that others can take, too. A machine that somebody else has is no device's of this rack. */
+  async #claim(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#parts.switches.of(machine).claim?.(deviceId, signal)
     } catch (error) {
-      if (error instanceof BmcError && error.reason === 'taken')
-        await this.#parts.state.change(machine.name, { holder })
+      if (error instanceof BmcError && error.reason === 'taken') {
+        await this.#parts.state.change(machine.name, { holder: undefined })
+        this.#parts.idle.setAside(machine, error.message)
+      }
       throw error
+    }
+  }
+
+  /** Reserves a device's machine again, after a restart. @returns false if somebody else has it by now, who then answers for it */
+  async keep(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#claim(machine, deviceId, signal)
+      return true
+    } catch (error) {
+      if (this.#parts.state.of(machine.name).holder === deviceId) throw error
+      return false
     }
   }
 
@@ -87,6 +100,6 @@ export class Holds {
     const { state, switches, idle } = this.#parts
     await switches.of(machine).free?.(deviceId, signal)
     await state.change(machine.name, { holder: undefined, isReleased: false })
-    idle.nowFree(machine.name)
+    idle.nowFree(machine)
   }
 }

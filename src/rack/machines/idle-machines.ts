@@ -16,7 +16,7 @@ const askAgainMs = 30_000
 export interface IdleParts {
   machines: readonly RackMachine[]
   state: RackState
-  switches: Pick<Switches, 'status'>
+  switches: Pick<Switches, 'status' | 'of'>
   people: People
   report: Reporter
   clock: Clock
@@ -33,6 +33,8 @@ export class IdleMachines {
   readonly #parts: IdleParts
   /** Why a machine may not be used; a machine that may be used has no entry. */
   readonly #troubles = new Map<string, string>()
+  /** The machines that are asked again and again. */
+  readonly #asking = new Set<string>()
   /** Ids of the devices that this server knows. */
   #known: ReadonlySet<string> = new Set()
 
@@ -60,8 +62,9 @@ export class IdleMachines {
   }
 
   /** The machine was seen to be off, and nobody has it. */
-  nowFree(name: string): void {
-    this.#troubles.delete(name)
+  nowFree(machine: RackMachine): void {
+    this.#troubles.delete(machine.name)
+    if (this.#isShared(machine)) void this.#askAgain(machine)
   }
 
   /** No device gets the machine until its power is known. */
@@ -83,7 +86,7 @@ export class IdleMachines {
     for (const { name } of machines) if (state.of(name).holder !== undefined) this.#troubles.delete(name)
     const work = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        if (!(await this.ask(next))) void this.#askAgain(next)
+        if (!(await this.ask(next)) || this.#isShared(next)) void this.#askAgain(next)
       }
     }
     const round = Promise.all(Array.from({ length: atOnce }, work))
@@ -99,12 +102,21 @@ export class IdleMachines {
 
   async #askAgain(machine: RackMachine): Promise<void> {
     const { clock, signal, state } = this.#parts
+    if (this.#asking.has(machine.name)) return
+    this.#asking.add(machine.name)
     try {
       do await clock.sleep(askAgainMs, signal)
-      while (state.of(machine.name).holder === undefined && !(await this.ask(machine)))
+      while (state.of(machine.name).holder === undefined && (!(await this.ask(machine)) || this.#isShared(machine)))
     } catch {
       // The server ends.
+    } finally {
+      this.#asking.delete(machine.name)
     }
+  }
+
+  /** Others take the machine, too, and give it back: it is asked for as long as no device has it. */
+  #isShared(machine: RackMachine): boolean {
+    return this.#parts.switches.of(machine).claim !== undefined
   }
 
   /** Asks for the power of a machine without a device. @returns whether there was an answer */

@@ -39,4 +39,9 @@ export class Switches {
     await this.of(machine).off(signal)
     if (isByHand(machine)) await this.#state.change(machine.name, { power: 'off' })
   }
+
+  /** Makes sure that a machine is off whose state is off: what tells the state may have looked some time ago. */
+  async confirmOff(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    if (this.of(machine).isStatusOld === true) await this.off(machine, signal)
+  }
 }

@@ -21,6 +21,7 @@ export function findStranger({ macs, uuid }: Pick<Owner, 'macs' | 'uuid'>, ident
 
 /** A power that says and does something only after its owner was checked: "off" of another machine means nothing. */
 export class CheckedPower implements Power {
+  readonly isStatusOld: boolean
   readonly #power: Power
   readonly #owner: Owner
   #isChecked = false
@@ -31,6 +32,7 @@ export class CheckedPower implements Power {
   constructor(power: Power, owner: Owner) {
     this.#power = power
     this.#owner = owner
+    this.isStatusOld = power.isStatusOld ?? false
     if (power.claim !== undefined) {
       this.claim = async (device, signal) => {
         await this.#check(signal)

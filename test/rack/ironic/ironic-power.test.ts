@@ -119,7 +119,12 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     await ironic.api('PATCH', '/nodes/r1', [{ op: 'add', path: '/instance_uuid', value: instance }])
     try {
       const { power } = connect()
-      for (const act of [async () => await power.claim?.(device, never), async () => await power.off(never)]) {
+      const acts = [
+        async () => await power.claim?.(device, never),
+        async () => await power.off(never),
+        async () => await power.status(never),
+      ]
+      for (const act of acts) {
         const { error, text } = await failureOf(act())
         expect(error).toMatchObject({ reason: 'taken' })
         expect(text).toContain(`is taken by another: the instance "${instance}" has it`)

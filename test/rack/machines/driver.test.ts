@@ -283,3 +283,52 @@ describe('the state of a rack', () => {
     await expect(own.servers.start()).rejects.toThrow(why)
   })
 })
+
+describe('a machine that others may take, too', () => {
+  test('is claimed before anything is done to it, switched off although it is called off, and freed last', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: { of: string | undefined } = { of: undefined }
+    servers.r1.share(owner)
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    expect(servers.log.slice(0, 3)).toEqual(['r1 claimed for d1', 'r1 off', 'r1 console open'])
+    await machine[Symbol.asyncDispose]()
+    servers.log.length = 0
+    await rack.driver.discard?.('d1')
+    expect(servers.log).toEqual(['r1 claimed for d1', 'r1 off', 'r1 boots as before', 'r1 freed of d1'])
+    expect(owner.of).toBeUndefined()
+  })
+
+  test('and that somebody else has is set aside until it is given back', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: { of: string | undefined } = { of: 'Nova' }
+    servers.r1.share(owner)
+    await using rack = await servers.start()
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('Nova has it')
+    expect(servers.log).toEqual([])
+    expect(rack.driver.views()[0]).toMatchObject({ holder: undefined, why: 'Nova has it' })
+    owner.of = undefined
+    await expect.poll(() => rack.driver.whyUnusable('r1'), { timeout: 10_000 }).toBeUndefined()
+    await rack.powerOn('d2', 'r1')
+    expect(owner.of).toBe('d2')
+  })
+
+  test('whose device ends after somebody else has got it is left alone', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: { of: string | undefined } = { of: undefined }
+    servers.r1.share(owner)
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    await machine[Symbol.asyncDispose]()
+    // The server ended between the two halves of giving it back.
+    owner.of = 'Nova'
+    servers.r1.isOn = true
+    servers.log.length = 0
+    await rack.driver.discard?.('d1')
+    expect(servers.log).toEqual([])
+    expect(rack.driver.views()[0]).toMatchObject({ holder: undefined, why: 'Nova has it' })
+  })
+})

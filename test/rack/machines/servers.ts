@@ -43,6 +43,18 @@ export class Server {
     identify: async () => ({ macs: [], uuids: [] }),
     [Symbol.asyncDispose]: async () => {},
   }
+
+  /** From now on others may take the server, too: `owner` says who has it. */
+  share(owner: { of: string | undefined }): void {
+    const claim = async (device: string) => {
+      if (owner.of !== undefined && owner.of !== device) throw new BmcError('taken', `${owner.of} has it`)
+      owner.of = this.#do(`claimed for ${device}`, () => device)
+    }
+    const free = async (device: string) => {
+      if (owner.of === device) owner.of = this.#do(`freed of ${device}`, () => undefined)
+    }
+    Object.assign(this.power, { claim, free, isStatusOld: true })
+  }
 }
 
 const machines = [
