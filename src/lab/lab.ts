@@ -9,7 +9,7 @@ import { generousLimit, type RateLimit } from './api/rate-limit.ts'
 import type { Handler } from './web/request.ts'
 import type { Capacity } from './cloud/capacity.ts'
 import type { Catalogue } from './cloud/catalogue.ts'
-import type { Inventory } from './cloud/inventory.ts'
+import { type Inventory, nounOf } from './cloud/inventory.ts'
 import { type Cloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
 import { CloudStore } from './cloud/saved/cloud-store.ts'
 import { type Device, isComingUp } from './cloud/device.ts'
@@ -161,7 +161,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const handle = savingChanges(store, cloud, devices, handler)
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
-  const answer = pageFolder === undefined ? handle : withPage(pageFolder, handle)
+  const answer = pageFolder === undefined ? handle : withPage(pageFolder, nounOf(parts), handle)
   acquired.use(base.api)
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))

@@ -100,7 +100,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   return {
     driver,
     catalogue: catalogueOf(file),
-    inventory: inventoryOf(file, (name) => driver.whyUnusable(name)),
+    inventory: inventoryOf(file, driver),
     routes: bootRoutes(driver.boots, netboot),
     door,
     sharesDhcp: netboot.isShared,

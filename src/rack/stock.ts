@@ -1,6 +1,7 @@
 // What a rack offers as a cloud: its plans, its one metro, and its machines.
 import { type Catalogue, metroId } from '../lab/cloud/catalogue.ts'
 import type { Inventory } from '../lab/cloud/inventory.ts'
+import type { RackDriver } from './machines/driver.ts'
 import type { RackFile } from './file/rack-file.ts'
 
 /** The catalogue of a rack. It installs no operating system: machines boot what a script names. */
@@ -22,13 +23,15 @@ export function catalogueOf({ plans, machines, metro: code }: RackFile): Catalog
 }
 
 /** The machines of a rack, and which of them may be used. */
-export function inventoryOf({ machines }: RackFile, whyUnusable: (name: string) => string | undefined): Inventory {
+export function inventoryOf({ machines }: RackFile, driver: Pick<RackDriver, 'whyUnusable' | 'lastSeen'>): Inventory {
   return {
-    machines: machines.map(({ name, plan, macs: [first = '', ...others] }) => ({
+    machines: machines.map(({ name, plan, inUse, macs: [first = '', ...others] }) => ({
       name,
       plan,
       macs: [first, ...others],
+      inUse,
     })),
-    whyUnusable,
+    whyUnusable: (name) => driver.whyUnusable(name),
+    lastSeen: (name) => driver.lastSeen(name),
   }
 }

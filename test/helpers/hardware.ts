@@ -102,16 +102,18 @@ export class Hardware {
   readonly aside = new Map<string, string>()
 
   /** @param plans the plan of each machine, by the machine's name */
-  constructor(plans: Readonly<Record<string, string>>) {
+  constructor(plans: Readonly<Record<string, string>>, inUse: readonly string[] = []) {
     const names = Object.keys(plans)
     this.servers = new Map(names.map((name) => [name, new Server()]))
     this.inventory = {
       machines: Object.entries(plans).map(([name, plan], index) => ({
         name,
         plan,
+        inUse: inUse.includes(name),
         macs: [`0c:c4:7a:00:00:${(index + 1).toString(16).padStart(2, '0')}`],
       })),
       whyUnusable: (name) => this.aside.get(name),
+      lastSeen: (name) => (this.aside.has(name) ? 'unknown' : this.at(name).isOn ? 'on' : 'off'),
     }
     const metro = { id: metroId('home'), code: 'home', name: 'home', country: 'US' }
     this.catalogue = {

@@ -10,6 +10,8 @@ export interface StockedMachine {
   plan: string
   /** In small letters with colons, at least one; the first is eth0's. */
   macs: readonly [string, ...string[]]
+  /** Somebody else uses it; it is never touched. */
+  inUse?: boolean | undefined
 }
 
 /** All machines, and which of them may be used. */
@@ -17,6 +19,8 @@ export interface Inventory {
   readonly machines: readonly StockedMachine[]
   /** Why no device may get the machine: it is set aside, used by somebody else, or was on when it was first met. */
   whyUnusable(name: string): string | undefined
+  /** The power of a machine without a device when it was last asked. */
+  lastSeen?(name: string): 'on' | 'off' | 'unknown'
 }
 
 /** What a cloud with these machines is called in messages. */

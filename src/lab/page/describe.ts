@@ -2,12 +2,35 @@
 import { deviceScript } from '../cloud/device-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
-import type { Keyboard, MachineDetail, MachineSummary } from './messages.ts'
+import type { Inventory, StockedMachine } from '../cloud/inventory.ts'
+import type { Keyboard, MachineDetail, MachineSummary, Power, StockView } from './messages.ts'
 
 const shownEvents = 100
 
+/** The power of a device's machine. A lab's machine is off if it is not on; hardware must be seen to be off. */
+export function powerOf({ machine }: Device, chassis: { isOn: boolean; isOff: boolean } | undefined): Power {
+  if (chassis?.isOn === true) return 'on'
+  return machine === undefined || chassis?.isOff === true ? 'off' : 'unknown'
+}
+
+/** A machine of a rack. */
+export function describeStock(
+  { name, plan, inUse }: StockedMachine,
+  inventory: Inventory,
+  holder: { device: Device; power: Power } | undefined,
+): StockView {
+  if (holder !== undefined) {
+    const { id, hostname } = holder.device
+    return { name, plan, power: holder.power, use: 'taken', device: { id, hostname } }
+  }
+  const why = inventory.whyUnusable(name)
+  const power = inventory.lastSeen?.(name) ?? 'unknown'
+  const use = inUse === true ? 'in use' : why === undefined ? 'free' : 'set aside'
+  return { name, plan, power, use, why: inUse === true ? undefined : why }
+}
+
 /** A device in the list. */
-export function summarize(device: Device, isOn: boolean): MachineSummary {
+export function summarize(device: Device, power: Power): MachineSummary {
   return {
     id: device.id,
     hostname: device.hostname,
@@ -16,7 +39,8 @@ export function summarize(device: Device, isOn: boolean): MachineSummary {
     state: device.state,
     percentage: device.percentage,
     createdAt: device.createdAt,
-    isOn,
+    power,
+    machine: device.machine,
   }
 }
 

@@ -11,7 +11,24 @@ export interface MachineSummary {
   /** 0 to 100. */
   percentage: number
   createdAt: string
-  isOn: boolean
+  power: Power
+  /** The machine of the rack; undefined in a lab. */
+  machine?: string | undefined
+}
+
+/** `unknown` while nobody can tell. */
+export type Power = 'on' | 'off' | 'unknown'
+
+/** A machine of a rack, with or without a device. */
+export interface StockView {
+  name: string
+  plan: string
+  power: Power
+  use: 'free' | 'taken' | 'in use' | 'set aside'
+  /** Why no device may get it. */
+  why?: string | undefined
+  /** The device that has it. */
+  device?: { id: string; hostname: string } | undefined
 }
 
 /** Who can type into the selected machine. */
@@ -30,6 +47,8 @@ export interface MachineDetail {
 /** From the lab. Console bytes are base64. */
 export type LabMessage =
   | { type: 'machines'; machines: MachineSummary[] }
+  /** Only from a rack. */
+  | { type: 'stock'; machines: StockView[] }
   | { type: 'detail'; detail: MachineDetail }
   /** The output from before the machine was selected comes first, with `isStart`. */
   | { type: 'console'; id: string; data: string; isStart: boolean }

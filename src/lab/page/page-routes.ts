@@ -18,18 +18,25 @@ function isPagePath(path: string): boolean {
   return path === '/' || path.startsWith('/page/')
 }
 
+/** What the page calls its server, and how to get its link. */
+function fillIn(html: string, noun: 'lab' | 'rack'): string {
+  return html
+    .replaceAll('%noun%', noun)
+    .replaceAll('%page%', `metalkit lab page${noun === 'lab' ? '' : ' --name rack'}`)
+}
+
 /** Reads a file of the page: from the folder, or from the program if that is a single executable. */
 async function readPart(folder: string, name: string): Promise<string> {
   return isSea() ? getAsset(name, 'utf8') : await readFile(join(folder, name), 'utf8')
 }
 
 /** Serves the page from the folder that the build made, and passes other requests on. It reads a file at each request. */
-export function withPage(folder: string, api: Handler<LabAnswer>): Handler<LabAnswer> {
+export function withPage(folder: string, noun: 'lab' | 'rack', api: Handler<LabAnswer>): Handler<LabAnswer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,
     async () => ({
       status: 200,
-      text: await readPart(folder, name),
+      text: name === 'index.html' ? fillIn(await readPart(folder, name), noun) : await readPart(folder, name),
       headers: { ...pageHeaders, 'content-type': type },
     }),
   ])

@@ -6,7 +6,7 @@ import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Devices } from '../cloud/life/devices.ts'
 import { isSameSecret } from '../storage/secret.ts'
-import { describeDetail, summarize } from './describe.ts'
+import { describeDetail, describeStock, powerOf, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
 import type { Keyboard, LabMessage } from './messages.ts'
 
@@ -75,10 +75,18 @@ export class PageSession implements Disposable {
   refresh(): void {
     if (!this.#isKnown) return
     const { cloud, devices } = this.#parts
-    const machines = listDevices(cloud).map((device) =>
-      summarize(device, devices.find(device.id)?.chassis.isOn === true),
-    )
+    const power = (device: Device) => powerOf(device, devices.find(device.id)?.chassis)
+    const machines = listDevices(cloud).map((device) => summarize(device, power(device)))
     this.#sendChange({ type: 'machines', machines: machines.toReversed() })
+    const { inventory } = cloud.settings
+    if (inventory !== undefined) {
+      const holders = new Map([...cloud.devices.values()].map((device) => [device.machine, device]))
+      const stock = inventory.machines.map((machine) => {
+        const device = holders.get(machine.name)
+        return describeStock(machine, inventory, device && { device, power: power(device) })
+      })
+      this.#sendChange({ type: 'stock', machines: stock })
+    }
     const body = this.#body
     if (body === undefined) return
     const { device, chassis } = body

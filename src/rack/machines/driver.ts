@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { RackError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks } from '../../lab/machines/driver.ts'
-import type { Power } from '../bmc/power.ts'
+import type { Power, PowerState } from '../bmc/power.ts'
 import type { RackFile, RackMachine } from '../file/rack-file.ts'
 import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
@@ -52,6 +52,8 @@ export interface RackedView {
 export interface RackDriver extends MachineDriver {
   /** Why a new device may not have a machine of the file; undefined if it may. That a device of this cloud has it is no reason. */
   whyUnusable(name: string): string | undefined
+  /** The power of a machine without a device when it was last asked. */
+  lastSeen(name: string): PowerState
   /** The user says: this machine may be switched off and used. @throws RackError if a device has it */
   release(name: string): Promise<void>
   /** The network boots of the machines. */
@@ -192,6 +194,10 @@ class Driver implements RackDriver {
 
   whyUnusable(name: string): string | undefined {
     return this.#idle.whyUnusable(name)
+  }
+
+  lastSeen(name: string): PowerState {
+    return this.#idle.lastSeen(name)
   }
 
   async release(name: string): Promise<void> {

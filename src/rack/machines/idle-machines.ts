@@ -33,6 +33,8 @@ export class IdleMachines {
   readonly #parts: IdleParts
   /** Why a machine may not be used; a machine that may be used has no entry. */
   readonly #troubles = new Map<string, string>()
+  /** The power of machines without a device when they were last asked. */
+  readonly #seen = new Map<string, PowerState>()
   /** The machines that are asked again and again. */
   readonly #asking = new Set<string>()
   /** Ids of the devices that this server knows. */
@@ -55,15 +57,22 @@ export class IdleMachines {
     return this.#troubles.get(name)
   }
 
+  /** What a machine without a device said of its power when it was last asked. */
+  lastSeen(name: string): PowerState {
+    return this.#seen.get(name) ?? 'unknown'
+  }
+
   /** A device has the machine: from now on the device knows its state. */
   takenBy(name: string, deviceId: string): void {
     this.#known = new Set([...this.#known, deviceId])
     this.#troubles.delete(name)
+    this.#seen.delete(name)
   }
 
   /** The machine was seen to be off, and nobody has it. */
   nowFree(machine: RackMachine): void {
     this.#troubles.delete(machine.name)
+    this.#seen.set(machine.name, 'off')
     if (this.#isShared(machine)) void this.#askAgain(machine)
   }
 
@@ -131,9 +140,11 @@ export class IdleMachines {
       const why = messageOf(error)
       if (this.#troubles.get(name) !== why) report.warn(`rack: ${name} cannot be used: ${why}`)
       this.#troubles.set(name, why)
+      this.#seen.delete(name)
       return false
     }
     if (state.of(name).holder !== undefined) return true
+    this.#seen.set(name, seen)
     const isHands = isByHand(machine)
     if (seen === 'off') this.#troubles.delete(name)
     else if (seen === 'unknown') {

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { Hardware } from '../../helpers/hardware.ts'
 import { program } from '../../helpers/program.ts'
 import { findProgram, needs } from '../../helpers/needs.ts'
 import { startTestLab, type TestLab, waitForState } from '../../helpers/lab.ts'
@@ -121,6 +122,47 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await page.click('[data-action=delete]')
     await page.click('#confirm')
     await shows(page, '#status', '0 machines')
+    expect(complaints).toEqual([])
+  })
+
+  test('shows the machines of a rack, and opens the device that has one', async () => {
+    const hardware = new Hardware({ r1: 'nuc.small', r2: 'nuc.small', r3: 'server.large', r4: 'nuc.small' }, ['r4'])
+    const { driver, inventory, catalogue } = hardware
+    hardware.aside.set(
+      'r2',
+      'it is on, and no device of this rack has it: if it may be switched off and used, run metalkit rack release r2',
+    )
+    hardware.aside.set('r4', 'it is in use (inUse: true in the rack file)')
+    await using lab = await startTestLab({ pageFolder, driver, inventory, catalogue, isLab: false })
+    const body = { metro: 'home', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
+    for (const [hostname, plan] of [
+      ['box', 'nuc.small'],
+      ['big', 'server.large'],
+    ]) {
+      await lab.call('POST', `/projects/${lab.projectId}/devices`, { ...body, hostname, plan })
+    }
+    await using opened = await open(lab, lab.token)
+    const { page, complaints } = opened
+    await shows(page, 'h1', 'metalkit rack')
+    const rows = async () => await page.locator('#stock tr').allInnerTexts()
+    await expect
+      .poll(rows)
+      .toEqual([
+        'r1\tnuc.small\ton\ttaken by box',
+        expect.stringMatching(/^r2\tnuc.small\t–\tset aside: it is on/),
+        'r3\tserver.large\ton\ttaken by big',
+        'r4\tnuc.small\t–\tin use',
+      ])
+    await page.click('#stock tr:first-child button')
+    await shows(page, '#hostname', 'box')
+    await shows(page, '#plan', 'nuc.small (r1)')
+    expect(await page.isHidden('#calls')).toBe(true)
+    await page.click('[data-action=delete]')
+    await shows(page, '#consequence', 'Nothing on its disks is deleted')
+    await page.keyboard.press('Escape')
+    await page.setViewportSize({ width: 360, height: 740 })
+    const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
+    expect(isWide).toBe(false)
     expect(complaints).toEqual([])
   })
 
@@ -346,7 +388,7 @@ describe('the page in Chromium', { ...needs('chromium'), timeout: 240_000 }, () 
     await showsNewest(page)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
     // The cards start folded, and the console keeps its 80 columns: a line of 80 characters is one row.
-    const cards = "[...document.querySelectorAll('details.card')].map(({ open }) => open)"
+    const cards = "[...document.querySelectorAll('details.card:not([hidden])')].map(({ open }) => open)"
     expect(await page.evaluate(cards)).toEqual([false, false, false, false])
     const rows = await page.locator('.xterm-rows > div').allTextContents()
     expect(rows).toContain('x'.repeat(80))

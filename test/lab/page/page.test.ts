@@ -9,8 +9,15 @@ import { WebSocket } from 'ws'
 import { ConsoleMemory } from '../../../src/lab/cloud/console-memory.ts'
 import { FetchTrail } from '../../../src/lab/cloud/fetch-trail.ts'
 import { isOwnHost, isOwnOrigin } from '../../../src/lab/page/guard.ts'
-import type { LabMessage, MachineDetail, MachineSummary, PageMessage } from '../../../src/lab/page/messages.ts'
+import type {
+  LabMessage,
+  MachineDetail,
+  MachineSummary,
+  PageMessage,
+  StockView,
+} from '../../../src/lab/page/messages.ts'
 import { fakeBzImage } from '../../helpers/image.ts'
+import { Hardware } from '../../helpers/hardware.ts'
 import { needs } from '../../helpers/needs.ts'
 import { program } from '../../helpers/program.ts'
 import { startTestLab, type TestLab, waitForState, waitUntil } from '../../helpers/lab.ts'
@@ -33,12 +40,15 @@ async function openPage(
     /** How often the console was shown from the start. */
     looks: 0,
     denied: false,
+    /** The machines of a rack. */
+    stock: undefined as StockView[] | undefined,
   }
   socket.on('message', (data: Buffer) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test checks it
     const message = JSON.parse(data.toString()) as LabMessage
     if (message.type === 'machines') seen.machines = message.machines
     if (message.type === 'detail') seen.detail = message.detail
+    if (message.type === 'stock') seen.stock = message.machines
     if (message.type === 'denied') seen.denied = true
     if (message.type === 'console') {
       const text = Buffer.from(message.data, 'base64').toString()
@@ -135,7 +145,45 @@ describe('its connection', () => {
     await createMachine(lab, 'web1')
     using page = await openPage(lab, first)
     await page.closed
-    expect(page.seen).toEqual({ machines: [], detail: undefined, console: '', looks: 0, denied: true })
+    expect(page.seen).toEqual({
+      machines: [],
+      detail: undefined,
+      console: '',
+      looks: 0,
+      denied: true,
+      stock: undefined,
+    })
+  })
+
+  test('reports the machines of a rack, with their power and the devices that have them', async () => {
+    const hardware = new Hardware({ r1: 'nuc', r2: 'nuc', r3: 'nuc', r4: 'nuc' }, ['r4'])
+    const { driver, inventory, catalogue } = hardware
+    hardware.aside.set('r2', 'its BMC does not answer')
+    hardware.aside.set('r4', 'it is in use')
+    await using lab = await startTestLab({ pageFolder, driver, inventory, catalogue, isLab: false })
+    using page = await openPage(lab)
+    const body = { plan: 'nuc', metro: 'home', operating_system: 'custom_ipxe', userdata: '#!ipxe', hostname: 'box' }
+    const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
+    const device = { id: json.id, hostname: 'box' }
+    await waitUntil(
+      () => page.seen.stock?.[0],
+      (first) => first?.power === 'on',
+    )
+    expect(page.seen.stock).toEqual([
+      { name: 'r1', plan: 'nuc', power: 'on', use: 'taken', device },
+      { name: 'r2', plan: 'nuc', power: 'unknown', use: 'set aside', why: 'its BMC does not answer' },
+      { name: 'r3', plan: 'nuc', power: 'off', use: 'free' },
+      { name: 'r4', plan: 'nuc', power: 'unknown', use: 'in use' },
+    ])
+    expect(page.seen.machines).toMatchObject([{ id: json.id, machine: 'r1', power: 'on' }])
+    await lab.call('DELETE', `/devices/${json.id}?force_delete=true`)
+    await waitUntil(
+      () => page.seen.stock?.[0],
+      (first) => first?.use === 'free',
+    )
+    const html = await (await fetch(new URL('/', lab.apiUrl))).text()
+    expect(html).toContain('<h1>metalkit rack</h1>')
+    expect(html).not.toMatch(/%noun|%page|lab does not|this lab<|another lab/)
   })
 
   test('reports the machines, one of them with its events, script, fetches and console so far', async () => {
@@ -147,7 +195,7 @@ describe('its connection', () => {
       (machines) => machines[0]?.hostname === 'web1',
     )
     expect(page.seen.machines).toMatchObject([
-      { id, plan: 'c3.small.x86', state: 'active', percentage: 100, isOn: true },
+      { id, plan: 'c3.small.x86', state: 'active', percentage: 100, power: 'on' },
     ])
     page.send({ type: 'look', id })
     await waitUntil(

@@ -8,8 +8,11 @@ import { DeleteDialog } from './delete-dialog.ts'
 import { element, setText } from './elements.ts'
 import { renderMachines } from './machine-list.ts'
 import { showDetail, showSummary } from './machine-pane.ts'
+import { showStock } from './stock-table.ts'
 
 const tokenKey = 'metalkit-lab-token'
+/** What the server is: a lab or a rack. */
+const noun = document.body.dataset['noun'] ?? 'lab'
 
 /** Finds the token: in the link, from whose address it is then removed, or in this tab's storage. */
 function findToken(): string | null {
@@ -46,9 +49,9 @@ async function call(token: string, method: string, path: string, body?: object):
     })
     if (response.ok) return
     const { error, errors }: { error?: string; errors?: string[] } = await response.json().catch(() => ({}))
-    setText('problem', error ?? errors?.join('; ') ?? `The lab answered ${response.status}`)
+    setText('problem', error ?? errors?.join('; ') ?? `The ${noun} answered ${response.status}`)
   } catch {
-    setText('problem', 'The lab does not answer.')
+    setText('problem', `The ${noun} does not answer.`)
   }
 }
 
@@ -63,6 +66,12 @@ function showLost(isLost: boolean): void {
 function foldCards(): void {
   if (!matchMedia('(max-width: 44rem)').matches) return
   for (const card of document.querySelectorAll('details.card')) card.removeAttribute('open')
+}
+
+/** A rack has other calls than a lab, and deletes no disks. */
+function nameRack(): void {
+  element('calls').hidden = true
+  setText('consequence', 'Its machine is switched off and becomes free. Nothing on its disks is deleted.')
 }
 
 function start(token: string): void {
@@ -109,6 +118,8 @@ function start(token: string): void {
         take(message.machines)
         setText('status', `${machines.length} machine${machines.length === 1 ? '' : 's'}`)
         return
+      case 'stock':
+        return showStock(message.machines, pick)
       case 'detail':
         if (message.detail.id !== current) return
         pane.setKeyboard(message.detail.keyboard)
@@ -155,6 +166,7 @@ function start(token: string): void {
 const token = findToken()
 foldCards()
 startCopyButtons()
-showCoverage()
+if (noun === 'rack') nameRack()
+else showCoverage()
 if (token === null) askForToken(false)
 else start(token)

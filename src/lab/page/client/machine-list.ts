@@ -31,12 +31,7 @@ export function renderMachines(
         create('span', { class: 'state', 'data-state': machine.state }, machine.state),
         age,
       ),
-      create(
-        'span',
-        { class: 'row quiet' },
-        create('span', {}, machine.plan),
-        create('span', {}, machine.isOn ? 'on' : 'off'),
-      ),
+      create('span', { class: 'row quiet' }, create('span', {}, machine.plan), create('span', {}, machine.power)),
     )
     return item
   })

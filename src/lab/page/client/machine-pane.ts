@@ -14,9 +14,9 @@ export function showSummary(machine: MachineSummary): void {
   setText('hostname', machine.hostname)
   setText('state', machine.state)
   element('state').dataset['state'] = machine.state
-  setText('plan', machine.plan)
+  setText('plan', machine.machine === undefined ? machine.plan : `${machine.plan} (${machine.machine})`)
   setText('metro', machine.metro)
-  setText('power', machine.isOn ? 'on' : 'off')
+  setText('power', machine.power)
   setText('age', formatAge(Date.now() - Date.parse(machine.createdAt)))
   setText('id', machine.id)
   setText('attach', `metalkit console ${machine.id}`)
@@ -26,7 +26,7 @@ export function showSummary(machine: MachineSummary): void {
   const isBusy = busyStates.includes(machine.state)
   for (const button of document.querySelectorAll('[data-action]')) {
     const action = button.getAttribute('data-action')
-    const isIdle = action === 'power_on' ? machine.isOn : action !== 'delete' && !machine.isOn
+    const isIdle = action === 'power_on' ? machine.power === 'on' : action !== 'delete' && machine.power === 'off'
     button.toggleAttribute('disabled', isBusy ? action !== 'delete' : isIdle)
   }
 }
