@@ -2,7 +2,7 @@
 import type { Input, Reporter } from '../io.ts'
 import type { SerialShell } from './attempts.ts'
 import { createEscapeParser, type EscapeAction, escapeHelp } from './escape.ts'
-import { sendBreak } from './serial-break.ts'
+import { sendBreak } from '../ssh/serial-break.ts'
 
 /** Actions of the escape keys; an absent action is reported as impossible here. */
 export interface MachineActions {

@@ -20,6 +20,8 @@ export interface AccessSources {
   env: Record<string, string | undefined>
   /** From --identity; empty means as in ssh. */
   identityFiles: readonly string[]
+  /** Tried after the identities; no other keys are looked for. Never for jump hosts. */
+  password?: string | undefined
   /** From --known-hosts. */
   knownHostsFile: string | undefined
   /** From --host-key. */
@@ -66,6 +68,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
       identitiesBySettings.get(key) ??
       loadIdentities({
         named,
+        password: isHop ? undefined : sources.password,
         configured: identityFiles,
         configuredOnly: identitiesOnly,
         agentSocket,

@@ -4,6 +4,7 @@ import { ConsoleError } from '../errors.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { fingerprintOf, keyTypeOf } from './host-key.ts'
 import { type KnownHosts, lookupName } from './known-hosts.ts'
+import { thePassword } from './offers.ts'
 
 /** `dropped`: the connection ended without a message; `busy`: refused for now. */
 export type FailureReason =
@@ -97,7 +98,7 @@ export type SshError = Error & { level?: string; code?: string | number }
 
 /** The state of the connection at an error. */
 export interface LoginProgress {
-  /** The keys that were offered. */
+  /** The keys, and the password, that were offered. */
   tried: readonly string[]
   /** The server has closed its side. */
   ended: boolean
@@ -116,7 +117,7 @@ export function explainSshError(error: SshError, address: Address, progress: Log
   const refuse = (answer: string) =>
     new ConnectError(
       'authentication',
-      `${place} accepts none of the keys offered${answer}: ${tried.join(', ') || 'none'}`,
+      `${place} accepts none of the ${tried.includes(thePassword) ? 'logins' : 'keys'} offered${answer}: ${tried.join(', ') || 'none'}`,
       {
         ...options,
         hint: "the project's SSH keys must have one of these: add it there, or name another with --identity",

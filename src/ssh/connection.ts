@@ -1,12 +1,13 @@
 // One SSH connection to a console's server: checks the host key, offers keys one by one, and names every failure.
 import type { Duplex } from 'node:stream'
-import ssh2, { type AuthHandlerMiddleware, type Client, type ConnectConfig } from 'ssh2'
+import ssh2, { type Client, type ConnectConfig } from 'ssh2'
 import { settleBefore } from '../deadline.ts'
 import { chooseAlgorithms, keepsNothing } from './algorithms.ts'
 import { askCertificate } from './ask-certificate.ts'
 import { ConnectError, quoteAddress, explainSshError, type SshError } from './connect-error.ts'
 import { dial } from './dial.ts'
 import type { Identities } from './identities.ts'
+import { createOffers } from './offers.ts'
 import type { HostTrust, JudgedHost } from './trust.ts'
 
 const keepaliveIntervalMs = 15_000
@@ -38,19 +39,6 @@ export interface SshConnection extends AsyncDisposable {
   banner: string
   /** The error that broke the connection, if any. */
   failure(): Error | undefined
-}
-
-/** Offers the keys in order and records the ones it tried. */
-function createOffers(username: string, identities: Identities): { next: AuthHandlerMiddleware; tried: string[] } {
-  const rest = [...identities.keys]
-  const tried: string[] = []
-  const next = (methodsLeft: readonly string[] | null) => {
-    const identity = methodsLeft === null || methodsLeft.includes('publickey') ? rest.shift() : undefined
-    if (identity === undefined) return false
-    tried.push(`${identity.label} (${identity.type})`)
-    return { type: 'agent', username, agent: identity.signer }
-  }
-  return { next, tried }
 }
 
 async function sayGoodbye(client: Client, socket: Duplex): Promise<void> {

@@ -8,9 +8,10 @@ import { type KeyFile, readKeyFile, readPublicKey } from './key-file.ts'
 import { askAgent, fileIdentity, type Identity, publicLineOf } from './one-key-agent.ts'
 import type { Prompter } from './prompter.ts'
 
-/** The keys to offer, in order; never empty. */
+/** The keys to offer, in order, and a password to try after them. */
 export interface Identities {
   readonly keys: readonly Identity[]
+  readonly password?: string | undefined
 }
 
 const defaultNames = ['id_ed25519', 'id_ecdsa', 'id_rsa']
@@ -20,6 +21,8 @@ const passphraseTries = 3
 export interface IdentitySources {
   /** Keys of --identity; if given, no others are offered. */
   named: readonly string[]
+  /** A password; if given, no keys but the named ones are offered, and it after them. */
+  password?: string | undefined
   /** IdentityFile of ssh's configuration, instead of the default files. */
   configured: readonly string[]
   /** IdentitiesOnly: of the agent's keys, only the configured ones. */
@@ -115,8 +118,8 @@ async function loadFromAgent(
  * @throws ConsoleError if there is no key, listing the places searched
  */
 export async function loadIdentities(sources: IdentitySources): Promise<Identities> {
-  const { named, configured, home, wanted, report } = sources
-  if (named.length > 0) return { keys: await loadNamed(sources) }
+  const { named, password, configured, home, wanted, report } = sources
+  if (named.length > 0 || password !== undefined) return { keys: await loadNamed(sources), password }
   const keys = new Map<string, Identity>()
   const looked: string[] = []
   const add = (identity: Identity) => {

@@ -31,6 +31,11 @@ function findRefusal(stderr: string): string | undefined {
   return line === undefined ? undefined : /: ([A-Z][A-Za-z ,()/-]+)$/.exec(line.trim())?.[1]
 }
 
+/** The error for a computer without ipmitool. */
+export function refuseMissing(): BmcError {
+  return new BmcError('failed', 'ipmitool is not installed', { hint: 'install it (Debian: apt-get install ipmitool)' })
+}
+
 /** ipmitool for one BMC. Commands run one after the other: many BMCs answer only one session well. */
 export class Ipmi {
   readonly name: string
@@ -81,6 +86,12 @@ export class Ipmi {
     return [...login, '-L', 'ADMINISTRATOR', '-N', '1', '-R', '3', ...words]
   }
 
+  /** What to start ipmitool with for a session that stays open. Run a command before it, which finds the cipher suite. @throws UsageError */
+  async session(words: readonly string[]): Promise<{ args: string[]; env: Record<string, string> }> {
+    const [fallback = 3] = usualCiphers.slice(-1)
+    return { args: this.#args(this.#cipher ?? fallback, words), env: await this.#environment() }
+  }
+
   /** Runs a command. @returns its output @throws BmcError in words, or the signal's reason */
   async run(words: readonly string[], signal: AbortSignal): Promise<string> {
     const before = this.#last
@@ -121,14 +132,12 @@ export class Ipmi {
     const args = this.#args(cipher, words)
     const invocation = { program: 'ipmitool', args, env, timeoutMs: commandTimeoutMs, signal }
     const { end, code, stdout, stderr } = await runProgram(invocation)
-    if (end === 'missing') {
-      throw new BmcError('failed', 'ipmitool is not installed', {
-        hint: 'install it (Debian: apt-get install ipmitool)',
-      })
-    }
+    if (end === 'missing') throw refuseMissing()
     if (end === 'refused') throw new BmcError('failed', `ipmitool cannot be started: ${stderr}`)
     if (end === 'exited' && code === 0) return stdout
     if (end === 'exited' && !/Unable to establish/.test(stderr)) {
+      // It has let us in.
+      this.#cipher = cipher
       const refusal = findRefusal(stderr)
       const what = words.slice(0, 3).join(' ')
       if (refusal !== undefined) throw new BmcError('refused', `${this.name} refuses "${what}": ${refusal}`)

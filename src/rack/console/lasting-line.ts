@@ -85,7 +85,7 @@ export class LastingLine implements AsyncDisposable {
     let link: Link
     try {
       const onOutput = (bytes: Buffer) => this.line.send(bytes)
-      link = await connect({ onOutput, signal: within(clock.toRealMs(attemptMs), signal) })
+      link = await connect({ onOutput, signal: within(Math.ceil(clock.toRealMs(attemptMs)), signal) })
     } catch (error) {
       const isLate = error instanceof Error && error.name === 'TimeoutError'
       const why = isLate ? `it does not open within ${attemptMs / 1000} s` : describeTrouble(error)

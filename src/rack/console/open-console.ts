@@ -4,10 +4,15 @@ import { type Clock, systemClock } from '../../clock.ts'
 import { heed } from '../../deadline.ts'
 import type { Reporter } from '../../io.ts'
 import { SerialLine } from '../../lab/machines/serial-line.ts'
+import { Ipmi } from '../bmc/ipmitool.ts'
+import { plainEnvironment } from '../bmc/program.ts'
 import type { RackFile, RackMachine } from '../file/rack-file.ts'
-import { LinkError } from './console-error.ts'
+import { connectDevice } from './device.ts'
 import { LastingLine } from './lasting-line.ts'
 import type { Connect } from './link.ts'
+import { connectSol } from './sol.ts'
+import { connectSsh } from './ssh.ts'
+import { connectTcp } from './tcp.ts'
 
 /** What a console needs besides the machine's description. */
 export interface ConsoleHooks {
@@ -28,10 +33,27 @@ export interface RackConsole extends AsyncDisposable {
 }
 
 /** The way to a machine's line; undefined if the file has none. */
-function connectorOf(machine: RackMachine, _file: RackFile, _hooks: ConsoleHooks): Connect | undefined {
-  const { console } = machine
-  if (console === undefined) return undefined
-  return () => Promise.reject(new LinkError(`consoles of kind ${console.kind} are not supported`, { refused: true }))
+function connectorOf(machine: RackMachine, file: RackFile, hooks: Required<ConsoleHooks>): Connect | undefined {
+  const { name, console, power } = machine
+  const { env, report, clock } = hooks
+  const secrets = { folder: file.folder, env }
+  switch (console?.kind) {
+    case 'sol': {
+      const bmc = console.bmc ?? (power?.kind === 'ipmi' ? power : undefined)
+      if (bmc === undefined) return undefined
+      // Not the power's own: a command of one must not wait for the other.
+      return connectSol({ ipmi: new Ipmi(bmc, { machine: name, secrets }), address: bmc.address, clock })
+    }
+    case 'tcp':
+      return connectTcp(console.address)
+    case 'ssh':
+      return connectSsh(console, { machine: name, secrets, report })
+    case 'device':
+      return connectDevice(console, plainEnvironment(env))
+    case undefined:
+    default:
+      return undefined
+  }
 }
 
 /**
@@ -41,12 +63,13 @@ function connectorOf(machine: RackMachine, _file: RackFile, _hooks: ConsoleHooks
  */
 export async function openConsole(machine: RackMachine, file: RackFile, hooks: ConsoleHooks): Promise<RackConsole> {
   hooks.signal.throwIfAborted()
-  const connect = connectorOf(machine, file, hooks)
+  const all = { clock: systemClock, ...hooks }
+  const connect = connectorOf(machine, file, all)
   if (connect === undefined) {
     const line = new SerialLine()
     return { line, sendBreak() {}, [Symbol.asyncDispose]: () => Promise.resolve(line.hangUp()) }
   }
-  const { report, clock = systemClock, signal } = hooks
+  const { report, clock, signal } = all
   const console = new LastingLine({ name: `the console of "${machine.name}"`, connect, report, clock })
   try {
     await heed(console.tried, signal)
