@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { download } from '../../../src/lab/machines/ipxe/download.ts'
@@ -5,6 +7,8 @@ import { FetchedFiles } from '../../../src/lab/machines/ipxe/fetched-files.ts'
 import { type BootOutcome, runIpxe } from '../../../src/lab/machines/ipxe/interpreter.ts'
 import { expandWord, parseLine } from '../../../src/lab/machines/ipxe/line.ts'
 import { fakeArm64Image, fakeBzImage } from '../../helpers/image.ts'
+import { parseZboot } from '../../../src/kernel-format.ts'
+import { zbootOf } from '../../qemu/boot-server.ts'
 import { type FileServer, serveFiles } from './boot-files.ts'
 
 let server: FileServer
@@ -280,4 +284,48 @@ test('files that do not fit into the memory of the machine are not fetched compl
   const signal = AbortSignal.timeout(10_000)
   expect(await files.download(`${server.url}/big`, signal)).toMatchObject({ sizeBytes: 2 ** 20 })
   expect(await files.download(`${server.url}/big`, signal)).toEqual({ error: 'Not enough space (http://ipxe.org/31)' })
+})
+
+/** Runs a script as an arm64 machine does, with its files stored. */
+async function runStored(script: string, files: FetchedFiles) {
+  server.files['stored.ipxe'] = script
+  const machine = {
+    arch: 'aarch64' as const,
+    mac: '',
+    hostname: '',
+    print: () => {},
+    download: (...what: Parameters<FetchedFiles['download']>) => files.download(...what),
+  }
+  return await runIpxe(`${server.url}/stored.ipxe`, machine, AbortSignal.timeout(20_000))
+}
+const countOpenFiles = () => readdirSync('/proc/self/fd').length
+
+test('a script that fetches files endlessly fails instead of opening files without end', async () => {
+  await using files = new FetchedFiles(2 ** 30)
+  const before = countOpenFiles()
+  const outcome = await runStored('#!ipxe\n:on\ninitrd /i\ngoto on', files)
+  expect(outcome).toEqual({ kind: 'failed', error: 'Not enough space (http://ipxe.org/31)' })
+  expect(countOpenFiles() - before).toBeLessThan(70)
+})
+
+test.each([
+  ['fails to fetch a file', 'initrd /missing ||'],
+  ['frees its files', 'initrd /i\nimgfree'],
+  ['chains another, with --autofree', 'chain --autofree /exits.ipxe ||'],
+])('a script that %s a hundred times keeps no file open', async (_, line) => {
+  await using files = new FetchedFiles(2 ** 20)
+  const before = countOpenFiles()
+  const outcome = await runStored(`#!ipxe\n${`${line}\n`.repeat(100)}initrd /i\nkernel /arm\nboot`, files)
+  expect(outcome.kind).toBe('boot')
+  expect(countOpenFiles() - before).toBeLessThan(10)
+})
+
+test('a kernel that unpacks to more than the memory of the machine is refused', async () => {
+  server.files['bomb'] = zbootOf(gzipSync(Buffer.alloc(8 * 2 ** 20)))
+  await using files = new FetchedFiles(2 ** 20)
+  const fetched = await files.download(`${server.url}/bomb`, AbortSignal.timeout(10_000))
+  if ('error' in fetched || fetched.fd === undefined) throw new Error('it is not fetched')
+  const zboot = parseZboot(fetched.head)
+  if (zboot === undefined) throw new Error('it is no zboot kernel')
+  await expect(files.unpack(fetched.fd, zboot)).rejects.toThrow('does not fit into the memory of the machine')
 })

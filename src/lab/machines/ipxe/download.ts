@@ -12,6 +12,8 @@ export interface Download {
   head: Buffer
   /** The descriptor of the file with its full content, if it was stored. */
   fd?: number
+  /** Discards the stored content. */
+  free?: () => void
 }
 
 /** How many bytes of a download are kept in memory: more than the length of any script. */

@@ -52,13 +52,22 @@ export class FetchedFiles implements AsyncDisposable {
   /** Fetches a file. */
   async download(url: string, signal: AbortSignal): Promise<Download | IpxeError> {
     const file = await this.#open()
+    let sizeBytes = 0
     const store = async (chunk: Buffer) => {
+      sizeBytes += chunk.length
       this.#roomBytes -= chunk.length
       if (this.#roomBytes < 0) throw Object.assign(new Error('no memory left'), { code: 'ENOMEM' })
       await file.writeFile(chunk)
     }
     const fetched = await download(url, signal, store, (target) => this.#route(target))
-    return 'error' in fetched ? fetched : { ...fetched, fd: file.fd }
+    const free = () => {
+      this.#files.splice(this.#files.indexOf(file), 1)
+      this.#roomBytes += sizeBytes
+      void file.close().catch(() => {})
+    }
+    if (!('error' in fetched)) return { ...fetched, fd: file.fd, free }
+    free()
+    return fetched
   }
 
   /** Concatenates the initrds. @returns the descriptor of the result; undefined if there are no initrds */

@@ -38,6 +38,8 @@ const execFormatError = 'Exec format error (http://ipxe.org/2e022001)'
 const noSuchFile = 'No such file or directory (http://ipxe.org/2d02803b)'
 const invalidArgument = 'Invalid argument (http://ipxe.org/1c028002)'
 const deepestChain = 16
+/** The most images at a time; each holds an open file and up to 256 KiB of this computer's memory. */
+const maxImages = 64
 /** How many steps run before the event loop gets its turn, so that an endless script does not block the process. */
 const stepsPerTurn = 100
 
@@ -81,7 +83,8 @@ class Ipxe {
       return { error: notSupported }
     }
     this.#machine.print(`${uri.split('?')[0] ?? ''}...`)
-    const fetched = await this.#machine.download(url, this.#signal)
+    const isFull = this.#images.length >= maxImages
+    const fetched = isFull ? { error: notEnoughSpace } : await this.#machine.download(url, this.#signal)
     this.#machine.print(` ${'error' in fetched ? fetched.error : 'ok'}\n`)
     if ('error' in fetched) return fetched
     const image = {
@@ -91,6 +94,11 @@ class Ipxe {
     }
     this.#images.push(image)
     return image
+  }
+
+  #free(isDone: (image: BootImage) => boolean): void {
+    for (const image of this.#images.filter(isDone)) image.free?.()
+    this.#images = this.#images.filter((image) => !isDone(image))
   }
 
   /** Runs an image: a script is interpreted, a kernel ends the run. */
@@ -171,7 +179,7 @@ class Ipxe {
         await sleep(Math.min(Number(uri) || 0, 3600) * 1000, undefined, { signal: this.#signal })
         return 'ok'
       case 'imgfree':
-        this.#images = []
+        this.#free(() => true)
         this.#kernel = undefined
         return 'ok'
       case 'imgfetch':
@@ -195,7 +203,7 @@ class Ipxe {
         if ('error' in image) return failed(image.error)
         const result = await this.#execute(image)
         if (result === 'ok' || result.kind === 'exit') {
-          if (options.has('--autofree')) this.#images = this.#images.filter((other) => other !== image)
+          if (options.has('--autofree')) this.#free((other) => other === image)
         } else if (result.kind === 'failed') {
           this.#machine.print(`Could not boot: ${result.error}\n`)
         }
