@@ -21,8 +21,10 @@ for (let round = 0; ; round++) {
 test('a file outside is never served, and the reason is logged', async () => {
   using folder = makeFolder()
   const root = join(folder.path, 'root')
-  await mkdir(join(root, 'sub'), { recursive: true })
-  await mkdir(join(folder.path, 'outside'))
+  await mkdir(join(root, 'sub', 'deep'), { recursive: true })
+  await mkdir(join(folder.path, 'outside', 'deep'), { recursive: true })
+  await writeFile(join(folder.path, 'outside', 'deep', 'file'), 'secret')
+  await writeFile(join(root, 'sub', 'deep', 'file'), 'public')
   await writeFile(join(folder.path, 'outside', 'file'), 'secret')
   await writeFile(join(folder.path, 'outside', 'only-outside'), 'secret')
   await writeFile(join(root, 'sub', 'file'), 'public')
@@ -34,16 +36,21 @@ test('a file outside is never served, and the reason is logged', async () => {
   try {
     await new Promise((resolve) => child.stdout.once('data', resolve))
     const seen = new Map<string, number>()
-    for (let round = 0; round < 300; round++) {
-      const targets = ['/file', '/sub/file', '/sub/', '/file', '/sub/file', '/sub/']
-      for (const { status, body } of await Promise.all(targets.map((target) => request(server.address.port, target)))) {
+    for (let round = 0; round < 500; round++) {
+      const targets = ['/file', '/sub/file', '/sub/', '/sub/deep/file', '/sub/only-outside', '/sub/file', '/sub/']
+      const answers = targets.map(async (target) => ({ target, ...(await request(server.address.port, target)) }))
+      for (const { target, status, body } of await Promise.all(answers)) {
         expect(body).not.toContain('secret')
         expect(body).not.toContain('only-outside')
-        seen.set(String(status), (seen.get(String(status)) ?? 0) + 1)
+        seen.set(`${target} ${status}`, (seen.get(`${target} ${status}`) ?? 0) + 1)
       }
     }
-    expect(seen.get('200')).toBeGreaterThan(0)
-    expect(seen.get('404')).toBeGreaterThan(0)
+    // Each was answered in both states of its file or folder.
+    for (const target of ['/file', '/sub/file', '/sub/', '/sub/deep/file']) {
+      expect(seen.get(`${target} 200`)).toBeGreaterThan(0)
+      expect(seen.get(`${target} 404`)).toBeGreaterThan(0)
+    }
+    expect(seen.get('/sub/only-outside 200')).toBeUndefined()
   } finally {
     child.kill('SIGKILL')
   }
