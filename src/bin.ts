@@ -141,24 +141,32 @@ function suspend(): void {
   process.kill(0, 'SIGTSTP')
 }
 
-const hungFileMs = 500
+const hungMs = 500
 
-/** Whether a file system call is hanging: process.exit() would wait for its thread. */
-async function hasHungFile(): Promise<boolean> {
-  const endMs = performance.now() + hungFileMs
-  while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) {
-    if (performance.now() > endMs) return true
+/** What process.exit() would wait for, deaf to signals: the threads of file system calls and name look-ups. */
+function findHeldUp(): 'a file system' | 'a name server' | undefined {
+  const held = process.getActiveResourcesInfo()
+  if (held.some((name) => name.startsWith('FSReq'))) return 'a file system'
+  return held.some((name) => /^Get(?:Addr|Name)InfoReq/.test(name)) ? 'a name server' : undefined
+}
+
+/** Waits for them a moment. A look-up ends by itself in half a minute, unless a signal ends the program before. */
+async function awaitThreads(): Promise<ReturnType<typeof findHeldUp>> {
+  const endMs = performance.now() + hungMs
+  for (let what = findHeldUp(); what !== undefined; what = findHeldUp()) {
+    const isHopeless = what === 'a file system' || stop.signal.reason instanceof InterruptedError
+    if (isHopeless && performance.now() > endMs) return what
     await sleep(10)
   }
-  return false
+  return undefined
 }
 
 /** Ends the program without waiting for its threads, which only a signal does. */
-function endByForce(): void {
+function endByForce(what: string): void {
   const { reason } = stop.signal
   const signal = reason instanceof InterruptedError ? reason.signal : 'SIGKILL'
   const err = steady.get(2) ?? process.stderr
-  err.write('metalkit: a file system does not respond; exiting without waiting for it\n')
+  err.write(`metalkit: ${what} does not respond; exiting without waiting for it\n`)
   restoreTerminal()
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
@@ -179,7 +187,8 @@ async function finish(code: number): Promise<void> {
     stderr.write(`metalkit: ${describeError(reason)}\n`)
     await drain(reason.exitCode)
   }
-  if (await hasHungFile()) endByForce()
+  const heldUp = await awaitThreads()
+  if (heldUp !== undefined) endByForce(heldUp)
   dropTerminals()
   process.exit(isUnsaid ? reason.exitCode : code)
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import type { Clock } from '../clock.ts'
+import { heed } from '../deadline.ts'
 import { describeCondition, errorCode } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { isLoopback, readProxies } from './proxy.ts'
@@ -31,6 +32,8 @@ export class NoAnswerError extends Error {
 const connectTimeoutMs = 10_000
 const headersTimeoutMs = 60_000
 const bodyTimeoutMs = 30_000
+/** How long a whole response may take: one that trickles in never falls silent. */
+export const wholeAnswerMs = 60_000
 /** The longest response that is read; a project's thousand machines are under 4 MB. */
 const maxAnswerBytes = 8 * 2 ** 20
 
@@ -64,15 +67,17 @@ const reasons: Record<string, string> = {
 /** The proxy refused to connect to the API. */
 class RefusedByProxyError extends Error {}
 
-/** The answer is longer than any answer should be. */
+/** The answer is longer, or takes longer, than any answer should. Its message is shown. */
 class EndlessAnswerError extends Error {}
 
-async function readText(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<string> {
+async function readText(body: AsyncIterable<Buffer> & { destroy(): unknown }, patienceMs: number): Promise<string> {
   const chunks: Buffer[] = []
+  const endMs = performance.now() + patienceMs
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new EndlessAnswerError('the answer is too long')
+    if (bytes > maxAnswerBytes) throw new EndlessAnswerError(`the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`)
+    if (performance.now() > endMs) throw new EndlessAnswerError('the answer takes too long')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
@@ -86,7 +91,7 @@ function isCertificateCode(code: string): boolean {
 /** Says why there was no response; an error's own text is never shown, since it could quote the request. */
 function reasonOf(error: unknown): string {
   if (error instanceof RefusedByProxyError) return 'the proxy from the environment refused to connect'
-  if (error instanceof EndlessAnswerError) return `the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`
+  if (error instanceof EndlessAnswerError) return error.message
   if (error instanceof errors.ConnectTimeoutError) return 'the connection timed out'
   if (error instanceof errors.HeadersTimeoutError) return 'no answer came in time'
   if (error instanceof errors.BodyTimeoutError) return 'the answer stopped midway'
@@ -99,6 +104,23 @@ function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
+/**
+ * Sends a request of undici's; an abort counts at once. undici itself would first wait for the connection, or for its name
+ * look-up, and then send nothing. @throws signal.reason
+ */
+export async function requestNow(
+  dispatcher: Dispatcher,
+  options: Dispatcher.RequestOptions & { signal?: AbortSignal },
+): Promise<Dispatcher.ResponseData> {
+  const sending = dispatcher.request(options)
+  return await (options.signal === undefined ? sending : heed(sending, options.signal))
+}
+
+/** Closes all connections; unlike undici's own promise, this waits for none that is being made. */
+export function dropConnections(dispatcher: Dispatcher): void {
+  dispatcher.destroy().catch(() => {})
+}
+
 /** A request to send. */
 export interface Outgoing {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -107,6 +129,8 @@ export interface Outgoing {
   signal?: AbortSignal | undefined
   /** How long the response may take to begin; the dispatcher's time-out if undefined. */
   answerTimeoutMs?: number | undefined
+  /** How long it may take once it has begun; `wholeAnswerMs` if undefined. */
+  patienceMs?: number | undefined
 }
 
 const pieceBytes = 2 ** 16
@@ -132,14 +156,14 @@ export async function send(
   outgoing: Outgoing,
   report: Pick<Reporter, 'debug'>,
 ): Promise<ApiAnswer | NoAnswerError> {
-  const { method, signal, answerTimeoutMs } = outgoing
+  const { method, signal, answerTimeoutMs, patienceMs = wholeAnswerMs } = outgoing
   const { origin, host, pathname, search } = new URL(url)
   const startedMs = performance.now()
   const log = (outcome: string) => {
     report.debug(`${method} ${host}${pathname}${search} ${outcome} ${Math.round(performance.now() - startedMs)} ms`)
   }
   try {
-    const sending = dispatcher.request({
+    const sending = requestNow(dispatcher, {
       origin,
       path: pathname + search,
       method,
@@ -156,7 +180,7 @@ export async function send(
     const answer = {
       status: statusCode,
       headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, firstOf(value)])),
-      text: await readText(body),
+      text: await readText(body, patienceMs),
     }
     log(String(statusCode))
     return answer

@@ -2,7 +2,7 @@
 import type { z } from 'zod/mini'
 import { abortAfter } from '../deadline.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
-import { type ApiAnswer, createDispatcher, NoAnswerError, send } from '../http/transport.ts'
+import { type ApiAnswer, createDispatcher, NoAnswerError, send, wholeAnswerMs } from '../http/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, timeOf, UncertainError } from './answer.ts'
@@ -231,6 +231,7 @@ export class MetalClient {
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: patience?.signal ?? signal,
       answerTimeoutMs: answerTimeoutMs === undefined ? undefined : this.clock.toRealMs(answerTimeoutMs),
+      patienceMs: this.clock.toRealMs(wholeAnswerMs),
     }
     try {
       const answer = await send(this.#dispatcher, this.apiUrl + path, outgoing, this.#options.report)

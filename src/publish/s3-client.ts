@@ -4,7 +4,7 @@ import { sign } from 'aws4'
 import type { Dispatcher } from 'undici'
 import { PublishError } from '../errors.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
-import { type ApiAnswer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
+import { type ApiAnswer, dropConnections, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { quoteWord } from '../text/shell-word.ts'
@@ -153,7 +153,7 @@ export class S3Client implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#options.dispatcher.destroy()
+    dropConnections(this.#options.dispatcher)
   }
 
   /** Signs a request anew for each attempt: a signature is valid for 15 minutes. */

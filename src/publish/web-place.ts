@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
 import { describeCondition, VerifyError } from '../errors.ts'
+import { dropConnections, requestNow } from '../http/transport.ts'
 import type { Reporter } from '../io.ts'
 import type { PublishedPlace } from './verify.ts'
 
@@ -37,7 +38,7 @@ export class WebPlace implements PublishedPlace {
     const url = this.locate(name)
     let answer: Dispatcher.ResponseData
     try {
-      answer = await this.#dispatcher.request({ ...split(url), method: 'GET', headers: this.#headers, signal })
+      answer = await requestNow(this.#dispatcher, { ...split(url), method: 'GET', headers: this.#headers, signal })
     } catch (error) {
       signal.throwIfAborted()
       throw fetchError(url, error)
@@ -59,7 +60,7 @@ export class WebPlace implements PublishedPlace {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy()
+    dropConnections(this.#agent)
   }
 }
 

@@ -5,6 +5,7 @@ import { within } from '../deadline.ts'
 import { describeCondition, errorCode, messageOf, ServeError } from '../errors.ts'
 import { openFilesHint } from '../files/open-files.ts'
 import { isLoopback, readProxies } from '../http/proxy.ts'
+import { dropConnections, requestNow } from '../http/transport.ts'
 import type { Reporter } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
 import { hidePassword } from '../text/hide-password.ts'
@@ -86,7 +87,7 @@ function warnOfHttps(shown: string, to: URL): string {
 /** Sends one request and discards the body. */
 async function sendRequest(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
   const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
-  const answer: Dispatcher.ResponseData = await agent.request({
+  const answer: Dispatcher.ResponseData = await requestNow(agent, {
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method,
@@ -176,6 +177,6 @@ export async function checkUrls(urls: readonly string[], options: CheckOptions):
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   } finally {
-    await Promise.all([direct.destroy(), proxied.destroy()])
+    for (const agent of [direct, proxied]) dropConnections(agent)
   }
 }

@@ -250,3 +250,15 @@ describe('a create that takes long', { timeout: 30_000 }, () => {
     expect(performance.now() - startedMs).toBeLessThan(5000)
   })
 })
+
+test('an answer that trickles in without end is given up', async () => {
+  const timers: NodeJS.Timeout[] = []
+  await using api = await startFakeApi(() => (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    timers.push(setInterval(() => response.write(' '), 20))
+  })
+  // A request is sent six times, each answer may take 600 ms.
+  await expect(clientOf(api.apiUrl, 100).getDevice('d-1')).rejects.toThrow('the answer takes too long')
+  for (const timer of timers) clearInterval(timer)
+  expect(api.all).toHaveLength(6)
+})
