@@ -265,6 +265,24 @@ test.each(['https://10.0.0.5:6385/', 'https://10.0.0.5:6385/v1', 'https://10.0.0
   },
 )
 
+test('a class of machines stands in the place of a machine, or of the list', () => {
+  const one = { ironic: 'http://localhost:6385', user: 'u', password: { env: 'P' }, resourceClass: 'small' }
+  const other = { ironic: 'https://10.0.0.5:6385', resourceClass: 'GPU', plan: 'small', firmware: 'bios' }
+  const file = parseRackFile('rack.yaml', change('machines', [r1, one, other]))
+  expect(file.machines.map(({ name }) => name)).toEqual(['r1'])
+  expect(file.fleets).toMatchObject([
+    { resourceClass: 'small', plan: 'small', firmware: 'uefi', service: { url: 'http://localhost:6385' } },
+    { resourceClass: 'GPU', plan: 'small', firmware: 'bios', service: { login: undefined } },
+  ])
+  expect(parseRackFile('rack.yaml', change('machines', one)).fleets).toHaveLength(1)
+  expect(mistakesOf(change('machines', { ...other, plan: undefined }))).toEqual([
+    'machines[0] needs a plan: "GPU" is a resource class of Ironic, but not a slug in small letters',
+  ])
+  expect(mistakesOf(change('machines', [{ ...one, resourceclass: 'x' }]))).toEqual([
+    'machines[0] has the unknown key "resourceclass" (did you mean "resourceClass"?); the valid keys are ironic, user, password, token, certificate, resourceClass, plan, firmware',
+  ])
+})
+
 test('two machines of one node of Ironic are a mistake', () => {
   const machines = [r1, r2].map((one) => ({ ...one, console: undefined, power: ironic }))
   expect(mistakesOf(change('machines', machines))).toEqual([

@@ -51,8 +51,8 @@ export async function execute(
   const name = options.labName ?? defaultRackName
   const listen = listenOn(options.labPort, name === defaultRackName ? 7070 : 0)
   const sosListen = listenOn(options.sosPort, name === defaultRackName ? 7022 : 0)
-  const { readRackFile } = await import('../../rack/file/rack-file.ts')
-  const file = await readRackFile(path)
+  const { loadRack } = await import('../../rack/load-rack.ts')
+  const file = await loadRack(path, { env, report, signal })
   const tls = await chooseLabTls(options, context)
   checkExposure(listen, tls !== undefined, options.insecureHttp)
   if (options.detach) {

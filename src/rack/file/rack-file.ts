@@ -8,7 +8,8 @@ import { plainText } from '../../text/plain-text.ts'
 import { complain, describeIssues } from './complaints.ts'
 import { type ConsoleSettings, console } from './console-settings.ts'
 import { findConflicts } from './conflicts.ts'
-import { choice, ipv4, mac, section, slug, uuid, word } from './fields.ts'
+import { choice, delegate, ipv4, mac, section, slug, uuid, word } from './fields.ts'
+import { fleet, type FleetSettings } from './ironic-settings.ts'
 import { power, type PowerSettings } from './power-settings.ts'
 
 const text = (expected: string) => word(expected, /^[^\p{Cc}]+$/u)
@@ -44,14 +45,25 @@ const machine = section('a section with name, plan, macs, firmware and power', {
   inUse: z.boolean({ error: 'true or false' }).default(false),
 })
 
+/** One machine, or all of a class of Ironic. */
+const machineOrFleet = z
+  .unknown()
+  .transform((input, context): z.infer<typeof machine> | FleetSettings =>
+    isSection(input) && 'ironic' in input
+      ? delegate<FleetSettings>(fleet, input, context)
+      : delegate<z.infer<typeof machine>>(machine, input, context),
+  )
+
 const rack = section('a file with network, plans and machines', {
   metro: word('a code of letters and digits, such as home', /^[a-z0-9]{2,16}$/).default('home'),
   network,
   ipxe: binaries.default({}),
-  plans: z.record(word('a slug such as nuc.small', slug), plan, {
-    error: 'a section of plans, each with cpu and memory',
-  }),
-  machines: z.array(machine, { error: 'a list of machines' }).min(1, { error: 'a list of at least one machine' }),
+  plans: z
+    .record(word('a slug such as nuc.small', slug), plan, { error: 'a section of plans, each with cpu and memory' })
+    .default({}),
+  machines: z
+    .array(machineOrFleet, { error: 'a list of machines' })
+    .min(1, { error: 'a list of at least one machine' }),
 })
 
 /** A machine as the rack's file describes it. */
@@ -84,6 +96,18 @@ export interface RackFile {
   ipxe: { bios?: string | undefined; uefi?: string | undefined; uefiArm64?: string | undefined }
   plans: Record<string, { cpu?: string | undefined; memory?: string | undefined }>
   machines: RackMachine[]
+  /** Machines that Ironic has to tell. */
+  fleets: FleetSettings[]
+}
+
+function isSection(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A single class of machines may stand in the place of the list. */
+function listMachines(document: unknown): unknown {
+  if (!isSection(document) || !('machines' in document) || !isSection(document.machines)) return document
+  return { ...document, machines: [document.machines] }
 }
 
 /** The document in a text. @throws UsageError that names the line, and quotes nothing */
@@ -103,21 +127,29 @@ function parseDocument(file: string, content: string): unknown {
 
 /** Checks the text of a rack's file. @throws UsageError for a mistake, an AggregateError of them for several */
 export function parseRackFile(file: string, content: string): RackFile {
-  const document = parseDocument(file, content)
+  const document = listMachines(parseDocument(file, content))
   const result = rack.safeParse(document ?? {})
   if (!result.success) throw complain(file, describeIssues(document, result.error.issues))
   const folder = dirname(resolve(file))
   const absolute = (one: string | undefined) => (one === undefined || isAbsolute(one) ? one : join(folder, one))
-  const { ipxe, machines, ...rest } = result.data
+  const { ipxe, machines: entries, ...rest } = result.data
+  const fleets = entries.flatMap((one) => ('service' in one ? [one] : []))
+  const machines = entries.flatMap((one) => ('service' in one ? [] : [one]))
   const checked: RackFile = {
     ...rest,
     folder,
     ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
     machines: machines.map((one) => ({ ...one, tty: one.tty ?? (one.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0') })),
+    fleets,
   }
+  checkRackFile(file, checked)
+  return checked
+}
+
+/** Looks for mistakes that involve several machines. @throws UsageError for a mistake, an AggregateError of them for several */
+export function checkRackFile(file: string, checked: RackFile): void {
   const conflicts = findConflicts(checked)
   if (conflicts.length > 0) throw complain(file, conflicts)
-  return checked
 }
 
 /** Reads a rack's file. @throws UsageError for a mistake, an AggregateError of them for several */

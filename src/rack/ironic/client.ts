@@ -146,8 +146,11 @@ export class IronicClient {
   parse<T>(path: string, schema: z.ZodType<T>, answer: IronicAnswer): T | undefined {
     if (answer.status === 404) return undefined
     const result = schema.safeParse(answer.json)
-    if (answer.status !== 200 || !result.success) throw this.refuse(`show ${path}`, answer)
-    return result.data
+    if (answer.status !== 200) throw this.refuse(`show ${path}`, answer)
+    if (result.success) return result.data
+    throw new BmcError('failed', `${this.name} does not speak the API of Ironic: its answer to ${path} is another`, {
+      hint: 'check its URL in the rack file',
+    })
   }
 
   /** The error for a refusal. */
