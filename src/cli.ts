@@ -1,33 +1,14 @@
-// The program: lays out help from the tables of commands and flags, splits a command line with commander, resolves options,
-// runs the command, and turns any error into lines for people and an exit code.
+// The program: answers --help and --version, splits a command line with commander, resolves options, runs the command, and turns
+// any error into lines for people and an exit code.
 import manifest from '../package.json' with { type: 'json' }
 import { commands } from './commands/index.ts'
 import { describeError, errorFields, exitCodeOf, exitCodes, flattenErrors, MetalkitError } from './errors.ts'
-import { findCommand } from './options/command.ts'
+import { findAnswer, splitPassthrough, wordsOf } from './help/answer.ts'
 import { helpPage, widthOf } from './help/page.ts'
 import { type Context, createReporter, type Io, type Output, type Reporter, type Verbosity } from './io.ts'
 import { checkValues, normaliseArgs } from './options/arguments.ts'
 import { type FlagName, globalFlagNames } from './options/flags.ts'
 import { resolveOptions } from './options/precedence.ts'
-
-/** The arguments before `--`, where commands and flags are looked for; all of them without a `--`. */
-function beforeDashes(args: readonly string[]): readonly string[] {
-  return args.includes('--') ? args.slice(0, args.indexOf('--')) : args
-}
-
-function wordsOf(args: readonly string[]): string[] {
-  return beforeDashes(args).filter((arg) => !arg.startsWith('-'))
-}
-
-/**
- * Splits the command line into our part and the words after `--`, if the command takes those. commander does not report the
- * position of `--`, so it would take `lab -- env` for `lab env`.
- */
-function splitPassthrough(args: readonly string[]): [own: readonly string[], passthrough: readonly string[]] {
-  const own = beforeDashes(args)
-  const takes = findCommand(commands, wordsOf(args))?.passthrough !== undefined
-  return takes ? [own, args.slice(own.length + 1)] : [args, []]
-}
 
 /** The world with a reporter: an Io whose streams are still opened only when a command asks for them. */
 function contextOf(io: Io, report: Reporter, sources: Context['sources']): Context {
@@ -74,24 +55,19 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const reporterOf = (verbosity: Verbosity, events?: Output) =>
     createReporter({ stderr: io.stderr, verbosity, plain, outputsMeet: io.outputsMeet, events })
   try {
-    const [own, passthrough] = splitPassthrough(normaliseArgs(argv))
-    const typed = beforeDashes(own)
     // With a pager on stdout, stderr is still the terminal.
     const columnsOf = (out: Output) => widthOf(out.columns ?? io.stderr.columns, io.env)
-    const showHelp = (out: Output) => out.write(helpPage(commands, wordsOf(own), columnsOf(out)))
-    if (own.length === 0 || typed.includes('-h') || typed.includes('--help')) {
-      showHelp(io.stdout)
-      return exitCodes.success
-    }
-    if (typed.includes('--version')) {
-      io.stdout.write(`${manifest.version}\n`)
+    const answer = findAnswer(argv, { commands, version: manifest.version, columnsOf: () => columnsOf(io.stdout) })
+    if (answer !== undefined) {
+      io.stdout.write(answer)
       return exitCodes.success
     }
     checkValues(argv)
+    const [own, passthrough] = splitPassthrough(commands, normaliseArgs(argv))
     const { parse } = await import('./parse.ts')
     const invocation = parse(commands, own)
     if (invocation === undefined) {
-      showHelp(io.stderr)
+      io.stderr.write(helpPage(commands, wordsOf(own), columnsOf(io.stderr)))
       return exitCodes.usage
     }
     const { command, args, texts } = invocation

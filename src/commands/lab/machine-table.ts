@@ -2,7 +2,7 @@
 import type { Context } from '../../io.ts'
 import type { Device } from '../../lab/cloud/device.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { showLiveTable } from '../../live-table.ts'
+import { showLiveTable } from '../shared/live-table.ts'
 import { formatAge } from '../../text/duration.ts'
 import { formatTable } from '../../text/table.ts'
 

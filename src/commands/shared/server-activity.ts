@@ -1,6 +1,6 @@
 // A server's activity: events for scripts, and for people a table below the log.
 import type { Context, Reporter } from '../../io.ts'
-import { showLiveTable } from '../../live-table.ts'
+import { showLiveTable } from './live-table.ts'
 import { renderBootLines } from '../../serve/boot-table.ts'
 import type { Server } from '../../serve/server.ts'
 

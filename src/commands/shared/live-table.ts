@@ -1,5 +1,5 @@
 // A table that a terminal shows below the messages and redraws.
-import type { Context } from './io.ts'
+import type { Context } from '../../io.ts'
 
 const periodMs = 500
 const usualRows = 24
