@@ -10,7 +10,7 @@ export type Input = Readable & { isTTY?: boolean; setRawMode?: (raw: boolean) =>
 /** stdout or stderr; a terminal has isTTY and a size in characters. */
 export type Output = Writable & { isTTY?: boolean; columns?: number; rows?: number }
 
-/** The outside world; bin.ts creates it from `process`, tests create their own. */
+/** The outside world; program.ts creates it from `process`, tests create their own. */
 export interface Io {
   stdin: Input
   /** Results, and the console's bytes. */
