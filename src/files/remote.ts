@@ -1,7 +1,7 @@
 // What is behind a descriptor or path: file systems that may hang (they depend on a server, and while it does not answer, calls
 // to them do not return), and files that two descriptors share.
-import { fstatSync, statfsSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
+// bin.ts does not need promises, which Node loads here on their first use.
+import { fstatSync, promises, statfsSync } from 'node:fs'
 
 /** File systems that depend on a server, by their Linux magic numbers (statfs(2), linux/magic.h). */
 const remoteTypes: ReadonlySet<number> = new Set([
@@ -25,7 +25,7 @@ function isRemoteType(type: number): boolean {
 
 /** True if a file is on a file system that may hang; while it does, this promise waits. @throws the error of the file system */
 export async function isRemote(path: string): Promise<boolean> {
-  return isRemoteType((await statfs(path)).type)
+  return isRemoteType((await promises.statfs(path)).type)
 }
 
 /** True if writes to this descriptor, which the program was started with, may hang. */
