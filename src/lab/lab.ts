@@ -129,6 +129,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     bootUrlOf: (device) => `${bootUrlOf(device)}/auto.ipxe`,
     report,
     onChange: () => store?.touch(),
+    saved: store && (() => store.save()),
     forced: parts.forced,
   })
   const findPort = (id: string) => {

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { expect, test } from 'vitest'
 import { LabError } from '../../../src/errors.ts'
 import { DeviceLife } from '../../../src/lab/cloud/life/device-life.ts'
@@ -58,4 +59,40 @@ test('provisioning events are stored separately, by type', () => {
   expect(Object.keys(device.provisioned)).toEqual(['provisioning.101'])
   expect(device.events.map(({ body }) => body)).toEqual(['Provisioning started', 'up'])
   expect([changes(), lines]).toEqual([2, ['lab: box: Provisioning started', 'lab: box: up']])
+})
+
+test('hardware is switched on only once its device is on disk', async () => {
+  const events: string[] = []
+  const disk = new EventEmitter()
+  const device = makeDevice({ machine: 'r1' })
+  await using life = new DeviceLife(device, {
+    driver: {
+      kind: 'rack',
+      powerOn() {
+        events.push('switched on')
+        throw new LabError('no room')
+      },
+    },
+    pace: { ...quickPace, queuedMs: 1, stepMs: 1 },
+    bootUrlOf: () => 'http://127.0.0.1/auto.ipxe',
+    report: createRecorder(),
+    onChange: () => {},
+    async saved() {
+      events.push('saving')
+      await once(disk, 'written')
+      events.push('saved')
+    },
+  })
+  life.provision()
+  await waitUntil(
+    () => events,
+    (all) => all.length > 0,
+  )
+  expect(events).toEqual(['saving'])
+  disk.emit('written')
+  await waitUntil(
+    () => device.state,
+    (state) => state === 'failed',
+  )
+  expect(events).toEqual(['saving', 'saved', 'switched on'])
 })

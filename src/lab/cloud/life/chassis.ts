@@ -17,6 +17,8 @@ export interface ChassisHooks extends PowerHooks {
 export interface ChassisParts {
   driver: MachineDriver
   patience: Patience
+  /** Fulfilled once the device is on disk: hardware that is on must not be forgotten. */
+  saved?: (() => Promise<void>) | undefined
   /** The machine as it is now. */
   spec: () => MachineSpec
   /** The hooks of a machine that is switched on or found while a signal has not aborted. */
@@ -75,7 +77,8 @@ export class Chassis {
    * @throws the driver's errors; the machine may be on then
    */
   async plugIn(signal: AbortSignal): Promise<void> {
-    const { driver, spec, hooks } = this.#parts
+    const { driver, spec, hooks, saved } = this.#parts
+    await saved?.()
     this.#isKnown = false
     const own = hooks(signal)
     this.#connect(await driver.powerOn(spec(), this.#watched(own)), own)

@@ -27,6 +27,8 @@ export interface LifeParts {
   forced?: AbortSignal | undefined
   /** Called after each change of a device. */
   onChange: () => void
+  /** Fulfilled once all changes are on disk. */
+  saved?: (() => Promise<void>) | undefined
 }
 
 /** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
@@ -44,6 +46,7 @@ export class DeviceLife implements AsyncDisposable {
     this.#parts = parts
     this.chassis = new Chassis({
       driver: parts.driver,
+      saved: device.machine === undefined ? undefined : parts.saved,
       patience: {
         retryMs: parts.pace.retryMs,
         onTrouble: (why) => {
