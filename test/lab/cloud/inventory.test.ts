@@ -214,6 +214,21 @@ describe('a hardware reservation', () => {
     expect((await lab.call('GET', `/projects/${lab.projectId}/devices?reserved=false`)).json.meta.total).toBe(0)
   })
 
+  test('belongs to every project, but shows no device of another', async () => {
+    const { lab } = await start()
+    await using _ = lab
+    const { json: device } = await create(lab)
+    const { json: project } = await lab.call('POST', '/projects', { name: 'second' })
+    const { json: key } = await lab.call('POST', `/projects/${project.id}/api-keys`, { description: 'ci' })
+    const as = { 'x-auth-token': key.token }
+    const list = await lab.call('GET', `/projects/${project.id}/hardware-reservations`, undefined, as)
+    expect(list.json.meta.total).toBe(3)
+    const path = `/hardware-reservations/${machineId('r1')}?include=device`
+    const { json: taken } = await lab.call('GET', path, undefined, as)
+    expect(taken).toMatchObject({ provisionable: false, device: { href: `/metal/v1/devices/${device.id}` } })
+    expect(taken.device.hostname).toBeUndefined()
+  })
+
   test('is refused if it is not free, of another plan, or unknown', async () => {
     const { lab, hardware } = await start()
     await using _ = lab
