@@ -315,6 +315,19 @@ describe('a machine that may be on is not free', () => {
     await untilGone(lab, json.id)
   })
 
+  test('while its device is reinstalled: the machine is switched off, and stays with the device', async () => {
+    const { lab, hardware } = await start()
+    await using _ = lab
+    const { json } = await create(lab, { plan: 'server.large' })
+    await boot(lab, hardware, json.id)
+    await lab.call('POST', `/devices/${json.id}/actions`, { type: 'reinstall' })
+    await waitUntil(
+      () => hardware.at('r3').starts,
+      (starts) => starts === 2,
+    )
+    expect([hardware.at('r3').ends, hardware.at('r3').freed]).toEqual([1, 0])
+  })
+
   test('in the next rack, with the MACs of the file', async () => {
     const { lab, hardware, parts } = await start()
     const { json } = await create(lab)

@@ -2,34 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { describeError } from '../../../errors.ts'
-import type { Reporter } from '../../../io.ts'
 import { TaskQueue } from '../../../task-queue.ts'
-import type { MachineDriver, Passage, PowerLoss } from '../../machines/driver.ts'
+import type { PowerLoss } from '../../machines/driver.ts'
 import { Chassis, type ChassisHooks } from './chassis.ts'
 import { createEvent } from '../device-events.ts'
 import { addEvent, changeState, type Device, freshInstallation, isInstalling, type PowerAction } from '../device.ts'
 import { endInTime } from './ending.ts'
 import { Installation } from './installation.ts'
-import { type Pace, pauseForStep } from '../pace.ts'
+import { pauseForStep } from '../pace.ts'
+import type { LifeParts } from './life-parts.ts'
 import { specOf } from './machine-spec.ts'
 import { type PowerParts, PowerSwitch } from './power-switch.ts'
-
-/** The parts of the lab that a device's life needs. */
-export interface LifeParts {
-  driver: MachineDriver
-  pace: Pace
-  /** URL of a device's boot script. */
-  bootUrlOf: (device: Device) => string
-  /** Everything that a device's machine can reach, if machines are isolated. */
-  passagesOf?: ((device: Device) => readonly Passage[]) | undefined
-  report: Reporter
-  /** Aborted if the end of the lab is to wait no longer. */
-  forced?: AbortSignal | undefined
-  /** Called after each change of a device. */
-  onChange: () => void
-  /** Fulfilled once all changes are on disk. */
-  saved?: (() => Promise<void>) | undefined
-}
 
 /** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
 export class DeviceLife implements AsyncDisposable {
@@ -214,7 +197,9 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   async #reinstall(signal: AbortSignal): Promise<void> {
-    await this.chassis.clear(signal)
+    // A device keeps its machine of the inventory; one that the lab makes is made anew.
+    if (this.device.machine === undefined) await this.chassis.clear(signal)
+    else await this.chassis.unplug(signal)
     Object.assign(this.device, freshInstallation())
     await this.#installation.run(signal)
   }

@@ -2,7 +2,8 @@
 import { LabError } from '../../../errors.ts'
 import { type Cloud, freeAddresses, removeDevice } from '../cloud.ts'
 import { queuedEvent } from '../device-events.ts'
-import { DeviceLife, type LifeParts } from './device-life.ts'
+import { DeviceLife } from './device-life.ts'
+import type { LifeParts } from './life-parts.ts'
 import type { Device, PowerAction } from '../device.ts'
 import type { SerialPort } from '../serial-port.ts'
 

@@ -1,0 +1,22 @@
+// What the life of a device needs of its lab.
+import type { Reporter } from '../../../io.ts'
+import type { MachineDriver, Passage } from '../../machines/driver.ts'
+import type { Device } from '../device.ts'
+import type { Pace } from '../pace.ts'
+
+/** The parts of the lab that a device's life needs. */
+export interface LifeParts {
+  driver: MachineDriver
+  pace: Pace
+  /** URL of a device's boot script. */
+  bootUrlOf: (device: Device) => string
+  /** Everything that a device's machine can reach, if machines are isolated. */
+  passagesOf?: ((device: Device) => readonly Passage[]) | undefined
+  report: Reporter
+  /** Aborted if the end of the lab is to wait no longer. */
+  forced?: AbortSignal | undefined
+  /** Called after each change of a device. */
+  onChange: () => void
+  /** Fulfilled once all changes are on disk. */
+  saved?: (() => Promise<void>) | undefined
+}
