@@ -199,7 +199,10 @@ describe('a hardware reservation', () => {
     const named = { hardware_reservation_id: machineId('r3'), plan: 'server.large' }
     const { json: device } = await create(lab, named)
     expect(machineOf(lab, device.id)).toBe('r3')
-    const { json: taken } = await lab.call('GET', `/hardware-reservations/${machineId('r3')}?include=device`)
+    const { json: taken } = await lab.call(
+      'GET',
+      `/hardware-reservations/${machineId('r3')}?include=project,facility,device`,
+    )
     expect(taken).toMatchObject({ provisionable: false, device: { id: device.id, state: 'queued' } })
     const names = async (query: string) =>
       (await lab.call('GET', `${path}?${query}`)).json.hardware_reservations.map(({ name }: { name: string }) => name)
