@@ -8,6 +8,14 @@ import { readJson } from '../text/json.ts'
 import { plainText } from '../text/plain-text.ts'
 import { errorSchema } from './schema.ts'
 
+/** A request answered with 429 may have been carried out anyway. */
+interface TurnedAway {
+  /** Called for every such answer, at once: an interrupt may end the wait for the next attempt. */
+  note(): void
+  /** Tells whether it was carried out; called before the next attempt. */
+  wasDone(): Promise<boolean>
+}
+
 /** A call of the API. */
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -18,8 +26,8 @@ export interface Call {
   signal?: AbortSignal | undefined
   /** Once aborted, the request under way continues, and no retry starts. */
   lastTry?: AbortSignal | undefined
-  /** Tells whether a request answered with 429 was carried out anyway; called before a retry. */
-  wasDone?: (() => Promise<boolean>) | undefined
+  /** What to do about an answer of 429. */
+  turnedAway?: TurnedAway | undefined
   /** How long the answer may take to begin, if longer than usual. */
   answerTimeoutMs?: number | undefined
 }

@@ -117,17 +117,16 @@ export class MetalClient {
   /**
    * Creates a machine.
    * @param lastTry once aborted, no retry starts, and the request under way has a few seconds left
-   * @param wasDone tells whether a request answered with 429 was carried out anyway; called before a retry
    * @throws UncertainError if the machine may or may not exist; lastTry.reason if it does not
    */
   async createDevice(
     projectId: string,
     input: DeviceCreateInput,
     lastTry?: AbortSignal,
-    wasDone?: () => Promise<boolean>,
+    turnedAway?: Call['turnedAway'],
   ): Promise<Device> {
     const path = `/projects/${projectId}/devices`
-    const call = { method: 'POST', path, doing: 'creating a machine', body: input, lastTry, wasDone } as const
+    const call = { method: 'POST', path, doing: 'creating a machine', body: input, lastTry, turnedAway } as const
     return this.#read({ ...call, answerTimeoutMs: createTimeoutMs }, deviceSchema)
   }
 
@@ -196,6 +195,7 @@ export class MetalClient {
       // A truncated answer is worth a retry if that is safe; if the last one is truncated, the error says so.
       const half = done && call.method !== 'POST' && !isWholeJson(outcome.text)
       if (done && !half) return outcome
+      if (!lost && outcome.status === 429) call.turnedAway?.note()
       const failure = {
         method: call.method,
         status: lost || half ? undefined : outcome.status,
@@ -211,7 +211,7 @@ export class MetalClient {
       reportRetry(this.#options.report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
       await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((source) => source !== undefined)))
-      if (!lost && (await call.wasDone?.())) {
+      if (!lost && (await call.turnedAway?.wasDone())) {
         throw new UncertainError(`${call.doing}: the API answered ${outcome.status} but carried it out anyway`)
       }
     }

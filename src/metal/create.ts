@@ -1,5 +1,4 @@
 // Create exactly once. A create whose answer is lost is never repeated blindly: the machine may exist and cost money.
-import { ApiError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { UncertainError } from './answer.ts'
 import type { MetalClient } from './client.ts'
@@ -43,20 +42,19 @@ async function sendCreate(
   client: MetalClient,
   { projectId, input, ledger, report, signal }: CreateOptions,
 ): Promise<Device> {
-  const wasDone = async () => {
-    ledger.noteTurnedAway()
-    const made = await ledger.look().catch(() => [])
-    return made.length > 0
+  const turnedAway = {
+    note: () => ledger.noteTurnedAway(),
+    async wasDone() {
+      const made = await ledger.look().catch(() => [])
+      return made.length > 0
+    },
   }
   const timer = setTimeout(
     () => report.info('Still waiting for the API to answer the create; it may take minutes...'),
     client.clock.toRealMs(quietMs),
   )
   try {
-    return await client.createDevice(projectId, input, signal, wasDone)
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 429) ledger.noteTurnedAway()
-    throw error
+    return await client.createDevice(projectId, input, signal, turnedAway)
   } finally {
     clearTimeout(timer)
   }

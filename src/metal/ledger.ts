@@ -110,6 +110,7 @@ export class Ledger {
     let failure: MetalkitError | undefined
     const errors: unknown[] = []
     const left = new Set<string>()
+    let isCutShort = false
     try {
       for (let looks = 1; ; looks++) {
         failure = undefined
@@ -132,15 +133,16 @@ export class Ledger {
         if (client.isTemporary || (!isRetried && !isOutdated && this.#remainingMs <= 0)) break
         if (looks === 1 && !isRetried && this.#remainingMs > 0) {
           report.info(
-            `A create got no clear answer; looking for its machine for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
+            `A create got no clear answer; looking for a machine tagged ${this.tag} for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
           )
         }
         await clock.sleep(lookMs, forced)
       }
     } catch (error) {
       if (!forced.aborted) throw error
+      isCutShort = true
     }
-    if (this.#isLost(failure)) errors.push(this.#unaccounted(failure))
+    if (this.#isLost(failure, isCutShort)) errors.push(this.#unaccounted(failure))
     else if (this.#mayActLate()) {
       report.warn(
         `the API answered a create with 429, and may still carry it out; should a machine tagged "${this.tag}" appear, delete it with: metalkit rm ${this.tag}`,
@@ -164,10 +166,11 @@ export class Ledger {
     return Math.max(0, ...ends.map((endMs) => endMs - nowMs))
   }
 
-  #isLost(failure: MetalkitError | undefined): boolean {
+  #isLost(failure: MetalkitError | undefined, isCutShort: boolean): boolean {
     const { client } = this.#options
     if (client.isTemporary) return false
-    if (failure !== undefined) return this.#uncertainMs.size > 0 || !this.#isTurnedAwayLooked()
+    if ((failure !== undefined || isCutShort) && !this.#isTurnedAwayLooked()) return true
+    if (failure !== undefined) return this.#uncertainMs.size > 0
     const sinceMs = client.clock.monotonicMs() - hopeMs
     return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
   }

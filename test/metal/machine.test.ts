@@ -14,7 +14,7 @@ const methods = (all: Seen[]) => all.map(({ method, path }) => `${method} ${path
 
 const target = { id: 'd-1', projectId: 'p-1' }
 
-async function rent(client: MetalClient, keep = false, forced = never, report = createRecorder()) {
+async function rent(client: MetalClient, keep = false, forced = never, report = createRecorder(), signal = never) {
   const input = { plan: 'p', metro: 'am', hostname: 'h', ipxe_script_url: 'http://x/y', always_pxe: true }
   return rentMachine({
     client,
@@ -23,7 +23,7 @@ async function rent(client: MetalClient, keep = false, forced = never, report = 
     runId: 'run1',
     keep,
     report,
-    signal: never,
+    signal,
     forced,
   })
 }
@@ -571,6 +571,35 @@ describe('every machine of a run is deleted', () => {
       expect(errors.at(-1)).toMatchObject({ exitCode: 9, hint: 'delete it with: metalkit rm metalkit-run-run1' })
     },
   )
+
+  test.each([
+    ['is deleted', undefined],
+    ['is named after a second interrupt', 9],
+  ])('an interrupt while a create waits after a 429: the machine that appears later %s', async (_name, code) => {
+    const [stop, force] = [new AbortController(), new AbortController()]
+    let isThere = false
+    let looks = 0
+    await using api = await startFakeApi(({ method, path }) => {
+      if (method === 'POST') stop.abort(new InterruptedError('SIGTERM'))
+      if (method === 'POST') return { status: 429, headers: { 'retry-after': '5' } }
+      if (method === 'DELETE') isThere = false
+      if (!path.startsWith('/projects/')) return isThere ? deviceOf('active') : gone
+      if (looks++ === 2) isThere = code === undefined
+      if (looks === 2 && code !== undefined) force.abort(new InterruptedError('SIGTERM'))
+      return { status: 200, json: { devices: isThere ? [{ id: 'd-1', state: 'active', tags }] : [] } }
+    })
+    const { client } = createTestClient(api.apiUrl)
+    const failure: unknown = await rent(client, false, force.signal, createRecorder(), stop.signal).catch(
+      (error: unknown) => error,
+    )
+    expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(1)
+    expect(isThere).toBe(false)
+    expect(api.all.some(({ method }) => method === 'DELETE')).toBe(code === undefined)
+    expect(flattenErrors(failure)).toMatchObject([
+      { exitCode: 143 },
+      ...(code === undefined ? [] : [{ exitCode: code, hint: 'delete it with: metalkit rm metalkit-run-run1' }]),
+    ])
+  })
 
   test('a create carried out twice does not account for one without a machine', async () => {
     const { failure, left } = await play([
