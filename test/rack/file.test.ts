@@ -79,6 +79,11 @@ describe('the examples', () => {
   })
 })
 
+test('a serial port has a usual speed', () => {
+  const file = parseRackFile('rack.yaml', change('machines.0.console', { device: '/dev/ttyUSB0' }))
+  expect(file.machines[0]?.console).toEqual({ kind: 'device', path: '/dev/ttyUSB0', speed: 115_200 })
+})
+
 test('values have defaults and one form', () => {
   const file = parseRackFile('/etc/rack/rack.yaml', change('machines.0.macs', ['52-54-00-AA-00-01', '525400aa0003']))
   expect(file).toMatchObject({

@@ -97,12 +97,8 @@ const speeds: readonly unknown[] = [9600, 19_200, 38_400, 57_600, 115_200, 230_4
 const device = section('a section with device', {
   device: word('the path of a serial port, such as /dev/ttyUSB0', /^\/[^\p{Cc}]+$/u),
   speed: field(`one of ${speeds.join(', ')}`, (value) =>
-    value === undefined
-      ? { value: 115_200 }
-      : typeof value === 'number' && speeds.includes(value)
-        ? { value }
-        : undefined,
-  ),
+    typeof value === 'number' && speeds.includes(value) ? { value } : undefined,
+  ).default(115_200),
 }).transform(({ device: path, speed }): ConsoleSettings => ({ kind: 'device', path, speed }))
 
 /** The schema of `console`. */
