@@ -65,3 +65,30 @@ export function createBmcDispatcher(fingerprint: string | undefined, clock: Cloc
     connect: fingerprint === undefined ? { timeout: timeoutMs } : connectPinned(fingerprint, timeoutMs),
   })
 }
+
+/** The SHA-256 of a BMC's certificate. Nothing is sent to it. @throws BmcError if there is no answer */
+export async function showCertificate(url: string, signal: AbortSignal): Promise<string> {
+  const { hostname, port, host } = new URL(url)
+  const place = { host: hostname.replaceAll(/^\[|\]$/g, ''), port: Number(port || 443) }
+  const socket = connect({ ...place, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+  try {
+    return await settleBefore<string>(
+      {
+        ms: connectTimeoutMs,
+        late: () => {
+          throw new BmcError('unreachable', `the BMC at "${host}" does not answer`, { hint: 'check its address and its cable' })
+        },
+        signal,
+      },
+      (resolve, reject) => {
+        socket.once('error', (cause) =>
+          reject(new BmcError('unreachable', `the BMC at "${host}" does not answer: ${describeCondition(cause)}`, { cause })),
+        )
+        socket.once('secureConnect', () => resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'))
+      },
+    )
+  } finally {
+    socket.on('error', () => {})
+    socket.destroy()
+  }
+}

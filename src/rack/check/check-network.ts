@@ -1,0 +1,76 @@
+// Looks at the network and the files that machines boot from, without changing anything.
+import { networkInterfaces } from 'node:os'
+import { isLocked } from '../../lab/storage/file-lock.ts'
+import { listen } from '../../listen.ts'
+import { RackError } from '../../errors.ts'
+import type { RackFile } from '../file/rack-file.ts'
+import { findStatePlace } from '../machines/rack-state.ts'
+import { chooseBinaries } from '../netboot/choose-binaries.ts'
+import { describeServers, hearDhcpServers } from '../netboot/dhcp-servers.ts'
+import { openDhcpPorts } from '../netboot/dhcp-ports.ts'
+import { closeUdp, openUdp, standardPorts } from '../netboot/udp.ts'
+import type { Finding } from './check-machine.ts'
+import { createServer } from 'node:net'
+import { stat } from 'node:fs/promises'
+
+/** Whether this computer has the address of the rack file. @throws RackError if it has not */
+export async function checkAddress({ network: { address } }: RackFile): Promise<Finding> {
+  for (const [name, list] of Object.entries(networkInterfaces())) {
+    const found = list?.find((one) => one.address === address)
+    if (found !== undefined) return { detail: `${found.cidr ?? address} on ${name}` }
+  }
+  throw new RackError(`"${address}" is not an address of this computer`, {
+    hint: 'write its address on the network of the machines as network.address (ip -brief address lists them)',
+  })
+}
+
+async function tryPorts(address: string, mode: 'proxy' | 'none', bootPort: number): Promise<boolean> {
+  const dhcp = await openDhcpPorts(address, standardPorts, () => {})
+  try {
+    const others = mode === 'proxy' ? [standardPorts.pxe, standardPorts.tftp] : [standardPorts.tftp]
+    for (const port of others) await closeUdp(await openUdp({ host: address, port, use: 'network boot' }))
+    const server = createServer()
+    await listen(server, { host: address, port: bootPort }, { flag: '--boot-port' })
+    await new Promise((resolve) => server.close(resolve))
+  } finally {
+    await dhcp[Symbol.asyncDispose]()
+  }
+  return dhcp.isShared
+}
+
+/** Whether the ports are free. @throws RackError or ServeError for the first that is not */
+export async function checkPorts(
+  { network: { address, dhcp } }: RackFile,
+  { path, stateFolder, bootPort }: { path: string; stateFolder: string; bootPort: number },
+): Promise<Finding> {
+  const place = await findStatePlace(stateFolder, path)
+  if (await isLocked(`${place.path}.lock`)) return { detail: 'a rack with this file is running, and has them' }
+  const isShared = await tryPorts(address, dhcp, bootPort)
+  const ports = `UDP 67${dhcp === 'proxy' ? ', 4011' : ''} and 69, TCP ${bootPort}`
+  return { detail: `${ports} can be used${isShared ? '; a DHCP server on this computer shares port 67' : ''}` }
+}
+
+/** The builds of iPXE that the machines need. */
+export async function checkIpxe(file: RackFile): Promise<Finding[]> {
+  const { files, faults } = await chooseBinaries(file)
+  const shown: Finding[] = []
+  for (const { kind, path, version } of Object.values(files)) {
+    const modified = await stat(path).then(
+      ({ mtime }) => mtime.toISOString().slice(0, 10),
+      () => undefined,
+    )
+    if (modified === undefined) continue
+    shown.push({ detail: `${kind}: ${path}, ${version === undefined ? `file of ${modified}` : `version ${version}`}` })
+  }
+  return [...shown, ...faults.map((fault) => ({ detail: 'not as needed', hint: fault }))]
+}
+
+/** The DHCP servers of the network. @throws RackError if the ports for it cannot be used */
+export async function checkDhcp({ network: { address, dhcp } }: RackFile, signal: AbortSignal): Promise<Finding[]> {
+  const servers = await hearDhcpServers({ address, signal })
+  const lines = describeServers(servers, address)
+  return lines.map((line) => {
+    const isFine = /^DHCP server \S+$/.test(line) || (dhcp === 'none' && line.includes('it names the boot file'))
+    return isFine ? { detail: line } : { detail: line.split(': ')[0] ?? line, hint: line.split(': ').slice(1).join(': ') || line }
+  })
+}
