@@ -38,6 +38,14 @@ const mayImport = {
   'src/rack/file': ['src/http'],
   'src/rack': ['src/lab/web', 'src/lab/cloud'],
   'src/rack/netboot': [],
+  'src/rack/check': [
+    'src/lab/storage',
+    'src/rack/bmc',
+    'src/rack/file',
+    'src/rack/machines',
+    'src/rack/netboot',
+    'src/rack/power',
+  ],
   'src/rack/machines': [
     'src/lab/machines',
     'src/lab/storage',

@@ -18,6 +18,17 @@ const rack = command({
   load: () => import('./rack.ts'),
 })
 
+const check = command({
+  words: 'rack check',
+  summary: 'check that everything a rack needs is in place; changes nothing',
+  description:
+    'Checks ports, iPXE and the DHCP servers of the network, then for each machine its BMC, identity, login and console. With dhcp: none, it also prints the options to set in your router.',
+  arguments: [{ name: 'file', help: 'rack file (YAML or JSON)', completes: 'files' }],
+  flags: ['bootPort'],
+  examples: ['metalkit rack check rack.yaml', 'metalkit rack check --boot-port 8071 rack.yaml'],
+  load: () => import('./check.ts'),
+})
+
 const list = command({
   words: 'rack list',
   summary: 'list the machines of a running rack',
@@ -50,4 +61,4 @@ const env = command({
 })
 
 /** The rack, and the commands for a running one. */
-export const rackCommands: readonly Command[] = [rack, list, release, env]
+export const rackCommands: readonly Command[] = [rack, check, list, release, env]

@@ -3,6 +3,9 @@
 import { connect, type TLSSocket } from 'node:tls'
 import { Agent, type buildConnector } from 'undici'
 import type { Clock } from '../../clock.ts'
+import { settleBefore } from '../../deadline.ts'
+import { describeCondition } from '../../errors.ts'
+import { BmcError } from './bmc-error.ts'
 
 const connectTimeoutMs = 10_000
 
@@ -76,13 +79,17 @@ export async function showCertificate(url: string, signal: AbortSignal): Promise
       {
         ms: connectTimeoutMs,
         late: () => {
-          throw new BmcError('unreachable', `the BMC at "${host}" does not answer`, { hint: 'check its address and its cable' })
+          throw new BmcError('unreachable', `the BMC at "${host}" does not answer`, {
+            hint: 'check its address and its cable',
+          })
         },
         signal,
       },
       (resolve, reject) => {
         socket.once('error', (cause) =>
-          reject(new BmcError('unreachable', `the BMC at "${host}" does not answer: ${describeCondition(cause)}`, { cause })),
+          reject(
+            new BmcError('unreachable', `the BMC at "${host}" does not answer: ${describeCondition(cause)}`, { cause }),
+          ),
         )
         socket.once('secureConnect', () => resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'))
       },

@@ -10,7 +10,7 @@ import type { IpmiSettings } from '../file/power-settings.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { findStranger } from '../power/checked.ts'
 import { createPower, type PowerTools } from '../power/create-power.ts'
-import { showCertificate } from '../power/redfish/pinned.ts'
+import { showCertificate } from '../bmc/pinned.ts'
 
 /** What was seen, and what should be done about it, if anything. */
 export interface Finding {
@@ -20,7 +20,10 @@ export interface Finding {
 
 function describeIdentity({ uuids, macs }: Identity, { uuid }: RackMachine): string {
   const shown = uuids.find((one) => one === uuid) ?? uuids[0]
-  const parts = [...(shown === undefined ? [] : [`UUID ${shown}`]), ...(macs.length === 0 ? [] : [`MACs ${macs.join(', ')}`])]
+  const parts = [
+    ...(shown === undefined ? [] : [`UUID ${shown}`]),
+    ...(macs.length === 0 ? [] : [`MACs ${macs.join(', ')}`]),
+  ]
   return parts.length === 0 ? 'its BMC shows neither UUID nor MACs' : parts.join(', ')
 }
 
@@ -31,7 +34,11 @@ function solOf({ console, power }: RackMachine): IpmiSettings | undefined {
 }
 
 /** How the BMC is logged in to: its cipher suite, or its certificate. */
-async function describeLogin(machine: RackMachine, tools: PowerTools, signal: AbortSignal): Promise<Finding | undefined> {
+async function describeLogin(
+  machine: RackMachine,
+  tools: PowerTools,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
   const { name, power } = machine
   if (power?.kind === 'ipmi') {
     const ipmi = new Ipmi(power, { machine: name, secrets: tools.secrets })
@@ -76,7 +83,10 @@ export async function checkConsole(machine: RackMachine, tools: PowerTools, sign
   const { name, console } = machine
   switch (console?.kind) {
     case undefined:
-      return { detail: 'console: none in the rack file', hint: 'without a console a client sees nothing of the machine' }
+      return {
+        detail: 'console: none in the rack file',
+        hint: 'without a console a client sees nothing of the machine',
+      }
     case 'sol': {
       const settings = solOf(machine)
       if (settings === undefined) return { detail: 'console: Serial-over-LAN' }

@@ -1,4 +1,6 @@
 // Looks at the network and the files that machines boot from, without changing anything.
+import { stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isLocked } from '../../lab/storage/file-lock.ts'
 import { listen } from '../../listen.ts'
@@ -8,10 +10,9 @@ import { findStatePlace } from '../machines/rack-state.ts'
 import { chooseBinaries } from '../netboot/choose-binaries.ts'
 import { describeServers, hearDhcpServers } from '../netboot/dhcp-servers.ts'
 import { openDhcpPorts } from '../netboot/dhcp-ports.ts'
+import { describeRouterOptions } from '../netboot/router-options.ts'
 import { closeUdp, openUdp, standardPorts } from '../netboot/udp.ts'
 import type { Finding } from './check-machine.ts'
-import { createServer } from 'node:net'
-import { stat } from 'node:fs/promises'
 
 /** Whether this computer has the address of the rack file. @throws RackError if it has not */
 export async function checkAddress({ network: { address } }: RackFile): Promise<Finding> {
@@ -44,7 +45,7 @@ export async function checkPorts(
   { path, stateFolder, bootPort }: { path: string; stateFolder: string; bootPort: number },
 ): Promise<Finding> {
   const place = await findStatePlace(stateFolder, path)
-  if (await isLocked(`${place.path}.lock`)) return { detail: 'a rack with this file is running, and has them' }
+  if (await isLocked(`${place.path}.lock`)) return { detail: 'a rack with this file is running and uses them' }
   const isShared = await tryPorts(address, dhcp, bootPort)
   const ports = `UDP 67${dhcp === 'proxy' ? ', 4011' : ''} and 69, TCP ${bootPort}`
   return { detail: `${ports} can be used${isShared ? '; a DHCP server on this computer shares port 67' : ''}` }
@@ -71,6 +72,19 @@ export async function checkDhcp({ network: { address, dhcp } }: RackFile, signal
   const lines = describeServers(servers, address)
   return lines.map((line) => {
     const isFine = /^DHCP server \S+$/.test(line) || (dhcp === 'none' && line.includes('it names the boot file'))
-    return isFine ? { detail: line } : { detail: line.split(': ')[0] ?? line, hint: line.split(': ').slice(1).join(': ') || line }
+    return isFine
+      ? { detail: line }
+      : { detail: line.split(': ')[0] ?? line, hint: line.split(': ').slice(1).join(': ') || line }
+  })
+}
+
+/** The options with which the network's DHCP server names the boot files, to copy from. */
+export function describeRouter({ network: { address }, machines }: RackFile, bootPort: number): string {
+  const origin = `http://${address}:${bootPort}`
+  return describeRouterOptions({
+    address,
+    macs: machines.filter(({ inUse }) => !inUse).flatMap(({ macs }) => macs),
+    scriptUrl: `${origin}/boot/mac/`,
+    filesUrl: `${origin}/ipxe/`,
   })
 }

@@ -1,0 +1,66 @@
+// metalkit rack and its commands, as far as they need no privileged port.
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { stringify } from 'yaml'
+import { expect, test } from 'vitest'
+import { makeTestFolder } from '../../helpers/folder.ts'
+import { program } from '../../helpers/program.ts'
+
+const commands = (act: string) => ({ on: 'echo on >>log', off: 'echo off >>log', status: `echo status >>log; ${act}` })
+const machine = { plan: 'small', firmware: 'bios' }
+
+/** Runs metalkit on a rack file with a machine that is on, one whose status fails, and one in use. */
+async function run(args: (file: string) => readonly string[]) {
+  const folder = makeTestFolder()
+  const file = join(folder, 'rack.yaml')
+  const machines = [
+    {
+      ...machine,
+      name: 'r1',
+      macs: ['52:54:00:aa:00:01'],
+      power: { commands: commands('echo on') },
+      console: { device: '/dev/null' },
+    },
+    { ...machine, name: 'r2', macs: ['52:54:00:aa:00:02'], power: { commands: commands('exit 3') } },
+    { ...machine, name: 'r3', macs: ['52:54:00:aa:00:03'], inUse: true },
+  ]
+  writeFileSync(file, stringify({ network: { address: '127.0.0.1', dhcp: 'none' }, plans: { small: {} }, machines }))
+  const env = { ...process.env, XDG_STATE_HOME: join(folder, 'state') }
+  const execute = promisify(execFile)
+  const ended = execute(process.execPath, [program, ...args(file)], { env })
+  const { stdout, stderr, code } = await ended.then(
+    (output) => ({ ...output, code: 0 }),
+    (error: { stdout: string; stderr: string; code: number }) => error,
+  )
+  return { stdout, stderr, code, folder }
+}
+
+test('rack check asks each machine, touches none, and prints the options for the router', async () => {
+  const { stdout, code, folder } = await run((file) => ['rack', 'check', file])
+  expect(stdout).toMatch(/^ok {4}address {2}127\.0\.0\.1\/8 on lo\d*$/m)
+  expect(stdout).toMatch(/^warn {2}r1 {7}power: the machine is on\n +-> if none of .* until metalkit rack release r1$/m)
+  expect(stdout).toContain('r1       console: /dev/null, 115200 baud')
+  expect(stdout).toContain('fail  r2       the command "status" of "r2" ended with exit code 3')
+  expect(stdout).toContain('ok    r3       in use: not touched, and not asked')
+  expect(stdout).toContain('dhcp-mac=set:rack,52:54:00:aa:00:02\n')
+  expect(stdout).not.toContain('52:54:00:aa:00:03')
+  expect(code).toBe(10)
+  expect(new Set(readFileSync(join(folder, 'log'), 'utf8').trim().split('\n'))).toEqual(new Set(['status']))
+})
+
+test('an API on the network needs TLS, or a flag that says that it need not', async () => {
+  const { stderr, code, folder } = await run((file) => ['rack', '--port', '0.0.0.0:0', file])
+  expect(stderr).toBe(
+    'metalkit: usage: the API would listen on 0.0.0.0 without TLS, where anyone can read its token; add --tls (or --tls-cert and --tls-key), or --insecure-http to allow it\n',
+  )
+  expect(code).toBe(2)
+  expect(() => readFileSync(join(folder, 'log'))).toThrow('ENOENT')
+})
+
+test.each([['list'], ['env'], ['release', 'r1']])('rack %s says that no rack is running', async (...words) => {
+  const { stderr, code } = await run(() => ['rack', ...words])
+  expect(stderr).toBe('metalkit: rack: no rack is running; start it with metalkit rack FILE\n')
+  expect(code).toBe(10)
+})
