@@ -9,7 +9,7 @@ import type { Capacity } from './capacity.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Device } from './device.ts'
 import { type KeyRecord, lineOf } from './account/key-record.ts'
-import type { Inventory } from './inventory.ts'
+import { type Inventory, nounOf } from './inventory.ts'
 
 /** Settings of a lab's cloud. */
 export interface CloudSettings {
@@ -65,7 +65,7 @@ export interface Cloud {
 
 /** An empty cloud with a random token and random ids. */
 export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
-  const project = createProject({ name: 'lab' })
+  const project = createProject({ name: nounOf(settings) })
   return {
     token: createToken(),
     userId: randomUUID(),

@@ -167,6 +167,18 @@ test('the catalogue is that of the rack', async () => {
   expect(full.json).toMatchObject({ hardware_reservation: { name: 'r1' } })
 })
 
+test('a rack calls itself a rack', async () => {
+  const { lab } = await start()
+  await using _ = lab
+  const { json: project } = await lab.call('GET', `/projects/${lab.projectId}`)
+  expect(project).toMatchObject({ name: 'rack', organization: { name: 'rack' } })
+  expect((await lab.call('DELETE', `/projects/${lab.projectId}`)).json.errors).toEqual([
+    "Cannot delete the rack's own project",
+  ])
+  const { json: keys } = await lab.call('GET', '/ssh-keys')
+  expect(keys.ssh_keys.map(({ label }: { label: string }) => label)).toEqual(['metalkit rack'])
+})
+
 test('a rack reserves no addresses: they are those of the DHCP server', async () => {
   const { lab } = await start()
   await using _ = lab

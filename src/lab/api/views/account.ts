@@ -1,5 +1,6 @@
 // The user and the organization on the wire (User.yaml, Email.yaml, Membership.yaml, Organization.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
+import { nounOf } from '../../cloud/inventory.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
 import { hrefOf } from './catalogue.ts'
 import { wireTime } from './time.ts'
@@ -61,7 +62,7 @@ export function organizationView(cloud: Cloud) {
   return {
     ...hrefOf(`/organizations/${cloud.organizationId}`),
     id: cloud.organizationId,
-    name: 'lab',
+    name: nounOf(cloud.settings),
     description: '',
     customdata: {},
     credit_amount: 0,

@@ -2,6 +2,7 @@
 import type { ApiKey } from '../../cloud/account/api-key.ts'
 import type { Project } from '../../cloud/account/project.ts'
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
+import { nounOf } from '../../cloud/inventory.ts'
 import { nameUuid } from '../../cloud/name-uuid.ts'
 import { membershipId } from './account.ts'
 import { hrefOf } from './catalogue.ts'
@@ -27,7 +28,11 @@ export function projectView(project: Project, cloud: Cloud) {
       .map((key) => hrefOf(`/ssh-keys/${key.id}`)),
     volumes: [],
     payment_method: hrefOf(`/payment-methods/${nameUuid('payment method')}`),
-    organization: { ...hrefOf(`/organizations/${cloud.organizationId}`), id: cloud.organizationId, name: 'lab' },
+    organization: {
+      ...hrefOf(`/organizations/${cloud.organizationId}`),
+      id: cloud.organizationId,
+      name: nounOf(cloud.settings),
+    },
     created_at: wireTime(project.createdAt),
     updated_at: wireTime(project.updatedAt),
   }

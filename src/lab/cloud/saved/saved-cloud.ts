@@ -8,6 +8,7 @@ import { assignmentSchema, reservationSchema } from '../addresses/saved-addresse
 import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
 import type { Cloud, CloudSettings } from '../cloud.ts'
 import { addressKinds, createBootKey, createRootPassword, type Device } from '../device.ts'
+import { nounOf } from '../inventory.ts'
 import { deviceStates } from '../../../metal/schema.ts'
 
 /** Changes when an older metalkit can no longer read the file. */
@@ -165,7 +166,7 @@ export function loadCloud(
   settings: CloudSettings,
 ): { cloud: Cloud; devices: Device[] } {
   const { token, userId, organizationId, projectId, createdAt } = saved
-  const projects = [createProject({ id: projectId, name: 'lab', createdAt }), ...saved.projects]
+  const projects = [createProject({ id: projectId, name: nounOf(settings), createdAt }), ...saved.projects]
   const cloud: Cloud = {
     token,
     userId,
