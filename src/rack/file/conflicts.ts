@@ -5,21 +5,21 @@ import type { RackFile, RackMachine } from './rack-file.ts'
 /** The things that only one machine can have, as named in a message. */
 function possessions(machine: RackMachine): string[] {
   const { name, macs, uuid, power, console } = machine
-  const found = [`the name "${name}"`, ...macs.map((mac) => `the MAC address "${mac}"`)]
-  if (uuid !== undefined) found.push(`the UUID "${uuid}"`)
-  if (power?.kind === 'ipmi') found.push(`the BMC "${formatAddress(power.address)}"`)
+  const claims = [`the name "${name}"`, ...macs.map((mac) => `the MAC address "${mac}"`)]
+  if (uuid !== undefined) claims.push(`the UUID "${uuid}"`)
+  if (power?.kind === 'ipmi') claims.push(`the BMC "${formatAddress(power.address)}"`)
   if (power?.kind === 'redfish') {
-    found.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
+    claims.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
   }
-  if (power?.kind === 'ironic') found.push(`the node "${power.node}" of Ironic at "${power.service.url}"`)
+  if (power?.kind === 'ironic') claims.push(`the node "${power.node}" of Ironic at "${power.service.url}"`)
   if (console?.kind === 'sol' && console.bmc !== undefined)
-    found.push(`the console "${formatAddress(console.bmc.address)}"`)
-  if (console?.kind === 'tcp') found.push(`the console "${formatAddress(console.address)}"`)
-  if (console?.kind === 'device') found.push(`the console "${console.path}"`)
+    claims.push(`the console "${formatAddress(console.bmc.address)}"`)
+  if (console?.kind === 'tcp') claims.push(`the console "${formatAddress(console.address)}"`)
+  if (console?.kind === 'device') claims.push(`the console "${console.path}"`)
   if (console?.kind === 'ssh') {
-    found.push(`the console "${console.user}@${formatAddress(console.address)} ${console.entry ?? ''}`.trimEnd() + '"')
+    claims.push(`the console "${console.user}@${formatAddress(console.address)} ${console.entry ?? ''}`.trimEnd() + '"')
   }
-  return found
+  return claims
 }
 
 /** The contradictions within one machine, as clauses. */

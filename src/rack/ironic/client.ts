@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { type ApiAnswer, NoAnswerError, send } from '../../http/transport.ts'
 import type { Reporter } from '../../io.ts'
+import { readJson } from '../../text/json.ts'
 import { plainText } from '../../text/plain-text.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import { createBmcDispatcher, OtherCertificateError } from '../bmc/pinned.ts'
@@ -47,14 +48,6 @@ const refusal = z.looseObject({
   error: fault.optional(),
 })
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 /** A text of Ironic as a message quotes it: on one line, and not too long. */
 export function quoteIronic(text: string): string {
   const line = plainText(text.trim()).replace(/\.$/, '')
@@ -65,7 +58,7 @@ export function quoteIronic(text: string): string {
 function readWords(json: unknown): string {
   const body = refusal.safeParse(json).data
   const outer = body?.error_message ?? body?.error
-  const inner = typeof outer === 'string' ? (fault.safeParse(parseJson(outer)).data ?? { faultstring: outer }) : outer
+  const inner = typeof outer === 'string' ? (fault.safeParse(readJson(outer)).data ?? { faultstring: outer }) : outer
   return quoteIronic(inner?.faultstring ?? inner?.description ?? inner?.message ?? '')
 }
 
@@ -130,7 +123,7 @@ export class IronicClient {
     const answer = await send(this.#dispatcher, `${this.#service.url}/v1${path}`, outgoing, this.#tools.report)
     if (answer instanceof NoAnswerError) throw this.#describeSilence(answer)
     if (answer.status === 401 || answer.status === 403) throw this.#refuseLogin(answer)
-    const parsed = parseJson(answer.text)
+    const parsed = readJson(answer.text)
     if (answer.status === 406) {
       throw new BmcError('unsupported', `${this.name} is too old: it does not know version ${apiVersion} of its API`)
     }

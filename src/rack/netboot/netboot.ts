@@ -146,7 +146,7 @@ export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netb
       }),
     )
   } catch (error) {
-    await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()))
+    await Promise.all(opened.map((part) => part[Symbol.asyncDispose]()))
     throw error
   }
 
@@ -169,7 +169,7 @@ export async function startNetboot(netbootOptions: NetbootOptions): Promise<Netb
       return 'refusal' in file ? undefined : { content: file.content, onSent: () => file.onEnd(undefined) }
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(opened.map((part) => part[Symbol.asyncDispose]()))
     },
   }
 }

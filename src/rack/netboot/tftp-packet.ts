@@ -52,10 +52,10 @@ function numberIn(text: string | undefined, min: number, max: number): number | 
 }
 
 /** Negotiates the options of a request. `accepted` is sent to the client; if it is empty, the transfer begins with its first block. */
-export function agreeOptions(asked: ReadonlyMap<string, string>, size: number) {
-  const blocks = numberIn(asked.get('blksize'), 8, 65464)
-  const windows = numberIn(asked.get('windowsize'), 1, 65535)
-  const timeout = numberIn(asked.get('timeout'), 1, 255)
+export function agreeOptions(requested: ReadonlyMap<string, string>, size: number) {
+  const blocks = numberIn(requested.get('blksize'), 8, 65464)
+  const windows = numberIn(requested.get('windowsize'), 1, 65535)
+  const timeout = numberIn(requested.get('timeout'), 1, 255)
   const options: TransferOptions = {
     blockBytes: Math.min(blocks ?? 512, maxBlockBytes),
     windowBlocks: Math.min(windows ?? 1, maxWindowBlocks),
@@ -63,7 +63,7 @@ export function agreeOptions(asked: ReadonlyMap<string, string>, size: number) {
   }
   const accepted: [string, number][] = []
   if (blocks !== undefined) accepted.push(['blksize', options.blockBytes])
-  if (asked.has('tsize')) accepted.push(['tsize', size])
+  if (requested.has('tsize')) accepted.push(['tsize', size])
   // A timeout is accepted unchanged or not at all.
   if (timeout !== undefined && timeout === options.timeoutS) accepted.push(['timeout', timeout])
   if (windows !== undefined) accepted.push(['windowsize', options.windowBlocks])

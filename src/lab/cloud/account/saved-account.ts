@@ -2,7 +2,7 @@
 import { z } from 'zod/mini'
 
 /** A project. */
-export const projectSchema = z.object({
+export const savedProjectSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   tags: z.array(z.string()),

@@ -2,7 +2,7 @@
 import { z } from 'zod/mini'
 
 import { createProject } from '../account/project.ts'
-import { apiKeySchema, projectSchema, userSchema } from '../account/saved-account.ts'
+import { apiKeySchema, savedProjectSchema, userSchema } from '../account/saved-account.ts'
 import { createUser } from '../account/user.ts'
 import { assignmentSchema, reservationSchema } from '../addresses/saved-addresses.ts'
 import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
@@ -98,7 +98,7 @@ export const savedCloudSchema = z.object({
     }),
   ),
   /** Older labs had one project, and a user that could not be changed. */
-  projects: z._default(z.array(projectSchema), []),
+  projects: z._default(z.array(savedProjectSchema), []),
   user: z.optional(userSchema),
   apiKeys: z._default(z.array(apiKeySchema), []),
   reservations: z._default(z.array(reservationSchema), []),
@@ -180,9 +180,9 @@ export function loadCloud(
     // The last entry with an id wins: the default project as it was saved.
     projects: new Map(projects.map((project) => [project.id, project])),
     reservations: new Map(
-      saved.reservations.map((one) => [one.id, { ...one, metro: one.metro, facility: one.facility }]),
+      saved.reservations.map((held) => [held.id, { ...held, metro: held.metro, facility: held.facility }]),
     ),
-    assignments: new Map(saved.assignments.map((one) => [one.id, one])),
+    assignments: new Map(saved.assignments.map((assignment) => [assignment.id, assignment])),
     apiKeys: new Map(saved.apiKeys.map((key) => [key.id, { ...key, projectId: key.projectId }])),
     keys: new Map(
       saved.keys.map(({ owner, ...key }) => [

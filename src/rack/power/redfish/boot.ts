@@ -79,8 +79,8 @@ export class BootOverrides {
   async #patch(path: string, boot: Form, signal: AbortSignal): Promise<RedfishAnswer> {
     const { etag } = await this.#read(path, signal)
     let answer: RedfishAnswer | undefined
-    for (const one of etagsOf(etag)) {
-      const headers: Record<string, string> = one === undefined ? {} : { 'if-match': one }
+    for (const candidate of etagsOf(etag)) {
+      const headers: Record<string, string> = candidate === undefined ? {} : { 'if-match': candidate }
       answer = await this.#patience.insist(
         async () => await this.#client.request('PATCH', path, { body: { Boot: boot }, headers, signal }),
         signal,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Clock } from '../../../clock.ts'
 import { type ApiAnswer, NoAnswerError, send } from '../../../http/transport.ts'
 import type { Reporter } from '../../../io.ts'
+import { readJson } from '../../../text/json.ts'
 import { BmcError } from '../../bmc/bmc-error.ts'
 import { describeBmc } from '../../bmc/ipmitool.ts'
 import type { RedfishSettings } from '../../file/power-settings.ts'
@@ -44,14 +45,6 @@ const root = z.looseObject({
   Links: z.looseObject({ Sessions: link }).optional().catch(undefined),
   Systems: link.optional().catch(undefined),
 })
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** The last part of each message id: of the BMC's text nothing is shown, since it may quote the request. */
 function readMessages(json: unknown): string[] {
@@ -183,7 +176,7 @@ export class RedfishClient {
 
   async #readRoot(signal: AbortSignal): Promise<z.infer<typeof root>> {
     const answer = await this.#sendOnce('GET', rootPath, { headers: {}, signal })
-    const parsed = root.safeParse(parseJson(answer.text))
+    const parsed = root.safeParse(readJson(answer.text))
     if (answer.status === 200 && parsed.success) return parsed.data
     throw new BmcError('failed', `${this.name} does not speak Redfish: GET ${rootPath} answers ${answer.status}`, {
       hint: 'check its address, and that Redfish is enabled',
@@ -222,6 +215,6 @@ export class RedfishClient {
 }
 
 function toRedfishAnswer({ status, headers, text }: ApiAnswer): RedfishAnswer {
-  const json = parseJson(text)
+  const json = readJson(text)
   return { status, json, etag: headers['etag'], messages: readMessages(json) }
 }
