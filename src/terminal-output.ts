@@ -30,7 +30,7 @@ function stopsWriters(fd: number): boolean {
  * Delays a terminal's output until the job may write it. A run that outlives its terminal loses its later output.
  * @returns a function that writes the waiting output; the job may then be stopped until it is in the foreground
  */
-export function guardOutput(stream: WriteStream, fd: 1 | 2, outlives: () => boolean): () => void {
+export function guardOutput(stream: WriteStream, fd: number, outlives: () => boolean): () => void {
   const write = stream._write.bind(stream)
   const writeMany = stream._writev?.bind(stream)
   let waiting: { piece: Piece; done: Done } | undefined

@@ -11,6 +11,7 @@ import { ConsoleError, describeCondition, errorCode, UsageError } from '../error
 import { isRemote } from '../files/remote.ts'
 import { createSteadyOutput } from '../files/steady-output.ts'
 import { unblock } from '../io.ts'
+import { guardOutput } from '../terminal-output.ts'
 import { createAsciicast } from './asciicast.ts'
 
 /** A file that records a console. Disposing closes it, after a short wait for a slow one. */
@@ -44,6 +45,7 @@ async function openStream(fd: number): Promise<Writable | undefined> {
   if (!isatty(fd)) return undefined
   const terminal = new WriteStream(fd)
   unblock(terminal)
+  guardOutput(terminal, fd, () => false)
   return terminal
 }
 

@@ -188,6 +188,17 @@ describe('a run that leaves the foreground', { ...needs('script', 'bash', 'stty'
     await hasEnded(shell)
   })
 
+  test('--log /dev/tty in the background with stty tostop: it continues, and its output waits', async () => {
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs: 1500 } })
+    await using shell = await openShell(lab, args('-log', '/dev/tty', '-wait-for', 'is up'))
+    shell.type('stty tostop\nsh ./go >out 2>err &\n')
+    await hasMachine(lab)
+    await hasNoMachine(lab)
+    await hasEnded(shell)
+    expect(shell.errors()).toContain('The console showed every pattern of --wait-for.')
+    expect(shell.seen()).not.toMatch(/Stopped|simulated machine is up/)
+  })
+
   test('another program of the job that reads the terminal in the background ends it in order', async () => {
     await using lab = await startTestLab({ pace: { queuedMs: 1500 } })
     await using shell = await openShell(lab, args())
