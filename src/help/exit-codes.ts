@@ -12,7 +12,7 @@ const texts: Record<keyof typeof exitCodes, string> = {
   console: 'the console was unreachable, not trusted or lost',
   pattern: 'a pattern: a --wait-for never appeared, or a failure did',
   machineLeft: 'a machine may still be running: the last lines name it and how to delete it',
-  lab: 'the lab could not start or run',
+  lab: 'the lab or the rack could not start or run',
 }
 
 /** Code and meaning, smallest first. */

@@ -89,6 +89,9 @@ export async function execute(
   const machines = [
     `machines  ${count} in ${path}, which boot from ${door.origin}`,
     ...(rack.sharesDhcp ? ['network   shares port 67 with a DHCP server on this computer'] : []),
+    ...(file.network.dhcp === 'none'
+      ? [`network   your DHCP server has to name the boot files: metalkit rack check ${path} prints its options`]
+      : []),
   ]
   for (const line of describeLab(ground.contact, machines, name)) report.info(line)
   await using _record = await recordLab(stateFolder, environment, name, resolve(path))
