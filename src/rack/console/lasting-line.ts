@@ -1,7 +1,7 @@
 // A serial line that outlives its connections: it connects again until it is closed, waits longer after each failure, and reports
 // each loss and each return once.
 import type { Clock } from '../../clock.ts'
-import { heed, within } from '../../deadline.ts'
+import { heed, settleBefore, within } from '../../deadline.ts'
 import { describeError, MetalkitError, UsageError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import { SerialLine } from '../../lab/machines/serial-line.ts'
@@ -11,6 +11,7 @@ import type { Connect, Link } from './link.ts'
 
 /** An attempt to connect ends after this time. */
 const attemptMs = 45_000
+const abandonMs = 2000
 const firstWaitMs = 1000
 const longestWaitMs = 30_000
 /** After a refused login: many BMCs lock an account after a few. */
@@ -35,6 +36,15 @@ function isRefusal(error: unknown): boolean {
   return error instanceof UsageError || (error instanceof BmcError && error.reason === 'login')
 }
 
+/** Waits a moment for the end of an attempt that was given up, and closes a connection that it still makes. */
+async function abandon(connecting: Promise<Link>): Promise<void> {
+  const closed = connecting.then(
+    (link) => link.close(),
+    () => {},
+  )
+  await settleBefore<void>({ ms: abandonMs, late: () => {} }, (resolve) => void closed.then(resolve))
+}
+
 /** A serial line over one connection after another. It ends only when it is disposed. */
 export class LastingLine implements AsyncDisposable {
   readonly line = new SerialLine()
@@ -53,6 +63,7 @@ export class LastingLine implements AsyncDisposable {
   constructor(tools: LineTools) {
     this.#tools = tools
     // Input without a connection is lost, as on a wire.
+    this.line.on('error', () => {})
     this.line.onType = (bytes) => this.#link?.type(bytes)
     this.#done = this.#attend()
   }
@@ -82,11 +93,14 @@ export class LastingLine implements AsyncDisposable {
   async #connectOnce(): Promise<{ lastedMs: number; why: string; refused: boolean }> {
     const { connect, clock } = this.#tools
     const { signal } = this.#over
+    const limit = within(Math.ceil(clock.toRealMs(attemptMs)), signal)
+    const connecting = connect({ onOutput: (bytes) => this.line.send(bytes), signal: limit })
     let link: Link
     try {
-      const onOutput = (bytes: Buffer) => this.line.send(bytes)
-      link = await connect({ onOutput, signal: within(Math.ceil(clock.toRealMs(attemptMs)), signal) })
+      // A file may hang without heeding a signal, such as a password on a network file system.
+      link = await heed(connecting, limit)
     } catch (error) {
+      await abandon(connecting)
       const isLate = error instanceof Error && error.name === 'TimeoutError'
       const why = isLate ? `it does not open within ${attemptMs / 1000} s` : describeTrouble(error)
       return { lastedMs: 0, why, refused: isRefusal(error) }

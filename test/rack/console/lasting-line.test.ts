@@ -1,4 +1,5 @@
 // A console's line over connections that come and go.
+import { EventEmitter, once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { serialBufferBytes } from '../../../src/lab/machines/serial-line.ts'
 import { LinkError } from '../../../src/rack/console/console-error.ts'
@@ -160,4 +161,21 @@ test('an attempt that hangs is given up', async () => {
   await line.tried
   expect(lines[0]).toContain('it does not open within 45 s')
   await expect.poll(() => peer.attempts()).toBeGreaterThan(1)
+})
+
+test('an attempt that heeds no signal is given up too, and what it opens later is closed', async () => {
+  const peer = createPeer()
+  const hung = new EventEmitter()
+  let attempts = 0
+  const { line, lines } = createLine(async (hooks) => {
+    attempts++
+    await once(hung, 'release')
+    return await peer.connect(hooks)
+  }, 1000)
+  await line.tried
+  expect(lines[0]).toContain('it does not open within 45 s')
+  const disposing = line[Symbol.asyncDispose]()
+  hung.emit('release')
+  await disposing
+  await expect.poll(() => peer.closed()).toBe(attempts)
 })

@@ -8,6 +8,8 @@ import { fingerprintOf } from '../../../src/ssh/host-key.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { needs } from '../../helpers/needs.ts'
 import { makeKey, startSshd, type Sshd, type SshdOptions, type TestKey } from '../../helpers/sshd.ts'
+import { startSosFake } from '../../helpers/sos-fake.ts'
+import { serialBufferBytes } from '../../../src/lab/machines/serial-line.ts'
 import { openFor } from './open.ts'
 
 /** A console: each line that is typed comes back in brackets. */
@@ -130,6 +132,12 @@ describe('a BMC with OpenSSH', needs('sshd', 'ssh-keygen'), () => {
   })
 })
 
+function findPort(server: ssh2.Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
+  return address.port
+}
+
 /** A server that lets in whoever has the password, and echoes. */
 async function startPasswordServer(hostKey: TestKey, method: 'password' | 'keyboard-interactive', password: string) {
   const attempts: string[] = []
@@ -157,11 +165,9 @@ async function startPasswordServer(hostKey: TestKey, method: 'password' | 'keybo
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the server has no port')
   return {
     attempts,
-    port: address.port,
+    port: findPort(server),
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.end()
       await new Promise((resolve) => server.close(resolve))
@@ -209,4 +215,74 @@ describe('a BMC that wants a password', needs('ssh-keygen'), () => {
       expect(server.attempts).toEqual(['none', method])
     },
   )
+})
+
+describe('a hostile server', needs('ssh-keygen'), () => {
+  let folder: TestFolder
+  beforeEach(() => {
+    folder = makeFolder()
+  })
+  afterEach(() => folder[Symbol.dispose]())
+
+  test.each([
+    ['drop', 'closed the connection'],
+    ['not-ssh', 'closed the connection'],
+    ['refuse-shell', 'refuses a shell'],
+    ['close-session', 'is lost'],
+  ] as const)(
+    'that does "%s" is one line, however often it is tried',
+    { timeout: 30_000 },
+    async (behaviour, words) => {
+      const hostKey = makeKey(folder.path, 'host', 'ed25519')
+      makeKey(folder.path, 'key', 'ed25519')
+      await using server = await startSosFake(hostKey, behaviour)
+      const console = { ssh: `me@127.0.0.1:${server.port}`, identity: 'key', hostKey: fingerprintOf(hostKey.blob) }
+      await using r1 = await openFor({ console }, { folder: folder.path, env: { ...process.env, HOME: folder.path } })
+      await expect.poll(() => server.connections(), { timeout: 15_000 }).toBeGreaterThan(3)
+      const said = r1.lines.filter((line) => line.includes('it is tried again'))
+      expect(said).toHaveLength(1)
+      expect(said[0]).toContain(words)
+      expect(said[0]).not.toMatch(/--sos|--host-key|--identity/)
+    },
+  )
+
+  test('that prints without end costs no more memory than the line has', { timeout: 30_000 }, async () => {
+    const hostKey = makeKey(folder.path, 'host', 'ed25519')
+    let sent = 0
+    const server = new ssh2.Server({ hostKeys: [readFileSync(hostKey.file)] }, (client) => {
+      client.on('error', () => {}).on('authentication', (context) => context.accept())
+      client.on('session', (accept) => {
+        const session = accept()
+        session.on('pty', (acceptPty) => acceptPty())
+        session.on('shell', (acceptShell) => {
+          const channel = acceptShell()
+          const flood = Buffer.alloc(32 * 1024, 'x')
+          const pour = (): void => {
+            while (channel.write(flood)) sent += flood.length
+          }
+          channel.on('drain', pour).on('error', () => {})
+          pour()
+        })
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const console = {
+      ssh: `me@127.0.0.1:${findPort(server)}`,
+      password: { env: 'PASSWORD' },
+      entry: 'vsp',
+      hostKey: fingerprintOf(hostKey.blob),
+    }
+    {
+      await using r1 = await openFor(
+        { console },
+        { folder: folder.path, env: { PATH: process.env['PATH'], HOME: folder.path, PASSWORD: 'x' } },
+      )
+      r1.console.line.removeAllListeners('data').pause()
+      const before = sent
+      await expect.poll(() => sent - before, { timeout: 15_000 }).toBeGreaterThan(10_000_000)
+      expect(r1.console.line.readableLength).toBeLessThan(2 * serialBufferBytes)
+    }
+    server.close()
+  })
 })
