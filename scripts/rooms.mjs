@@ -55,7 +55,13 @@ const mayImport = {
     'src/rack/power',
   ],
   'src/rack/bmc': ['src/rack/file'],
-  'src/rack/console': ['src/ssh', 'src/rack/bmc', 'src/rack/file', 'src/lab/machines/serial-line.ts'],
+  'src/rack/console': [
+    'src/ssh',
+    'src/rack/bmc',
+    'src/rack/file',
+    'src/rack/ironic',
+    'src/lab/machines/serial-line.ts',
+  ],
   'src/rack/ironic': ['src/http', 'src/rack/bmc', 'src/rack/file'],
   'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file', 'src/rack/ironic'],
 }

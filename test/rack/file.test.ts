@@ -74,7 +74,7 @@ describe('the examples', () => {
       new Set(['by-hand', 'commands', 'ipmi', 'ironic', 'redfish', 'wake', undefined]),
     )
     expect(new Set(machines.map((one) => one.console?.kind))).toEqual(
-      new Set(['device', 'sol', 'ssh', 'tcp', undefined]),
+      new Set(['device', 'ironic', 'sol', 'ssh', 'tcp', undefined]),
     )
   })
 })

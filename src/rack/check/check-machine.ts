@@ -111,6 +111,8 @@ export async function checkConsole(machine: RackMachine, tools: PowerTools, sign
       }
     case 'tcp':
       return { detail: `console: ${formatAddress(console.address)}, not tried: it could end another session` }
+    case 'ironic':
+      return { detail: 'console: through Ironic, not tried: it could end another session' }
     case 'ssh':
       return { detail: `console: ssh ${console.user}@${formatAddress(console.address)}, not tried` }
     default:

@@ -8,6 +8,7 @@ import { Ipmi } from '../bmc/ipmitool.ts'
 import { plainEnvironment } from '../bmc/program.ts'
 import type { RackFile, RackMachine } from '../file/rack-file.ts'
 import { connectDevice } from './device.ts'
+import { connectIronic } from './ironic.ts'
 import { LastingLine } from './lasting-line.ts'
 import type { Connect } from './link.ts'
 import { connectSol } from './sol.ts'
@@ -50,6 +51,8 @@ function connectorOf(machine: RackMachine, file: RackFile, hooks: Required<Conso
       return connectSsh(console, { machine: name, secrets, report })
     case 'device':
       return connectDevice(console, plainEnvironment(env))
+    case 'ironic':
+      return power?.kind === 'ironic' ? connectIronic(power, { secrets, clock, report }) : undefined
     case undefined:
     default:
       return undefined

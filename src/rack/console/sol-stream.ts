@@ -45,6 +45,11 @@ export class SolOutput {
   #held = Buffer.alloc(0)
   #echoes = 0
 
+  /** The session is open. */
+  get isOpen(): boolean {
+    return this.#greeted
+  }
+
   /** A break was requested, whose echo is still to come. */
   expectEcho(): void {
     this.#echoes++

@@ -33,6 +33,9 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
       `console of the machine "${name}" is sol, but its power is not ipmi; write console: {sol: HOST, user: ..., password: ...}`,
     )
   }
+  if (console?.kind === 'ironic' && power?.kind !== 'ironic') {
+    clauses.push(`console of the machine "${name}" is ironic, but its power is not`)
+  }
   if (arch === 'aarch64' && firmware === 'bios') {
     clauses.push(`firmware of the machine "${name}" is "bios", but machines of aarch64 have uefi`)
   }

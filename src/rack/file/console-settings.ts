@@ -37,8 +37,13 @@ export interface DeviceSettings {
   speed: number
 }
 
+/** The console of the node of `power`, through Ironic. */
+export interface IronicConsoleSettings {
+  kind: 'ironic'
+}
+
 /** How a machine's serial console is reached. */
-export type ConsoleSettings = SolSettings | TcpSettings | SshSettings | DeviceSettings
+export type ConsoleSettings = SolSettings | TcpSettings | SshSettings | DeviceSettings | IronicConsoleSettings
 
 const sol = z.literal('sol').transform((): ConsoleSettings => ({ kind: 'sol', bmc: undefined }))
 
@@ -101,8 +106,10 @@ const device = section('a section with device', {
   ).default(115_200),
 }).transform(({ device: path, speed }): ConsoleSettings => ({ kind: 'device', path, speed }))
 
+const ironic = z.literal('ironic').transform((): ConsoleSettings => ({ kind: 'ironic' }))
+
 /** The schema of `console`. */
 export const console: z.ZodType<ConsoleSettings> = kinds(
-  'a section with one of sol, tcp, ssh and device, or the word sol',
-  { sol: anySol, tcp, ssh, device },
+  'a section with one of sol, tcp, ssh and device, or the word sol or ironic',
+  { sol: anySol, tcp, ssh, device, ironic },
 )

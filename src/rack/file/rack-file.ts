@@ -139,7 +139,11 @@ export function parseRackFile(file: string, content: string): RackFile {
     ...rest,
     folder,
     ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
-    machines: machines.map((one) => ({ ...one, tty: one.tty ?? (one.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0') })),
+    machines: machines.map((one) => ({
+      ...one,
+      console: one.console ?? (one.power?.kind === 'ironic' ? { kind: 'ironic' } : undefined),
+      tty: one.tty ?? (one.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0'),
+    })),
     fleets,
   }
   checkRackFile(file, checked)

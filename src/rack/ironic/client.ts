@@ -77,6 +77,11 @@ export class IronicClient {
     this.name = `Ironic at "${new URL(service.url).host}"`
   }
 
+  /** The host that the service is on. */
+  get host(): string {
+    return new URL(this.#service.url).hostname.replaceAll(/^\[|\]$/g, '')
+  }
+
   async #login(): Promise<Record<string, string>> {
     const { login } = this.#service
     if (login === undefined) return {}

@@ -93,6 +93,7 @@ function toMachine(node: FleetNode, macs: string[], { service, plan, firmware }:
     arch,
     boot: 'pxe',
     power: { kind: 'ironic', service, node: node.uuid },
+    console: { kind: 'ironic' },
     tty: arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0',
     inUse: false,
   }

@@ -13,7 +13,7 @@ const text = z.string().nullish().catch(undefined)
 /** The fields that the rack looks at. */
 export const nodeFields =
   'uuid,name,power_state,target_power_state,provision_state,reservation,last_error,maintenance,maintenance_reason,fault,' +
-  'instance_uuid,allocation_uuid,instance_info,resource_class,console_enabled'
+  'instance_uuid,allocation_uuid,instance_info,resource_class,console_enabled,console_interface'
 
 /** A node's record. */
 export const nodeSchema = z.looseObject({
@@ -32,6 +32,7 @@ export const nodeSchema = z.looseObject({
   instance_info: z.record(z.string(), z.unknown()).catch({}),
   resource_class: text,
   console_enabled: z.boolean().catch(false),
+  console_interface: text,
 })
 
 /** A node's record. */
@@ -117,14 +118,13 @@ export class IronicNode {
    * Waits until the conductor has done what it was asked to: it locks the node, and has a target, until then.
    * @throws BmcError when the time is over; or the signal's reason
    */
-  async settle(signal: AbortSignal, isDone: (record: NodeRecord) => boolean = () => true): Promise<NodeRecord> {
+  async settle(signal: AbortSignal): Promise<NodeRecord> {
     const endMs = this.#clock.monotonicMs() + patienceMs
     let seen: NodeRecord | BmcError | undefined
     for (;;) {
       try {
         seen = await this.look(signal)
-        const isIdle = (seen.reservation ?? seen.target_power_state ?? '') === ''
-        if (isIdle && isDone(seen)) return seen
+        if ((seen.reservation ?? seen.target_power_state ?? '') === '') return seen
       } catch (error) {
         // A conductor that restarts does not answer for a while.
         if (!(error instanceof BmcError) || error.reason !== 'unreachable') throw error
@@ -138,8 +138,7 @@ export class IronicNode {
   #describeWait(seen: NodeRecord | BmcError): BmcError {
     const wait = `${patienceMs / 1000} s after the request`
     if (seen instanceof BmcError) return new BmcError(seen.reason, `${seen.message}, ${wait}`, { cause: seen })
-    const state = (seen.reservation ?? '') === '' ? 'has not done it' : 'is still at it'
-    return new BmcError('late', `${this.name} ${state}, ${wait}${explainMaintenance(seen)}`)
+    return new BmcError('late', `${this.name} is still at it, ${wait}${explainMaintenance(seen)}`)
   }
 }
 

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, existsSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ReadStream } from 'node:tty'
 import { stringify } from 'yaml'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type ConsoleHooks, openConsole, type RackConsole } from '../../../src/rack/console/open-console.ts'
 import { parseRackFile } from '../../../src/rack/file/rack-file.ts'
 import { findProgram } from '../../helpers/needs.ts'
@@ -63,10 +63,12 @@ export interface PtyPair {
 
 /** Makes one with socat. Its ends stay while nobody has them open. */
 export async function makePtyPair(folder: string): Promise<PtyPair> {
-  const [near, far] = [join(folder, 'near'), join(folder, 'far')]
+  // ipmi_sim locks a device by the last part of its name, for the whole computer.
+  const name = basename(folder)
+  const [near, far] = [join(folder, `near-${name}`), join(folder, `far-${name}`)]
   const ends = [near, far].map((link) => `pty,rawer,link=${link},wait-slave=0`)
   const child = spawn(findProgram('socat') ?? 'socat', ends, { stdio: 'ignore' })
-  await expect.poll(() => existsSync(near) && existsSync(far), { timeout: 10_000 }).toBe(true)
+  await vi.waitUntil(() => existsSync(near) && existsSync(far), { timeout: 10_000 })
   return { near, far, kill: () => endProgram(child) }
 }
 

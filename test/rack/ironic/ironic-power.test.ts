@@ -5,8 +5,10 @@ import { systemClock } from '../../../src/clock.ts'
 import type { Power } from '../../../src/rack/bmc/power.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { needs } from '../../helpers/needs.ts'
+import { findFreePort } from '../../helpers/port.ts'
+import { awaitLine, makePtyPair, openFarEnd, openFor, type PtyPair } from '../console/open.ts'
 import { type IpmiSim, startIpmiSim } from '../ipmi-sim.ts'
-import { failureOf, powerOf } from '../machine.ts'
+import { failureOf, powerOf, secretsOf } from '../machine.ts'
 import { ironicPassword, type IronicServer, ironicUser, startIronic } from './ironic-server.ts'
 
 const never = new AbortController().signal
@@ -19,6 +21,7 @@ const [device = ''] = devices
 describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), timeout: 90_000 }, () => {
   let folder: TestFolder
   let ironic: IronicServer
+  let pair: PtyPair
   let sim: IpmiSim
   let racks: Power[] = []
 
@@ -38,12 +41,14 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
   beforeAll(async () => {
     folder = makeFolder()
     ironic = await startIronic(folder.path)
-    sim = await startIpmiSim(folder.path)
-    await ironic.enroll({ name: 'r1', bmcPort: sim.port, mac })
+    pair = await makePtyPair(folder.path)
+    sim = await startIpmiSim(folder.path, { sol: pair.near })
+    await ironic.enroll({ name: 'r1', mac, bmcPort: sim.port, consolePort: await findFreePort() })
   }, 180_000)
   afterAll(async () => {
     await ironic?.[Symbol.asyncDispose]()
     await sim?.[Symbol.asyncDispose]()
+    await pair?.kill()
     folder?.[Symbol.dispose]()
   })
   beforeEach(() => {
@@ -214,6 +219,35 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     await ironic.start()
     await freeing
     expect(await read()).toMatchObject({ instance_uuid: null, instance_info: {} })
+  })
+
+  test('its console passes bytes in both directions, comes back after a loss, and is given back', async () => {
+    const login = { ironic: ironic.url, node: 'r1', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
+    const { env } = secretsOf(ironicPassword)
+    const clock = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 1000), signal),
+    }
+    const r1 = await openFor({ power: login }, { env, clock })
+    expect(r1.lines.join('\n')).not.toContain('the console of')
+    expect((await read()).console_enabled).toBe(true)
+    using machine = openFarEnd(pair)
+    await awaitLine(r1, machine)
+    r1.type('~.\r~.~~\r')
+    await expect.poll(() => machine.heard(), { timeout: 20_000 }).toContain('~.\r~.~~\r')
+    machine.print('login: ')
+    await expect.poll(() => r1.output(), { timeout: 20_000 }).toMatch(/login: $/)
+    // What an operator does who wants the console.
+    await ironic.api('PUT', '/nodes/r1/states/console', { enabled: false })
+    await expect.poll(() => r1.lines.join('\n'), { timeout: 20_000 }).toMatch(/console of "r1" is lost/)
+    await expect.poll(async () => (await read()).console_enabled, { timeout: 20_000 }).toBe(true)
+    const printAgain = () => {
+      machine.print('again')
+      return r1.output()
+    }
+    await expect.poll(printAgain, { timeout: 20_000 }).toContain('again')
+    await r1[Symbol.asyncDispose]()
+    expect((await read()).console_enabled).toBe(false)
   })
 
   test('a node that does not exist, another machine, and a wrong password are told apart', async () => {
