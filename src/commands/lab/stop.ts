@@ -8,5 +8,7 @@ import { requireLab } from './find-lab.ts'
 export async function execute(_args: unknown, { labName }: Options<'labName'>, context: Context): Promise<void> {
   const lab = await requireLab(labName, context)
   await endLab(lab, context.signal)
-  context.report.info(`The lab ${lab.name === undefined ? '' : `"${lab.name}" `}has ended.`)
+  context.report.info(
+    `The ${lab.rack === undefined ? 'lab' : 'rack'} ${lab.name === undefined ? '' : `"${lab.name}" `}has ended.`,
+  )
 }
