@@ -102,7 +102,7 @@ export async function awaitLine(console: TestConsole, machine: FarEnd): Promise<
         console.type('.')
         return console.output().includes('.') && machine.heard().includes('.')
       },
-      { timeout: 20_000 },
+      { timeout: 10_000 },
     )
     .toBe(true)
 }
