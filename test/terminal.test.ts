@@ -106,7 +106,7 @@ describe('in a terminal', needs('tmux', 'sshd', 'ssh-keygen'), () => {
   }
   test('typing, size, Ctrl-C for the machine, help, and ~.', async () => {
     await start()
-    await shows('~. on a new line leaves it')
+    await shows('~. on a new line to leave')
     await type('hello', 'Enter')
     await shows('got hello')
     await tmux('resize-window', '-t', 'test', '-x', '100', '-y', '35')
