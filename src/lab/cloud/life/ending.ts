@@ -12,8 +12,7 @@ export async function endInTime(
   { endMs, forced }: { endMs: number; forced: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<boolean> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), endMs)
+  using late = abortAfter(AbortSignal.abort(), endMs)
   using rush = abortAfter(forced ?? new AbortController().signal, forcedMs)
   const signal = AbortSignal.any([late.signal, rush.signal])
   try {
@@ -22,7 +21,5 @@ export async function endInTime(
   } catch (error) {
     if (!signal.aborted) throw error
     return false
-  } finally {
-    clearTimeout(timer)
   }
 }

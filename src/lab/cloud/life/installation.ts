@@ -1,4 +1,5 @@
 // The installation of a device: from the first provisioning event to `active`, or to a reason why not.
+import { formatDuration } from '../../../text/duration.ts'
 import { completeEvent, connectedEvent, installationSteps } from '../device-events.ts'
 import { isInstalling } from '../device.ts'
 import { pauseForStep } from '../pace.ts'
@@ -91,7 +92,7 @@ export class Installation implements Disposable {
   /** Why the installation took too long. */
   #explainDelay(): string {
     const { chassis, pace } = this.#parts
-    const limit = `within ${pace.provisioningMs / 60_000} minutes`
+    const limit = `within ${formatDuration(pace.provisioningMs)}`
     if (!chassis.isOn) return `The machine was not switched on ${limit}`
     const lastOutput = `last output: ${chassis.lastLine === '' ? 'none' : `"${chassis.lastLine}"`}`
     const stop = chassis.explainStop()
