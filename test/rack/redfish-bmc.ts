@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
+import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { close, listen } from '../helpers/port.ts'
@@ -75,6 +76,21 @@ export interface RedfishBmc extends AsyncDisposable {
   sessions: Set<string>
 }
 
+/** The machine that it switches; without one it only remembers. */
+export interface SwitchedMachine {
+  readonly isOn: boolean
+  boot: string
+  switchOn(): void
+  cut(): Promise<void>
+  reset(): void
+}
+
+/** What stands behind it, and a socket to listen at instead of a port. */
+interface Surroundings {
+  machine?: SwitchedMachine
+  socket?: string
+}
+
 /** A self-signed certificate in a folder. */
 function makeCertificate(folder: string, name: string): { key: string; cert: string } {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)]
@@ -109,7 +125,8 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
   readonly vices: Vices
   readonly seen: Seen[] = []
   readonly sessions = new Set<string>()
-  power = 'Off'
+  readonly #machine: SwitchedMachine | undefined
+  #power = 'Off'
   boot: Record<string, string> = {
     BootSourceOverrideTarget: 'None',
     BootSourceOverrideEnabled: 'Disabled',
@@ -118,8 +135,29 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
   #etag = 1
   #timer: NodeJS.Timeout | undefined
 
-  constructor(vices: Vices) {
+  constructor(vices: Vices, machine: SwitchedMachine | undefined) {
     this.vices = vices
+    this.#machine = machine
+  }
+
+  get power(): string {
+    return this.#machine === undefined ? this.#power : this.#machine.isOn ? 'On' : 'Off'
+  }
+
+  set power(state: string) {
+    this.#power = state
+  }
+
+  /** Passes a power request on. */
+  async #switch(type: string): Promise<void> {
+    const machine = this.#machine
+    if (machine === undefined) return
+    const { BootSourceOverrideEnabled: enabled, BootSourceOverrideTarget: target = '' } = this.boot
+    if (!/Restart|On$/.test(type)) return await machine.cut()
+    if (machine.isOn) return machine.reset()
+    machine.boot = enabled !== 'Disabled' && /^(Pxe|UefiHttp)$/.test(target) ? 'pxe' : 'none'
+    if (enabled === 'Once') this.boot = { ...this.boot, BootSourceOverrideEnabled: 'Disabled' }
+    machine.switchOn()
   }
 
   stop(): void {
@@ -342,6 +380,7 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       return refuse(409, 'ResourceInUse')
     if (typeof type !== 'string') return refuse(400, 'ActionParameterMissing', body)
     if (vices.ignoresPower === true) return { status: 204 }
+    void this.#switch(type)
     const isOn = ['On', 'ForceOn', 'ForceRestart', 'GracefulRestart'].includes(type)
     const after = isOn ? 'On' : 'Off'
     if (vices.powerTakesMs === undefined) this.power = after
@@ -360,10 +399,14 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 }
 
 /** Starts one. */
-export async function startRedfishBmc(folder: string, vices: Vices = {}): Promise<RedfishBmc> {
+export async function startRedfishBmc(
+  folder: string,
+  vices: Vices = {},
+  { machine, socket }: Surroundings = {},
+): Promise<RedfishBmc> {
   const { key, cert } = makeCertificate(folder, 'bmc')
   const pem = readFileSync(cert)
-  const state = new State(vices)
+  const state = new State(vices, machine)
   const server = createServer({ key: readFileSync(key), cert: pem }, (request, response) => {
     void (async () => {
       const { status, json, headers } = state.answer(request, await readBody(request))
@@ -383,7 +426,12 @@ export async function startRedfishBmc(folder: string, vices: Vices = {}): Promis
       response.end(json === undefined ? undefined : JSON.stringify(json))
     })()
   })
-  const port = await listen(server)
+  let port = 0
+  if (socket === undefined) port = await listen(server)
+  else {
+    server.listen(socket)
+    await once(server, 'listening')
+  }
   return Object.assign(state, {
     url: `https://127.0.0.1:${port}`,
     port,

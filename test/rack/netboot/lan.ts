@@ -41,12 +41,21 @@ export function needsLan(): { skip: boolean; timeout: number } {
   return { skip: skip || (lacks.length > 0 && process.env['CI'] !== 'true'), timeout: 600_000 }
 }
 
+/** Skips if a network namespace or a program is missing, except in CI. */
+export function needsNamespace(...programs: string[]): { skip: boolean } {
+  const { skip } = needsRoot('ip', 'unshare', 'nsenter', 'setpriv', ...programs)
+  const makesOne = spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { stdio: 'ignore' }).status === 0
+  if (!skip && !makesOne) process.stderr.write('skipped: network namespaces not available\n')
+  return { skip: skip || (!makesOne && process.env['CI'] !== 'true') }
+}
+
 /** A process that ends with this one. */
 function start(command: string, args: readonly string[]): ChildProcess {
   return spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a process, and waits for that. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -61,7 +70,7 @@ async function until(isMet: () => boolean, what: string): Promise<void> {
 }
 
 /** A network namespace. */
-class Namespace {
+export class Namespace {
   readonly children: ChildProcess[] = []
   #pid = 0
 
@@ -78,6 +87,11 @@ class Namespace {
 
   get pid(): string {
     return String(this.#pid)
+  }
+
+  /** The words before a program that let it run here. */
+  get before(): readonly string[] {
+    return ['nsenter', '-t', this.pid, '-n']
   }
 
   run(...words: string[]): string {
@@ -251,21 +265,35 @@ export class Lan {
     return rack
   }
 
-  /** Switches a machine on, whose firmware boots from the network. */
-  powerOn(firmware: 'bios' | 'uefi', mac: string, more: readonly string[] = []): Machine {
+  /** Puts a machine's network card on the switch. @returns its port */
+  plug(): string {
     const tap = `tap${++this.#taps}`
     this.#switch.run('ip', 'tuntap', 'add', tap, 'mode', 'tap')
     this.#switch.run('ip', 'link', 'set', tap, 'master', 'br0', 'up')
-    const rom = firmware === 'uefi' ? ',romfile=' : ''
+    return tap
+  }
+
+  /** Starts QEMU with a network card at a port of the switch. If `isBootable`, its firmware boots from the network. */
+  startQemu(
+    firmware: 'bios' | 'uefi',
+    { tap, mac, isBootable = true }: { tap: string; mac: string; isBootable?: boolean },
+    more: readonly string[],
+  ): ChildProcess {
+    const boot = isBootable ? `,bootindex=0${firmware === 'uefi' ? ',romfile=' : ''}` : ',romfile='
     const args = [
-      ['-no-user-config', '-nodefaults', '-display', 'none', '-no-reboot'],
-      ['-machine', 'q35', '-m', '768', '-accel', 'tcg,thread=multi'],
+      ['-no-user-config', '-nodefaults', '-display', 'none'],
+      ['-machine', 'q35', '-m', '768', '-accel', 'tcg,thread=multi', '-boot', 'strict=on'],
       firmware === 'bios' ? this.#bios() : this.#uefi(tap),
       ['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
-      ['-device', `virtio-net-pci,netdev=n0,mac=${mac},bootindex=0${rom}`],
-      ['-serial', 'stdio', ...more],
+      ['-device', `virtio-net-pci,netdev=n0,mac=${mac}${boot}`],
     ].flat()
-    const qemu = this.#switch.start('qemu-system-x86_64', ...args)
+    return this.#switch.start('qemu-system-x86_64', ...args, ...more)
+  }
+
+  /** Switches a machine on, whose firmware boots from the network. */
+  powerOn(firmware: 'bios' | 'uefi', mac: string, more: readonly string[] = []): Machine {
+    const card = { tap: this.plug(), mac }
+    const qemu = this.startQemu(firmware, card, ['-no-reboot', '-serial', 'stdio', ...more])
     let text = ''
     qemu.stdout?.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
     qemu.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))

@@ -16,14 +16,30 @@ export function needsKernel(): { skip: boolean } {
 /** What it says. */
 export const linuxSays = 'Linux runs on the machine of the rack'
 
+/** What it does then: it switches its machine off, or it is a shell on the console. */
+type Then = 'poweroff' | 'shell'
+
 /** Makes its initrd in a folder. @returns its path */
-export function makeInitrd(folder: string): string {
+export function makeInitrd(folder: string, then: Then = 'poweroff', name = 'initrd.img'): string {
   const root = join(folder, 'root')
   mkdirSync(join(root, 'bin'), { recursive: true })
   copyFileSync('/usr/bin/busybox', join(root, 'bin/busybox'))
-  writeFileSync(join(root, 'init'), `#!/bin/busybox sh\necho "${linuxSays}"\n/bin/busybox poweroff -f\n`)
+  const rest = { poweroff: '/bin/busybox poweroff -f', shell: 'exec /bin/busybox sh' }[then]
+  writeFileSync(join(root, 'init'), `#!/bin/busybox sh\necho "${linuxSays}"\n${rest}\n`)
   chmodSync(join(root, 'init'), 0o755)
-  const initrd = join(folder, 'initrd.img')
+  const initrd = join(folder, name)
   execFileSync('sh', ['-c', `find . | cpio -o -H newc --quiet >${initrd}`], { cwd: root })
   return initrd
+}
+
+/**
+ * Makes an image of it, as linuxkit build does. Linux has one serial console, the first ttyS on its command line, and the script of
+ * run puts ttyS1 first unless the image names ttyS1 itself. It also names its initrd: Debian 12's iPXE, of 2019, cannot hand a
+ * UEFI Linux its initrd without. @returns its prefix
+ */
+export function makeLinuxImage(folder: string): string {
+  copyFileSync(kernel, join(folder, 'linux-kernel'))
+  makeInitrd(folder, 'shell', 'linux-initrd.img')
+  writeFileSync(join(folder, 'linux-cmdline'), 'console=ttyS0 console=ttyS1,115200 initrd=linux-initrd.img quiet\n')
+  return join(folder, 'linux')
 }
