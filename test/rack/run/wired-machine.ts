@@ -86,7 +86,7 @@ export class WiredMachine implements AsyncDisposable {
 
   async #set(name: string, value: string): Promise<void> {
     if (name === 'boot') this.boot = value
-    else if (name === 'reset') this.#running?.reset()
+    else if (name === 'reset') this.reset()
     else if (name === 'shutdown' || (name === 'power' && value === '0')) await this.cut()
     else if (name === 'power') this.switchOn()
   }
@@ -104,6 +104,11 @@ export class WiredMachine implements AsyncDisposable {
   async #watch(running: Running): Promise<void> {
     await running.ended
     if (this.#running === running) this.#running = undefined
+  }
+
+  /** Presses its reset button. */
+  reset(): void {
+    this.#running?.reset()
   }
 
   /** Cuts its power. */
