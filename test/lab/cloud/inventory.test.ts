@@ -315,6 +315,24 @@ describe('a machine that may be on is not free', () => {
     expect((await create(lab, { plan: 'server.large' })).status).toBe(201)
   })
 
+  test('when its device is deleted while it is provisioned', async () => {
+    const { lab, hardware } = await start()
+    await using _ = lab
+    const { json } = await create(lab, { plan: 'server.large' })
+    await waitUntil(
+      () => hardware.at('r3').isOn,
+      (isOn) => isOn,
+    )
+    expect((await lab.call('GET', `/devices/${json.id}`)).json.state).toBe('provisioning')
+    hardware.at('r3').isSilent = true
+    expect((await lab.call('DELETE', `/devices/${json.id}`)).status).toBe(204)
+    expect(await create(lab, { plan: 'server.large' })).toMatchObject({ status: 422, json: noServers })
+    hardware.at('r3').isSilent = false
+    await untilGone(lab, json.id)
+    expect([hardware.at('r3').isOn, hardware.at('r3').freed]).toEqual([false, 1])
+    expect((await create(lab, { plan: 'server.large' })).status).toBe(201)
+  })
+
   test('after its project was deleted with its device', async () => {
     const { lab, hardware } = await start()
     await using _ = lab
