@@ -17,7 +17,8 @@ export function rackRoutes(driver: RackDriver): Route[] {
           if (!(error instanceof RackError)) throw error
           return unprocessable(error.hint === undefined ? error.message : `${error.message}; ${error.hint}`)
         }
-        return ok({ why: driver.whyUnusable(name) })
+        const { holder, why } = driver.views().find((machine) => machine.name === name) ?? {}
+        return ok({ holder, why })
       },
     ],
   ]

@@ -12,7 +12,8 @@ export async function execute(
   const rack = await requireRack(labName, context)
   const answer = await askRack(rack, 'POST', `/lab/machines/${encodeURIComponent(machine)}/release`)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answer
-  const { why } = answer as { why?: string }
-  if (why === undefined) context.report.info(`${machine} may be used.`)
+  const { holder, why } = answer as { holder?: string; why?: string }
+  if (holder !== undefined) context.report.info(`${machine} is off, as you say; its device still has it.`)
+  else if (why === undefined) context.report.info(`${machine} may be used.`)
   else context.report.warn(`${machine} is released, but cannot be used yet: ${why}`)
 }

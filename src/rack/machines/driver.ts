@@ -10,7 +10,7 @@ import type { Sightings } from '../netboot/sightings.ts'
 import { Boots } from './boots.ts'
 import { Holds } from './holds.ts'
 import { IdleMachines } from './idle-machines.ts'
-import type { People } from './people.ts'
+import { isByHand, type People } from './people.ts'
 import { type OpenedConsole, RackedMachine } from './powered.ts'
 import type { RackState } from './rack-state.ts'
 import { Switches } from './switches.ts'
@@ -164,7 +164,10 @@ class Driver implements RackDriver {
     await this.#switches.of(machine).claim?.(spec.id, signal)
     const seen = await this.#switches.status(machine, signal)
     if (seen === 'off') return undefined
-    if (seen === 'unknown') throw new RackError(`nobody can tell whether the machine "${machine.name}" is on`)
+    // A person is asked when it has to be off.
+    if (seen === 'unknown' && !isByHand(machine)) {
+      throw new RackError(`nobody can tell whether the machine "${machine.name}" is on`)
+    }
     const console = await this.#parts.openConsole(machine, signal)
     if (spec.boot === 'network') this.#arm(machine, spec, hooks)
     return this.#powered(machine, console)

@@ -32,12 +32,12 @@ export class Holds {
     const { name } = machine
     const { state, switches, idle } = this.#parts
     const before = state.of(name)
-    if (before.holder !== undefined && before.holder !== deviceId) {
-      throw new RackError(`the device ${before.holder} has the machine "${name}"`)
-    }
+    this.#refuseHeld(name, deviceId)
     // The question includes whose BMC it is.
     const seen = await this.#lookAt(machine, before, signal)
     await this.#refuseStranger(machine, seen, before)
+    // Another device may have taken it while its BMC was asked.
+    this.#refuseHeld(name, deviceId)
     // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
     await state.change(name, { holder: deviceId })
     idle.takenBy(name, deviceId)
@@ -48,6 +48,12 @@ export class Holds {
     } else await switches.confirmOff(machine, signal)
     if (before.isReleased === true) await state.change(name, { isReleased: false })
     onStep(`${name}: off`)
+  }
+
+  #refuseHeld(name: string, deviceId: string): void {
+    const { holder } = this.#parts.state.of(name)
+    if (holder !== undefined && holder !== deviceId)
+      throw new RackError(`the device ${holder} has the machine "${name}"`)
   }
 
   /** Asks for the state of a machine. If nobody can tell, no other device gets it either. */

@@ -92,7 +92,12 @@ export class IdleMachines {
     this.#known = new Set([...this.#known, ...knownIds])
     const { machines, state, clock, signal } = this.#parts
     const waiting = machines.filter(({ name, inUse }) => !inUse && state.of(name).holder === undefined)
-    for (const { name } of machines) if (state.of(name).holder !== undefined) this.#troubles.delete(name)
+    for (const machine of machines) {
+      const { holder, power } = state.of(machine.name)
+      if (holder !== undefined) this.#troubles.delete(machine.name)
+      // What a person said counts no longer: since then a BMC may have switched the machine.
+      if (power !== undefined && !isByHand(machine)) await state.change(machine.name, { power: undefined })
+    }
     const work = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         if (!(await this.ask(next)) || this.#isShared(next)) void this.#askAgain(next)
@@ -137,6 +142,7 @@ export class IdleMachines {
       seen = await switches.status(machine, signal)
     } catch (error) {
       if (signal.aborted) return true
+      if (state.of(name).holder !== undefined) return true
       const why = messageOf(error)
       if (this.#troubles.get(name) !== why) report.warn(`rack: ${name} cannot be used: ${why}`)
       this.#troubles.set(name, why)
@@ -146,8 +152,11 @@ export class IdleMachines {
     if (state.of(name).holder !== undefined) return true
     this.#seen.set(name, seen)
     const isHands = isByHand(machine)
-    if (seen === 'off') this.#troubles.delete(name)
-    else if (seen === 'unknown') {
+    if (seen === 'off') {
+      // The permission to switch it off is used up: whoever switches it on again has not given it.
+      if (state.of(name).isReleased === true) await state.change(name, { isReleased: false })
+      this.#troubles.delete(name)
+    } else if (seen === 'unknown') {
       const why = isHands
         ? `nobody has said yet that it is off: switch it off, then run metalkit rack release ${name}`
         : 'its BMC does not say whether it is on'
@@ -172,7 +181,8 @@ export class IdleMachines {
     const { state, people } = this.#parts
     const { holder } = state.of(name)
     const isHeld = holder !== undefined && this.#known.has(holder)
-    if (isHeld && !isByHand(machine)) {
+    const mayBeOff = isByHand(machine) && (people.isAskedForOff(name) || state.of(name).power !== 'on')
+    if (isHeld && !mayBeOff) {
       throw new RackError(`the device ${holder} has the machine "${name}"`, { hint: 'delete the device to free it' })
     }
     if (isByHand(machine)) {

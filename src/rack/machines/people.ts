@@ -32,6 +32,11 @@ export class People {
     }
   }
 
+  /** Whether a person was asked to switch the machine off, and has not said yet that it is. */
+  isAskedForOff(name: string): boolean {
+    return this.#answers.listenerCount(name) > 0
+  }
+
   /** A person says that a machine is off. */
   confirmOff(name: string): void {
     this.#answers.emit(name)

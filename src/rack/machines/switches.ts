@@ -30,6 +30,8 @@ export class Switches {
 
   /** Switches a machine on. Returns once it was seen to be on. */
   async on(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    // From now on a person may switch it on at any moment, also if nobody waits for it any longer.
+    if (isByHand(machine)) await this.#state.change(machine.name, { power: undefined })
     await this.of(machine).on(signal)
     if (isByHand(machine)) await this.#state.change(machine.name, { power: 'on' })
   }

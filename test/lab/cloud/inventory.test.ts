@@ -403,6 +403,16 @@ describe('a saved device is not lost', () => {
     expect(readFileSync(cloudFile, 'utf8')).toBe(before)
   })
 
+  test('if its name is that of another machine by now: the rack does not start', async () => {
+    const { parts, cloudFile } = await saved()
+    const [first, second, ...others] = parts.inventory.machines
+    if (first === undefined || second === undefined) throw new Error('too few machines')
+    const machines = [{ ...first, macs: second.macs }, { ...second, macs: first.macs }, ...others]
+    await expect(startTestLab({ ...parts, inventory: { ...parts.inventory, machines } })).rejects.toMatchObject({
+      message: `the rack's state in "${cloudFile}" cannot be used: its device "box" has the machine "r1", whose MAC address is now that of "${second.name}" in the rack file`,
+    })
+  })
+
   test('if its plan is no longer in the file', async () => {
     const { parts } = await saved()
     const plans = parts.catalogue.plans.filter(({ slug }) => slug !== 'nuc.small')

@@ -98,6 +98,25 @@ describe('a machine that is off', () => {
     await expect(rack.driver.release('r1')).rejects.toThrow('the device d1 has the machine "r1"')
   })
 
+  test('is one device’s, also if two ask for it at the same moment', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    const both = await Promise.allSettled([rack.powerOn('d1', 'r1'), rack.powerOn('d2', 'r1')])
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    expect(own.servers.log.filter((line) => line === 'r1 on')).toHaveLength(1)
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1' })
+  })
+
+  test('when it is released may not be switched off later, when somebody has switched it on', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    await rack.driver.release('r1')
+    servers.r1.isOn = true
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('somebody has switched it on')
+    expect(servers.log).toEqual([])
+  })
+
   test('is not touched if what is done to it cannot be kept', async () => {
     using own = makeServers()
     const { servers } = own
@@ -251,6 +270,63 @@ test('a person at a machine is told what to do, and says when it is done', async
   await ending
   await rack.driver.discard?.('d1')
   expect(rack.driver.whyUnusable('hand')).toBeUndefined()
+})
+
+const handMac = '52:54:00:aa:00:04'
+
+describe('a machine that only a person switches', () => {
+  test('is perhaps on once the person was asked to switch it on, whatever came between', async () => {
+    using own = makeServers()
+    {
+      await using rack = await own.servers.start()
+      await rack.driver.release('hand')
+      const over = new AbortController()
+      const going = rack.powerOn('d1', 'hand', {}, { signal: over.signal })
+      await expect.poll(() => rack.lines.at(-1)).toBe('rack: switch hand on now')
+      over.abort(new Error('its device is deleted'))
+      await expect(going).rejects.toThrow('its device is deleted')
+      await expect(rack.driver.discard?.('d1')).rejects.toThrow('the machine "hand" is perhaps on, so it is not free')
+    }
+    // Also after a restart.
+    await using rack = await own.servers.start(['d1'])
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'hand'))
+    const ending = machine?.[Symbol.asyncDispose]()
+    await expect.poll(() => rack.lines.at(-1)).toContain('switch hand off now, and confirm it')
+    await rack.driver.release('hand')
+    await ending
+    await rack.driver.discard?.('d1')
+    expect(rack.driver.whyUnusable('hand')).toBeUndefined()
+  })
+
+  test('is not called off while its device runs and nobody was asked to switch it off', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    await rack.driver.release('hand')
+    const going = rack.powerOn('d1', 'hand')
+    await expect.poll(() => rack.lines.at(-1)).toBe('rack: switch hand on now')
+    rack.see({ kind: 'discover', mac: handMac, client: pxe })
+    await going
+    await expect(rack.driver.release('hand')).rejects.toThrow('the device d1 has the machine "hand"')
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow('the machine "hand" is on, so it is not free')
+  })
+
+  test('is not off because a person said so before it had a BMC', async () => {
+    using own = makeServers()
+    const hand = own.servers.file.machines.find(({ name }) => name === 'hand')
+    const { power } = hand ?? {}
+    const withPower = async (kind: typeof power) => {
+      if (hand !== undefined) hand.power = kind
+      await using rack = await own.servers.start()
+      return rack.driver.whyUnusable('hand')
+    }
+    {
+      await using rack = await own.servers.start()
+      await rack.driver.release('hand')
+    }
+    expect(await withPower(power)).toBeUndefined()
+    await withPower(own.servers.file.machines[0]?.power)
+    expect(await withPower(power)).toContain('nobody has said yet that it is off')
+  })
 })
 
 describe('the state of a rack', () => {

@@ -93,6 +93,10 @@ export interface Start extends AsyncDisposable {
   spec(id: string, machine: string, more?: Partial<MachineSpec>): MachineSpec
 }
 
+function macOf(name: string): string {
+  return machines.find((machine) => machine.name === name)?.macs[0] ?? '52:54:00:aa:00:ff'
+}
+
 /** The machine of a device. */
 function specOf(id: string, machine: string, more: Partial<MachineSpec> = {}): MachineSpec {
   return {
@@ -102,7 +106,7 @@ function specOf(id: string, machine: string, more: Partial<MachineSpec> = {}): M
     arch: 'x86_64',
     cpus: 0,
     memoryMib: 0,
-    macs: ['52:54:00:aa:00:01'],
+    macs: [macOf(machine)],
     bootUrl: `http://127.0.0.1:1/boot/${id}/auto.ipxe`,
     boot: 'network-once',
     ...more,

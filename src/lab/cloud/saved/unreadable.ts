@@ -15,6 +15,7 @@ const partsSchema = z.looseObject({
         metro: z.string(),
         operatingSystem: z.string(),
         machine: z.optional(z.string()),
+        macs: z.optional(z.array(z.string())),
       }),
     ),
   ),
@@ -31,7 +32,7 @@ const otherVersion = 'use the metalkit that wrote it, or start this lab with ano
 
 /** Why a device cannot go on with its machine. Leaving it out would leave a machine on that nobody switches off. */
 function findLostMachine(
-  { hostname, machine }: SavedParts,
+  { hostname, machine, macs = [] }: SavedParts,
   others: readonly SavedParts[],
   inventory: CloudSettings['inventory'],
 ): Unreadable | undefined {
@@ -46,10 +47,19 @@ function findLostMachine(
   if (machine === undefined) {
     return { why: `${device} has a machine of a lab`, hint: 'start this rack with another --name' }
   }
-  if (!inventory.machines.some(({ name }) => name === machine)) {
+  const own = inventory.machines.find(({ name }) => name === machine)
+  if (own === undefined) {
     return {
       why: `${device} has the machine "${machine}", which is not in the rack file`,
       hint: `put "${machine}" back into the file until the device is deleted, or start this rack with another --name`,
+    }
+  }
+  // A machine may get other network cards, but not those of another: then the names were swapped.
+  const swapped = inventory.machines.find((other) => other !== own && other.macs.some((mac) => macs.includes(mac)))
+  if (swapped !== undefined && !own.macs.some((mac) => macs.includes(mac))) {
+    return {
+      why: `${device} has the machine "${machine}", whose MAC address is now that of "${swapped.name}" in the rack file`,
+      hint: `give "${machine}" its MAC address back until the device is deleted, or start this rack with another --name`,
     }
   }
   const rival = others.find((one) => one.machine === machine)
