@@ -10,8 +10,12 @@ import { isInBackground } from './starter.ts'
 
 /** bash brings a running job to the foreground without a signal. */
 const lookMs = 250
-/** How often to look for input; too short a time to be noticed while typing. */
+/** How often to look for input; too short a time to be noticed while typing. Each look costs the processor some power. */
 const glanceMs = 20
+/** How often to look for the first key after a pause. */
+const idleGlanceMs = 100
+/** How long after a key the user is still typing. */
+const typingMs = 5000
 
 /** A terminal's input. Requests made in the background are carried out when the job is in the foreground again. */
 export class TerminalInput extends Readable {
@@ -21,6 +25,7 @@ export class TerminalInput extends Readable {
   #isDry = false
   #looking: NodeJS.Timeout | undefined
   #glancing: NodeJS.Timeout | undefined
+  #lastKeyMs = Number.NEGATIVE_INFINITY
 
   constructor(terminal: ReadStream) {
     super()
@@ -28,6 +33,7 @@ export class TerminalInput extends Readable {
     // Otherwise a listener would start to read from the terminal.
     terminal.pause()
     terminal.on('data', (chunk: Buffer) => {
+      this.#lastKeyMs = performance.now()
       this.#isDry = this.push(chunk)
       this.#settle()
     })
@@ -53,7 +59,7 @@ export class TerminalInput extends Readable {
   /** Node resets the mode of a terminal that is open at its end, which would stop a background job there. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#looking)
-    clearInterval(this.#glancing)
+    clearTimeout(this.#glancing)
     if (isInBackground()) this.#terminal.destroy()
     done(error)
   }
@@ -68,21 +74,23 @@ export class TerminalInput extends Readable {
   /** Reads, and sets the mode, as far as the job may. */
   #settle(): void {
     if (this.#terminal.destroyed) return
+    const isAway = isInBackground()
+    clearTimeout(this.#glancing)
     if (this.#isDry && this.readableFlowing === true) {
-      this.#glancing ??= setInterval(() => this.#glance(), glanceMs)
-    } else {
-      clearInterval(this.#glancing)
-      this.#glancing = undefined
+      const isTyping = performance.now() - this.#lastKeyMs < typingMs
+      this.#glancing = setTimeout(() => this.#glance(), isAway ? lookMs : isTyping ? glanceMs : idleGlanceMs)
     }
-    if (isInBackground()) this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
+    if (isAway) this.#looking ??= setInterval(() => this.#look(), lookMs).unref()
     else if (this.#terminal.isRaw !== this.#isRaw) this.#terminal.setRawMode(this.#isRaw)
   }
 
   /** Reads the input that is already there. */
   #glance(): void {
-    if (isInBackground()) return
-    this.#terminal.resume()
-    setImmediate(() => this.#terminal.pause())
+    if (!isInBackground()) {
+      this.#terminal.resume()
+      setImmediate(() => this.#terminal.pause())
+    }
+    this.#settle()
   }
 
   #look(): void {
