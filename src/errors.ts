@@ -129,6 +129,12 @@ export class RackError extends MetalkitError {
   readonly layer = 'rack'
 }
 
+/** The error of code that lab and rack share, as an error of the rack. */
+export function asRackError(error: unknown): unknown {
+  if (!(error instanceof LabError)) return error
+  return new RackError(error.message, { ...(error.hint === undefined ? {} : { hint: error.hint }), cause: error })
+}
+
 function sayingOf(signal: NodeJS.Signals): string {
   return signal === 'SIGPIPE' ? 'the reader of its output went away' : `by ${signal}`
 }

@@ -86,6 +86,7 @@ async function openApi(
   { listen, report, pageFolder, inventory }: LabParts,
   tls: LabTls | undefined,
 ): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
+  const noun = nounOf({ inventory })
   let setFace: ((face: LabFace) => void) | undefined
   const face = new Promise<LabFace>((resolve) => {
     setFace = resolve
@@ -97,10 +98,11 @@ async function openApi(
   }
   const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
   const secured: Handler<LabAnswer> = (request) =>
-    needsTls(request) ? refuse(400, `This ${nounOf({ inventory })} speaks TLS: use https://`) : handle(request)
+    needsTls(request) ? refuse(400, `This ${noun} speaks TLS: use https://`) : handle(request)
   const api = await startApiServer(listen, tls === undefined ? handle : secured, report, {
     onUpgrade: pageFolder === undefined ? undefined : upgrade,
     contextFor: tls?.contextFor,
+    noun,
   })
   return { api, answerWith: (answering) => setFace?.(answering) }
 }

@@ -45,6 +45,8 @@ export interface LabParts {
   driver: MachineDriver
   /** The folder of the lab's keys; created if it is missing. */
   stateFolder: string
+  /** By which commands find it; undefined for a lab of one command. */
+  name?: string | undefined
   /** The file that keeps devices, keys and events across restarts, for one lab at a time; without it the state ends with the lab. */
   cloudFile?: string | undefined
   pace?: Pace | undefined
@@ -103,7 +105,7 @@ function savingChanges(
     } catch (error) {
       const created = listDevices(cloud).filter(({ id }) => !before.has(id))
       for (const device of created) devices.remove(device)
-      return created.length === 0 ? answer : refuse(500, `The lab ${messageOf(error)}`)
+      return created.length === 0 ? answer : refuse(500, `The ${nounOf(cloud.settings)} ${messageOf(error)}`)
     }
   }
 }
@@ -122,7 +124,9 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const pace = parts.pace ?? quickPace
   const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
   const store = parts.cloudFile === undefined ? undefined : acquired.use(new CloudStore(parts.cloudFile, cloud, report))
+  const noun = nounOf(parts)
   const devices = new Devices(cloud, {
+    noun,
     passagesOf: isIsolated ? (device) => passagesOf(device, origins.lab) : undefined,
     driver,
     pace,
@@ -162,7 +166,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const handle = savingChanges(store, cloud, devices, handler)
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
-  const answer = pageFolder === undefined ? handle : withPage(pageFolder, nounOf(parts), handle)
+  const answer = pageFolder === undefined ? handle : withPage(pageFolder, { noun, name: parts.name }, handle)
   acquired.use(base.api)
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))

@@ -39,7 +39,7 @@ export async function openBootDoor(listen: Address, report: Reporter): Promise<B
       return answer
     },
     report,
-    { flag: '--boot-port' },
+    { flag: '--boot-port', noun: 'rack' },
   )
   const origin = `http://${formatAddress({ host: listen.host, port: server.port })}`
   return {

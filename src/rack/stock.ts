@@ -6,7 +6,7 @@ import type { RackFile } from './file/rack-file.ts'
 
 /** The catalogue of a rack. It installs no operating system: machines boot what a script names. */
 export function catalogueOf({ plans, machines, metro: code }: RackFile): Catalogue {
-  const metro = { id: metroId(code), code, name: code, country: 'US' }
+  const metro = { id: metroId(code), code, name: code, country: 'US', address: code }
   return {
     plans: Object.entries(plans).map(([slug, specs]) => ({
       slug,

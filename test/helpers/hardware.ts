@@ -115,7 +115,7 @@ export class Hardware {
       whyUnusable: (name) => this.aside.get(name),
       lastSeen: (name) => (this.aside.has(name) ? 'unknown' : this.at(name).isOn ? 'on' : 'off'),
     }
-    const metro = { id: metroId('home'), code: 'home', name: 'home', country: 'US' }
+    const metro = { id: metroId('home'), code: 'home', name: 'home', country: 'US', address: 'home' }
     this.catalogue = {
       plans: [...new Set(Object.values(plans))].map((slug) => ({
         slug,

@@ -8,6 +8,7 @@ import { systemClock } from '../../clock.ts'
 import { exitCodes, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
+import { nameIsTaken } from '../../lab/storage/state-folder.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
 import { logPathOf, stateFolderOf } from '../../lab/storage/state-paths.ts'
@@ -63,12 +64,7 @@ export async function startInBackground({ kind, name, args }: BackgroundLab, con
   const logPath = logPathOf(stateFolder, name)
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
-    throw new LabError(
-      `a ${already.rack === undefined ? 'lab' : 'rack'} named "${name}" is already running, as process ${already.process.split(' ')[0]}`,
-      {
-        hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
-      },
-    )
+    throw nameIsTaken(name, `as process ${already.process.split(' ')[0]}`, already.rack)
   }
   await makeFolder(dirname(logPath), 0o700)
   const log = await open(logPath, 'w', 0o600)

@@ -141,6 +141,7 @@ export async function execute(
     faults,
     report,
     forced,
+    name,
     cloudFile: kept?.path,
     pageFolder: findPageFolder(),
   }

@@ -1,5 +1,5 @@
 // Finds the rack that a command refers to.
-import { LabError, RackError } from '../../errors.ts'
+import { asRackError, RackError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { askLab } from '../../lab/storage/ask-lab.ts'
 import { listRunningLabs, type RunningLab } from '../../lab/storage/running-labs.ts'
@@ -24,7 +24,6 @@ export async function askRack(rack: RunningLab, method: string, path: string): P
   try {
     return await askLab(rack, method, path)
   } catch (error) {
-    if (error instanceof LabError) throw new RackError(error.message.replace(/^the lab/, 'the rack'), { cause: error })
-    throw error
+    throw asRackError(error)
   }
 }

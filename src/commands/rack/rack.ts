@@ -1,7 +1,7 @@
 // metalkit rack: makes a Metal cloud of the machines of a rack file, until a signal.
 import { resolve } from 'node:path'
 import type { Address } from '../../address.ts'
-import { UsageError } from '../../errors.ts'
+import { asRackError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { labEnvironment } from '../../lab/environment.ts'
 import { takeGround } from '../../lab/ground.ts'
@@ -41,12 +41,16 @@ function checkExposure(listen: Address, hasTls: boolean, insecureHttp: boolean):
   })
 }
 
-/** Runs the rack. */
-export async function execute(
-  { file: path }: { file: string },
-  options: RackOptions,
-  context: Context,
-): Promise<number> {
+/** Runs the rack. @throws RackError, UsageError */
+export async function execute(args: { file: string }, options: RackOptions, context: Context): Promise<number> {
+  try {
+    return await runRack(args, options, context)
+  } catch (error) {
+    throw asRackError(error)
+  }
+}
+
+async function runRack({ file: path }: { file: string }, options: RackOptions, context: Context): Promise<number> {
   const { report, env, signal, forced } = context
   const name = options.labName ?? defaultRackName
   const listen = listenOn(options.labPort, name === defaultRackName ? 7070 : 0)
@@ -66,6 +70,7 @@ export async function execute(
   await using rack = await openRack({ path, file, stateFolder, bootPort: options.bootPort, env, report, signal })
   const { driver, catalogue, inventory, routes, door } = rack
   const parts: LabParts = {
+    name,
     listen,
     sosListen,
     driver,

@@ -28,6 +28,8 @@ export interface Metro {
   code: string
   name: string
   country: string
+  /** Of its facilities. */
+  address: string
 }
 
 /** A facility and its metro. */

@@ -87,7 +87,7 @@ const metroNames: Readonly<Record<string, readonly [name: string, country: strin
 /** All metros of the wire contract's fixtures. If a metro's name is unknown, its code in capitals stands in. */
 const metros: readonly Metro[] = metroCodes.map((code) => {
   const [name, country] = metroNames[code] ?? [code.toUpperCase(), 'US']
-  return { id: metroId(code), code, name, country }
+  return { id: metroId(code), code, name, country, address: 'this computer' }
 })
 
 /** Facilities that the tests and examples of clients name, in addition to the wire contract's. */

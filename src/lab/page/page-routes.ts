@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 
+import { defaultName, nameFlag } from '../storage/running-labs.ts'
 import { type LabAnswer, refuse } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
 import { createRouter, type Route } from '../web/router.ts'
@@ -18,11 +19,15 @@ function isPagePath(path: string): boolean {
   return path === '/' || path.startsWith('/page/')
 }
 
-/** What the page calls its server, and how to get its link. */
-function fillIn(html: string, noun: 'lab' | 'rack'): string {
-  return html
-    .replaceAll('%noun%', noun)
-    .replaceAll('%page%', `metalkit lab page${noun === 'lab' ? '' : ' --name rack'}`)
+/** What the page calls its server, and the name by which commands find it. */
+interface PageNames {
+  noun: 'lab' | 'rack'
+  name?: string | undefined
+}
+
+/** Completes the page's texts. */
+function fillIn(html: string, { noun, name = defaultName }: PageNames): string {
+  return html.replaceAll('%noun%', noun).replaceAll('%flag%', nameFlag(name))
 }
 
 /** Reads a file of the page: from the folder, or from the program if that is a single executable. */
@@ -31,12 +36,12 @@ async function readPart(folder: string, name: string): Promise<string> {
 }
 
 /** Serves the page from the folder that the build made, and passes other requests on. It reads a file at each request. */
-export function withPage(folder: string, noun: 'lab' | 'rack', api: Handler<LabAnswer>): Handler<LabAnswer> {
+export function withPage(folder: string, names: PageNames, api: Handler<LabAnswer>): Handler<LabAnswer> {
   const routes = files.map(([path, name, type]): Route => [
     `GET ${path}`,
     async () => ({
       status: 200,
-      text: name === 'index.html' ? fillIn(await readPart(folder, name), noun) : await readPart(folder, name),
+      text: name === 'index.html' ? fillIn(await readPart(folder, name), names) : await readPart(folder, name),
       headers: { ...pageHeaders, 'content-type': type },
     }),
   ])

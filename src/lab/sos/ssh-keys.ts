@@ -100,7 +100,7 @@ async function publicLine(path: string, privateKey: string): Promise<string> {
   const { default: ssh2 } = await import('ssh2')
   const key = ssh2.utils.parseKey(privateKey)
   if (key instanceof Error || !key.isPrivateKey()) {
-    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the lab creates a new one' })
+    throw new LabError(`"${path}" is not a private key`, { hint: 'remove it; the next start creates a new one' })
   }
   return `${key.type} ${key.getPublicSSH().toString('base64')}`
 }

@@ -46,9 +46,9 @@ export async function askLab(lab: RunningLab, method: string, path: string, body
   try {
     answer = await send(new URL(path, apiUrl), options, body === undefined ? '' : JSON.stringify(body))
   } catch (cause) {
-    throw new LabError(`the lab at "${apiUrl}" does not answer`, { cause })
+    throw new LabError(`"${apiUrl}" does not answer`, { cause })
   }
   const json: unknown = answer.text === '' ? {} : JSON.parse(answer.text)
-  if (answer.status >= 300) throw new LabError(reasonOf(json) || `the lab answered ${answer.status}`)
+  if (answer.status >= 300) throw new LabError(reasonOf(json) || `"${apiUrl}" answered ${answer.status}`)
   return json
 }

@@ -70,7 +70,7 @@ export async function recordLab(
     await writePrivateFile(path, JSON.stringify(record))
   } catch (cause) {
     const why = describeCondition(cause)
-    throw new LabError(`cannot record the lab in "${folder}": ${why}`, {
+    throw new LabError(`cannot record this process in "${folder}": ${why}`, {
       hint: 'set XDG_STATE_HOME to a folder of yours',
       cause,
     })

@@ -6,7 +6,7 @@ import { temporaryPrefix } from '../../files/atomic-file.ts'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { tryLock } from './file-lock.ts'
-import { nameFlag } from './running-labs.ts'
+import { findRunningLab, nameFlag, type RunningLab } from './running-labs.ts'
 
 /** Creates the folder and makes it private. @throws LabError if that fails */
 export async function prepareStateFolder(folder: string): Promise<void> {
@@ -27,17 +27,27 @@ async function removeUnfinished(path: string): Promise<void> {
   for (const name of unfinished) await rm(join(dirname(path), name), { force: true })
 }
 
+/** The refusal of a name that a running lab or rack has; `where` says where it runs. */
+export function nameIsTaken(name: string, where: string, rack: string | undefined): LabError {
+  return new LabError(`a ${rack === undefined ? 'lab' : 'rack'} named "${name}" is already running, ${where}`, {
+    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
+  })
+}
+
 /**
  * Takes the lock in the file `path`; disposing releases it. The lock of a killed process does not count.
+ * @param findHolder finds the record of the running lab or rack that has the lock
  * @throws LabError that names the process holding it
  */
-export async function lockState(path: string, name: string): Promise<AsyncDisposable> {
+export async function lockState(
+  path: string,
+  name: string,
+  findHolder?: () => Promise<Pick<RunningLab, 'rack'> | undefined>,
+): Promise<AsyncDisposable> {
   const attempt = await tryLock(path)
   if (attempt.state === 'locked') return attempt
   const where = attempt.holder === undefined ? 'in another container' : `as process ${attempt.holder}`
-  throw new LabError(`a lab named "${name}" is already running, ${where}`, {
-    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
-  })
+  throw nameIsTaken(name, where, (await findHolder?.())?.rack)
 }
 
 /**
@@ -48,7 +58,7 @@ export async function openCloudFile(folder: string, name: string): Promise<Async
   const clouds = join(folder, 'clouds')
   await prepareStateFolder(folder)
   await prepareStateFolder(clouds)
-  const lock = await lockState(join(clouds, `${name}.lock`), name)
+  const lock = await lockState(join(clouds, `${name}.lock`), name, () => findRunningLab(folder, name))
   const path = join(clouds, `${name}.json`)
   await removeUnfinished(path)
   return { path, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() }

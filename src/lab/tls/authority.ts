@@ -66,7 +66,7 @@ async function readAuthority(path: string): Promise<{ key: KeyObject; cert: stri
     return { key, cert: certificate.toString() }
   } catch (cause) {
     throw new LabError(`"${path}" is not a certificate authority of a lab`, {
-      hint: 'remove it; the lab creates a new one',
+      hint: 'remove it; the next start creates a new one',
       cause,
     })
   }

@@ -28,6 +28,8 @@ interface ServerParts {
   contextFor?: ContextFor | undefined
   /** The flag that chooses another address. */
   flag?: string
+  /** What its messages call it. */
+  noun?: 'lab' | 'rack'
 }
 
 /** Waits until the time of a slow answer is over or the client disconnects. */
@@ -84,7 +86,7 @@ async function respond(
   message: IncomingMessage,
   response: ServerResponse,
   handle: Handler<LabAnswer>,
-  report: Reporter,
+  { report, noun }: { report: Reporter; noun: 'lab' | 'rack' },
 ): Promise<void> {
   const startedMs = performance.now()
   // Only the path is logged, without a machine's secret: headers contain the token, and a query might contain anything.
@@ -95,11 +97,11 @@ async function respond(
     answer = 'error' in request ? refuse(request.status, request.error, { connection: 'close' }) : await handle(request)
   } catch (error) {
     if (message.destroyed && !message.complete) return
-    report.warn(`lab: ${line} failed: ${messageOf(error)}`)
+    report.warn(`${noun}: ${line} failed: ${messageOf(error)}`)
     answer = refuse(500, 'Oh snap, something went wrong!')
   }
   report.debug(
-    `lab: ${line} ${answer.mishap?.kind ?? String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`,
+    `${noun}: ${line} ${answer.mishap?.kind ?? String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`,
   )
   await sendWithMishap(response, answer)
 }
@@ -115,10 +117,10 @@ export async function startApiServer(
   address: Address,
   handle: Handler<LabAnswer>,
   report: Reporter,
-  { onUpgrade, contextFor, flag = '--port' }: ServerParts = {},
+  { onUpgrade, contextFor, flag = '--port', noun = 'lab' }: ServerParts = {},
 ): Promise<ApiServer> {
   const http = createServer({ headersTimeout: maxHeaderMs, connectionsCheckingInterval: 1000 }, (message, response) => {
-    void respond(message, response, handle, report)
+    void respond(message, response, handle, { report, noun })
   })
   if (onUpgrade !== undefined) http.on('upgrade', onUpgrade)
   const server = contextFor === undefined ? http : createTlsDoor(http, contextFor, report)

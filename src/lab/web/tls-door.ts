@@ -29,7 +29,7 @@ function speakTls(
     SNICallback: (name, done) => done(null, contextFor(name)),
   })
   secure.on('error', (error) => {
-    report.debug(`lab: no TLS with a client: ${errorCode(error) ?? error.message}`)
+    report.debug(`no TLS with a client: ${errorCode(error) ?? error.message}`)
     socket.destroy()
   })
   secure.once('secure', () => {

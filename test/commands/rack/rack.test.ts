@@ -1,7 +1,7 @@
 // metalkit rack and its commands, as far as they need no privileged port.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import { expect, test } from 'vitest'
@@ -57,6 +57,15 @@ test('an API on the network needs TLS, or a flag that says that it need not', as
   )
   expect(code).toBe(2)
   expect(() => readFileSync(join(folder, 'log'))).toThrow('ENOENT')
+})
+
+test('an error of code that lab and rack share is an error of the rack', async () => {
+  const { stderr, code } = await run((file) => {
+    writeFileSync(join(dirname(file), 'state'), '')
+    return ['rack', file]
+  })
+  expect(stderr).toMatch(/^metalkit: rack: cannot use ".*" as state folder: /)
+  expect(code).toBe(10)
 })
 
 test.each([['list'], ['env'], ['release', 'r1']])('rack %s says that no rack is running', async (...words) => {

@@ -13,6 +13,7 @@ function start() {
   let changes = 0
   const device = makeDevice()
   const life = new DeviceLife(device, {
+    noun: 'lab',
     driver: { kind: 'simulated', powerOn: () => Promise.reject(new LabError('no room')) },
     pace: { ...quickPace, queuedMs: 1, stepMs: 1 },
     bootUrlOf: () => 'http://127.0.0.1/auto.ipxe',
@@ -66,6 +67,7 @@ test('hardware is switched on only once its device is on disk', async () => {
   const disk = new EventEmitter()
   const device = makeDevice({ machine: 'r1' })
   await using life = new DeviceLife(device, {
+    noun: 'lab',
     driver: {
       kind: 'rack',
       powerOn() {

@@ -55,6 +55,22 @@ async function untilGone(lab: TestLab, id: string): Promise<void> {
   )
 }
 
+test('messages name the rack, its facility is in its metro, and it forwards no ports', async () => {
+  const { lab } = await start()
+  await using _ = lab
+  const { json } = await create(lab, { hostname: 'box' })
+  await waitForState(lab, json.id, 'provisioning')
+  expect(lab.lines).toContain('rack: box: queued -> provisioning')
+  expect(lab.lines.filter((line) => line.startsWith('lab: '))).toEqual([])
+  expect(json.facility.address.address).toBe('home')
+  const response = await fetch(new URL(`/lab/devices/${json.id}/forwards`, lab.apiUrl), {
+    method: 'POST',
+    headers: { 'x-auth-token': lab.token },
+    body: JSON.stringify({ port: 22 }),
+  })
+  expect(await response.json()).toEqual({ errors: ["a rack forwards no ports; connect to the machine's own address"] })
+})
+
 describe('a device', () => {
   test('has one machine of its plan, with its MACs, and the address that fetched the script', async () => {
     const { lab, hardware } = await start()

@@ -199,6 +199,9 @@ describe('the lock', () => {
       })
     }
     await using _again = await lockState(path, 'mine')
+    await expect(lockState(path, 'mine', async () => ({ rack: '/etc/rack.yaml' }))).rejects.toThrow(
+      'a rack named "mine" is already running',
+    )
     expect(await readdir(place.folder)).toEqual(['lock'])
   })
 

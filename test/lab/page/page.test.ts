@@ -160,7 +160,7 @@ describe('its connection', () => {
     const { driver, inventory, catalogue } = hardware
     hardware.aside.set('r2', 'its BMC does not answer')
     hardware.aside.set('r4', 'it is in use')
-    await using lab = await startTestLab({ pageFolder, driver, inventory, catalogue, isLab: false })
+    await using lab = await startTestLab({ name: 'attic', pageFolder, driver, inventory, catalogue, isLab: false })
     using page = await openPage(lab)
     const body = { plan: 'nuc', metro: 'home', operating_system: 'custom_ipxe', userdata: '#!ipxe', hostname: 'box' }
     const { json } = await lab.call('POST', `/projects/${lab.projectId}/devices`, body)
@@ -183,7 +183,9 @@ describe('its connection', () => {
     )
     const html = await (await fetch(new URL('/', lab.apiUrl))).text()
     expect(html).toContain('<h1>metalkit rack</h1>')
-    expect(html).not.toMatch(/%noun|%page|lab does not|this lab<|another lab/)
+    expect(html).toContain('metalkit lab page --name attic<')
+    expect(html).toContain('metalkit rack env --name attic<')
+    expect(html).not.toMatch(/%noun|%flag|lab does not|this lab<|another lab/)
   })
 
   test('reports the machines, one of them with its events, script, fetches and console so far', async () => {

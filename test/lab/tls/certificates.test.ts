@@ -101,7 +101,7 @@ test.each([
   await expect(loadAuthority(folder)).rejects.toMatchObject({
     name: 'LabError',
     message: `"${join(folder, 'authority.pem')}" is not a certificate authority of a lab`,
-    hint: 'remove it; the lab creates a new one',
+    hint: 'remove it; the next start creates a new one',
   })
 })
 

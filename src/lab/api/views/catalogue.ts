@@ -30,7 +30,7 @@ export function facilityView(code: string, metro: Metro) {
     code,
     features: ['baremetal', 'ibx'],
     ip_ranges: [],
-    address: { address: 'this computer', city: metro.name, zip_code: '0', country: metro.country },
+    address: { address: metro.address, city: metro.name, zip_code: '0', country: metro.country },
     metro: metroView(metro),
   }
 }

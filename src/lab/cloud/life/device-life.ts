@@ -96,7 +96,7 @@ export class DeviceLife implements AsyncDisposable {
     if (state === 'active')
       this.tell(
         'instance.powered_off',
-        device.machine === undefined ? 'Device powered off with the lab' : 'Device was off when the rack started',
+        this.#parts.noun === 'lab' ? 'Device powered off with the lab' : 'Device was off when the rack started',
       )
     this.#setState('inactive')
   }
@@ -187,7 +187,7 @@ export class DeviceLife implements AsyncDisposable {
   }
 
   #changed(what: string): void {
-    this.#parts.report.detail(`lab: ${this.device.hostname}: ${what}`)
+    this.#parts.report.detail(`${this.#parts.noun}: ${this.device.hostname}: ${what}`)
     this.#parts.onChange()
   }
 

@@ -41,6 +41,9 @@ export class Devices implements AsyncDisposable {
   async forward(device: Device, guestPort: number, hostPort: number): Promise<number> {
     const life = this.#lives.get(device.id)
     if (life === undefined) throw new LabError('the machine is gone')
+    if (device.machine !== undefined) {
+      throw new LabError('a rack forwards no ports', { hint: "connect to the machine's own address" })
+    }
     return await life.chassis.forward(guestPort, hostPort)
   }
 

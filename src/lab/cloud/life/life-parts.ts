@@ -6,6 +6,7 @@ import type { Pace } from '../pace.ts'
 
 /** The parts of the lab that a device's life needs. */
 export interface LifeParts {
+  noun: 'lab' | 'rack'
   driver: MachineDriver
   pace: Pace
   /** URL of a device's boot script. */

@@ -2,6 +2,7 @@
 import type { Reporter } from '../../../io.ts'
 import type { Cloud } from '../cloud.ts'
 import type { Device } from '../device.ts'
+import { nounOf } from '../inventory.ts'
 import type { Devices } from './devices.ts'
 import type { Pace } from '../pace.ts'
 
@@ -41,17 +42,18 @@ export function findDue(
 /** Starts the upkeep; disposing the result ends it. */
 export function startUpkeep(parts: { cloud: Cloud; devices: Devices; pace: Pace; report: Reporter }): Disposable {
   const { cloud, devices, pace, report } = parts
+  const noun = nounOf(cloud.settings)
   const timer = setInterval(() => {
     const nowMs = Date.now()
     const due = findDue(cloud, pace, nowMs, (device) => devices.isOff(device))
     for (const id of due.forgotten) cloud.vanished.delete(id)
     for (const device of due.failed) {
-      report.detail(`lab: ${device.hostname}: failed; the cloud takes it back`)
+      report.detail(`${noun}: ${device.hostname}: failed; the cloud takes it back`)
       cloud.vanished.set(device.id, nowMs + pace.forbiddenMs)
       devices.remove(device)
     }
     for (const device of due.ended) {
-      report.detail(`lab: ${device.hostname}: its termination time has passed`)
+      report.detail(`${noun}: ${device.hostname}: its termination time has passed`)
       devices.remove(device)
     }
   }, pace.upkeepMs)

@@ -1,7 +1,7 @@
 // The file that keeps a cloud when its lab ends. It is replaced atomically, so it is never half-written.
 import { readFile } from 'node:fs/promises'
 
-import { describeCondition, errorCode, LabError, RackError } from '../../../errors.ts'
+import { describeCondition, errorCode, LabError } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
 import type { Cloud, CloudSettings } from '../cloud.ts'
 import { nounOf } from '../inventory.ts'
@@ -18,26 +18,25 @@ export async function readSavedCloud(
   settings: Pick<CloudSettings, 'catalogue' | 'inventory'>,
 ): Promise<SavedCloud | undefined> {
   const noun = nounOf(settings)
-  const Failure = noun === 'rack' ? RackError : LabError
   let json: unknown
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined
     const why = cause instanceof SyntaxError ? 'it is not JSON' : describeCondition(cause)
-    throw new Failure(`cannot read the ${noun}'s state in "${path}": ${why}`, {
+    throw new LabError(`cannot read the ${noun}'s state in "${path}": ${why}`, {
       hint: 'move the file away to start without saved devices',
       cause,
     })
   }
   const unreadable = findUnreadable(json, settings)
   if (unreadable !== undefined) {
-    throw new Failure(`the ${noun}'s state in "${path}" cannot be used: ${unreadable.why}`, { hint: unreadable.hint })
+    throw new LabError(`the ${noun}'s state in "${path}" cannot be used: ${unreadable.why}`, { hint: unreadable.hint })
   }
   const parsed = savedCloudSchema.safeParse(json)
   if (parsed.success) return parsed.data
   const where = parsed.error.issues[0]?.path.join('.') ?? ''
-  throw new Failure(
+  throw new LabError(
     `cannot read the ${noun}'s state in "${path}": ${where === '' ? 'it has' : `"${where}" has`} an unexpected value`,
     {
       hint: 'move the file away to start without saved devices',
@@ -93,7 +92,7 @@ export class CloudStore implements AsyncDisposable {
       this.#saved = text
     } catch (error) {
       const what = `cannot save the state in "${this.#path}": ${describeCondition(error)}`
-      this.#report.warn(`lab: ${what}`)
+      this.#report.warn(`${nounOf(this.#cloud.settings)}: ${what}`)
       throw new LabError(what, { cause: error })
     }
   }
