@@ -1,16 +1,10 @@
 // A device of the lab: plain data, so that it can be shown, saved and compared.
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
-import type { deviceStates } from '../../metal/schema.ts'
 import type { Metro, OperatingSystem, Plan } from './catalogue.ts'
 import type { DeviceEvent } from './device-events.ts'
+import type { Standing } from './device-state.ts'
 import type { StockedMachine } from './inventory.ts'
-
-/** State of a device on the wire. */
-export type DeviceState = (typeof deviceStates)[number]
-
-/** The power actions of POST /devices/{id}/actions that the lab supports. */
-export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
 
 /** The kinds of address that every device has, in the API's order. */
 export const addressKinds = ['public_ipv4', 'public_ipv6', 'private_ipv4'] as const
@@ -44,7 +38,7 @@ export interface DeviceRequest {
 }
 
 /** A device. Times are RFC 3339. */
-export interface Device extends Omit<DeviceRequest, 'hostname'> {
+export interface Device extends Omit<DeviceRequest, 'hostname'>, Standing {
   readonly id: string
   readonly shortId: string
   readonly projectId: string
@@ -58,12 +52,8 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   /** The address of a machine of the inventory, known once it has fetched its boot script. */
   address?: string | undefined
   hostname: string
-  updatedAt: string
-  state: DeviceState
   /** 0 to 100. */
   percentage: number
-  /** When it failed, RFC 3339; null if it has not failed. */
-  failedAt: string | null
   /** Changes with each installation. */
   rootPassword: string
   /** When it first became active after its installation, RFC 3339; null before. */
@@ -82,16 +72,6 @@ export interface Device extends Omit<DeviceRequest, 'hostname'> {
   provisioned: Record<string, DeviceEvent>
 }
 
-/** Whether the device is being installed or reinstalled. */
-export function isInstalling({ state }: Pick<Device, 'state'>): boolean {
-  return state === 'provisioning' || state === 'reinstalling'
-}
-
-/** Whether the device has not come up yet: it is being installed, or waits for its installation. */
-export function isComingUp(device: Pick<Device, 'state'>): boolean {
-  return device.state === 'queued' || isInstalling(device)
-}
-
 /** How many events of a device are kept; a machine can send any number of them. */
 const maxEvents = 1000
 
@@ -100,13 +80,6 @@ export function addEvent(device: Device, event: DeviceEvent): void {
   device.events.push(event)
   if (device.events.length > maxEvents) device.events.shift()
   if (event.type.startsWith('provisioning.')) device.provisioned[event.type] = event
-}
-
-/** Moves a device to another state. */
-export function changeState(device: Device, state: DeviceState): void {
-  device.state = state
-  device.updatedAt = new Date().toISOString()
-  device.failedAt = state === 'failed' ? device.updatedAt : null
 }
 
 /** Derives two locally administered unicast MAC addresses from an id. */

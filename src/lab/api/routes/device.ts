@@ -1,6 +1,7 @@
 // Devices: create, list, get, update, delete, and actions.
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
-import { type Device, isComingUp, isInstalling } from '../../cloud/device.ts'
+import type { Device } from '../../cloud/device.ts'
+import { isComingUp, isInstalling } from '../../cloud/device-state.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import { accepted, created, type LabAnswer, noContent, notFound, ok, unprocessable } from '../../web/answer.ts'
 import { checkAction, checkUpdate } from '../input/device-change.ts'

@@ -2,7 +2,8 @@
 // without `include`: plan, operating system, facility and metro in full, the others as `{href}`.
 import type { Cloud } from '../../cloud/cloud.ts'
 import { type DeviceEvent, provisioningEvents } from '../../cloud/device-events.ts'
-import { type Device, isComingUp } from '../../cloud/device.ts'
+import type { Device } from '../../cloud/device.ts'
+import { isComingUp } from '../../cloud/device-state.ts'
 import { machineId } from '../../cloud/inventory.ts'
 import { iqnOf, switchIdOf } from './metadata.ts'
 import { facilityView, hrefOf, metroView, operatingSystemView, planView } from './catalogue.ts'

@@ -4,7 +4,8 @@ import { type Cloud, freeAddresses, removeDevice } from '../cloud.ts'
 import { queuedEvent } from '../device-events.ts'
 import { DeviceLife } from './device-life.ts'
 import type { LifeParts } from './life-parts.ts'
-import type { Device, PowerAction } from '../device.ts'
+import type { Device } from '../device.ts'
+import type { PowerAction } from '../device-state.ts'
 import type { SerialPort } from '../serial-port.ts'
 
 /** Moves devices through their states. Disposing it switches all machines off and waits until they are off. */

@@ -1,7 +1,7 @@
 // The installation of a device: from the first provisioning event to `active`, or to a reason why not.
 import { formatDuration } from '../../../text/duration.ts'
 import { completeEvent, connectedEvent, installationSteps } from '../device-events.ts'
-import { isInstalling } from '../device.ts'
+import { isInstalling } from '../device-state.ts'
 import { pauseForStep } from '../pace.ts'
 import type { PowerParts } from './power-switch.ts'
 
