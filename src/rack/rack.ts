@@ -8,6 +8,7 @@ import { Resources } from '../resources.ts'
 import { type BootDoor, openBootDoor } from './boot-door.ts'
 import { bootRoutes } from './boot-routes.ts'
 import { openConsole } from './console/open-console.ts'
+import { rackRoutes } from './control-routes.ts'
 import type { RackFile } from './file/rack-file.ts'
 import { createRackDriver, type RackDriver } from './machines/driver.ts'
 import { People } from './machines/people.ts'
@@ -39,12 +40,22 @@ export interface RackParts {
   pollMs?: number | undefined
 }
 
-/** An open rack, for a lab to be its cloud. Disposing it leaves the machines as they are. */
-export interface Rack extends AsyncDisposable {
+/** The parts of a lab that is the cloud of a rack. */
+export interface RackCloud {
   driver: RackDriver
   catalogue: Catalogue
   inventory: Inventory
+  machineOrigin: string
+  isLab: false
+  /** For machines. */
   routes: readonly Route[]
+  /** For the commands of this program. */
+  controlRoutes: readonly Route[]
+}
+
+/** An open rack, for a lab to be its cloud. Disposing it leaves the machines as they are. */
+export interface Rack extends AsyncDisposable {
+  cloud: RackCloud
   door: BootDoor
   /** Whether a DHCP server on this computer shares port 67. */
   sharesDhcp: boolean
@@ -98,10 +109,15 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   })
   const owned = acquired.keep()
   return {
-    driver,
-    catalogue: catalogueOf(file),
-    inventory: inventoryOf(file, driver),
-    routes: bootRoutes(driver.boots, netboot),
+    cloud: {
+      driver,
+      catalogue: catalogueOf(file),
+      inventory: inventoryOf(file, driver),
+      machineOrigin: door.origin,
+      isLab: false,
+      routes: bootRoutes(driver.boots, netboot),
+      controlRoutes: rackRoutes(driver),
+    },
     door,
     sharesDhcp: netboot.isShared,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { expect, test } from 'vitest'
 import { startLab } from '../../src/lab/lab.ts'
-import { rackRoutes } from '../../src/rack/control-routes.ts'
 import { readRackFile } from '../../src/rack/file/rack-file.ts'
 import type { Ports } from '../../src/rack/netboot/udp.ts'
 import { rackPace } from '../../src/rack/pace.ts'
@@ -59,22 +58,12 @@ async function start(folder: TestFolder) {
   const env = { PATH: process.env['PATH'] }
   const rack = await openRack({ path, file, stateFolder, bootPort: 0, env, report, signal: over.signal, ports })
   folder.write('origin', rack.door.origin)
-  const { driver, catalogue, inventory, routes, door } = rack
-  const lab = await startLab({
-    listen: { host: '127.0.0.1', port: 0 },
-    sosListen: { host: '127.0.0.1', port: 0 },
-    driver,
-    stateFolder,
-    cloudFile: join(folder.path, 'cloud.json'),
-    pace: rackPace(60_000),
-    report,
-    catalogue,
-    inventory,
-    machineOrigin: door.origin,
-    isLab: false,
-    routes,
-    controlRoutes: rackRoutes(driver),
-  })
+  const { cloud, door } = rack
+  const { driver } = cloud
+  const loopback = { host: '127.0.0.1', port: 0 }
+  const cloudFile = join(folder.path, 'cloud.json')
+  const pace = rackPace(60_000)
+  const lab = await startLab({ ...cloud, listen: loopback, sosListen: loopback, stateFolder, cloudFile, pace, report })
   door.answerWith(lab.handle, driver.boots)
   const call = async (method: string, place: string, body?: unknown) => {
     const headers = { 'x-auth-token': lab.token, 'content-type': 'application/json' }
@@ -94,8 +83,9 @@ async function start(folder: TestFolder) {
     call,
     driver,
     async [Symbol.asyncDispose]() {
-      over.abort(new Error('the server ends'))
+      // Before the signal, without which no program runs: what is left on must be left on by intention.
       await lab[Symbol.asyncDispose]()
+      over.abort(new Error('the server ends'))
       await rack[Symbol.asyncDispose]()
     },
   }

@@ -65,15 +65,14 @@ async function runRack({ file: path }: { file: string }, options: RackOptions, c
   const stateFolder = stateFolderOf(env)
   const { openRack } = await import('../../rack/rack.ts')
   const { rackPace } = await import('../../rack/pace.ts')
-  const { rackRoutes } = await import('../../rack/control-routes.ts')
   await using kept = await openCloudFile(stateFolder, name)
   await using rack = await openRack({ path, file, stateFolder, bootPort: options.bootPort, env, report, signal })
-  const { driver, catalogue, inventory, routes, door } = rack
+  const { cloud, door } = rack
   const parts: LabParts = {
+    ...cloud,
     name,
     listen,
     sosListen,
-    driver,
     stateFolder,
     pace: rackPace(options.bootTimeout),
     tls,
@@ -81,12 +80,6 @@ async function runRack({ file: path }: { file: string }, options: RackOptions, c
     forced,
     cloudFile: kept.path,
     pageFolder: findPageFolder(),
-    catalogue,
-    inventory,
-    machineOrigin: door.origin,
-    isLab: false,
-    routes,
-    controlRoutes: rackRoutes(driver),
   }
   await using ground = await takeGround(parts)
   const environment = labEnvironment(ground.contact)
@@ -102,7 +95,7 @@ async function runRack({ file: path }: { file: string }, options: RackOptions, c
   await using _record = await recordLab(stateFolder, environment, name, resolve(path))
   const { startLab } = await import('../../lab/lab.ts')
   await using lab = await startLab(parts, ground)
-  door.answerWith(lab.handle, driver.boots)
+  door.answerWith(lab.handle, cloud.driver.boots)
   report.info(howToUse('rack', name))
   using _table = showMachines(lab, context)
   return await waitForSignal(context)

@@ -1,11 +1,12 @@
 // The rack's driver, with servers that outlast it.
-import { symlinkSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { RackState } from '../../../src/rack/machines/rack-state.ts'
+import { findStatePlace, RackState } from '../../../src/rack/machines/rack-state.ts'
 import type { BootClient } from '../../../src/rack/netboot/boot-client.ts'
 import { makeFolder } from '../../helpers/folder.ts'
-import { Servers } from './servers.ts'
+import { type Owner, Servers } from './servers.ts'
 
 const [mac1] = ['52:54:00:aa:00:01']
 const pxe: BootClient = { stage: 'pxe', name: 'UEFI x86_64', isUefi: true }
@@ -117,13 +118,28 @@ describe('a machine that is off', () => {
     expect(servers.log).toEqual([])
   })
 
-  test('is not touched if what is done to it cannot be kept', async () => {
+  test('that does not switch on has no console and no boot, but is still its device’s', async () => {
     using own = makeServers()
     const { servers } = own
     await using rack = await servers.start()
-    vi.spyOn(rack.state, 'change').mockRejectedValueOnce(new Error('the disk is full'))
-    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('the disk is full')
+    vi.spyOn(servers.r1.power, 'on').mockRejectedValueOnce(new Error('a fuse'))
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('a fuse')
+    expect(servers.log).toEqual(['r1 console open', 'r1 boots from the network', 'r1 console closed'])
+    expect(rack.armed.size).toBe(0)
+    expect(rack.driver.views()[0]).toMatchObject({ name: 'r1', holder: 'd1' })
+  })
+
+  test('is not touched, and is nobody’s, if what is done to it cannot be kept', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const { path } = await findStatePlace(servers.folder, own.file)
+    mkdirSync(path)
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('cannot save the state of the rack')
     expect(servers.log).toEqual([])
+    expect(rack.driver.views()[0]).toMatchObject({ name: 'r1', holder: undefined })
+    rmdirSync(path)
+    await rack.powerOn('d2', 'r1')
   })
 })
 
@@ -146,6 +162,23 @@ describe('a machine that is on when it is first met', () => {
     expect(rack.driver.whyUnusable('r1')).toBeUndefined()
     await rack.powerOn('d1', 'r1')
     expect(servers.log.slice(0, 2)).toEqual(['r1 off', 'r1 console open'])
+  })
+
+  test('is released for one device', async () => {
+    using own = makeServers()
+    const { servers } = own
+    servers.r1.isOn = true
+    await using rack = await servers.start()
+    await rack.driver.release('r1')
+    vi.spyOn(servers.r1.power, 'off').mockRejectedValueOnce(new Error('a fuse'))
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('a fuse')
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1'))
+    await machine?.[Symbol.asyncDispose]()
+    await rack.driver.discard?.('d1')
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+    servers.r1.isOn = true
+    await expect(rack.powerOn('d2', 'r1')).rejects.toThrow('somebody has switched it on')
+    expect(servers.r1.isOn).toBe(true)
   })
 
   test('stays on, and released, if its device ends before it has touched it', async () => {
@@ -177,6 +210,22 @@ describe('a BMC that does not answer', () => {
     await expect.poll(() => rack.driver.whyUnusable('r1')).toBeUndefined()
   })
 
+  test('and that answers late says nothing of a machine that a device has by then', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const answer = new AbortController()
+    const late = once(answer.signal, 'abort').then(() => 'on' as const)
+    const silence = new Error('silent')
+    const looks = vi.spyOn(servers.r1.power, 'status').mockRejectedValueOnce(silence).mockReturnValueOnce(late)
+    await using rack = await servers.start()
+    await expect.poll(() => looks.mock.calls.length).toBe(2)
+    const machine = await rack.powerOn('d1', 'r1')
+    answer.abort()
+    await machine[Symbol.asyncDispose]()
+    await rack.driver.discard?.('d1')
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+  })
+
   test('keeps its machine from being free, and from being called off', async () => {
     using own = makeServers()
     const { servers } = own
@@ -185,12 +234,46 @@ describe('a BMC that does not answer', () => {
     servers.r1.isSilent = true
     await expect(machine[Symbol.asyncDispose]()).rejects.toThrow('does not answer')
     await expect(rack.driver.discard?.('d1')).rejects.toThrow('does not answer')
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('does not answer')
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1', why: undefined })
     await expect(rack.driver.reattach?.(rack.spec('d1', 'r1'))).rejects.toThrow('does not answer')
     servers.r1.isSilent = false
     await expect(rack.driver.discard?.('d1')).rejects.toThrow('the machine "r1" is on, so it is not free')
     await machine[Symbol.asyncDispose]()
     await rack.driver.discard?.('d1')
     expect(servers.r1.isOn).toBe(false)
+  })
+})
+
+describe('a BMC that does not say whether its machine is on', () => {
+  test('keeps it from being used before it is released; it is then switched off first', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const status = vi.spyOn(servers.r1.power, 'status').mockResolvedValue('unknown')
+    await using rack = await servers.start()
+    expect(rack.driver.whyUnusable('r1')).toBe('its BMC does not say whether it is on')
+    await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('nobody can tell whether the machine "r1" is off')
+    expect([servers.log, rack.driver.views()[0]?.holder]).toEqual([[], undefined])
+    await rack.driver.release('r1')
+    const steps: string[] = []
+    await rack.powerOn('d1', 'r1', {}, { onStep: (text) => void steps.push(text) })
+    expect(steps.slice(0, 2)).toEqual(['r1: perhaps on, so it is switched off first', 'r1: off'])
+    expect(servers.log.slice(0, 2)).toEqual(['r1 off', 'r1 console open'])
+    status.mockRestore()
+  })
+
+  test('keeps it from being free, and from being found off', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    await machine[Symbol.asyncDispose]()
+    vi.spyOn(servers.r1.power, 'status').mockResolvedValue('unknown')
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow('the machine "r1" is perhaps on, so it is not free')
+    await expect(rack.driver.reattach?.(rack.spec('d1', 'r1'))).rejects.toThrow(
+      'nobody can tell whether the machine "r1" is on',
+    )
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1' })
   })
 })
 
@@ -210,7 +293,10 @@ describe('a machine that runs', () => {
     const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1', { boot: 'network' }))
     expect(servers.log).toEqual(['r1 console open'])
     expect(rack.armed.size).toBe(1)
-    await machine?.[Symbol.asyncDispose]()
+    await machine?.detach?.()
+    const again = await rack.driver.reattach?.(rack.spec('d1', 'r1'))
+    expect(rack.armed.size).toBe(0)
+    await again?.[Symbol.asyncDispose]()
     expect(await rack.driver.reattach?.(rack.spec('d1', 'r1'))).toBeUndefined()
   })
 
@@ -218,7 +304,8 @@ describe('a machine that runs', () => {
     using own = makeServers()
     {
       await using rack = await own.servers.start()
-      await rack.powerOn('d1', 'r1')
+      const machine = await rack.powerOn('d1', 'r1')
+      await machine.detach?.()
     }
     await using rack = await own.servers.start(['d2'])
     expect(rack.driver.whyUnusable('r1')).toContain('a device of another cloud has it (d1)')
@@ -240,6 +327,16 @@ describe('a machine that runs', () => {
     servers.r1.isOn = false
     expect(await machine.off).toEqual({ reason: 'poweroff' })
     expect(servers.log.at(-1)).toBe('r1 console closed')
+  })
+
+  test('and is off for one look only, as in a restart, goes on', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    await rack.powerOn('d1', 'r1')
+    const looks = vi.spyOn(servers.r1.power, 'status').mockResolvedValueOnce('off')
+    await expect.poll(() => looks.mock.calls.length).toBeGreaterThan(3)
+    expect(servers.log).not.toContain('r1 console closed')
   })
 
   test('that is no longer in the file, or is in use there, is not touched', async () => {
@@ -352,11 +449,10 @@ describe('the state of a rack', () => {
       await using rack = await own.servers.start()
       await rack.state.change('r1', { holder: 'd1' })
     }
-    const { readdirSync, writeFileSync } = await import('node:fs')
-    const folder = join(own.servers.folder, 'racks')
-    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.json')) ?? '')
-    writeFileSync(file, text)
+    const { path } = await findStatePlace(own.servers.folder, own.file)
+    writeFileSync(path, text)
     await expect(own.servers.start()).rejects.toThrow(why)
+    expect(readFileSync(path, 'utf8')).toBe(text)
   })
 })
 
@@ -364,7 +460,7 @@ describe('a machine that others may take, too', () => {
   test('is claimed before anything is done to it, switched off although it is called off, and freed last', async () => {
     using own = makeServers()
     const { servers } = own
-    const owner: { of: string | undefined } = { of: undefined }
+    const owner: Owner = { of: undefined }
     servers.r1.share(owner)
     await using rack = await servers.start()
     const machine = await rack.powerOn('d1', 'r1')
@@ -379,7 +475,7 @@ describe('a machine that others may take, too', () => {
   test('and that somebody else has is set aside until it is given back', async () => {
     using own = makeServers()
     const { servers } = own
-    const owner: { of: string | undefined } = { of: 'Nova' }
+    const owner: Owner = { of: 'Nova' }
     servers.r1.share(owner)
     await using rack = await servers.start()
     await expect(rack.powerOn('d1', 'r1')).rejects.toThrow('Nova has it')
@@ -391,10 +487,64 @@ describe('a machine that others may take, too', () => {
     expect(owner.of).toBe('d2')
   })
 
+  test('is claimed again when a rack finds it, unless somebody else has got it', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: Owner = { of: undefined }
+    servers.r1.share(owner)
+    {
+      await using rack = await servers.start()
+      const machine = await rack.powerOn('d1', 'r1')
+      await machine.detach?.()
+    }
+    await using rack = await servers.start(['d1'])
+    servers.log.length = 0
+    owner.of = undefined
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1'))
+    expect(servers.log).toEqual(['r1 claimed for d1', 'r1 console open'])
+    await machine?.detach?.()
+    owner.of = 'Nova'
+    await expect(rack.driver.reattach?.(rack.spec('d1', 'r1'))).rejects.toThrow('Nova has it')
+    expect(servers.r1.isOn).toBe(true)
+  })
+
+  test('and that somebody else takes while no device has it is set aside', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: Owner = { of: undefined, isShown: true }
+    servers.r1.share(owner)
+    await using rack = await servers.start()
+    const why = () => rack.driver.whyUnusable('r1')
+    expect(why()).toBeUndefined()
+    owner.of = 'Nova'
+    await expect.poll(why, { timeout: 10_000 }).toBe('Nova has it')
+    owner.of = undefined
+    await expect.poll(why, { timeout: 10_000 }).toBeUndefined()
+  })
+
+  test('and that somebody else takes after its device has ended is set aside', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const owner: Owner = { of: undefined, isShown: true }
+    servers.r1.share(owner)
+    {
+      await using rack = await servers.start()
+      const machine = await rack.powerOn('d1', 'r1')
+      await machine.detach?.()
+    }
+    await using rack = await servers.start(['d1'])
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1'))
+    await machine?.[Symbol.asyncDispose]()
+    await rack.driver.discard?.('d1')
+    expect(rack.driver.whyUnusable('r1')).toBeUndefined()
+    owner.of = 'Nova'
+    await expect.poll(() => rack.driver.whyUnusable('r1'), { timeout: 10_000 }).toBe('Nova has it')
+  })
+
   test('whose device ends after somebody else has got it is left alone', async () => {
     using own = makeServers()
     const { servers } = own
-    const owner: { of: string | undefined } = { of: undefined }
+    const owner: Owner = { of: undefined }
     servers.r1.share(owner)
     await using rack = await servers.start()
     const machine = await rack.powerOn('d1', 'r1')

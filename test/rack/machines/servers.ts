@@ -15,6 +15,12 @@ import { SerialLine } from '../../../src/lab/machines/serial-line.ts'
 import { createFastClock } from '../../helpers/clock.ts'
 import { createRecorder } from '../../helpers/recorder.ts'
 
+/** Who has a server that several may take. */
+export interface Owner {
+  of: string | undefined
+  isShown?: boolean
+}
+
 /** A server with a BMC. `log` has what it was asked to do, in order. */
 export class Server {
   isOn = false
@@ -44,16 +50,24 @@ export class Server {
     [Symbol.asyncDispose]: async () => {},
   }
 
-  /** From now on others may take the server, too: `owner` says who has it. */
-  share(owner: { of: string | undefined }): void {
+  /** From now on others may take the server, too: `owner` says who has it, and whether it shows before a claim. */
+  share(owner: Owner): void {
+    const status = this.power.status.bind(this.power)
+    let claimant: string | undefined
     const claim = async (device: string) => {
       if (owner.of !== undefined && owner.of !== device) throw new BmcError('taken', `${owner.of} has it`)
       owner.of = this.#do(`claimed for ${device}`, () => device)
+      claimant = device
+    }
+    const look: Power['status'] = async (signal) => {
+      const isOthers = owner.of !== undefined && owner.of !== claimant
+      if (owner.isShown === true && isOthers) throw new BmcError('taken', `${owner.of} has it`)
+      return await status(signal)
     }
     const free = async (device: string) => {
       if (owner.of === device) owner.of = this.#do(`freed of ${device}`, () => undefined)
     }
-    Object.assign(this.power, { claim, free, isStatusOld: true })
+    Object.assign(this.power, { claim, free, status: look, isStatusOld: true })
   }
 }
 
