@@ -4,6 +4,7 @@ import { apiFaults, sosFaults } from '../../src/lab/faults/fault-kinds.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { attendedMachines, startTestLab } from '../helpers/lab.ts'
 import { needs } from '../helpers/needs.ts'
+import { createRandom } from '../helpers/random.ts'
 import { startChild } from './children.ts'
 import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
 
@@ -11,17 +12,6 @@ import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from '.
 const firstSeed = Number(process.env['METALKIT_SOAK_SEED'] ?? Date.now() % 1_000_000)
 const count = Number(process.env['METALKIT_SOAK_COUNT'] ?? 20)
 const kills = Math.max(4, Math.round(count / 5))
-
-/** Random numbers from 0 to 1, determined by a seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Two to six faults, each starting at some request, for a few requests or permanently. */
 function drawFaults(random: () => number): string {

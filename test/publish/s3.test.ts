@@ -12,7 +12,7 @@ import { makeImage } from '../helpers/image.ts'
 import { runToEnd, start } from '../helpers/io.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 import { needsPython } from '../helpers/needs.ts'
-import { type Fate, secretKey, startFaultyProxy, startS3Server } from '../helpers/s3-server.ts'
+import { type Fate, secretKey, startFaultyProxy, startS3Server } from './s3-server.ts'
 
 type Server = Awaited<ReturnType<typeof startS3Server>>
 

@@ -8,20 +8,10 @@ import { afterAll, expect, test } from 'vitest'
 import type { MachineDriver } from '../../../src/lab/machines/driver.ts'
 import { Hardware } from '../../helpers/hardware.ts'
 import { bootUrlOf, startTestLab, type TestLab, waitUntil } from '../../helpers/lab.ts'
+import { createRandom } from '../../helpers/random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-chaos-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-
-/** Numbers from 0 to 1 that look random and are the same for each seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** The driver of one server process: after a kill it does nothing more. */
 function mortal(driver: MachineDriver, takers: Map<string, string>, faults: string[]) {

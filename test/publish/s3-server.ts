@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { findPython } from './needs.ts'
-import { close, listen } from './port.ts'
+import { findPython } from '../helpers/needs.ts'
+import { close, listen } from '../helpers/port.ts'
 
 /** The secret of both access keys, `test:writer` and `test:reader`. */
 export const secretKey = 'not/for+anyone'
