@@ -1,5 +1,6 @@
 // The machines that no device has: each is asked for its power when the rack first meets it, and may be used only if it is off.
 import type { Clock } from '../../clock.ts'
+import { settleBefore } from '../../deadline.ts'
 import { messageOf, RackError } from '../../errors.ts'
 import type { Reporter } from '../../io.ts'
 import type { PowerState } from '../bmc/power.ts'
@@ -11,6 +12,8 @@ import type { Switches } from './switches.ts'
 /** How many BMCs are asked at once. */
 const atOnce = 16
 const askAgainMs = 30_000
+/** How long a release waits for the machine's power; a BMC that takes longer answers later. */
+const releaseMs = 5000
 
 /** The parts that idle machines need. */
 export interface IdleParts {
@@ -178,7 +181,7 @@ export class IdleMachines {
   /** The user says that a machine may be switched off and used; of one that only hands switch also that it is off. */
   async release(machine: RackMachine): Promise<void> {
     const { name } = machine
-    const { state, people } = this.#parts
+    const { state, people, clock, signal } = this.#parts
     const { holder } = state.of(name)
     const isHeld = holder !== undefined && this.#known.has(holder)
     const mayBeOff = isByHand(machine) && (people.isAskedForOff(name) || state.of(name).power !== 'on')
@@ -191,6 +194,7 @@ export class IdleMachines {
     }
     if (isHeld) return
     await state.change(name, { isReleased: true, refusal: undefined, holder: undefined })
-    await this.ask(machine)
+    const patience = { ms: clock.toRealMs(releaseMs), late: () => false, signal }
+    await settleBefore(patience, this.ask(machine))
   }
 }

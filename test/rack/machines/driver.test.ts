@@ -226,6 +226,18 @@ describe('a BMC that does not answer', () => {
     expect(rack.driver.whyUnusable('r1')).toBeUndefined()
   })
 
+  test('does not hold up the release of its machine', async () => {
+    using own = makeServers()
+    const { servers } = own
+    servers.r1.isOn = true
+    await using rack = await servers.start()
+    let answer: ((state: 'on') => void) | undefined
+    vi.spyOn(servers.r1.power, 'status').mockReturnValueOnce(new Promise((resolve) => (answer = resolve)))
+    await rack.driver.release('r1')
+    answer?.('on')
+    await expect.poll(() => rack.driver.whyUnusable('r1')).toBeUndefined()
+  })
+
   test('keeps its machine from being free, and from being called off', async () => {
     using own = makeServers()
     const { servers } = own

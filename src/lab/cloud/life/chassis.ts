@@ -1,5 +1,5 @@
 // The slot of a device's machine: its power, and the things that outlast a power cycle: the serial line and the forwarded ports.
-import { describeError, LabError } from '../../../errors.ts'
+import { describeError, LabError, RackError } from '../../../errors.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerHooks, PowerLoss } from '../../machines/driver.ts'
 import { lastLineOf } from '../../machines/last-line.ts'
 import { ConsoleMemory } from '../console-memory.ts'
@@ -143,7 +143,9 @@ export class Chassis {
     const machine = this.#machine
     if (machine === undefined) throw new LabError('the machine is off', { hint: 'switch it on first' })
     if (machine.forward === undefined) {
-      throw new LabError('simulated machines have no ports', { hint: 'use --machines qemu' })
+      throw this.#parts.driver.kind === 'rack'
+        ? new RackError('a rack forwards no ports', { hint: 'connect to the address of the machine' })
+        : new LabError('simulated machines have no ports', { hint: 'use --machines qemu' })
     }
     const localPort = await machine.forward(guestPort, hostPort)
     this.#forwards.set(guestPort, localPort)
