@@ -129,7 +129,7 @@ export class RackError extends MetalkitError {
   readonly layer = 'rack'
 }
 
-/** The error of code that lab and rack share, as an error of the rack. */
+/** Turns a LabError of code that lab and rack share into a RackError; returns any other error unchanged. */
 export function asRackError(error: unknown): unknown {
   if (!(error instanceof LabError)) return error
   return new RackError(error.message, { ...(error.hint === undefined ? {} : { hint: error.hint }), cause: error })

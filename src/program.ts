@@ -30,7 +30,7 @@ const stop = createStop()
 let input: NodeJS.ReadStream | TerminalInput | PassThrough | undefined
 let isHeeding = false
 let isToStay = takeHangupNote(process.env)
-// Node has reset the signal by now; the rest of the start must not end by it either.
+// Node has reset the signal by now; it must not end the rest of the start either.
 if (isToStay) process.on('SIGHUP', () => {})
 
 /** Handles everything that may end a run. Installed when a command first reads its signal: help does not need it, and would be slower. */
@@ -39,7 +39,7 @@ function heedEnds(): void {
   isHeeding = true
   isToStay ||= isStartedToStay(process.env)
   for (const name of stopSignals) {
-    // Only Linux shows whether a job may use its terminal, which must not be tried with a handler (terminal-input.ts).
+    // Only Linux shows whether a job may use its terminal; with a handler the program must not try (terminal-input.ts).
     if (name.startsWith('SIGTT') && process.platform !== 'linux' && isatty(0)) continue
     try {
       process.on(name, () => {
@@ -98,7 +98,7 @@ async function drain(code: number): Promise<void> {
   )
   if (slow.length === 0) return
   using late = abortAfter(code === 0 ? stop.signal : AbortSignal.abort(), lastWordsMs)
-  const taken = slow.map(async (stream) => {
+  const writes = slow.map(async (stream) => {
     await new Promise<void>((resolve) => {
       const settle = () => resolve()
       // A file that may hang is complete when its writer has ended.
@@ -106,7 +106,7 @@ async function drain(code: number): Promise<void> {
       else stream.write('', settle)
     })
   })
-  await heed(Promise.all(taken), late.signal).catch(() => {})
+  await heed(Promise.all(writes), late.signal).catch(() => {})
 }
 
 /** Whether stdout and stderr are the same: a terminal, or a file or pipe with `2>&1`. */
@@ -144,16 +144,16 @@ function suspend(): void {
 const hungMs = 500
 
 /** What process.exit() would wait for, deaf to signals: the threads of file system calls and name look-ups. */
-function findHeldUp(): 'a file system' | 'a name server' | undefined {
-  const held = process.getActiveResourcesInfo()
-  if (held.some((name) => name.startsWith('FSReq'))) return 'a file system'
-  return held.some((name) => /^Get(?:Addr|Name)InfoReq/.test(name)) ? 'a name server' : undefined
+function findHang(): 'a file system' | 'a name server' | undefined {
+  const active = process.getActiveResourcesInfo()
+  if (active.some((name) => name.startsWith('FSReq'))) return 'a file system'
+  return active.some((name) => /^Get(?:Addr|Name)InfoReq/.test(name)) ? 'a name server' : undefined
 }
 
-/** Waits for them a moment. A look-up ends by itself in half a minute, unless a signal ends the program before. */
-async function awaitThreads(): Promise<ReturnType<typeof findHeldUp>> {
+/** Waits a moment for them. A look-up ends by itself within half a minute, unless a signal ends the program first. */
+async function awaitThreads(): Promise<ReturnType<typeof findHang>> {
   const endMs = performance.now() + hungMs
-  for (let what = findHeldUp(); what !== undefined; what = findHeldUp()) {
+  for (let what = findHang(); what !== undefined; what = findHang()) {
     const isHopeless = what === 'a file system' || stop.signal.reason instanceof InterruptedError
     if (isHopeless && performance.now() > endMs) return what
     await sleep(10)
@@ -181,16 +181,16 @@ async function finish(code: number): Promise<void> {
   // A failed write is reported one turn later.
   await new Promise(setImmediate)
   const { reason } = stop.signal
-  const isUnsaid = code === 0 && reason instanceof ConsoleError
-  if (isUnsaid) {
+  const isUnreported = code === 0 && reason instanceof ConsoleError
+  if (isUnreported) {
     const stderr = steady.get(2) ?? process.stderr
     stderr.write(`metalkit: ${describeError(reason)}\n`)
     await drain(reason.exitCode)
   }
-  const heldUp = await awaitThreads()
-  if (heldUp !== undefined) endByForce(heldUp)
+  const hang = await awaitThreads()
+  if (hang !== undefined) endByForce(hang)
   dropTerminals()
-  process.exit(isUnsaid ? reason.exitCode : code)
+  process.exit(isUnreported ? reason.exitCode : code)
 }
 
 /** Opens stdin; a terminal is restored at the end. */

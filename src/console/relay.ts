@@ -42,10 +42,10 @@ export interface RelayOptions {
 async function drain(stdout: Writable, signal: AbortSignal): Promise<void> {
   if (stdout.destroyed || stdout.writableLength === 0) return
   using late = abortAfter(signal, abortedDrainMs)
-  const taken = new Promise<void>((resolve) => {
+  const lastWrite = new Promise<void>((resolve) => {
     stdout.write('', () => resolve())
   })
-  await heed(taken, late.signal).catch(() => {})
+  await heed(lastWrite, late.signal).catch(() => {})
 }
 
 /** The size of Node's reads from a pipe: up to this much is written at once. */

@@ -26,7 +26,7 @@ export function splitPassthrough(
   return takes ? [own, args.slice(own.length + 1)] : [args, []]
 }
 
-/** What the answers are made of. */
+/** The sources of the answers. */
 interface Sources {
   commands: readonly Command[]
   version: string

@@ -105,8 +105,8 @@ function firstOf(value: string | string[] | undefined): string | undefined {
 }
 
 /**
- * Sends a request of undici's; an abort counts at once. undici itself would first wait for the connection, or for its name
- * look-up, and then send nothing. @throws signal.reason
+ * Sends a request with undici, and rejects as soon as the signal aborts. undici itself would first wait for the connection or its
+ * name look-up, and then send nothing. @throws signal.reason
  */
 export async function requestNow(
   dispatcher: Dispatcher,
@@ -116,7 +116,7 @@ export async function requestNow(
   return await (options.signal === undefined ? sending : heed(sending, options.signal))
 }
 
-/** Closes all connections; unlike undici's own promise, this waits for none that is being made. */
+/** Closes all connections. undici's own promise would wait for pending ones. */
 export function dropConnections(dispatcher: Dispatcher): void {
   dispatcher.destroy().catch(() => {})
 }

@@ -46,7 +46,7 @@ export interface LabParts {
   driver: MachineDriver
   /** The folder of the lab's keys; created if it is missing. */
   stateFolder: string
-  /** By which commands find it; undefined for a lab of one command. */
+  /** The name that commands use for it; undefined for the lab of one command. */
   name?: string | undefined
   /** The file that keeps devices, keys and events across restarts, for one lab at a time; without it the state ends with the lab. */
   cloudFile?: string | undefined
@@ -77,7 +77,7 @@ export interface LabParts {
   /** The folder of the page's files; without it there is no page. */
   pageFolder?: string | undefined
   report: Reporter
-  /** Aborted if the end of the lab is to wait no longer for its machines. */
+  /** Aborted when the end of the lab may no longer wait for its machines. */
   forced?: AbortSignal | undefined
 }
 

@@ -8,9 +8,9 @@ import { readJson } from '../text/json.ts'
 import { plainText } from '../text/plain-text.ts'
 import { errorSchema } from './schema.ts'
 
-/** A request answered with 429 may have been carried out anyway. */
+/** Handles answers of 429: the request may have been carried out anyway. */
 interface TurnedAway {
-  /** Called for every such answer, at once: an interrupt may end the wait for the next attempt. */
+  /** Called at once for every such answer: an interrupt may end the wait for the next attempt. */
   note(): void
   /** Tells whether it was carried out; called before the next attempt. */
   wasDone(): Promise<boolean>

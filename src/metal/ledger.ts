@@ -13,7 +13,7 @@ const graceMs = 5 * 60_000
  * minutes, so a run seldom waits for it.
  */
 const secondGraceMs = 2 * 60_000
-/** A create answered with 429 but carried out shows its machine within this time, as a rule: after it the tag is only named. */
+/** A create answered with 429 but carried out usually shows its machine within this time. Later ones are not waited for: the user gets the tag. */
 const turnedAwayGraceMs = 30_000
 /** After this long without a machine, a create counts as not carried out. */
 const hopeMs = 15 * 60_000
@@ -175,7 +175,7 @@ export class Ledger {
     return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
   }
 
-  /** Whether a look has succeeded since a machine of a create answered with 429 would have shown itself. */
+  /** Whether a look has succeeded since the machine of a create answered with 429 should have appeared. */
   #isTurnedAwayLooked(): boolean {
     return this.#lastTurnedAwayMs === undefined || this.#lastLookMs >= this.#lastTurnedAwayMs + turnedAwayGraceMs
   }

@@ -21,7 +21,7 @@ const passphraseTries = 3
 export interface IdentitySources {
   /** Keys of --identity; if given, no others are offered. */
   named: readonly string[]
-  /** A password; if given, no keys but the named ones are offered, and it after them. */
+  /** With a password, only the named keys are offered, and then the password. */
   password?: string | undefined
   /** IdentityFile of ssh's configuration, instead of the default files. */
   configured: readonly string[]

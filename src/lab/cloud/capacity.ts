@@ -34,7 +34,10 @@ export function countFree(cloud: Cloud, plan: Plan): number {
   return plan.cpus > capacity.cpus ? 0 : Math.floor(freeMemoryMib(cloud) / plan.memoryMib)
 }
 
-/** Finds room for machines: undefined for each that the cloud makes, or the machine of its inventory. Undefined if there is no room. */
+/**
+ * Finds room for machines: for each its machine of the inventory, or undefined if the cloud makes it.
+ * @returns undefined if there is no room
+ */
 export function findRoom(
   cloud: Cloud,
   wishes: readonly (Wish & { plan: Plan })[],

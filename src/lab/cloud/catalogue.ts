@@ -28,7 +28,7 @@ export interface Metro {
   code: string
   name: string
   country: string
-  /** Of its facilities. */
+  /** Street address of its facilities. */
   address: string
 }
 

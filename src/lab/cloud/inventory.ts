@@ -3,7 +3,7 @@ import type { Cloud } from './cloud.ts'
 import type { Device } from './device.ts'
 import { nameUuid } from './name-uuid.ts'
 
-/** A machine that exists. */
+/** A physical machine. */
 export interface StockedMachine {
   name: string
   /** Slug of its plan. */
@@ -19,11 +19,11 @@ export interface Inventory {
   readonly machines: readonly StockedMachine[]
   /** Why no device may get the machine: it is set aside, used by somebody else, or was on when it was first met. */
   whyUnusable(name: string): string | undefined
-  /** The power of a machine without a device when it was last asked. */
+  /** The last known power state of a machine without a device. */
   lastSeen?(name: string): 'on' | 'off' | 'unknown'
 }
 
-/** What a cloud with these machines is called in messages. */
+/** The word for a cloud in messages: with an inventory it is a rack. */
 export function nounOf({ inventory }: { inventory?: Inventory | undefined }): 'lab' | 'rack' {
   return inventory === undefined ? 'lab' : 'rack'
 }
@@ -38,7 +38,7 @@ export function findMachine({ settings }: Pick<Cloud, 'settings'>, id: string): 
   return settings.inventory?.machines.find(({ name }) => machineId(name) === id)
 }
 
-/** The device that has a machine. It has it until the machine is known to be off and free, also if clients see the device no longer. */
+/** The device that holds a machine: until the machine is known to be off and free, even if clients no longer see the device. */
 export function holderOf({ devices }: Pick<Cloud, 'devices'>, name: string): Device | undefined {
   return [...devices.values()].find(({ machine }) => machine === name)
 }
@@ -66,15 +66,15 @@ export interface Wish {
   machine?: StockedMachine | undefined
 }
 
-/** Chooses a machine for each wish, and none for two: the named one, which is free, or any free one of the plan. Undefined if there are not enough. */
+/** Chooses a different machine for each wish: the one it names, which is free, or a free one of its plan. Undefined if there are too few. */
 export function chooseMachines(cloud: Cloud, wishes: readonly Wish[]): StockedMachine[] | undefined {
   const named = new Set(wishes.flatMap(({ machine }) => machine ?? []))
   const rest = freeMachines(cloud).filter((machine) => !named.has(machine))
-  const chosen: StockedMachine[] = []
+  const choices: StockedMachine[] = []
   for (const { plan, machine } of wishes) {
-    const next = machine ?? rest.find((one) => one.plan === plan.slug && !chosen.includes(one))
+    const next = machine ?? rest.find((other) => other.plan === plan.slug && !choices.includes(other))
     if (next === undefined) return undefined
-    chosen.push(next)
+    choices.push(next)
   }
-  return chosen
+  return choices
 }

@@ -444,6 +444,15 @@ describe('a saved device is not lost', () => {
     await expect(startTestLab(parts)).rejects.toThrow('its device "box" has a machine of a lab')
   })
 
+  test('if a newer metalkit wrote it', async () => {
+    const { parts, cloudFile } = await saved()
+    const state = JSON.parse(readFileSync(cloudFile, 'utf8'))
+    writeFileSync(cloudFile, JSON.stringify({ ...state, version: 99 }))
+    await expect(startTestLab(parts)).rejects.toMatchObject({
+      hint: 'use the metalkit that wrote it, or start this rack with another --name',
+    })
+  })
+
   test('if another has the same machine', async () => {
     const { parts, cloudFile } = await saved()
     const state = JSON.parse(readFileSync(cloudFile, 'utf8'))

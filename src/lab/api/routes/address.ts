@@ -58,7 +58,7 @@ function addReservation(cloud: Cloud, projectId: string, json: unknown): LabAnsw
   if ('errors' in checked) return unprocessable(...checked.errors)
   const { type: kind, quantity, tags, details, customdata: data } = checked.value
   if (cloud.settings.inventory !== undefined) {
-    // The addresses are the DHCP server's.
+    // The DHCP server assigns the addresses.
     return unprocessable(`There are no ${quantity} ${kind} addresses left`)
   }
   const place = choosePlace(checked.value, cloud.settings.catalogue)

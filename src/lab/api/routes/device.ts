@@ -23,7 +23,7 @@ function isForced(query: URLSearchParams, body: unknown): boolean {
 /** The reason why a device cannot be deleted now; undefined if it can. */
 function refuseDelete(device: Device, forced: boolean): string | undefined {
   if (device.locked) return 'Cannot delete a locked item'
-  // Hardware that does not boot would be the device's until the deadline, and nothing is installed on it that must be finished.
+  // Hardware that does not boot would stay with the device until the deadline, and no installation on it has to finish.
   const isAnytime = forced || device.machine !== undefined
   return isInstalling(device) && !isAnytime ? 'Cannot delete a device while it is provisioning' : undefined
 }

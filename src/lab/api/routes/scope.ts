@@ -4,7 +4,7 @@ import type { Device } from '../../cloud/device.ts'
 import { membershipId } from '../views/account.ts'
 import { addressViews, blockViews, portViews } from '../views/network.ts'
 
-/** The folders of the catalogue, which belongs to no project, and of the machines of an inventory, which belong to all. */
+/** The paths of the catalogue, which belongs to no project, and of hardware reservations, which belong to every project. */
 const catalogue: ReadonlySet<string> = new Set([
   'capacity',
   'facilities',

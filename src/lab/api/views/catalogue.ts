@@ -37,7 +37,7 @@ export function facilityView(code: string, metro: Metro) {
 
 const free = { price: { hour: 0 } }
 
-/** Places in every plan's view, by catalogue: computing their ids for each device of a list would take long. */
+/** Places in every plan's view, by catalogue: computing their ids for each device of a list would be slow. */
 const everywhere = new WeakMap<Catalogue, ReturnType<typeof placesOf>>()
 
 function placesOf({ facilities, metros }: Catalogue) {

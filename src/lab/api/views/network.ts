@@ -55,7 +55,7 @@ function isPrivate(address: string): boolean {
   return /^(10\.|127\.|169\.254\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd]|fe[89ab]|::1$)/i.test(address)
 }
 
-/** The address of a machine of the inventory. Its network and gateway are the DHCP server's affair, and not known. */
+/** The address of a machine of the inventory. Its network and gateway come from the DHCP server and are not known. */
 function ownBlock(address: string): AddressBlock {
   const isPublic = !isPrivate(address)
   if (isIPv6(address)) {

@@ -34,7 +34,7 @@ export class Chassis {
   readonly #forwards = new Map<number, number>()
   readonly #parts: ChassisParts
   #machine: PoweredMachine | undefined
-  /** Whether it is known that a machine which is not in the chassis is off. */
+  /** While no machine is in the chassis: whether the device's machine is known to be off. */
   #isKnown = false
   /** Whether going off is this program's own doing. */
   #isReleasing = false
@@ -84,7 +84,7 @@ export class Chassis {
     this.#connect(await driver.powerOn(spec(), this.#watched(own)), own)
   }
 
-  /** Finds a machine that is on without being in the chassis. Tries until it is known whether there is one. */
+  /** Finds a machine that is on but not in the chassis. Tries until the state of the machine is known. */
   async reattach(signal: AbortSignal): Promise<void> {
     if (this.isOn) return
     const { driver, spec, hooks } = this.#parts
@@ -153,7 +153,7 @@ export class Chassis {
   }
 
   /**
-   * Switches the machine off. Tries until it is off: a machine that may still be on is never called off. It may be on although it is not
+   * Switches the machine off. Tries until it is off: a machine that may still be on is never reported as off. It may be on although it is not
    * in the chassis: after a failed `plugIn`, or because somebody pressed its button.
    */
   async unplug(signal: AbortSignal): Promise<void> {
@@ -163,19 +163,19 @@ export class Chassis {
     })
   }
 
-  /** Switches the machine off and frees everything of it. Tries until that is done: what is not off is not free. */
+  /** Switches the machine off and frees everything of it. Tries until that is done: a machine that is not off is not free. */
   async clear(signal: AbortSignal): Promise<void> {
     const { driver, spec } = this.#parts
     await this.unplug(signal)
     await this.#repeat('the machine is not free yet', signal, async () => await driver.discard?.(spec().id, signal))
   }
 
-  /** Gives the machine up at the end of the lab: it stays on if it can outlast this process. The signal ends the wait. */
+  /** Lets go of the machine at the end of the lab: it stays on if it can outlast this process. The signal ends the wait. */
   async leave(signal: AbortSignal): Promise<void> {
     try {
       await this.#release(async (machine) => await (machine.detach?.(signal) ?? machine[Symbol.asyncDispose](signal)))
     } catch (error) {
-      if (!signal.aborted) this.#parts.patience.onTrouble(`the machine did not switch off: ${describeError(error)}`)
+      if (!signal.aborted) this.#parts.patience.onTrouble(`the machine could not be released: ${describeError(error)}`)
     }
     this.port.hangUp()
   }

@@ -1,11 +1,11 @@
-// The end of the lab: work that is waited for, but not forever.
+// Shutdown work with a time limit.
 import { abortAfter, heed } from '../../../deadline.ts'
 
-/** How long the end of the lab waits once the user will not. */
+/** How long the shutdown may still take after `forced` aborts. */
 const forcedMs = 3000
 
 /**
- * Waits for work to end: at most `endMs`, and not long once `forced` aborts. The work's signal aborts when nobody waits any longer.
+ * Waits for work to end, at most `endMs`, or `forcedMs` once `forced` aborts. Then the work's signal aborts.
  * @returns whether it has ended
  */
 export async function endInTime(

@@ -72,7 +72,7 @@ export class Installation implements Disposable {
 
   /**
    * A device whose machine never runs its boot script must fail, because it cannot be deleted before. A silent machine has stalled. The
-   * machine has the whole time from when it is on; before, its driver has as much time to switch it on.
+   * machine has the full time from power on; its driver has the same time to switch it on.
    */
   #watch(): void {
     const { device, chassis, pace, onOverdue } = this.#parts

@@ -1,10 +1,10 @@
-// What the life of a device needs of its lab.
+// The parts of the lab that a device's life needs.
 import type { Reporter } from '../../../io.ts'
 import type { MachineDriver, Passage } from '../../machines/driver.ts'
 import type { Device } from '../device.ts'
 import type { Pace } from '../pace.ts'
 
-/** The parts of the lab that a device's life needs. */
+/** The parts. */
 export interface LifeParts {
   noun: 'lab' | 'rack'
   driver: MachineDriver
@@ -14,7 +14,7 @@ export interface LifeParts {
   /** Everything that a device's machine can reach, if machines are isolated. */
   passagesOf?: ((device: Device) => readonly Passage[]) | undefined
   report: Reporter
-  /** Aborted if the end of the lab is to wait no longer. */
+  /** Aborted when the end of the lab may no longer wait. */
   forced?: AbortSignal | undefined
   /** Called after each change of a device. */
   onChange: () => void

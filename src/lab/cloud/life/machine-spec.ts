@@ -1,4 +1,4 @@
-// A device's machine, as its driver is told of it.
+// The description of a device's machine for its driver.
 import type { MachineSpec } from '../../machines/driver.ts'
 import type { Device } from '../device.ts'
 

@@ -153,7 +153,7 @@ function loadDevice(saved: SavedDevice, { catalogue, inventory }: CloudSettings)
   if (plan === undefined || metro === undefined || operatingSystem === undefined) {
     throw new Error(`a device with unknown parts: ${saved.id}`)
   }
-  // The machine may have got other network cards meanwhile.
+  // The machine may have new network cards.
   const machine = inventory?.machines.find(({ name }) => name === saved.machine)
   const macs = machine?.macs ?? saved.macs
   return { ...saved, spotPriceMax: saved.spotPriceMax, macs, plan, metro, operatingSystem }
@@ -180,7 +180,7 @@ export function loadCloud(
     // The last entry with an id wins: the default project as it was saved.
     projects: new Map(projects.map((project) => [project.id, project])),
     reservations: new Map(
-      saved.reservations.map((held) => [held.id, { ...held, metro: held.metro, facility: held.facility }]),
+      saved.reservations.map((entry) => [entry.id, { ...entry, metro: entry.metro, facility: entry.facility }]),
     ),
     assignments: new Map(saved.assignments.map((assignment) => [assignment.id, assignment])),
     apiKeys: new Map(saved.apiKeys.map((key) => [key.id, { ...key, projectId: key.projectId }])),

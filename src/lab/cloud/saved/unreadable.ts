@@ -1,8 +1,9 @@
-// Why a cloud cannot go on with a saved state that is well-formed: another version wrote it, or something that it names is gone.
+// Why a well-formed saved state cannot be used: another version wrote it, or the cloud no longer has something that it names.
 import { z } from 'zod/mini'
 
 import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
 import type { CloudSettings } from '../cloud.ts'
+import { nounOf } from '../inventory.ts'
 import { version } from './saved-cloud.ts'
 
 const partsSchema = z.looseObject({
@@ -28,9 +29,9 @@ export interface Unreadable {
   hint: string
 }
 
-const otherVersion = 'use the metalkit that wrote it, or start this lab with another --name'
+const otherVersion = (noun: string) => `use the metalkit that wrote it, or start this ${noun} with another --name`
 
-/** Why a device cannot go on with its machine. Leaving it out would leave a machine on that nobody switches off. */
+/** Why a device cannot keep its machine. Without the device nobody would switch the machine off. */
 function findLostMachine(
   { hostname, machine, macs = [] }: SavedParts,
   others: readonly SavedParts[],
@@ -54,7 +55,7 @@ function findLostMachine(
       hint: `put "${machine}" back into the file until the device is deleted, or start this rack with another --name`,
     }
   }
-  // A machine may get other network cards, but not those of another: then the names were swapped.
+  // A machine may have new network cards; if it has those of another machine, the names were swapped.
   const swapped = inventory.machines.find((other) => other !== own && other.macs.some((mac) => macs.includes(mac)))
   if (swapped !== undefined && !own.macs.some((mac) => macs.includes(mac))) {
     return {
@@ -81,7 +82,10 @@ function findLostPart(
   ].find((part) => part !== '')
   if (missing === undefined) return undefined
   return inventory === undefined
-    ? { why: `its machine "${hostname}" has the ${missing}, which this metalkit does not know`, hint: otherVersion }
+    ? {
+        why: `its machine "${hostname}" has the ${missing}, which this metalkit does not know`,
+        hint: otherVersion('lab'),
+      }
     : {
         why: `its device "${hostname}" has the ${missing}, which the rack does not have`,
         hint: `put the ${missing.replace(/ ".*/, '')} back into the rack file until the device is deleted, or start this rack with another --name`,
@@ -101,7 +105,7 @@ export function findUnreadable(
   const { version: savedVersion, devices = [] } = parts.data
   if (savedVersion > version) {
     const why = `it has version ${savedVersion}, of a newer metalkit; this one reads version ${version}`
-    return { why, hint: otherVersion }
+    return { why, hint: otherVersion(nounOf(settings)) }
   }
   for (const [index, device] of devices.entries()) {
     const lost = findLostMachine(device, devices.slice(0, index), settings.inventory) ?? findLostPart(device, settings)
