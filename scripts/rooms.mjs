@@ -54,7 +54,7 @@ const mayImport = {
     'src/rack/netboot',
     'src/rack/power',
   ],
-  'src/rack/bmc': ['src/rack/file'],
+  'src/rack/bmc': ['src/http', 'src/rack/file'],
   'src/rack/console': [
     'src/ssh',
     'src/rack/bmc',
@@ -63,7 +63,7 @@ const mayImport = {
     'src/lab/machines/serial-line.ts',
   ],
   'src/rack/ironic': ['src/http', 'src/rack/bmc', 'src/rack/file'],
-  'src/rack/power': ['src/http', 'src/rack/bmc', 'src/rack/file', 'src/rack/ironic'],
+  'src/rack/power': ['src/rack/bmc', 'src/rack/file', 'src/rack/ironic'],
 }
 
 /** Composition happens here, so these import what they like. */

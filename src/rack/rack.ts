@@ -17,7 +17,7 @@ import { chooseBinaries } from './netboot/choose-binaries.ts'
 import { startNetboot } from './netboot/netboot.ts'
 import { Sightings } from './netboot/sightings.ts'
 import type { Ports } from './netboot/udp.ts'
-import type { Power } from './bmc/power.ts'
+import type { Power } from './power/power.ts'
 import { createPower } from './power/create-power.ts'
 import { catalogueOf, inventoryOf } from './stock.ts'
 

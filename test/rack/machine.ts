@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { Clock } from '../../src/clock.ts'
 import { parseRackFile, type RackMachine } from '../../src/rack/file/rack-file.ts'
 import { createPower, type PowerTools } from '../../src/rack/power/create-power.ts'
-import type { Power } from '../../src/rack/bmc/power.ts'
+import type { Power } from '../../src/rack/power/power.ts'
 import { createFastClock } from '../helpers/clock.ts'
 
 /** The machine r1, with a power, console or other keys. */

@@ -1,7 +1,7 @@
 // Power over Redfish, against a BMC of our own with the vices of real ones.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BmcError } from '../../src/rack/bmc/bmc-error.ts'
-import type { Power } from '../../src/rack/bmc/power.ts'
+import type { Power } from '../../src/rack/power/power.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { needs } from '../helpers/needs.ts'
 import { makeFolder, type TestFolder } from '../helpers/folder.ts'

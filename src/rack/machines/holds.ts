@@ -1,7 +1,7 @@
 // Which device has which machine: taken only if nobody else can be using it, and given back only once it was seen to be off.
 import { messageOf, RackError } from '../../errors.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { PowerState } from '../bmc/power.ts'
+import type { PowerState } from '../power/power.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { type IdleMachines, refusalOfOn } from './idle-machines.ts'
 import type { MachineRecord, RackState } from './rack-state.ts'

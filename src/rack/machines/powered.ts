@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
 import type { PoweredMachine, PowerLoss } from '../../lab/machines/driver.ts'
-import type { PowerState } from '../bmc/power.ts'
+import type { PowerState } from '../power/power.ts'
 
 /** The serial console of a machine, as the driver uses it: `line` never ends while the console lives. */
 export interface OpenedConsole extends AsyncDisposable {

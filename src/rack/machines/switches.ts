@@ -1,6 +1,6 @@
 // The power of a rack's machines by name, whether a BMC or a person switches them.
 import { RackError } from '../../errors.ts'
-import type { Power, PowerState } from '../bmc/power.ts'
+import type { Power, PowerState } from '../power/power.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { isByHand } from './people.ts'
 import type { RackState } from './rack-state.ts'

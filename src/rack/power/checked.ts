@@ -1,6 +1,6 @@
 // Makes sure before anything else that a BMC is the machine's own: a mistake in the file must not switch off another's.
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
 
 /** The machine that the power should belong to. */
 interface Owner {

@@ -5,8 +5,8 @@ import { BmcError } from '../bmc/bmc-error.ts'
 import { plainEnvironment, runProgram } from '../bmc/program.ts'
 import type { Command, CommandSettings } from '../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
-import { switchPower } from '../bmc/settle.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import { switchPower } from './settle.ts'
 
 interface CommandTools {
   /** The machine's name. */

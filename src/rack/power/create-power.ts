@@ -2,17 +2,17 @@
 import type { Clock } from '../../clock.ts'
 import type { Reporter } from '../../io.ts'
 import { Ipmi } from '../bmc/ipmitool.ts'
+import { RedfishClient } from '../bmc/redfish/client.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import type { SecretSources } from '../file/secret.ts'
 import { IronicClient } from '../ironic/client.ts'
-import { IronicPower } from '../ironic/ironic-power.ts'
 import { CheckedPower } from './checked.ts'
 import { CommandPower } from './commands.ts'
 import { type Hands, HandPower } from './hands.ts'
 import { IpmiPower } from './ipmi.ts'
-import type { Power } from '../bmc/power.ts'
-import { RedfishClient } from './redfish/client.ts'
-import { RedfishPower } from './redfish/redfish.ts'
+import { IronicPower } from './ironic.ts'
+import type { Power } from './power.ts'
+import { RedfishPower } from './redfish.ts'
 
 /** What power needs besides a machine's description. */
 export interface PowerTools {

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import type { Clock } from '../../clock.ts'
 import { describeCondition } from '../../errors.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
 
 /** The person at the machines, and what the rack sees of them. */
 export interface Hands {

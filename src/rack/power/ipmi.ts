@@ -2,8 +2,8 @@
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { Ipmi } from '../bmc/ipmitool.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
-import { switchPower } from '../bmc/settle.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import { switchPower } from './settle.ts'
 
 interface IpmiPowerOptions {
   /** Sends the EFI flag with a boot override. */

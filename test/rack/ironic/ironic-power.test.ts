@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
-import type { Power } from '../../../src/rack/bmc/power.ts'
+import type { Power } from '../../../src/rack/power/power.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
 import { needs } from '../../helpers/needs.ts'
 import { findFreePort } from '../../helpers/port.ts'

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { findStatePlace, RackState } from '../../../src/rack/machines/rack-state.ts'
+import { Chassis } from '../../../src/lab/cloud/life/chassis.ts'
 import type { BootClient } from '../../../src/rack/netboot/boot-client.ts'
 import { makeFolder } from '../../helpers/folder.ts'
 import { type Owner, Servers } from './servers.ts'
@@ -325,6 +326,19 @@ describe('a machine that runs', () => {
     await rack.driver.release('r1')
     await rack.powerOn('d2', 'r1')
     expect(own.servers.log.slice(-4)).toEqual(['r1 off', 'r1 console open', 'r1 boots from the network', 'r1 on'])
+  })
+
+  test('has no ports to forward, and its rack says so', async () => {
+    using own = makeServers()
+    await using rack = await own.servers.start()
+    const chassis = new Chassis({
+      driver: rack.driver,
+      patience: { retryMs: 1, onTrouble: () => {} },
+      spec: () => rack.spec('d1', 'r1'),
+      hooks: () => ({ onLoss: () => {}, onRestart: () => {} }),
+    })
+    await chassis.plugIn(new AbortController().signal)
+    await expect(chassis.forward(22, 0)).rejects.toThrow('a rack forwards no ports')
   })
 
   test('goes off when it is seen to be off, and not while its BMC is silent', async () => {

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml'
 import type { Clock } from '../../../src/clock.ts'
 import { BmcError } from '../../../src/rack/bmc/bmc-error.ts'
-import type { Power } from '../../../src/rack/bmc/power.ts'
+import type { Power } from '../../../src/rack/power/power.ts'
 import { parseRackFile, type RackFile } from '../../../src/rack/file/rack-file.ts'
 import { createRackDriver, type RackDriver } from '../../../src/rack/machines/driver.ts'
 import { People } from '../../../src/rack/machines/people.ts'

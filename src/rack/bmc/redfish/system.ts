@@ -1,6 +1,5 @@
 // A system as Redfish shows it (DSP2046, ComputerSystem). What is not needed, or is not as the schema says, is passed over.
 import { z } from 'zod'
-import type { Identity } from '../../bmc/power.ts'
 
 const link = z.looseObject({ '@odata.id': z.string() })
 const text = z.string().optional().catch(undefined)
@@ -65,10 +64,7 @@ export function uuidsOfSystem(uuid: string | undefined): string[] {
 }
 
 /** The MACs of a network card, in small letters with colons. */
-export function macsOfInterface({
-  MACAddress,
-  PermanentMACAddress,
-}: z.infer<typeof interfaceSchema>): Identity['macs'] {
+export function macsOfInterface({ MACAddress, PermanentMACAddress }: z.infer<typeof interfaceSchema>): string[] {
   return [PermanentMACAddress, MACAddress].flatMap((mac) => {
     const digits = (mac ?? '').toLowerCase().replaceAll(/[:-]/g, '')
     return /^[0-9a-f]{12}$/.test(digits) && digits !== '000000000000' ? [digits.replaceAll(/..(?=.)/g, '$&:')] : []

@@ -1,6 +1,6 @@
 // Switches a machine's power, and waits until it really is what was asked for.
 import type { Clock } from '../../clock.ts'
-import { BmcError } from './bmc-error.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
 import type { Power, PowerState } from './power.ts'
 
 /** How long power may take: emulators and servers take 11 s and more. */

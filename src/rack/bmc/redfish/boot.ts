@@ -1,7 +1,6 @@
 // The boot override over Redfish. Firmware differs in what it accepts and in what it then does, so requests go from the usual
 // form to rarer ones, and only what reads back as asked for counts. docs/rack.md has the quirks with their sources.
-import { BmcError } from '../../bmc/bmc-error.ts'
-import type { BootOverride } from '../../bmc/power.ts'
+import { BmcError } from '../bmc-error.ts'
 import type { RedfishAnswer, RedfishClient } from './client.ts'
 import type { Patience } from './patience.ts'
 import { type System, type SystemBoot, systemSchema } from './system.ts'
@@ -91,8 +90,8 @@ export class BootOverrides {
     return answer
   }
 
-  /** Sets an override and reads it back. @throws BmcError if no form of the request has the effect */
-  async set(wanted: Wanted, signal: AbortSignal): Promise<BootOverride> {
+  /** Sets an override and reads it back. @returns whether the BMC keeps it for every boot @throws BmcError if no form of the request has the effect */
+  async set(wanted: Wanted, signal: AbortSignal): Promise<{ persistent: boolean }> {
     const { system } = await this.#read(this.#path, signal)
     const boot = system.Boot ?? {}
     const allowed = boot['BootSourceOverrideTarget@Redfish.AllowableValues']

@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../bmc/power.ts'
-import { Claims } from './claims.ts'
-import { type IronicClient, quoteIronic } from './client.ts'
-import { explainMaintenance, IronicNode, type NodeRecord } from './node.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import { Claims } from '../ironic/claims.ts'
+import { type IronicClient, quoteIronic } from '../ironic/client.ts'
+import { explainMaintenance, IronicNode, type NodeRecord } from '../ironic/node.ts'
 
 /** How long Ironic waits for a system to shut down; the node is locked so long, also for "power off". */
 const softOffSeconds = 60

@@ -1,11 +1,11 @@
 // Power over Redfish.
-import type { Clock } from '../../../clock.ts'
-import { BmcError } from '../../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from '../../bmc/power.ts'
-import { switchPower } from '../../bmc/settle.ts'
-import { BootOverrides } from './boot.ts'
-import type { RedfishClient } from './client.ts'
-import { Patience } from './patience.ts'
+import type { Clock } from '../../clock.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
+import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import { switchPower } from './settle.ts'
+import { BootOverrides } from '../bmc/redfish/boot.ts'
+import type { RedfishClient } from '../bmc/redfish/client.ts'
+import { Patience } from '../bmc/redfish/patience.ts'
 import {
   actionInfoSchema,
   collectionSchema,
@@ -14,7 +14,7 @@ import {
   type System,
   systemSchema,
   uuidsOfSystem,
-} from './system.ts'
+} from '../bmc/redfish/system.ts'
 
 /** More network cards than that are not asked for. */
 const maxInterfaces = 32
