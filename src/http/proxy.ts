@@ -1,9 +1,10 @@
 // The proxy for a request: from the environment, but never for this computer itself.
+import { isLoopbackHost } from '../address.ts'
 import { UsageError } from '../errors.ts'
 
 /** True if a URL leads to this computer. */
 export function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+  return isLoopbackHost(hostname.replace(/^\[(.*)\]$/, '$1'))
 }
 
 /**

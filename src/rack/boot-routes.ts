@@ -5,14 +5,9 @@ import type { Boots } from './machines/boots.ts'
 import { findMac } from './netboot/neighbours.ts'
 import type { Netboot } from './netboot/netboot.ts'
 
-/** The IPv4 address of a client of a server that may listen on both versions. */
-function plainAddress(peer: string): string {
-  return peer.replace(/^::ffff:/, '')
-}
-
 /** A client may have the script of a machine if it is not known to be another computer. */
 async function mayHave(mac: string, peer: string): Promise<boolean> {
-  const own = await findMac(plainAddress(peer))
+  const own = await findMac(peer)
   return own === undefined || own === mac
 }
 
@@ -30,7 +25,7 @@ export function bootRoutes(boots: Boots, netboot: Pick<Netboot, 'fileFor'>): Rou
     [
       'GET /ipxe/{path*}',
       async ({ parameters: [path = ''], peer }) => {
-        const file = await netboot.fileFor(path, plainAddress(peer))
+        const file = await netboot.fileFor(path, peer)
         return file === undefined ? notFound : { status: 200, bytes: file.content, onSent: file.onSent }
       },
     ],

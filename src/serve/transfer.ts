@@ -1,5 +1,6 @@
 // A request and its response, during and after: the record behind the log, the page and the table in the terminal.
 import type { IncomingMessage } from 'node:http'
+import { plainAddress } from '../address.ts'
 
 /** A request and the progress of its response. */
 export interface Transfer {
@@ -32,7 +33,7 @@ export type Cut = 'aborted' | 'stalled' | 'file shrank' | 'file changed' | 'fail
 export function startTransfer(request: IncomingMessage | undefined, client: string | undefined): Transfer {
   return {
     at: new Date(),
-    client: (client ?? '').replace(/^::ffff:(?=\d+\.)/i, ''),
+    client: plainAddress(client),
     method: request?.method ?? '-',
     path: request?.url ?? '-',
     startedMs: performance.now(),

@@ -7,7 +7,7 @@ import { type Address, formatAddress } from '../../address.ts'
 import { systemClock } from '../../clock.ts'
 import { exitCodes, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
+import { findRunningLab, kindOf, nameFlag } from '../../lab/storage/running-labs.ts'
 import { nameIsTaken } from '../../lab/storage/state-folder.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
@@ -64,7 +64,7 @@ export async function startInBackground({ kind, name, args }: BackgroundLab, con
   const logPath = logPathOf(stateFolder, name)
   const already = await findRunningLab(stateFolder, name)
   if (already !== undefined) {
-    throw nameIsTaken(name, `as process ${already.process.split(' ')[0]}`, already.rack)
+    throw nameIsTaken(name, `as process ${already.process.split(' ')[0]}`, kindOf(already))
   }
   await makeFolder(dirname(logPath), 0o700)
   const log = await open(logPath, 'w', 0o600)

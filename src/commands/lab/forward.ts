@@ -1,5 +1,5 @@
 // metalkit lab forward: forwards a local port to a machine's TCP port.
-import { formatAddress } from '../../address.ts'
+import { formatAddress, toPort } from '../../address.ts'
 import { UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { askLab } from '../../lab/storage/ask-lab.ts'
@@ -7,9 +7,8 @@ import type { Options } from '../../options/flags.ts'
 import { requireLab } from './find-lab.ts'
 
 function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > 65_535)
-    throw new UsageError(`"${text}" is not a port`, { hint: 'use a number from 1 to 65535' })
+  const port = toPort(text)
+  if (port === undefined) throw new UsageError(`"${text}" is not a port`, { hint: 'use a number from 1 to 65535' })
   return port
 }
 

@@ -14,10 +14,10 @@ import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
 import { defaultName, recordLab } from '../../lab/storage/running-labs.ts'
 import { prepareLeash } from '../../lab/storage/leash.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
-import type { Address } from '../../address.ts'
+import { type Address, isLoopbackHost } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
 import { backgroundArgs, howToUse, startInBackground } from './background.ts'
-import { chooseLabTls, describeLab, findPageFolder, isLoopback, listenOn, waitForSignal } from './serving.ts'
+import { chooseLabTls, describeLab, findPageFolder, listenOn, waitForSignal } from './serving.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { showMachines } from './machine-table.ts'
 
@@ -74,7 +74,7 @@ async function chooseDriver(options: LabOptions, workshop: Workshop, context: Co
 }
 
 function warnOfNeighbours(what: string, address: Address, { report }: Context): void {
-  if (isLoopback(address)) return
+  if (isLoopbackHost(address.host)) return
   report.warn(
     `the ${what} listens on ${address.host}: anyone who can reach it and has the token can run programs on this computer`,
   )

@@ -22,11 +22,6 @@ export function listenOn(address: Address | undefined, port: number): Address {
   return address === undefined ? { host: '127.0.0.1', port } : { host: address.host || '127.0.0.1', port: address.port }
 }
 
-/** Whether only programs of this computer can reach an address. */
-export function isLoopback({ host }: Address): boolean {
-  return /^(127\.|::1$|localhost$)/.test(host)
-}
-
 /** How the API speaks TLS; undefined for plain HTTP. */
 export async function chooseLabTls(
   { labTls, labTlsCert, labTlsKey }: Options<'labTls' | 'labTlsCert' | 'labTlsKey'>,

@@ -1,6 +1,6 @@
 // metalkit rack: makes a Metal cloud of the machines of a rack file, until a signal.
 import { resolve } from 'node:path'
-import type { Address } from '../../address.ts'
+import { type Address, isLoopbackHost } from '../../address.ts'
 import { asRackError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { labEnvironment } from '../../lab/environment.ts'
@@ -12,7 +12,7 @@ import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import type { RackOptions } from '../../options/command-flags.ts'
 import { fileFlag, howToUse, listenFlag, startInBackground } from '../lab/background.ts'
 import { showMachines } from '../lab/machine-table.ts'
-import { chooseLabTls, describeLab, findPageFolder, isLoopback, listenOn, waitForSignal } from '../lab/serving.ts'
+import { chooseLabTls, describeLab, findPageFolder, listenOn, waitForSignal } from '../lab/serving.ts'
 import { defaultRackName } from './find-rack.ts'
 
 /** The command line of a rack in the background. */
@@ -35,7 +35,7 @@ function backgroundArgs(file: string, options: RackOptions, name: string): strin
 
 /** An API on the network speaks TLS, unless the user says that it need not. */
 function checkExposure(listen: Address, hasTls: boolean, insecureHttp: boolean): void {
-  if (isLoopback(listen) || hasTls || insecureHttp) return
+  if (isLoopbackHost(listen.host) || hasTls || insecureHttp) return
   throw new UsageError(`the API would listen on ${listen.host} without TLS, where anyone can read its token`, {
     hint: 'add --tls (or --tls-cert and --tls-key), or --insecure-http to allow it',
   })

@@ -1,5 +1,5 @@
 // How long the lab takes for steps that took minutes in the real cloud.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock } from '../../clock.ts'
 
 /** Delays of a device's life, in milliseconds. */
 export interface Pace {
@@ -51,5 +51,5 @@ export const realPace: Pace = {
 /** Waits between two steps. Without a delay nothing else gets its turn, so that QEMU starts before consoles connect. */
 export async function pauseForStep({ stepMs }: Pace, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
-  if (stepMs > 0) await sleep(stepMs, undefined, { signal })
+  if (stepMs > 0) await systemClock.sleep(stepMs, signal)
 }

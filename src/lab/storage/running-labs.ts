@@ -30,6 +30,11 @@ export interface RunningLab {
   environment: Record<string, string>
 }
 
+/** The word for a running lab in messages. */
+export function kindOf({ rack }: Pick<RunningLab, 'rack'>): 'lab' | 'rack' {
+  return rack === undefined ? 'lab' : 'rack'
+}
+
 /** The ports of a lab's API and console. */
 export function portsOf({ environment }: RunningLab): number[] {
   return [environment['METAL_API_URL'], environment['METAL_SOS']].map((place) =>

@@ -6,7 +6,7 @@ import { temporaryPrefix } from '../../files/atomic-file.ts'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { tryLock } from './file-lock.ts'
-import { findRunningLab, nameFlag, type RunningLab } from './running-labs.ts'
+import { findRunningLab, kindOf, nameFlag, type RunningLab } from './running-labs.ts'
 
 /** Creates the folder and makes it private. @throws LabError if that fails */
 export async function prepareStateFolder(folder: string): Promise<void> {
@@ -28,8 +28,8 @@ async function removeUnfinished(path: string): Promise<void> {
 }
 
 /** The refusal of a name that a running lab or rack has; `where` says where it runs. */
-export function nameIsTaken(name: string, where: string, rack: string | undefined): LabError {
-  return new LabError(`a ${rack === undefined ? 'lab' : 'rack'} named "${name}" is already running, ${where}`, {
+export function nameIsTaken(name: string, where: string, kind: 'lab' | 'rack'): LabError {
+  return new LabError(`a ${kind} named "${name}" is already running, ${where}`, {
     hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
   })
 }
@@ -47,7 +47,7 @@ export async function lockState(
   const attempt = await tryLock(path)
   if (attempt.state === 'locked') return attempt
   const where = attempt.holder === undefined ? 'in another container' : `as process ${attempt.holder}`
-  throw nameIsTaken(name, where, (await findHolder?.())?.rack)
+  throw nameIsTaken(name, where, kindOf((await findHolder?.()) ?? {}))
 }
 
 /**

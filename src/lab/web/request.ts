@@ -1,6 +1,7 @@
 // Requests in the form that handlers get.
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
+import { plainAddress } from '../../address.ts'
 
 /** A request with decoded path and query, and the complete body. */
 export interface ApiRequest {
@@ -63,7 +64,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
     query: url.searchParams,
     headers: message.headers,
     body: Buffer.concat(chunks),
-    peer: message.socket.remoteAddress ?? '',
+    peer: plainAddress(message.socket.remoteAddress),
     isSecure: isSecure(message),
   }
 }

@@ -1,5 +1,5 @@
 // Parsers for the values of flags. A parser turns the text that a user types into a value, or refuses it with a reason.
-import type { Address } from '../../address.ts'
+import { type Address, toPort } from '../../address.ts'
 import { ipxeProblem } from '../../ipxe-url.ts'
 
 /** Why a text is not valid for its flag: the message completes the sentence `--flag "text" …`. */
@@ -179,7 +179,7 @@ export function parseId(text: string): string {
 
 /** A port number. */
 export function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > 65_535) throw new Refusal('is not a port', 'use a number from 1 to 65535')
+  const port = toPort(text)
+  if (port === undefined) throw new Refusal('is not a port', 'use a number from 1 to 65535')
   return port
 }

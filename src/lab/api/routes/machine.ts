@@ -88,7 +88,7 @@ export function machineRoutes(
   }
   return [
     of('GET /auto.ipxe', (device, { peer }) => {
-      devices.locate(device, peer.replace(/^::ffff:(?=[\d.]+$)/, ''))
+      devices.locate(device, peer)
       return plain(deviceScript(device, bootUrlOf(device), scriptOf !== undefined))
     }),
     of('GET /script', async (device) => {

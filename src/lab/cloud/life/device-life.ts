@@ -1,6 +1,5 @@
 // The life of one device: its transitions, one at a time, and what becomes of it if its machine goes off.
-import { setTimeout as sleep } from 'node:timers/promises'
-
+import { systemClock } from '../../../clock.ts'
 import { describeError } from '../../../errors.ts'
 import { TaskQueue } from '../../../task-queue.ts'
 import type { PowerLoss } from '../../machines/driver.ts'
@@ -69,7 +68,7 @@ export class DeviceLife implements AsyncDisposable {
   /** Starts provisioning a queued device. */
   provision(): void {
     this.#enqueue(async (signal) => {
-      await sleep(this.#parts.pace.queuedMs, undefined, { signal })
+      await systemClock.sleep(this.#parts.pace.queuedMs, signal)
       this.#setState('provisioning')
       await this.#installation.run(signal)
     })

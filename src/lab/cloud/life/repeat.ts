@@ -1,6 +1,5 @@
 // Patience with what does not answer: a task that is tried until it succeeds.
-import { setTimeout as sleep } from 'node:timers/promises'
-
+import { systemClock } from '../../../clock.ts'
 import { describeError } from '../../../errors.ts'
 
 /** How a task is repeated. */
@@ -22,7 +21,7 @@ export async function repeat(task: () => Promise<void>, patience: Patience, sign
       const why = describeError(error)
       if (why !== lastWhy) patience.onTrouble(why)
       lastWhy = why
-      await sleep(patience.retryMs, undefined, { signal })
+      await systemClock.sleep(patience.retryMs, signal)
     }
   }
 }
