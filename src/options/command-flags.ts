@@ -79,33 +79,33 @@ export const rmFlagNames = ['olderThan', 'yes', 'apiKey', 'projectId', 'apiUrl']
 /** The options `rm` is given. */
 export type RmOptions = Options<(typeof rmFlagNames)[number]>
 
-export const labFlagNames = [
+const cloudFlagNames = [
   'detach',
-  'machines',
-  'firmware',
-  'accelerator',
   'labName',
-  'pace',
-  'facilities',
-  'isolate',
   'labTls',
   'labTlsCert',
   'labTlsKey',
-  'fault',
   'labPort',
   'sosPort',
+] as const satisfies readonly FlagName[]
+/** The options that `lab` and `rack` share. */
+export type CloudOptions = Options<(typeof cloudFlagNames)[number]>
+
+export const labFlagNames = [
+  ...cloudFlagNames,
+  'machines',
+  'firmware',
+  'accelerator',
+  'pace',
+  'facilities',
+  'isolate',
+  'fault',
 ] as const satisfies readonly FlagName[]
 /** The options `lab` is given. */
 export type LabOptions = Options<(typeof labFlagNames)[number]>
 
 export const rackFlagNames = [
-  'detach',
-  'labName',
-  'labTls',
-  'labTlsCert',
-  'labTlsKey',
-  'labPort',
-  'sosPort',
+  ...cloudFlagNames,
   'bootPort',
   'bootTimeout',
   'insecureHttp',

@@ -10,17 +10,17 @@ import type { Context } from '../../io.ts'
 import { findRunningLab, kindOf, nameFlag } from '../../lab/storage/running-labs.ts'
 import { nameIsTaken } from '../../lab/storage/state-folder.ts'
 import { makeFolder } from '../../files/make-folder.ts'
-import type { LabOptions } from '../../options/command-flags.ts'
+import type { CloudOptions, LabOptions } from '../../options/command-flags.ts'
 import { logPathOf, stateFolderOf } from '../../lab/storage/state-paths.ts'
 
 /** A flag with an address, if there is one. */
-export function listenFlag(name: string, address: Address | undefined): string[] {
+function listenFlag(name: string, address: Address | undefined): string[] {
   if (address === undefined) return []
   return [`--${name}=${formatAddress(address)}`]
 }
 
 /** A flag with a path, if there is one. */
-export function fileFlag(name: string, path: string | undefined): string[] {
+function fileFlag(name: string, path: string | undefined): string[] {
   return path === undefined ? [] : [`--${name}=${path}`]
 }
 
@@ -29,24 +29,31 @@ export function howToUse(kind: 'lab' | 'rack', name: string): string {
   return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; to end the ${kind}: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
 }
 
+/** The flags of a lab or a rack in the background. */
+export function cloudArgs(options: CloudOptions, name: string): string[] {
+  return [
+    '--detach=false',
+    `--name=${name}`,
+    `--tls=${options.labTls}`,
+    ...fileFlag('tls-cert', options.labTlsCert),
+    ...fileFlag('tls-key', options.labTlsKey),
+    ...listenFlag('port', options.labPort),
+    ...listenFlag('sos-port', options.sosPort),
+  ]
+}
+
 /** The command line of the background lab. */
 export function backgroundArgs(options: LabOptions, name: string): string[] {
   return [
     'lab',
-    '--detach=false',
-    `--name=${name}`,
+    ...cloudArgs(options, name),
     `--machines=${options.machines}`,
     `--firmware=${options.firmware}`,
     `--accelerator=${options.accelerator}`,
     `--pace=${options.pace}`,
     `--facilities=${options.facilities}`,
     `--isolate=${options.isolate}`,
-    `--tls=${options.labTls}`,
-    ...fileFlag('tls-cert', options.labTlsCert),
-    ...fileFlag('tls-key', options.labTlsKey),
     `--fault=${options.fault}`,
-    ...listenFlag('port', options.labPort),
-    ...listenFlag('sos-port', options.sosPort),
   ]
 }
 

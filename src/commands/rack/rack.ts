@@ -10,7 +10,7 @@ import { recordLab } from '../../lab/storage/running-labs.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import type { RackOptions } from '../../options/command-flags.ts'
-import { fileFlag, howToUse, listenFlag, startInBackground } from '../lab/background.ts'
+import { cloudArgs, howToUse, startInBackground } from '../lab/background.ts'
 import { showMachines } from '../lab/machine-table.ts'
 import { chooseLabTls, describeLab, findPageFolder, listenOn, waitForSignal } from '../lab/serving.ts'
 import { defaultRackName } from './find-rack.ts'
@@ -19,13 +19,7 @@ import { defaultRackName } from './find-rack.ts'
 function backgroundArgs(file: string, options: RackOptions, name: string): string[] {
   return [
     'rack',
-    '--detach=false',
-    `--name=${name}`,
-    `--tls=${options.labTls}`,
-    ...fileFlag('tls-cert', options.labTlsCert),
-    ...fileFlag('tls-key', options.labTlsKey),
-    ...listenFlag('port', options.labPort),
-    ...listenFlag('sos-port', options.sosPort),
+    ...cloudArgs(options, name),
     `--boot-port=${options.bootPort}`,
     `--boot-timeout=${options.bootTimeout}ms`,
     `--insecure-http=${options.insecureHttp}`,

@@ -1,6 +1,7 @@
 // TLS to a BMC whose certificate is known by its fingerprint: it is compared before the first byte is sent, so that no other
 // server ever sees the credentials. The name in it does not matter; BMCs write "idrac" or "localhost" there.
 import { connect, type TLSSocket } from 'node:tls'
+import { callbackify } from 'node:util'
 import { Agent, type buildConnector } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { settleBefore } from '../../deadline.ts'
@@ -22,37 +23,59 @@ export class OtherCertificateError extends Error {
   }
 }
 
-function lookAt(socket: TLSSocket, fingerprint: string): OtherCertificateError | undefined {
-  const seen = socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'
-  return seen === fingerprint ? undefined : new OtherCertificateError(seen)
+function fingerprintOf(socket: TLSSocket): string {
+  return socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'
+}
+
+function late(): never {
+  throw Object.assign(new Error('late'), { code: 'ETIMEDOUT' })
+}
+
+/** Opens a connection to a server with any certificate. @throws the system's error, or the signal's reason */
+async function openTls(
+  { hostname, port }: { hostname: string; port: string },
+  ms: number,
+  signal?: AbortSignal,
+): Promise<TLSSocket> {
+  const host = hostname.replaceAll(/^\[|\]$/g, '')
+  const socket = connect({
+    host,
+    port: Number(port || 443),
+    // The fingerprint takes its place.
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+  })
+  // Late errors must not be unhandled.
+  socket.on('error', () => {})
+  try {
+    await settleBefore<void>({ ms, late, signal }, (resolve, reject) => {
+      socket.once('secureConnect', resolve).once('error', reject)
+    })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+async function openPinned(
+  place: { hostname: string; port: string },
+  fingerprint: string,
+  timeoutMs: number,
+): Promise<TLSSocket> {
+  const socket = await openTls(place, timeoutMs)
+  const seen = fingerprintOf(socket)
+  if (seen === fingerprint) return socket
+  socket.destroy()
+  throw new OtherCertificateError(seen)
 }
 
 function connectPinned(fingerprint: string, timeoutMs: number): buildConnector.connector {
-  return ({ hostname, port }, callback) => {
-    const host = hostname.replaceAll(/^\[|\]$/g, '')
-    const socket = connect({
-      host,
-      port: Number(port || 443),
-      // The fingerprint takes its place.
-      rejectUnauthorized: false,
-      ALPNProtocols: ['http/1.1'],
-    })
-    const fail = (error: Error) => {
-      socket.destroy()
-      callback(error, null)
-    }
-    const timer = setTimeout(() => fail(Object.assign(new Error('late'), { code: 'ETIMEDOUT' })), timeoutMs)
-    socket.once('error', fail)
-    socket.once('secureConnect', () => {
-      clearTimeout(timer)
-      socket.off('error', fail)
-      const other = lookAt(socket, fingerprint)
-      if (other === undefined) return callback(null, socket)
-      // Late errors must not be unhandled.
-      socket.on('error', () => {})
-      return fail(other)
-    })
-    socket.once('close', () => clearTimeout(timer))
+  const open = callbackify(openPinned)
+  return (place, callback) => {
+    open(place, fingerprint, timeoutMs, (error, socket) =>
+      error === null ? callback(null, socket) : callback(error, null),
+    )
   }
 }
 
@@ -69,33 +92,20 @@ export function createBmcDispatcher(fingerprint: string | undefined, clock: Cloc
   })
 }
 
-/** The SHA-256 of a BMC's certificate. Nothing is sent to it. @throws BmcError if there is no answer */
+/** The SHA-256 of a BMC's certificate. Nothing is sent to it. @throws BmcError if there is no answer, or the signal's reason */
 export async function showCertificate(url: string, signal: AbortSignal): Promise<string> {
-  const { hostname, port, host } = new URL(url)
-  const place = { host: hostname.replaceAll(/^\[|\]$/g, ''), port: Number(port || 443) }
-  const socket = connect({ ...place, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+  const place = new URL(url)
+  let socket: TLSSocket
   try {
-    return await settleBefore<string>(
-      {
-        ms: connectTimeoutMs,
-        late: () => {
-          throw new BmcError('unreachable', `the BMC at "${host}" does not answer`, {
-            hint: 'check its address and its cable',
-          })
-        },
-        signal,
-      },
-      (resolve, reject) => {
-        socket.once('error', (cause) =>
-          reject(
-            new BmcError('unreachable', `the BMC at "${host}" does not answer: ${describeCondition(cause)}`, { cause }),
-          ),
-        )
-        socket.once('secureConnect', () => resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'))
-      },
-    )
-  } finally {
-    socket.on('error', () => {})
-    socket.destroy()
+    socket = await openTls(place, connectTimeoutMs, signal)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new BmcError('unreachable', `the BMC at "${place.host}" does not answer: ${describeCondition(cause)}`, {
+      hint: 'check its address and its cable',
+      cause,
+    })
   }
+  const fingerprint = fingerprintOf(socket)
+  socket.destroy()
+  return fingerprint
 }

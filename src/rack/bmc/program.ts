@@ -1,5 +1,6 @@
 // Runs a program for a machine: with an environment of its own, a time limit, bounded output, and all its children ended with it.
 import { spawn } from 'node:child_process'
+import { within } from '../../deadline.ts'
 import { describeCondition, errorCode } from '../../errors.ts'
 
 const maxOutputBytes = 64 * 1024
@@ -49,7 +50,6 @@ export async function runProgram({ program, args, env, cwd, timeoutMs, signal }:
   }
   child.stdout.on('data', collect('stdout'))
   child.stderr.on('data', collect('stderr'))
-  let isLate = false
   const kill = () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
@@ -60,18 +60,15 @@ export async function runProgram({ program, args, env, cwd, timeoutMs, signal }:
     child.stdout.destroy()
     child.stderr.destroy()
   }
-  const timer = setTimeout(() => {
-    isLate = true
-    kill()
-  }, timeoutMs)
-  signal.addEventListener('abort', kill, { once: true })
+  const limit = within(Math.ceil(timeoutMs), signal)
+  limit.addEventListener('abort', kill, { once: true })
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject)
       child.once('close', resolve)
     })
     signal.throwIfAborted()
-    return { end: isLate ? 'late' : code === null ? 'killed' : 'exited', code: code ?? 0, ...texts }
+    return { end: limit.aborted ? 'late' : code === null ? 'killed' : 'exited', code: code ?? 0, ...texts }
   } catch (error) {
     signal.throwIfAborted()
     const why = errorCode(error)
@@ -79,7 +76,6 @@ export async function runProgram({ program, args, env, cwd, timeoutMs, signal }:
     if (why === 'ENOENT') return { end: 'missing', code: 0, ...texts }
     return { end: 'refused', code: 0, stdout: '', stderr: describeCondition(error) }
   } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', kill)
+    limit.removeEventListener('abort', kill)
   }
 }

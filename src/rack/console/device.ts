@@ -21,8 +21,8 @@ interface Program {
 /** Runs a program on an open port. @returns what it complains of; undefined if it succeeds */
 async function runOn(fd: number, { name, args, env }: Program): Promise<string | undefined> {
   // The port is its input: a session leader that opened it would make it its controlling terminal.
-  const child = spawn(name, args, { env, stdio: [fd, 'ignore', 'pipe'] })
-  const timer = setTimeout(() => child.kill('SIGKILL'), programMs)
+  const limit = { timeout: programMs, killSignal: 'SIGKILL' } as const
+  const child = spawn(name, args, { env, stdio: [fd, 'ignore', 'pipe'], ...limit })
   let stderr = ''
   child.stderr?.on('data', (bytes: Buffer) => (stderr = (stderr + bytes.toString()).slice(0, 1000)))
   try {
@@ -34,8 +34,6 @@ async function runOn(fd: number, { name, args, env }: Program): Promise<string |
     return code === null ? `${name} did not end within ${programMs / 1000} s` : stderr.trim().split('\n').at(-1)
   } catch (error) {
     return `${name} cannot be started: ${describeCondition(error)}`
-  } finally {
-    clearTimeout(timer)
   }
 }
 
