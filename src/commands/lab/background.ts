@@ -26,7 +26,7 @@ function fileFlag(name: string, path: string | undefined): string[] {
 
 /** The last line of a lab's or a rack's start-up messages in a terminal. */
 export function howToUse(kind: 'lab' | 'rack', name: string): string {
-  return `In another shell: eval "$(metalkit lab env${nameFlag(name)})"; to end the ${kind}: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
+  return `In another shell: eval "$(metalkit ${kind} env${nameFlag(name)})"; to end the ${kind}: Ctrl-C here, or metalkit lab stop${nameFlag(name)}`
 }
 
 /** The flags of a lab or a rack in the background. */
@@ -108,6 +108,6 @@ export async function startInBackground({ kind, name, args }: BackgroundLab, con
   child.unref()
   const logText = await readFile(logPath, 'utf8')
   for (const line of logText.split('\n')) if (line !== '' && line !== howToUse(kind, name)) report.info(line)
-  report.info(`Use it with eval "$(metalkit lab env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
+  report.info(`Use it with eval "$(metalkit ${kind} env${nameFlag(name)})"; metalkit lab stop${nameFlag(name)} ends it`)
   return exitCodes.success
 }

@@ -30,7 +30,7 @@ async function removeUnfinished(path: string): Promise<void> {
 /** The refusal of a name that a running lab or rack has; `where` says where it runs. */
 export function nameIsTaken(name: string, where: string, kind: 'lab' | 'rack'): LabError {
   return new LabError(`a ${kind} named "${name}" is already running, ${where}`, {
-    hint: `to use it, run: eval "$(metalkit lab env${nameFlag(name)})"; or start this one with another --name`,
+    hint: `to use it, run: eval "$(metalkit ${kind} env${nameFlag(name)})"; or start this one with another --name`,
   })
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import { expect, test } from 'vitest'
+import { howToUse } from '../../../src/commands/lab/background.ts'
 import { makeTestFolder } from '../../helpers/folder.ts'
 import { program } from '../../helpers/program.ts'
 
@@ -57,6 +58,10 @@ test('an API on the network needs TLS, or a flag that says that it need not', as
   )
   expect(code).toBe(2)
   expect(() => readFileSync(join(folder, 'log'))).toThrow('ENOENT')
+})
+
+test('the way to use a rack is its own command', () => {
+  expect(howToUse('rack', 'attic')).toContain('eval "$(metalkit rack env --name attic)"')
 })
 
 test('an error of code that lab and rack share is an error of the rack', async () => {

@@ -199,9 +199,10 @@ describe('the lock', () => {
       })
     }
     await using _again = await lockState(path, 'mine')
-    await expect(lockState(path, 'mine', async () => ({ rack: '/etc/rack.yaml' }))).rejects.toThrow(
-      'a rack named "mine" is already running',
-    )
+    await expect(lockState(path, 'mine', async () => ({ rack: '/etc/rack.yaml' }))).rejects.toMatchObject({
+      message: `a rack named "mine" is already running, as process ${process.pid}`,
+      hint: 'to use it, run: eval "$(metalkit rack env --name mine)"; or start this one with another --name',
+    })
     expect(await readdir(place.folder)).toEqual(['lock'])
   })
 
