@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { systemClock } from '../../../src/clock.ts'
 import type { Power } from '../../../src/rack/power/power.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
+import { waitUntil } from '../../helpers/lab.ts'
 import { needs } from '../../helpers/needs.ts'
 import { findFreePort } from '../../helpers/port.ts'
 import { awaitLine, makePtyPair, openFarEnd, openFor, type PtyPair } from '../console/open.ts'
@@ -13,6 +14,7 @@ import { ironicPassword, type IronicServer, ironicUser, startIronic } from './ir
 
 const never = new AbortController().signal
 const mac = '52:54:00:aa:00:01'
+const pretendedMac = '52:54:00:aa:00:02'
 
 /** The devices of six racks. */
 const devices = Array.from({ length: 6 }, (_, i) => `0000000${i}-aaaa-4bbb-8ccc-dddddddddddd`)
@@ -25,17 +27,30 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
   let sim: IpmiSim
   let racks: Power[] = []
 
-  /** The power of the same node, in another rack each time. */
-  function connect(keys: Record<string, unknown> = {}, password = ironicPassword): { power: Power; lines: string[] } {
-    const login = { ironic: ironic.url, node: 'r1', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
+  const loginOf = (node: string) => ({ ironic: ironic.url, node, user: ironicUser, password: { env: 'BMC_PASSWORD' } })
+
+  /** The power of a node, in another rack each time. */
+  function connect(
+    keys: Record<string, unknown> = {},
+    { node = 'r1', password = ironicPassword } = {},
+  ): { power: Power; lines: string[] } {
+    const login = loginOf(node)
     const rack = powerOf({ power: login, ...keys }, password, { clock: systemClock })
     racks.push(rack.power)
     return rack
   }
-  const read = async () => (await ironic.api('GET', '/nodes/r1')).json
+  const read = async (node = 'r1') => (await ironic.api('GET', `/nodes/${node}`)).json
   const isIdle = async () => {
-    const { reservation, target_power_state: target } = await read()
-    return reservation === null && target === null
+    const nodes = [await read(), await read('pretended')]
+    return nodes.every(({ reservation, target_power_state: target }) => reservation === null && target === null)
+  }
+
+  /** The node whose BMC Ironic only pretends to have: its record is its power. Claims are the same for both. */
+  const connectPretended = () => connect({ macs: [pretendedMac] }, { node: 'pretended' }).power
+  const pretendedPower = async () => (await read('pretended')).power_state
+  async function switchPretended(target: 'power on' | 'power off'): Promise<void> {
+    await ironic.api('PUT', '/nodes/pretended/states/power', { target })
+    await waitUntil(pretendedPower, (power) => power === target)
   }
 
   beforeAll(async () => {
@@ -44,6 +59,9 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     pair = await makePtyPair(folder.path)
     sim = await startIpmiSim(folder.path, { sol: pair.near })
     await ironic.enroll({ name: 'r1', mac, bmcPort: sim.port, consolePort: await findFreePort() })
+    await ironic.enroll({ name: 'pretended', mac: pretendedMac, resourceClass: 'pretended' })
+    // Ironic allocates no node whose power it does not know.
+    await switchPretended('power off')
   }, 180_000)
   afterAll(async () => {
     await ironic?.[Symbol.asyncDispose]()
@@ -92,7 +110,7 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
   })
 
   test('of six racks that claim a machine at once, one has it', async () => {
-    const outcomes = await Promise.allSettled(devices.map(async (id) => await connect().power.claim?.(id, never)))
+    const outcomes = await Promise.allSettled(devices.map(async (id) => await connectPretended().claim?.(id, never)))
     const winners = devices.filter((_, i) => outcomes[i]?.status === 'fulfilled')
     expect(winners).toHaveLength(1)
     const losers = outcomes.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
@@ -102,17 +120,17 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     // Those that have it not leave nothing, and switch nothing.
     const { json } = await ironic.api('GET', '/allocations')
     expect(json.allocations.map(({ name }) => name)).toEqual([`metalkit-${winners[0]}`])
-    sim.setPower('on')
-    const other = connect().power
+    await switchPretended('power on')
+    const other = connectPretended()
     for (const act of ['off', 'on', 'reset', 'bootFromNetworkOnce'] as const) {
       expect((await failureOf(other[act](never))).error).toMatchObject({ reason: 'taken' })
     }
-    expect(sim.power()).toBe('on')
+    expect(await pretendedPower()).toBe('power on')
     // The same device again: after a restart of its rack, or a lost answer.
-    const again = connect().power
+    const again = connectPretended()
     await again.claim?.(winners[0] ?? '', never)
     await again.off(never)
-    expect(sim.power()).toBe('off')
+    expect(await pretendedPower()).toBe('power off')
     await again.free?.(winners[0] ?? '', never)
     await again.free?.(winners[0] ?? '', never)
     await other.claim?.(devices.find((id) => id !== winners[0]) ?? '', never)
@@ -120,10 +138,10 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
 
   test('a machine of Nova is neither claimed nor switched', async () => {
     const instance = '99999999-aaaa-4bbb-8ccc-dddddddddddd'
-    sim.setPower('on')
-    await ironic.api('PATCH', '/nodes/r1', [{ op: 'add', path: '/instance_uuid', value: instance }])
+    await switchPretended('power on')
+    await ironic.api('PATCH', '/nodes/pretended', [{ op: 'add', path: '/instance_uuid', value: instance }])
     try {
-      const { power } = connect()
+      const power = connectPretended()
       const acts = [
         async () => await power.claim?.(device, never),
         async () => await power.off(never),
@@ -135,17 +153,17 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
         expect(text).toContain(`is taken by another: the instance "${instance}" has it`)
       }
       await power.free?.(device, never)
-      expect(await read()).toMatchObject({ instance_uuid: instance })
-      expect(sim.power()).toBe('on')
+      expect(await read('pretended')).toMatchObject({ instance_uuid: instance })
+      expect(await pretendedPower()).toBe('power on')
     } finally {
-      await ironic.api('PATCH', '/nodes/r1', [{ op: 'remove', path: '/instance_uuid' }])
+      await ironic.api('PATCH', '/nodes/pretended', [{ op: 'remove', path: '/instance_uuid' }])
     }
   })
 
   test("a machine in maintenance is not claimed, for Ironic's reason", async () => {
-    await ironic.api('PUT', '/nodes/r1/maintenance', { reason: 'fan replaced on Friday' })
-    const { text } = await failureOf(Promise.resolve(connect().power.claim?.(device, never)))
-    await ironic.api('DELETE', '/nodes/r1/maintenance')
+    await ironic.api('PUT', '/nodes/pretended/maintenance', { reason: 'fan replaced on Friday' })
+    const { text } = await failureOf(Promise.resolve(connectPretended().claim?.(device, never)))
+    await ironic.api('DELETE', '/nodes/pretended/maintenance')
     expect(text).toContain('is not given (the node is in maintenance: fan replaced on Friday)')
   })
 
@@ -167,10 +185,10 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     sim.unmark('deaf')
     await sim.kill()
     const silent = await failureOf(power.off(never))
+    await sim.restart()
     expect(silent.text).toContain('did not switch its machine (power off): Failed to')
     expect(silent.text).toContain('IPMI call failed: power status')
     expect(sim.power()).toBe('on')
-    await sim.restart()
     await power.off(never)
     expect(sim.power()).toBe('off')
   })
@@ -208,27 +226,26 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
   )
 
   test('a claim and its end are carried through a conductor that is killed', async () => {
-    const { power } = connect()
+    const power = connectPretended()
     await ironic.kill()
     const claiming = power.claim?.(device, never)
     await ironic.start()
     await claiming
-    expect((await read()).allocation_uuid).not.toBeNull()
+    expect((await read('pretended')).allocation_uuid).not.toBeNull()
     await ironic.kill()
     const freeing = power.free?.(device, never)
     await ironic.start()
     await freeing
-    expect(await read()).toMatchObject({ instance_uuid: null, instance_info: {} })
+    expect(await read('pretended')).toMatchObject({ instance_uuid: null, instance_info: {} })
   })
 
   test('its console passes bytes in both directions, comes back after a loss, and is given back', async () => {
-    const login = { ironic: ironic.url, node: 'r1', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
     const { env } = secretsOf(ironicPassword)
     const clock = {
       ...systemClock,
       sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 1000), signal),
     }
-    const r1 = await openFor({ power: login }, { env, clock })
+    const r1 = await openFor({ power: loginOf('r1') }, { env, clock })
     expect(r1.lines.join('\n')).not.toContain('the console of')
     expect((await read()).console_enabled).toBe(true)
     using machine = openFarEnd(pair)
@@ -251,12 +268,11 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
   })
 
   test('a node that does not exist, another machine, and a wrong password are told apart', async () => {
-    const login = { ironic: ironic.url, node: 'r9', user: ironicUser, password: { env: 'BMC_PASSWORD' } }
-    const nowhere = await failureOf(connect({ power: login, macs: [mac] }).power.off(never))
+    const nowhere = await failureOf(connect({ macs: [mac] }, { node: 'r9' }).power.off(never))
     expect(nowhere.text).toContain('has no node "r9"')
     const other = await failureOf(connect({ macs: ['52:54:00:aa:00:99'] }).power.off(never))
     expect(other.error).toMatchObject({ reason: 'other-machine' })
-    const wrong = await failureOf(connect({}, 'not-the-password').power.status(never))
+    const wrong = await failureOf(connect({}, { password: 'not-the-password' }).power.status(never))
     expect(wrong.error).toMatchObject({ reason: 'login' })
     expect(wrong.text).toContain(`does not accept the user "${ironicUser}" or its password`)
     expect(wrong.text).not.toContain('not-the-password')

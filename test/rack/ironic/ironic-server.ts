@@ -56,6 +56,8 @@ automated_clean = false
 sync_power_state_interval = 60
 force_power_state_during_sync = false
 power_state_change_timeout = 2
+[nova]
+send_power_notifications = false
 [console]
 socat_address = 127.0.0.1
 terminal_pid_dir = ${folder}
