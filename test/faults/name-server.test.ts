@@ -28,6 +28,7 @@ sh -c ${quoteValue(`echo $$ > pid; exec ${[process.execPath, program, ...args].m
 code=$?; kill $server; exit $code`
   const child = spawn('unshare', ['-rmn', 'sh', '-c', script], {
     cwd: folder,
+    detached: true,
     env: {
       PATH: process.env['PATH'],
       HOME: folder,
@@ -39,15 +40,21 @@ code=$?; kill $server; exit $code`
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const closed = once(child, 'close')
-  await waitUntil(
-    () => existsSync(join(folder, 'asked')),
-    (asked) => asked,
-    20_000,
-  )
-  const startedMs = performance.now()
-  if (end !== undefined) process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), end)
-  const [code] = await closed
-  return { code: Number(code), stderr, tookMs: performance.now() - startedMs }
+  try {
+    await waitUntil(
+      () => existsSync(join(folder, 'asked')),
+      (asked) => asked,
+      20_000,
+    )
+    const startedMs = performance.now()
+    if (end !== undefined) process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), end)
+    const [code] = await closed
+    return { code: Number(code), stderr, tookMs: performance.now() - startedMs }
+  } finally {
+    // The server, too, if the test has failed.
+    const isOver = child.exitCode !== null || child.signalCode !== null
+    if (!isOver && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  }
 }
 
 const isPossible = { skip: needs('unshare', 'ip', 'mount').skip || needsMountOf('tmpfs').skip, timeout: 60_000 }

@@ -1,6 +1,7 @@
 // Tests with real programs: if one is missing, a test that needs it is skipped with its reason, except in CI, where it fails.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /** The path of a program, or undefined. It searches sbin too: Debian keeps sshd and nginx there. */
@@ -38,6 +39,13 @@ export function needsMountOf(kind: 'ro' | 'tmpfs'): { skip: boolean } {
 /** The same for programs that need root. */
 export function needsRoot(...programs: string[]): { skip: boolean } {
   return process.getuid?.() === 0 ? needs(...programs) : skipWithout(['root'], 'who runs this')
+}
+
+/** The same for an IPv4 address besides loopback: without one, some programs do not listen on loopback either. */
+export function needsAddress(): { skip: boolean } {
+  const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? [])
+  const isThere = addresses.some(({ internal, family }) => !internal && family === 'IPv4')
+  return skipWithout(isThere ? [] : ['an IPv4 address besides loopback'], 'configured')
 }
 
 function skipWithout(missing: readonly string[], what = 'installed'): { skip: boolean } {

@@ -1,23 +1,19 @@
 // Consoles behind TCP: ser2net over a pair of ptys, and hostile peers.
 import { type ChildProcess, spawn } from 'node:child_process'
-import dns from 'node:dns'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { serialBufferBytes } from '../../../src/lab/machines/serial-line.ts'
 import { makeFolder, type TestFolder } from '../../helpers/folder.ts'
-import { findProgram, needs } from '../../helpers/needs.ts'
+import { findProgram, needs, needsAddress } from '../../helpers/needs.ts'
 import { close, findFreePort, listen } from '../../helpers/port.ts'
 import { awaitLine, endProgram, makePtyPair, openFarEnd, openFor, type PtyPair } from './open.ts'
 
 const keysOf = (port: number) => ({ console: { tcp: `127.0.0.1:${port}` } })
 
-/** ser2net listens nowhere on a computer without a network: it asks for the addresses of configured families only. */
-const isOnline = await dns.promises.lookup('localhost', { family: 4, hints: dns.ADDRCONFIG }).then(
-  () => true,
-  () => false,
-)
+// ser2net asks for the addresses of configured families only.
+const skip = { skip: needs('ser2net', 'socat').skip || needsAddress().skip }
 
-describe.skipIf(!isOnline)('behind ser2net', needs('ser2net', 'socat'), () => {
+describe('behind ser2net', skip, () => {
   let folder: TestFolder
   let pair: PtyPair
   let ser2net: ChildProcess | undefined
