@@ -1,4 +1,4 @@
-// What machines fetch from the rack besides their devices' own paths: their script by MAC, and iPXE for UEFI HTTP Boot.
+// Routes for machines besides the paths of their devices: their script by MAC, and iPXE for UEFI HTTP Boot.
 import { notFound, type LabAnswer, plain } from '../lab/web/answer.ts'
 import type { Route } from '../lab/web/router.ts'
 import type { Boots } from './machines/boots.ts'

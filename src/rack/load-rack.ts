@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { checkRackFile, type RackFile, readRackFile } from './file/rack-file.ts'
 
-/** What loading needs. */
+/** The parts of loading. */
 export interface LoadTools {
   env: Record<string, string | undefined>
   report: Reporter

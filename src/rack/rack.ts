@@ -21,7 +21,7 @@ import type { Power } from './power/power.ts'
 import { createPower } from './power/create-power.ts'
 import { catalogueOf, inventoryOf } from './stock.ts'
 
-/** What a rack is opened with. */
+/** The parts of a rack. */
 export interface RackParts {
   /** The path of the rack's file. */
   path: string

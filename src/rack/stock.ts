@@ -1,4 +1,4 @@
-// What a rack offers as a cloud: its plans, its one metro, and its machines.
+// A rack's stock as a cloud: its plans, its one metro, and its machines.
 import { type Catalogue, metroId } from '../lab/cloud/catalogue.ts'
 import type { Inventory } from '../lab/cloud/inventory.ts'
 import type { RackDriver } from './machines/driver.ts'

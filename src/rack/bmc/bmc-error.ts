@@ -1,4 +1,4 @@
-// What went wrong between the rack and what switches a machine.
+// Failures between the rack and the device that switches a machine.
 import { RackError } from '../../errors.ts'
 
 /**

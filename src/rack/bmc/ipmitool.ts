@@ -13,7 +13,7 @@ const usualCiphers = [17, 3]
 const maxPasswordBytes = 20
 const commandTimeoutMs = 45_000
 
-/** What a BMC's login needs besides its settings. */
+/** The parts of a BMC's login besides its settings. */
 export interface IpmiTools {
   /** The machine's name. */
   machine: string
@@ -27,7 +27,7 @@ export function describeBmc(machine: string, place: string): string {
 
 /** The BMC's own reason for a refusal, such as `Invalid command`; undefined if there is none. */
 function findRefusal(stderr: string): string | undefined {
-  const line = stderr.split('\n').findLast((one) => /rsp=0x|failed: |payload: |Error/.test(one))
+  const line = stderr.split('\n').findLast((text) => /rsp=0x|failed: |payload: |Error/.test(text))
   return line === undefined ? undefined : /: ([A-Z][A-Za-z ,()/-]+)$/.exec(line.trim())?.[1]
 }
 
@@ -86,7 +86,7 @@ export class Ipmi {
     return [...login, '-L', 'ADMINISTRATOR', '-N', '1', '-R', '3', ...words]
   }
 
-  /** What to start ipmitool with for a session that stays open. Run a command before it, which finds the cipher suite. @throws UsageError */
+  /** The arguments and environment of ipmitool for a session that stays open. Run a command first: it finds the cipher suite. @throws UsageError */
   async session(words: readonly string[]): Promise<{ args: string[]; env: Record<string, string> }> {
     const [fallback = 3] = usualCiphers.slice(-1)
     return { args: this.#args(this.#cipher ?? fallback, words), env: await this.#environment() }

@@ -83,7 +83,7 @@ function connectPinned(fingerprint: string, timeoutMs: number): buildConnector.c
 export function createBmcDispatcher(fingerprint: string | undefined, clock: Clock): Agent {
   const timeouts = { headersTimeout: clock.toRealMs(60_000), bodyTimeout: clock.toRealMs(30_000) }
   const timeoutMs = clock.toRealMs(connectTimeoutMs)
-  // Many BMCs serve few connections, and forget those that are idle.
+  // Many BMCs serve few connections, and drop idle ones.
   const sparing = { connections: 2, pipelining: 1, keepAliveTimeout: 2000 }
   return new Agent({
     ...timeouts,

@@ -1,4 +1,4 @@
-// Looks at a machine without changing anything: who its BMC says it is, whether it is on, how it is logged in to, and its console.
+// Checks a machine without changing anything: the identity that its BMC shows, its power, the login, and its console.
 import { access } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { formatAddress } from '../../address.ts'
@@ -12,14 +12,14 @@ import { findStranger } from '../power/checked.ts'
 import { createPower, type PowerTools } from '../power/create-power.ts'
 import { showCertificate } from '../bmc/pinned.ts'
 
-/** What was seen, and what should be done about it, if anything. */
+/** A fact, and what to do about it, if anything. */
 export interface Finding {
   detail: string
   hint?: string
 }
 
 function describeIdentity({ uuids, macs }: Identity, { uuid }: RackMachine): string {
-  const shown = uuids.find((one) => one === uuid) ?? uuids[0]
+  const shown = uuids.find((form) => form === uuid) ?? uuids[0]
   const parts = [
     ...(shown === undefined ? [] : [`UUID ${shown}`]),
     ...(macs.length === 0 ? [] : [`MACs ${macs.join(', ')}`]),
@@ -69,7 +69,7 @@ export async function checkPower(machine: RackMachine, tools: PowerTools, signal
   const state = await power.status(signal)
   const words = state === 'unknown' ? 'it does not say whether the machine is on' : `the machine is ${state}`
   const who = settings?.kind === 'commands' ? undefined : describeIdentity(identity, machine)
-  const detail = `power: ${[words, who, login?.detail].filter((one) => one !== undefined).join('; ')}`
+  const detail = `power: ${[words, who, login?.detail].filter((part) => part !== undefined).join('; ')}`
   const hint =
     login?.hint ??
     (state === 'on'

@@ -17,8 +17,8 @@ import type { Finding } from './check-machine.ts'
 /** Whether this computer has the address of the rack file. @throws RackError if it has not */
 export async function checkAddress({ network: { address } }: RackFile): Promise<Finding> {
   for (const [name, list] of Object.entries(networkInterfaces())) {
-    const found = list?.find((one) => one.address === address)
-    if (found !== undefined) return { detail: `${found.cidr ?? address} on ${name}` }
+    const entry = list?.find((candidate) => candidate.address === address)
+    if (entry !== undefined) return { detail: `${entry.cidr ?? address} on ${name}` }
   }
   throw new RackError(`"${address}" is not an address of this computer`, {
     hint: 'write its address on the network of the machines as network.address (ip -brief address lists them)',

@@ -21,7 +21,7 @@ const steadyMs = 3000
 /** A peer may invent new reasons for ever. */
 const maxReasons = 5
 
-/** What a line needs. */
+/** The parts of a line. */
 export interface LineTools {
   /** The console in messages: `the console of "r1"`. */
   name: string
@@ -50,7 +50,7 @@ export class LastingLine implements AsyncDisposable {
   readonly line = new SerialLine()
   readonly #tools: LineTools
   readonly #over = new AbortController()
-  /** What was reported since the line was steadily open. */
+  /** The reasons reported since the line was steadily open. */
   readonly #reasons = new Set<string>()
   readonly #done: Promise<void>
   #link: Link | undefined

@@ -12,7 +12,7 @@ export interface Link {
   close(): Promise<void>
 }
 
-/** What a connection is made with. */
+/** The hooks of a connection. */
 export interface LinkHooks {
   /** Receives the machine's output; may be called before the connection counts as open. */
   onOutput: (bytes: Buffer) => void

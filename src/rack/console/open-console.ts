@@ -15,7 +15,7 @@ import { connectSol } from './sol.ts'
 import { connectSsh } from './ssh.ts'
 import { connectTcp } from './tcp.ts'
 
-/** What a console needs besides the machine's description. */
+/** The parts of a console besides the machine's description. */
 export interface ConsoleHooks {
   env: Record<string, string | undefined>
   /** Gets one line for each loss and each return. */

@@ -1,4 +1,4 @@
-// What ipmitool adds to the bytes of a Serial-over-LAN session: its first line, its escape character, and the echo of a break.
+// Additions of ipmitool to the bytes of a Serial-over-LAN session: its first line, its escape character, and the echo of a break.
 import { LinkError } from './console-error.ts'
 
 const greeting = /^\[SOL Session operational\. {2}Use .\? for help\]\r?\n/

@@ -42,7 +42,7 @@ function explainEnd(stderr: string): string {
   if (known !== undefined) return known[1]
   const line = stderr
     .split('\n')
-    .filter((one) => one.trim() !== '' && !one.startsWith('tcgetattr'))
+    .filter((text) => text.trim() !== '' && !text.startsWith('tcgetattr'))
     .at(-1)
   return line === undefined ? 'the session ended' : `the session ended: ${JSON.stringify(line.slice(0, 200))}`
 }

@@ -25,7 +25,7 @@ interface SshOptions {
   report: Reporter
 }
 
-/** What to do about a failure; the file, not a command line, says how to log in. */
+/** Remedies; the file, not a command line, says how to log in. */
 const hints: Partial<Record<FailureReason, string>> = {
   'host-key': 'compare it with what the operator of the BMC says, and write it as hostKey into the rack file',
   authentication: 'check the user, password and identity of its console in the rack file',

@@ -13,7 +13,7 @@ const suppressGoAhead = 3
 /** The highest option that is in use. */
 const highestOption = 49
 
-/** What the peer may do, and what it may ask for. */
+/** The options that the peer may use, and may ask for. */
 const welcome = new Set([binary, echo, suppressGoAhead])
 const granted = new Set([binary, suppressGoAhead])
 
@@ -28,11 +28,11 @@ export function speaksTelnet(bytes: Buffer): boolean | undefined {
   return option === undefined ? undefined : option <= highestOption
 }
 
-/** What a chunk from the peer holds. */
+/** The contents of a chunk from the peer. */
 interface Received {
   /** The serial line's bytes. */
   output: Buffer
-  /** What to answer; empty if nothing. */
+  /** The answer; empty if none is due. */
   answer: Buffer
 }
 

@@ -144,10 +144,10 @@ export function delegate<T>(schema: z.ZodType<T>, input: unknown, context: z.Ref
 export function kinds<T>(expected: string, rows: Readonly<Record<string, z.ZodType<T>>>): z.ZodType<T> {
   return z.unknown().transform((input, context): T => {
     const keys = typeof input === 'object' && input !== null ? Object.keys(input) : [input]
-    const found = Object.keys(rows).filter((kind) => keys.includes(kind))
-    const [kind] = found
+    const matches = Object.keys(rows).filter((name) => keys.includes(name))
+    const [kind] = matches
     const schema = kind === undefined ? undefined : rows[kind]
-    if (schema === undefined || found.length > 1) {
+    if (schema === undefined || matches.length > 1) {
       context.issues.push({ code: 'invalid_type', expected: 'custom', message: expected, input })
       return z.NEVER
     }

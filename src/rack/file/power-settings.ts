@@ -128,7 +128,7 @@ const command: z.ZodType<Command> = field<Command>(
     if (typeof value === 'string' && value.trim() !== '') return { value }
     if (!Array.isArray(value)) return undefined
     const words: unknown[] = value
-    const texts = words.filter((one): one is string => typeof one === 'string')
+    const texts = words.filter((item): item is string => typeof item === 'string')
     const [program, ...args] = texts
     return program === undefined || program === '' || texts.length < words.length
       ? undefined

@@ -131,18 +131,18 @@ export function parseRackFile(file: string, content: string): RackFile {
   const result = rack.safeParse(document ?? {})
   if (!result.success) throw complain(file, describeIssues(document, result.error.issues))
   const folder = dirname(resolve(file))
-  const absolute = (one: string | undefined) => (one === undefined || isAbsolute(one) ? one : join(folder, one))
+  const absolute = (name: string | undefined) => (name === undefined || isAbsolute(name) ? name : join(folder, name))
   const { ipxe, machines: entries, ...rest } = result.data
-  const fleets = entries.flatMap((one) => ('service' in one ? [one] : []))
-  const machines = entries.flatMap((one) => ('service' in one ? [] : [one]))
+  const fleets = entries.flatMap((entry) => ('service' in entry ? [entry] : []))
+  const machines = entries.flatMap((entry) => ('service' in entry ? [] : [entry]))
   const checked: RackFile = {
     ...rest,
     folder,
     ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
-    machines: machines.map((one) => ({
-      ...one,
-      console: one.console ?? (one.power?.kind === 'ironic' ? { kind: 'ironic' } : undefined),
-      tty: one.tty ?? (one.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0'),
+    machines: machines.map((entry) => ({
+      ...entry,
+      console: entry.console ?? (entry.power?.kind === 'ironic' ? { kind: 'ironic' } : undefined),
+      tty: entry.tty ?? (entry.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0'),
     })),
     fleets,
   }

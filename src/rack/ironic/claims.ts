@@ -6,7 +6,7 @@ import { BmcError } from '../bmc/bmc-error.ts'
 import { quoteIronic } from './client.ts'
 import { explainMaintenance, type IronicNode, type NodeRecord } from './node.ts'
 
-/** A node that is locked for the moment is not given; a silent BMC locks it for a minute. */
+/** A node that is locked for the moment is not allocated; a silent BMC locks it for a minute. */
 const patienceMs = 120_000
 const pollMs = 500
 
@@ -60,31 +60,34 @@ export class Claims {
     const endMs = this.#clock.monotonicMs() + patienceMs
     const name = nameOf(device)
     for (;;) {
-      const found = await this.#find(name, signal)
-      if (found?.state === 'active') return await this.#keep(found, name, signal)
-      if (found?.state === 'error') {
+      const allocation = await this.#find(name, signal)
+      if (allocation?.state === 'active') return await this.#keep(allocation, name, signal)
+      if (allocation?.state === 'error') {
         // It stays until it is deleted, and its name with it.
         await this.#delete(name, signal)
         const record = await this.#node.read(signal)
         const why = await this.#explainRefusal(record, signal)
         if (why !== undefined) throw why
         if (this.#clock.monotonicMs() >= endMs) {
-          throw new BmcError('taken', `${this.#node.name} is not given: ${quoteIronic(found.last_error ?? '')}`)
+          throw new BmcError(
+            'taken',
+            `${this.#node.name} is not allocated: ${quoteIronic(allocation.last_error ?? '')}`,
+          )
         }
       }
-      if (found === undefined) await this.#create(name, device, signal)
+      if (allocation === undefined) await this.#create(name, device, signal)
       await this.#clock.sleep(pollMs, signal)
     }
   }
 
-  async #keep(found: Allocation, name: string, signal: AbortSignal): Promise<void> {
+  async #keep(allocation: Allocation, name: string, signal: AbortSignal): Promise<void> {
     const { uuid } = await this.#node.read(signal)
-    if (found.node_uuid !== uuid) {
+    if (allocation.node_uuid !== uuid) {
       throw new BmcError('taken', `the allocation "${name}" has another node than ${this.#node.name}`, {
-        hint: `correct node in the rack file, or delete the allocation once its node "${found.node_uuid}" is off`,
+        hint: `correct node in the rack file, or delete the allocation once its node "${allocation.node_uuid}" is off`,
       })
     }
-    this.#own = found.uuid
+    this.#own = allocation.uuid
   }
 
   /** Asks for an allocation; whether there is one is seen by looking for it. */
@@ -110,7 +113,7 @@ export class Claims {
   async #explainRefusal(record: NodeRecord, signal: AbortSignal): Promise<BmcError | undefined> {
     if ((record.instance_uuid ?? '') !== '') return await this.#describeHolder(record, signal)
     if (record.maintenance) {
-      return new BmcError('refused', `${this.#node.name} is not given${explainMaintenance(record)}`)
+      return new BmcError('refused', `${this.#node.name} is not allocated${explainMaintenance(record)}`)
     }
     if (record.provision_state === 'available') return undefined
     const state = quoteIronic(record.provision_state ?? 'unknown')
@@ -144,11 +147,11 @@ export class Claims {
   /** Ends a device's reservation. Does nothing if it has none. */
   async free(device: string, signal: AbortSignal): Promise<void> {
     const name = nameOf(device)
-    const found = await this.#find(name, signal)
-    if (found !== undefined) {
+    const allocation = await this.#find(name, signal)
+    if (allocation !== undefined) {
       const record = await this.#node.read(signal)
       // While the node is still this device's: what the allocation wrote there stays, otherwise.
-      if (record.instance_uuid === found.uuid && Object.keys(record.instance_info).length > 0) {
+      if (record.instance_uuid === allocation.uuid && Object.keys(record.instance_info).length > 0) {
         const body = [{ op: 'remove', path: '/instance_info' }]
         await this.#node.insist('PATCH', 'clear its instance_info', { body, signal })
       }

@@ -20,7 +20,7 @@ const outageMs = 30_000
 const outagePollMs = 1000
 const longestWords = 300
 
-/** What a client needs besides its settings. */
+/** The parts of a client besides its settings. */
 export interface IronicTools {
   secrets: SecretSources
   clock: Clock

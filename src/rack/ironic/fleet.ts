@@ -12,10 +12,12 @@ const maxPages = 1000
 
 /** `a:b,c:d`, or an object. */
 const capabilities = z.union([
-  z.string().transform((text) => new Map(text.split(',').map((one) => [one.split(':')[0]?.trim(), one.split(':')[1]]))),
+  z
+    .string()
+    .transform((text) => new Map(text.split(',').map((pair) => [pair.split(':')[0]?.trim(), pair.split(':')[1]]))),
   z
     .record(z.string(), z.unknown())
-    .transform((map) => new Map(Object.entries(map).map(([key, one]) => [key, String(one)]))),
+    .transform((map) => new Map(Object.entries(map).map(([key, value]) => [key, String(value)]))),
 ])
 
 const number = z.coerce.number().positive().optional().catch(undefined)
@@ -52,15 +54,15 @@ async function readAll<T extends { uuid: string }>(
   signal: AbortSignal,
 ): Promise<T[]> {
   const page = z.looseObject({ [list]: z.array(schema), next: z.string().optional().catch(undefined) })
-  const found: T[] = []
+  const items: T[] = []
   for (let pages = 0; pages < maxPages; pages++) {
-    const last = found.at(-1)
+    const last = items.at(-1)
     const params = new URLSearchParams({ ...query, ...(last === undefined ? {} : { marker: last.uuid }) })
     const answer = await client.read(`/${list}?${params.toString()}`, page, signal)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the schema of the page has it
     const more = (answer?.[list] ?? []) as T[]
-    found.push(...more)
-    if (answer?.['next'] === undefined || more.length === 0) return found
+    items.push(...more)
+    if (answer?.['next'] === undefined || more.length === 0) return items
   }
   throw new BmcError('failed', `${client.name} has no end of its list of ${list}`)
 }
@@ -99,7 +101,7 @@ function toMachine(node: FleetNode, macs: string[], { service, plan, firmware }:
   }
 }
 
-/** What people read of the plan of a node. */
+/** The description of a node's plan. */
 function specsOf({ properties: { cpus, memory_mb: memoryMib } }: FleetNode): { cpu?: string; memory?: string } {
   return {
     ...(cpus === undefined ? {} : { cpu: `${cpus} CPUs` }),
@@ -107,7 +109,7 @@ function specsOf({ properties: { cpus, memory_mb: memoryMib } }: FleetNode): { c
   }
 }
 
-/** What the machines of a fleet are found with. */
+/** The parts of a search for the machines of a fleet. */
 export interface FleetTools {
   client: IronicClient
   report: Pick<Reporter, 'warn'>

@@ -1,4 +1,4 @@
-// The machines that are to boot from the network now: who may have which script, and how far each has come.
+// The machines that may boot from the network now: the script of each, and how far it has come.
 import { describeStep, explainStop } from '../netboot/steps.ts'
 import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
@@ -75,7 +75,7 @@ export class Boots {
       return `${name} has its script, but did not report that it runs; usually the network fails after iPXE has loaded the script: see its console`
     }
     // The network card that came furthest speaks for the machine.
-    const steps = macs.map((mac) => this.#netboot.stepsOf(mac)).toSorted((one, other) => other.length - one.length)[0]
+    const steps = macs.map((mac) => this.#netboot.stepsOf(mac)).toSorted((a, b) => b.length - a.length)[0]
     const { reached, missing, cause } = explainStop(steps ?? [])
     return `${name}: ${reached}, but ${missing}; usually ${cause}`
   }

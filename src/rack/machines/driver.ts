@@ -15,13 +15,13 @@ import { type OpenedConsole, RackedMachine } from './powered.ts'
 import type { RackState } from './rack-state.ts'
 import { Switches } from './switches.ts'
 
-/** What the driver is made of. */
+/** The parts of the driver. */
 export interface RackDriverParts {
   file: Pick<RackFile, 'machines'>
   /** By name; a machine in use has none. */
   powers: ReadonlyMap<string, Power>
   netboot: Pick<Netboot, 'arm' | 'disarm' | 'stepsOf'>
-  /** What network boot sees. */
+  /** Everything that network boot sees. */
   sightings: Sightings
   people: People
   /** Opens a machine's console; also if that fails at first, for it goes on trying. */
@@ -35,7 +35,7 @@ export interface RackDriverParts {
   pollMs?: number
 }
 
-/** How long the start waits for BMCs; those that take longer are asked on. */
+/** How long the start waits for BMCs. It goes on asking slower ones. */
 const meetingMs = 15_000
 
 /** A machine of the rack, as lists show it. */

@@ -7,7 +7,7 @@ import { type IdleMachines, refusalOfOn } from './idle-machines.ts'
 import type { MachineRecord, RackState } from './rack-state.ts'
 import type { Switches } from './switches.ts'
 
-/** What holds need. */
+/** The parts of holds. */
 interface HoldParts {
   state: RackState
   switches: Switches

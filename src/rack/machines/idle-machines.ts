@@ -60,7 +60,7 @@ export class IdleMachines {
     return this.#troubles.get(name)
   }
 
-  /** What a machine without a device said of its power when it was last asked. */
+  /** The power of a machine without a device when it was last asked. */
   lastSeen(name: string): PowerState {
     return this.#seen.get(name) ?? 'unknown'
   }
@@ -90,7 +90,7 @@ export class IdleMachines {
     await this.#parts.state.change(name, { refusal: why, isReleased: false })
   }
 
-  /** Meets all machines that no device has, and goes on asking those that do not answer. Returns after the first round, or after a while. */
+  /** Meets all machines that no device has, and keeps asking silent ones. Returns after the first round, or after a while. */
   async meet(knownIds: readonly string[], patienceMs: number): Promise<void> {
     this.#known = new Set([...this.#known, ...knownIds])
     const { machines, state, clock, signal } = this.#parts
@@ -98,7 +98,7 @@ export class IdleMachines {
     for (const machine of machines) {
       const { holder, power } = state.of(machine.name)
       if (holder !== undefined) this.#troubles.delete(machine.name)
-      // What a person said counts no longer: since then a BMC may have switched the machine.
+      // A person's word is outdated: since then a BMC may have switched the machine.
       if (power !== undefined && !isByHand(machine)) await state.change(machine.name, { power: undefined })
     }
     const work = async () => {

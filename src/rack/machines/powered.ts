@@ -10,10 +10,10 @@ export interface OpenedConsole extends AsyncDisposable {
   sendBreak?(): void
 }
 
-/** What a machine that is on consists of. */
+/** The parts of a machine that is on. */
 export interface PoweredParts {
   console: OpenedConsole
-  /** What its power says now. */
+  /** Asks for its state. */
   status: (signal: AbortSignal) => Promise<PowerState>
   /** Cuts its power; returns once it was seen to be off. */
   switchOff: (waiting: AbortSignal | undefined) => Promise<void>

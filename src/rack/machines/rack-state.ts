@@ -1,4 +1,4 @@
-// What a rack knows of its machines from one start to the next: who has which, what may be switched off, and what must not be.
+// A rack's memory of its machines from one start to the next: the device that has each, its refusal, and its release.
 // It is on disk before anything that depends on it happens to a machine.
 import { createHash } from 'node:crypto'
 import { readFile, realpath } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { tryLock } from '../../lab/storage/file-lock.ts'
 import { writePrivateFile } from '../../lab/storage/private-file.ts'
 import { prepareStateFolder } from '../../lab/storage/state-folder.ts'
 
-/** What is known of a machine; nothing at first. */
+/** The record of a machine; empty at first. */
 export interface MachineRecord {
   /** The id of the device that has it, from before its first power action until it is free. */
   holder?: string | undefined
@@ -16,7 +16,7 @@ export interface MachineRecord {
   isReleased?: boolean | undefined
   /** Why no device may have it until the user releases it. */
   refusal?: string | undefined
-  /** What a person last said of a machine that only hands can switch. */
+  /** The last word of a person about a machine that only hands can switch. */
   power?: 'on' | 'off' | undefined
 }
 
@@ -101,7 +101,7 @@ export class RackState implements AsyncDisposable {
     }
   }
 
-  /** What is known of a machine. */
+  /** The record of a machine. */
   of(name: string): Readonly<MachineRecord> {
     return this.#machines.get(name) ?? {}
   }
@@ -111,7 +111,7 @@ export class RackState implements AsyncDisposable {
     return [...this.#machines].find(([, { holder }]) => holder === deviceId)?.[0]
   }
 
-  /** Changes what is known of a machine. Fulfilled once the change is on disk. @throws RackError if it cannot be written */
+  /** Changes the record of a machine. Fulfilled once the change is on disk. @throws RackError if it cannot be written */
   async change(name: string, changes: Partial<MachineRecord>): Promise<void> {
     const before = this.of(name)
     this.#machines.set(name, { ...before, ...changes })

@@ -15,14 +15,14 @@ export class Switches {
     this.#state = state
   }
 
-  /** What switches a machine. */
+  /** The power of a machine. */
   of({ name }: RackMachine): Power {
     const power = this.#powers.get(name)
     if (power === undefined) throw new RackError(`the machine "${name}" has no power in the rack file`)
     return power
   }
 
-  /** What the state is now; of a machine that only hands switch, what a person last said. */
+  /** Asks for a machine's state; for a machine that only hands switch, it is the last word of a person. */
   async status(machine: RackMachine, signal: AbortSignal): Promise<PowerState> {
     if (isByHand(machine)) return this.#state.of(machine.name).power ?? 'unknown'
     return await this.of(machine).status(signal)

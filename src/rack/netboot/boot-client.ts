@@ -54,7 +54,7 @@ export function recognizeClient(packet: DhcpPacket): BootClient {
   const [, kind] = /^(PXE|HTTP)Client/.exec(vendorClass) ?? []
   if (kind === undefined) return { stage: 'system', name: 'a system', isUefi: false }
   const types = architecturesOf(packet, vendorClass)
-  const known = types.map((type) => architectures.get(type)).find((one) => one?.binary !== undefined)
+  const known = types.map((type) => architectures.get(type)).find((architecture) => architecture?.binary !== undefined)
   const shown = known ?? architectures.get(types[0] ?? 0)
   const isUefi = types.some((type) => type !== 0)
   const isIpxe = packet.options.has(options.ipxe) || packet.options.get(options.userClass)?.includes('iPXE') === true

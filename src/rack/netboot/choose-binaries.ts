@@ -2,7 +2,7 @@
 import type { BinaryKind } from './boot-client.ts'
 import { findIpxe, findIpxeFaults, type IpxeFile, lookAtIpxe } from './ipxe-files.ts'
 
-/** What decides which builds a rack needs. */
+/** The parts of a rack file that decide which builds it needs. */
 interface Needs {
   ipxe: Partial<Record<BinaryKind, string | undefined>>
   machines: readonly { firmware: 'bios' | 'uefi'; arch: 'x86_64' | 'aarch64'; inUse: boolean }[]
@@ -16,9 +16,9 @@ export function binaryOf({ firmware, arch }: Pick<Needs['machines'][number], 'fi
 /** The chosen builds of iPXE. */
 export interface Binaries {
   files: Partial<Record<BinaryKind, IpxeFile>>
-  /** Paths of those that work. */
+  /** Paths of the working builds. */
   binaries: Partial<Record<BinaryKind, string>>
-  /** What is wrong with those that machines need, one line each. */
+  /** The faults of builds that machines need, one line each. */
   faults: string[]
 }
 

@@ -73,11 +73,11 @@ export interface HearOptions {
 
 /** The MAC of the interface with an address: a DHCP server that answers only known MACs knows this one. */
 function macOfInterface(address: string): string {
-  const found = Object.values(networkInterfaces())
+  const entry = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
-    .find((one) => one.address === address)
-  if (found === undefined) throw new RackError(`"${address}" is not an address of this computer`)
-  return found.mac
+    .find((candidate) => candidate.address === address)
+  if (entry === undefined) throw new RackError(`"${address}" is not an address of this computer`)
+  return entry.mac
 }
 
 /** Sends the request of a machine that boots from the network, and collects the offers. @throws RackError if a port is not available */

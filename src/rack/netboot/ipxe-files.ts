@@ -94,24 +94,24 @@ export async function lookAtIpxe(kind: BinaryKind, path: string): Promise<IpxeFi
 
 /** Finds the builds that are installed: the first of each kind that works, or else the first. */
 export async function findIpxe(places = ipxePlaces): Promise<Partial<Record<BinaryKind, IpxeFile>>> {
-  const found: Partial<Record<BinaryKind, IpxeFile>> = {}
+  const builds: Partial<Record<BinaryKind, IpxeFile>> = {}
   for (const kind of binaryKinds) {
     const files = (await Promise.all(places[kind].map((path) => lookAtIpxe(kind, path)))).filter(
       (file) => file !== undefined,
     )
     const file = files.find(({ problem }) => problem === undefined) ?? files[0]
-    if (file !== undefined) found[kind] = file
+    if (file !== undefined) builds[kind] = file
   }
-  return found
+  return builds
 }
 
 const ipxeHint =
   'install iPXE (Debian and Ubuntu: apt install ipxe; Fedora and its relatives: dnf install ipxe-bootimgs-x86 ipxe-bootimgs-aarch64), or name the files under ipxe in the rack file'
 
-/** What is wrong with the builds that the machines need, one line for each fault. */
-export function findIpxeFaults(needed: Iterable<BinaryKind>, found: Partial<Record<BinaryKind, IpxeFile>>): string[] {
+/** The faults of the builds that the machines need, one line each. */
+export function findIpxeFaults(needed: Iterable<BinaryKind>, builds: Partial<Record<BinaryKind, IpxeFile>>): string[] {
   return [...needed].flatMap((kind) => {
-    const file = found[kind]
+    const file = builds[kind]
     if (file === undefined) return [`there is no iPXE for ${kind}: ${ipxeHint}`]
     return file.problem === undefined ? file.warnings : [`${file.problem}: ${ipxeHint}`]
   })

@@ -98,7 +98,7 @@ export function keaOptions(options: RouterOptions): string {
         : {}),
     })),
   ]
-  return classes.map((one) => JSON.stringify(one)).join(',\n')
+  return classes.map((entry) => JSON.stringify(entry)).join(',\n')
 }
 
 /**

@@ -1,4 +1,4 @@
-// What network boot sees of machines, for those who wait for it: one feed that drivers and people's hands follow by MAC.
+// The feed of everything that network boot sees of machines. Drivers and people's hands follow it by MAC.
 import type { Step } from './steps.ts'
 
 /** Passes steps on to the followers of their machine. */

@@ -63,7 +63,7 @@ export interface Stop {
   reached: string
   /** The step that did not follow. */
   missing: string
-  /** What usually causes that, and what to do. */
+  /** The usual cause, and its remedy. */
   cause: string
 }
 

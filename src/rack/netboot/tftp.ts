@@ -56,7 +56,7 @@ export async function startTftp({ address, port, find }: TftpOptions): Promise<A
       const file = await find(request.name, peer.address, provoke)
       // Sent before anything else happens: without an answer, iPXE waits for half a minute.
       if ('refusal' in file) return await refuse(peer, tftpErrors.notFound, file.refusal)
-      const older = [...transfers.values()].filter((one) => one?.owner === file.owner)
+      const older = [...transfers.values()].filter((transfer) => transfer?.owner === file.owner)
       if (older.length >= maxPerOwner) older[0]?.end('the machine began anew')
       const transfer = send(file, request, peer, address, (started) => transfers.set(key, started))
       running.add(transfer)

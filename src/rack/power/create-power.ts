@@ -14,7 +14,7 @@ import { IronicPower } from './ironic.ts'
 import type { Power } from './power.ts'
 import { RedfishPower } from './redfish.ts'
 
-/** What power needs besides a machine's description. */
+/** The parts of power besides a machine's description. */
 export interface PowerTools {
   secrets: SecretSources
   clock: Clock

@@ -24,7 +24,7 @@ export interface BootOverride {
 export interface Power {
   /** `status` is a record of what somebody saw some time ago: only `off` makes sure that the machine is off. */
   readonly isStatusOld?: boolean
-  /** What the machine's state is now. */
+  /** Asks for the machine's state. */
   status(signal: AbortSignal): Promise<PowerState>
   /** Switches it on. Returns once it was seen to be on; for a machine that is on, at once. */
   on(signal: AbortSignal): Promise<void>

@@ -47,10 +47,10 @@ export class RedfishPower implements Power {
     if (system?.startsWith('/') === true) return (this.#path = system)
     const { value } = await this.#client.read(await this.#client.findSystems(signal), collectionSchema, signal)
     const paths = value.Members.map((member) => this.#client.pathOf(member['@odata.id']))
-    const ids = paths.map((path) => path.replace(/\/$/, '').split('/').at(-1) ?? '')
+    const ids = paths.map((each) => each.replace(/\/$/, '').split('/').at(-1) ?? '')
     const at = system === undefined && paths.length === 1 ? 0 : ids.indexOf(system ?? '')
-    const found = paths[at]
-    if (found !== undefined) return (this.#path = found)
+    const path = paths[at]
+    if (path !== undefined) return (this.#path = path)
     const offered = ids.length === 0 ? 'none' : ids.map((id) => `"${id}"`).join(', ')
     const why = system === undefined ? `has ${paths.length} systems, not one` : `has no system "${system}"`
     throw new BmcError('failed', `${this.#client.name} ${why}: it shows ${offered}`, { hint: 'name one as system' })

@@ -164,7 +164,7 @@ describe('with Ironic', { ...needs('ironic', 'ipmitool', 'ipmi_sim', 'socat'), t
     await ironic.api('PUT', '/nodes/pretended/maintenance', { reason: 'fan replaced on Friday' })
     const { text } = await failureOf(Promise.resolve(connectPretended().claim?.(device, never)))
     await ironic.api('DELETE', '/nodes/pretended/maintenance')
-    expect(text).toContain('is not given (the node is in maintenance: fan replaced on Friday)')
+    expect(text).toContain('is not allocated (the node is in maintenance: fan replaced on Friday)')
   })
 
   test('an old record of "off" is not believed', async () => {

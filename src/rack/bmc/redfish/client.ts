@@ -14,7 +14,7 @@ import { createBmcDispatcher, OtherCertificateError } from '../pinned.ts'
 const answerTimeoutMs = 30_000
 const rootPath = '/redfish/v1/'
 
-/** What a client needs besides its settings. */
+/** The parts of a client besides its settings. */
 export interface RedfishTools {
   machine: string
   secrets: SecretSources
@@ -32,7 +32,7 @@ export interface RedfishAnswer {
   messages: string[]
 }
 
-const link = z.looseObject({ '@odata.id': z.string() })
+const linkSchema = z.looseObject({ '@odata.id': z.string() })
 
 const extendedInfo = z.looseObject({
   error: z.looseObject({
@@ -42,8 +42,8 @@ const extendedInfo = z.looseObject({
 })
 
 const root = z.looseObject({
-  Links: z.looseObject({ Sessions: link }).optional().catch(undefined),
-  Systems: link.optional().catch(undefined),
+  Links: z.looseObject({ Sessions: linkSchema }).optional().catch(undefined),
+  Systems: linkSchema.optional().catch(undefined),
 })
 
 /** The last part of each message id: of the BMC's text nothing is shown, since it may quote the request. */
@@ -126,8 +126,8 @@ export class RedfishClient {
 
   async #logIn(signal: AbortSignal): Promise<{ token: string; path: string | undefined }> {
     const { user } = this.#settings
-    const found = (await this.#readRoot(signal)).Links?.Sessions['@odata.id']
-    const path = this.pathOf(found ?? '/redfish/v1/SessionService/Sessions')
+    const link = (await this.#readRoot(signal)).Links?.Sessions['@odata.id']
+    const path = this.pathOf(link ?? '/redfish/v1/SessionService/Sessions')
     const body = { UserName: user, Password: await this.#password() }
     const answer = await this.#sendOnce('POST', path, { headers: {}, body, signal })
     const { 'x-auth-token': token, location } = answer.headers
@@ -185,8 +185,8 @@ export class RedfishClient {
 
   /** The path of its list of systems. */
   async findSystems(signal: AbortSignal): Promise<string> {
-    const found = (await this.#readRoot(signal)).Systems?.['@odata.id']
-    return this.pathOf(found ?? '/redfish/v1/Systems')
+    const link = (await this.#readRoot(signal)).Systems?.['@odata.id']
+    return this.pathOf(link ?? '/redfish/v1/Systems')
   }
 
   #describe(what: string, { status, messages }: RedfishAnswer): BmcError {

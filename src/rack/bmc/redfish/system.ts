@@ -1,4 +1,4 @@
-// A system as Redfish shows it (DSP2046, ComputerSystem). What is not needed, or is not as the schema says, is passed over.
+// A system as Redfish shows it (DSP2046, ComputerSystem). Other properties, and values of another type, are ignored.
 import { z } from 'zod'
 
 const link = z.looseObject({ '@odata.id': z.string() })
@@ -45,7 +45,7 @@ export const systemSchema = z.looseObject({
 /** A system. */
 export type System = z.infer<typeof systemSchema>
 
-/** What an action takes, on firmware that says so in a resource of its own. */
+/** The parameters of an action, on firmware that lists them in a separate resource. */
 export const actionInfoSchema = z.looseObject({
   Parameters: z.array(z.looseObject({ Name: text, AllowableValues: texts })).catch([]),
 })
@@ -60,7 +60,9 @@ export function uuidsOfSystem(uuid: string | undefined): string[] {
   if (!/^[0-9a-f]{32}$/.test(digits) || new Set(digits.match(/../g)).size === 1) return []
   const bytes = digits.match(/../g) ?? []
   const swapped = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].map((at) => bytes[at] ?? '').join('')
-  return [...new Set([digits, swapped])].map((one) => one.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))
+  return [...new Set([digits, swapped])].map((uuidDigits) =>
+    uuidDigits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+  )
 }
 
 /** The MACs of a network card, in small letters with colons. */
