@@ -1,5 +1,6 @@
 // IPMI through ipmitool: the password only in the child's environment, a cipher suite that works, and its errors in other words.
 import { formatAddress } from '../../address.ts'
+import { heed } from '../../deadline.ts'
 import { UsageError } from '../../errors.ts'
 import type { IpmiSettings } from '../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
@@ -97,6 +98,7 @@ export class Ipmi {
     const before = this.#last
     const running = before.then(() => this.#tryCiphers(words, signal))
     this.#last = running.catch(() => {})
+    await heed(before, signal)
     return await running
   }
 
