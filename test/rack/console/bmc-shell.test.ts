@@ -31,9 +31,10 @@ test('a prompt that comes back is seen, but not in the echo, nor in the middle o
   expect(sees('adm>> ')).toBe(true)
 })
 
-test('a shell without a prompt is not looked for', () => {
-  const watch = new PromptWatch('')
+test.each(['', '$', '#'])('the prompt "%s" says too little to be looked for', (prompt) => {
+  const watch = new PromptWatch(prompt)
   expect(watch.sees(Buffer.from('x\r\n'))).toBe(false)
+  expect(watch.sees(Buffer.from(`${prompt} `))).toBe(false)
 })
 
 test('keys that leave the console are taken out, also in two pieces', () => {
@@ -42,6 +43,7 @@ test('keys that leave the console are taken out, also in two pieces', () => {
   expect(filtered('ls (x) tT\r')).toBe('ls (x) tT\r')
   expect(filtered('a\u001cb')).toBe('ab')
   expect(filtered('\u001b[A\u001b(')).toBe('\u001b[A\u001b')
+  expect(filtered('\u001bt\u001bT')).toBe('\u001b\u001b')
   expect(filtered('\u001b')).toBe('\u001b')
   expect(filtered('T')).toBe('')
   expect(filtered('T')).toBe('T')
