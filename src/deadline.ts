@@ -54,7 +54,10 @@ export async function heed<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
 
 /** A signal that aborts with the given one, or with a TimeoutError when the time is over. */
 export function within(ms: number, signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ms)])
+  const late = AbortSignal.timeout(ms)
+  // Node may collect a timeout that only AbortSignal.any refers to, which then never fires (nodejs/node#57736); a listener keeps it.
+  late.addEventListener('abort', () => {}, { once: true })
+  return AbortSignal.any([signal, late])
 }
 
 /** Never fulfilled; rejected with the signal's reason once it aborts. */

@@ -1,5 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
 import { abortAfter, settleBefore, within } from '../src/deadline.ts'
 
@@ -74,4 +76,18 @@ test('a disposed abortAfter never aborts', async () => {
   late[Symbol.dispose]()
   await setTimeout(20)
   expect(late.signal.aborted).toBe(false)
+})
+
+test('within aborts also if memory is cleaned up before the time is over', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const { signal } = new AbortController()
+  let fired = 0
+  const listen = () => within(500, signal).addEventListener('abort', () => fired++)
+  for (let times = 0; times < 20; times++) listen()
+  for (let times = 0; times < 5; times++) {
+    await setTimeout(20)
+    collect()
+  }
+  await vi.waitUntil(() => fired === 20, { timeout: 10_000 })
 })
