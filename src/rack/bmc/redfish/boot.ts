@@ -36,7 +36,7 @@ export function isAsAsked({ target, mode }: Wanted, boot: SystemBoot | undefined
 }
 
 /** The ETags to send: weak ones as they are, then without their mark, then none. */
-function etagsOf(etag: string | undefined): (string | undefined)[] {
+export function etagsOf(etag: string | undefined): (string | undefined)[] {
   if (etag === undefined) return [undefined]
   return etag.startsWith('W/') ? [etag, etag.slice(2), undefined] : [etag, undefined]
 }
