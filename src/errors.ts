@@ -63,6 +63,12 @@ export class ApiError extends MetalkitError {
   }
 }
 
+/** A request that may or may not have been carried out: its answer was lost, late, a 5xx, or unreadable. */
+export class UncertainError extends ApiError {}
+
+/** A refusal that will not change if the request is repeated, such as a locked machine's. */
+export class FinalRefusal extends ApiError {}
+
 /** A kernel, initrd or cmdline on disk cannot be used or copied. */
 export class ImageError extends MetalkitError {
   readonly exitCode = exitCodes.image

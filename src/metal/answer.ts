@@ -1,6 +1,6 @@
 // What an API answer means: the requested data, or an error written for the user.
 import type { z } from 'zod/mini'
-import { ApiError, AuthenticationError } from '../errors.ts'
+import { ApiError, AuthenticationError, UncertainError } from '../errors.ts'
 import type { ApiAnswer, NoAnswerError } from '../http/transport.ts'
 import { isLoopback } from '../http/proxy.ts'
 import { hidePassword } from '../text/hide-password.ts'
@@ -43,9 +43,6 @@ export interface Origin {
 function nameApi({ apiUrl, apiUrlFrom }: Origin): string {
   return `"${hidePassword(apiUrl)}"${apiUrlFrom === undefined ? '' : ` (from ${apiUrlFrom})`}`
 }
-
-/** A POST that may or may not have been carried out: the answer was lost, late, a 5xx, or unreadable. */
-export class UncertainError extends ApiError {}
 
 /** True for an answer that says a device does not exist: 404, or 403 for a device that the API has taken back. */
 export function isGone(error: unknown): boolean {

@@ -3,9 +3,10 @@ import type { z } from 'zod/mini'
 import { abortAfter } from '../deadline.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
 import { type ApiAnswer, createDispatcher, NoAnswerError, send, wholeAnswerMs } from '../http/transport.ts'
+import { UncertainError } from '../errors.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
-import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, timeOf, UncertainError } from './answer.ts'
+import { type Call, isWholeJson, noAnswer, readAnswer, apiRefusal, timeOf } from './answer.ts'
 import { readPages } from './pages.ts'
 import {
   type Device,

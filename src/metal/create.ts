@@ -1,6 +1,6 @@
 // Create exactly once. A create whose answer is lost is never repeated blindly: the machine may exist and cost money.
+import { UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import { UncertainError } from './answer.ts'
 import type { MetalClient } from './client.ts'
 import type { Ledger } from './ledger.ts'
 import type { Device, DeviceCreateInput } from './schema.ts'
