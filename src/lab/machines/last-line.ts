@@ -1,4 +1,5 @@
 // The last line of a console, for a message.
+import { stripVTControlCharacters } from 'node:util'
 import { replaceControls } from '../../text/plain-text.ts'
 
 const maxLength = 100
@@ -9,10 +10,8 @@ export function lastLineOf(text: string): string {
     // A full-screen program positions the cursor in place of printing line ends.
     // oxlint-disable-next-line no-control-regex -- the escapes of terminals
     .replaceAll(/\u001b\[[\d;]*[HfJ]/g, '\n')
-    // oxlint-disable-next-line no-control-regex -- the escapes of terminals
-    .replaceAll(/\u001b\[[\d;?]*[ -/]*[@-~]|\u001b[^[]/g, '')
     .split(/[\r\n]+/)
-    .map((line) => replaceControls(line, ' ').trim())
+    .map((line) => replaceControls(stripVTControlCharacters(line), ' ').trim())
     .filter((line) => line !== '')
   return lines.at(-1)?.slice(0, maxLength) ?? ''
 }

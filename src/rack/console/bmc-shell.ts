@@ -1,6 +1,7 @@
 // The shell of a BMC around its serial console: the line that opens the console is typed at its prompt, and a session that comes
 // back to the prompt is over, because whoever types in the console must not type into the BMC.
 import type { Duplex } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { settleBefore } from '../../deadline.ts'
 
 /** A shell that prints nothing for so long waits for input. */
@@ -11,9 +12,8 @@ const longestPrompt = 200
 /** The unfinished last line of an output, as far as it is text. */
 function lastLineOf(text: string): string {
   const line = text.split(/[\r\n]/).at(-1) ?? ''
-  // The colours of a prompt.
-  // oxlint-disable-next-line no-control-regex
-  return line.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, '').trim()
+  // A prompt may have colours.
+  return stripVTControlCharacters(line).trim()
 }
 
 /** Waits for the prompt; what comes before it belongs to nobody. @returns the prompt, '' if there is none */

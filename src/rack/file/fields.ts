@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import type { Address } from '../../address.ts'
 import { findSlip } from '../../text/nearest.ts'
+import { hasControls } from '../../text/plain-text.ts'
 
 /** An object whose unknown keys are mistakes, with the key that each probably misspells. */
 export function section<S extends z.ZodRawShape>(expected: string, shape: S): z.ZodObject<S, z.core.$strict> {
@@ -33,9 +34,13 @@ export function field<T>(
   })
 }
 
-/** A string that matches a pattern. */
-export function word(expected: string, pattern: RegExp): z.ZodString {
-  return z.string({ error: expected }).regex(pattern, { error: expected })
+/** A string of at least one character, without control characters, that matches a pattern. */
+export function word(expected: string, pattern = /./u): z.ZodString {
+  const error = { error: expected }
+  return z
+    .string(error)
+    .regex(pattern, error)
+    .refine((text) => !hasControls(text), error)
 }
 
 /** One of several strings. */

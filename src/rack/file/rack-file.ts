@@ -12,8 +12,7 @@ import { choice, delegate, ipv4, mac, section, slug, uuid, word } from './fields
 import { fleet, type FleetSettings } from './ironic-settings.ts'
 import { power, type PowerSettings } from './power-settings.ts'
 
-const text = (expected: string) => word(expected, /^[^\p{Cc}]+$/u)
-const path = text('the path of a file')
+const path = word('the path of a file')
 
 const network = section('a section with address and dhcp', {
   address: ipv4,
@@ -27,8 +26,8 @@ const binaries = section('a section with bios, uefi and uefiArm64', {
 })
 
 const plan = section('a section with cpu and memory', {
-  cpu: text('a text such as "Intel i5-7260U, 4 threads"').optional(),
-  memory: text('a text such as "16 GB"').optional(),
+  cpu: word('a text such as "Intel i5-7260U, 4 threads"').optional(),
+  memory: word('a text such as "16 GB"').optional(),
 })
 
 const machine = section('a section with name, plan, macs, firmware and power', {
