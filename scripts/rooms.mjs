@@ -7,8 +7,14 @@ const maxFiles = 20
 
 const ground = ['src', 'src/text', 'src/files']
 
-/** The lab uses the wire contract of the API, but no other part of its client. */
-const wire = ['src/metal/schema.ts', 'src/metal/locations.ts']
+/** The lab uses the wire contract of each API, but no other part of its client. */
+const wire = [
+  'src/http/lab-header.ts',
+  'src/metal/schema.ts',
+  'src/metal/locations.ts',
+  'src/latitude/schema.ts',
+  'src/oci/schema.ts',
+]
 
 /** The folders that each folder of src may import, besides itself, its inner folders and the ground floor. A folder without a row uses its parent's. */
 const mayImport = {

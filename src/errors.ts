@@ -44,22 +44,38 @@ export class UsageError extends MetalkitError {
   readonly layer = 'usage'
 }
 
+/** Which API an error is about, as its line begins: `metal`. */
+interface ApiErrorOptions extends ErrorOptions {
+  layer?: string | undefined
+}
+
 /** The API does not accept the token (401). */
 export class AuthenticationError extends MetalkitError {
   readonly exitCode = exitCodes.authentication
-  readonly layer = 'metal'
+  readonly layer: string
+
+  constructor(message: string, options: ApiErrorOptions = {}) {
+    super(message, options)
+    this.layer = options.layer ?? 'api'
+  }
 }
 
 /** The API refused a request or sent an invalid response. */
 export class ApiError extends MetalkitError {
   readonly exitCode = exitCodes.api
-  readonly layer = 'metal'
+  readonly layer: string
   /** HTTP status; absent if there was no response. */
   readonly status: number | undefined
 
-  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+  constructor(message: string, options: ApiErrorOptions & { status?: number | undefined } = {}) {
     super(message, options)
+    this.layer = options.layer ?? 'api'
     this.status = options.status
+  }
+
+  /** The same error with a hint. */
+  advise(hint: string): ApiError {
+    return new ApiError(this.message, { layer: this.layer, status: this.status, hint, cause: this })
   }
 }
 

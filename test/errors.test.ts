@@ -63,7 +63,7 @@ test.each<[unknown, string, object]>([
     'image: "x-kernel" does not exist; run linuxkit build first',
     { layer: 'image', message: '"x-kernel" does not exist', hint: 'run linuxkit build first', exit_code: 5 },
   ],
-  [api, 'metal: refused', { layer: 'metal', message: 'refused', exit_code: 4 }],
+  [api, 'api: refused', { layer: 'api', message: 'refused', exit_code: 4 }],
   [
     new TypeError('x is undefined'),
     'internal error: x is undefined',

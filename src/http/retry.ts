@@ -1,10 +1,12 @@
 // Decides when a request to an API is retried and after how long, and reports it. Only safe requests are retried: GET, HEAD,
-// PUT, DELETE, and requests that were rejected unprocessed (429, or a connection that was never made).
+// PUT, DELETE, a POST with a retry token, and requests that were rejected unprocessed (429, or a connection that was never made).
 import type { Reporter } from '../io.ts'
 
 /** How a request failed: an HTTP status, or no response at all. */
 export interface Failure {
   method: string
+  /** True for another method whose repetition changes nothing, because a token of the caller's marks the request. */
+  isRepeatable?: boolean
   /** Undefined if there was no complete response. */
   status: number | undefined
   /** No connection was made, so the API cannot have acted. */
@@ -41,7 +43,8 @@ export function requestedDelayMs(
  * @returns the delay in ms, or undefined to give up
  */
 export function decideRetry(failure: Failure, attempt: number, nowMs: number, random: number): number | undefined {
-  const safe = ['GET', 'HEAD', 'PUT', 'DELETE'].includes(failure.method) || failure.status === 429 || failure.neverSent
+  const { method, isRepeatable = ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method) } = failure
+  const safe = isRepeatable || failure.status === 429 || failure.neverSent
   const worth = failure.status === undefined || transient.has(failure.status)
   if (!safe || !worth || attempt >= maxAttempts) return undefined
   const backoffMs = random * baseDelayMs * 2 ** (attempt - 1)

@@ -105,11 +105,7 @@ async function unknownMachine(client: MetalClient, error: unknown, projectId: st
   const known = devices.map(({ id, hostname }) => `${id} (${hostname ?? ''})`)
   const hint =
     known.length === 0 ? 'the project has no machines that metalkit created' : `existing machines: ${known.join(', ')}`
-  return new ApiError(error.message, {
-    ...(error.status === undefined ? {} : { status: error.status }),
-    hint,
-    cause: error,
-  })
+  return error.advise(hint)
 }
 
 /** Whether a reboot or power-on can start it now. */

@@ -26,6 +26,7 @@ export async function readPages(
     if (devices.size === before || !hasMore(list.meta, page, devices.size)) return [...devices.values()]
     if (page === maxPages) {
       throw new ApiError(`listing the project's machines: the list has no end (${maxPages} pages)`, {
+        layer: 'metal',
         hint: 'check that --api-url is a Metal API',
       })
     }

@@ -2,9 +2,6 @@
 // Source: the OpenAPI document of equinix-sdk-go v0.65.0 (spec/services/metalv1), relaxed where real answers lacked fields.
 import { z } from 'zod/mini'
 
-/** The header by which the API of a lab says that it is one: its machines cost nothing. */
-export const labHeader = 'x-metalkit-lab'
-
 /** `{href}`, or the object itself if `include` requested it. */
 const reference = z.looseObject({ href: z.optional(z.string()) })
 

@@ -30,7 +30,7 @@ export async function withSuggestions(
       ({ kind, name, known }) => `${kind} similar to "${name}": ${nearest(name, known).join(', ')}`,
     )
     if (hints.length === 0) return refusal
-    return new ApiError(refusal.message, { status: refusal.status, hint: hints.join('; '), cause: refusal })
+    return refusal.advise(hints.join('; '))
   } catch {
     // The lists are only a help: without them the refusal stays unchanged.
     return refusal

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { describeError, exitCodeOf, UncertainError } from '../../src/errors.ts'
 import { NoAnswerError } from '../../src/http/transport.ts'
-import { noAnswer } from '../../src/metal/answer.ts'
+import { noAnswer } from '../../src/http/answer.ts'
+import { metalDialect } from '../../src/metal/answer.ts'
 import { MetalClient } from '../../src/metal/client.ts'
 import { createTestClient, dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
 import { createFastClock } from '../helpers/clock.ts'
@@ -207,7 +208,9 @@ test.each([
   ['https://api.example.com/metal/v1', /^check "https:\/\/api.example.com\/metal\/v1" and the network$/],
 ])('if %s does not answer, the hint says what to do', (apiUrl, hint) => {
   const call = { method: 'GET', path: '/projects/p', doing: 'looking' } as const
-  expect(noAnswer(call, new NoAnswerError('no answer came in time', undefined), { apiUrl }).hint).toMatch(hint)
+  expect(
+    noAnswer(call, new NoAnswerError('no answer came in time', undefined), metalDialect({ apiUrl }, 'x')).hint,
+  ).toMatch(hint)
 })
 
 const input = {

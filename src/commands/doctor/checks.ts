@@ -83,7 +83,7 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
         if (!seen.tokenWorks || projectId === undefined)
           return { detail: `${labels}; not compared with the project's keys` }
         const known = await listKnownKeys(await clientOf(context), projectId, context)
-        if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed")
+        if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed", { layer: 'metal' })
         requireKnownKey(known, access.identities)
         return { detail: `the project has one of these: ${labels}` }
       },

@@ -1,6 +1,6 @@
 // The API as one function from request to answer, composed of layers.
 import type { Cloud } from '../cloud/cloud.ts'
-import { labHeader } from '../../metal/schema.ts'
+import { labHeader } from '../../http/lab-header.ts'
 import type { Device } from '../cloud/device.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Devices } from '../cloud/life/devices.ts'
