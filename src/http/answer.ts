@@ -92,8 +92,8 @@ function contentTypeOf(answer: ApiAnswer): string {
 }
 
 /** The text of an API error, on one line; undefined if it does not have the API's form. */
-function readWords(answer: ApiAnswer, { readRefusal }: Dialect): string | undefined {
-  const words = readRefusal(answer.text)
+function readWords(answer: ApiAnswer, dialect: Dialect): string | undefined {
+  const words = dialect.readRefusal(answer.text)
   return words === undefined ? undefined : plainText(words).slice(0, 500)
 }
 
