@@ -45,7 +45,13 @@ const mayImport = {
   'src/lab/sos': ['src/lab/cloud', 'src/lab/faults', 'src/lab/machines', 'src/lab/storage'],
   'src/lab/page': ['src/lab/web', 'src/lab/cloud', 'src/lab/machines', 'src/lab/storage'],
   'src/rack/file': ['src/http'],
-  'src/rack': ['src/lab/web', 'src/lab/cloud'],
+  'src/rack': [
+    'src/lab/web',
+    'src/lab/cloud',
+    'src/lab/api/routes/machine.ts',
+    'src/lab/machines/ipxe/download.ts',
+    'src/ipxe/script.ts',
+  ],
   'src/rack/netboot': [],
   'src/rack/check': [
     'src/lab/storage',

@@ -40,8 +40,17 @@ export function bootScript(script: BootScript): string {
 // The serial console of Metal's x86 machines is ttyS1, which hardly any image names, so the script does. If the
 // image names it, nothing is put between the two spaces.
 function x86Params(cmdline: string): string {
-  const console = cmdline.includes('console=ttyS1') ? '' : 'console=ttyS1,115200'
-  return `ip=dhcp nomodeset ro serial ${console} ${cmdline}`
+  const console = cmdline.includes('console=ttyS1') ? '' : x86Console
+  return `${x86Words} ${console} ${cmdline}`
+}
+
+const x86Words = 'ip=dhcp nomodeset ro serial'
+const x86Console = 'console=ttyS1,115200'
+
+/** The script with another serial console in place of the one that it adds itself; undefined if it adds none. */
+export function withConsole(script: string, tty: string): string | undefined {
+  const added = new RegExp(`^(set kernel-params ${x86Words} )${x86Console}(?= )`, 'm')
+  return added.test(script) ? script.replace(added, `$1console=${tty},115200`) : undefined
 }
 
 function x86Script({ name, baseUrl }: BootScript, params: string): string {

@@ -5,6 +5,7 @@ import type { Reporter } from '../io.ts'
 import { Resources } from '../resources.ts'
 import { type LabAnswer, refuse } from './web/answer.ts'
 import { createHandler } from './api/handler.ts'
+import type { ScriptRelay } from './api/routes/machine.ts'
 import { generousLimit, type RateLimit } from './api/rate-limit.ts'
 import type { Handler } from './web/request.ts'
 import type { Capacity } from './cloud/capacity.ts'
@@ -65,6 +66,8 @@ export interface LabParts {
   machineOrigin?: string | undefined
   /** Whether clients are told that nothing costs money here; by default they are. */
   isLab?: boolean
+  /** Gives machines their scripts in another form. */
+  relay?: ScriptRelay
   /** More routes for machines: paths under /boot/mac and /ipxe. They need no token, and no TLS. */
   routes?: readonly Route[]
   /** More routes for the commands of this program, under /lab. They need a token. */
@@ -152,9 +155,9 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   // Before anything else may fail or be answered: what is saved from here on has these devices.
   for (const device of savedDevices) devices.restore(device)
   const rateLimit = parts.rateLimit ?? generousLimit
-  const scriptOf = isIsolated ? (device: Device) => fetchScript(device, origins.lab) : undefined
+  const isolating: ScriptRelay = { isFor: () => true, fetch: (device) => fetchScript(device, origins.lab) }
   const handler = createHandler({
-    scriptOf,
+    relay: isIsolated ? isolating : parts.relay,
     cloud,
     devices,
     bootUrlOf,

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import type { Catalogue } from '../lab/cloud/catalogue.ts'
 import type { Inventory } from '../lab/cloud/inventory.ts'
+import type { ScriptRelay } from '../lab/api/routes/machine.ts'
 import type { Route } from '../lab/web/router.ts'
 import { Resources } from '../resources.ts'
 import { type BootDoor, openBootDoor } from './boot-door.ts'
@@ -19,6 +20,7 @@ import { Sightings } from './netboot/sightings.ts'
 import type { Ports } from './netboot/udp.ts'
 import type { Power } from './power/power.ts'
 import { createPower } from './power/create-power.ts'
+import { consoleRelay } from './console-relay.ts'
 import { catalogueOf, inventoryOf } from './stock.ts'
 
 /** The parts of a rack. */
@@ -49,6 +51,7 @@ export interface RackCloud {
   isLab: false
   /** For machines. */
   routes: readonly Route[]
+  relay: ScriptRelay
   /** For the commands of this program. */
   controlRoutes: readonly Route[]
 }
@@ -116,6 +119,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
       machineOrigin: door.origin,
       isLab: false,
       routes: bootRoutes(driver.boots, netboot),
+      relay: consoleRelay(file),
       controlRoutes: rackRoutes(driver),
     },
     door,

@@ -1,7 +1,7 @@
 // The golden files are the output of linuxkit for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { bootScript, type BootScript, initrdName, kernelName, scriptName } from '../../src/ipxe/script.ts'
+import { bootScript, type BootScript, initrdName, kernelName, scriptName, withConsole } from '../../src/ipxe/script.ts'
 
 const golden = new URL('../fixtures/golden/', import.meta.url)
 const common: BootScript = { name: 'linuxkit', baseUrl: 'http://boot.example.com', arch: 'x86_64', cmdline: '' }
@@ -30,6 +30,16 @@ test.each(rows)('%s.ipxe', async (file, script) => {
 test('every golden file has a row', async () => {
   expect(await readdir(golden)).toEqual(rows.map(([file]) => `${file}.ipxe`).toSorted())
 })
+
+test.each(rows)(
+  '%s.ipxe with another console differs in the word that the script adds, and only if it adds one',
+  (_, script) => {
+    const text = bootScript({ ...common, ...script })
+    const adds = text.includes(' serial console=ttyS1,115200 ') && script.cmdline?.includes('console=ttyS1') !== true
+    const expected = text.replace(' serial console=ttyS1,115200 ', ' serial console=ttyS0,115200 ')
+    expect(withConsole(text, 'ttyS0')).toBe(adds ? expected : undefined)
+  },
+)
 
 test('the names of the files of an image', () => {
   expect([kernelName('a'), initrdName('a'), scriptName('a')]).toEqual([

@@ -95,7 +95,7 @@ test('values have defaults and one form', () => {
         macs: ['52:54:00:aa:00:01', '52:54:00:aa:00:03'],
         arch: 'x86_64',
         boot: 'pxe',
-        tty: 'ttyS0',
+
         inUse: false,
         power: { kind: 'ipmi', address: { host: '10.0.0.5', port: 623 }, cipher: undefined, efiBootFlag: true },
       },

@@ -21,7 +21,7 @@ import { hardwareRoutes } from './routes/hardware.ts'
 import { findRelation } from './find-relation.ts'
 import { keyRoutes } from './routes/key.ts'
 import { projectRoutes } from './routes/project.ts'
-import { machineRoutes, type ScriptOf } from './routes/machine.ts'
+import { machineRoutes, type ScriptRelay } from './routes/machine.ts'
 import { limitRate, type RateLimit } from './rate-limit.ts'
 import { withRelations } from './relations.ts'
 import { isElsewhere } from './routes/scope.ts'
@@ -35,8 +35,7 @@ export interface HandlerParts {
   devices: Devices
   /** The boot server's URL for a device, as its machine reaches it. */
   bootUrlOf: (device: Device) => string
-  /** Returns a device's own script, rewritten for an isolated machine. */
-  scriptOf?: ScriptOf | undefined
+  relay?: ScriptRelay | undefined
   /** More routes for machines, under /boot/mac and /ipxe. */
   moreRoutes?: readonly Route[] | undefined
   /** More routes under /lab. */
@@ -54,7 +53,7 @@ const prefix = new RegExp(`^${apiPrefix}(?=/)`)
  * as at api.equinix.com, and under /, as at api.packet.net.
  */
 export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
-  const { cloud, devices, bootUrlOf, scriptOf, isLab = true, faults, rateLimit } = parts
+  const { cloud, devices, bootUrlOf, relay, isLab = true, faults, rateLimit } = parts
   const { moreRoutes = [], moreControlRoutes = [] } = parts
   const routes = [
     ...accountRoutes(cloud),
@@ -79,7 +78,7 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
     cloud,
     createRouter([...faultRoutes(faults), ...controlRoutes(cloud, devices), ...moreControlRoutes]),
   )
-  const boot = createRouter([...moreRoutes, ...machineRoutes(cloud, devices, bootUrlOf, scriptOf)])
+  const boot = createRouter([...moreRoutes, ...machineRoutes(cloud, devices, bootUrlOf, relay)])
   return async (request) => {
     if (request.path.startsWith('/lab/')) return control(request)
     if (request.path === '/' || isForMachines(request)) return boot(request)

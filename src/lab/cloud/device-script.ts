@@ -4,10 +4,10 @@ import type { Device } from './device.ts'
 /**
  * Writes a device's script. `bootUrl` is the boot server's URL for the device, without a trailing slash. The phone-home is a plain GET,
  * because the iPXE of Debian's QEMU has no `params`. For a boot from the disk the script only says `exit`, which makes
- * the firmware try the disk next. An isolated machine gets the user's script from the lab. `metadata_url` is a lab extension: a chained
+ * the firmware try the disk next. With `isRelayed`, the machine gets the user's script from the boot server, too. `metadata_url` is a lab extension: a chained
  * script can pass it to its kernel.
  */
-export function deviceScript(device: Device, bootUrl: string, isIsolated = false): string {
+export function deviceScript(device: Device, bootUrl: string, isRelayed = false): string {
   if (!device.pxeArmed && !device.alwaysPxe) return '#!ipxe\n\nexit\n'
   return `#!ipxe
 
@@ -23,7 +23,7 @@ imgfree
 
 set packet_facility ${device.facilityCode}
 set packet_plan ${device.plan.slug}
-${ownScript(device, isIsolated ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? ''))}`
+${ownScript(device, isRelayed ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? ''))}`
 }
 
 /** The user's part of the script. Userdata overrides the script URL, as in the real boot server. */

@@ -79,8 +79,8 @@ export interface RackMachine {
   /** Absent only for a machine in use. */
   power?: PowerSettings | undefined
   console?: ConsoleSettings | undefined
-  /** The serial console's name in Linux. */
-  tty: string
+  /** The serial console's name in Linux, if the file names it. */
+  tty?: string | undefined
   /** Somebody else uses it; it is never touched. */
   inUse: boolean
 }
@@ -141,7 +141,6 @@ export function parseRackFile(file: string, content: string): RackFile {
     machines: machines.map((entry) => ({
       ...entry,
       console: entry.console ?? (entry.power?.kind === 'ironic' ? { kind: 'ironic' } : undefined),
-      tty: entry.tty ?? (entry.arch === 'aarch64' ? 'ttyAMA0' : 'ttyS0'),
     })),
     fleets,
   }

@@ -37,9 +37,9 @@ export function makeInitrd(folder: string, then: Then = 'poweroff', name = 'init
  * run puts ttyS1 first unless the image names ttyS1 itself. It also names its initrd: Debian 12's iPXE, of 2019, cannot hand a
  * UEFI Linux its initrd without. @returns its prefix
  */
-export function makeLinuxImage(folder: string): string {
+export function makeLinuxImage(folder: string, consoles = 'console=ttyS0 console=ttyS1,115200'): string {
   copyFileSync(kernel, join(folder, 'linux-kernel'))
   makeInitrd(folder, 'shell', 'linux-initrd.img')
-  writeFileSync(join(folder, 'linux-cmdline'), 'console=ttyS0 console=ttyS1,115200 initrd=linux-initrd.img quiet\n')
+  writeFileSync(join(folder, 'linux-cmdline'), `${consoles} initrd=linux-initrd.img quiet\n`)
   return join(folder, 'linux')
 }

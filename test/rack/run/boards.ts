@@ -19,6 +19,8 @@ export interface BoardOptions {
   firmware: 'bios' | 'uefi'
   by: 'ipmi_sim' | 'pyghmi' | 'commands' | 'redfish'
   boot?: 'pxe' | 'http' | 'order'
+  /** Its serial console, as the rack file names it. */
+  tty?: string
   /** A port of the rack's computer for its BMC. */
   port: number
 }
@@ -58,7 +60,7 @@ async function layLine(folder: string): Promise<{ bmcEnd: string; machineEnd: st
 
 /** Puts a machine on a LAN. */
 export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> {
-  const { name, mac, firmware, by, boot = 'pxe', port } = options
+  const { name, mac, firmware, by, boot = 'pxe', tty, port } = options
   const folder = join(lan.folder, name)
   mkdirSync(folder)
   const line = await layLine(folder)
@@ -96,7 +98,16 @@ export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> 
   return {
     machine,
     bmc,
-    section: { name, plan: 'small', macs: [mac], firmware, boot, power, console },
+    section: {
+      name,
+      plan: 'small',
+      macs: [mac],
+      firmware,
+      boot,
+      power,
+      console,
+      ...(tty === undefined ? {} : { tty }),
+    },
     text: () => (existsSync(log) ? readFileSync(log, 'latin1') : ''),
     async [Symbol.asyncDispose]() {
       await bmc?.[Symbol.asyncDispose]()

@@ -1,5 +1,7 @@
 // An unchanged `metalkit run` on machines of one's own: firmware and iPXE made by others, BMCs made by others, on a LAN whose DHCP
 // server knows nothing of this rack.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { waitUntil } from '../../helpers/lab.ts'
 import { needs, needsPython } from '../../helpers/needs.ts'
@@ -56,7 +58,14 @@ describe('run on a rack', skip, () => {
     prefix = makeLinuxImage(lan.folder)
     boards = {
       sim: await addBoard(lan, { name: 'sim', mac: macs.sim, firmware: 'bios', by: 'ipmi_sim', port: 6231 }),
-      pyghmi: await addBoard(lan, { name: 'pyghmi', mac: macs.pyghmi, firmware: 'uefi', by: 'pyghmi', port: 6232 }),
+      pyghmi: await addBoard(lan, {
+        name: 'pyghmi',
+        mac: macs.pyghmi,
+        firmware: 'uefi',
+        by: 'pyghmi',
+        tty: 'ttyS0',
+        port: 6232,
+      }),
       redfish: await addBoard(lan, {
         name: 'redfish',
         mac: macs.redfish,
@@ -83,8 +92,10 @@ describe('run on a rack', skip, () => {
     await lan[Symbol.asyncDispose]()
   })
 
-  test('UEFI PXE, switched by pyghmi, ends in Linux on the console and is off after it', async () => {
-    await endsInLinux(run(rack, prefix, 'pyghmi', 8081, ...untilLinux), boards.pyghmi)
+  test('UEFI PXE, switched by pyghmi, ends in Linux on its ttyS0, which the image does not name', async () => {
+    const folder = join(lan.folder, 'plain')
+    mkdirSync(folder)
+    await endsInLinux(run(rack, makeLinuxImage(folder, ''), 'pyghmi', 8081, ...untilLinux), boards.pyghmi)
     expect(boards.pyghmi.text()).toContain('snponly.efi')
   })
 

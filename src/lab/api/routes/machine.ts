@@ -62,15 +62,20 @@ function takePhoneHome(device: Device, request: ApiRequest, devices: Devices): L
   return plain('ok\n')
 }
 
-/** Returns a device's own script, rewritten for an isolated machine. */
-export type ScriptOf = (device: Device) => Promise<{ text: string } | { error: string }>
+/** Gives machines the scripts of their devices in another form than at the script's URL. */
+export interface ScriptRelay {
+  /** Whether a device's machine gets its script here. */
+  isFor(device: Device): boolean
+  /** The script as the machine gets it, and what the device's events say about it. */
+  fetch(device: Device): Promise<{ text: string; event?: string } | { error: string }>
+}
 
 /** Routes under /boot/{key}. `bootUrlOf` returns that URL for a device, as its machine reaches it. */
 export function machineRoutes(
   cloud: Cloud,
   devices: Devices,
   bootUrlOf: (device: Device) => string,
-  scriptOf?: ScriptOf,
+  relay?: ScriptRelay,
 ): Route[] {
   const of = (
     pattern: string,
@@ -89,12 +94,14 @@ export function machineRoutes(
   return [
     of('GET /auto.ipxe', (device, { peer }) => {
       devices.locate(device, peer)
-      return plain(deviceScript(device, bootUrlOf(device), scriptOf !== undefined))
+      return plain(deviceScript(device, bootUrlOf(device), relay?.isFor(device)))
     }),
     of('GET /script', async (device) => {
-      const script = await scriptOf?.(device)
-      if (script === undefined) return noResource
-      return 'text' in script ? plain(script.text) : { status: 502, json: { message: script.error } }
+      if (relay?.isFor(device) !== true) return noResource
+      const script = await relay.fetch(device)
+      if ('error' in script) return { status: 502, json: { message: script.error } }
+      if (script.event !== undefined) devices.tell(device, 'instance.step', script.event)
+      return plain(script.text)
     }),
     of('GET|POST /phone-home', (device, request) => takePhoneHome(device, request, devices)),
     of('POST /events', (device, { body }) => takeUserState(device, body, devices)),
