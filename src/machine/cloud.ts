@@ -2,14 +2,16 @@
 // cloud implements it in a folder of its own.
 import type { Address } from '../address.ts'
 import type { Clock } from '../clock.ts'
+import type { Context } from '../io.ts'
 
 /**
- * What a machine is doing, in words that all clouds share. A deleted machine that is still listed is `going`. A state that
- * the cloud's folder does not know is `unknown`: neither ready nor failed.
+ * What a machine is doing, in words that all clouds share: `stopping` is on its way off, `switching` on its way on or through a
+ * reboot. A deleted machine that is still listed is `going`. A state that the cloud's folder does not know is `unknown`: neither
+ * ready nor failed.
  */
-export type Phase = 'coming' | 'on' | 'off' | 'switching' | 'going' | 'failed' | 'unknown'
+export type Phase = 'coming' | 'on' | 'off' | 'switching' | 'stopping' | 'going' | 'failed' | 'unknown'
 
-/** A machine as its cloud shows it. */
+/** A machine as its cloud shows it. A cloud may give its records more fields; it gets its own records back, unchanged. */
 export interface MachineRecord {
   id: string
   /** The cloud's own word for its state. */
@@ -41,6 +43,12 @@ export interface MachineEvent {
   type: string
   /** One line, from the cloud. */
   body: string
+}
+
+/** What the user asks for; the cloud chooses what is undefined. */
+export interface Wish {
+  plan: string | undefined
+  place: string | undefined
 }
 
 /** The machine that is wanted. */
@@ -105,10 +113,26 @@ export interface ConsoleRequest {
   signal: AbortSignal
 }
 
+/** One finding of `doctor`; a hint makes it a warning. */
+export interface Finding {
+  detail: string
+  hint?: string
+}
+
+/** The surroundings of a cloud. */
+export interface CloudContext extends Context {
+  /** A value without which a call is not possible. @param flag its name in code @throws UsageError that says how to set it */
+  require(flag: string, value: string | undefined): Promise<string>
+}
+
 /** A cloud, as one account sees it. Every call throws an error written for the user, or the signal's reason. */
 export interface Cloud {
   /** As commands name it: `equinixmetal`. */
   readonly name: string
+  /** What machines and keys belong to, in messages: `project`, `compartment`. */
+  readonly scope: string
+  /** How a machine carries its run's mark, in messages: `a machine tagged "…"`. */
+  readonly marked: 'tagged' | 'named'
   readonly clock: Clock
   /** True for the API of a lab that ends, with its machines, when its command ends. */
   readonly isTemporary: boolean
@@ -123,8 +147,13 @@ export interface Cloud {
 
   /** The mark of a run's machines, from a UUID. `rm` and `list` take it. */
   markOf(runId: string): string
-  /** Checks what would make a create futile or a machine impossible to give back, and completes the order. Creates nothing. */
-  prepare(order: Order, signal: AbortSignal): Promise<Order>
+  /**
+   * Checks what would make a create futile or a machine impossible to give back, and chooses plan and place. Creates nothing.
+   * Called before a machine is rented, not before one is reused.
+   */
+  prepare(wish: Wish, signal: AbortSignal): Promise<{ plan: string; place: string }>
+  /** Looks at one part of the account for `doctor`, as the cloud's row names them; the first part is the credentials. */
+  check(part: string, signal: AbortSignal): Promise<Finding>
   /** @throws UncertainError if the machine may or may not exist; lastTry.reason if it does not */
   create(creation: Creation): Promise<MachineRecord>
   /** Adds advice to a refused create, such as plans with similar names; otherwise returns the error itself. */
@@ -155,8 +184,8 @@ export interface Cloud {
   /** Whether a machine's console can be asked for now. */
   hasConsole(machine: MachineRecord): boolean
   openConsole(request: ConsoleRequest): Promise<ConsolePlace>
-  /** The ssh words `user@host` and port that reach a machine's console without metalkit; undefined if one command does not. */
-  consoleLogin(machine: MachineRecord): { login: string; port: number } | undefined
+  /** Where plain ssh reaches a machine's console with one of the user's keys; undefined if it is unknown, or takes more. */
+  consoleLogin(machine: MachineRecord): Pick<ConsoleHop, 'address' | 'username'> | undefined
   /** The last part of the serial line, as the cloud kept it, if it can tell. */
   readConsoleHistory?(machine: MachineRecord, signal: AbortSignal): Promise<string>
 }
