@@ -31,7 +31,7 @@ const mayImport = {
   'src/machine': [],
   'src/metal': ['src/http', 'src/machine'],
   'src/latitude': ['src/http', 'src/machine'],
-  'src/oci': ['src/http', 'src/machine'],
+  'src/oci': ['src/http', 'src/machine', 'src/ssh'],
   'src/console': ['src/ssh'],
   'src/publish': ['src/http', 'src/ssh'],
   'src/tunnel': ['src/http', 'src/ssh'],

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
-import { IniError, parseIni, type Sections } from './ini.ts'
+import { IniError, parseIni, type Sections } from '../text/ini.ts'
 
 type Env = Record<string, string | undefined>
 

@@ -1,9 +1,9 @@
-// The shared files of `aws configure`, as the aws program reads them: with Python's configparser, which refuses what is not clear.
+// Configuration files of the aws and oci programs, as these read them: with Python's configparser, which refuses what is not clear.
 
 /** Settings by section, then by name; a setting indented below a name is `name.other`. */
 export type Sections = Map<string, Map<string, string>>
 
-/** A line that the aws program does not take either. */
+/** A line that configparser does not take either. */
 export class IniError extends Error {
   override name = 'IniError'
 }
@@ -15,10 +15,23 @@ interface Reading {
   /** The last setting, to which lines that are indented more belong. */
   name: string | undefined
   indent: number
+  /** Removes what the dialect counts as a comment from a value. */
+  strip: (value: string) => string
 }
 
 /** Settings of this section count in every other. */
-const everywhere = 'DEFAULT'
+export const everywhere = 'DEFAULT'
+
+/** What differs between programs. */
+interface Dialect {
+  /** Whether white space and # or ; begin a comment after a value. */
+  hasInlineComments: boolean
+  /** Whether DEFAULT is a section like any other too. */
+  isDefaultSection: boolean
+}
+
+// aws keeps a comment after a value, which makes it wrong; SDKs drop it. It begins with white space, since keys may contain # and ;.
+const aws: Dialect = { hasInlineComments: true, isDefaultSection: false }
 
 function openSection(reading: Reading, heading: string): void {
   // Only this one may be repeated.
@@ -33,13 +46,12 @@ function addSetting(reading: Reading, section: Map<string, string>, line: string
   const name = written.trim().toLowerCase()
   if (name === '') throw new IniError('neither a [section] nor "name = value"')
   if (section.has(name)) throw new IniError(`a second "${name}" in [${reading.heading}]`)
-  // aws keeps a comment after a value, which makes it wrong; SDKs drop it. It begins with white space, since keys may contain # and ;.
-  section.set(name, value.trim().replace(/\s+[#;].*$/, ''))
+  section.set(name, reading.strip(value.trim()))
   reading.name = name
 }
 
 /** A line that is indented more than the setting above: a setting below its name, or more of its value. */
-function continueSetting(section: Map<string, string>, name: string, line: string): void {
+function continueSetting({ strip }: Reading, section: Map<string, string>, name: string, line: string): void {
   const value = section.get(name) ?? ''
   if (value !== '') {
     section.set(name, `${value}\n${line}`)
@@ -47,7 +59,7 @@ function continueSetting(section: Map<string, string>, name: string, line: strin
   }
   const [, inner, innerValue = ''] = /^([^=]*)=(.*)$/s.exec(line) ?? []
   if (inner === undefined) throw new IniError(`not "name = value" below "${name}"`)
-  section.set(`${name}.${inner.trim()}`, innerValue.trim().replace(/\s+[#;].*$/, ''))
+  section.set(`${name}.${inner.trim()}`, strip(innerValue.trim()))
 }
 
 function takeLine(reading: Reading, text: string): void {
@@ -56,7 +68,7 @@ function takeLine(reading: Reading, text: string): void {
   const indent = text.search(/\S/)
   const section = reading.heading === undefined ? undefined : reading.sections.get(reading.heading)
   if (section !== undefined && reading.name !== undefined && indent > reading.indent) {
-    continueSetting(section, reading.name, line)
+    continueSetting(reading, section, reading.name, line)
     return
   }
   reading.indent = indent
@@ -67,11 +79,12 @@ function takeLine(reading: Reading, text: string): void {
 }
 
 /**
- * Parses a shared file: names in any case, `=` or `:`, indented lines belong to the line above.
- * @throws IniError naming the line, if the aws program refuses the file
+ * Parses a file: names in any case, `=` or `:`, indented lines belong to the line above.
+ * @throws IniError naming the line, if configparser refuses the file
  */
-export function parseIni(bytes: Buffer): Sections {
-  const reading: Reading = { sections: new Map(), heading: undefined, name: undefined, indent: 0 }
+export function parseIni(bytes: Buffer, { hasInlineComments, isDefaultSection }: Dialect = aws): Sections {
+  const strip = (value: string) => (hasInlineComments ? value.replace(/\s+[#;].*$/, '') : value)
+  const reading: Reading = { sections: new Map(), heading: undefined, name: undefined, indent: 0, strip }
   const text = bytes.toString()
   if (!Buffer.from(text).equals(bytes)) throw new IniError('it is not UTF-8')
   if (text.startsWith('\uFEFF')) throw new IniError('line 1: a byte-order mark before the text')
@@ -84,7 +97,7 @@ export function parseIni(bytes: Buffer): Sections {
   }
   const { sections } = reading
   const common = sections.get(everywhere)
-  sections.delete(everywhere)
+  if (!isDefaultSection) sections.delete(everywhere)
   for (const [heading, settings] of sections) sections.set(heading, new Map([...(common ?? []), ...settings]))
   return sections
 }
