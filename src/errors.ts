@@ -66,11 +66,17 @@ export class ApiError extends MetalkitError {
   readonly layer: string
   /** HTTP status; absent if there was no response. */
   readonly status: number | undefined
+  /** The API's own code for the refusal, if its errors have codes. */
+  readonly refusalCode: string | undefined
 
-  constructor(message: string, options: ApiErrorOptions & { status?: number | undefined } = {}) {
+  constructor(
+    message: string,
+    options: ApiErrorOptions & { status?: number | undefined; refusalCode?: string | undefined } = {},
+  ) {
     super(message, options)
     this.layer = options.layer ?? 'api'
     this.status = options.status
+    this.refusalCode = options.refusalCode
   }
 
   /** The same error with a hint. */

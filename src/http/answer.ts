@@ -57,6 +57,8 @@ export interface Dialect {
   headersFor(attempt: Attempt): Record<string, string> | Promise<Record<string, string>>
   /** The words of an error in the API's format; undefined if a body does not have that format. */
   readRefusal(text: string): string | undefined
+  /** The code of an error in the API's format, which programs can act on. */
+  readCode?(text: string): string | undefined
   /** The header with the API's name for a request, in lower case. */
   requestIdHeader: string
   /** Of a body with content; `application/json` if undefined. */
@@ -150,7 +152,12 @@ export function apiRefusal(call: Call, answer: ApiAnswer, dialect: Dialect): Api
   const message = `${call.doing}: the API answered ${status}${wordsOf(answer, dialect)}${requestIdOf(answer, dialect)}`
   if (status === 401) return new AuthenticationError(message, { layer, hint: hintForToken(dialect) })
   const hint = hintFor(call, answer, dialect)
-  const options = { layer, status, ...(hint === undefined ? {} : { hint }) }
+  const options = {
+    layer,
+    status,
+    refusalCode: dialect.readCode?.(answer.text),
+    ...(hint === undefined ? {} : { hint }),
+  }
   const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || uncertainStatuses.has(status))
   return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }

@@ -102,10 +102,10 @@ export class ApiCaller {
     const url = dialect.apiUrl + path
     const body = call.body === undefined ? undefined : JSON.stringify(call.body)
     const headers = {
-      ...(await dialect.headersFor({ method, url: new URL(url), body })),
       accept: 'application/json',
       'user-agent': 'metalkit',
       ...(body === undefined ? {} : { 'content-type': dialect.contentType ?? 'application/json' }),
+      ...(await dialect.headersFor({ method, url: new URL(url), body })),
       ...call.headers,
     }
     using patience = lastTry === undefined ? undefined : abortAfter(lastTry, this.clock.toRealMs(lastAnswerMs))

@@ -25,6 +25,7 @@ function callerOf(apiUrl: string) {
         attempts.push(attempt)
         return { authorization: `attempt ${attempts.length}` }
       },
+      readCode: (text) => /^sky: (E\d+)/.exec(text)?.[1],
       readRefusal: (text) => (text.startsWith('sky: ') ? text.slice(5) : undefined),
       hintFor: ({ path }, { status }) => (status === 409 ? `another hint for ${path}` : undefined),
     },
@@ -82,4 +83,11 @@ test("the API's clock and its lab show in every answer", async () => {
   expect(await caller.readTime(call)).toBe(Date.parse('2026-11-28T12:00:00Z'))
   expect(caller.isLab).toBe(true)
   expect(Math.abs(caller.nowMs() - Date.parse('2026-11-28T12:00:00Z'))).toBeLessThan(60_000)
+})
+
+test("a refusal has the API's own code", async () => {
+  await using api = await startFakeApi(inTurn({ status: 422, text: 'sky: E7 taken' }, { status: 422, text: '<p>' }))
+  const { caller } = callerOf(api.apiUrl)
+  await expect(caller.call(create)).rejects.toMatchObject({ status: 422, refusalCode: 'E7' })
+  await expect(caller.call(create)).rejects.toMatchObject({ status: 422, refusalCode: undefined })
 })
