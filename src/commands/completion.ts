@@ -10,6 +10,7 @@ import { type Context, createReporter } from '../io.ts'
 import { metroByFacility, metroCodes } from '../metal/locations.ts'
 import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
+import { openCloud } from './shared/api.ts'
 
 /** Nobody waits longer for a completion. */
 const apiPatienceMs = 1500
@@ -19,16 +20,12 @@ async function findDevices(context: Context): Promise<Choice[]> {
   try {
     const options = await resolveOptions(['apiKey', 'projectId', 'apiUrl'], {}, context.env)
     if (options.apiKey === undefined || options.projectId === undefined) return []
-    const { MetalClient } = await import('../metal/client.ts')
-    const { machineTag } = await import('../metal/machine.ts')
-    const { env, stderr, clock } = context
-    const report = createReporter({ stderr, verbosity: -1 })
-    const client = new MetalClient({ apiUrl: options.apiUrl, token: options.apiKey, env, report, clock })
-    const signal = within(apiPatienceMs, context.signal)
-    const devices = await client.listDevices(options.projectId, machineTag, signal)
-    return devices.map(({ id, hostname, plan, state }) => ({
+    const report = createReporter({ stderr: context.stderr, verbosity: -1 })
+    const cloud = await openCloud(options, { ...context, report })
+    const machines = await cloud.list(undefined, within(apiPatienceMs, context.signal))
+    return machines.map(({ id, hostname, plan, state }) => ({
       text: id,
-      help: [hostname, plan?.slug, state].filter(Boolean).join(', '),
+      help: [hostname, plan, state].filter(Boolean).join(', '),
     }))
   } catch {
     return []

@@ -1,28 +1,25 @@
 import { formatAge } from '../text/duration.ts'
 import type { Context } from '../io.ts'
-import { machineTag } from '../metal/machine.ts'
-import { openClient, requireCloudOption } from './shared/api.ts'
+import { openCloud } from './shared/api.ts'
 import { sshLine } from './console/prepare-console.ts'
-import { hasConsole } from '../metal/sos-host.ts'
 import type { LsOptions } from '../options/command-flags.ts'
 import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
 
 /** `ls`: lists the machines that metalkit created and that still cost money. */
 export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
-  const client = await openClient(options, context)
-  const projectId = await requireCloudOption('projectId', options.projectId, context)
-  const devices = await client.listDevices(projectId, machineTag, context.signal)
-  const nowMs = client.nowMs()
-  const machines = devices.map((device) => ({
-    id: device.id,
-    hostname: device.hostname ?? '',
-    plan: device.plan?.slug ?? '',
-    metro: device.metro?.code ?? '',
-    state: device.state,
-    created_at: device.created_at ?? '',
-    age: device.created_at ? formatAge(nowMs - Date.parse(device.created_at)) : '',
-    console: options.sos !== undefined || hasConsole(device) ? sshLine(device, options) : '',
+  const cloud = await openCloud(options, context)
+  const records = await cloud.list(undefined, context.signal)
+  const nowMs = cloud.nowMs()
+  const machines = records.map((record) => ({
+    id: record.id,
+    hostname: record.hostname,
+    plan: record.plan,
+    metro: record.place,
+    state: record.state,
+    created_at: record.createdAt ?? '',
+    age: record.createdAt === undefined ? '' : formatAge(nowMs - Date.parse(record.createdAt)),
+    console: sshLine(cloud, record, options) ?? '',
   }))
   if (options.json) {
     for (const machine of machines) context.stdout.write(`${plainJson(machine)}\n`)

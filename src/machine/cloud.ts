@@ -6,10 +6,10 @@ import type { Context } from '../io.ts'
 
 /**
  * What a machine is doing, in words that all clouds share: `stopping` is on its way off, `switching` on its way on or through a
- * reboot. A deleted machine that is still listed is `going`. A state that the cloud's folder does not know is `unknown`: neither
- * ready nor failed.
+ * reboot. A machine that is being deleted is `going`, one that the cloud still shows after its end is `gone`. A state that the
+ * cloud's folder does not know is `unknown`: neither ready nor failed.
  */
-export type Phase = 'coming' | 'on' | 'off' | 'switching' | 'stopping' | 'going' | 'failed' | 'unknown'
+export type Phase = 'coming' | 'on' | 'off' | 'switching' | 'stopping' | 'going' | 'gone' | 'failed' | 'unknown'
 
 /** A machine as its cloud shows it. A cloud may give its records more fields; it gets its own records back, unchanged. */
 export interface MachineRecord {
@@ -103,9 +103,17 @@ export interface ConsolePlace extends AsyncDisposable, ConsoleHop {
   privateKey?: string
 }
 
+/** Console hosts that are known before there is a machine, and what messages call them: an `SOS host` of a `metro`. */
+export interface ConsoleHosts {
+  addresses: readonly Address[]
+  /** True if it is certainly one of these, so that its host key can be asked about. */
+  isCertain: boolean
+  kind: string
+  area: string
+}
+
 /** What a cloud may need to open a console. */
 export interface ConsoleRequest {
-  machine: MachineRecord
   /** The user's public keys, `type base64`, in the order of preference. */
   publicKeys: readonly string[]
   /** For one line about a wait. */
@@ -133,13 +141,19 @@ export interface Cloud {
   readonly scope: string
   /** How a machine carries its run's mark, in messages: `a machine tagged "…"`. */
   readonly marked: 'tagged' | 'named'
+  /** Why a machine does not count as created by metalkit, in messages: `it has no tag "metalkit"`. */
+  readonly whyForeign: string
   readonly clock: Clock
   /** True for the API of a lab that ends, with its machines, when its command ends. */
   readonly isTemporary: boolean
   /** True once an answer has said that this is the API of a lab, whose machines cost nothing. */
   readonly isLab: boolean
+  /** Whether a machine that is `going` is watched until it is `gone`; otherwise its deletion counts as done. */
+  readonly isDeletionWatched: boolean
   /** Whether booting a machine again erases its disks. */
   readonly isReuseErasing: boolean
+  /** What else to know about the cost of a kept machine. */
+  readonly costNote?: string
   /** The API's time, in ms since 1970, by its latest answer; before any answer, this computer's. */
   nowMs(): number
   /** The API's time, asked for now; undefined if its answers have none. */
@@ -159,11 +173,11 @@ export interface Cloud {
   /** Adds advice to a refused create, such as plans with similar names; otherwise returns the error itself. */
   explainRefusal(error: unknown, order: Order): Promise<unknown>
   get(id: string, signal?: AbortSignal): Promise<MachineRecord>
-  /** The machines that metalkit created, or those of one run, from every page; those being deleted included. */
+  /** The machines that metalkit created, or those of one run, from every page; those that are `going` included, those that are `gone` not. */
   list(mark?: string, signal?: AbortSignal): Promise<MachineRecord[]>
   /** The machine as the cloud's list shows it, as a second opinion after a 404; undefined if it is not listed, or no list can be asked. */
   findListed(machine: Pick<MachineRecord, 'id' | 'projectId'>, signal?: AbortSignal): Promise<MachineRecord | undefined>
-  /** Makes an existing machine boot a script: a reboot, or a new deployment if `isReuseErasing`. */
+  /** Makes an existing machine boot a script, by a reboot, or a new deployment if `isReuseErasing`, and reports which. */
   boot(
     machine: MachineRecord,
     order: Pick<Order, 'hostname' | 'scriptUrl' | 'alwaysPxe'>,
@@ -179,11 +193,11 @@ export interface Cloud {
 
   /** The public keys, `type base64`, that consoles of this account accept; undefined if it cannot be known, or any will do. */
   listKeys(signal: AbortSignal): Promise<ReadonlySet<string> | undefined>
-  /** The console hosts of a place, known before there is a machine; empty if only a machine's API answer names them. */
-  consoleHosts(place: string): readonly Address[]
+  /** The hosts that may have the console of a machine at a place; undefined if only an answer about the machine names its host. */
+  consoleHosts(place: string): ConsoleHosts | undefined
   /** Whether a machine's console can be asked for now. */
   hasConsole(machine: MachineRecord): boolean
-  openConsole(request: ConsoleRequest): Promise<ConsolePlace>
+  openConsole(machine: MachineRecord, request: ConsoleRequest): Promise<ConsolePlace>
   /** Where plain ssh reaches a machine's console with one of the user's keys; undefined if it is unknown, or takes more. */
   consoleLogin(machine: MachineRecord): Pick<ConsoleHop, 'address' | 'username'> | undefined
   /** The last part of the serial line, as the cloud kept it, if it can tell. */

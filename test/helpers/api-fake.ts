@@ -1,7 +1,8 @@
 // A fake API with scripted replies, one after the other, for faults that the lab cannot play.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import { MetalClient } from '../../src/metal/client.ts'
+import { open } from '../../src/metal/equinix-metal.ts'
 import { close, listen } from './port.ts'
 import { createRecorder } from './recorder.ts'
 
@@ -49,23 +50,33 @@ export async function startFakeApi(script: (seen: Seen, all: Seen[]) => Reply) {
   }
 }
 
-/** A client whose waits take no time; `waits` records the length of each. */
-export function createTestClient(apiUrl: string, report = createRecorder()) {
+/** A clock whose waits take no time; `waits` records the length of each. */
+function createInstantClock() {
   const waits: number[] = []
-  const client = new MetalClient({
-    apiUrl,
-    token: 'sesame',
-    env: {},
-    report,
-    clock: {
-      ...systemClock,
-      now: () => Date.now() + waits.reduce((sum, ms) => sum + ms, 0),
-      monotonicMs: () => performance.now() + waits.reduce((sum, ms) => sum + ms, 0),
-      async sleep(ms, signal) {
-        waits.push(ms)
-        signal?.throwIfAborted()
-      },
+  const clock: Clock = {
+    ...systemClock,
+    now: () => Date.now() + waits.reduce((sum, ms) => sum + ms, 0),
+    monotonicMs: () => performance.now() + waits.reduce((sum, ms) => sum + ms, 0),
+    async sleep(ms, signal) {
+      waits.push(ms)
+      signal?.throwIfAborted()
     },
-  })
-  return { client, waits, report }
+  }
+  return { clock, waits }
+}
+
+/** A client whose waits take no time. */
+export function createTestClient(apiUrl: string, report = createRecorder()) {
+  const { clock, waits } = createInstantClock()
+  return { client: new MetalClient({ apiUrl, token: 'sesame', env: {}, report, clock }), waits, report }
+}
+
+/** A cloud with this API and the project p-1, whose waits take no time unless there is another clock. */
+export async function createTestCloud(apiUrl: string, report = createRecorder(), clock?: Clock) {
+  const instant = createInstantClock()
+  const cloud = await open(
+    { apiUrl, apiKey: 'sesame', projectId: 'p-1' },
+    { env: {}, report, clock: clock ?? instant.clock, require: async (_, value) => value ?? '' },
+  )
+  return { cloud, waits: instant.waits, report }
 }

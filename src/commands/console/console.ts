@@ -1,8 +1,7 @@
 import type { Context } from '../../io.ts'
-import { waitForDevice } from '../../metal/follow.ts'
-import { openClient } from '../shared/api.ts'
+import { waitForMachine } from '../../machine/follow.ts'
+import { openCloud } from '../shared/api.ts'
 import { checkReplies, prepareConsole } from './prepare-console.ts'
-import { hasConsole, sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { defaultTimeoutMs, startTimeLimit } from '../shared/time-limit.ts'
@@ -16,19 +15,20 @@ export async function execute(
   checkReplies(options)
   const limit = startTimeLimit(options, outer, 'session')
   const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
-  const client = await openClient(options, context)
+  const cloud = await openCloud(options, context)
   const access = await prepareConsole(options, context)
   const { report, signal } = context
-  const device = await waitForDevice(
+  const machine = await waitForMachine(
     {
-      client,
-      device: await client.getDevice(encodeURIComponent(id), signal),
+      cloud,
+      machine: await cloud.get(encodeURIComponent(id), signal),
       timeoutMs: options.timeout ?? defaultTimeoutMs,
       onWait: ({ state }) => report.info(`The machine ${id} is ${state}; waiting for its console...`),
       signal,
     },
-    (state) => options.sos !== undefined || hasConsole(state),
+    (last) => cloud.hasConsole(last),
   )
-  report.detail(`console of ${device.id} at ${sosAddress(device, options.sos).host}`)
-  await holdConsole(client, device, access, options, context, limit)
+  const login = cloud.consoleLogin(machine)
+  if (login !== undefined) report.detail(`console of ${machine.id} at ${login.address.host}`)
+  await holdConsole(cloud, machine, access, options, context, limit)
 }

@@ -4,15 +4,13 @@ import { createWatch } from '../../console/watch.ts'
 import { PatternError } from '../../errors.ts'
 import { systemClock } from '../../clock.ts'
 import type { Context } from '../../io.ts'
-import type { MetalClient } from '../../metal/client.ts'
-import { describeProgress, followMachine, type Observation } from '../../metal/follow.ts'
-import type { Device } from '../../metal/schema.ts'
+import type { Cloud, MachineRecord, Phase } from '../../machine/cloud.ts'
+import { describeProgress, followMachine, type Observation } from '../../machine/follow.ts'
+import { createPowerSwitch, type PowerSwitch } from '../../machine/power-switch.ts'
 import { createActionsLog } from './actions-log.ts'
 import type { ConsoleAccess } from './prepare-console.ts'
-import { sosAddress } from '../../metal/sos-host.ts'
 import { createEventStream } from './console-events.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
-import { createMachineSwitch, type MachineSwitch } from './machine-actions.ts'
 import { Progress } from './progress.ts'
 import { defaultTimeoutMs, patternTimeout } from '../shared/time-limit.ts'
 
@@ -36,10 +34,10 @@ function conclude(ending: Ending, pending: RegExp | undefined, { report }: Conte
 }
 
 /** Follows the machine to its end; off does not count during a power cycle. */
-async function followToEnd(following: Parameters<typeof followMachine>[0], machine: MachineSwitch): Promise<Ending> {
+async function followToEnd(following: Parameters<typeof followMachine>[0], power: PowerSwitch): Promise<Ending> {
   for (;;) {
     await followMachine(following)
-    if (!machine.cycling) return { kind: 'powered-off' }
+    if (!power.cycling) return { kind: 'powered-off' }
   }
 }
 
@@ -50,8 +48,8 @@ async function followToEnd(following: Parameters<typeof followMachine>[0], machi
  * @throws PatternError, MachineError or ConsoleError for every other end
  */
 export async function holdConsole(
-  client: MetalClient,
-  device: Device,
+  cloud: Cloud,
+  record: MachineRecord,
   access: ConsoleAccess,
   options: ConsoleOptions,
   context: Context,
@@ -60,7 +58,7 @@ export async function holdConsole(
   const { report, stdin, stdout, stderr, env, suspend, clock = systemClock } = context
   const { timeout: timeoutMs = defaultTimeoutMs, json } = options
   const { rules, captures } = access
-  const { id } = device
+  const { id } = record
   const ends = new AbortController()
   const isWaiting = rules.waitFor.length > 0
   const timer = limit ?? (isWaiting ? AbortSignal.timeout(clock.toRealMs(timeoutMs)) : undefined)
@@ -68,7 +66,7 @@ export async function holdConsole(
   // One limit decides how a run ends when its time is over, so the waits for the machine and its console have none of their own.
   const patienceMs = timer === undefined ? timeoutMs : Number.POSITIVE_INFINITY
   let seen = 'the machine was not seen'
-  let state: string | undefined
+  let phase: Phase | undefined
   let isReached = false
   if (timer === undefined && stdin.isTTY !== true) {
     report.warn('without a terminal, --wait-for or --timeout, this ends only when the machine powers off')
@@ -78,37 +76,42 @@ export async function holdConsole(
   using actionsLog = createActionsLog(env, { log: json ? stderr : stdout, fold: !json }, `console of ${id}`)
   const watch = createWatch(rules)
   const watched = rules.waitFor.length + rules.failOn.length + rules.replies.length > 0 || actionsLog !== undefined
-  const machine = createMachineSwitch(client, id, signal)
+  const power = createPowerSwitch(cloud, id, signal)
   let matches = 0
   const following = followToEnd(
     {
-      client,
+      cloud,
       id,
       timeoutMs: patienceMs,
       onLook(look: Observation) {
-        state = look.device.state
+        phase = look.machine.phase
         seen = `the machine was ${describeProgress(look)}`
         progress.see(look)
       },
       signal,
     },
-    machine,
+    power,
   )
   const attach = async () => {
-    const address = sosAddress(device, options.sos)
-    const host = await access.find(address, id, signal)
+    await using place = await cloud.openConsole(record, {
+      publicKeys: [],
+      onWait: (why) => report.info(why),
+      signal,
+    })
+    const { address, username } = place
+    const host = await access.find(address, username, signal)
     const output = json ? createEventStream(context) : stdout
     return await attachConsole({
       ...host,
-      username: id,
+      username,
       stdin,
       stdout: output,
       report,
       ...(watched ? { watch } : {}),
       captures,
       actions: {
-        reboot: () => machine.reboot(),
-        powerCycle: () => machine.powerCycle(),
+        reboot: () => power.reboot(),
+        powerCycle: () => power.powerCycle(),
         ...(suspend === undefined ? {} : { suspend }),
       },
       connectTimeoutMs: patienceMs,
@@ -117,7 +120,7 @@ export async function holdConsole(
         report.event('console-attached', { id, ...address })
       },
       onDropped: (why) => report.event('console-dropped', { id, why }),
-      isOff: () => state === 'inactive' || state === 'powering_off',
+      isOff: () => phase === 'off' || phase === 'stopping',
       onMatch(pattern) {
         matches++
         // After the text that contains it, which may still wait for a slow reader.

@@ -5,15 +5,12 @@ import { type HostAccess, probeHost } from '../../ssh/connection.ts'
 import { defaultFailures, type WatchRules } from '../../console/watch.ts'
 import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { facilitiesOfMetro } from '../../metal/locations.ts'
-import type { Device } from '../../metal/schema.ts'
-import { sosAddress, sosHostOf } from '../../metal/sos-host.ts'
+import type { Cloud, ConsoleHosts, MachineRecord } from '../../machine/cloud.ts'
 import type { Options } from '../../options/flags.ts'
-import type { Address } from '../../address.ts'
 import { quoteWord } from '../../text/shell-word.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { prepareAccess } from '../shared/ssh.ts'
-import { requireKnownKey } from '../shared/known-keys.ts'
+import { requireKnownKey } from './known-keys.ts'
 
 const probeTimeoutMs = 15_000
 
@@ -82,25 +79,40 @@ async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Prom
   if (reached === 0) throw errors[0]
 }
 
+/** The machine if it exists already, and where it is, or will be. */
+interface Target {
+  machine?: MachineRecord | undefined
+  place: string
+}
+
+function findHosts(cloud: Cloud, { machine, place }: Target): ConsoleHosts | undefined {
+  if (machine === undefined) return cloud.consoleHosts(place)
+  const login = cloud.consoleLogin(machine)
+  if (login === undefined) return undefined
+  return { addresses: [login.address], isCertain: true, kind: '', area: '' }
+}
+
 /**
  * Checks, before anything is billed, that the console is reachable, has a trusted host key, and will accept one of our keys.
- * The machine's facility is not known yet, so without --sos every SOS host of the metro is a candidate.
+ * Hosts that are not known yet are not checked.
  */
 export async function checkConsole(
-  target: Address | { metro: string },
+  cloud: Cloud,
+  target: Target,
   access: ConsoleAccess,
   context: Context,
 ): Promise<void> {
-  const addresses =
-    'host' in target ? [target] : facilitiesOfMetro(target.metro).map((code) => ({ host: sosHostOf(code), port: 22 }))
+  const found = findHosts(cloud, target)
+  const { addresses, isCertain, kind, area } = found ?? { addresses: [], isCertain: false, kind: '', area: '' }
   const hosts: HostAccess[] = []
   for (const address of addresses) hosts.push(await access.find(address, '', context.signal))
   const [first] = hosts
-  if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities)
-  if ('host' in target) return await probeAny(hosts, context)
+  if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities, cloud.scope)
+  if (found === undefined) return
+  if (isCertain) return await probeAny(hosts, context)
   if (first === undefined) {
     return context.report.warn(
-      `the SOS hosts of metro ${target.metro} are unknown; the console's host key will be checked once the machine exists`,
+      `the ${kind}s of ${area} ${target.place} are unknown; the console's host key will be checked once the machine exists`,
     )
   }
   const known = hosts.filter(({ trust, place }) => trust.knows(place))
@@ -111,22 +123,25 @@ export async function checkConsole(
   }
   if (hosts.some(({ trust, place }) => trust.open || trust.hasAuthority(place))) return await probeAny(hosts, context)
   const names = addresses.map(({ host }) => host)
-  throw new ConsoleError(`no SOS host of metro "${target.metro}" is in known_hosts (looked for ${names.join(', ')})`, {
+  throw new ConsoleError(`no ${kind} of ${area} "${target.place}" is in known_hosts (looked for ${names.join(', ')})`, {
     hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, name one with --host-key, or name the host with --sos`,
   })
 }
 
-/** The ssh command that reaches the console without metalkit, with the given key and known_hosts file. */
+/** The ssh command that reaches the console without metalkit, with the given key and known_hosts file; undefined if there is none. */
 export function sshLine(
-  device: Device,
-  options: Pick<ConsoleOptions, 'sos'> & Partial<Options<'identity' | 'knownHosts'>>,
-): string {
-  const { host, port } = sosAddress(device, options.sos)
+  cloud: Cloud,
+  machine: MachineRecord,
+  options: Partial<Options<'identity' | 'knownHosts'>>,
+): string | undefined {
+  const login = cloud.consoleLogin(machine)
+  if (login === undefined) return undefined
+  const { address, username } = login
   return [
     'ssh',
-    ...(port === 22 ? [] : ['-p', String(port)]),
+    ...(address.port === 22 ? [] : ['-p', String(address.port)]),
     ...(options.identity ?? []).flatMap((path) => ['-i', quoteWord(path)]),
     ...(options.knownHosts === undefined ? [] : ['-o', quoteWord(`UserKnownHostsFile=${options.knownHosts}`)]),
-    `${device.id}@${host}`,
+    `${username}@${address.host}`,
   ].join(' ')
 }

@@ -1,14 +1,14 @@
 // Progress of a booting machine: in a terminal one rewritten line, elsewhere a line for each change.
 import type { Reporter } from '../../io.ts'
-import { describeEvent, describeProgress, type Observation, percentageOf } from '../../metal/follow.ts'
+import { describeEvent, describeProgress, type Observation, percentageOf } from '../../machine/follow.ts'
 import { renderElapsed } from '../../text/duration.ts'
 import { renderBar } from '../shared/transfer-line.ts'
 
 /** The live line: `provisioning [########------------] 40% 1m05s Network configured`. */
 export function renderProgress(look: Observation, elapsedMs: number): string {
-  const percentage = percentageOf(look.device)
+  const percentage = percentageOf(look.machine)
   return [
-    look.device.state,
+    look.machine.state,
     percentage === undefined ? '' : renderBar(percentage),
     renderElapsed(elapsedMs),
     describeEvent(look.newest),
@@ -33,14 +33,14 @@ export class Progress implements Disposable {
 
   /** Shows a new observation of the machine. */
   see(look: Observation): void {
-    const { device, news } = look
-    const percentage = percentageOf(device)
-    const line = describeProgress({ device, newest: undefined })
-    const { id, state } = device
+    const { machine, news } = look
+    const percentage = percentageOf(machine)
+    const line = describeProgress({ machine, newest: undefined })
+    const { id, state } = machine
     if (line !== this.#told)
       this.#report.event('state', { id, state, ...(percentage === undefined ? {} : { percentage }) })
     this.#told = line
-    for (const { type, body } of news) this.#report.event('event', { id, type: type ?? '', body: body ?? '' })
+    for (const { type, body } of news) this.#report.event('event', { id, type, body })
     this.#look = look
     if (this.#silent) this.#report.detail(`machine: ${describeProgress(look)}`)
     else if (this.#report.live) this.#draw()

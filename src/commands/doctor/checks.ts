@@ -3,18 +3,18 @@ import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { ApiError } from '../../errors.ts'
+import type { Cloud } from '../../machine/cloud.ts'
 import type { Context } from '../../io.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
 import { formatAddress } from '../../address.ts'
-import { adviseLab, openClient, requireCloudOption } from '../shared/api.ts'
+import { adviseLab, cloudContextOf, openCloud } from '../shared/api.ts'
 import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
-import { chooseMetro } from '../shared/metro.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 import { type Check, Skip } from './check.ts'
 import { labChecks } from './lab-checks.ts'
 import { checkIdFile } from '../run/id-file.ts'
-import { listKnownKeys, requireKnownKey } from '../shared/known-keys.ts'
+import { requireKnownKey } from '../console/known-keys.ts'
 
 const urlTimeoutMs = 10_000
 const clockToleranceMs = 30_000
@@ -37,8 +37,8 @@ interface Seen {
 
 /** The API calls of run. */
 function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
-  const { apiUrl, projectId } = options
-  const clientOf = (context: Context) => openClient(options, context)
+  const { projectId } = options
+  const cloudOf = (context: Context) => openCloud(options, context)
   const needToken = () => {
     if (!seen.tokenWorks) throw new Skip('the token does not work')
   }
@@ -46,25 +46,24 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
     {
       name: 'token',
       async look(context) {
-        await (await clientOf(context)).listMetros(context.signal)
+        const finding = await (await cloudOf(context)).check('token', context.signal)
         seen.tokenWorks = true
-        return { detail: `accepted by ${apiUrl}` }
+        return finding
       },
     },
     {
       name: 'project',
       async look(context) {
-        const id = await requireCloudOption('projectId', projectId, context)
+        await cloudContextOf(context).require('projectId', projectId)
         needToken()
-        const { name } = await (await clientOf(context)).getProject(id, context.signal)
-        return { detail: `${id}${name ? ` (${name})` : ''} is visible` }
+        return await (await cloudOf(context)).check('project', context.signal)
       },
     },
     {
       name: 'clock',
       async look(context) {
         needToken()
-        const timeMs = await (await clientOf(context)).readTime(context.signal)
+        const timeMs = await (await cloudOf(context)).readTime(context.signal)
         if (timeMs === undefined) throw new Skip('the API does not report its time')
         const offMs = Math.abs(Date.now() - timeMs)
         if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
@@ -82,9 +81,10 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
         const labels = access.identities.keys.map(({ label }) => label).join(', ')
         if (!seen.tokenWorks || projectId === undefined)
           return { detail: `${labels}; not compared with the project's keys` }
-        const known = await listKnownKeys(await clientOf(context), projectId, context)
+        const cloud = await cloudOf(context)
+        const known = await cloud.listKeys(context.signal)
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed", { layer: 'metal' })
-        requireKnownKey(known, access.identities)
+        requireKnownKey(known, access.identities, cloud.scope)
         return { detail: `the project has one of these: ${labels}` }
       },
     },
@@ -95,16 +95,17 @@ function consoleCheck(options: DoctorOptions, seen: Seen): Check {
   return {
     name: 'console',
     async look(context) {
-      const metro = chooseMetro(options)
+      const cloud: Cloud = await openCloud(options, context, true)
+      const { place } = await cloud.prepare({ plan: options.machine, place: options.metro }, context.signal)
       if (!options.console) throw new Skip('--console=false')
       if (!seen.hasKeys) throw new Skip('no SSH key was found')
       const { sos } = options
       const warnings: string[] = []
       const report = { ...context.report, warn: (line: string) => warnings.push(line) }
-      await checkConsole(sos ?? { metro }, await accessOf(options, context), { ...context, report })
+      await checkConsole(cloud, { place }, await accessOf(options, context), { ...context, report })
       const [warning] = warnings
       if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
-      const where = sos === undefined ? `an SOS host of metro ${metro}` : formatAddress(sos)
+      const where = sos === undefined ? `an SOS host of metro ${place}` : formatAddress(sos)
       return { detail: `${where} answers, and its host key is trusted` }
     },
   }

@@ -7,22 +7,18 @@ import type { Context } from '../../io.ts'
 import { archOfPlan } from '../../arch.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
-import type { MetalClient } from '../../metal/client.ts'
-import { findMachine, rentMachine, reuseMachine } from '../../metal/machine.ts'
-import type { Device } from '../../metal/schema.ts'
+import type { Cloud, MachineRecord } from '../../machine/cloud.ts'
+import { findMachine, rentMachine, reuseMachine } from '../../machine/machine.ts'
 import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
-import { openClient, requireCloudOption } from '../shared/api.ts'
+import { openCloud } from '../shared/api.ts'
 import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/prepare-console.ts'
-import { sosAddress } from '../../metal/sos-host.ts'
 import { holdConsole } from '../console/hold-console.ts'
 import { IdFile } from './id-file.ts'
 import { sayOnInterrupt } from '../shared/interrupt-notice.ts'
 import type { RunOptions } from '../../options/command-flags.ts'
-import { listKnownKeys } from '../shared/known-keys.ts'
 import { serveImage } from './serve-image.ts'
 import { showBoots } from '../shared/server-activity.ts'
-import { chooseMetro } from '../shared/metro.ts'
 import { formatDuration } from '../../text/duration.ts'
 import { defaultTimeoutMs, startTimeLimit } from '../shared/time-limit.ts'
 import { openTunnel } from './tunnel.ts'
@@ -59,11 +55,10 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
-  const client = await openClient(options, context)
+  const cloud = await openCloud(options, context)
   if (options.baseUrl === undefined && options.tunnel === undefined) throw noBaseUrl(options)
-  const projectId =
-    options.device === undefined ? await requireCloudOption('projectId', options.projectId, context) : ''
-  const metro = chooseMetro(options)
+  const wish = { plan: options.machine, place: options.metro }
+  const chosen = options.device === undefined ? await cloud.prepare(wish, signal) : undefined
   await using tunnel = await openTunnel(options, context)
   const baseUrl = options.baseUrl ?? tunnel?.url
   if (baseUrl === undefined) throw noBaseUrl(options)
@@ -73,9 +68,8 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
     options.device === undefined
       ? undefined
       : await findMachine({
-          client,
+          cloud,
           id: options.device,
-          projectId: options.projectId,
           timeoutMs: options.timeout ?? defaultTimeoutMs,
           report,
           signal,
@@ -84,7 +78,8 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   if (existing && !options.alwaysPxe) {
     report.warn('with always-pxe=false, a machine that has booted before boots from its disk, not the new image')
   }
-  const plan = existing?.plan?.slug ?? options.machine
+  const plan = existing?.plan || chosen?.plan || options.machine
+  const place = existing?.place ?? chosen?.place ?? ''
   const arch = options.arch ?? archOfPlan(plan)
   const prefix = options.imgName ?? name
   await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
@@ -94,21 +89,19 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
   // The API answers while the URLs are checked, whose errors come first.
-  const listing = options.console && !existing ? listKnownKeys(client, projectId, context) : undefined
+  const listing = options.console && !existing ? cloud.listKeys(signal) : undefined
   listing?.catch(() => {})
   await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
   const [scriptUrl = ''] = urlsOf
 
   const known = await listing
   const access = options.console ? await prepareConsole(options, context, known) : undefined
-  if (access)
-    await checkConsole(options.sos ?? (existing ? sosAddress(existing, undefined) : { metro }), access, context)
+  if (access) await checkConsole(cloud, { machine: existing, place }, access, context)
 
   const hostname = options.hostname ?? defaultHostname(outer.env)
-  const wanted = { hostname, ipxe_script_url: scriptUrl, always_pxe: options.alwaysPxe }
+  const wanted = { hostname, scriptUrl, alwaysPxe: options.alwaysPxe }
   const { ttl, keep } = options
-  const until = ttl === undefined ? {} : { termination_time: await findEnd(client, ttl, context) }
-  const input = { ...wanted, plan, metro, ...until }
+  const until = ttl === undefined ? undefined : await findEnd(cloud, ttl, context)
   const starter = keep || existing || ttl !== undefined ? undefined : context.deafStarter
   if (starter !== undefined) {
     report.warn(
@@ -118,35 +111,46 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   // For a kept machine, the last lines say what happens to it, on every way out.
   using _notice = keep || existing ? undefined : sayOnInterrupt(context, 'giving the machine back')
   await using machine = existing
-    ? await reuseMachine({ client, device: existing, update: wanted, report, signal })
-    : await rentMachine({ client, projectId, input, runId: randomUUID(), keep, report, signal, forced })
-  const { device } = machine
-  report.info(`Booting ${device.id}...`)
+    ? await reuseMachine({ cloud, record: existing, order: wanted, report, signal })
+    : await rentMachine({
+        cloud,
+        order: { ...wanted, plan, place, until },
+        runId: randomUUID(),
+        keep,
+        report,
+        signal,
+        forced,
+      })
+  const { record } = machine
+  report.info(`Booting ${record.id}...`)
   try {
-    idFile?.begin(device.id)
+    idFile?.begin(record.id)
     signal.throwIfAborted()
     const held = idFile === undefined ? context : { ...context, signal: AbortSignal.any([signal, idFile.failure]) }
-    if (access) await holdConsole(client, device, access, options, held, limit)
-    else if (server) await serveUntilInterrupted(server, device, options, held)
+    if (access) await holdConsole(cloud, record, access, options, held, limit)
+    else if (server) await serveUntilInterrupted(server, cloud, record, options, held)
   } finally {
-    if (keep || existing) sayKept(client, device, options, context)
+    if (keep || existing) sayKept(cloud, record, options, context)
   }
 }
 
-function sayKept(client: MetalClient, device: Device, options: RunOptions, { report }: Context): void {
-  const ofLab = client.isTemporary ? 'until its lab ends' : 'until it is deleted'
-  report.info(`The machine is kept, ${client.isLab ? ofLab : 'and costs money until it is deleted'}.`)
-  report.info(`Device ID: ${device.id}`)
-  report.info(`Console:   metalkit console ${device.id}`)
-  report.info(`      or:  ${sshLine(device, options)}`)
-  report.info(`Delete it: metalkit rm ${device.id}`)
-  report.event('machine-kept', { id: device.id })
+function sayKept(cloud: Cloud, record: MachineRecord, options: RunOptions, { report }: Context): void {
+  const { id } = record
+  const ssh = sshLine(cloud, record, options)
+  const ofLab = cloud.isTemporary ? 'until its lab ends' : 'until it is deleted'
+  report.info(`The machine is kept, ${cloud.isLab ? ofLab : 'and costs money until it is deleted'}.`)
+  if (cloud.costNote !== undefined && !cloud.isLab) report.info(cloud.costNote)
+  report.info(`Device ID: ${id}`)
+  report.info(`Console:   metalkit console ${id}`)
+  if (ssh !== undefined) report.info(`      or:  ${ssh}`)
+  report.info(`Delete it: metalkit rm ${id}`)
+  report.event('machine-kept', { id })
 }
 
 /** The end of a machine with this time to live, by the API's clock, because this computer's may be wrong. */
-async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: Context): Promise<string> {
-  const ownMs = client.clock.now()
-  const apiMs = (await client.readTime(signal)) ?? ownMs
+async function findEnd(cloud: Cloud, ttlMs: number, { report, signal }: Context): Promise<string> {
+  const ownMs = cloud.clock.now()
+  const apiMs = (await cloud.readTime(signal)) ?? ownMs
   if (Math.abs(apiMs - ownMs) > clockToleranceMs) {
     const off = formatDuration(Math.round(Math.abs(apiMs - ownMs) / 1000) * 1000)
     report.warn(`this computer's clock is ${off} ${apiMs > ownMs ? 'behind' : 'ahead of'} the API's, which --ttl uses`)
@@ -157,12 +161,13 @@ async function findEnd(client: MetalClient, ttlMs: number, { report, signal }: C
 /** Serves the booting machine until interrupted; without a console the terminal has room for a table of its progress. */
 async function serveUntilInterrupted(
   server: Server,
-  device: Device,
+  cloud: Cloud,
+  record: MachineRecord,
   options: RunOptions,
   context: Context,
 ): Promise<void> {
   const { report, signal } = context
-  report.info(`Access the console with: ${sshLine(device, options)}`)
+  report.info(`Access the console with: ${sshLine(cloud, record, options) ?? `metalkit console ${record.id}`}`)
   report.info('Serving until Ctrl-C')
   using _table = showBoots(server, context)
   if (!signal.aborted) await once(signal, 'abort')

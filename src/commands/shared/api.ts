@@ -1,8 +1,9 @@
-// The API client, made from the flags.
+// A cloud, made from the flags.
 import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { MetalClient } from '../../metal/client.ts'
-import type { FlagName, Options } from '../../options/flags.ts'
+import type { Cloud, CloudContext } from '../../machine/cloud.ts'
+import type { MetalOptions } from '../../metal/equinix-metal.ts'
+import { type FlagName, flags } from '../../options/flags.ts'
 import { requireOption } from '../../options/precedence.ts'
 
 /** Advice for a shell without a lab's variables while a lab runs; undefined if none runs. */
@@ -16,11 +17,7 @@ async function findLabHint(env: Context['env']): Promise<string | undefined> {
 }
 
 /** A value that API calls need. @throws UsageError that suggests the lab first, then the other ways to set the value */
-export async function requireCloudOption(
-  name: FlagName & ('apiKey' | 'projectId'),
-  value: string | undefined,
-  { env }: Context,
-): Promise<string> {
+async function requireCloudOption(name: FlagName, value: string | undefined, { env }: Context): Promise<string> {
   try {
     return requireOption(name, value)
   } catch (error) {
@@ -38,10 +35,24 @@ export async function adviseLab(error: unknown, apiKey: string | undefined, env:
   throw new ConsoleError(error.message, { hint, cause: error })
 }
 
-/** A client for --api-url with the token of --api-key. @throws UsageError without a token */
-export async function openClient(options: Options<'apiUrl' | 'apiKey'>, context: Context): Promise<MetalClient> {
-  const { env, report, clock, sources } = context
-  const token = await requireCloudOption('apiKey', options.apiKey, context)
-  const origin = { tokenFrom: sources?.get('apiKey'), apiUrlFrom: sources?.get('apiUrl') }
-  return new MetalClient({ apiUrl: options.apiUrl, token, ...origin, env, report, clock })
+function isFlagName(name: string): name is FlagName {
+  return Object.hasOwn(flags, name)
+}
+
+/** The surroundings of a cloud. @param isLenient true to do without missing values, for what needs no API */
+export function cloudContextOf(context: Context, isLenient = false): CloudContext {
+  return {
+    ...context,
+    async require(flag, value) {
+      if (isLenient) return value ?? ''
+      if (!isFlagName(flag)) throw new TypeError(`no flag ${flag}`)
+      return await requireCloudOption(flag, value, context)
+    },
+  }
+}
+
+/** The cloud of a command's flags. @throws UsageError without credentials */
+export async function openCloud(options: MetalOptions, context: Context, isLenient = false): Promise<Cloud> {
+  const { open } = await import('../../metal/equinix-metal.ts')
+  return await open(options, cloudContextOf(context, isLenient))
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
-import { MetalClient } from '../../src/metal/client.ts'
 import { describeError, flattenErrors, InterruptedError, MetalkitError } from '../../src/errors.ts'
-import { deleteUntilGone } from '../../src/metal/delete.ts'
-import { rentMachine } from '../../src/metal/machine.ts'
-import { createTestClient, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
+import { deleteUntilGone } from '../../src/machine/delete.ts'
+import { rentMachine } from '../../src/machine/machine.ts'
+import type { Cloud } from '../../src/machine/cloud.ts'
+import { createTestCloud, dropped, type Reply, type Seen, startFakeApi } from '../helpers/api-fake.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 
 const never = new AbortController().signal
@@ -12,14 +12,13 @@ const gone: Reply = { status: 404, json: { error: 'Not found' } }
 const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
 const methods = (all: Seen[]) => all.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`)
 
-const target = { id: 'd-1', projectId: 'p-1' }
+const target = { id: 'd-1', projectId: undefined }
 
-async function rent(client: MetalClient, keep = false, forced = never, report = createRecorder(), signal = never) {
-  const input = { plan: 'p', metro: 'am', hostname: 'h', ipxe_script_url: 'http://x/y', always_pxe: true }
+async function rent(cloud: Cloud, keep = false, forced = never, report = createRecorder(), signal = never) {
+  const order = { plan: 'p', place: 'am', hostname: 'h', scriptUrl: 'http://x/y', alwaysPxe: true }
   return rentMachine({
-    client,
-    projectId: 'p-1',
-    input,
+    cloud,
+    order,
     runId: 'run1',
     keep,
     report,
@@ -56,15 +55,15 @@ describe('create exactly once', () => {
     await using api = await startFakeApi(({ method }) =>
       method === 'POST' ? (posts.shift() ?? gone) : ((gets.length > 1 ? gets.shift() : gets[0]) ?? gone),
     )
-    const { client } = createTestClient(api.apiUrl)
-    const machine = await rent(client, true)
-    expect(machine.device.id).toBe('d-1')
+    const { cloud } = await createTestCloud(api.apiUrl)
+    const machine = await rent(cloud, true)
+    expect(machine.record.id).toBe('d-1')
     expect(api.all.map(({ method }) => method)).toEqual(expected)
   })
 
   test('a refused create is not repeated, and the error quotes the API', async () => {
     await using api = await startFakeApi(() => ({ status: 422, json: { errors: ['x is not a valid plan'] } }))
-    await expect(rent(createTestClient(api.apiUrl).client)).rejects.toThrow(
+    await expect(rent((await createTestCloud(api.apiUrl)).cloud)).rejects.toThrow(
       'creating a machine: the API answered 422 "x is not a valid plan"',
     )
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(1)
@@ -72,7 +71,7 @@ describe('create exactly once', () => {
 
   test('a create whose answer is always lost is sent three times at most', async () => {
     await using api = await startFakeApi(({ method }) => (method === 'POST' ? dropped : empty))
-    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    const error: unknown = await rent((await createTestCloud(api.apiUrl)).cloud).catch((thrown: unknown) => thrown)
     expect(flattenErrors(error).map(describeError)).toEqual([
       expect.stringMatching(/^metal: creating a machine: /),
       expect.stringMatching(
@@ -84,7 +83,7 @@ describe('create exactly once', () => {
 
   test('if the look-up fails too, the error names the tag', async () => {
     await using api = await startFakeApi(() => dropped)
-    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    const error: unknown = await rent((await createTestCloud(api.apiUrl)).cloud).catch((thrown: unknown) => thrown)
     expect(describeError(flattenErrors(error).at(-1))).toMatch(
       /^machine: a create of a machine tagged "metalkit-run-run1" got no clear answer, and looking for it failed/,
     )
@@ -101,7 +100,7 @@ describe('create exactly once', () => {
       if (++looks <= 4) return { status: 401, json: { error: 'no' } }
       return isThere ? found : empty
     })
-    const error: unknown = await rent(createTestClient(api.apiUrl).client).catch((thrown: unknown) => thrown)
+    const error: unknown = await rent((await createTestCloud(api.apiUrl)).cloud).catch((thrown: unknown) => thrown)
     expect(isThere).toBe(false)
     expect(error).toMatchObject({ exitCode: 3, message: expect.stringContaining("listing the project's machines") })
   })
@@ -109,14 +108,14 @@ describe('create exactly once', () => {
   test('a second interrupt waits briefly for the answer and names the tag', async () => {
     const force = new AbortController()
     await using api = await startFakeApi(() => () => force.abort(new InterruptedError('SIGINT')))
-    await expect(rent(createTestClient(api.apiUrl).client, false, force.signal)).rejects.toThrow(
+    await expect(rent((await createTestCloud(api.apiUrl)).cloud, false, force.signal)).rejects.toThrow(
       /"metalkit-run-run1" was being created/,
     )
   })
 
   test('the request', async () => {
     await using api = await startFakeApi(() => ({ status: 201, json: created }))
-    await rent(createTestClient(api.apiUrl).client, true)
+    await rent((await createTestCloud(api.apiUrl)).cloud, true)
     expect(api.all[0]?.body).toEqual({
       plan: 'p',
       metro: 'am',
@@ -139,8 +138,8 @@ async function forcedAt(refuse: Reply, last: Reply[], gets: Reply) {
     force.abort(new InterruptedError('SIGINT'))
     return refuse
   })
-  const { client } = createTestClient(api.apiUrl)
-  const error: unknown = await deleteUntilGone(client, target, createRecorder(), force.signal).catch(
+  const { cloud } = await createTestCloud(api.apiUrl)
+  const error: unknown = await deleteUntilGone(cloud, target, createRecorder(), force.signal).catch(
     (thrown: unknown) => thrown,
   )
   return {
@@ -217,8 +216,8 @@ describe('delete until gone', () => {
     await using api = await startFakeApi(
       ({ method }) => (method === 'DELETE' ? deletes.shift() : gets.shift()) ?? dropped,
     )
-    const { client } = createTestClient(api.apiUrl)
-    await deleteUntilGone(client, target, createRecorder(), never)
+    const { cloud } = await createTestCloud(api.apiUrl)
+    await deleteUntilGone(cloud, target, createRecorder(), never)
     expect(api.all.map(({ method }) => method)).toEqual(expected)
     expect(new Set(methods(api.all).map((line) => line.split(' ')[1]))).toContain('/devices/d-1')
   })
@@ -230,7 +229,7 @@ describe('delete until gone', () => {
         : deviceOf('active', { locked: true }),
     )
     const error: unknown = await deleteUntilGone(
-      createTestClient(api.apiUrl).client,
+      (await createTestCloud(api.apiUrl)).cloud,
       target,
       createRecorder(),
       never,
@@ -258,8 +257,8 @@ describe('delete until gone', () => {
     ['half a minute for a token', { status: 401, json: { error: 'no' } }, deviceOf('active'), 30_000],
   ])('is tried for %s, at most every 15 s, and its progress line is removed', async (_, refusal, state, patienceMs) => {
     await using api = await startFakeApi(({ method }) => (method === 'DELETE' ? refusal : state))
-    const { client, waits, report } = createTestClient(api.apiUrl)
-    await expect(deleteUntilGone(client, target, report, never)).rejects.toMatchObject({ exitCode: 9 })
+    const { cloud, waits, report } = await createTestCloud(api.apiUrl)
+    await expect(deleteUntilGone(cloud, target, report, never)).rejects.toMatchObject({ exitCode: 9 })
     const waitedMs = waits.reduce((sum, ms) => sum + ms, 0)
     expect(waitedMs).toBeGreaterThan(patienceMs - 60_000)
     expect(waitedMs).toBeLessThan(patienceMs + 30_000)
@@ -276,7 +275,7 @@ describe('delete until gone', () => {
         : deviceOf('provisioning')
     })
     await expect(
-      deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), force.signal),
+      deleteUntilGone((await createTestCloud(api.apiUrl)).cloud, target, createRecorder(), force.signal),
     ).rejects.toMatchObject({ exitCode: 9 })
   })
 
@@ -287,31 +286,25 @@ describe('delete until gone', () => {
       if (method !== 'DELETE') return tries > 8 ? gone : deviceOf('provisioning')
       return tries++ > 8 ? { status: 204 } : { status: 422, json: { errors: ['Cannot delete it while provisioning'] } }
     })
-    const { client } = createTestClient(api.apiUrl)
-    const { clock } = client
+    const { cloud } = await createTestCloud(api.apiUrl)
+    const { clock } = cloud
     let sleptMs = 0
-    const asleep = new MetalClient({
-      apiUrl: api.apiUrl,
-      token: 'sesame',
-      env: {},
-      report: createRecorder(),
-      clock: {
-        ...clock,
-        now: () => Date.now() + sleptMs,
-        async sleep(ms, signal) {
-          sleptMs += 10 * 3_600_000
-          await clock.sleep(ms, signal)
-        },
+    const asleep = await createTestCloud(api.apiUrl, createRecorder(), {
+      ...clock,
+      now: () => Date.now() + sleptMs,
+      async sleep(ms, signal) {
+        sleptMs += 10 * 3_600_000
+        await clock.sleep(ms, signal)
       },
     })
-    await deleteUntilGone(asleep, target, createRecorder(), never)
+    await deleteUntilGone(asleep.cloud, target, createRecorder(), never)
     expect(tries).toBeGreaterThan(8)
   })
 
   test('if the token is refused at the end, the machine stays and the error says so', async () => {
     await using api = await startFakeApi(() => ({ status: 401, json: { error: 'Invalid authentication token' } }))
     await expect(
-      deleteUntilGone(createTestClient(api.apiUrl).client, target, createRecorder(), never),
+      deleteUntilGone((await createTestCloud(api.apiUrl)).cloud, target, createRecorder(), never),
     ).rejects.toMatchObject({
       exitCode: 9,
       message: expect.stringMatching(/^the machine d-1 MAY STILL RUN AND COST MONEY: .* 401 /),
@@ -329,10 +322,10 @@ describe('delete until gone', () => {
             ? { status: 200, json: { devices: [] } }
             : gone,
     )
-    const { client } = createTestClient(api.apiUrl)
+    const { cloud } = await createTestCloud(api.apiUrl)
     const failing = async () => {
-      await using machine = await rent(client)
-      throw new Error(`with ${machine.device.id}`)
+      await using machine = await rent(cloud)
+      throw new Error(`with ${machine.record.id}`)
     }
     await expect(failing()).rejects.toThrow('with d-1')
     const list = 'GET /projects/p-1/devices'
@@ -391,10 +384,10 @@ describe('every machine of a run is deleted', () => {
       machine.endedMs = now()
       return { status: 204 }
     })
-    const { client, report } = createTestClient(api.apiUrl)
-    clock = client.clock
+    const { cloud, report } = await createTestCloud(api.apiUrl)
+    clock = cloud.clock
     const failure: unknown = await (async () => {
-      await using _machine = await rent(client, false, never, report)
+      await using _machine = await rent(cloud, false, never, report)
     })().catch((error: unknown) => error)
     const left = [...machines].filter(
       ([id, { fromMs }]) => fromMs < Infinity && (!isThere(id, 0) ? now() < fromMs : true),
@@ -562,7 +555,7 @@ describe('every machine of a run is deleted', () => {
         return path.startsWith('/projects/') ? { status: 503 } : gone
       })
       const failure: unknown = await (async () => {
-        await using _machine = await rent(createTestClient(api.apiUrl).client)
+        await using _machine = await rent((await createTestCloud(api.apiUrl)).cloud)
       })().catch((error: unknown) => error)
       const errors = flattenErrors(failure)
       expect(errors.map((error) => (error instanceof MetalkitError ? error.exitCode : error))).toEqual(
@@ -588,8 +581,8 @@ describe('every machine of a run is deleted', () => {
       if (looks === 2 && code !== undefined) force.abort(new InterruptedError('SIGTERM'))
       return { status: 200, json: { devices: isThere ? [{ id: 'd-1', state: 'active', tags }] : [] } }
     })
-    const { client } = createTestClient(api.apiUrl)
-    const failure: unknown = await rent(client, false, force.signal, createRecorder(), stop.signal).catch(
+    const { cloud } = await createTestCloud(api.apiUrl)
+    const failure: unknown = await rent(cloud, false, force.signal, createRecorder(), stop.signal).catch(
       (error: unknown) => error,
     )
     expect(api.all.filter(({ method }) => method === 'POST')).toHaveLength(1)
@@ -633,7 +626,7 @@ describe('every machine of a run is deleted', () => {
             : { status: 200, json: machines.find(({ id }) => path.endsWith(id)) },
     )
     const failure: unknown = await (async () => {
-      await using _machine = await rent(createTestClient(api.apiUrl).client)
+      await using _machine = await rent((await createTestCloud(api.apiUrl)).cloud)
     })().catch((error: unknown) => error)
     expect(flattenErrors(failure)).toMatchObject([
       { exitCode: 9, hint: 'delete it with: metalkit rm d-1' },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { InterruptedError } from '../../src/errors.ts'
-import { describeProgress, followMachine, type Observation } from '../../src/metal/follow.ts'
-import { createTestClient, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+import { describeProgress, followMachine, type Observation } from '../../src/machine/follow.ts'
+import { recordOf } from '../../src/metal/record.ts'
+import { createTestCloud, type Reply, startFakeApi } from '../helpers/api-fake.ts'
 
 const gone: Reply = { status: 404, json: { error: 'Not found' } }
 const deviceOf = (state: string, more = {}): Reply => ({ status: 200, json: { id: 'd-1', state, ...more } })
@@ -17,9 +18,9 @@ async function follow(looks: readonly Reply[], events: readonly (readonly string
   })
   const seen: Observation[] = []
   const stop = new AbortController()
-  const { client } = createTestClient(api.apiUrl)
+  const { cloud } = await createTestCloud(api.apiUrl)
   const outcome = await followMachine({
-    client,
+    cloud,
     id: 'd-1',
     timeoutMs,
     onLook: (observation) => {
@@ -28,7 +29,7 @@ async function follow(looks: readonly Reply[], events: readonly (readonly string
     },
     signal: stop.signal,
   }).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
-  return { outcome, states: seen.map(({ device }) => device.state), seen }
+  return { outcome, states: seen.map(({ machine }) => machine.state), seen }
 }
 
 describe('a machine', () => {
@@ -92,6 +93,6 @@ test.each([
   ['provisioning', null, undefined, 'provisioning'],
   ['active', 100, 'Ready', 'active: Ready'],
 ])('%s at %d with %j is %s', (state, percentage, body, text) => {
-  const device = { id: 'd-1', state, provisioning_percentage: percentage }
-  expect(describeProgress({ device, newest: body === undefined ? undefined : { body } })).toBe(text)
+  const machine = recordOf({ id: 'd-1', state, provisioning_percentage: percentage })
+  expect(describeProgress({ machine, newest: body === undefined ? undefined : { body } })).toBe(text)
 })

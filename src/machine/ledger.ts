@@ -1,10 +1,9 @@
-// The ledger of a run: how many machines it requested, and which have its tag. A machine that was requested and never seen may
+// The ledger of a run: how many machines it requested, and which have its mark. A machine that was requested and never seen may
 // still appear, so metalkit looks for it until the run ends and for a grace period afterwards.
 import { MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import type { MetalClient } from './client.ts'
+import type { Cloud, MachineRecord } from './cloud.ts'
 import { andCost, deleteUntilGone, isGoing } from './delete.ts'
-import type { Device } from './schema.ts'
 
 /** Creates without a clear answer have produced a machine up to four minutes later. */
 const graceMs = 5 * 60_000
@@ -20,14 +19,10 @@ const hopeMs = 15 * 60_000
 const lookMs = 5000
 /** Tries to list the run's machines if every create was answered. */
 const maxLooks = 3
-/** What the extra tag of a repeated create begins with; the first create has none. */
-const attemptTagPrefix = 'metalkit-create-'
-
 interface LedgerOptions {
-  client: MetalClient
-  projectId: string
-  /** One of the tags of every machine of this run, and of no other. */
-  tag: string
+  cloud: Cloud
+  /** The mark of every machine of this run, and of no other. */
+  mark: string
   report: Reporter
 }
 
@@ -39,13 +34,16 @@ interface SettleOptions {
   forced: AbortSignal
 }
 
-/** Records a run's creates, and gives back every machine that they produced. */
+/**
+ * Records a run's creates, and gives back every machine that they produced. Machines of different creates are told apart, because
+ * a create that was carried out twice does not account for one whose machine is still to come.
+ */
 export class Ledger {
-  readonly tag: string
+  readonly mark: string
   readonly #options: LedgerOptions
-  /** Which create was answered with a device. */
+  /** Which create was answered with a machine. */
   readonly #answers = new Map<string, number>()
-  /** The creates that have produced a listed device. */
+  /** The creates that have produced a listed machine. */
   readonly #seen = new Set<number>()
   /** When each create without a clear answer ended. */
   readonly #uncertainMs = new Map<number, number>()
@@ -55,19 +53,11 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options
-    this.tag = options.tag
-  }
-
-  /**
-   * The tags of a create, which tell its machines from those of another: one carried out twice does not account for one
-   * whose machine is still to come.
-   */
-  tagsOf(attempt: number): string[] {
-    return attempt === 1 ? [] : [`${attemptTagPrefix}${attempt}`]
+    this.mark = options.mark
   }
 
   /** A create was answered with a machine. */
-  noteCreated(attempt: number, { id }: Device): void {
+  noteCreated(attempt: number, { id }: MachineRecord): void {
     this.#answers.set(id, attempt)
   }
 
@@ -82,31 +72,31 @@ export class Ledger {
 
   /** A create got no clear answer: its machine may exist now or later. */
   noteUncertain(attempt: number): void {
-    this.#uncertainMs.set(attempt, this.#options.client.clock.monotonicMs())
+    this.#uncertainMs.set(attempt, this.#options.cloud.clock.monotonicMs())
   }
 
   /** A create was answered with 429, and usually not carried out. */
   noteTurnedAway(): void {
-    this.#lastTurnedAwayMs = this.#options.client.clock.monotonicMs()
+    this.#lastTurnedAwayMs = this.#options.cloud.clock.monotonicMs()
   }
 
-  /** The machines with the run's tag, except those being deleted. @throws ApiError */
-  async look(signal?: AbortSignal): Promise<Device[]> {
-    const { client, projectId } = this.#options
-    const beganMs = client.clock.monotonicMs()
-    const devices = await client.listDevices(projectId, this.tag, signal)
+  /** The machines with the run's mark, except those being deleted. @throws ApiError */
+  async look(signal?: AbortSignal): Promise<MachineRecord[]> {
+    const { cloud } = this.#options
+    const beganMs = cloud.clock.monotonicMs()
+    const machines = await cloud.list(this.mark, signal)
     this.#lastLookMs = beganMs
-    for (const device of devices) this.#seen.add(this.#attemptOf(device))
-    return devices.filter((device) => !isGoing(device))
+    for (const machine of machines) this.#seen.add(this.#attemptOf(machine))
+    return machines.filter((machine) => !isGoing(machine))
   }
 
   /**
-   * Deletes every machine with the run's tag, and waits for machines that a create without a clear answer may still produce.
-   * @throws MachineLeftError naming the machines, or the tag while a create is unaccounted for
+   * Deletes every machine with the run's mark, and waits for machines that a create without a clear answer may still produce.
+   * @throws MachineLeftError naming the machines, or the mark while a create is unaccounted for
    */
   async settle({ keptId, forced }: SettleOptions): Promise<void> {
-    const { report, client } = this.#options
-    const { clock } = client
+    const { report, cloud } = this.#options
+    const { clock } = cloud
     let failure: MetalkitError | undefined
     const errors: unknown[] = []
     const left = new Set<string>()
@@ -130,10 +120,10 @@ export class Ledger {
           failure = error
         }
         const isRetried = failure !== undefined && this.#uncertainMs.size === 0 && looks < maxLooks
-        if (client.isTemporary || (!isRetried && !isOutdated && this.#remainingMs <= 0)) break
+        if (cloud.isTemporary || (!isRetried && !isOutdated && this.#remainingMs <= 0)) break
         if (looks === 1 && !isRetried && this.#remainingMs > 0) {
           report.info(
-            `A create got no clear answer; looking for a machine tagged ${this.tag} for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
+            `A create got no clear answer; looking for a machine ${cloud.marked} ${this.mark} for another ${Math.ceil(this.#remainingMs / 1000)} s...`,
           )
         }
         await clock.sleep(lookMs, forced)
@@ -145,33 +135,32 @@ export class Ledger {
     if (this.#isLost(failure, isCutShort)) errors.push(this.#unaccounted(failure))
     else if (this.#mayActLate()) {
       report.warn(
-        `the API answered a create with 429, and may still carry it out; should a machine tagged "${this.tag}" appear, delete it with: metalkit rm ${this.tag}`,
+        `the API answered a create with 429, and may still carry it out; should a machine ${cloud.marked} "${this.mark}" appear, delete it with: metalkit rm ${this.mark}`,
       )
     }
     if (errors.length === 1) throw errors[0]
     if (errors.length > 1) throw new AggregateError(errors)
   }
 
-  /** The create that produced a device. */
-  #attemptOf({ id, tags }: Device): number {
-    const mark = tags?.find((tag) => tag.startsWith(attemptTagPrefix))
-    return this.#answers.get(id) ?? (mark === undefined ? 1 : Number(mark.slice(attemptTagPrefix.length)))
+  /** The create that produced a machine. */
+  #attemptOf({ id, attempt }: MachineRecord): number {
+    return this.#answers.get(id) ?? attempt ?? 1
   }
 
   /** How much longer to look for machines; 0 or less when over. */
   get #remainingMs(): number {
-    const nowMs = this.#options.client.clock.monotonicMs()
+    const nowMs = this.#options.cloud.clock.monotonicMs()
     const ends = [...this.#uncertainMs].map(([attempt, ms]) => ms + (this.#seen.has(attempt) ? secondGraceMs : graceMs))
     if (this.#lastTurnedAwayMs !== undefined) ends.push(this.#lastTurnedAwayMs + turnedAwayGraceMs)
     return Math.max(0, ...ends.map((endMs) => endMs - nowMs))
   }
 
   #isLost(failure: MetalkitError | undefined, isCutShort: boolean): boolean {
-    const { client } = this.#options
-    if (client.isTemporary) return false
+    const { cloud } = this.#options
+    if (cloud.isTemporary) return false
     if ((failure !== undefined || isCutShort) && !this.#isTurnedAwayLooked()) return true
     if (failure !== undefined) return this.#uncertainMs.size > 0
-    const sinceMs = client.clock.monotonicMs() - hopeMs
+    const sinceMs = cloud.clock.monotonicMs() - hopeMs
     return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
   }
 
@@ -182,25 +171,26 @@ export class Ledger {
 
   /** Whether the end comes too soon after a 429 to rule out its machine. */
   #mayActLate(): boolean {
-    const { client } = this.#options
-    if (client.isTemporary || this.#lastTurnedAwayMs === undefined) return false
-    return client.clock.monotonicMs() < this.#lastTurnedAwayMs + graceMs
+    const { cloud } = this.#options
+    if (cloud.isTemporary || this.#lastTurnedAwayMs === undefined) return false
+    return cloud.clock.monotonicMs() < this.#lastTurnedAwayMs + graceMs
   }
 
   async #giveBack(id: string, forced: AbortSignal): Promise<void> {
-    const { client, projectId, report } = this.#options
+    const { cloud, report } = this.#options
     report.info(`Deleting the machine ${id}, which this run also created...`)
-    await deleteUntilGone(client, { id, projectId }, report, forced)
+    await deleteUntilGone(cloud, { id, projectId: undefined }, report, forced)
     report.info(`The machine ${id} is deleted.`)
     report.event('machine-deleted', { id })
   }
 
   #unaccounted(failure: MetalkitError | undefined): MachineLeftError {
+    const { cloud } = this.#options
     const why =
       failure === undefined ? 'no machine has appeared for it yet' : `looking for it failed: ${failure.message}`
     return new MachineLeftError(
-      `a create of a machine tagged "${this.tag}" got no clear answer, and ${why}: it MAY STILL APPEAR${andCost(this.#options.client)}`,
-      { hint: `delete it with: metalkit rm ${this.tag}` },
+      `a create of a machine ${cloud.marked} "${this.mark}" got no clear answer, and ${why}: it MAY STILL APPEAR${andCost(cloud)}`,
+      { hint: `delete it with: metalkit rm ${this.mark}` },
     )
   }
 }

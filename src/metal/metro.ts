@@ -1,12 +1,11 @@
 // The metro of --metro or --zone.
-import { UsageError } from '../../errors.ts'
-import { metroByFacility, metroOfFacility } from '../../metal/locations.ts'
-import type { Options } from '../../options/flags.ts'
+import { UsageError } from '../errors.ts'
+import { metroByFacility, metroOfFacility } from './locations.ts'
 
 const defaultMetro = 'am'
 
 /** The metro of --zone, or --metro, or the default. @throws UsageError if the two contradict each other */
-export function chooseMetro({ zone, metro }: Options<'zone' | 'metro'>): string {
+export function chooseMetro({ zone, metro }: { zone: string | undefined; metro: string | undefined }): string {
   if (zone === undefined) return metro ?? defaultMetro
   const ofZone = metroOfFacility(zone)
   if (ofZone === undefined) {

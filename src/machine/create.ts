@@ -1,9 +1,8 @@
 // Create exactly once. A create whose answer is lost is never repeated blindly: the machine may exist and cost money.
 import { UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import type { MetalClient } from './client.ts'
+import type { Cloud, MachineRecord, Order } from './cloud.ts'
 import type { Ledger } from './ledger.ts'
-import type { Device, DeviceCreateInput } from './schema.ts'
 
 /** Delays between lookups of the machine after a create whose answer was lost: the API may still be working on it. */
 const lookDelaysMs = [0, 1000, 3000, 6000]
@@ -12,22 +11,21 @@ const maxCreates = 3
 const quietMs = 10_000
 
 interface CreateOptions {
-  projectId: string
-  input: DeviceCreateInput
-  /** Records each create, and has the tag of all machines of this run. */
+  order: Order
+  /** Records each create, and has the mark of all machines of this run. */
   ledger: Ledger
   report: Reporter
   signal: AbortSignal
 }
 
-/** A device with the run's tag; undefined if there is none. @throws ApiError if the last lookup fails */
-async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | undefined> {
+/** A machine with the run's mark; undefined if there is none. @throws ApiError if the last lookup fails */
+async function findByMark({ clock }: Cloud, ledger: Ledger): Promise<MachineRecord | undefined> {
   let failure: unknown
   for (const delayMs of lookDelaysMs) {
-    await client.clock.sleep(delayMs)
+    await clock.sleep(delayMs)
     try {
-      const [device] = await ledger.look()
-      if (device !== undefined) return device
+      const [machine] = await ledger.look()
+      if (machine !== undefined) return machine
       failure = undefined
     } catch (error) {
       failure = error
@@ -39,9 +37,10 @@ async function findByTag(client: MetalClient, ledger: Ledger): Promise<Device | 
 
 /** Sends a create, retries it after a 429 unless that one was carried out, and explains a long wait. */
 async function sendCreate(
-  client: MetalClient,
-  { projectId, input, ledger, report, signal }: CreateOptions,
-): Promise<Device> {
+  cloud: Cloud,
+  attempt: number,
+  { order, ledger, report, signal }: CreateOptions,
+): Promise<MachineRecord> {
   const turnedAway = {
     note: () => ledger.noteTurnedAway(),
     async wasDone() {
@@ -51,39 +50,36 @@ async function sendCreate(
   }
   const timer = setTimeout(
     () => report.info('Still waiting for the API to answer the create; it may take minutes...'),
-    client.clock.toRealMs(quietMs),
+    cloud.clock.toRealMs(quietMs),
   )
   try {
-    return await client.createDevice(projectId, input, signal, turnedAway)
+    return await cloud.create({ order, mark: ledger.mark, attempt, turnedAway, lastTry: signal })
   } finally {
     clearTimeout(timer)
   }
 }
 
 /**
- * Creates a device. An interrupt does not cut off a create under way, because its answer would be lost; it only prevents
+ * Creates a machine. An interrupt does not cut off a create under way, because its answer would be lost; it only prevents
  * another one.
  * @throws ApiError if the API refuses, or if a machine may exist and looking for it failed; signal.reason
  */
-export async function createOnce(
-  client: MetalClient,
-  { projectId, input, ledger, report, signal }: CreateOptions,
-): Promise<Device> {
+export async function createOnce(cloud: Cloud, options: CreateOptions): Promise<MachineRecord> {
+  const { ledger, report, signal } = options
   signal.throwIfAborted()
   for (let attempt = 1; ; attempt++) {
     try {
-      const marked = { ...input, tags: [...input.tags, ...ledger.tagsOf(attempt)] }
-      const device = await sendCreate(client, { projectId, input: marked, ledger, report, signal })
-      ledger.noteCreated(attempt, device)
-      return device
+      const machine = await sendCreate(cloud, attempt, options)
+      ledger.noteCreated(attempt, machine)
+      return machine
     } catch (error) {
       if (!(error instanceof UncertainError)) throw error
       ledger.noteUncertain(attempt)
-      report.info(`${error.message}; looking for a machine tagged ${ledger.tag}`)
-      const device = await findByTag(client, ledger)
-      if (device !== undefined) {
-        report.info(`found it: ${device.id}`)
-        return device
+      report.info(`${error.message}; looking for a machine ${cloud.marked} ${ledger.mark}`)
+      const machine = await findByMark(cloud, ledger)
+      if (machine !== undefined) {
+        report.info(`found it: ${machine.id}`)
+        return machine
       }
       signal.throwIfAborted()
       if (attempt >= maxCreates) throw error
