@@ -40,6 +40,14 @@ export interface RackParts {
   /** Ports of network boot; tests use others. */
   ports?: Ports | undefined
   pollMs?: number | undefined
+  /** The power and the console of a machine; tests simulate them. */
+  wires?: Partial<Wires> | undefined
+}
+
+/** What connects the rack with a machine. */
+export interface Wires {
+  createPower: typeof createPower
+  openConsole: typeof openConsole
 }
 
 /** The parts of a lab that is the cloud of a rack. */
@@ -70,6 +78,7 @@ export interface Rack extends AsyncDisposable {
  */
 export async function openRack(parts: RackParts): Promise<Rack> {
   const { path, file, stateFolder, bootPort, env, report, signal, clock = systemClock, ports, pollMs } = parts
+  const wires: Wires = { createPower, openConsole, ...parts.wires }
   const { address, dhcp: mode } = file.network
   const machines = file.machines.filter(({ inUse }) => !inUse)
   await using acquired = new Resources()
@@ -95,7 +104,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   const powers = new Map<string, Power>()
   for (const machine of machines) {
     const tools = { secrets, clock, report, hands: people.handsAt(machine), address }
-    powers.set(machine.name, acquired.use(createPower(machine, tools)))
+    powers.set(machine.name, acquired.use(wires.createPower(machine, tools)))
   }
   const driver = createRackDriver({
     file,
@@ -103,7 +112,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
     netboot,
     sightings,
     people,
-    openConsole: (machine, waiting) => openConsole(machine, file, { env, report, signal: waiting, clock }),
+    openConsole: (machine, waiting) => wires.openConsole(machine, file, { env, report, signal: waiting, clock }),
     state,
     report,
     clock,

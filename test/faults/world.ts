@@ -43,6 +43,18 @@ export async function publishImage() {
   }
 }
 
+/** A cloud in which faults are played. */
+export interface Stage extends TestLab {
+  /** Waits until only these devices have a machine that is on. @returns what cannot happen to machines of one's own, and did */
+  losses?(own: readonly string[]): Promise<string[]>
+}
+
+/** Starts a cloud whose devices are queued for some time. */
+export type OpenStage = (pace: { queuedMs: number }) => Promise<Stage>
+
+/** A lab. */
+export const openLab: OpenStage = async (pace) => await startTestLab({ driver: attendedMachines(), pace })
+
 /** The machines that cost money. */
 export async function machinesIn(lab: TestLab): Promise<{ id: string; tags: string[] }[]> {
   const { json } = await lab.call('GET', `/projects/${lab.projectId}/devices?per_page=100`)
@@ -77,7 +89,7 @@ export async function runFast(
  * The problems with an ending; empty if it is right. Remaining machines must be named, and the command shown for them must
  * delete them.
  */
-export async function judge(lab: TestLab, ending: Ending, own: readonly string[] = []): Promise<string[]> {
+export async function judge(lab: Stage, ending: Ending, own: readonly string[] = []): Promise<string[]> {
   lab.faults.set([])
   const wrongs: string[] = []
   const said = ending.stdout + ending.stderr
@@ -103,10 +115,10 @@ export async function judge(lab: TestLab, ending: Ending, own: readonly string[]
     const still = (await machinesIn(lab)).filter(({ id }) => !own.includes(id))
     if (still.length > 0) wrongs.push(`LOST: the command shown does not remove ${still.map(({ id }) => id).join()}`)
   }
-  return wrongs
+  return [...wrongs, ...((await lab.losses?.(own)) ?? [])]
 }
 
-/** A lab for one case, with an existing machine if the case boots one. */
+/** A cloud for one case, with an existing machine if the case boots one. */
 export async function playCase(
   faults: string,
   image: { baseUrl: string; prefix: string },
@@ -115,9 +127,10 @@ export async function playCase(
     existing = false,
     queuedMs = 30,
     allPlayed = true,
-  }: { existing?: boolean; queuedMs?: number; allPlayed?: boolean } = {},
+    open = openLab,
+  }: { existing?: boolean; queuedMs?: number; allPlayed?: boolean; open?: OpenStage } = {},
 ) {
-  await using lab = await startTestLab({ driver: attendedMachines(), pace: { queuedMs } })
+  await using lab = await open({ queuedMs })
   const own = existing ? await addMachine(lab, image.baseUrl) : ''
   lab.faults.set(parseFaults(faults))
   const startedMs = performance.now()

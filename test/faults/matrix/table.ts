@@ -1,12 +1,11 @@
+// The fault matrix: each step of a run with each kind of fault, once and always, and how the run has to end.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { apiFaults } from '../../src/lab/faults/fault-kinds.ts'
-import { judge, machinesIn, playCase, publishImage, runFast, runPooled } from './world.ts'
-import { attendedMachines, startTestLab } from '../helpers/lab.ts'
-import { listFaults } from '../../src/lab/faults/list-faults.ts'
-import { parseFaults } from '../../src/lab/faults/faults.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { apiFaults } from '../../../src/lab/faults/fault-kinds.ts'
+import { listFaults } from '../../../src/lab/faults/list-faults.ts'
+import { type OpenStage, playCase, publishImage, runPooled } from '../world.ts'
 
 /** The effect of a kind of fault on a client. */
 type Family =
@@ -150,6 +149,7 @@ const single = steps.flatMap((step) =>
         const endless = step === 'get' && always === 1 ? 9 : 4
         return {
           step,
+          kindOfCase: `${step} ${family} ${always}`,
           text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
           code: hopeless ? endless : code,
           // If the create is slow, the machine boots meanwhile, and its output before the console attaches is lost.
@@ -159,86 +159,82 @@ const single = steps.flatMap((step) =>
     ),
 )
 
-/** A create that is carried out twice does not account for one before it, which is late, or has no machine at all. */
-const table = [
+/** The cases. A create that is carried out twice does not account for one before it, which is late, or has no machine at all. */
+export const table = [
   ...single,
-  { step: 'create', text: 'create:500 act=1700ms x1, create:twice x1 after=1', code: 0, queuedMs: 250 },
-  { step: 'create', text: 'create:500 x1, create:twice x1 after=1', code: 9, queuedMs: 250 },
+  {
+    step: 'create',
+    kindOfCase: 'late and twice',
+    text: 'create:500 act=1700ms x1, create:twice x1 after=1',
+    code: 0,
+    queuedMs: 250,
+  },
+  {
+    step: 'create',
+    kindOfCase: 'none and twice',
+    text: 'create:500 x1, create:twice x1 after=1',
+    code: 9,
+    queuedMs: 250,
+  },
 ] as const
 
-const folder = mkdtempSync(join(tmpdir(), 'metalkit-faults-'))
-let image: Awaited<ReturnType<typeof publishImage>>
-let results: ReturnType<typeof playCase>[] = []
-const startedMs = performance.now()
-let losses = 0
+/** A case. */
+export type Case = (typeof table)[number]
 
-beforeAll(async () => {
-  image = await publishImage()
-  const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '1h', '-wait-for', 'is up']
-  // The first run of a process takes seconds, which are many minutes at a hundred times the pace.
-  await playCase('', image, () => [...run, image.prefix], { queuedMs: 250 })
-  results = runPooled(
-    table.map(({ text, step, queuedMs }, index) => async () => {
-      const existing = step === 'update' || step === 'action'
-      const args = (id: string) => [
-        ...run,
-        ...(existing ? ['-device', id] : []),
-        '-id-file',
-        join(folder, `${index}.id`),
-        image.prefix,
-      ]
-      return await playCase(text, image, args, { existing, queuedMs })
-    }),
-    12,
-  )
-  for (const result of results) result.catch(() => {})
-})
-afterAll(async () => {
-  await image[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
-  process.stderr.write(`fault matrix: ${table.length} cases, ${losses} losses, ${seconds} s\n`)
-})
-
-test.each(table.map((row, index) => [row.text, row.code, index] as const))(
-  '%s ends with %d',
-  { timeout: 240_000 },
-  async (_, code, index) => {
-    losses++
-    const result = await results[index]
-    expect(result?.wrongs).toEqual([])
-    losses--
-    expect(result?.code, result?.stderr).toBe(code)
-    const written = readdirSync(folder).filter((name) => name.startsWith(`${index}.id`))
-    for (const name of written) expect(readFileSync(join(folder, name), 'utf8')).toMatch(/^[0-9a-f-]{36}\n$/)
-    expect(result?.stderr).not.toMatch(/undefined|\[object/)
-  },
+/** The first case of each kind: a step with an effect on the client, once or always. */
+export const oneOfEachKind = table.filter(
+  ({ kindOfCase }, index) => table.findIndex((other) => other.kindOfCase === kindOfCase) === index,
 )
 
-describe('rm', () => {
-  test.each([
-    ['get:500 x1', 0],
-    ['delete:422-provisioning x2', 0],
-    ['delete:404 x1', 0],
-    ['delete:403', 9],
-    ['delete:drop-after', 0],
-    ['delete:drop-before', 9],
-  ])('an id while %s ends with %d', async (text, code) => {
-    const { wrongs, ...result } = await playCase(text, image, (id) => ['rm', id], { existing: true })
-    expect(wrongs).toEqual([])
-    expect(result.code, result.stderr).toBe(code)
+/** Plays cases in a kind of cloud, with a test for each. @param cloud its name in the report */
+export function playTable(cloud: string, cases: readonly Case[], open: OpenStage): void {
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-faults-'))
+  let image: Awaited<ReturnType<typeof publishImage>>
+  let results: ReturnType<typeof playCase>[] = []
+  const startedMs = performance.now()
+  let losses = 0
+
+  beforeAll(async () => {
+    image = await publishImage()
+    const run = ['run', 'equinixmetal', '-base-url', image.baseUrl, '-timeout', '1h', '-wait-for', 'is up']
+    // The first run of a process takes seconds, which are many minutes at a hundred times the pace.
+    const first = await playCase('', image, () => [...run, image.prefix], { queuedMs: 250, open })
+    expect([first.code, first.wrongs]).toEqual([0, []])
+    results = runPooled(
+      cases.map(({ text, step, queuedMs }, index) => async () => {
+        const existing = step === 'update' || step === 'action'
+        const args = (id: string) => [
+          ...run,
+          ...(existing ? ['-device', id] : []),
+          '-id-file',
+          join(folder, `${index}.id`),
+          image.prefix,
+        ]
+        return await playCase(text, image, args, { existing, queuedMs, open })
+      }),
+      12,
+    )
+    for (const result of results) result.catch(() => {})
+  })
+  afterAll(async () => {
+    await image[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true })
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
+    process.stderr.write(`fault matrix of ${cloud}: ${cases.length} cases, ${losses} losses, ${seconds} s\n`)
   })
 
-  test('if no machine can be deleted, all of them are named', async () => {
-    await using lab = await startTestLab({ driver: attendedMachines() })
-    const input = { plan: 'c3.small.x86', metro: 'am', operating_system: 'custom_ipxe', tags: ['metalkit'] }
-    const create = { ...input, ipxe_script_url: `${image.baseUrl}/demo-equinixmetal.ipxe` }
-    for (let i = 0; i < 3; i++) await lab.call('POST', `/projects/${lab.projectId}/devices`, create)
-    lab.faults.set(parseFaults('delete:500'))
-    const ending = await runFast(lab, ['rm', '--older-than', '0s', '--yes'])
-    expect(await judge(lab, ending)).toEqual([])
-    expect(ending.code).toBe(9)
-    expect(ending.stderr.match(/^metalkit: machine: the machine \S+ STILL RUNS/gm)).toHaveLength(3)
-    expect(await machinesIn(lab)).toEqual([])
-  })
-})
+  test.each(cases.map((row, index) => [row.text, row.code, index] as const))(
+    '%s ends with %d',
+    { timeout: 240_000 },
+    async (_, code, index) => {
+      losses++
+      const result = await results[index]
+      expect(result?.wrongs).toEqual([])
+      losses--
+      expect(result?.code, result?.stderr).toBe(code)
+      const written = readdirSync(folder).filter((file) => file.startsWith(`${index}.id`))
+      for (const file of written) expect(readFileSync(join(folder, file), 'utf8')).toMatch(/^[0-9a-f-]{36}\n$/)
+      expect(result?.stderr).not.toMatch(/undefined|\[object/)
+    },
+  )
+}
