@@ -136,6 +136,12 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_LAB_MACHINES'],
     fallback: 'auto',
   },
+  labCloud: {
+    flag: ['equinixmetal', 'equinixmetal'],
+    env: ['equinixmetal', 'equinixmetal'],
+    variables: ['METAL_LAB_CLOUD'],
+    fallback: 'equinixmetal',
+  },
   fault: {
     flag: ['get:500 x1', 'get:500 x1'],
     env: ['create:429', 'create:429'],

@@ -2,7 +2,6 @@
 // so that a command can start while the rest loads. This file imports neither ssh2 nor zod, which take longer to load than all of it.
 import { join } from 'node:path'
 
-import type { Address } from '../address.ts'
 import { LabError } from '../errors.ts'
 import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
 import { Resources } from '../resources.ts'
@@ -10,7 +9,8 @@ import { measureComputer, plenty } from './cloud/capacity.ts'
 import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
 import type { Device } from './cloud/device.ts'
 import { nounOf } from './cloud/inventory.ts'
-import { labCatalogue } from './cloud/lab-catalogue.ts'
+import { equinixMetal } from './api/face.ts'
+import type { Face, LabContact } from './face/face.ts'
 import type { LabParts } from './lab.ts'
 import { Origins, reachableHost } from './origins.ts'
 import { type Door, openDoor } from './sos/door.ts'
@@ -21,30 +21,22 @@ import { type LabAnswer, refuse } from './web/answer.ts'
 import { type ApiRequest, type Handler, isForMachines, isSecure } from './web/request.ts'
 import { type ApiServer, startApiServer, type Upgrade } from './web/server.ts'
 
-/** The addresses and secrets that clients need to use a lab. */
-export interface LabContact {
-  /** The value for METAL_API_URL, `http://127.0.0.1:7070/metal/v1`. */
-  apiUrl: string
-  sos: Address
-  token: string
-  projectId: string
-  /** The private key that opens the consoles. */
-  userKeyPath: string
-  /** A known_hosts file with the SOS's host key. */
-  knownHostsPath: string
-  /** The variables that make clients trust its certificate; {} without TLS. */
-  trust: Record<string, string>
+/** The addresses, secrets and variables of a lab. */
+export interface LabAccess extends LabContact {
+  /** The variables by which the cloud's clients find it. */
+  environment: Record<string, string>
 }
 
 /** The handlers for the server's requests and its page's connections. */
-export interface LabFace {
+export interface LabHandlers {
   handle: Handler<LabAnswer>
   upgrade?: Upgrade | undefined
 }
 
 /** The acquired resources of a lab. Requests and connections wait until it serves them. */
 export interface LabGround extends AsyncDisposable {
-  contact: LabContact
+  face: Face
+  contact: LabAccess
   keys: LabKeys
   cloud: Cloud
   /** The devices of an earlier lab. */
@@ -54,7 +46,7 @@ export interface LabGround extends AsyncDisposable {
   api: ApiServer
   sosDoor: Door
   /** Starts to answer requests, including those that are waiting. */
-  answerWith(face: LabFace): void
+  answerWith(handlers: LabHandlers): void
 }
 
 async function openCloud(
@@ -84,27 +76,29 @@ async function prepareTls({ tls, listen, stateFolder }: LabParts): Promise<LabTl
 
 async function openApi(
   { listen, report, pageFolder, inventory }: LabParts,
+  face: Face,
   tls: LabTls | undefined,
 ): Promise<Pick<LabGround, 'api' | 'answerWith'>> {
   const noun = nounOf({ inventory })
-  let setFace: ((face: LabFace) => void) | undefined
-  const face = new Promise<LabFace>((resolve) => {
-    setFace = resolve
+  let setHandlers: ((handlers: LabHandlers) => void) | undefined
+  const handlers = new Promise<LabHandlers>((resolve) => {
+    setHandlers = resolve
   })
   const upgrade: Upgrade = (message, socket, head) => {
     socket.on('error', () => {})
     if (tls !== undefined && !isSecure(message)) socket.destroy()
-    else void face.then(({ upgrade: pass }) => pass?.(message, socket, head))
+    else void handlers.then(({ upgrade: pass }) => pass?.(message, socket, head))
   }
-  const handle: Handler<LabAnswer> = async (request) => await (await face).handle(request)
+  const handle: Handler<LabAnswer> = async (request) => await (await handlers).handle(request)
   const secured: Handler<LabAnswer> = (request) =>
     needsTls(request) ? refuse(400, `This ${noun} speaks TLS: use https://`) : handle(request)
   const api = await startApiServer(listen, tls === undefined ? handle : secured, report, {
     onUpgrade: pageFolder === undefined ? undefined : upgrade,
     contextFor: tls?.contextFor,
     noun,
+    refuse: face.refuse,
   })
-  return { api, answerWith: (answering) => setFace?.(answering) }
+  return { api, answerWith: (answering) => setHandlers?.(answering) }
 }
 
 /**
@@ -114,13 +108,15 @@ async function openApi(
 export async function takeGround(parts: LabParts): Promise<LabGround> {
   const problem = openFilesProblem()
   if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })
-  const { driver } = parts
+  const { driver, face = equinixMetal, stateFolder } = parts
   const sosHost = reachableHost(parts.sosListen.host)
-  await prepareStateFolder(parts.stateFolder)
-  const keys = await loadLabKeys(parts.stateFolder, [sosHost])
+  await prepareStateFolder(stateFolder)
+  const keys = await loadLabKeys(stateFolder, [sosHost])
   const settings: CloudSettings = {
+    face: face.name,
+    createId: (kind) => face.createId(kind),
     facilities: parts.facilities ?? false,
-    catalogue: parts.catalogue ?? labCatalogue,
+    catalogue: parts.catalogue ?? face.catalogue,
     inventory: parts.inventory,
     capacity: parts.capacity ?? (driver.kind === 'qemu' ? measureComputer() : plenty),
   }
@@ -130,20 +126,24 @@ export async function takeGround(parts: LabParts): Promise<LabGround> {
   const origins = new Origins(parts.listen.host, driver.kind, isIsolated, tls !== undefined, parts.machineOrigin)
   await using acquired = new Resources()
   const sosDoor = acquired.use(await openDoor(parts.sosListen))
-  const { api, answerWith } = await openApi(parts, tls)
+  const { api, answerWith } = await openApi(parts, face, tls)
   acquired.use(api)
   origins.setPort(api.port)
+  const contact: LabContact = {
+    origin: origins.ofApi,
+    apiUrl: `${origins.ofApi}${face.apiPath}`,
+    sos: { host: sosHost, port: sosDoor.address.port },
+    token: cloud.token,
+    projectId: cloud.projectId,
+    userKeyPath: keys.userKeyPath,
+    knownHostsPath: keys.knownHostsPath,
+    trust: tls?.variables ?? {},
+  }
+  const environment = await face.environment({ contact, cloud, keys, stateFolder })
   const owned = acquired.keep()
   return {
-    contact: {
-      apiUrl: `${origins.ofApi}/metal/v1`,
-      sos: { host: sosHost, port: sosDoor.address.port },
-      token: cloud.token,
-      projectId: cloud.projectId,
-      userKeyPath: keys.userKeyPath,
-      knownHostsPath: keys.knownHostsPath,
-      trust: tls?.variables ?? {},
-    },
+    face,
+    contact: { ...contact, environment },
     keys,
     cloud,
     savedDevices: devices,

@@ -3,34 +3,33 @@ import type { Address } from '../address.ts'
 import { messageOf } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { Resources } from '../resources.ts'
-import { type LabAnswer, refuse } from './web/answer.ts'
-import { createHandler } from './api/handler.ts'
+import type { LabAnswer } from './web/answer.ts'
+import { createHandler } from './handler.ts'
 import type { ScriptRelay } from './api/routes/machine.ts'
-import { generousLimit, type RateLimit } from './api/rate-limit.ts'
+import { generousLimit, type RateLimit } from './web/rate-limit.ts'
 import type { Handler } from './web/request.ts'
 import type { Capacity } from './cloud/capacity.ts'
 import type { Catalogue } from './cloud/catalogue.ts'
 import { type Inventory, nounOf } from './cloud/inventory.ts'
-import { type Cloud, keyLinesOf, listDevices } from './cloud/cloud.ts'
+import { type Cloud, listDevices } from './cloud/cloud.ts'
 import { CloudStore } from './cloud/saved/cloud-store.ts'
 import type { Device } from './cloud/device.ts'
-import { isComingUp } from './cloud/device-state.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
-import { type LabContact, type LabGround, takeGround } from './ground.ts'
+import type { Face } from './face/face.ts'
+import { type LabAccess, type LabGround, takeGround } from './ground.ts'
 import { Devices } from './cloud/life/devices.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
 import type { MachineDriver } from './machines/driver.ts'
 import { type Pace, quickPace } from './cloud/pace.ts'
 import { withPage } from './page/page-routes.ts'
 import { createPageServer } from './page/page-server.ts'
-import { startSos } from './sos/sos.ts'
 import type { TlsChoice } from './tls/lab-tls.ts'
 import type { Route } from './web/router.ts'
 import { startUpkeep } from './cloud/life/upkeep.ts'
 
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
-export interface Lab extends LabContact, AsyncDisposable {
+export interface Lab extends LabAccess, AsyncDisposable {
   machines: MachineDriver['kind']
   /** The faults that it plays. */
   faults: FaultPlan
@@ -42,6 +41,8 @@ export interface Lab extends LabContact, AsyncDisposable {
 
 /** The parts of a lab. */
 export interface LabParts {
+  /** The cloud that it is; by default Equinix Metal. */
+  face?: Face | undefined
   listen: Address
   sosListen: Address
   driver: MachineDriver
@@ -86,7 +87,8 @@ export interface LabParts {
 
 /** Adds the key that opens the consoles to the user's keys. */
 function addUserKey(cloud: Cloud, line: string, isLab: boolean): void {
-  const key = createKeyRecord(undefined, line, isLab ? 'metalkit lab' : 'metalkit rack')
+  const label = isLab ? 'metalkit lab' : 'metalkit rack'
+  const key = createKeyRecord(undefined, line, label, [], cloud.settings.createId('key'))
   const isKnown = [...cloud.keys.values()].some(({ fingerprint }) => fingerprint === key?.fingerprint)
   if (key !== undefined && !isKnown) cloud.keys.set(key.id, key)
 }
@@ -96,6 +98,7 @@ function savingChanges(
   store: CloudStore | undefined,
   cloud: Cloud,
   devices: Devices,
+  refuse: Face['refuse'],
   next: Handler<LabAnswer>,
 ): Handler<LabAnswer> {
   if (store === undefined) return next
@@ -122,10 +125,11 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const { driver, report } = parts
   await using acquired = new Resources()
   const base = acquired.use(ground ?? (await takeGround(parts)))
-  const { keys, cloud, savedDevices, origins, isIsolated } = base
+  const { face, keys, cloud, savedDevices, origins, isIsolated } = base
   addUserKey(cloud, keys.userPublicKey, parts.isLab ?? true)
 
-  const pace = parts.pace ?? quickPace
+  const { pace: ownPace = quickPace } = parts
+  const pace = face.keepsFailed ? { ...ownPace, failedMs: Number.POSITIVE_INFINITY } : ownPace
   const bootUrlOf = (device: Device) => `${origins.ofMachines}/boot/${device.bootKey}`
   const store = parts.cloudFile === undefined ? undefined : acquired.use(new CloudStore(parts.cloudFile, cloud, report))
   const noun = nounOf(parts)
@@ -140,34 +144,32 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     saved: store && (() => store.save()),
     forced: parts.forced,
   })
-  const findPort = (id: string) => {
-    const device = cloud.devices.get(id)
-    const port = devices.findPort(id)
-    if (device === undefined || port === undefined) return undefined
-    return { port, keys: keyLinesOf(cloud, device), isReadOnly: () => isComingUp(device) }
-  }
   const faults = new FaultPlan(parts.faults)
-  const sosListen = { listen: parts.sosListen, hostKey: keys.hostKey, findPort, faults, report }
+  const servers = await face.load()
 
-  // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the SOS, and last the store.
-  acquired.use(await startSos(sosListen, base.sosDoor))
+  // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the consoles, and last the store.
+  acquired.use(await servers.startConsoles({ cloud, devices, keys, faults, report }, base.sosDoor))
   acquired.use(devices)
   // Before anything else may fail or be answered: what is saved from here on has these devices.
   for (const device of savedDevices) devices.restore(device)
-  const rateLimit = parts.rateLimit ?? generousLimit
   const isolating: ScriptRelay = { isFor: () => true, fetch: (device) => fetchScript(device, origins.lab) }
   const handler = createHandler({
+    face,
+    servers,
+    contact: base.contact,
+    keys,
+    stateFolder: parts.stateFolder,
     relay: isIsolated ? isolating : parts.relay,
     cloud,
     devices,
     bootUrlOf,
     faults,
-    rateLimit,
+    rateLimit: parts.rateLimit ?? generousLimit,
     isLab: parts.isLab,
     moreRoutes: parts.routes,
     moreControlRoutes: parts.controlRoutes,
   })
-  const handle = savingChanges(store, cloud, devices, handler)
+  const handle = savingChanges(store, cloud, devices, face.refuse, handler)
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
   const answer = pageFolder === undefined ? handle : withPage(pageFolder, { noun, name: parts.name }, handle)

@@ -93,6 +93,7 @@ export type CloudOptions = Options<(typeof cloudFlagNames)[number]>
 
 export const labFlagNames = [
   ...cloudFlagNames,
+  'labCloud',
   'machines',
   'firmware',
   'accelerator',

@@ -9,6 +9,7 @@ import { startFakeApi } from '../helpers/api-fake.ts'
 import { makeImage } from '../helpers/image.ts'
 import { runToEnd, start } from '../helpers/io.ts'
 import { startTestLab } from '../helpers/lab.ts'
+import { labRecord } from '../helpers/running-lab.ts'
 import { needs } from '../helpers/needs.ts'
 import { findFreePort } from '../helpers/port.ts'
 import { makeFolder } from '../helpers/folder.ts'
@@ -36,8 +37,7 @@ async function examine(argv: readonly string[], env: Record<string, string>) {
 describe('doctor in a lab', () => {
   test('recognises the ports of a running lab', async () => {
     using folder = makeFolder()
-    const environment = { METAL_API_URL: 'http://127.0.0.1:7070/metal/v1', METAL_SOS: '127.0.0.1:7022' }
-    await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), environment, 'default')
+    await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), labRecord('default'))
     const { by } = await examine([], { XDG_STATE_HOME: folder.path })
     expect(by['ports']).toMatchObject({ status: 'ok', detail: '7070 and 7022 are in use by a lab' })
   })
@@ -192,7 +192,7 @@ describe.each([['doctor'], ['run', 'equinixmetal', '-base-url', 'http://127.0.0.
       expect(nothing.stdout + nothing.stderr).toMatch(
         /no api-key is given(;|\n *->) to try metalkit without an account, start .*: metalkit lab; otherwise set --api-key/,
       )
-      await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
+      await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), labRecord('mine'))
       const running = await runToEnd(argv, env)
       expect(running.stdout + running.stderr).toContain(
         'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"; otherwise',
@@ -205,7 +205,7 @@ test('without keys, while a lab runs that the shell does not know, it advises th
   using folder = makeFolder()
   const env = { XDG_STATE_HOME: folder.path, HOME: folder.path }
   expect((await examine([], env)).by['keys']?.hint).toContain('ssh-keygen')
-  await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), {}, 'mine')
+  await using _lab = await recordLab(join(folder.path, 'metalkit/lab'), labRecord('mine'))
   expect((await examine([], env)).by['keys']).toMatchObject({
     status: 'fail',
     hint: 'a lab runs on this computer; to use it, run: eval "$(metalkit lab env --name mine)"',

@@ -47,6 +47,7 @@ export function backgroundArgs(options: LabOptions, name: string): string[] {
   return [
     'lab',
     ...cloudArgs(options, name),
+    `--cloud=${options.labCloud}`,
     `--machines=${options.machines}`,
     `--firmware=${options.firmware}`,
     `--accelerator=${options.accelerator}`,

@@ -3,6 +3,7 @@ import { describeError, LabError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import { allDisks, openDiskFolder } from '../../lab/storage/disk-folder.ts'
 import { labEnvironment, temporaryEnvironment } from '../../lab/environment.ts'
+import { faces } from '../../lab/faces.ts'
 import { parseFaults } from '../../lab/faults/faults.ts'
 import { takeGround } from '../../lab/ground.ts'
 import { findProgram, startInnerCommand } from '../../lab/inner-command.ts'
@@ -99,7 +100,11 @@ export async function execute(
     const name = options.labName ?? defaultName
     return await startInBackground({ kind: 'lab', name, args: backgroundArgs(options, name) }, context)
   }
-  const faults = parseFaults(options.fault)
+  const face = faces[options.labCloud]
+  if (options.facilities && face !== faces.equinixmetal) {
+    throw new UsageError(`--facilities is not for --cloud ${face.name}`, { hint: 'omit it' })
+  }
+  const faults = parseFaults(options.fault, face.faults)
   for (const { text } of faults) report.info(`fault     ${text}`)
   const isForCommand = words.length > 0
   if (isForCommand) {
@@ -130,6 +135,7 @@ export async function execute(
   const { facilities, isolate } = options
   const tls = await chooseLabTls(options, context)
   const parts: LabParts = {
+    face,
     listen,
     sosListen,
     driver,
@@ -148,13 +154,13 @@ export async function execute(
   await using ground = await takeGround(parts)
   const { contact } = ground
   const environment = labEnvironment(contact)
-  const lines = describeLab(contact, [machinesLine(note)], name ?? defaultName)
+  const lines = describeLab(ground, [machinesLine(note)], name ?? defaultName)
   if (isForCommand) {
     // The user learns how fast the machines are; the command finds everything else in its variables.
     if (driver.kind === 'qemu') report.info(machinesLine(note))
     for (const line of lines) report.detail(line)
   } else for (const line of lines) report.info(line)
-  await using _record = await recordLab(stateFolder, environment, name)
+  await using _record = await recordLab(stateFolder, { ...contact, environment, name })
   const start = async () => {
     const { startLab } = await import('../../lab/lab.ts')
     return await startLab(parts, ground)

@@ -5,6 +5,6 @@ import { requireLab } from './find-lab.ts'
 
 /** Prints the link. The token is in the fragment, which browsers do not send. */
 export async function execute(_args: unknown, { labName }: Options<'labName'>, context: Context): Promise<void> {
-  const { METAL_API_URL: apiUrl = '', METAL_API_TOKEN: token = '' } = (await requireLab(labName, context)).environment
-  context.stdout.write(`${new URL('/', apiUrl).href}#token=${encodeURIComponent(token)}\n`)
+  const { origin, token } = await requireLab(labName, context)
+  context.stdout.write(`${new URL('/', origin).href}#token=${encodeURIComponent(token)}\n`)
 }

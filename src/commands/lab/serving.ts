@@ -6,7 +6,7 @@ import { isSea } from 'node:sea'
 import type { Address } from '../../address.ts'
 import { exitCodes, InterruptedError, LabError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import type { LabContact } from '../../lab/ground.ts'
+import type { LabGround } from '../../lab/ground.ts'
 import { nameFlag } from '../../lab/storage/running-labs.ts'
 import type { TlsChoice } from '../../lab/tls/lab-tls.ts'
 import type { Options } from '../../options/flags.ts'
@@ -34,11 +34,15 @@ export async function chooseLabTls(
 }
 
 /** What a user needs to know of a lab that has started; `machines` are lines about its machines. */
-export function describeLab(lab: LabContact, machines: readonly string[], name: string): string[] {
+export function describeLab(
+  { contact: lab, face }: Pick<LabGround, 'contact' | 'face'>,
+  machines: readonly string[],
+  name: string,
+): string[] {
   const { SSL_CERT_FILE: certificates } = lab.trust
   return [
     `API       ${lab.apiUrl}`,
-    `SOS       ssh -p ${lab.sos.port} -i ${lab.userKeyPath} -o UserKnownHostsFile=${lab.knownHostsPath} <device>@${lab.sos.host}`,
+    face.describeConsole(lab),
     ...machines,
     ...(certificates === undefined ? [] : [`TLS       clients trust it with SSL_CERT_FILE=${certificates}`]),
     `page      ${new URL('/', lab.apiUrl).href} (metalkit lab page${nameFlag(name)} prints the link that opens it)`,

@@ -11,9 +11,8 @@ import { noLab } from './find-lab.ts'
 /** Counts a lab's machines by state, `2 (1 active, 1 inactive)`; or says that the lab does not answer. */
 async function describeMachines(lab: RunningLab): Promise<string> {
   try {
-    const path = `/metal/v1/projects/${lab.environment['METAL_PROJECT_ID'] ?? ''}/devices?per_page=1000`
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
-    const { devices } = (await askLab(lab, 'GET', path)) as { devices: { state: string }[] }
+    const { devices } = (await askLab(lab, 'GET', '/lab/devices')) as { devices: { state: string }[] }
     const counts = new Map<string, number>()
     for (const { state } of devices) counts.set(state, (counts.get(state) ?? 0) + 1)
     const parts = [...counts].map(([state, count]) => `${count} ${state}`)
@@ -38,7 +37,7 @@ export async function execute(
       lab.name ?? '-',
       lab.process.split(' ')[0] ?? '',
       formatAge(Date.now() - Date.parse(lab.startedAt)),
-      lab.environment['METAL_API_URL'] ?? '',
+      lab.apiUrl,
       await describeMachines(lab),
     ]),
   )

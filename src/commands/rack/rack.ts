@@ -85,8 +85,8 @@ async function runRack({ file: path }: { file: string }, options: RackOptions, c
       ? [`network   your DHCP server has to name the boot files: metalkit rack check ${path} prints its options`]
       : []),
   ]
-  for (const line of describeLab(ground.contact, machines, name)) report.info(line)
-  await using _record = await recordLab(stateFolder, environment, name, resolve(path))
+  for (const line of describeLab(ground, machines, name)) report.info(line)
+  await using _record = await recordLab(stateFolder, { ...ground.contact, environment, name, rack: resolve(path) })
   const { startLab } = await import('../../lab/lab.ts')
   await using lab = await startLab(parts, ground)
   door.answerWith(lab.handle, cloud.driver.boots)

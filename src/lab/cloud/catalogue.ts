@@ -1,6 +1,6 @@
 // What a cloud offers: plans, operating systems, metros and their facilities.
 import type { Arch } from '../../arch.ts'
-import { nameUuid } from './name-uuid.ts'
+import { nameUuid } from '../storage/name-uuid.ts'
 
 /** A plan. `aliases` are older slugs that the API still accepts. */
 export interface Plan {

@@ -11,8 +11,15 @@ import type { Device } from './device.ts'
 import { type KeyRecord, lineOf } from './account/key-record.ts'
 import { type Inventory, nounOf } from './inventory.ts'
 
+/** What an id is for. */
+export type IdKind = 'device' | 'project' | 'key'
+
 /** Settings of a lab's cloud. */
 export interface CloudSettings {
+  /** The face of its API, as `--cloud` names it; a saved cloud has only one. */
+  face: string
+  /** Creates the id of a new object. Ids are letters, digits, `_`, `-` and dots, so that files can be named after them. */
+  createId: (kind: IdKind) => string
   /** Whether a create request may name a facility, as until 2023; if not, the request is refused. */
   facilities: boolean
   catalogue: Catalogue
@@ -31,7 +38,7 @@ export interface Batch {
   readonly createdAt: string
 }
 
-/** The state behind the API. Ids are UUIDs. */
+/** The state behind the API. Ids are UUIDs, or as `settings.createId` makes them. */
 export interface Cloud {
   /** The API token. */
   readonly token: string
@@ -65,7 +72,7 @@ export interface Cloud {
 
 /** An empty cloud with a random token and random ids. */
 export function createCloud(sosHost: string, settings: CloudSettings): Cloud {
-  const project = createProject({ name: nounOf(settings) })
+  const project = createProject({ id: settings.createId('project'), name: nounOf(settings) })
   return {
     token: createToken(),
     userId: randomUUID(),

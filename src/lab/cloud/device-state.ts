@@ -7,6 +7,10 @@ export type DeviceState = (typeof deviceStates)[number]
 /** The power actions of POST /devices/{id}/actions that the lab supports. */
 export type PowerAction = 'power_on' | 'power_off' | 'reboot' | 'rescue' | 'reinstall'
 
+/** What becomes of a device that does not come up: it stays queued, or in its installation, or the installation fails. */
+export const plights = ['stuck-queued', 'stuck-installing', 'fails'] as const
+export type Plight = (typeof plights)[number]
+
 /** A device's state. Times are RFC 3339. */
 export interface Standing {
   state: DeviceState

@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
 import type { Metro, OperatingSystem, Plan } from './catalogue.ts'
 import type { DeviceEvent } from './device-events.ts'
-import type { Standing } from './device-state.ts'
+import type { Plight, Standing } from './device-state.ts'
 import type { StockedMachine } from './inventory.ts'
 
 /** The kinds of address that every device has, in the API's order. */
@@ -62,6 +62,10 @@ export interface Device extends Omit<DeviceRequest, 'hostname'>, Standing {
   rebooting: boolean
   /** Whether it runs the rescue system, until it is next switched on in another way. */
   inRescue: boolean
+  /** What becomes of it if it does not come up; only faults set it. */
+  plight?: Plight | undefined
+  /** What its face keeps with it in addition; JSON. */
+  extra?: Record<string, unknown> | undefined
   /** Whether its addresses have been assigned. */
   networked: boolean
   /** Whether the next boot uses iPXE even without always_pxe. */
@@ -114,8 +118,12 @@ export function freshInstallation() {
 }
 
 /** Creates a queued device; on a cloud of hardware it gets a machine of the inventory. */
-export function createDevice(projectId: string, request: DeviceRequest, machine?: StockedMachine): Device {
-  const id = randomUUID()
+export function createDevice(
+  projectId: string,
+  request: DeviceRequest,
+  machine?: StockedMachine,
+  id: string = randomUUID(),
+): Device {
   const shortId = id.slice(0, 8)
   const now = new Date().toISOString()
   return {

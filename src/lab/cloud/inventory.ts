@@ -1,7 +1,7 @@
 // The machines of a cloud of hardware. A lab has no inventory: it makes machines as its memory allows.
 import type { Cloud } from './cloud.ts'
 import type { Device } from './device.ts'
-import { nameUuid } from './name-uuid.ts'
+import { nameUuid } from '../storage/name-uuid.ts'
 
 /** A physical machine. */
 export interface StockedMachine {

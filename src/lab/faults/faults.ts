@@ -1,12 +1,13 @@
 // The syntax of faults, `create:drop-after, get:429 retry-after=1 x3`: what goes wrong, when, and how often.
 import { UsageError } from '../../errors.ts'
-import { apiFaults, type SosFault, sosFaults, type Step, steps } from './fault-kinds.ts'
+import { type FaultDialect, type SosFault, sosFaults } from './dialect.ts'
+import { metalFaults } from './fault-kinds.ts'
 
 /** A requested fault. */
 export interface Fault {
   /** The fault as the user wrote it. */
   text: string
-  step: Step
+  step: string
   kind: string
   /** How many requests of the step succeed before it. */
   after: number
@@ -23,21 +24,23 @@ export interface Fault {
 const form =
   'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], separated by commas'
 
-function listKinds(step: Step): string[] {
+function listKinds(step: string, { kinds, installing }: FaultDialect): string[] {
   if (step === 'sos') return [...sosFaults]
-  return [...apiFaults].filter(([, kind]) => step === 'list' || !('list' in kind)).map(([name]) => name)
+  return [...kinds]
+    .filter(([, kind]) => (step === 'list' || !('list' in kind)) && (installing.includes(step) || !('plight' in kind)))
+    .map(([name]) => name)
 }
 
-function parseFault(text: string): Fault {
+function parseFault(text: string, dialect: FaultDialect): Fault {
   const [what = '', ...details] = text.split(/\s+/)
   const [stepName = '', kind = ''] = what.split(':')
-  const step = steps.find((name) => name === stepName)
+  const step = dialect.steps.find((name) => name === stepName)
   if (step === undefined) {
     throw new UsageError(`the fault ${JSON.stringify(text)} has an unknown step`, {
-      hint: `write ${form}; the steps are ${steps.join(', ')}`,
+      hint: `write ${form}; the steps are ${dialect.steps.join(', ')}`,
     })
   }
-  const kinds = listKinds(step)
+  const kinds = listKinds(step, dialect)
   if (!kinds.includes(kind)) {
     throw new UsageError(`the fault ${JSON.stringify(text)} has an unknown kind for the step ${step}`, {
       hint: `the kinds are ${kinds.join(', ')}`,
@@ -70,7 +73,7 @@ function parseFault(text: string): Fault {
       })
     }
   }
-  const played = apiFaults.get(kind)
+  const played = dialect.kinds.get(kind)
   if (fault.actMs !== undefined && (played === undefined || !('instead' in played))) {
     throw new UsageError(`"act" in the fault ${JSON.stringify(text)} needs a kind that answers instead`, {
       hint: 'the other kinds carry the request out anyway',
@@ -79,10 +82,10 @@ function parseFault(text: string): Fault {
   return fault
 }
 
-/** Parses any number of faults, separated by commas. @throws UsageError that lists the valid values */
-export function parseFaults(text: string): Fault[] {
+/** Parses any number of faults of an API, by default the Metal API, separated by commas. @throws UsageError that lists the valid values */
+export function parseFaults(text: string, dialect: FaultDialect = metalFaults): Fault[] {
   const parts = text.split(',').map((part) => part.trim())
-  return parts.filter((part) => part !== '').map(parseFault)
+  return parts.filter((part) => part !== '').map((part) => parseFault(part, dialect))
 }
 
 /** The current faults of a lab. */
@@ -104,7 +107,7 @@ export class FaultPlan {
   }
 
   /** Takes the fault for the next request of a step, and counts it as played. If several are due, the first is taken. */
-  take(step: Step): Fault | undefined {
+  take(step: string): Fault | undefined {
     const due = this.#faults.filter((fault) => fault.step === step && fault.seen++ >= fault.after)
     const fault = due.find(({ played, times }) => played < times)
     if (fault !== undefined) fault.played++

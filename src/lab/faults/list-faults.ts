@@ -1,5 +1,6 @@
-// The ways in which a successful list answer of the API can be wrong.
+// The ways in which a successful list answer of the Metal API can be wrong.
 import type { LabAnswer } from '../web/answer.ts'
+import type { ListSpoiler } from './dialect.ts'
 
 /** Faults of a list. */
 export const listFaults = [
@@ -28,7 +29,8 @@ function spoilMeta(kind: ListFault, meta: Meta): Meta | undefined {
   return kind === 'next-endless' ? { ...meta, next: meta['self'] ?? { href: '' }, last_page: 2 ** 31 } : meta
 }
 
-const lagMs = 20_000
+/** How old a machine must be for a list that lags. */
+export const lagMs = 20_000
 
 function isOlder(item: unknown, ms: number): boolean {
   if (typeof item !== 'object' || item === null || !('created_at' in item)) return true
@@ -36,7 +38,7 @@ function isOlder(item: unknown, ms: number): boolean {
 }
 
 /** Returns the answer of a list with the fault applied. */
-export function spoilList(kind: ListFault, answer: LabAnswer, lastsMs = lagMs): LabAnswer {
+function spoilList(kind: ListFault, answer: LabAnswer, lastsMs = lagMs): LabAnswer {
   const { json } = answer
   if (typeof json !== 'object' || json === null) return answer
   const { meta, ...rest }: Meta = { ...json }
@@ -48,4 +50,12 @@ export function spoilList(kind: ListFault, answer: LabAnswer, lastsMs = lagMs): 
   )
   const spoilt = spoilMeta(kind, typeof meta === 'object' && meta !== null ? { ...meta } : {})
   return { ...answer, json: { ...lists, ...(spoilt === undefined ? {} : { meta: spoilt }) } }
+}
+
+/** The defect of a fault. */
+export function spoilerOf(kind: ListFault): ListSpoiler {
+  return {
+    ...(kind === 'filter-ignored' ? { keeps: /^(page|per_page|include|exclude)$/ } : {}),
+    spoil: (answer, lastsMs) => spoilList(kind, answer, lastsMs),
+  }
 }

@@ -1,7 +1,7 @@
 // Plays the faults of connections to the SOS.
 import type { Socket } from 'node:net'
 import ssh2, { type Connection } from 'ssh2'
-import type { SosFault } from '../faults/fault-kinds.ts'
+import type { SosFault } from '../faults/dialect.ts'
 import { makeHostKey } from './ssh-keys.ts'
 
 /** Long enough for a client to show the first lines of the session. */

@@ -34,7 +34,7 @@ async function send(url: URL, options: RequestOptions, body: string): Promise<{ 
  * @throws LabError if the lab refuses, with its reason, or does not answer
  */
 export async function askLab(lab: RunningLab, method: string, path: string, body?: unknown): Promise<unknown> {
-  const { METAL_API_URL: apiUrl = '', METAL_API_TOKEN: token = '' } = lab.environment
+  const { origin, apiUrl, token } = lab
   const options: RequestOptions = {
     method,
     headers: { 'x-auth-token': token, 'content-type': 'application/json' },
@@ -44,7 +44,7 @@ export async function askLab(lab: RunningLab, method: string, path: string, body
   }
   let answer: { status: number; text: string }
   try {
-    answer = await send(new URL(path, apiUrl), options, body === undefined ? '' : JSON.stringify(body))
+    answer = await send(new URL(path, origin), options, body === undefined ? '' : JSON.stringify(body))
   } catch (cause) {
     throw new LabError(`"${apiUrl}" does not answer`, { cause })
   }

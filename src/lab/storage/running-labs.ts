@@ -1,6 +1,7 @@
 // Records of the labs that run on this computer, so that other shells can use them: one file per lab, named after its process.
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Address } from '../../address.ts'
 import { LabError, describeCondition } from '../../errors.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { readJson } from '../../text/json.ts'
@@ -24,9 +25,16 @@ export interface RunningLab {
   name?: string | undefined
   /** The rack file, if its machines are hardware. */
   rack?: string | undefined
+  /** The origin of its server. */
+  origin: string
+  apiUrl: string
+  /** The address of its consoles. */
+  sos: Address
+  /** The token of its API and its own routes: only the owner can read the file. */
+  token: string
   /** RFC 3339. */
   startedAt: string
-  /** The variables of labEnvironment. They include the token, so only the owner can read the file. */
+  /** The variables of labEnvironment. */
   environment: Record<string, string>
 }
 
@@ -36,10 +44,8 @@ export function kindOf({ rack }: Pick<RunningLab, 'rack'>): 'lab' | 'rack' {
 }
 
 /** The ports of a lab's API and console. */
-export function portsOf({ environment }: RunningLab): number[] {
-  return [environment['METAL_API_URL'], environment['METAL_SOS']].map((place) =>
-    Number(/:(\d+)(?:\/|$)/.exec(place ?? '')?.[1]),
-  )
+export function portsOf({ origin, sos }: RunningLab): number[] {
+  return [Number(new URL(origin).port), sos.port]
 }
 
 function folderOf(stateFolder: string): string {
@@ -54,9 +60,7 @@ function lockOf(path: string): string {
 /** Records the lab of this process. Disposing it removes the record. @throws LabError if the record cannot be written */
 export async function recordLab(
   stateFolder: string,
-  environment: Record<string, string>,
-  name?: string,
-  rack?: string,
+  { name, rack, origin, apiUrl, sos, token, environment }: Omit<RunningLab, 'process' | 'startedAt'>,
 ): Promise<AsyncDisposable> {
   const folder = folderOf(stateFolder)
   const own = await nameProcess(process.pid)
@@ -65,6 +69,10 @@ export async function recordLab(
     process: own,
     name,
     rack,
+    origin,
+    apiUrl,
+    sos,
+    token,
     startedAt: new Date().toISOString(),
     environment,
   }

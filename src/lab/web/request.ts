@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { plainAddress } from '../../address.ts'
+import type { Plight } from '../cloud/device-state.ts'
 
 /** A request with decoded path and query, and the complete body. */
 export interface ApiRequest {
@@ -17,6 +18,8 @@ export interface ApiRequest {
   isSecure: boolean
   /** The one project that the request's token opens; undefined for a token of the user. */
   projectId?: string
+  /** What becomes of the machine that it creates or installs; only faults set it. */
+  plight?: Plight
 }
 
 /** Whether it is a request of a machine, which has no token, and fetches over plain HTTP. */

@@ -30,6 +30,8 @@ interface ServerParts {
   flag?: string
   /** What its messages call it. */
   noun?: 'lab' | 'rack'
+  /** Writes its own refusals. */
+  refuse?: typeof refuse
 }
 
 /** Waits until the time of a slow answer is over or the client disconnects. */
@@ -86,7 +88,7 @@ async function respond(
   message: IncomingMessage,
   response: ServerResponse,
   handle: Handler<LabAnswer>,
-  { report, noun }: { report: Reporter; noun: 'lab' | 'rack' },
+  { report, noun, refuse: refuseOwn }: Required<Pick<ServerParts, 'noun' | 'refuse'>> & { report: Reporter },
 ): Promise<void> {
   const startedMs = performance.now()
   // Only the path is logged, without a machine's secret: headers contain the token, and a query might contain anything.
@@ -94,11 +96,12 @@ async function respond(
   let answer: LabAnswer
   try {
     const request = await readRequest(message)
-    answer = 'error' in request ? refuse(request.status, request.error, { connection: 'close' }) : await handle(request)
+    answer =
+      'error' in request ? refuseOwn(request.status, request.error, { connection: 'close' }) : await handle(request)
   } catch (error) {
     if (message.destroyed && !message.complete) return
     report.warn(`${noun}: ${line} failed: ${messageOf(error)}`)
-    answer = refuse(500, 'Oh snap, something went wrong!')
+    answer = refuseOwn(500, 'Oh snap, something went wrong!')
   }
   report.debug(
     `${noun}: ${line} ${answer.mishap?.kind ?? String(answer.status)} ${(performance.now() - startedMs).toFixed(1)} ms`,
@@ -117,10 +120,10 @@ export async function startApiServer(
   address: Address,
   handle: Handler<LabAnswer>,
   report: Reporter,
-  { onUpgrade, contextFor, flag = '--port', noun = 'lab' }: ServerParts = {},
+  { onUpgrade, contextFor, flag = '--port', noun = 'lab', refuse: refuseOwn = refuse }: ServerParts = {},
 ): Promise<ApiServer> {
   const http = createServer({ headersTimeout: maxHeaderMs, connectionsCheckingInterval: 1000 }, (message, response) => {
-    void respond(message, response, handle, { report, noun })
+    void respond(message, response, handle, { report, noun, refuse: refuseOwn })
   })
   if (onUpgrade !== undefined) http.on('upgrade', onUpgrade)
   const server = contextFor === undefined ? http : createTlsDoor(http, contextFor, report)

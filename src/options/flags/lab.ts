@@ -4,6 +4,17 @@ import { oneOf, parseLabName, parseListen, parseText } from './values.ts'
 
 export const labFlags = {
   detach: boolean({ name: 'detach', short: 'd', fallback: 'false', help: 'run in the background' }),
+  labCloud: value(
+    {
+      name: 'cloud',
+      placeholder: 'cloud',
+      choices: ['equinixmetal'],
+      env: ['METAL_LAB_CLOUD'],
+      fallback: 'equinixmetal',
+      help: 'cloud whose API and consoles it has: equinixmetal',
+    },
+    oneOf('equinixmetal'),
+  ),
   machines: value(
     {
       name: 'machines',

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { openDiskFolder } from '../../../src/lab/storage/disk-folder.ts'
 import { createSimulatedDriver } from '../../../src/lab/machines/simulated/simulated.ts'
+import { labRecord } from '../../helpers/running-lab.ts'
 import { recordLab } from '../../../src/lab/storage/running-labs.ts'
 import { lockState } from '../../../src/lab/storage/state-folder.ts'
 import { startTestLab, type TestLabOptions, waitForState, waitUntil } from '../../helpers/lab.ts'
@@ -238,7 +239,7 @@ describe('the lock', () => {
       const lock = await lockState(join(place.folder, 'lock'), 'mine')
       const disks = await openDiskFolder(place.folder, undefined)
       await mkdir(disks.path)
-      const record = await recordLab(place.folder, {}, 'mine')
+      const record = await recordLab(place.folder, labRecord('mine'))
       vi.unstubAllEnvs()
       const look = () => {
         const args = ['-p', '-f', '--mount-proc', process.execPath, bundle]

@@ -1,7 +1,7 @@
 // The user and the organization on the wire (User.yaml, Email.yaml, Membership.yaml, Organization.yaml).
 import type { Cloud } from '../../cloud/cloud.ts'
 import { nounOf } from '../../cloud/inventory.ts'
-import { nameUuid } from '../../cloud/name-uuid.ts'
+import { nameUuid } from '../../storage/name-uuid.ts'
 import { hrefOf } from './catalogue.ts'
 import { wireTime } from './time.ts'
 

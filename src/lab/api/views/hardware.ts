@@ -3,7 +3,7 @@ import { findPlan } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import { machineId, type StockedMachine } from '../../cloud/inventory.ts'
-import { nameUuid } from '../../cloud/name-uuid.ts'
+import { nameUuid } from '../../storage/name-uuid.ts'
 import { facilityView, hrefOf, planView } from './catalogue.ts'
 import { wireTime } from './time.ts'
 

@@ -3,7 +3,7 @@ import { addressBlocks, addressViews } from './network.ts'
 import { planView } from './catalogue.ts'
 import { type Cloud, keyLinesOf } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
-import { nameUuid } from '../../cloud/name-uuid.ts'
+import { nameUuid } from '../../storage/name-uuid.ts'
 
 /** The iSCSI name of a device. */
 export function iqnOf(device: Device): string {

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { AddressKind, Device } from '../../cloud/device.ts'
-import { nameUuid } from '../../cloud/name-uuid.ts'
+import { nameUuid } from '../../storage/name-uuid.ts'
 import { assignmentViews } from './address.ts'
 import { facilityView, hrefOf, metroView } from './catalogue.ts'
 import { wireTime } from './time.ts'

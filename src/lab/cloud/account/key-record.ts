@@ -30,6 +30,7 @@ export function createKeyRecord(
   key: string,
   label: string,
   tags: readonly string[] = [],
+  id: string = randomUUID(),
 ): KeyRecord | undefined {
   const [, type, base64] = keyLine.exec(lineOf({ key })) ?? []
   if (type === undefined || base64 === undefined) return undefined
@@ -41,5 +42,5 @@ export function createKeyRecord(
     .digest('hex')
     .replaceAll(/(..)(?=.)/g, '$1:')
   const now = new Date().toISOString()
-  return { id: randomUUID(), projectId, label, key, fingerprint, tags, createdAt: now, updatedAt: now }
+  return { id, projectId, label, key, fingerprint, tags, createdAt: now, updatedAt: now }
 }

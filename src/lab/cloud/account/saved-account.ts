@@ -1,9 +1,11 @@
 // Projects, the user and API keys in the form of the cloud's file.
 import { z } from 'zod/mini'
 
+import { savedId } from '../../storage/saved-id.ts'
+
 /** A project. */
 export const savedProjectSchema = z.object({
-  id: z.uuid(),
+  id: savedId,
   name: z.string(),
   tags: z.array(z.string()),
   customdata: z.record(z.string(), z.unknown()),
@@ -24,10 +26,10 @@ export const userSchema = z.object({
 
 /** An API key. */
 export const apiKeySchema = z.object({
-  id: z.uuid(),
+  id: savedId,
   token: z.string().check(z.minLength(32)),
   description: z.string(),
   readOnly: z.boolean(),
-  projectId: z.optional(z.uuid()),
+  projectId: z.optional(savedId),
   createdAt: z.iso.datetime(),
 })

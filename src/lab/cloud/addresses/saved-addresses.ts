@@ -1,12 +1,13 @@
 // Reservations and assignments in the form of the cloud's file.
 import { z } from 'zod/mini'
 
+import { savedId } from '../../storage/saved-id.ts'
 import { reservationKinds } from './reservation.ts'
 
 /** A reservation. */
 export const reservationSchema = z.object({
-  id: z.uuid(),
-  projectId: z.uuid(),
+  id: savedId,
+  projectId: savedId,
   kind: z.enum(reservationKinds),
   block: z.string(),
   metro: z.optional(z.string()),
@@ -19,9 +20,9 @@ export const reservationSchema = z.object({
 
 /** An assignment. */
 export const assignmentSchema = z.object({
-  id: z.uuid(),
-  reservationId: z.uuid(),
-  deviceId: z.uuid(),
+  id: savedId,
+  reservationId: savedId,
+  deviceId: savedId,
   block: z.string(),
   customdata: z.record(z.string(), z.unknown()),
   createdAt: z.iso.datetime(),

@@ -1,5 +1,6 @@
 // The life of one device: its transitions, one at a time, and what becomes of it if its machine goes off.
 import { systemClock } from '../../../clock.ts'
+import { untilAborted } from '../../../deadline.ts'
 import { describeError } from '../../../errors.ts'
 import { TaskQueue } from '../../../task-queue.ts'
 import type { PowerLoss } from '../../machines/driver.ts'
@@ -69,8 +70,9 @@ export class DeviceLife implements AsyncDisposable {
   provision(): void {
     this.#enqueue(async (signal) => {
       await systemClock.sleep(this.#parts.pace.queuedMs, signal)
+      if (this.device.plight === 'stuck-queued') await untilAborted(signal)
       this.#setState('provisioning')
-      await this.#installation.run(signal)
+      await this.#install(signal)
     })
   }
 
@@ -201,6 +203,13 @@ export class DeviceLife implements AsyncDisposable {
     if (this.device.machine === undefined) await this.chassis.clear(signal)
     else await this.chassis.unplug(signal)
     Object.assign(this.device, freshInstallation())
+    await this.#install(signal)
+  }
+
+  async #install(signal: AbortSignal): Promise<void> {
+    const { plight } = this.device
+    if (plight === 'fails') return this.#fail('The installation failed')
+    if (plight !== undefined) await untilAborted(signal)
     await this.#installation.run(signal)
   }
 

@@ -15,7 +15,7 @@ const delayMs = 200
 /** Reads the file; undefined if it does not exist. @throws LabError if it is damaged or cannot be read */
 export async function readSavedCloud(
   path: string,
-  settings: Pick<CloudSettings, 'catalogue' | 'inventory'>,
+  settings: Pick<CloudSettings, 'catalogue' | 'face' | 'inventory'>,
 ): Promise<SavedCloud | undefined> {
   const noun = nounOf(settings)
   let json: unknown

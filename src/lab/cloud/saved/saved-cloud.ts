@@ -7,12 +7,17 @@ import { createUser } from '../account/user.ts'
 import { assignmentSchema, reservationSchema } from '../addresses/saved-addresses.ts'
 import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
 import type { Cloud, CloudSettings } from '../cloud.ts'
+import { plights } from '../device-state.ts'
 import { addressKinds, createBootKey, createRootPassword, type Device } from '../device.ts'
 import { nounOf } from '../inventory.ts'
+import { savedId } from '../../storage/saved-id.ts'
 import { deviceStates } from '../../../metal/schema.ts'
 
 /** Changes when an older metalkit can no longer read the file. */
 export const version = 1
+
+/** The face of labs that were saved without one. */
+export const defaultFace = 'equinixmetal'
 
 const eventSchema = z.object({
   id: z.uuid(),
@@ -23,9 +28,9 @@ const eventSchema = z.object({
 })
 
 const deviceSchema = z.object({
-  id: z.uuid(),
+  id: savedId,
   shortId: z.string(),
-  projectId: z.uuid(),
+  projectId: savedId,
   /** Devices saved by older versions have no boot key. */
   bootKey: z._default(z.string().check(z.minLength(32)), createBootKey),
   createdAt: z.iso.datetime(),
@@ -59,6 +64,8 @@ const deviceSchema = z.object({
   readyAt: z._default(z.nullable(z.iso.datetime()), null),
   inRescue: z._default(z.boolean(), false),
   rebooting: z._default(z.boolean(), false),
+  plight: z.optional(z.enum(plights)),
+  extra: z.optional(z.record(z.string(), z.unknown())),
   networked: z.boolean(),
   pxeArmed: z.boolean(),
   events: z.array(eventSchema),
@@ -67,9 +74,9 @@ const deviceSchema = z.object({
 type SavedDevice = z.infer<typeof deviceSchema>
 
 const keySchema = z.object({
-  id: z.uuid(),
+  id: savedId,
   owner: z.enum(['user', 'project']),
-  projectId: z.optional(z.uuid()),
+  projectId: z.optional(savedId),
   label: z.string(),
   key: z.string(),
   fingerprint: z.string(),
@@ -81,19 +88,21 @@ const keySchema = z.object({
 /** The file. */
 export const savedCloudSchema = z.object({
   version: z.literal(version),
+  /** Older labs had only this face. */
+  face: z._default(z.string(), defaultFace),
   /** Saved so that clients' settings stay valid across a restart; only the file's owner can read it. */
   token: z.string().check(z.minLength(32)),
-  userId: z.uuid(),
-  organizationId: z.uuid(),
-  projectId: z.uuid(),
+  userId: savedId,
+  organizationId: savedId,
+  projectId: savedId,
   createdAt: z.iso.datetime(),
   devices: z.array(deviceSchema),
   keys: z.array(keySchema),
   batches: z.array(
     z.object({
-      id: z.uuid(),
-      projectId: z.optional(z.uuid()),
-      deviceIds: z.array(z.uuid()),
+      id: savedId,
+      projectId: z.optional(savedId),
+      deviceIds: z.array(savedId),
       createdAt: z.iso.datetime(),
     }),
   ),
@@ -128,6 +137,7 @@ export function saveCloud(cloud: Cloud): object {
   const vanished = [...cloud.vanished]
   return {
     version,
+    face: cloud.settings.face,
     token,
     userId,
     organizationId,

@@ -4,10 +4,11 @@ import { z } from 'zod/mini'
 import { findMetro, findOperatingSystem, findPlan } from '../catalogue.ts'
 import type { CloudSettings } from '../cloud.ts'
 import { nounOf } from '../inventory.ts'
-import { version } from './saved-cloud.ts'
+import { defaultFace, version } from './saved-cloud.ts'
 
 const partsSchema = z.looseObject({
   version: z.number(),
+  face: z._default(z.string(), defaultFace),
   devices: z.optional(
     z.array(
       z.looseObject({
@@ -98,14 +99,20 @@ function findLostPart(
  */
 export function findUnreadable(
   json: unknown,
-  settings: Pick<CloudSettings, 'catalogue' | 'inventory'>,
+  settings: Pick<CloudSettings, 'catalogue' | 'face' | 'inventory'>,
 ): Unreadable | undefined {
   const parts = partsSchema.safeParse(json)
   if (!parts.success) return undefined
-  const { version: savedVersion, devices = [] } = parts.data
+  const { version: savedVersion, face, devices = [] } = parts.data
   if (savedVersion > version) {
     const why = `it has version ${savedVersion}, of a newer metalkit; this one reads version ${version}`
     return { why, hint: otherVersion(nounOf(settings)) }
+  }
+  if (face !== settings.face) {
+    return {
+      why: `it is of a lab with --cloud ${face}`,
+      hint: `start it with --cloud ${face}, or start this lab with another --name`,
+    }
   }
   for (const [index, device] of devices.entries()) {
     const lost = findLostMachine(device, devices.slice(0, index), settings.inventory) ?? findLostPart(device, settings)

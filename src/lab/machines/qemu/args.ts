@@ -2,7 +2,10 @@
 import { isSea } from 'node:sea'
 
 import type { Accelerator } from './accelerator.ts'
+import { nameUuid } from '../../storage/name-uuid.ts'
 import type { MachineSpec, Passage } from '../driver.ts'
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Escapes a value for QEMU's `key=value,key=value`: commas are doubled, no other character is special. */
 export function escapeValue(text: string): string {
@@ -43,7 +46,7 @@ export function markOf(id: string, owner: string): string {
 
 /** Parses a name that markOf made. */
 export function parseMark(name: string): { id: string; owner: string } | undefined {
-  const [, id, pid, start] = /^metalkit-([0-9a-f-]{36})@(\d+)(?:\.(\d+))?$/.exec(name) ?? []
+  const [, id, pid, start] = /^metalkit-(\w[\w.-]*)@(\d+)(?:\.(\d+))?$/.exec(name) ?? []
   if (id === undefined || pid === undefined) return undefined
   return { id, owner: start === undefined ? pid : `${pid} ${start}` }
 }
@@ -84,7 +87,7 @@ function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: s
   return {
     machine: [
       ['-no-user-config', '-nodefaults', '-display', 'none'],
-      ['-name', escapeValue(markOf(spec.id, owner)), '-uuid', spec.id],
+      ['-name', escapeValue(markOf(spec.id, owner)), '-uuid', uuidPattern.test(spec.id) ? spec.id : nameUuid(spec.id)],
       ['-chardev', `socket,id=control,fd=${qmpFd}`, '-mon', 'chardev=control,mode=control'],
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),

@@ -1,6 +1,6 @@
 // Limits the number of requests that a client may make, and reports the limit in headers.
-import { type LabAnswer, refuse } from '../web/answer.ts'
-import type { Handler } from '../web/request.ts'
+import { type LabAnswer, refuse } from './answer.ts'
+import type { Handler } from './request.ts'
 
 /** The number of requests allowed in each window of time. */
 export interface RateLimit {

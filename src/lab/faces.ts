@@ -1,0 +1,8 @@
+// The table of faces, by the names of --cloud.
+import { equinixMetal } from './api/face.ts'
+import type { Face } from './face/face.ts'
+
+/** Every face. */
+export const faces = { equinixmetal: equinixMetal } as const satisfies Record<string, Face>
+/** The name of a face. */
+export type FaceName = keyof typeof faces
