@@ -99,6 +99,8 @@ export interface ConsoleHop {
 export interface ConsolePlace extends AsyncDisposable, ConsoleHop {
   /** The host that is passed first, if any; `address` is as that host knows it. */
   via?: ConsoleHop
+  /** The only public key that it accepts, `type base64`, if there is only one. */
+  publicKey?: string
   /** A private key (PEM) made for this console, if none of the user's is of a type that the cloud takes. */
   privateKey?: string
 }

@@ -9,6 +9,7 @@ import { parseHop } from './config/jump.ts'
 import { loadSshSettings, type SshSettings } from './config/settings.ts'
 import type { HostAccess } from './connection.ts'
 import { type Identities, loadIdentities } from './identities.ts'
+import { parseIdentity } from './key-file.ts'
 import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
 import { HostTrust } from './trust.ts'
@@ -37,6 +38,23 @@ export interface AccessSources {
 export interface AccessFinder {
   /** @throws ConsoleError if there is no key, or a file cannot be read; the signal's reason, since a file system may hang */
   find(address: Address, user: string, signal: AbortSignal): Promise<HostAccess & { username: string }>
+  /** The same for a console that a cloud's API describes: perhaps two hops, fingerprints to trust, one key. @throws the same */
+  findPlace(place: ApiPlace, signal: AbortSignal): Promise<HostAccess & { username: string }>
+}
+
+/** A host as a cloud's API describes it. */
+interface ApiHop {
+  address: Address
+  username: string
+  fingerprints?: readonly string[]
+  isSha1Only?: boolean
+}
+
+/** A console as a cloud's API describes it (`ConsolePlace` in src/machine/cloud.ts). */
+interface ApiPlace extends ApiHop {
+  via?: ApiHop
+  publicKey?: string
+  privateKey?: string
 }
 
 const deepestJump = 8
@@ -108,7 +126,35 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     return via
   }
 
-  async function find(host: string, port: number | undefined, user: string, depth: number): Promise<UserAccess> {
+  async function findPlace(place: ApiPlace): Promise<UserAccess> {
+    const { address, username, fingerprints, isSha1Only, via, publicKey, privateKey } = place
+    const made = privateKey === undefined ? undefined : { keys: [parseIdentity(privateKey, 'the key of this run')] }
+    const first = via ?? place
+    const { host, port } = first.address
+    const access = await find(host, port === 22 ? undefined : port, first.username, 0, made)
+    const keys = access.identities.keys.filter((key) => publicKey === undefined || key.publicKey === publicKey)
+    const identities = { ...access.identities, keys }
+    const hop = { ...access, identities, trust: access.trust.with({ vouched: first.fingerprints }) }
+    if (via === undefined) return hop
+    return {
+      address,
+      // Its address means something only to the first host, whose name it shares in known_hosts, on port 22.
+      place: { host: hop.place.host, port: 22 },
+      username,
+      trust: access.trust.with({ vouched: fingerprints, isInTunnel: true }),
+      identities,
+      via: [...hop.via, { ...hop, via: [] }],
+      isSha1Only,
+    }
+  }
+
+  async function find(
+    host: string,
+    port: number | undefined,
+    user: string,
+    depth: number,
+    made?: Identities,
+  ): Promise<UserAccess> {
     const settings = await loadSshSettings({ host, port, user, home, localUser, env, files, kept })
     for (const note of settings.notes) {
       if (!noted.has(note)) report.warn(note)
@@ -127,7 +173,7 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
       place: settings.hostKeyAlias === undefined ? actual : { host: settings.hostKeyAlias, port: 22 },
       username: settings.user ?? localUser,
       trust: await loadingTrust,
-      identities: await identitiesFor(settings, depth > 0),
+      identities: made ?? (await identitiesFor(settings, depth > 0)),
       via,
     }
   }
@@ -136,5 +182,6 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
   return {
     find: async ({ host, port }, user, signal) =>
       await heed(find(host, port === 22 ? undefined : port, user, 0), signal),
+    findPlace: async (place, signal) => await heed(findPlace(place), signal),
   }
 }

@@ -1,4 +1,5 @@
-// The algorithms for console servers: nothing based on SHA-1. ssh2's other algorithms are left out.
+// The algorithms for console servers: nothing based on SHA-1, except for a host that has nothing else and is reached inside the
+// tunnel of a checked host. ssh2's other algorithms are left out.
 import type { Algorithms, NegotiatedAlgorithms, ServerHostKeyAlgorithm } from 'ssh2'
 import ssh2Crypto from 'ssh2/lib/protocol/crypto.js'
 
@@ -11,9 +12,13 @@ const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
   'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
 }
 
-/** The algorithms to offer, with host keys of known types first: a key of another type must not look like a change. */
-export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
+/**
+ * The algorithms to offer, with host keys of known types first: a key of another type must not look like a change.
+ * @param isSha1Allowed whether the host may prove its key with `ssh-rsa` if it has nothing better
+ */
+export function chooseAlgorithms(knownTypes: readonly string[], isSha1Allowed = false): Algorithms {
   const order = [...new Set([...knownTypes, ...Object.keys(signatures)])]
+  const hostKeys = order.flatMap((type) => (Object.hasOwn(signatures, type) ? (signatures[type] ?? []) : []))
   return {
     kex: [
       'curve25519-sha256',
@@ -26,7 +31,7 @@ export function chooseAlgorithms(knownTypes: readonly string[]): Algorithms {
       'diffie-hellman-group16-sha512',
       'diffie-hellman-group18-sha512',
     ],
-    serverHostKey: order.flatMap((type) => (Object.hasOwn(signatures, type) ? (signatures[type] ?? []) : [])),
+    serverHostKey: isSha1Allowed ? [...hostKeys, 'ssh-rsa'] : hostKeys,
     hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
     // AES-GCM is the cheapest in Node; without ssh2's native part, chacha20 costs many times as much.
     cipher: [

@@ -19,6 +19,8 @@ export interface HostAccess extends JudgedHost {
   trust: HostTrust
   identities: Identities
   via: readonly (HostAccess & { username: string })[]
+  /** True for a host that knows only SHA-1 signatures (`ssh-rsa`): they are accepted, but only through a jump host. */
+  isSha1Only?: boolean | undefined
 }
 
 interface Limits {
@@ -86,21 +88,23 @@ async function openStream(
 
 /** Connects up to a milestone: 'handshake' comes before authentication, 'ready' after it. */
 async function open(milestone: 'handshake' | 'ready', options: ConnectOptions): Promise<SshConnection> {
-  const { address, place, username, identities, trust, signal, timeoutMs } = options
+  const { address, place, username, identities, trust, via, signal, timeoutMs } = options
+  // The jump host has been checked, so nobody outside it can take part in this exchange.
+  const isSha1Allowed = options.isSha1Only === true && via.length > 0
   const started = performance.now()
   let mayLend = false
   const { stream, hop } = await openStream(options, () => mayLend)
   const client = new ssh2.Client()
   // ssh2 keeps the messages of the first key exchange.
   client.on('handshake', (negotiated) => (mayLend = keepsNothing(negotiated)))
-  const { next, tried } = createOffers(username, identities)
+  const { next, tried } = createOffers(username, identities, isSha1Allowed)
   let banner = ''
   let hostKeyError: ConnectError | undefined
   let failure: Error | undefined
   const config: ConnectConfig = {
     sock: stream,
     username,
-    algorithms: chooseAlgorithms(trust.knownHosts.keyTypesFor(place)),
+    algorithms: chooseAlgorithms(trust.knownHosts.keyTypesFor(place), isSha1Allowed),
     hostVerifier: (key: Buffer) => {
       hostKeyError = trust.judge({ address, place }, key)
       return hostKeyError === undefined

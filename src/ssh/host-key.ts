@@ -40,6 +40,14 @@ export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`
 }
 
+/** Whether a fingerprint from elsewhere is that of a key: `SHA256:…` with or without padding, or MD5 in colon hex (RFC 4716). */
+export function hasFingerprint(blob: Buffer, fingerprint: string): boolean {
+  const text = fingerprint.trim()
+  if (text.replace(/=+$/, '') === fingerprintOf(blob)) return true
+  const md5 = createHash('md5').update(blob).digest('hex')
+  return text.replace(/^MD5:/i, '').replaceAll(':', '').toLowerCase() === md5
+}
+
 /** The size of a key in bits; 0 if unknown. */
 export function keySizeOf(blob: Buffer): number {
   const [type, first, second] = readStrings(blob)?.map((field) => field) ?? []

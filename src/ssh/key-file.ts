@@ -4,6 +4,7 @@ import ssh2, { type ParsedKey } from 'ssh2'
 import { describeCondition, errorCode } from '../errors.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { keyTypeOf } from './host-key.ts'
+import { fileIdentity, type Identity } from './one-key-agent.ts'
 import { convertPem, findPemBlock } from './pem-key.ts'
 import { createWireReader } from './wire.ts'
 
@@ -83,6 +84,14 @@ export async function readPublicKey(file: string): Promise<ParsedKey | undefined
     if (key !== undefined && !(key instanceof Error) && !key.isPrivateKey()) return key
   }
   return undefined
+}
+
+/** A private key in OpenSSL's form from memory, as an identity. @param label names it in messages */
+export function parseIdentity(pem: string, label: string): Identity {
+  const [key] = [ssh2.utils.parseKey(pem)].flat()
+  // The text is the caller's own, and never shown.
+  if (key === undefined || key instanceof Error) throw new TypeError(`${label} is not a private key`)
+  return fileIdentity(label, key)
 }
 
 /** Reads a private key; the result says what to do with it. Never throws, and never quotes the key. */

@@ -15,10 +15,11 @@ function answerWith(password: string): Prompt {
   }
 }
 
-/** Offers the identities in order, and records what it tried. */
+/** Offers the identities in order, and records what it tried; RSA keys with SHA-1 only where that is allowed. */
 export function createOffers(
   username: string,
   identities: Identities,
+  isSha1Allowed = false,
 ): { next: AuthHandlerMiddleware; tried: string[] } {
   const rest = [...identities.keys]
   const tried: string[] = []
@@ -39,7 +40,7 @@ export function createOffers(
     const identity = methodsLeft === null || methodsLeft.includes('publickey') ? rest.shift() : undefined
     if (identity !== undefined) {
       tried.push(`${identity.label} (${identity.type})`)
-      return { type: 'agent', username, agent: identity.signer }
+      return { type: 'agent', username, agent: isSha1Allowed ? identity.sha1Signer : identity.signer }
     }
     if (identities.password === undefined) return false
     return methodsLeft === null ? { type: 'none', username } : offerPassword(identities.password, methodsLeft)

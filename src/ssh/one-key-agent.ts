@@ -12,6 +12,8 @@ export interface Identity {
   publicKey: string
   /** Makes the signatures; to ssh2 it is an agent with one key. */
   signer: BaseAgent<ParsedKey>
+  /** The same for a host that takes RSA keys only with SHA-1. */
+  sha1Signer: BaseAgent<ParsedKey>
 }
 
 type Sign = (data: Buffer, options: SigningRequestOptions, done: SignCallback) => void
@@ -19,11 +21,13 @@ type Sign = (data: Buffer, options: SigningRequestOptions, done: SignCallback) =
 class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
   readonly #key: ParsedKey
   readonly #sign: Sign
+  readonly #isSha1Allowed: boolean
 
-  constructor(key: ParsedKey, sign: Sign) {
+  constructor(key: ParsedKey, sign: Sign, isSha1Allowed: boolean) {
     super()
     this.#key = key
     this.#sign = sign
+    this.#isSha1Allowed = isSha1Allowed
   }
 
   override getIdentities(done: (error?: Error | null, keys?: ParsedKey[]) => void): void {
@@ -40,7 +44,8 @@ class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
     const signing = typeof options === 'function' ? {} : options
     if (answer === undefined) return
     // For a server that does not announce newer signatures, ssh2 would use SHA-1 with an RSA key.
-    if (signing.hash === 'sha1') answer(new Error('the server accepts RSA keys only with SHA-1'))
+    if (signing.hash === 'sha1' && !this.#isSha1Allowed)
+      answer(new Error('the server accepts RSA keys only with SHA-1'))
     else this.#sign(data, signing, answer)
   }
 }
@@ -57,7 +62,8 @@ export function createIdentity(label: string, key: ParsedKey, sign: Sign): Ident
     type: key.type,
     fingerprint: fingerprintOf(key.getPublicSSH()),
     publicKey: publicLineOf(key),
-    signer: new OneKeyAgent(key, sign),
+    signer: new OneKeyAgent(key, sign, false),
+    sha1Signer: new OneKeyAgent(key, sign, true),
   }
 }
 
