@@ -22,8 +22,12 @@ export class Server {
   freed = 0
   /** How often it was told to go off. */
   ends = 0
+  /** How often it was reset; undefined if its BMC cannot do that. */
+  resets: number | undefined
   /** Whether it takes time to go off. */
   isSlow = false
+  /** How it was to boot at each reset. */
+  boots: MachineSpec['boot'][] = []
   #goOff: (loss: PowerLoss) => void = () => {}
 
   async ask<T>(answer: () => T): Promise<T> {
@@ -53,6 +57,12 @@ export class Server {
     return {
       serial,
       off,
+      ...(this.resets === undefined
+        ? {}
+        : {
+            reset: async ({ boot }) =>
+              await this.ask(() => void (this.boots.push(boot), (this.resets = (this.resets ?? 0) + 1))),
+          }),
       explainStop: () => explainStop,
       detach: async () => {
         await this.#hang('detach')

@@ -64,6 +64,12 @@ export interface PoweredMachine extends AsyncDisposable {
   forward?(guestPort: number, hostPort: number): Promise<number>
   /** Fulfilled once the machine is off, whatever the cause; never rejected. */
   off: Promise<PowerLoss>
+  /**
+   * Restarts the machine without switching it off: it boots as `spec` says now. Returns once it was seen to be on. Absent if a machine
+   * can only be switched off and on.
+   * @throws if it was not restarted, or nobody can tell; it may be off then
+   */
+  reset?(spec: MachineSpec, hooks?: PowerHooks): Promise<void>
   /** Gives the machine up without switching it off. Absent if machines end with the process that runs them. */
   detach?(signal?: AbortSignal): Promise<void>
   /** How far a machine that has not run its boot script yet has come, and what usually stops it there: a sentence without a period. */

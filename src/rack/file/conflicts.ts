@@ -23,7 +23,7 @@ function possessions(machine: RackMachine): string[] {
 }
 
 /** The contradictions within one machine, as clauses. */
-function findContradictions({ name, power, console, firmware, arch, boot, inUse }: RackMachine): string[] {
+function findContradictions({ name, power, console, firmware, arch, boot, shutdown, inUse }: RackMachine): string[] {
   const clauses: string[] = []
   if (power === undefined && !inUse) {
     clauses.push(`power of the machine "${name}" is missing: only a machine with inUse: true needs none`)
@@ -47,7 +47,17 @@ function findContradictions({ name, power, console, firmware, arch, boot, inUse 
       `boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}`,
     )
   }
+  const cannotAsk = isByHand(power) || (power?.kind === 'commands' && power.softOff === undefined)
+  if (shutdown !== undefined && cannotAsk) {
+    clauses.push(
+      `shutdown of the machine "${name}" has no effect: its power cannot ask a system to shut down; remove it, or add softOff to commands`,
+    )
+  }
   return clauses
+}
+
+function isByHand(power: RackMachine['power']): boolean {
+  return power?.kind === 'wake' || power?.kind === 'by-hand'
 }
 
 /** All contradictions in the file, as clauses. */

@@ -40,6 +40,11 @@ const machine = section('a section with name, plan, macs, firmware and power', {
   boot: choice('pxe', 'http', 'order').default('pxe'),
   power: power.optional(),
   console: console.optional(),
+  shutdown: z
+    .int({ error: 'a number of seconds from 1 to 3600' })
+    .min(1, { error: 'a number of seconds from 1 to 3600' })
+    .max(3600, { error: 'a number of seconds from 1 to 3600' })
+    .optional(),
   tty: word('the name of a serial console in Linux, such as ttyS1', /^tty[A-Za-z]+\d{1,3}$/).optional(),
   inUse: z.boolean({ error: 'true or false' }).default(false),
 })
@@ -76,6 +81,8 @@ export interface RackMachine {
   arch: 'x86_64' | 'aarch64'
   /** `pxe` and `http`: the BMC is told to use this for the next boot; `order`: the network is first in the machine's own boot order. */
   boot: 'pxe' | 'http' | 'order'
+  /** How many seconds its system may take to shut down before its power is cut; if undefined, it is cut at once. */
+  shutdown?: number | undefined
   /** Absent only for a machine in use. */
   power?: PowerSettings | undefined
   console?: ConsoleSettings | undefined

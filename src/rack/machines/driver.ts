@@ -76,7 +76,7 @@ class Driver implements RackDriver {
     const { machines } = parts.file
     this.#machines = new Map(machines.map((machine) => [machine.name, machine]))
     this.boots = new Boots(parts.netboot, parts.sightings)
-    this.#switches = new Switches(parts.powers, parts.state)
+    this.#switches = new Switches(parts)
     this.#idle = new IdleMachines({ ...parts, machines, switches: this.#switches })
     this.#holds = new Holds({ state: parts.state, switches: this.#switches, idle: this.#idle })
   }
@@ -129,6 +129,7 @@ class Driver implements RackDriver {
     const { name } = machine
     const power = this.#switches.of(machine)
     if (spec.boot === 'disk') {
+      this.boots.disarm(machine)
       await power.clearBoot(signal)
       return hooks?.onStep?.(`${name}: boots its disk`)
     }
@@ -147,12 +148,20 @@ class Driver implements RackDriver {
     return new RackedMachine({
       console,
       status: (looking) => this.#switches.status(machine, AbortSignal.any([signal, looking])),
-      switchOff: (waiting) => this.#switches.off(machine, this.#within({ signal: waiting })),
+      switchOff: (waiting) => this.#switches.shutDown(machine, this.#within({ signal: waiting })),
+      reset: this.#switches.canReset(machine) ? (spec, hooks) => this.#reset(machine, spec, hooks) : undefined,
       leave: () => this.boots.disarm(machine),
       explainStop: () => this.boots.explainStop(machine),
       clock,
       pollMs,
     })
+  }
+
+  async #reset(machine: RackMachine, spec: MachineSpec, hooks: PowerHooks | undefined): Promise<void> {
+    const signal = this.#within(hooks)
+    await this.#prepareBoot(machine, spec, hooks, signal)
+    await this.#switches.reset(machine, signal)
+    hooks?.onStep?.(`${machine.name}: reset`)
   }
 
   async reattach(spec: MachineSpec, hooks?: PowerHooks): Promise<PoweredMachine | undefined> {

@@ -1,7 +1,7 @@
 // A machine of the rack that is on: its console, a watch that notices when it goes off, and the steps of its network boot.
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
-import type { PoweredMachine, PowerLoss } from '../../lab/machines/driver.ts'
+import type { MachineSpec, PoweredMachine, PowerHooks, PowerLoss } from '../../lab/machines/driver.ts'
 import type { PowerState } from '../power/power.ts'
 
 /** The serial console of a machine, as the driver uses it: `line` never ends while the console lives. */
@@ -17,6 +17,8 @@ export interface PoweredParts {
   status: (signal: AbortSignal) => Promise<PowerState>
   /** Cuts its power; returns once it was seen to be off. */
   switchOff: (waiting: AbortSignal | undefined) => Promise<void>
+  /** Restarts it as its description says; returns once it was seen to be on. Absent if its power cannot do that. */
+  reset?: ((spec: MachineSpec, hooks: PowerHooks | undefined) => Promise<void>) | undefined
   /** Gives up its network boot, and whatever else ends with this server. */
   leave: () => void
   explainStop: () => string
@@ -26,6 +28,9 @@ export interface PoweredParts {
 
 /** A machine that is seen to be off has to be off again after this time: some servers are off for a moment when they restart. */
 const secondLookMs = 2000
+/** The same for this time after a reset, which on some servers is off and on. */
+const resettingMs = 60_000
+const secondLookAtResetMs = 30_000
 
 /** A machine that is on, until it goes off, is switched off, or is left alone. */
 export class RackedMachine implements PoweredMachine {
@@ -35,6 +40,9 @@ export class RackedMachine implements PoweredMachine {
   readonly explainStop: () => string
   readonly #parts: PoweredParts
   readonly #ended = new AbortController()
+  readonly reset?: (spec: MachineSpec, hooks?: PowerHooks) => Promise<void>
+  #isResetting = false
+  #resetMs = Number.NEGATIVE_INFINITY
   #goOff: (loss: PowerLoss) => void = () => {}
 
   constructor(parts: PoweredParts) {
@@ -43,6 +51,7 @@ export class RackedMachine implements PoweredMachine {
     this.serial = console.line
     if (console.sendBreak !== undefined) this.sendBreak = () => console.sendBreak?.()
     this.explainStop = parts.explainStop
+    if (parts.reset !== undefined) this.reset = (spec, hooks) => this.#reset(spec, hooks)
     this.off = new Promise((resolve) => {
       this.#goOff = resolve
     })
@@ -55,7 +64,7 @@ export class RackedMachine implements PoweredMachine {
     const { signal } = this.#ended
     const isOff = async () => {
       try {
-        return (await status(signal)) === 'off'
+        return !this.#isResetting && (await status(signal)) === 'off'
       } catch {
         return false
       }
@@ -64,7 +73,8 @@ export class RackedMachine implements PoweredMachine {
       for (;;) {
         await clock.sleep(pollMs, signal)
         if (!(await isOff())) continue
-        await clock.sleep(Math.min(secondLookMs, pollMs), signal)
+        const wasReset = clock.monotonicMs() - this.#resetMs < resettingMs
+        await clock.sleep(wasReset ? secondLookAtResetMs : Math.min(secondLookMs, pollMs), signal)
         if (await isOff()) break
       }
     } catch {
@@ -73,6 +83,17 @@ export class RackedMachine implements PoweredMachine {
     if (signal.aborted) return
     await this.#end()
     this.#goOff({ reason: 'poweroff' })
+  }
+
+  /** Meanwhile it may be off without having gone off. */
+  async #reset(spec: MachineSpec, hooks: PowerHooks | undefined): Promise<void> {
+    this.#isResetting = true
+    try {
+      await this.#parts.reset?.(spec, hooks)
+    } finally {
+      this.#resetMs = this.#parts.clock.monotonicMs()
+      this.#isResetting = false
+    }
   }
 
   async #end(): Promise<void> {

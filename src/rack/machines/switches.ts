@@ -1,6 +1,9 @@
 // The power of a rack's machines by name, whether a BMC or a person switches them.
+import type { Clock } from '../../clock.ts'
 import { RackError } from '../../errors.ts'
+import { BmcError } from '../bmc/bmc-error.ts'
 import type { Power, PowerState } from '../power/power.ts'
+import { switchPower, waitForPower } from '../power/settle.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { isByHand } from './people.ts'
 import type { RackState } from './rack-state.ts'
@@ -9,10 +12,12 @@ import type { RackState } from './rack-state.ts'
 export class Switches {
   readonly #powers: ReadonlyMap<string, Power>
   readonly #state: RackState
+  readonly #clock: Clock
 
-  constructor(powers: ReadonlyMap<string, Power>, state: RackState) {
+  constructor({ powers, state, clock }: { powers: ReadonlyMap<string, Power>; state: RackState; clock: Clock }) {
     this.#powers = powers
     this.#state = state
+    this.#clock = clock
   }
 
   /** The power of a machine. */
@@ -40,6 +45,35 @@ export class Switches {
   async off(machine: RackMachine, signal: AbortSignal): Promise<void> {
     await this.of(machine).off(signal)
     if (isByHand(machine)) await this.#state.change(machine.name, { power: 'off' })
+  }
+
+  /** Gives the system of a machine that is on the time to shut down that the file allows it, and cuts its power. */
+  async shutDown(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    const power = this.of(machine)
+    const { shutdown: seconds, name } = machine
+    if (seconds !== undefined && power.softOff !== undefined) {
+      const wanted = { name, want: 'off', power, clock: this.#clock, signal, patienceMs: seconds * 1000 } as const
+      try {
+        await switchPower(wanted, async () => await power.softOff?.(signal))
+      } catch (error) {
+        if (!(error instanceof BmcError)) throw error
+      }
+    }
+    await this.off(machine, signal)
+  }
+
+  /** Whether a machine can be restarted without switching it off. */
+  canReset(machine: RackMachine): boolean {
+    return this.of(machine).reset !== undefined
+  }
+
+  /** Restarts a machine that is on. Returns once it was seen to be on. */
+  async reset(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    const power = this.of(machine)
+    const seen = await power.status(signal)
+    if (seen !== 'on') throw new RackError(`the machine "${machine.name}" is ${seen === 'off' ? 'off' : 'perhaps off'}`)
+    await power.reset?.(signal)
+    await waitForPower({ name: `the power of "${machine.name}"`, want: 'on', power, clock: this.#clock, signal })
   }
 
   /** Makes sure that a machine is off whose state is off: what tells the state may have looked some time ago. */

@@ -26,6 +26,7 @@ export class CheckedPower implements Power {
   readonly #owner: Owner
   #isChecked = false
   readonly softOff?: (signal: AbortSignal) => Promise<void>
+  readonly reset?: (signal: AbortSignal) => Promise<void>
   readonly claim?: (device: string, signal: AbortSignal) => Promise<void>
   readonly free?: (device: string, signal: AbortSignal) => Promise<void>
 
@@ -40,6 +41,12 @@ export class CheckedPower implements Power {
       }
     }
     if (power.free !== undefined) this.free = async (device, signal) => await power.free?.(device, signal)
+    if (power.reset !== undefined) {
+      this.reset = async (signal) => {
+        await this.#check(signal)
+        await power.reset?.(signal)
+      }
+    }
     if (power.softOff !== undefined) {
       this.softOff = async (signal) => {
         await this.#check(signal)
@@ -77,11 +84,6 @@ export class CheckedPower implements Power {
   async off(signal: AbortSignal): Promise<void> {
     await this.#check(signal)
     await this.#power.off(signal)
-  }
-
-  async reset(signal: AbortSignal): Promise<void> {
-    await this.#check(signal)
-    await this.#power.reset(signal)
   }
 
   async bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride> {

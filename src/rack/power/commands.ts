@@ -35,11 +35,13 @@ export class CommandPower implements Power {
   readonly #settings: CommandSettings
   readonly #tools: CommandTools
   readonly softOff?: (signal: AbortSignal) => Promise<void>
+  readonly reset?: (signal: AbortSignal) => Promise<void>
 
   constructor(settings: CommandSettings, tools: CommandTools) {
     this.#settings = settings
     this.#tools = tools
-    const { softOff } = settings
+    const { softOff, reset } = settings
+    if (reset !== undefined) this.reset = async (signal) => void (await this.#run('reset', reset, signal))
     if (softOff !== undefined) this.softOff = async (signal) => void (await this.#run('softOff', softOff, signal))
   }
 
@@ -97,13 +99,6 @@ export class CommandPower implements Power {
     const name = `the command "status" of "${this.#tools.machine}"`
     const wanted = { name, want, power: this, clock: this.#tools.clock, signal }
     await switchPower(wanted, () => this.#run(want, this.#settings[want], signal))
-  }
-
-  async reset(signal: AbortSignal): Promise<void> {
-    const { reset } = this.#settings
-    if (reset !== undefined) return void (await this.#run('reset', reset, signal))
-    await this.off(signal)
-    return await this.on(signal)
   }
 
   async bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride> {

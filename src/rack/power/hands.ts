@@ -113,11 +113,6 @@ export class HandPower implements Power {
     await hands.confirmedOff(signal)
   }
 
-  async reset(signal: AbortSignal): Promise<void> {
-    await this.off(signal)
-    await this.on(signal)
-  }
-
   /** The machine's own boot order has to have the network first. */
   async bootFromNetworkOnce(): Promise<BootOverride> {
     return { persistent: false }

@@ -32,8 +32,8 @@ export interface Power {
   off(signal: AbortSignal): Promise<void>
   /** Asks its system to shut down; returns once it is asked. Absent if there is no way to ask. */
   softOff?(signal: AbortSignal): Promise<void>
-  /** Resets a machine that is on. */
-  reset(signal: AbortSignal): Promise<void>
+  /** Resets a machine that is on. Absent if there is no way but off and on. */
+  reset?(signal: AbortSignal): Promise<void>
   /** Makes the next boot one from the network. Does nothing if the machine's own boot order has to see to that. */
   bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride>
   /** Takes back `bootFromNetworkOnce`. */

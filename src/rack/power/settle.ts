@@ -4,7 +4,7 @@ import { BmcError } from '../bmc/bmc-error.ts'
 import type { Power, PowerState } from './power.ts'
 
 /** How long power may take: emulators and servers take 11 s and more. */
-const patienceMs = 90_000
+const usualPatienceMs = 90_000
 const pollMs = 1000
 
 interface Switch {
@@ -14,6 +14,8 @@ interface Switch {
   power: Pick<Power, 'status'>
   clock: Clock
   signal: AbortSignal
+  /** How long it may take. */
+  patienceMs?: number | undefined
 }
 
 /**
@@ -30,7 +32,14 @@ export async function switchPower(wanted: Switch, request: () => Promise<unknown
  * Asks until the state is seen. A BMC that does not answer for a while is asked again.
  * @throws BmcError when the time is over, with what was seen last; or the signal's reason
  */
-async function waitForPower({ name, want, power, clock, signal }: Switch): Promise<void> {
+export async function waitForPower({
+  name,
+  want,
+  power,
+  clock,
+  signal,
+  patienceMs = usualPatienceMs,
+}: Switch): Promise<void> {
   const endMs = clock.monotonicMs() + patienceMs
   for (;;) {
     let seen: PowerState | BmcError

@@ -20,8 +20,9 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const body = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nshell' }
 
 /** Labs, one after another, for one server and one saved state. */
-async function start(pace: object = {}) {
+async function start(pace: object = {}, equip: (server: Server) => void = () => {}) {
   const server = new Server()
+  equip(server)
   const parts = {
     driver: server.driver,
     cloudFile: join(folder, `${randomUUID()}.json`),
@@ -34,8 +35,8 @@ async function start(pace: object = {}) {
 }
 
 /** Creates a device and boots it. */
-async function startActive(pace: object = {}) {
-  const own = await start(pace)
+async function startActive(pace: object = {}, equip?: (server: Server) => void) {
+  const own = await start(pace, equip)
   const { lab, id } = own
   await waitUntil(
     () => own.server.starts,
@@ -206,6 +207,41 @@ test.each([
     (state) => state === (type === undefined ? 'gone' : isOn ? 'active' : 'inactive'),
   )
   expect([server.isOn, server.freed, server.starts]).toEqual([isOn, freed, isOn ? 2 : 1])
+})
+
+test('a reboot is a reset, if the machine has one', async () => {
+  const { server, lab, id } = await startActive({}, (own) => (own.resets = 0))
+  await using _ = lab
+  for (const [always, boot] of [
+    [true, 'network'],
+    [false, 'disk'],
+  ] as const) {
+    await lab.call('PUT', `/devices/${id}`, { always_pxe: always })
+    await lab.call('POST', `/devices/${id}/actions`, { type: 'reboot' })
+    await waitForState(lab, id, 'active')
+    expect(server.boots.at(-1)).toBe(boot)
+    const states = lab.lines.filter((line) => line.includes(' -> ')).map((line) => line.replace(/.*: /, ''))
+    expect(states.slice(-2)).toEqual(['active -> powering_off', 'powering_off -> active'])
+  }
+  expect([server.resets, server.ends, server.starts]).toEqual([2, 0, 1])
+  expect((await eventsOf(lab, id))[0]).toBe('Device rebooted')
+})
+
+test('a machine that could not be reset is switched off and on, once its BMC answers', async () => {
+  const { server, lab, id } = await startActive({}, (own) => (own.resets = 0))
+  await using _ = lab
+  server.isSilent = true
+  await lab.call('POST', `/devices/${id}/actions`, { type: 'reboot' })
+  await waitUntil(
+    async () => await eventsOf(lab, id),
+    (texts) => texts[0]?.startsWith('the machine did not switch off') === true,
+  )
+  expect(await eventsOf(lab, id)).toContain(
+    'the machine was not reset, so it is switched off and on: lab: the BMC does not answer',
+  )
+  server.isSilent = false
+  await waitForState(lab, id, 'active')
+  expect([server.resets, server.ends > 0, server.starts]).toEqual([0, true, 2])
 })
 
 test('an installation that a lab did not finish starts again with the next, from a machine that is off', async () => {

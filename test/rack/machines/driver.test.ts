@@ -6,7 +6,9 @@ import { describe, expect, test, vi } from 'vitest'
 import { findStatePlace, RackState } from '../../../src/rack/machines/rack-state.ts'
 import { Chassis } from '../../../src/lab/cloud/life/chassis.ts'
 import type { BootClient } from '../../../src/rack/netboot/boot-client.ts'
+import { createFastClock } from '../../helpers/clock.ts'
 import { makeFolder } from '../../helpers/folder.ts'
+import { waitUntil } from '../../helpers/lab.ts'
 import { type Owner, Servers } from './servers.ts'
 
 const [mac1] = ['52:54:00:aa:00:01']
@@ -64,6 +66,78 @@ describe('a machine that is off', () => {
     await rack.powerOn('d1', 'r1', { boot: 'disk' })
     expect(rack.armed.size).toBe(0)
     expect(own.servers.log.slice(-2)).toEqual(['r1 boots as before', 'r1 on'])
+  })
+
+  test('is reset for a reboot, and boots as its device then has it', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1', { boot: 'network' })
+    rack.armed.clear()
+    servers.log.length = 0
+    const steps: string[] = []
+    await machine.reset?.(rack.spec('d1', 'r1', { boot: 'network' }), { onStep: (text) => void steps.push(text) })
+    expect(servers.log).toEqual(['r1 boots from the network', 'r1 reset'])
+    expect(steps).toEqual(['r1: set to boot from the network once', 'r1: reset'])
+    expect(rack.armed.size).toBe(1)
+    await machine.reset?.(rack.spec('d1', 'r1', { boot: 'disk' }))
+    expect(servers.log.slice(2)).toEqual(['r1 boots as before', 'r1 reset'])
+    expect(rack.armed.size).toBe(0)
+    // A reset is of no use to a machine that has gone off, and says nothing about one whose BMC is silent.
+    servers.r1.isOn = false
+    await expect(machine.reset?.(rack.spec('d1', 'r1'))).rejects.toThrow('the machine "r1" is off')
+    servers.r1.isSilent = true
+    await expect(machine.reset?.(rack.spec('d1', 'r1'))).rejects.toThrow('does not answer')
+  })
+
+  test('that is off for a while when it is reset has not gone off', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const clock = createFastClock(100)
+    await using rack = await servers.start([], clock)
+    const machine = await rack.powerOn('d1', 'r1')
+    const { power } = servers.r1
+    await machine.reset?.(rack.spec('d1', 'r1'))
+    const resetMs = clock.monotonicMs()
+    let looksAfter = 0
+    vi.spyOn(power, 'status').mockImplementation(async () => {
+      if (clock.monotonicMs() < resetMs + 20_000) return 'off'
+      looksAfter++
+      return 'on'
+    })
+    let isOff = false
+    void machine.off.then(() => (isOff = true))
+    await waitUntil(
+      () => looksAfter,
+      (count) => count > 1,
+    )
+    expect(isOff).toBe(false)
+    vi.spyOn(power, 'status').mockResolvedValue('off')
+    expect(await machine.off).toEqual({ reason: 'poweroff' })
+  })
+
+  test.each([
+    [true, ['r1 asked to shut down', 'r1 off', 'r1 console closed']],
+    [false, ['r1 asked to shut down', 'r1 off', 'r1 console closed']],
+  ])('may shut down before its power is cut, if the file allows it time: it does so %s', async (isPolite, log) => {
+    using own = makeServers()
+    const { servers } = own
+    const [r1] = servers.file.machines
+    if (r1 === undefined) throw new Error('no r1')
+    r1.shutdown = 20
+    await using rack = await servers.start()
+    const machine = await rack.powerOn('d1', 'r1')
+    servers.log.length = 0
+    servers.r1.isPolite = isPolite
+    const wasOn: boolean[] = []
+    const off = servers.r1.power.off.bind(servers.r1.power)
+    vi.spyOn(servers.r1.power, 'off').mockImplementation(async (signal) => {
+      wasOn.push(servers.r1.isOn)
+      await off(signal)
+    })
+    await machine[Symbol.asyncDispose]()
+    expect(servers.log).toEqual(log)
+    expect([wasOn, servers.r1.isOn]).toEqual([[!isPolite], false])
   })
 
   test('says how far it came', async () => {

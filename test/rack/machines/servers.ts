@@ -25,6 +25,8 @@ export interface Owner {
 export class Server {
   isOn = false
   isSilent = false
+  /** Whether its system shuts down when it is asked to. */
+  isPolite = true
   readonly log: string[]
   readonly name: string
 
@@ -43,6 +45,7 @@ export class Server {
     status: async () => this.#do('', () => (this.isOn ? 'on' : 'off')),
     on: async () => void this.#do('on', () => (this.isOn = true)),
     off: async () => void this.#do('off', () => (this.isOn = false)),
+    softOff: async () => this.#do('asked to shut down', () => void (this.isOn &&= !this.isPolite)),
     reset: async () => this.#do('reset', () => {}),
     bootFromNetworkOnce: async () => this.#do('boots from the network', () => ({ persistent: false })),
     clearBoot: async () => this.#do('boots as before', () => {}),

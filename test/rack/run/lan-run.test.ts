@@ -122,7 +122,7 @@ describe('run on a rack', skip, () => {
     expect((await rack.call('POST', `/devices/${id}/actions`, { type: 'reboot' })).status).toBe(202)
     await shows(linuxSays, 2)
     await rack.waitForState(id, 'active')
-    expect(machine.starts).toBe(2)
+    expect([machine.starts, machine.words.filter((word) => word === 'set reset 1')]).toEqual([1, ['set reset 1']])
     expect((await rack.call('POST', `/devices/${id}/actions`, { type: 'power_off' })).status).toBe(202)
     // The run ends with its machine, and deletes the device.
     await client.code

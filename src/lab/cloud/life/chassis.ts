@@ -152,6 +152,22 @@ export class Chassis {
     return localPort
   }
 
+  /** Restarts a machine that is on. @returns false if it was not restarted: it has to be switched off and on */
+  async reset(signal: AbortSignal): Promise<boolean> {
+    const { spec, hooks, patience } = this.#parts
+    await this.reattach(signal)
+    const machine = this.#machine
+    if (machine?.reset === undefined) return false
+    try {
+      await machine.reset(spec(), this.#watched(hooks(signal)))
+      return this.#machine === machine
+    } catch (error) {
+      signal.throwIfAborted()
+      patience.onTrouble(`the machine was not reset, so it is switched off and on: ${describeError(error)}`)
+      return false
+    }
+  }
+
   /**
    * Switches the machine off. Tries until it is off: a machine that may still be on is never reported as off. It may be on although it is not
    * in the chassis: after a failed `plugIn`, or because somebody pressed its button.

@@ -118,10 +118,7 @@ export class DeviceLife implements AsyncDisposable {
       case 'rescue':
         this.device.rebooting = true
         this.#setState('powering_off')
-        return this.#enqueue(async (signal) => {
-          await this.#power.turnOff(signal)
-          await this.#power.turnOn(signal, action === 'rescue')
-        })
+        return this.#enqueue((signal) => this.#power.reboot(signal, action === 'rescue'))
       case 'reinstall':
         this.#setState('reinstalling')
         return this.#enqueue((signal) => this.#reinstall(signal))

@@ -46,6 +46,20 @@ export class PowerSwitch {
     record.setState('active')
   }
 
+  /** Restarts the machine, by a reset if it has one. */
+  async reboot(signal: AbortSignal, inRescue = false): Promise<void> {
+    const { device, chassis, record, pace } = this.#parts
+    // A reset does not change what system a machine boots.
+    if (!inRescue && !device.inRescue && (await chassis.reset(signal))) {
+      await pauseForStep(pace, signal)
+      device.rebooting = false
+      record.tell('instance.rebooted', 'Device rebooted')
+      return record.setState('active')
+    }
+    await this.turnOff(signal)
+    await this.turnOn(signal, inRescue)
+  }
+
   async turnOff(signal: AbortSignal): Promise<void> {
     const { chassis, record, pace } = this.#parts
     record.setState('powering_off')
