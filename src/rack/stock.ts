@@ -25,11 +25,12 @@ export function catalogueOf({ plans, machines, metro: code }: RackFile): Catalog
 /** The machines of a rack, and which of them may be used. */
 export function inventoryOf({ machines }: RackFile, driver: Pick<RackDriver, 'whyUnusable' | 'lastSeen'>): Inventory {
   return {
-    machines: machines.map(({ name, plan, inUse, macs: [first = '', ...others] }) => ({
+    machines: machines.map(({ name, plan, inUse, diskBoot, macs: [first = '', ...others] }) => ({
       name,
       plan,
       macs: [first, ...others],
       inUse,
+      diskBoot: diskBoot === 'sanboot' ? 'sanboot' : 'exit',
     })),
     whyUnusable: (name) => driver.whyUnusable(name),
     lastSeen: (name) => driver.lastSeen(name),

@@ -5,6 +5,7 @@ import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import type { Options } from '../../options/flags.ts'
 import type { Finding } from '../../rack/check/check-machine.ts'
 import { within } from '../../deadline.ts'
+import { plainJson } from '../../text/plain-text.ts'
 import { TaskQueue } from '../../task-queue.ts'
 
 /** Longer than any useful answer takes: a silent BMC is known to be silent after 10 s. */
@@ -14,6 +15,8 @@ const atOnce = 8
 
 interface Check {
   name: string
+  /** What is looked at in the machine of this name; undefined if it is not a machine's. */
+  part?: 'power' | 'console' | 'use'
   look: (signal: AbortSignal) => Promise<Finding | readonly Finding[]>
 }
 
@@ -41,7 +44,7 @@ async function runCheck({ look }: Check, { signal }: Context): Promise<Result[]>
 /** Runs all checks, and prints them in their order; the exit code is that of the first failure. */
 export async function execute(
   { file: path }: { file: string },
-  { bootPort }: Options<'bootPort'>,
+  { bootPort, json }: Options<'bootPort' | 'json'>,
   context: Context,
 ): Promise<number> {
   const { env, report, signal, stdout } = context
@@ -66,10 +69,16 @@ export async function execute(
     { name: 'dhcp', look: (patience) => network.checkDhcp(file, patience) },
     ...file.machines.flatMap((machine): Check[] =>
       machine.inUse
-        ? [{ name: machine.name, look: () => Promise.resolve({ detail: 'in use: not touched, and not asked' }) }]
+        ? [
+            {
+              name: machine.name,
+              part: 'use',
+              look: () => Promise.resolve({ detail: 'in use: not touched, and not asked' }),
+            },
+          ]
         : [
-            { name: machine.name, look: (patience) => checkPower(machine, tools, patience) },
-            { name: machine.name, look: (patience) => checkConsole(machine, tools, patience) },
+            { name: machine.name, part: 'power', look: (patience) => checkPower(machine, tools, patience) },
+            { name: machine.name, part: 'console', look: (patience) => checkConsole(machine, tools, patience) },
           ],
     ),
   ]
@@ -84,19 +93,28 @@ export async function execute(
   for (const result of results) result.catch(() => {})
   const width = Math.max(...checks.map(({ name }) => name.length))
   let code: number = exitCodes.success
-  for (const [at, { name }] of checks.entries()) {
+  for (const [at, { name, part }] of checks.entries()) {
     if (report.live) report.progress(`checking ${name}`)
     const shown = (await results[at]) ?? []
     report.progress('')
     for (const result of shown) {
       const { detail, hint } = result.finding
-      stdout.write(`${result.status.padEnd(4)}  ${name.padEnd(width)}  ${detail}\n`)
-      if (hint !== undefined) stdout.write(`${' '.repeat(width + 8)}-> ${hint}\n`)
+      const { status } = result
+      if (json) {
+        const what = part === undefined ? { check: name } : { check: part, machine: name }
+        stdout.write(`${plainJson({ ...what, status, ...result.finding })}\n`)
+      } else {
+        stdout.write(`${status.padEnd(4)}  ${name.padEnd(width)}  ${detail}\n`)
+        if (hint !== undefined) stdout.write(`${' '.repeat(width + 8)}-> ${hint}\n`)
+      }
       if (result.status === 'fail' && code === exitCodes.success) {
         code = result.error instanceof MetalkitError ? exitCodeOf(result.error) : exitCodes.lab
       }
     }
   }
-  if (file.network.dhcp === 'none') stdout.write(`\n${network.describeRouter(file, bootPort)}`)
+  if (file.network.dhcp === 'none') {
+    const detail = network.describeRouter(file, bootPort)
+    stdout.write(json ? `${plainJson({ check: 'router', status: 'ok', detail })}\n` : `\n${detail}`)
+  }
   return code
 }

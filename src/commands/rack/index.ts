@@ -24,8 +24,8 @@ const check = command({
   description:
     'Checks ports, iPXE and the DHCP servers of the network, then for each machine its BMC, identity, login and console. With dhcp: none, it also prints the options to set in your router.',
   arguments: [{ name: 'file', help: 'rack file (YAML or JSON)', completes: 'files' }],
-  flags: ['bootPort'],
-  examples: ['metalkit rack check rack.yaml', 'metalkit rack check --boot-port 8071 rack.yaml'],
+  flags: ['bootPort', 'json'],
+  examples: ['metalkit rack check rack.yaml', 'metalkit rack check --json rack.yaml'],
   load: () => import('./check.ts'),
 })
 

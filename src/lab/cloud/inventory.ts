@@ -10,6 +10,8 @@ export interface StockedMachine {
   plan: string
   /** In small letters with colons, at least one; the first is eth0's. */
   macs: readonly [string, ...string[]]
+  /** How its iPXE gets to the disk if the device boots that; `exit` by default. */
+  diskBoot?: 'exit' | 'sanboot' | undefined
   /** Somebody else uses it; it is never touched. */
   inUse?: boolean | undefined
 }
@@ -36,6 +38,11 @@ export function machineId(name: string): string {
 /** Finds a machine by id. */
 export function findMachine({ settings }: Pick<Cloud, 'settings'>, id: string): StockedMachine | undefined {
   return settings.inventory?.machines.find(({ name }) => machineId(name) === id)
+}
+
+/** The machine that a device has. */
+export function machineOf({ machine }: Device, { settings }: Pick<Cloud, 'settings'>): StockedMachine | undefined {
+  return settings.inventory?.machines.find(({ name }) => name === machine)
 }
 
 /** The device that holds a machine: until the machine is known to be off and free, even if clients no longer see the device. */

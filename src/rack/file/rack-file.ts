@@ -38,6 +38,7 @@ const machine = section('a section with name, plan, macs, firmware and power', {
   firmware: choice('bios', 'uefi'),
   arch: choice('x86_64', 'aarch64').default('x86_64'),
   boot: choice('pxe', 'http', 'order').default('pxe'),
+  diskBoot: choice('nothing', 'exit', 'sanboot').default('nothing'),
   power: power.optional(),
   console: console.optional(),
   shutdown: z
@@ -81,6 +82,8 @@ export interface RackMachine {
   arch: 'x86_64' | 'aarch64'
   /** `pxe` and `http`: the BMC is told to use this for the next boot; `order`: the network is first in the machine's own boot order. */
   boot: 'pxe' | 'http' | 'order'
+  /** The answer to a machine that asks for network boot while its device boots the disk; absent is `nothing`. */
+  diskBoot?: 'nothing' | 'exit' | 'sanboot' | undefined
   /** How many seconds its system may take to shut down before its power is cut; if undefined, it is cut at once. */
   shutdown?: number | undefined
   /** Absent only for a machine in use. */

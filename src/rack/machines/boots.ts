@@ -66,7 +66,14 @@ export class Boots {
 
   /** A machine reports that its script runs. */
   ran(script: string): void {
-    for (const boot of this.#boots.values()) if (boot.script === script && boot.isOnce) this.disarm(boot.machine)
+    for (const { machine, script: own, isOnce } of this.#boots.values()) {
+      if (own === script && isOnce && !this.answersDiskBoots(machine)) this.disarm(machine)
+    }
+  }
+
+  /** Whether a machine gets a script also when its device boots the disk: the script then says how. */
+  answersDiskBoots({ diskBoot = 'nothing' }: RackMachine): boolean {
+    return diskBoot !== 'nothing'
   }
 
   /** How far a machine has come that has not reported that its script runs, and what usually stops it there. */

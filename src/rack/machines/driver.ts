@@ -129,7 +129,7 @@ class Driver implements RackDriver {
     const { name } = machine
     const power = this.#switches.of(machine)
     if (spec.boot === 'disk') {
-      this.boots.disarm(machine)
+      this.#arm(machine, spec, hooks)
       await power.clearBoot(signal)
       return hooks?.onStep?.(`${name}: boots its disk`)
     }
@@ -139,7 +139,9 @@ class Driver implements RackDriver {
     return hooks?.onStep?.(`${name}: set to boot from the network${persistent ? ' until that is taken back' : ' once'}`)
   }
 
+  /** Lets a machine have its script, if it is to boot from the network, or its script tells it how to boot its disk. */
   #arm(machine: RackMachine, { bootUrl, boot }: MachineSpec, hooks: PowerHooks | undefined): void {
+    if (boot === 'disk' && !this.boots.answersDiskBoots(machine)) return this.boots.disarm(machine)
     this.boots.arm(machine, { script: bootUrl, isOnce: boot !== 'network', onStep: hooks?.onStep })
   }
 
@@ -178,7 +180,7 @@ class Driver implements RackDriver {
       throw new RackError(`nobody can tell whether the machine "${machine.name}" is on`)
     }
     const console = await this.#parts.openConsole(machine, signal)
-    if (spec.boot === 'network') this.#arm(machine, spec, hooks)
+    if (spec.boot !== 'network-once') this.#arm(machine, spec, hooks)
     return this.#powered(machine, console)
   }
 

@@ -51,6 +51,36 @@ test('rack check asks each machine, touches none, and prints the options for the
   expect(new Set(readFileSync(join(folder, 'log'), 'utf8').trim().split('\n'))).toEqual(new Set(['status']))
 })
 
+test('rack check --json writes one object per finding', async () => {
+  const { stdout, code } = await run((file) => ['rack', 'check', '--json', file])
+  const lines: unknown[] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(lines).toContainEqual({ check: 'address', status: 'ok', detail: expect.stringContaining('127.0.0.1/8 on lo') })
+  expect(lines).toContainEqual({
+    check: 'power',
+    machine: 'r1',
+    status: 'warn',
+    detail: 'power: the machine is on',
+    hint: expect.stringContaining('metalkit rack release r1'),
+  })
+  expect(lines).toContainEqual({
+    check: 'power',
+    machine: 'r2',
+    status: 'fail',
+    detail: 'the command "status" of "r2" ended with exit code 3',
+  })
+  expect(lines).toContainEqual({
+    check: 'use',
+    machine: 'r3',
+    status: 'ok',
+    detail: 'in use: not touched, and not asked',
+  })
+  expect(lines.at(-1)).toMatchObject({ check: 'router', detail: expect.stringContaining('dhcp-mac=set:rack,52:54') })
+  expect(code).toBe(10)
+})
+
 test('an API on the network needs TLS, or a flag that says that it need not', async () => {
   const { stderr, code, folder } = await run((file) => ['rack', '--port', '0.0.0.0:0', file])
   expect(stderr).toBe(

@@ -37,3 +37,14 @@ test.each<[name: string, change: Partial<Device>, script: string]>([
 ])('%s', (_, change, script) => {
   expect(deviceScript(makeDevice(change), 'http://lab/boot/ID')).toBe(script)
 })
+
+test('iPXE boots the disk itself if that is how its machine gets there', () => {
+  const script = deviceScript(makeDevice({ pxeArmed: false }), 'http://lab/boot/ID', { diskBoot: 'sanboot' })
+  expect(script).toBe('#!ipxe\n\nsanboot --no-describe --drive 0x80 || exit\n')
+})
+
+test('a relayed script is that of the boot server', () => {
+  expect(deviceScript(makeDevice(), 'http://lab/boot/ID', { isRelayed: true })).toBe(
+    `${head}chain --autofree http://lab/boot/ID/script\n`,
+  )
+})

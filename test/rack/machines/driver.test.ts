@@ -140,6 +140,30 @@ describe('a machine that is off', () => {
     expect([wasOn, servers.r1.isOn]).toEqual([[!isPolite], false])
   })
 
+  test('that asks for network boot while its device boots the disk gets a script only if the file says so', async () => {
+    using own = makeServers()
+    const { servers } = own
+    const script = 'http://127.0.0.1:1/boot/d1/auto.ipxe'
+    const [r1] = servers.file.machines
+    if (r1 === undefined) throw new Error('no r1')
+    r1.diskBoot = 'sanboot'
+    {
+      await using rack = await servers.start()
+      const machine = await rack.powerOn('d1', 'r1')
+      rack.driver.boots.ran(script)
+      expect([...rack.armed.values()]).toEqual([script])
+      await machine.reset?.(rack.spec('d1', 'r1', { boot: 'disk' }))
+      expect([...rack.armed.values()]).toEqual([script])
+      await machine.detach?.()
+      expect(rack.armed.size).toBe(0)
+    }
+    await using rack = await servers.start(['d1'])
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1', { boot: 'disk' }))
+    expect([...rack.armed.values()]).toEqual([script])
+    await machine?.[Symbol.asyncDispose]()
+    expect(rack.armed.size).toBe(0)
+  })
+
   test('says how far it came', async () => {
     using own = makeServers()
     await using rack = await own.servers.start()

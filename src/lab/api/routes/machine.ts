@@ -3,6 +3,7 @@
 import { z } from 'zod/mini'
 
 import { deviceScript } from '../../cloud/device-script.ts'
+import { machineOf } from '../../cloud/inventory.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
@@ -94,7 +95,12 @@ export function machineRoutes(
   return [
     of('GET /auto.ipxe', (device, { peer }) => {
       devices.locate(device, peer)
-      return plain(deviceScript(device, bootUrlOf(device), relay?.isFor(device)))
+      return plain(
+        deviceScript(device, bootUrlOf(device), {
+          isRelayed: relay?.isFor(device),
+          diskBoot: machineOf(device, cloud)?.diskBoot,
+        }),
+      )
     }),
     of('GET /script', async (device) => {
       if (relay?.isFor(device) !== true) return noResource
