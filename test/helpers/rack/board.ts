@@ -126,7 +126,7 @@ export class SimulatedBoard {
   }
 
   /** Connects to its serial line, which is there whether it is on or off. */
-  readonly connect: Connect = ({ onOutput }) => {
+  connect: Connect = ({ onOutput }) => {
     this.#listener = onOutput
     const lost = new Promise<string>((resolve) => {
       this.#drop = resolve

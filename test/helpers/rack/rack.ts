@@ -86,9 +86,10 @@ export async function startSimulatedRack({
         return new CheckedPower(board.power, machine)
       },
       openConsole: async ({ name }) => {
-        const connect = boardOf(name)?.connect
-        if (connect === undefined) throw new Error(`no board ${name}`)
-        const line = new LastingLine({ name: `the console of "${name}"`, connect, report, clock })
+        const board = boardOf(name)
+        if (board === undefined) throw new Error(`no board ${name}`)
+        const tools = { name: `the console of "${name}"`, report, clock }
+        const line = new LastingLine({ ...tools, connect: (hooks) => board.connect(hooks) })
         await line.tried
         return line
       },

@@ -426,6 +426,23 @@ describe('a machine that runs', () => {
     expect(own.servers.log.slice(-4)).toEqual(['r1 off', 'r1 console open', 'r1 boots from the network', 'r1 on'])
   })
 
+  test('although its BMC has called it off is switched off before it is free', async () => {
+    using own = makeServers()
+    const { servers } = own
+    await using rack = await servers.start()
+    const chassis = new Chassis({
+      driver: rack.driver,
+      patience: { retryMs: 1, onTrouble: () => {} },
+      spec: () => rack.spec('d1', 'r1'),
+      hooks: () => ({ onLoss: () => {}, onRestart: () => {} }),
+    })
+    const { signal } = new AbortController()
+    await chassis.plugIn(signal)
+    const off = vi.spyOn(servers.r1.power, 'off').mockResolvedValueOnce()
+    await chassis.clear(signal)
+    expect([off.mock.calls.length, servers.r1.isOn, rack.driver.views()[0]?.holder]).toEqual([2, false, undefined])
+  })
+
   test('has no ports to forward, and its rack says so', async () => {
     using own = makeServers()
     await using rack = await own.servers.start()

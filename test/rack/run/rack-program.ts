@@ -39,6 +39,7 @@ export class RackProgram implements AsyncDisposable {
   readonly #place: Place
   readonly #file: string
   #server: Client | undefined
+  #seen: Client['seen'] | undefined
   #env: Record<string, string> = {}
 
   constructor(place: Place, content: unknown) {
@@ -77,6 +78,7 @@ export class RackProgram implements AsyncDisposable {
   async start(...words: string[]): Promise<void> {
     const server = this.rack('-v', ...words)
     this.#server = server
+    this.#seen = server.seen
     await waitUntil(
       () => (server.process.exitCode === null ? server.seen.err : `ended: ${server.seen.err}`),
       (text) => {
@@ -103,7 +105,7 @@ export class RackProgram implements AsyncDisposable {
 
   /** What the rack has printed since its last start. */
   get log(): string {
-    return this.#server?.seen.err ?? ''
+    return this.#seen?.err ?? ''
   }
 
   /** Sends a signal to the rack, and waits for its end. @returns its exit code */

@@ -182,8 +182,11 @@ export class Chassis {
   /** Switches the machine off and frees everything of it. Tries until that is done: a machine that is not off is not free. */
   async clear(signal: AbortSignal): Promise<void> {
     const { driver, spec } = this.#parts
-    await this.unplug(signal)
-    await this.#repeat('the machine is not free yet', signal, async () => await driver.discard?.(spec().id, signal))
+    await this.#repeat('the machine is not free yet', signal, async () => {
+      // Each time, for a machine that was called off by mistake is found on here.
+      await this.unplug(signal)
+      await driver.discard?.(spec().id, signal)
+    })
   }
 
   /** Lets go of the machine at the end of the lab: it stays on if it can outlast this process. The signal ends the wait. */
