@@ -109,6 +109,7 @@ export const rackFlagNames = [
   ...cloudFlagNames,
   'bootPort',
   'bootTimeout',
+  'facilities',
   'insecureHttp',
 ] as const satisfies readonly FlagName[]
 /** The options `rack` is given. */

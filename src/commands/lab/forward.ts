@@ -20,7 +20,8 @@ export async function execute(
 ): Promise<void> {
   const body = { port: parsePort(port), host_port: hostPort === undefined ? null : parsePort(hostPort) }
   const lab = await requireLab(labName, context)
-  const answer = await askLab(lab, 'POST', `/lab/devices/${encodeURIComponent(id)}/forwards`, body)
+  const path = `/lab/devices/${encodeURIComponent(id)}/forwards`
+  const answer = await askLab(lab, { method: 'POST', path, body, signal: context.signal })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
   const { host, host_port: localPort } = answer as { host: string; host_port: number }
   context.stdout.write(`${formatAddress({ host, port: localPort })}\n`)

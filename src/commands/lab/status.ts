@@ -9,15 +9,17 @@ import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import { noLab } from './find-lab.ts'
 
 /** Counts a lab's machines by state, `2 (1 active, 1 inactive)`; or says that the lab does not answer. */
-async function describeMachines(lab: RunningLab): Promise<string> {
+async function describeMachines(lab: RunningLab, signal: AbortSignal): Promise<string> {
   try {
+    const answer = await askLab(lab, { method: 'GET', path: '/lab/devices', signal })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lab's own answer
-    const { devices } = (await askLab(lab, 'GET', '/lab/devices')) as { devices: { state: string }[] }
+    const { devices } = answer as { devices: { state: string }[] }
     const counts = new Map<string, number>()
     for (const { state } of devices) counts.set(state, (counts.get(state) ?? 0) + 1)
     const parts = [...counts].map(([state, count]) => `${count} ${state}`)
     return parts.length === 0 ? '0' : `${devices.length} (${parts.join(', ')})`
   } catch {
+    signal.throwIfAborted()
     return 'does not answer'
   }
 }
@@ -26,7 +28,7 @@ async function describeMachines(lab: RunningLab): Promise<string> {
 export async function execute(
   _args: unknown,
   { labName }: Options<'labName'>,
-  { env, stdout, report }: Context,
+  { env, stdout, report, signal }: Context,
 ): Promise<void> {
   const running = await listRunningLabs(stateFolderOf(env))
   const labs = running.filter((lab) => labName === undefined || lab.name === labName)
@@ -38,7 +40,7 @@ export async function execute(
       lab.process.split(' ')[0] ?? '',
       formatAge(Date.now() - Date.parse(lab.startedAt)),
       lab.apiUrl,
-      await describeMachines(lab),
+      await describeMachines(lab, signal),
     ]),
   )
   stdout.write(formatTable([['NAME', 'PROCESS', 'AGE', 'API', 'MACHINES'], ...rows], stdout.columns))

@@ -1,7 +1,7 @@
 // Finds the rack that a command refers to.
 import { asRackError, RackError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
-import { askLab } from '../../lab/storage/ask-lab.ts'
+import { askLab, type LabQuestion } from '../../lab/storage/ask-lab.ts'
 import { listRunningLabs, type RunningLab } from '../../lab/storage/running-labs.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 
@@ -20,9 +20,9 @@ export async function requireRack(name: string | undefined, { env }: Pick<Contex
 }
 
 /** Sends a request to a rack. @throws RackError with its reason */
-export async function askRack(rack: RunningLab, method: string, path: string): Promise<unknown> {
+export async function askRack(rack: RunningLab, question: LabQuestion): Promise<unknown> {
   try {
-    return await askLab(rack, method, path)
+    return await askLab(rack, question)
   } catch (error) {
     throw asRackError(error)
   }

@@ -9,11 +9,12 @@ import { askRack, requireRack } from './find-rack.ts'
 export async function execute(
   _args: unknown,
   { labName }: Options<'labName'>,
-  { env, stdout }: Context,
+  { env, stdout, signal }: Context,
 ): Promise<void> {
   const rack = await requireRack(labName, { env })
   const devicesPath = `/metal/v1/projects/${rack.environment['METAL_PROJECT_ID'] ?? ''}/devices?per_page=1000`
-  const answers = await Promise.all([askRack(rack, 'GET', '/lab/machines'), askRack(rack, 'GET', devicesPath)])
+  const paths = ['/lab/machines', devicesPath]
+  const answers = await Promise.all(paths.map((path) => askRack(rack, { method: 'GET', path, signal })))
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answers
   const [{ machines }, { devices }] = answers as [
     { machines: RackedView[] },

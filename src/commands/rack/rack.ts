@@ -22,6 +22,7 @@ function backgroundArgs(file: string, options: RackOptions, name: string): strin
     ...cloudArgs(options, name),
     `--boot-port=${options.bootPort}`,
     `--boot-timeout=${options.bootTimeout}ms`,
+    `--facilities=${options.facilities}`,
     `--insecure-http=${options.insecureHttp}`,
     file,
   ]
@@ -69,6 +70,7 @@ async function runRack({ file: path }: { file: string }, options: RackOptions, c
     sosListen,
     stateFolder,
     pace: rackPace(options.bootTimeout),
+    facilities: options.facilities,
     tls,
     report,
     forced,

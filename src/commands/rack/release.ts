@@ -10,7 +10,8 @@ export async function execute(
   context: Context,
 ): Promise<void> {
   const rack = await requireRack(labName, context)
-  const answer = await askRack(rack, 'POST', `/lab/machines/${encodeURIComponent(machine)}/release`)
+  const path = `/lab/machines/${encodeURIComponent(machine)}/release`
+  const answer = await askRack(rack, { method: 'POST', path, signal: context.signal })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answer
   const { holder, why } = answer as { holder?: string; why?: string }
   if (holder !== undefined) context.report.info(`${machine} is off, as you say; its device still has it.`)

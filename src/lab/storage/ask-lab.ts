@@ -4,6 +4,7 @@ import { request as requestOverTls, type RequestOptions } from 'node:https'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 
+import { within } from '../../deadline.ts'
 import { LabError } from '../../errors.ts'
 import type { RunningLab } from './running-labs.ts'
 
@@ -28,17 +29,27 @@ async function send(url: URL, options: RequestOptions, body: string): Promise<{ 
   return { status: response.statusCode ?? 0, text: await text(response) }
 }
 
+/** A request. */
+export interface LabQuestion {
+  method: string
+  /** From the root of the lab's server. */
+  path: string
+  body?: unknown
+  /** Ends the wait for the answer. */
+  signal: AbortSignal
+}
+
 /**
- * Sends a request to a lab; the path starts at the root of its server.
+ * Sends a request to a lab.
  * @returns the JSON of its answer
- * @throws LabError if the lab refuses, with its reason, or does not answer
+ * @throws LabError if the lab refuses, with its reason, or does not answer; the signal's reason
  */
-export async function askLab(lab: RunningLab, method: string, path: string, body?: unknown): Promise<unknown> {
+export async function askLab(lab: RunningLab, { method, path, body, signal }: LabQuestion): Promise<unknown> {
   const { origin, apiUrl, token } = lab
   const options: RequestOptions = {
     method,
     headers: { 'x-auth-token': token, 'content-type': 'application/json' },
-    signal: AbortSignal.timeout(patienceMs),
+    signal: within(patienceMs, signal),
     // This process may have been started without the lab's variables.
     ca: await readTrusted(lab),
   }
@@ -46,6 +57,7 @@ export async function askLab(lab: RunningLab, method: string, path: string, body
   try {
     answer = await send(new URL(path, origin), options, body === undefined ? '' : JSON.stringify(body))
   } catch (cause) {
+    signal.throwIfAborted()
     throw new LabError(`"${apiUrl}" does not answer`, { cause })
   }
   const json: unknown = answer.text === '' ? {} : JSON.parse(answer.text)

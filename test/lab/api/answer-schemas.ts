@@ -95,7 +95,9 @@ const apiKey = z.union([
 ])
 
 const bonding = z.strictObject({ mode: z.int(), link_aggregation: z.string(), mac: z.string() })
-const interfaces = z.array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0') })).min(1)
+const interfaces = z
+  .array(z.strictObject({ name: z.string(), mac: z.string(), bond: z.literal('bond0').optional() }))
+  .min(1)
 
 /** A machine of an inventory; relations that a request includes are in full. */
 const hardware = z.strictObject({

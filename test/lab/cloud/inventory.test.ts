@@ -92,7 +92,24 @@ describe('a device', () => {
     await boot(lab, hardware, json.id)
     const { json: active } = await lab.call('GET', `/devices/${json.id}`)
     expect(active.ip_addresses).toMatchObject([{ address: '127.0.0.1', address_family: 4, cidr: 32, public: false }])
-    expect((await lab.call('GET', `/devices/${json.id}/metadata`)).json).toMatchObject({ reserved: true })
+    const { json: metadata } = await lab.call('GET', `/devices/${json.id}/metadata`)
+    expect(JSON.stringify(metadata)).not.toContain('bond0')
+    expect(metadata).toMatchObject({
+      reserved: true,
+      network: {
+        interfaces: [{ name: 'eth0', mac: '0c:c4:7a:00:00:01' }],
+        network: { bonding: { mode: 0, link_aggregation: 'individual' } },
+      },
+    })
+    const own: unknown = await (await fetch(`${bootUrlOf(lab, json.id)}/metadata`)).json()
+    expect(JSON.stringify(own)).not.toContain('bond0')
+    expect(own).toMatchObject({
+      network: {
+        interfaces: [{ name: 'eth0', mac: '0c:c4:7a:00:00:01' }],
+        addresses: [{ address: '127.0.0.1' }],
+      },
+    })
+
     expect((await lab.call('GET', '/plans')).headers.get('x-metalkit-lab')).toBeNull()
   })
 

@@ -37,12 +37,15 @@ function commonFields(device: Device, cloud: Cloud) {
   }
 }
 
-function bondingOf(device: Device) {
-  return { mode: 4, link_aggregation: 'bonded', mac: device.macs[0] }
+/** The service bonded the interfaces of its servers. A machine of the inventory has them as they are; clients require the field. */
+function bondingOf({ machine, macs: [mac] }: Device) {
+  return machine === undefined
+    ? { mode: 4, link_aggregation: 'bonded', mac }
+    : { mode: 0, link_aggregation: 'individual', mac }
 }
 
-function interfacesOf(device: Device) {
-  return device.macs.map((mac, index) => ({ name: `eth${index}`, mac, bond: 'bond0' }))
+function interfacesOf({ machine, macs }: Device) {
+  return macs.map((mac, index) => ({ name: `eth${index}`, mac, ...(machine === undefined ? { bond: 'bond0' } : {}) }))
 }
 
 /** A device's metadata as the API shows it (Metadata.yaml). */
