@@ -1,6 +1,6 @@
 // What an API's answer means: the requested data, or an error written for the user. What differs between APIs is in a Dialect.
 import type { z } from 'zod/mini'
-import { ApiError, AuthenticationError, UncertainError } from '../errors.ts'
+import { ApiError, AuthenticationError, FinalRefusal, UncertainError } from '../errors.ts'
 import { hidePassword } from '../text/hide-password.ts'
 import { readJson } from '../text/json.ts'
 import { plainText } from '../text/plain-text.ts'
@@ -34,6 +34,8 @@ export interface Call {
   turnedAway?: TurnedAway | undefined
   /** How long the answer may take to begin, if longer than usual. */
   answerTimeoutMs?: number | undefined
+  /** True for an answer that is not JSON. */
+  isText?: boolean
 }
 
 /** One attempt of a call, for its authentication. */
@@ -65,6 +67,8 @@ export interface Dialect {
   contentType?: string
   /** Advice about a refusal in the API's format. */
   hintFor?(call: Call, answer: ApiAnswer): string | undefined
+  /** Whether a refusal passes, so that asking again can help; undefined leaves that to its status. */
+  isTransient?(answer: ApiAnswer): boolean | undefined
   /** Advice if the API does not answer; otherwise to check its URL and the network. */
   hintIfSilent?: string | undefined
   /** Advice after a 401; otherwise to replace the token. */
@@ -158,6 +162,7 @@ export function apiRefusal(call: Call, answer: ApiAnswer, dialect: Dialect): Api
     refusalCode: dialect.readCode?.(answer.text),
     ...(hint === undefined ? {} : { hint }),
   }
+  if (dialect.isTransient?.(answer) === false) return new FinalRefusal(message, options)
   const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || uncertainStatuses.has(status))
   return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }

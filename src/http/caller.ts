@@ -2,7 +2,7 @@
 import type { z } from 'zod/mini'
 import { type Clock, systemClock } from '../clock.ts'
 import { abortAfter } from '../deadline.ts'
-import { UncertainError } from '../errors.ts'
+import { ApiError, type AuthenticationError, FinalRefusal, UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { apiRefusal, type Call, type Dialect, isWholeJson, noAnswer, readAnswer, timeOf } from './answer.ts'
 import { labHeader, temporaryVariable } from './lab-header.ts'
@@ -19,6 +19,16 @@ export interface CallerContext {
 
 /** How long to wait, after an interrupt, for the answer to a request that must not be cut off. */
 const lastAnswerMs = 10_000
+
+/** The error of the last attempt, if an earlier one may have been carried out; a refusal of what was asked says that it was not. */
+function asUncertain(error: ApiError | AuthenticationError): Error {
+  if (error instanceof ApiError && (error instanceof FinalRefusal || error.status === 400)) return error
+  return new UncertainError(error.message, {
+    layer: error.layer,
+    cause: error,
+    ...(error.hint && { hint: error.hint }),
+  })
+}
 
 /** Calls one API in its dialect. */
 export class ApiCaller {
@@ -62,31 +72,42 @@ export class ApiCaller {
 
   /** Sends a call, and retries it where that is safe. @throws ApiError or AuthenticationError for any answer but 2xx */
   async call(call: Call): Promise<ApiAnswer> {
+    // Whether an earlier attempt of a POST may have been carried out.
+    let mayBeDone = false
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(call)
       const lost = outcome instanceof NoAnswerError
       const done = !lost && outcome.status >= 200 && outcome.status < 300
       // A truncated answer is worth a retry if that is safe; if the last one is truncated, the error says so.
       const isSafe = call.isRepeatable ?? (call.method !== 'POST' && call.method !== 'PATCH')
-      const half = done && isSafe && !isWholeJson(outcome.text)
+      const half = done && isSafe && call.isText !== true && !isWholeJson(outcome.text)
       if (done && !half) return outcome
       if (!lost && outcome.status === 429) call.turnedAway?.note()
       const failure = {
         method: call.method,
         ...(call.isRepeatable === undefined ? {} : { isRepeatable: call.isRepeatable }),
         status: lost || half ? undefined : outcome.status,
+        ...(lost || half ? {} : { isTransient: this.#dialect.isTransient?.(outcome) }),
         neverSent: lost && outcome.neverSent,
         headers: lost ? {} : outcome.headers,
       }
       const isHopeless = lost && outcome.untrusted
       const delayMs = isHopeless ? undefined : decideRetry(failure, attempt, this.clock.now(), Math.random())
       if (delayMs === undefined && half) return outcome
-      if (delayMs === undefined)
-        throw lost ? noAnswer(call, outcome, this.#dialect) : apiRefusal(call, outcome, this.#dialect)
+      if (delayMs === undefined) {
+        const error = lost ? noAnswer(call, outcome, this.#dialect) : apiRefusal(call, outcome, this.#dialect)
+        throw mayBeDone ? asUncertain(error) : error
+      }
+      mayBeDone ||= call.method === 'POST' && (lost ? !outcome.neverSent : outcome.status >= 500)
       const what = lost ? outcome.message : half ? 'the answer is truncated' : `the API answered ${outcome.status}`
       reportRetry(this.#report, `${call.doing}: ${what}`, attempt, delayMs)
       const { signal, lastTry } = call
-      await this.clock.sleep(delayMs, AbortSignal.any([signal, lastTry].filter((source) => source !== undefined)))
+      const ends = AbortSignal.any([signal, lastTry].filter((source) => source !== undefined))
+      await this.clock.sleep(delayMs, ends).catch((error: unknown) => {
+        throw mayBeDone
+          ? new UncertainError(`${call.doing}: ${what}`, { layer: this.#dialect.layer, cause: error })
+          : error
+      })
       if (!lost && (await call.turnedAway?.wasDone())) {
         const { layer } = this.#dialect
         throw new UncertainError(`${call.doing}: the API answered ${outcome.status} but carried it out anyway`, {

@@ -9,6 +9,8 @@ export interface Failure {
   isRepeatable?: boolean
   /** Undefined if there was no complete response. */
   status: number | undefined
+  /** Whether the API's own code says that it passes; undefined leaves that to the status. */
+  isTransient?: boolean | undefined
   /** No connection was made, so the API cannot have acted. */
   neverSent: boolean
   headers: Record<string, string | undefined>
@@ -45,7 +47,7 @@ export function requestedDelayMs(
 export function decideRetry(failure: Failure, attempt: number, nowMs: number, random: number): number | undefined {
   const { method, isRepeatable = ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method) } = failure
   const safe = isRepeatable || failure.status === 429 || failure.neverSent
-  const worth = failure.status === undefined || transient.has(failure.status)
+  const worth = failure.isTransient ?? (failure.status === undefined || transient.has(failure.status))
   if (!safe || !worth || attempt >= maxAttempts) return undefined
   const backoffMs = random * baseDelayMs * 2 ** (attempt - 1)
   const requestedMs = requestedDelayMs(failure.headers, failure.status, nowMs)

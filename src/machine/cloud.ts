@@ -152,10 +152,12 @@ export interface Cloud {
   readonly isLab: boolean
   /** Whether a machine that is `going` is watched until it is `gone`; otherwise its deletion counts as done. */
   readonly isDeletionWatched: boolean
+  /** Whether repeating a create with the same mark cannot make another machine; its attempts then count as one. */
+  readonly isCreateRepeatable?: boolean
   /** Whether booting a machine again erases its disks. */
   readonly isReuseErasing: boolean
   /** What else to know about the cost of a kept machine. */
-  readonly costNote?: string
+  readonly costNote?: string | undefined
   /** The API's time, in ms since 1970, by its latest answer; before any answer, this computer's. */
   nowMs(): number
   /** The API's time, asked for now; undefined if its answers have none. */

@@ -67,7 +67,8 @@ async function sendCreate(
 export async function createOnce(cloud: Cloud, options: CreateOptions): Promise<MachineRecord> {
   const { ledger, report, signal } = options
   signal.throwIfAborted()
-  for (let attempt = 1; ; attempt++) {
+  for (let tries = 1; ; tries++) {
+    const attempt = cloud.isCreateRepeatable ? 1 : tries
     try {
       const machine = await sendCreate(cloud, attempt, options)
       ledger.noteCreated(attempt, machine)
@@ -79,11 +80,12 @@ export async function createOnce(cloud: Cloud, options: CreateOptions): Promise<
       const machine = await findByMark(cloud, ledger)
       if (machine !== undefined) {
         report.info(`found it: ${machine.id}`)
+        if (cloud.isCreateRepeatable) ledger.noteCreated(attempt, machine)
         return machine
       }
       signal.throwIfAborted()
-      if (attempt >= maxCreates) throw error
-      report.info(`no such machine exists; creating again (attempt ${attempt + 1} of ${maxCreates})`)
+      if (tries >= maxCreates) throw error
+      report.info(`no such machine exists; creating again (attempt ${tries + 1} of ${maxCreates})`)
     }
   }
 }

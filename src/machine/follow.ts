@@ -79,6 +79,11 @@ export async function followMachine({ cloud, id, timeoutMs, onLook, signal }: Fo
     onLook(look)
     const { phase } = look.machine
     last = describeProgress(look)
+    if (phase === 'gone') {
+      throw new MachineError(`the machine ${id} is gone (${last})`, {
+        hint: 'it was deleted elsewhere, or its cloud took it back',
+      })
+    }
     if (phase === 'failed') throw new MachineError(`the machine ${id} failed (${last})`)
     // A single poll can fall between the off and on of a reboot; two in a row cannot.
     const off = phase === 'off'

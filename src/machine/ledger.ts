@@ -59,6 +59,8 @@ export class Ledger {
   /** A create was answered with a machine. */
   noteCreated(attempt: number, { id }: MachineRecord): void {
     this.#answers.set(id, attempt)
+    // Only a create that cannot make a second machine is repeated under its number.
+    this.#uncertainMs.delete(attempt)
   }
 
   /**

@@ -33,8 +33,6 @@ export const headers = {
 
 /** The freeform tag whose value is the mark of a run; each of its machines and console connections has it. */
 export const runTag = 'metalkit'
-/** The freeform tag with the number of the create that made a machine. */
-export const attemptTag = 'metalkit-create'
 
 const word = z.string().check(z.minLength(1))
 const freeformTags = z.nullish(z.record(z.string(), z.string()))

@@ -1,0 +1,237 @@
+// The serial console of an instance: a console connection is made, waited for, used through two hops, and deleted.
+import { generateKeyPair, randomUUID } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Clock } from '../clock.ts'
+import { ApiError, ConsoleError, messageOf, UncertainError } from '../errors.ts'
+import type { Reporter } from '../io.ts'
+import type { ConsolePlace, ConsoleRequest } from '../machine/cloud.ts'
+import { hasFingerprint } from '../ssh/host-key.ts'
+import { parseIdentity } from '../ssh/key-file.ts'
+import type { OciClient } from './client.ts'
+import type { OciRecord } from './record.ts'
+import { type ConsoleConnection, runTag } from './schema.ts'
+
+const gatewayPort = 443
+const lookMs = 2000
+/** How long a refused connection is asked for again: a new machine may not have a console yet. */
+const refusedMs = 5000
+/** How long the end of a run waits for the deletion of its connection. */
+const goodbyeMs = 30_000
+
+interface Surroundings {
+  client: OciClient
+  clock: Clock
+  report: Reporter
+}
+
+/** Whether a console connection exists, or will. */
+function isOpen({ lifecycleState }: ConsoleConnection): boolean {
+  return lifecycleState !== 'DELETED' && lifecycleState !== 'DELETING'
+}
+
+/** Whether metalkit made it. */
+function isOurs({ freeformTags }: ConsoleConnection): boolean {
+  return freeformTags?.[runTag] !== undefined
+}
+
+/** The gateway's host name in a connection string: `… -p 443 <connection>@<gateway>' <instance>`. */
+export function gatewayOf({ id, connectionString }: ConsoleConnection): { host: string; port: number } | undefined {
+  const [, port, name, host] =
+    /-p (\d+) (ocid1\.instanceconsoleconnection[\w.-]*)@([\w.-]+)/.exec(connectionString ?? '') ?? []
+  return name === id && host !== undefined ? { host, port: Number(port ?? gatewayPort) } : undefined
+}
+
+/** A key for one run, which never leaves the memory. */
+async function makeKey(): Promise<{ publicKey: string; privateKey: string }> {
+  const pair = await promisify(generateKeyPair)('rsa', {
+    modulusLength: 3072,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  })
+  return { publicKey: parseIdentity(pair.privateKey, 'the key of this run').publicKey, privateKey: pair.privateKey }
+}
+
+/** Whether a connection accepts a public key, `ssh-rsa base64`. */
+function accepts({ fingerprint }: ConsoleConnection, publicKey: string): boolean {
+  const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64')
+  return Boolean(fingerprint) && hasFingerprint(blob, fingerprint ?? '')
+}
+
+/** Deletes metalkit's connections that are stale. */
+export async function sweepConsoles(
+  { client, report }: Pick<Surroundings, 'client' | 'report'>,
+  compartmentId: string,
+  isStale: (connection: ConsoleConnection) => boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const connection of await client.listConsoles(compartmentId, signal)) {
+    if (!isOpen(connection) || !isOurs(connection) || !isStale(connection)) continue
+    report.detail(`deleting the console connection ${connection.id}, which another run has left`)
+    await client.disconnectConsole(connection.id, signal)
+  }
+}
+
+/** Opens consoles, and deletes what it has made. */
+export class ConsoleOpener {
+  readonly #parts: Surroundings
+
+  constructor(parts: Surroundings) {
+    this.#parts = parts
+  }
+
+  /** @throws ConsoleError or ApiError; signal.reason */
+  async open(machine: OciRecord, { publicKeys, onWait, signal }: ConsoleRequest): Promise<ConsolePlace> {
+    const own = publicKeys.find((key) => key.startsWith('ssh-rsa '))
+    const existing = await this.#clear(machine, own, signal)
+    const key = own === undefined ? await makeKey() : { publicKey: own }
+    const tag = machine.mark ?? randomUUID()
+    const connection = existing ?? (await this.#connect(machine, key.publicKey, tag, { onWait, signal }))
+    const isKept = existing !== undefined && !isOurs(existing)
+    const leave = async () => {
+      if (!isKept) await this.#disconnect(connection.id)
+    }
+    try {
+      const active = await this.#waitFor(connection, onWait, signal)
+      const gateway = gatewayOf(active)
+      if (gateway === undefined) {
+        throw new ConsoleError(`the console connection ${active.id} has no connection string that metalkit understands`)
+      }
+      const { serviceHostKeyFingerprint: vouched } = active
+      const fingerprints = vouched ? { fingerprints: [vouched] } : {}
+      return {
+        address: { host: machine.id, port: 22 },
+        username: machine.id,
+        isSha1Only: true,
+        ...fingerprints,
+        via: { address: gateway, username: active.id, ...fingerprints },
+        ...key,
+        [Symbol.asyncDispose]: leave,
+      }
+    } catch (error) {
+      await leave()
+      throw error
+    }
+  }
+
+  /**
+   * Removes what is in the way of a connection to a machine: an instance has one, a tenancy ten.
+   * @returns one that accepts the key already
+   */
+  async #clear(
+    machine: OciRecord,
+    own: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ConsoleConnection | undefined> {
+    const { client, report, clock } = this.#parts
+    const connections = (await client.listConsoles(machine.projectId, signal)).filter(isOpen)
+    await this.#sweepDead(machine.projectId, connections, signal)
+    for (const connection of connections) {
+      if (connection.instanceId !== machine.id) continue
+      if (own !== undefined && connection.lifecycleState === 'ACTIVE' && accepts(connection, own)) return connection
+      if (!isOurs(connection)) {
+        throw new ConsoleError(`the machine ${machine.id} has a console connection for another key: ${connection.id}`, {
+          hint: `name that RSA key with --identity, or delete it: oci compute instance-console-connection delete --instance-console-connection-id ${connection.id}`,
+        })
+      }
+      report.info(`Replacing the console connection ${connection.id}, which another run has made.`)
+      await client.disconnectConsole(connection.id, signal)
+      await this.#untilGone(connection.id, clock, signal)
+    }
+    return undefined
+  }
+
+  /** Deletes the connections that killed runs have left to machines that no longer exist. */
+  async #sweepDead(
+    compartmentId: string,
+    connections: readonly ConsoleConnection[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client } = this.#parts
+    if (!connections.some(isOurs)) return
+    const instances = await client.listInstances(compartmentId, signal)
+    const live = new Set(instances.filter(({ lifecycleState }) => lifecycleState !== 'TERMINATED').map(({ id }) => id))
+    await sweepConsoles(this.#parts, compartmentId, ({ instanceId }) => !live.has(instanceId ?? ''), signal)
+  }
+
+  async #untilGone(id: string, clock: Clock, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const connection = await this.#parts.client.getConsole(id, signal).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return undefined
+        throw error
+      })
+      if (connection === undefined || connection.lifecycleState === 'DELETED') return
+      await clock.sleep(lookMs, signal)
+    }
+  }
+
+  async #connect(
+    machine: OciRecord,
+    publicKey: string,
+    tag: string,
+    { onWait, signal }: Pick<ConsoleRequest, 'onWait' | 'signal'>,
+  ): Promise<ConsoleConnection> {
+    const { client, clock } = this.#parts
+    const input = { instanceId: machine.id, publicKey: `${publicKey} metalkit`, freeformTags: { [runTag]: tag } }
+    for (const token = randomUUID(); ;) {
+      signal.throwIfAborted()
+      try {
+        return await client.connectConsole(input, token, signal)
+      } catch (error) {
+        // It may exist, and nobody would delete it.
+        if (error instanceof UncertainError || signal.aborted) await this.#disconnectAll(machine)
+        signal.throwIfAborted()
+        if (!(error instanceof ApiError)) throw error
+        const isEarly = error.refusalCode === 'IncorrectState' || error.status === 404
+        const { lifecycleState } = await client.getInstance(machine.id, signal)
+        if (!isEarly || lifecycleState.startsWith('TERMINAT')) throw error
+        onWait(`the machine is ${lifecycleState} and has no console yet`)
+      }
+      await clock.sleep(refusedMs, signal)
+    }
+  }
+
+  /** Waits until a connection can be used. */
+  async #waitFor(
+    connection: ConsoleConnection,
+    onWait: (why: string) => void,
+    signal: AbortSignal,
+  ): Promise<ConsoleConnection> {
+    const { client, clock } = this.#parts
+    for (let look = connection; ; look = await client.getConsole(connection.id, signal)) {
+      const { id, lifecycleState } = look
+      if (lifecycleState === 'ACTIVE') return look
+      if (lifecycleState !== 'CREATING' && lifecycleState) {
+        throw new ConsoleError(`the console connection ${id} is ${lifecycleState}`, {
+          hint: 'try again: metalkit console',
+        })
+      }
+      onWait('the console connection is being created')
+      await clock.sleep(lookMs, signal)
+    }
+  }
+
+  /** Deletes a connection, whatever has been interrupted; says so if it cannot. */
+  async #disconnect(id: string): Promise<void> {
+    const { client, clock, report } = this.#parts
+    const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
+    try {
+      await client.disconnectConsole(id, signal)
+    } catch (error) {
+      report.warn(
+        `the console connection ${id} could not be deleted (${signal.aborted ? 'no answer in time' : messageOf(error)}); the next run deletes it, or: oci compute instance-console-connection delete --instance-console-connection-id ${id}`,
+      )
+    }
+  }
+
+  /** Deletes the connections to a machine after one whose answer was lost. */
+  async #disconnectAll({ id, projectId }: OciRecord): Promise<void> {
+    const { client, clock, report } = this.#parts
+    const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
+    await sweepConsoles({ client, report }, projectId, ({ instanceId }) => instanceId === id, signal).catch(
+      (error: unknown) => {
+        const why = signal.aborted ? 'no answer in time' : messageOf(error)
+        report.warn(`a console connection to ${id} may be left (${why}); the next run deletes it`)
+      },
+    )
+  }
+}
