@@ -8,9 +8,10 @@ import { shells } from '../help/shells.ts'
 import { type Choice, type Suggestion, suggest } from '../help/suggest.ts'
 import { type Context, createReporter } from '../io.ts'
 import { metroByFacility, metroCodes } from '../metal/locations.ts'
+import type { Cloud } from '../machine/cloud.ts'
 import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
-import { openCloud } from './shared/api.ts'
+import { askClouds } from './clouds/all-clouds.ts'
 
 /** Nobody waits longer for a completion. */
 const apiPatienceMs = 1500
@@ -19,10 +20,11 @@ const apiPatienceMs = 1500
 async function findDevices(context: Context): Promise<Choice[]> {
   try {
     const options = await resolveOptions(['apiKey', 'projectId', 'apiUrl'], {}, context.env)
-    if (options.apiKey === undefined || options.projectId === undefined) return []
     const report = createReporter({ stderr: context.stderr, verbosity: -1 })
-    const cloud = await openCloud(options, { ...context, report })
-    const machines = await cloud.list(undefined, within(apiPatienceMs, context.signal))
+    const signal = within(apiPatienceMs, context.signal)
+    const list = (cloud: Cloud) => cloud.list(undefined, signal)
+    const { answers } = await askClouds(options, { ...context, report, signal }, list)
+    const machines = answers.flatMap(({ answer }) => answer)
     return machines.map(({ id, hostname, plan, state }) => ({
       text: id,
       help: [hostname, plan, state].filter(Boolean).join(', '),

@@ -3,54 +3,75 @@
 import { type Command, command } from '../options/command.ts'
 import {
   consoleFlagNames,
-  doctorFlagNames,
   lsFlagNames,
   pushFlagNames,
   rmFlagNames,
-  runFlagNames,
+  type RunOptions,
   serveFlagNames,
 } from '../options/command-flags.ts'
+import type { Context } from '../io.ts'
+import { type CloudRow, clouds, runFlagsOf } from './clouds/clouds.ts'
 import { labCommands } from './lab/index.ts'
 import { rackCommands } from './rack/index.ts'
 
-const run = command({
-  words: 'run equinixmetal',
-  summary: 'rent a machine, boot an image on it, attach to its console, give it back',
-  description:
-    'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep is given.',
-  arguments: [{ name: 'name', help: 'prefix of the image files that linuxkit build wrote', completes: 'image' }],
-  flags: runFlagNames,
-  examples: [
-    'metalkit run equinixmetal -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
-    'metalkit run equinixmetal -serve :8080 -tunnel ssh://me@boot.example.com linuxkit',
-    'metalkit run equinixmetal -base-url http://boot.example.com -machine c3.large.arm64 -keep linuxkit',
-    "metalkit run equinixmetal -base-url http://boot.example.com -wait-for 'login:' -timeout 20m linuxkit",
-  ],
-  load: () => import('./run/run.ts'),
-})
+/** The options of a command of one cloud, by the names that commands use; flags that the cloud does not have are undefined. */
+async function adoptOptions(row: CloudRow, options: RunOptions, context: Context) {
+  const { adopt } = await import('./clouds/open-cloud.ts')
+  const { options: adopted, sources } = adopt(row, options, context.sources)
+  return { options: adopted, context: { ...context, sources } }
+}
 
-const push = command({
-  words: 'push equinixmetal',
-  summary: 'write an image and its iPXE script where machines can fetch them',
-  description:
-    'Writes <name>-kernel, <name>-initrd.img and <name>-equinixmetal.ipxe to the destination, all or nothing, and <name>.json, which lets the next push skip unchanged files.',
-  arguments: [
-    {
-      name: 'name',
-      help: 'prefix of the image files that linuxkit build wrote',
-      optional: true,
-      fallback: 'equinixmetal',
-      completes: 'image',
+const image = { name: 'name', help: 'prefix of the image files that linuxkit build wrote', completes: 'image' } as const
+
+const runCommands = clouds.map((row) =>
+  command({
+    words: `run ${row.name}`,
+    ...(row === clouds[0] ? {} : { variantOf: `run ${clouds[0].name}` }),
+    summary:
+      row === clouds[0]
+        ? 'rent a machine, boot an image on it, attach to its console, give it back'
+        : `the same with a machine of ${row.title}`,
+    description:
+      'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep is given.',
+    arguments: [image],
+    flags: runFlagsOf(row),
+    instead: row.instead,
+    examples: row.examples.map((rest) => `metalkit run ${row.name} ${rest}`),
+    async load() {
+      const { runOn } = await import('./run/run.ts')
+      return {
+        async execute({ name }, options, context) {
+          const own = await adoptOptions(row, options, context)
+          await runOn(row, name, own.options, own.context)
+        },
+      }
     },
-  ],
-  flags: pushFlagNames,
-  examples: [
-    'metalkit push equinixmetal -base-url http://boot.example.com linuxkit',
-    'metalkit push equinixmetal -base-url http://boot.example.com -decompress -destination /srv/www linuxkit',
-    'metalkit push equinixmetal -base-url http://boot.example.com -destination sftp://me@boot.example.com/srv/www linuxkit',
-    'metalkit push equinixmetal -base-url http://boot.example.com -destination s3://my-bucket/boot linuxkit',
-  ],
-  load: () => import('./push/push.ts'),
+  }),
+)
+
+const pushCommands = clouds.map((row) => {
+  const start = `metalkit push ${row.name} -base-url http://boot.example.com`
+  return command({
+    words: `push ${row.name}`,
+    ...(row === clouds[0] ? {} : { variantOf: `push ${clouds[0].name}` }),
+    summary:
+      row === clouds[0]
+        ? 'write an image and its iPXE script where machines can fetch them'
+        : `the same with a script for ${row.title}`,
+    description: `Writes <name>-kernel, <name>-initrd.img and <name>-${row.name}.ipxe to the destination, all or nothing, and <name>.json, which lets the next push skip unchanged files.`,
+    arguments: [{ ...image, optional: true, fallback: row.name }],
+    flags: pushFlagNames,
+    examples: [
+      `${start} linuxkit`,
+      `${start} -decompress -destination /srv/www linuxkit`,
+      `${start} -destination sftp://me@boot.example.com/srv/www linuxkit`,
+      `${start} -destination s3://my-bucket/boot linuxkit`,
+    ],
+    async load() {
+      const { pushFor } = await import('./push/push.ts')
+      return { execute: async ({ name }, options, context) => await pushFor(row, name, options, context) }
+    },
+  })
 })
 
 const verify = command({
@@ -118,20 +139,36 @@ const rm = command({
   load: () => import('./rm.ts'),
 })
 
-const doctor = command({
-  words: 'doctor',
-  summary: 'check everything that a run needs, and say how to fix what is wrong',
-  description:
-    'Checks everything that run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Pass it the flags you will pass to run.',
-  arguments: [
-    { name: 'name', help: 'prefix of the image files that linuxkit build wrote', optional: true, completes: 'image' },
-  ],
-  flags: doctorFlagNames,
-  examples: [
-    'metalkit doctor -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
-    'metalkit lab -- metalkit doctor --json',
-  ],
-  load: () => import('./doctor/doctor.ts'),
+/** `doctor`, which is about the first cloud, and the same for each cloud. */
+const doctorCommands = [undefined, ...clouds].map((named) => {
+  const row = named ?? clouds[0]
+  const words = named === undefined ? 'doctor' : `doctor ${row.name}`
+  return command({
+    words,
+    ...(named === undefined ? {} : { variantOf: 'doctor' }),
+    summary:
+      named === undefined
+        ? 'check everything that a run needs, and say how to fix what is wrong'
+        : `the same for a run on ${row.title}`,
+    description:
+      'Checks everything that run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Pass it the flags you will pass to run.',
+    arguments: [{ ...image, optional: true }],
+    flags: runFlagsOf(row),
+    instead: row.instead,
+    examples: [
+      `metalkit ${words} -serve :8080 -base-url http://198.51.100.7:8080 linuxkit`,
+      named === undefined ? 'metalkit lab -- metalkit doctor --json' : `metalkit ${words} --json`,
+    ],
+    async load() {
+      const { examine } = await import('./doctor/doctor.ts')
+      return {
+        async execute({ name }, options, context) {
+          const own = await adoptOptions(row, options, context)
+          return await examine(row, name, own.options, own.context)
+        },
+      }
+    },
+  })
 })
 
 const completion = command({
@@ -179,8 +216,8 @@ const version = command({
 
 /** All commands, in the order of the help. */
 export const commands: readonly Command[] = [
-  run,
-  push,
+  ...runCommands,
+  ...pushCommands,
   verify,
   serve,
   attach,
@@ -188,7 +225,7 @@ export const commands: readonly Command[] = [
   rm,
   ...labCommands,
   ...rackCommands,
-  doctor,
+  ...doctorCommands,
   completion,
   man,
   help,

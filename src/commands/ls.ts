@@ -1,18 +1,19 @@
-import { formatAge } from '../text/duration.ts'
+import { describeError, exitCodeOf } from '../errors.ts'
 import type { Context } from '../io.ts'
-import { openCloud } from './shared/api.ts'
-import { sshLine } from './console/prepare-console.ts'
+import type { Cloud } from '../machine/cloud.ts'
 import type { LsOptions } from '../options/command-flags.ts'
+import { formatAge } from '../text/duration.ts'
 import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
+import { sshLine } from './console/prepare-console.ts'
+import { askClouds } from './clouds/all-clouds.ts'
 
-/** `ls`: lists the machines that metalkit created and that still cost money. */
-export async function execute(_: unknown, options: LsOptions, context: Context): Promise<void> {
-  const cloud = await openCloud(options, context)
-  const records = await cloud.list(undefined, context.signal)
+async function listMachines(cloud: Cloud, options: LsOptions, signal: AbortSignal) {
+  const records = await cloud.list(undefined, signal)
   const nowMs = cloud.nowMs()
-  const machines = records.map((record) => ({
+  return records.map((record) => ({
     id: record.id,
+    cloud: cloud.name,
     hostname: record.hostname,
     plan: record.plan,
     metro: record.place,
@@ -21,14 +22,39 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
     age: record.createdAt === undefined ? '' : formatAge(nowMs - Date.parse(record.createdAt)),
     console: sshLine(cloud, record, options) ?? '',
   }))
-  if (options.json) {
-    for (const machine of machines) context.stdout.write(`${plainJson(machine)}\n`)
-    return
+}
+
+/** `ls`: lists the machines that metalkit created and that still cost money, of every cloud with credentials. */
+export async function execute(_: unknown, options: LsOptions, context: Context): Promise<number | void> {
+  const { report, stdout, signal } = context
+  const { answers, failures } = await askClouds(options, context, (cloud) => listMachines(cloud, options, signal))
+  const machines = answers.flatMap(({ answer }) => answer)
+  for (const { row, error } of failures) {
+    report.warn(`the machines of ${row.title} are not listed: ${describeError(error)}`)
   }
-  if (machines.length === 0) return context.report.info('No machines.')
+  const code = failures.length === 0 ? undefined : exitCodeOf(failures[0]?.error)
+  if (options.json) {
+    for (const machine of machines) stdout.write(`${plainJson(machine)}\n`)
+    return code
+  }
+  if (machines.length === 0) {
+    report.info('No machines.')
+    return code
+  }
   // The most important columns are on the left, because a narrow window shows only those.
-  const columns = ['id', 'hostname', 'state', 'age', 'plan', 'metro', 'console'] as const
+  const isOne = answers.length + failures.length === 1
+  const columns = [
+    'id',
+    ...(isOne ? [] : (['cloud'] as const)),
+    'hostname',
+    'state',
+    'age',
+    'plan',
+    'metro',
+    'console',
+  ] as const
   const header = columns.map((name) => name.toUpperCase())
   const rows = machines.map((machine) => columns.map((name) => machine[name]))
-  context.stdout.write(formatTable([header, ...rows], context.stdout.columns))
+  stdout.write(formatTable([header, ...rows], stdout.columns))
+  return code
 }

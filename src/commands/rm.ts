@@ -1,27 +1,39 @@
-import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../errors.ts'
 import type { Context } from '../io.ts'
 import type { Cloud, MachineRecord } from '../machine/cloud.ts'
 import { deleteUntilGone } from '../machine/delete.ts'
 import { plainText } from '../text/plain-text.ts'
-import { openCloud } from './shared/api.ts'
+import { type CloudRow, cloudOf } from './clouds/clouds.ts'
+import { askClouds } from './clouds/all-clouds.ts'
+import { openCloud, optionsFor } from './clouds/open-cloud.ts'
+import { confirm } from './shared/confirm.ts'
 import { sayOnInterrupt } from './shared/interrupt-notice.ts'
 import type { RmOptions } from '../options/command-flags.ts'
 
-/** Asks on the terminal; anything but yes is no. */
-async function confirm(question: string, { stdin, stderr, signal }: Context): Promise<boolean> {
-  const lines = createInterface({ input: stdin, output: stderr })
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim())
-  } finally {
-    lines.close()
-  }
+/** A machine, and the cloud that it is of. */
+interface Target {
+  cloud: Cloud
+  machine: MachineRecord
 }
 
-/** The machine with an id, or the machines with a run's mark, which a run names if it does not know their ids. */
-async function find(name: string, cloud: Cloud, { signal }: Context): Promise<MachineRecord[]> {
-  if (name.startsWith(cloud.markOf(''))) return await cloud.list(name, signal)
-  return [await cloud.get(encodeURIComponent(name), signal)]
+/** The machines with these ids, and those with these marks of runs, which a run names if it does not know their ids. */
+async function findNamed(names: readonly string[], options: RmOptions, context: Context): Promise<Target[]> {
+  const opened = new Map<CloudRow, Promise<Cloud>>()
+  const open = async (row: CloudRow) => {
+    const own = await optionsFor(row, options, context)
+    return await openCloud(row, own.options, own.context)
+  }
+  const found = names.map(async (name) => {
+    const row = cloudOf(name)
+    const opening = opened.get(row) ?? open(row)
+    opened.set(row, opening)
+    const cloud = await opening
+    const { signal } = context
+    const isMark = row.markForm.test(name)
+    const machines = isMark ? await cloud.list(name, signal) : [await cloud.get(encodeURIComponent(name), signal)]
+    return machines.map((machine) => ({ cloud, machine }))
+  })
+  return (await Promise.all(found)).flat()
 }
 
 /** A machine's age by the API's clock; 0 without a creation time. */
@@ -29,27 +41,33 @@ function ageOf({ createdAt }: MachineRecord, nowMs: number): number {
   return createdAt === undefined ? 0 : Math.max(0, nowMs - Date.parse(createdAt))
 }
 
-/** The machines to delete: the named ones, or metalkit's machines that are older than --older-than. */
+/** The machines to delete, named, or those of every cloud that are older than --older-than; and why others are not known. */
 async function select(
   ids: readonly string[],
   options: RmOptions,
-  cloud: Cloud,
   context: Context,
-): Promise<MachineRecord[]> {
-  if (options.olderThan === undefined) {
-    const named = (await Promise.all(ids.map((id) => find(id, cloud, context)))).flat()
-    const foreign = named.find(({ isOurs }) => !isOurs)
+): Promise<{ targets: Target[]; failures: unknown[] }> {
+  const { olderThan } = options
+  if (olderThan === undefined) {
+    const targets = await findNamed(ids, options, context)
+    const foreign = targets.find(({ machine }) => !machine.isOurs)
     if (foreign !== undefined) {
-      throw new UsageError(`the machine "${foreign.id}" was not created by metalkit (${cloud.whyForeign})`, {
+      const { cloud, machine } = foreign
+      throw new UsageError(`the machine "${machine.id}" was not created by metalkit (${cloud.whyForeign})`, {
         hint: "metalkit ls lists the machines that were; delete others with the cloud's own tools",
       })
     }
-    return named
+    return { targets, failures: [] }
   }
-  const { olderThan } = options
-  const machines = await cloud.list(undefined, context.signal)
-  const nowMs = cloud.nowMs()
-  return machines.filter((machine) => ageOf(machine, nowMs) >= olderThan)
+  const { answers, failures } = await askClouds(options, context, async (cloud) => {
+    const machines = await cloud.list(undefined, context.signal)
+    const nowMs = cloud.nowMs()
+    return machines.filter((machine) => ageOf(machine, nowMs) >= olderThan)
+  })
+  return {
+    targets: answers.flatMap(({ cloud, answer }) => answer.map((machine) => ({ cloud, machine }))),
+    failures: failures.map(({ error }) => error),
+  }
 }
 
 /** `rm`: deletes machines, for example those left behind by a kill or a power cut. */
@@ -64,24 +82,31 @@ export async function execute(
       ids.length === 0 ? 'rm needs machine ids or --older-than' : 'rm takes machine ids or --older-than, not both'
     throw new UsageError(wrong, { hint: 'metalkit ls lists the machines' })
   }
-  const cloud = await openCloud(options, context)
-  const machines = await select(ids, options, cloud, context)
-  if (machines.length === 0)
+  const { targets, failures } = await select(ids, options, context)
+  if (targets.length === 0) {
+    throwAll(failures)
     return report.info(options.olderThan === undefined ? 'No machines.' : 'No machine is that old.')
+  }
   if (options.olderThan !== undefined && !options.yes) {
-    const list = plainText(machines.map(({ id, hostname }) => `${id} (${hostname})`).join(', '))
+    const list = plainText(targets.map(({ machine: { id, hostname } }) => `${id} (${hostname})`).join(', '))
     if (!stdin.isTTY) throw new UsageError(`would delete ${list}`, { hint: 'add --yes to delete without confirmation' })
     if (!(await confirm(`Delete ${list}?`, context))) return report.info('Nothing was deleted.')
   }
   using _notice = sayOnInterrupt(context, 'the deletion continues')
   const outcomes = await Promise.allSettled(
-    machines.map(async (machine) => {
-      const { id } = machine
+    targets.map(async ({ cloud, machine }) => {
       await deleteUntilGone(cloud, machine, report, forced)
-      report.info(`The machine ${id} is deleted.`)
+      report.info(`The machine ${machine.id} is deleted.`)
     }),
   )
-  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  throwAll([
+    ...failures,
+    ...outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : [])),
+  ])
+}
+
+/** Throws the errors as one, if there are any. */
+function throwAll(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0]
   if (failures.length > 1) throw new AggregateError(failures)
 }

@@ -1,5 +1,5 @@
 // The manual page, built from the same tables as --help: man(7) macros, ASCII only.
-import type { Command } from '../options/command.ts'
+import { type Command, findTakers } from '../options/command.ts'
 import type { Flag } from '../options/flags/flag.ts'
 import { type FlagName, flags, globalFlagNames } from '../options/flags.ts'
 import { exitStatus } from './exit-codes.ts'
@@ -32,7 +32,7 @@ function commandSection(command: Command): string {
 }
 
 function flagParagraph(key: FlagName, commands: readonly Command[]): string {
-  const of = commands.filter((command) => command.flags.includes(key)).map((command) => command.words)
+  const of = findTakers(commands, (command) => command.flags.includes(key)).map((command) => command.words)
   const where = of.length === 0 ? 'all commands' : of.join(', ')
   return paragraph(termOf(key), `${flags[key].help} (${notesOf(key)}; ${where})`)
 }

@@ -4,7 +4,8 @@ import type { Flag } from './flags/flag.ts'
 import { flags, globalFlagNames } from './flags.ts'
 
 const byName = new Map<string, Flag>()
-for (const flag of Object.values<Flag>(flags)) {
+// Flags of one name have one syntax; the first is the usual one, and serves for messages.
+for (const flag of Object.values<Flag>(flags).toReversed()) {
   byName.set(flag.name, flag)
   if (flag.short !== undefined) byName.set(flag.short, flag)
 }

@@ -35,6 +35,7 @@ export const runFlagNames = [
   'imgName',
   'alwaysPxe',
   'device',
+  'yes',
   'keep',
   'console',
   'ttl',
@@ -115,7 +116,5 @@ export const rackFlagNames = [
 /** The options `rack` is given. */
 export type RackOptions = Options<(typeof rackFlagNames)[number]>
 
-/** The flags of `run`, so that the same command line can be checked. */
-export const doctorFlagNames = [...runFlagNames] as const satisfies readonly FlagName[]
-/** The options `doctor` is given. */
+/** The options `doctor` is given: those of `run`, so that the same command line can be checked. */
 export type DoctorOptions = RunOptions

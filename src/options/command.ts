@@ -36,12 +36,16 @@ export type Arguments<A extends readonly Argument[]> = { [One in A[number] as On
 /** A command: the words that call it, its arguments and flags, and where its body is. */
 export interface Command<N extends FlagName = FlagName, A extends readonly Argument[] = readonly Argument[]> {
   words: string
+  /** The words of the command that it is a variant of, and that stands for both in messages. */
+  variantOf?: string
   summary: string
   description: string
   arguments: A
   /** The name in help of the words after `--`, if it takes any. */
   passthrough?: string
   flags: readonly N[]
+  /** Flags of similar commands that it does not have, and what it has instead. */
+  instead?: Partial<Record<FlagName, string>>
   examples: readonly string[]
   load: () => Promise<Body<N, A>>
 }
@@ -57,6 +61,13 @@ export function findCommand(commands: readonly Command[], words: readonly string
   return commands
     .filter((candidate) => line.startsWith(`${candidate.words} `))
     .toSorted((first, second) => second.words.length - first.words.length)[0]
+}
+
+/** The commands that have a flag; a variant is left out beside the command that stands for it. */
+export function findTakers(commands: readonly Command[], hasFlag: (command: Command) => boolean): Command[] {
+  const takers = commands.filter(hasFlag)
+  const words = new Set(takers.map((taker) => taker.words))
+  return takers.filter(({ variantOf }) => variantOf === undefined || !words.has(variantOf))
 }
 
 /** The commands whose words continue those of a command: `lab env`, `lab stop` … for `lab`. */

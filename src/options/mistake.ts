@@ -2,9 +2,9 @@
 import { UsageError } from '../errors.ts'
 import { findSlip } from '../text/nearest.ts'
 import { quoteWord } from '../text/shell-word.ts'
-import { type Command, findSubcommands } from './command.ts'
+import { type Command, findSubcommands, findTakers } from './command.ts'
 import type { Flag } from './flags/flag.ts'
-import { flags } from './flags.ts'
+import { type FlagName, flags } from './flags.ts'
 
 /** An invalid command line. */
 export interface CommandLine {
@@ -113,12 +113,17 @@ function explainExcess(called: Command, { commands, words }: CommandLine): Usage
 function explainFlag(flag: string, slip: string | undefined, { commands, called }: CommandLine): UsageError {
   const name = flag.replace(/^-+/, '').replace(/=.*/s, '')
   const takersOf = (flagName: string) =>
-    commands.filter((command) => command.flags.some((other) => flags[other].name === flagName))
+    findTakers(commands, (command) => command.flags.some((other) => flags[other].name === flagName))
   const denied = name.replace(/^no-/, '')
   const opposite = called?.flags
     .map((other): Flag => flags[other])
     .find((other) => denied !== name && other.name === denied)
   const unknown = `unknown option "${flag}"`
+  const instead = Object.entries(called?.instead ?? {}).find(([other]) => flags[other as FlagName].name === name)
+  if (called !== undefined && instead !== undefined) {
+    const cloud = called.words.split(' ').at(-1)
+    return new UsageError(`--${name} is not for ${cloud}: ${instead[1]}`, { hint: seePage(called) })
+  }
   if (opposite !== undefined) {
     const hint = opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; omit it instead`
     return new UsageError(unknown, { hint })

@@ -71,6 +71,7 @@ test('with --json it prints a line for each machine, with its creation time', as
     },
     {
       id: other,
+      cloud: 'equinixmetal',
       hostname: '',
       plan: '',
       metro: '',

@@ -1,7 +1,16 @@
 // The golden files are the output of linuxkit for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { bootScript, type BootScript, initrdName, kernelName, scriptName, withConsole } from '../../src/ipxe/script.ts'
+import { latitudeScript as latitude, ociScript as oci } from '../../src/ipxe/cloud-scripts.ts'
+import {
+  bootScript,
+  type BootScript,
+  filesOf,
+  initrdName,
+  kernelName,
+  scriptName,
+  withConsole,
+} from '../../src/ipxe/script.ts'
 
 const golden = new URL('../fixtures/golden/', import.meta.url)
 const common: BootScript = { name: 'linuxkit', baseUrl: 'http://boot.example.com', arch: 'x86_64', cmdline: '' }
@@ -20,6 +29,14 @@ const rows: readonly (readonly [file: string, script: Partial<BootScript>])[] = 
   ['aarch64-ttyAMA0', { arch: 'aarch64', cmdline: 'console=ttyAMA0,115200' }],
   ['aarch64-ttyS1', { arch: 'aarch64', cmdline: 'console=ttyS1' }],
   ['aarch64-empty-cmdline', { arch: 'aarch64' }],
+  ['latitude-x86_64', { cloud: latitude, cmdline: 'console=tty0 quiet' }],
+  ['latitude-x86_64-ttyS1', { cloud: latitude, cmdline: 'console=ttyS1,115200n8' }],
+  ['latitude-aarch64', { cloud: latitude, arch: 'aarch64', cmdline: 'quiet' }],
+  ['latitude-empty-cmdline', { cloud: latitude }],
+  ['oci-x86_64', { cloud: oci, cmdline: 'console=tty0 quiet' }],
+  ['oci-aarch64', { cloud: oci, arch: 'aarch64', cmdline: 'quiet' }],
+  ['oci-aarch64-ttyAMA0', { cloud: oci, arch: 'aarch64', cmdline: 'console=ttyAMA0' }],
+  ['oci-empty-cmdline', { cloud: oci }],
   ['aarch64-trailing-slash', { arch: 'aarch64', baseUrl: 'http://boot.example.com/', cmdline: 'console=ttyAMA0' }],
 ]
 
@@ -47,6 +64,8 @@ test('the names of the files of an image', () => {
     'a-initrd.img',
     'a-equinixmetal.ipxe',
   ])
+  expect(filesOf('a')).toEqual(['a-equinixmetal.ipxe', 'a-kernel', 'a-initrd.img'])
+  expect([scriptName('a', latitude), scriptName('a', oci)]).toEqual(['a-latitude.ipxe', 'a-oci.ipxe'])
 })
 
 describe('a command line that would not arrive unchanged', () => {

@@ -1,6 +1,7 @@
 import type { Context } from '../../io.ts'
 import { waitForMachine } from '../../machine/follow.ts'
-import { openCloud } from '../shared/api.ts'
+import { cloudOf } from '../clouds/clouds.ts'
+import { openCloud, optionsFor } from '../clouds/open-cloud.ts'
 import { checkReplies, prepareConsole } from './prepare-console.ts'
 import { holdConsole } from './hold-console.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
@@ -14,8 +15,10 @@ export async function execute(
 ): Promise<void> {
   checkReplies(options)
   const limit = startTimeLimit(options, outer, 'session')
-  const context = limit === undefined ? outer : { ...outer, signal: AbortSignal.any([outer.signal, limit]) }
-  const cloud = await openCloud(options, context)
+  const row = cloudOf(id)
+  const own = await optionsFor(row, options, outer)
+  const context = limit === undefined ? own.context : { ...own.context, signal: AbortSignal.any([outer.signal, limit]) }
+  const cloud = await openCloud(row, own.options, context)
   const access = await prepareConsole(options, context)
   const { report, signal } = context
   const machine = await waitForMachine(

@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { ApiError } from '../../errors.ts'
-import type { Cloud } from '../../machine/cloud.ts'
 import type { Context } from '../../io.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
-import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
+import { bootScript, filesOf } from '../../ipxe/script.ts'
 import { formatAddress } from '../../address.ts'
-import { adviseLab, cloudContextOf, openCloud } from '../shared/api.ts'
+import { adviseLab, openCloud, requireFlag } from '../clouds/open-cloud.ts'
+import { type CloudRow, clouds } from '../clouds/clouds.ts'
 import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 import { type Check, Skip } from './check.ts'
@@ -31,38 +31,41 @@ async function accessOf(options: DoctorOptions, context: Context, wanted?: Reado
 
 /** Results that later checks need. */
 interface Seen {
-  tokenWorks: boolean
+  /** Whether the credentials are accepted. */
+  isAccepted: boolean
   hasKeys: boolean
 }
 
-/** The API calls of run. */
-function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
-  const { projectId } = options
-  const cloudOf = (context: Context) => openCloud(options, context)
-  const needToken = () => {
-    if (!seen.tokenWorks) throw new Skip('the token does not work')
+/** The calls of run. */
+function accountChecks(row: CloudRow, options: DoctorOptions, seen: Seen): Check[] {
+  const { apiKey, projectId } = options
+  const [credentials, ...others] = row.parts
+  const cloudOf = (context: Context) => openCloud(row, options, context)
+  const needCredentials = () => {
+    if (!seen.isAccepted) throw new Skip(`the ${credentials.name} does not work`)
   }
   return [
     {
-      name: 'token',
+      name: credentials.name,
       async look(context) {
-        const finding = await (await cloudOf(context)).check('token', context.signal)
-        seen.tokenWorks = true
+        const finding = await (await cloudOf(context)).check(credentials.name, context.signal)
+        seen.isAccepted = true
         return finding
       },
     },
-    {
-      name: 'project',
-      async look(context) {
-        await cloudContextOf(context).require('projectId', projectId)
-        needToken()
-        return await (await cloudOf(context)).check('project', context.signal)
+    ...others.map(({ name, needs }) => ({
+      name,
+      async look(context: Context) {
+        const value: unknown = needs === undefined ? '' : Reflect.get(options, needs)
+        if (needs !== undefined) await requireFlag(row, needs, typeof value === 'string' ? value : undefined, context)
+        needCredentials()
+        return await (await cloudOf(context)).check(name, context.signal)
       },
-    },
+    })),
     {
       name: 'clock',
       async look(context) {
-        needToken()
+        needCredentials()
         const timeMs = await (await cloudOf(context)).readTime(context.signal)
         if (timeMs === undefined) throw new Skip('the API does not report its time')
         const offMs = Math.abs(Date.now() - timeMs)
@@ -74,45 +77,49 @@ function apiChecks(options: DoctorOptions, seen: Seen): Check[] {
     {
       name: 'keys',
       async look(context) {
-        const sos = options.sos ?? { host: 'localhost', port: 22 }
-        const search = (await accessOf(options, context)).find(sos, '', context.signal)
-        const access = await search.catch((error: unknown) => adviseLab(error, options.apiKey, context.env))
+        const host = options.sos ?? { host: 'localhost', port: 22 }
+        const search = (await accessOf(options, context)).find(host, '', context.signal)
+        const isFirst = row === clouds[0]
+        const access = await search.catch((error: unknown) => adviseLab(error, isFirst ? apiKey : '', context.env))
         seen.hasKeys = true
         const labels = access.identities.keys.map(({ label }) => label).join(', ')
-        if (!seen.tokenWorks || projectId === undefined)
-          return { detail: `${labels}; not compared with the project's keys` }
-        const cloud = await cloudOf(context)
+        const cloud = await openCloud(row, options, context, true)
+        if (!seen.isAccepted || (isFirst && projectId === undefined))
+          return { detail: `${labels}; not compared with the ${cloud.scope}'s keys` }
         const known = await cloud.listKeys(context.signal)
+        if (known === undefined && !isFirst) return { detail: `${labels}; ${row.title} takes any` }
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed", { layer: 'metal' })
         requireKnownKey(known, access.identities, cloud.scope)
-        return { detail: `the project has one of these: ${labels}` }
+        return { detail: `the ${cloud.scope} has one of these: ${labels}` }
       },
     },
   ]
 }
 
-function consoleCheck(options: DoctorOptions, seen: Seen): Check {
+function consoleCheck(row: CloudRow, options: DoctorOptions, seen: Seen): Check {
   return {
     name: 'console',
     async look(context) {
-      const cloud: Cloud = await openCloud(options, context, true)
+      const { sos } = options
+      const cloud = await openCloud(row, options, context, true)
+      const hosts = cloud.consoleHosts('')
+      if (hosts === undefined) throw new Skip('its host is known once there is a machine')
       const { place } = await cloud.prepare({ plan: options.machine, place: options.metro }, context.signal)
       if (!options.console) throw new Skip('--console=false')
       if (!seen.hasKeys) throw new Skip('no SSH key was found')
-      const { sos } = options
       const warnings: string[] = []
       const report = { ...context.report, warn: (line: string) => warnings.push(line) }
       await checkConsole(cloud, { place }, await accessOf(options, context), { ...context, report })
       const [warning] = warnings
       if (warning !== undefined) return { detail: warning, hint: 'name the SOS host with --sos' }
-      const where = sos === undefined ? `an SOS host of metro ${place}` : formatAddress(sos)
+      const where = sos === undefined ? `an ${hosts.kind} of ${hosts.area} ${place}` : formatAddress(sos)
       return { detail: `${where} answers, and its host key is trusted` }
     },
   }
 }
 
 /** The image and its URLs. */
-function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
+function imageChecks(row: CloudRow, prefix: string | undefined, options: DoctorOptions): Check[] {
   const { serve, baseUrl } = options
   const image: Check = {
     name: 'image',
@@ -121,7 +128,7 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
       if (serve === undefined) throw new Skip('without --serve, the image is served elsewhere')
       const { loadImage } = await import('../../image/image.ts')
       const { name, arch, cmdline } = await loadImage(prefix)
-      if (arch !== undefined) bootScript({ name, baseUrl: baseUrl ?? '', arch, cmdline })
+      if (arch !== undefined) bootScript({ name, baseUrl: baseUrl ?? '', arch, cmdline, cloud: row.script })
       const detail = `${name} for ${arch ?? 'an unknown architecture'}`
       return arch === undefined ? { detail, hint: 'check that <name>-kernel is a kernel' } : { detail }
     },
@@ -151,7 +158,7 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
       } else if (prefix === undefined) {
         throw new Skip('no image name was given')
       } else {
-        await check([scriptName, kernelName, initrdName].map((nameOf) => nameOf(basename(prefix))))
+        await check(filesOf(basename(prefix), row.script))
       }
       const what = serve === undefined ? 'has the image' : 'leads to --serve'
       const detail = `${baseUrl} ${what}, as seen from here`
@@ -170,12 +177,12 @@ function imageChecks(prefix: string | undefined, options: DoctorOptions): Check[
 }
 
 /** All checks, in the order of a run. */
-export function listChecks(prefix: string | undefined, options: DoctorOptions): Check[] {
-  const seen = { tokenWorks: false, hasKeys: false }
+export function listChecks(row: CloudRow, prefix: string | undefined, options: DoctorOptions): Check[] {
+  const seen = { isAccepted: false, hasKeys: false }
   return [
-    ...apiChecks(options, seen),
-    consoleCheck(options, seen),
-    ...imageChecks(prefix, options),
-    ...labChecks(options),
+    ...accountChecks(row, options, seen),
+    consoleCheck(row, options, seen),
+    ...imageChecks(row, prefix, options),
+    ...labChecks(options.arch ?? row.archOf(options.machine)),
   ]
 }

@@ -4,6 +4,7 @@ import { wrap } from '../../help/page.ts'
 import type { Context } from '../../io.ts'
 import { type Check, type CheckResult, Skip } from './check.ts'
 import { listChecks } from './checks.ts'
+import type { CloudRow } from '../clouds/clouds.ts'
 import { plainJson } from '../../text/plain-text.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 
@@ -53,14 +54,15 @@ function fit(text: string, windowColumns: number | undefined): string {
 }
 
 /** Runs all checks; the exit code is that of the first failure. */
-export async function execute(
-  { name }: { name: string | undefined },
+export async function examine(
+  row: CloudRow,
+  name: string | undefined,
   options: DoctorOptions,
   context: Context,
 ): Promise<number> {
   const { stdout, report } = context
   const failed: Result[] = []
-  for (const check of listChecks(options.imgName ?? name, options)) {
+  for (const check of listChecks(row, options.imgName ?? name, options)) {
     if (report.live) report.progress(`checking ${check.name}`)
     const result = await runCheck(check, context)
     report.progress('')

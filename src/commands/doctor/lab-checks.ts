@@ -2,9 +2,8 @@
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import type { Address } from '../../address.ts'
-import { archOfPlan } from '../../arch.ts'
+import type { Arch } from '../../arch.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
-import type { DoctorOptions } from '../../options/command-flags.ts'
 import type { Check } from './check.ts'
 
 /** Listens on an address for a moment. @throws ServeError if that fails */
@@ -15,8 +14,8 @@ async function tryPort(address: Address): Promise<void> {
   await new Promise((resolve) => server.close(resolve))
 }
 
-/** The lab's requirements. */
-export function labChecks(options: DoctorOptions): Check[] {
+/** The requirements of a lab with machines of an architecture. */
+export function labChecks(arch: Arch): Check[] {
   const arm: Check = {
     name: 'qemu-arm',
     optional: true,
@@ -30,7 +29,7 @@ export function labChecks(options: DoctorOptions): Check[] {
     },
   }
   return [
-    ...((options.arch ?? archOfPlan(options.machine)) === 'aarch64' ? [arm] : []),
+    ...(arch === 'aarch64' ? [arm] : []),
     {
       name: 'qemu',
       optional: true,

@@ -9,13 +9,14 @@ import { requireOption } from '../../options/precedence.ts'
 import { parseDestination } from '../../publish/destination.ts'
 import { publishImage, type PublishedFile } from '../../publish/publish.ts'
 import type { PushOptions } from '../../options/command-flags.ts'
+import type { CloudRow } from '../clouds/clouds.ts'
 import { quoteWord } from '../../text/shell-word.ts'
 import { openStore } from './open-store.ts'
 import { formatSize } from '../../text/byte-size.ts'
 import { showTransfer } from '../shared/transfer-line.ts'
 
-/** Pushes the image of the argument or of --img-name. */
-export async function execute({ name }: { name: string }, options: PushOptions, context: Context): Promise<void> {
+/** `push <cloud>`: pushes the image of the argument or of --img-name. */
+export async function pushFor(row: CloudRow, name: string, options: PushOptions, context: Context): Promise<void> {
   const { report, signal } = context
   const { dryRun } = options
   const baseUrl = requireOption('baseUrl', options.baseUrl)
@@ -32,7 +33,10 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
       `"${image.kernel.path}" is ${image.kernelCompression}, which iPXE on aarch64 cannot load; omit --decompress=false`,
     )
   }
-  const script = { name: scriptName(image.name), text: bootScript({ ...image, baseUrl, arch }) }
+  const script = {
+    name: scriptName(image.name, row.script),
+    text: bootScript({ ...image, baseUrl, arch, cloud: row.script }),
+  }
   await using store = await openStore(destination, options, context)
   const files = await showTransfer(report, 'pushing', (transfer) =>
     publishImage(store, {
@@ -57,8 +61,8 @@ export async function execute({ name }: { name: string }, options: PushOptions, 
   report.info(`pushed to ${place} for ${arch}${next}`)
   report.info(`check: metalkit verify ${quoteWord(baseUrl)} ${quoteWord(image.name)}`)
   // The default plan is for x86_64.
-  const plan = arch === 'aarch64' ? ' -machine c3.large.arm64' : ''
-  report.info(`and: metalkit run equinixmetal${plan} -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
+  const plan = arch === 'aarch64' ? ` -machine ${row.plans.aarch64}` : ''
+  report.info(`and: metalkit run ${row.name}${plan} -base-url ${quoteWord(baseUrl)} ${quoteWord(prefix)}`)
 }
 
 /** The flag that makes serve listen on the base URL's port; empty for serve's default port and for a URL without a port. */

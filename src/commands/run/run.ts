@@ -4,14 +4,15 @@ import { basename } from 'node:path'
 import { UsageError } from '../../errors.ts'
 import { userName } from '../../files/home-folder.ts'
 import type { Context } from '../../io.ts'
-import { archOfPlan } from '../../arch.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
-import { initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
+import { filesOf } from '../../ipxe/script.ts'
 import type { Cloud, MachineRecord } from '../../machine/cloud.ts'
 import { findMachine, rentMachine, reuseMachine } from '../../machine/machine.ts'
 import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
-import { openCloud } from '../shared/api.ts'
+import { type CloudRow, cloudOf } from '../clouds/clouds.ts'
+import { openCloud } from '../clouds/open-cloud.ts'
+import { confirm } from '../shared/confirm.ts'
 import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/prepare-console.ts'
 import { holdConsole } from '../console/hold-console.ts'
 import { IdFile } from './id-file.ts'
@@ -40,8 +41,27 @@ function noBaseUrl({ serve }: RunOptions): UsageError {
   return new UsageError('no base-url is given', { hint })
 }
 
-/** `run equinixmetal`: checks image, URLs and console, rents the machine, attaches to its console, and gives the machine back. */
-export async function execute({ name }: { name: string }, options: RunOptions, outer: Context) {
+/** Refuses a machine of another cloud. */
+function checkDevice({ name }: CloudRow, id: string): void {
+  const other = cloudOf(id).name
+  if (other === name) return
+  throw new UsageError(`the machine "${id}" is one of ${other}, not of ${name}`, {
+    hint: `write metalkit run ${other} --device ${id}`,
+  })
+}
+
+/** Asks before disks are erased. @throws UsageError without a terminal and --yes, or if the answer is no */
+async function confirmErasing(id: string, { yes }: Pick<RunOptions, 'yes'>, context: Context): Promise<void> {
+  if (yes) return
+  if (!context.stdin.isTTY) {
+    throw new UsageError(`--device would erase the disks of the machine ${id}`, { hint: 'add --yes to erase them' })
+  }
+  if (await confirm(`Erase the disks of the machine ${id} and boot it?`, context)) return
+  throw new UsageError(`the machine ${id} stays as it is`)
+}
+
+/** `run <cloud>`: checks image, URLs and console, rents the machine, attaches to its console, and gives the machine back. */
+export async function runOn(row: CloudRow, name: string, options: RunOptions, outer: Context): Promise<void> {
   const { report, forced } = outer
   if (!options.keep && !options.console) {
     throw new UsageError(
@@ -55,7 +75,8 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
   const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
-  const cloud = await openCloud(options, context)
+  if (options.device !== undefined) checkDevice(row, options.device)
+  const cloud = await openCloud(row, options, context)
   if (options.baseUrl === undefined && options.tunnel === undefined) throw noBaseUrl(options)
   const wish = { plan: options.machine, place: options.metro }
   const chosen = options.device === undefined ? await cloud.prepare(wish, signal) : undefined
@@ -75,16 +96,17 @@ export async function execute({ name }: { name: string }, options: RunOptions, o
           signal,
         })
 
+  if (existing && cloud.isReuseErasing) await confirmErasing(existing.id, options, context)
   if (existing && !options.alwaysPxe) {
     report.warn('with always-pxe=false, a machine that has booted before boots from its disk, not the new image')
   }
-  const plan = existing?.plan || chosen?.plan || options.machine
+  const plan = existing?.plan || (chosen?.plan ?? options.machine)
   const place = existing?.place ?? chosen?.place ?? ''
-  const arch = options.arch ?? archOfPlan(plan)
+  const arch = options.arch ?? row.archOf(plan)
   const prefix = options.imgName ?? name
-  await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan }, options.serve, context))
+  await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan, row }, options.serve, context))
 
-  const urlsOf = [scriptName, kernelName, initrdName].map((nameOf) => `${baseUrl}/${nameOf(basename(prefix))}`)
+  const urlsOf = filesOf(basename(prefix), row.script).map((file) => `${baseUrl}/${file}`)
   const hint = tunnel
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)

@@ -5,19 +5,19 @@ import { type Image, loadImage } from '../../image/image.ts'
 import { openSteady } from '../../image/steady-file.ts'
 import type { Context } from '../../io.ts'
 import type { Arch } from '../../arch.ts'
+import type { CloudRow } from '../clouds/clouds.ts'
 import { bootScript, initrdName, kernelName, scriptName } from '../../ipxe/script.ts'
 import type { Address } from '../../address.ts'
 import { type Server, startServer } from '../../serve/server.ts'
 import { reportServed } from '../shared/server-activity.ts'
 
 /** Refuses an image that cannot run on the machine. */
-function checkArch(image: Image, arch: Arch, plan: string): void {
+function checkArch(image: Image, arch: Arch, plan: string, { plans }: CloudRow): void {
   const { path } = image.kernel
   if (image.arch !== arch) {
     const is =
       image.arch === undefined ? 'is not a kernel (neither bzImage nor arm64 Image)' : `is an ${image.arch} kernel`
-    const suchAs =
-      image.arch === undefined ? '' : ` (such as ${image.arch === 'aarch64' ? 'c3.large.arm64' : 'c3.small.x86'})`
+    const suchAs = image.arch === undefined ? '' : ` (such as ${plans[image.arch]})`
     throw new ImageError(`"${path}" ${is}, but the plan ${plan} boots ${arch}`, {
       hint: `build the image for ${arch}, or choose another --machine${suchAs} or --arch`,
     })
@@ -31,15 +31,15 @@ function checkArch(image: Image, arch: Arch, plan: string): void {
 
 /** Serves the three files of an image, and nothing else. @throws ImageError or ServeError */
 export async function serveImage(
-  image: { prefix: string; baseUrl: string; arch: Arch; plan: string },
+  image: { prefix: string; baseUrl: string; arch: Arch; plan: string; row: CloudRow },
   listen: Address,
   { report, signal, forced }: Context,
 ): Promise<Server> {
-  const { baseUrl, arch, plan } = image
+  const { baseUrl, arch, plan, row } = image
   const loaded = await heed(loadImage(image.prefix), signal)
-  checkArch(loaded, arch, plan)
+  checkArch(loaded, arch, plan, row)
   const { name, kernel, initrd, cmdline } = loaded
-  const text = bootScript({ name, baseUrl, arch, cmdline })
+  const text = bootScript({ name, baseUrl, arch, cmdline, cloud: row.script })
   report.debug(`the iPXE script:\n${text}`)
   const files = [await openSteady(kernel.path, signal), await openSteady(initrd.path, signal)] as const
   const [kernelFile, initrdFile] = files
@@ -47,7 +47,7 @@ export async function serveImage(
     report.info('The image is on a file system that may hang, so a copy is served; after a new build, start a new run.')
   }
   const content = new Map([
-    [scriptName(name), { text }],
+    [scriptName(name, row.script), { text }],
     [kernelName(name), { path: kernelFile.path }],
     [initrdName(name), { path: initrdFile.path }],
   ])

@@ -171,9 +171,10 @@ export function parseHostname(text: string): string {
   return text
 }
 
-/** An id in the API's paths; real ones are UUIDs. */
+/** An id in the API's paths: a UUID, or another cloud's, such as `sv_LqG158rA60BOg` or `ocid1.instance.oc1.iad.abc`. */
 export function parseId(text: string): string {
-  if (!/^[\w-]+$/.test(text)) throw new Refusal('is not an id', 'it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
+  if (!/^[\w-]+(?:\.+[\w-]+)*$/.test(text))
+    throw new Refusal('is not an id', 'it looks like 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c')
   return text
 }
 

@@ -1,0 +1,78 @@
+// The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
+// cloud's folder is imported when one of its machines is asked for.
+import { type Arch, archOfPlan } from '../../arch.ts'
+import type { CloudScript } from '../../ipxe/script.ts'
+import type { Cloud, CloudContext } from '../../machine/cloud.ts'
+import { runFlagNames } from '../../options/command-flags.ts'
+import type { FlagName } from '../../options/flags.ts'
+
+/** The module of a cloud. `options` has the values of the cloud's flags, by the names that commands use for them. */
+interface CloudModule {
+  open(options: object, context: CloudContext): Promise<Cloud>
+}
+
+/** A part of an account, and the flag without which it cannot be checked. */
+interface Part {
+  name: string
+  needs?: string
+}
+
+/** A cloud. */
+export interface CloudRow {
+  /** As the words of commands: `run equinixmetal`. */
+  name: string
+  title: string
+  /** Flags of its own, by the name that commands use for them: `machine` is the plan on every cloud. */
+  own: Readonly<Record<string, FlagName>>
+  /** Flags of `run` that it does not have, and what it has instead. */
+  instead: Partial<Record<FlagName, string>>
+  /** Its boot script; undefined for linuxkit's own. */
+  script?: CloudScript
+  archOf: (plan: string) => Arch
+  /** A plan of each architecture, for hints. */
+  plans: Readonly<Record<Arch, string>>
+  /** What the ids of its machines, and the marks of its runs, look like. */
+  idForm: RegExp
+  markForm: RegExp
+  /** The parts of an account that doctor checks, the credentials first. */
+  parts: readonly [Part, ...Part[]]
+  /** Whether there are credentials, without a request. @param options the values of its flags */
+  hasCredentials: (options: Readonly<Record<string, unknown>>, env: CloudContext['env']) => boolean | Promise<boolean>
+  examples: readonly string[]
+  load: () => Promise<CloudModule>
+}
+
+const equinixMetal: CloudRow = {
+  name: 'equinixmetal',
+  title: 'Equinix Metal',
+  own: {},
+  instead: { yes: 'run asks nothing: --device keeps the disks' },
+  archOf: archOfPlan,
+  plans: { x86_64: 'c3.small.x86', aarch64: 'c3.large.arm64' },
+  idForm: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+  markForm: /^metalkit-run-/,
+  parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }],
+  hasCredentials: ({ apiKey }) => apiKey !== undefined,
+  examples: [
+    '-serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    '-serve :8080 -tunnel ssh://me@boot.example.com linuxkit',
+    '-base-url http://boot.example.com -machine c3.large.arm64 -keep linuxkit',
+    "-base-url http://boot.example.com -wait-for 'login:' -timeout 20m linuxkit",
+  ],
+  load: () => import('../../metal/equinix-metal.ts'),
+}
+
+/** The first one has the machines whose ids have no other cloud's form. */
+export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal]
+
+/** The cloud of a machine's id or a run's mark. */
+export function cloudOf(name: string): CloudRow {
+  return clouds.find(({ idForm, markForm }) => idForm.test(name) || markForm.test(name)) ?? clouds[0]
+}
+
+/** The flags of `run` on a cloud. */
+export function runFlagsOf({ own, instead }: CloudRow): FlagName[] {
+  const refused = new Set(Object.keys(instead))
+  const kept = runFlagNames.filter((name) => !refused.has(name) && !Object.hasOwn(own, name))
+  return [...kept, ...Object.values(own)]
+}

@@ -1,0 +1,99 @@
+// Clouds, opened with the values of a command's flags.
+import { ConsoleError, UsageError } from '../../errors.ts'
+import type { Context } from '../../io.ts'
+import type { Cloud, CloudContext } from '../../machine/cloud.ts'
+import { type FlagName, flags } from '../../options/flags.ts'
+import { requireOption, resolveOptions, type Texts } from '../../options/precedence.ts'
+import { type CloudRow, clouds } from './clouds.ts'
+
+/** Advice for a shell without a lab's variables while a lab runs; undefined if none runs. */
+async function findLabHint(env: Context['env']): Promise<string | undefined> {
+  const { stateFolderOf } = await import('../../lab/storage/state-paths.ts')
+  const { listRunningLabs, nameFlag } = await import('../../lab/storage/running-labs.ts')
+  const labs = await listRunningLabs(stateFolderOf(env)).catch(() => [])
+  const name = labs.find((lab) => lab.name !== undefined)?.name
+  if (name === undefined) return undefined
+  return `a lab runs on this computer; to use it, run: eval "$(metalkit lab env${nameFlag(name)})"`
+}
+
+/** Without a token while a lab runs, lets an error about keys advise using the lab, whose variables name its key. */
+export async function adviseLab(error: unknown, apiKey: string | undefined, env: Context['env']): Promise<never> {
+  const hint = apiKey === undefined && error instanceof ConsoleError ? await findLabHint(env) : undefined
+  if (hint === undefined || !(error instanceof ConsoleError)) throw error
+  throw new ConsoleError(error.message, { hint, cause: error })
+}
+
+function isFlagName(name: string): name is FlagName {
+  return Object.hasOwn(flags, name)
+}
+
+const credentials = new Set(['apiKey', 'projectId'])
+
+/** A value that a call needs. @throws UsageError with every way to set it; for credentials it suggests the lab first */
+export async function requireFlag(
+  row: CloudRow,
+  name: string,
+  value: string | undefined,
+  { env }: Pick<Context, 'env'>,
+): Promise<string> {
+  const flag = row.own[name] ?? name
+  if (!isFlagName(flag)) throw new TypeError(`no flag ${flag}`)
+  try {
+    return requireOption(flag, value)
+  } catch (error) {
+    if (!(error instanceof UsageError) || !credentials.has(name)) throw error
+    const isFirst = row === clouds[0]
+    const lab = `metalkit lab${isFirst ? '' : ` --cloud ${row.name}`}`
+    const start = `to try metalkit without an account, start a cloud on this computer: ${lab}`
+    const hint = `${(isFirst ? await findLabHint(env) : undefined) ?? start}; otherwise ${error.hint}`
+    throw new UsageError(error.message, { hint })
+  }
+}
+
+/** The values of flags by the names that commands use for them, and where they came from. */
+export function adopt<O extends object>(
+  row: CloudRow,
+  options: O,
+  sources: Context['sources'],
+): { options: O; sources: ReadonlyMap<string, string> } {
+  const values = new Map<string, unknown>(Object.entries(options))
+  const origins = new Map(sources)
+  for (const [name, flag] of Object.entries(row.own)) {
+    values.set(name, values.get(flag))
+    const source = sources?.get(flag)
+    if (source === undefined) origins.delete(name)
+    else origins.set(name, source)
+  }
+  return { options: Object.assign({}, options, Object.fromEntries(values)), sources: origins }
+}
+
+/** The cloud of a row. @param isLenient true to do without missing values, for what needs no API */
+export async function openCloud(row: CloudRow, options: object, context: Context, isLenient = false): Promise<Cloud> {
+  const surroundings: CloudContext = {
+    ...context,
+    require: async (flag, value) => (isLenient ? (value ?? '') : await requireFlag(row, flag, value, context)),
+  }
+  const { open } = await row.load()
+  return await open(options, surroundings)
+}
+
+/**
+ * The options of a command that is not of one cloud, as a cloud takes them: its flags have the values of its own variables, unless
+ * the command line has them.
+ */
+export async function optionsFor<O extends object>(
+  row: CloudRow,
+  options: O,
+  context: Context,
+): Promise<{ options: O; context: Context }> {
+  const texts: Texts = {}
+  for (const [name, flag] of Object.entries(row.own)) {
+    const value: unknown = Reflect.get(options, name)
+    if (typeof value === 'string' && context.sources?.get(name)?.startsWith('--')) texts[flag] = value
+  }
+  const found = new Map<FlagName, string>()
+  const values = await resolveOptions(Object.values(row.own), texts, context.env, found)
+  const sources = new Map([...(context.sources ?? []), ...found])
+  const adopted = adopt(row, { ...options, ...values }, sources)
+  return { options: adopted.options, context: { ...context, sources: adopted.sources } }
+}
