@@ -61,6 +61,7 @@ test('with --json it prints a line for each machine, with its creation time', as
   expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
     {
       id,
+      cloud: 'equinixmetal',
       hostname: 'web1',
       plan: 'c3.small.x86',
       metro: 'ny',
