@@ -44,8 +44,8 @@ export interface Command<N extends FlagName = FlagName, A extends readonly Argum
   /** The name in help of the words after `--`, if it takes any. */
   passthrough?: string
   flags: readonly N[]
-  /** Flags of similar commands that it does not have, and what it has instead. */
-  instead?: Partial<Record<FlagName, string>>
+  /** Names of flags that similar commands have, and what it has instead. */
+  instead?: Readonly<Record<string, string>>
   examples: readonly string[]
   load: () => Promise<Body<N, A>>
 }

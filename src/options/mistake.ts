@@ -4,7 +4,7 @@ import { findSlip } from '../text/nearest.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { type Command, findSubcommands, findTakers } from './command.ts'
 import type { Flag } from './flags/flag.ts'
-import { type FlagName, flags } from './flags.ts'
+import { flags } from './flags.ts'
 
 /** An invalid command line. */
 export interface CommandLine {
@@ -119,10 +119,10 @@ function explainFlag(flag: string, slip: string | undefined, { commands, called 
     .map((other): Flag => flags[other])
     .find((other) => denied !== name && other.name === denied)
   const unknown = `unknown option "${flag}"`
-  const instead = Object.entries(called?.instead ?? {}).find(([other]) => flags[other as FlagName].name === name)
+  const instead = called?.instead?.[name]
   if (called !== undefined && instead !== undefined) {
     const cloud = called.words.split(' ').at(-1)
-    return new UsageError(`--${name} is not for ${cloud}: ${instead[1]}`, { hint: seePage(called) })
+    return new UsageError(`--${name} is not for ${cloud}: ${instead}`, { hint: seePage(called) })
   }
   if (opposite !== undefined) {
     const hint = opposite.kind === 'boolean' ? `write --${denied}=false` : `--${denied} takes a value; omit it instead`

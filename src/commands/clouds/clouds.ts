@@ -4,7 +4,7 @@ import { type Arch, archOfPlan } from '../../arch.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
 import { runFlagNames } from '../../options/command-flags.ts'
-import type { FlagName } from '../../options/flags.ts'
+import { type FlagName, flags } from '../../options/flags.ts'
 
 /** The module of a cloud. `options` has the values of the cloud's flags, by the names that commands use for them. */
 interface CloudModule {
@@ -24,8 +24,8 @@ export interface CloudRow {
   title: string
   /** Flags of its own, by the name that commands use for them: `machine` is the plan on every cloud. */
   own: Readonly<Record<string, FlagName>>
-  /** Flags of `run` that it does not have, and what it has instead. */
-  instead: Partial<Record<FlagName, string>>
+  /** Flags of `run` that it does not have, by their names on the command line, and what it has instead. */
+  instead: Readonly<Record<string, string>>
   /** Its boot script; undefined for linuxkit's own. */
   script?: CloudScript
   archOf: (plan: string) => Arch
@@ -72,7 +72,6 @@ export function cloudOf(name: string): CloudRow {
 
 /** The flags of `run` on a cloud. */
 export function runFlagsOf({ own, instead }: CloudRow): FlagName[] {
-  const refused = new Set(Object.keys(instead))
-  const kept = runFlagNames.filter((name) => !refused.has(name) && !Object.hasOwn(own, name))
+  const kept = runFlagNames.filter((name) => !Object.hasOwn(instead, flags[name].name) && !Object.hasOwn(own, name))
   return [...kept, ...Object.values(own)]
 }

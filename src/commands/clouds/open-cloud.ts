@@ -73,8 +73,8 @@ export async function openCloud(row: CloudRow, options: object, context: Context
     ...context,
     require: async (flag, value) => (isLenient ? (value ?? '') : await requireFlag(row, flag, value, context)),
   }
-  const { open } = await row.load()
-  return await open(options, surroundings)
+  const module = await row.load()
+  return await module.open(options, surroundings)
 }
 
 /**
