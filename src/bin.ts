@@ -4,6 +4,7 @@ import { fstatSync, statSync, writeSync } from 'node:fs'
 import manifest from '../package.json' with { type: 'json' }
 import { commands } from './commands/index.ts'
 import { mayHang } from './files/remote.ts'
+import { findCommand } from './options/command.ts'
 import { findAnswer } from './help/answer.ts'
 import { widthOf } from './help/page.ts'
 
@@ -33,8 +34,16 @@ function writeAtOnce(text: string): Buffer {
   return rest
 }
 
+/** Runs program.ts. Its code and that of the command are loaded as they were compiled the last time. */
+async function start(argv: readonly string[], rest: Buffer | undefined): Promise<void> {
+  const { keepCode } = await import('./files/kept-code.ts')
+  await keepCode(findCommand(commands, argv)?.words.replaceAll(' ', '-') ?? 'none', process.env)
+  const { main } = await import('./program.ts')
+  await main(argv, rest)
+}
+
 const argv = process.argv.slice(2)
 const sources = { commands, version: manifest.version, columnsOf: () => widthOf(undefined, process.env) }
 const answer = isPlain() ? findAnswer(argv, sources) : undefined
 const rest = answer === undefined ? undefined : writeAtOnce(answer)
-if (rest?.length !== 0) void import('./program.ts').then(async ({ main }) => await main(argv, rest))
+if (rest?.length !== 0) void start(argv, rest)

@@ -1,7 +1,7 @@
 // What is behind a descriptor or path: file systems that may hang (they depend on a server, and while it does not answer, calls
 // to them do not return), and files that two descriptors share.
 // bin.ts does not need promises, which Node loads here on their first use.
-import { fstatSync, promises, statfsSync } from 'node:fs'
+import { fstatSync, promises, readFileSync, statfsSync } from 'node:fs'
 
 /** File systems that depend on a server, by their Linux magic numbers (statfs(2), linux/magic.h). */
 const remoteTypes: ReadonlySet<number> = new Set([
@@ -26,6 +26,28 @@ function isRemoteType(type: number): boolean {
 /** True if a file is on a file system that may hang; while it does, this promise waits. @throws the error of the file system */
 export async function isRemote(path: string): Promise<boolean> {
   return isRemoteType((await promises.statfs(path)).type)
+}
+
+/** Their names in the mount table. */
+const remoteNames = /^(?:nfs|fuse|virtiofs|cifs|smb|9p|ceph|afs|coda|lustre|vboxsf)/
+
+/** True if a path is on such a file system by the mount table: nothing hangs, but links are not followed. */
+export function isRemoteMount(path: string, table = readMounts()): boolean {
+  let closest = { point: '', type: '' }
+  for (const line of table.split('\n')) {
+    // proc(5): the fields before " - " vary in number.
+    const [before = '', after = ''] = line.split(' - ')
+    const escaped = before.split(' ')[4] ?? ''
+    const point = escaped.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    const isAbove = point === '/' || path === point || path.startsWith(`${point}/`)
+    // A later mount hides an earlier one.
+    if (isAbove && point.length >= closest.point.length) closest = { point, type: after.split(' ')[0] ?? '' }
+  }
+  return remoteNames.test(closest.type)
+}
+
+function readMounts(): string {
+  return process.platform === 'linux' ? readFileSync('/proc/self/mountinfo', 'utf8') : ''
 }
 
 /** True if writes to this descriptor, which the program was started with, may hang. */

@@ -24,5 +24,7 @@ export default function setup(): () => void {
   // As npm installs it.
   chmodSync(program, 0o755)
   process.env['METALKIT_TEST_PROGRAM'] = program
+  // Compiled code of this build is of no use to the user.
+  process.env['XDG_CACHE_HOME'] = join(folder, 'cache')
   return remove
 }
