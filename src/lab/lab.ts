@@ -148,7 +148,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const servers = await face.load()
 
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the consoles, and last the store.
-  acquired.use(await servers.startConsoles({ cloud, devices, keys, faults, report }, base.sosDoor))
+  acquired.use(await servers.startConsoles({ cloud, devices, pace, keys, faults, report }, base.sosDoor))
   acquired.use(devices)
   // Before anything else may fail or be answered: what is saved from here on has these devices.
   for (const device of savedDevices) devices.restore(device)
@@ -157,6 +157,8 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     face,
     servers,
     contact: base.contact,
+    pace,
+    report,
     keys,
     stateFolder: parts.stateFolder,
     relay: isIsolated ? isolating : parts.relay,

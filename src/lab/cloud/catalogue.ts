@@ -10,6 +10,8 @@ export interface Plan {
   /** Size of the lab's machine, not of the real server; 0 for hardware, whose size is in `specs`. */
   cpus: number
   memoryMib: number
+  /** The serial console of its x86_64 machines, by its name in Linux; by default ttyS1. */
+  tty?: 'ttyS0' | 'ttyS1' | undefined
   /** Processor and memory of hardware, in words for people. */
   specs?: { cpu?: string | undefined; memory?: string | undefined }
 }

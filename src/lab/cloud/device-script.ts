@@ -34,7 +34,7 @@ imgfree
 
 set packet_facility ${device.facilityCode}
 set packet_plan ${device.plan.slug}
-${ownScript(device, isRelayed ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? ''))}`
+${ownScript(device, isRelayed ? `${bootUrl}/script` : (device.ipxeScriptUrl ?? `${bootUrl}/userdata`))}`
 }
 
 /** Boots the disk. Drive 0x80 is the first one; iPXE for UEFI reads it in the same way. */

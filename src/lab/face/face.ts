@@ -4,6 +4,7 @@ import type { Reporter } from '../../io.ts'
 import type { Catalogue } from '../cloud/catalogue.ts'
 import type { Cloud, IdKind } from '../cloud/cloud.ts'
 import type { Devices } from '../cloud/life/devices.ts'
+import type { Pace } from '../cloud/pace.ts'
 import type { FaultDialect } from '../faults/dialect.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Door } from '../sos/door.ts'
@@ -43,14 +44,17 @@ export interface FacePlace {
 /** What the API of a face is made of. */
 export interface FaceParts extends FacePlace {
   devices: Devices
+  pace: Pace
   faults: FaultPlan
   rateLimit: RateLimit
+  report: Reporter
 }
 
 /** What the consoles of a face are made of. */
 export interface ConsoleParts {
   cloud: Cloud
   devices: Devices
+  pace: Pace
   keys: LabKeys
   faults: FaultPlan
   report: Reporter

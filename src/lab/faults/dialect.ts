@@ -33,6 +33,8 @@ export interface FaultDialect {
   readonly kinds: ReadonlyMap<string, ApiFault>
   /** The steps whose requests create or install a machine. */
   readonly installing: readonly string[]
+  /** Steps that the face plays itself, with their kinds. */
+  readonly played?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Creates `stepOf` from patterns of `METHOD /path`. */

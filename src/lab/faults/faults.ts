@@ -24,8 +24,10 @@ export interface Fault {
 const form =
   'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], separated by commas'
 
-function listKinds(step: string, { kinds, installing }: FaultDialect): string[] {
+function listKinds(step: string, { kinds, installing, played = {} }: FaultDialect): string[] {
   if (step === 'sos') return [...sosFaults]
+  const own = Object.hasOwn(played, step) ? played[step] : undefined
+  if (own !== undefined) return [...own]
   return [...kinds]
     .filter(([, kind]) => (step === 'list' || !('list' in kind)) && (installing.includes(step) || !('plight' in kind)))
     .map(([name]) => name)

@@ -17,6 +17,8 @@ export interface MachineSpec {
   arch: Arch
   cpus: number
   memoryMib: number
+  /** The serial console of an x86_64 machine, by its name in Linux; by default ttyS1. */
+  tty?: 'ttyS0' | 'ttyS1' | undefined
   /** Its MAC addresses; the first is eth0's. */
   macs: readonly [string, ...string[]]
   /** Its name in the inventory; undefined if the driver makes machines. */

@@ -7,6 +7,8 @@ import type { Plight } from '../cloud/device-state.ts'
 /** A request with decoded path and query, and the complete body. */
 export interface ApiRequest {
   method: string
+  /** Path and query as they were sent. */
+  target: string
   /** Decoded, with single slashes and no trailing slash. */
   path: string
   query: URLSearchParams
@@ -63,6 +65,7 @@ export async function readRequest(message: IncomingMessage): Promise<ApiRequest 
   }
   return {
     method: message.method ?? 'GET',
+    target,
     path: path.length > 1 ? path.replace(/\/+$/, '') : path,
     query: url.searchParams,
     headers: message.headers,

@@ -20,6 +20,7 @@ export function specOf(
     arch: plan.arch,
     cpus: plan.cpus,
     memoryMib: plan.memoryMib,
+    tty: plan.tty,
     macs: device.macs,
     machine: device.machine,
     bootUrl,

@@ -50,7 +50,7 @@ export async function probeAccelerator(
   }
   await using sercon = await openNameless()
   try {
-    await sercon.writeFile(serconPort)
+    await sercon.writeFile(serconPort(spec))
     await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
     const args = x86Args(spec, accelerator, { owner: String(process.pid), tftp: folder }, { sercon: pathOfFile(0) })
     const silent = { debug() {} }

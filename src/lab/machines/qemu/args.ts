@@ -12,8 +12,10 @@ export function escapeValue(text: string): string {
   return text.replaceAll(',', ',,')
 }
 
-/** The I/O port of the second serial port, two bytes, little endian. SeaBIOS mirrors its screen to the port in etc/sercon-port. */
-export const serconPort: Uint8Array = Uint8Array.of(0xf8, 0x02)
+/** The I/O port of a machine's serial console, two bytes, little endian. SeaBIOS mirrors its screen to the port in etc/sercon-port. */
+export function serconPort({ tty }: Pick<MachineSpec, 'tty'>): Uint8Array {
+  return Uint8Array.of(0xf8, tty === 'ttyS0' ? 0x03 : 0x02)
+}
 
 /** The longest boot URL, in bytes, that fits the file name field of a DHCP answer. */
 export const maxBootUrlBytes = 127
@@ -128,7 +130,7 @@ function firmwareArgs(firmware: X86Firmware): string[] {
 }
 
 /**
- * The arguments for an x86_64 machine. Its second serial port (ttyS1, as on the rented servers) is the process's stdin and stdout.
+ * The arguments for an x86_64 machine. Its serial console (ttyS1 as on most rented servers, or ttyS0) is the process's stdin and stdout.
  */
 export function x86Args(
   spec: MachineSpec,
@@ -145,7 +147,7 @@ export function x86Args(
     // The network comes first, as on the rented servers: after a boot script that says `exit` the firmware tries the disk.
     ['-device', `virtio-net-pci,netdev=n0,mac=${escapeValue(spec.macs[0])},bootindex=0`],
     diskArgs(files),
-    ['-serial', 'null', '-serial', 'chardev:sos'],
+    spec.tty === 'ttyS0' ? ['-serial', 'chardev:sos'] : ['-serial', 'null', '-serial', 'chardev:sos'],
     firmwareArgs(firmware),
   ].flat()
 }

@@ -63,7 +63,7 @@ class X86Machine {
   async start(): Promise<void> {
     const { files, uefi, hint, report } = this.#parts
     await using sercon = await openNameless()
-    await sercon.writeFile(serconPort)
+    await sercon.writeFile(serconPort(this.#spec))
     const args = x86Args(this.#spec, this.#accelerator, files, uefi ?? { sercon: pathOfFile(0) })
     this.#qemu = await startQemu(
       { program: x86Program, args, fds: [sercon.fd], config: secretConfig(this.#spec), hint },

@@ -1,14 +1,13 @@
 // A simulated operating system of the catalogue: the log of a boot from the disk, and a login.
-import type { Arch } from '../../../arch.ts'
-import type { InstalledSystem } from '../driver.ts'
+import type { InstalledSystem, MachineSpec } from '../driver.ts'
 import { consoleOf } from './linux.ts'
 
 /** The console output of a boot from the disk, up to the login. */
-export function installedBootLog(arch: Arch, { name }: InstalledSystem): string[] {
+export function installedBootLog(machine: Pick<MachineSpec, 'arch' | 'tty'>, { name }: InstalledSystem): string[] {
   return [
     `Booting from Hard Disk...`,
-    `Linux version 0.0.0-simulated (metalkit lab) ${arch}`,
-    `printk: console [${consoleOf[arch]}] enabled`,
+    `Linux version 0.0.0-simulated (metalkit lab) ${machine.arch}`,
+    `printk: console [${consoleOf(machine)}] enabled`,
     'EXT4-fs (sda1): mounted filesystem with ordered data mode',
     'Run /sbin/init as init process',
     `Welcome to ${name}!`,

@@ -1,19 +1,21 @@
 // The boot log of a simulated machine's kernel, and whether it is visible on the serial line.
-import type { Arch } from '../../../arch.ts'
+import type { MachineSpec } from '../driver.ts'
 import { findInitrds } from '../ipxe/fetched-files.ts'
 import type { BootImage } from '../ipxe/interpreter.ts'
 
 /** The machine's serial console, by its name in `console=`. */
-export const consoleOf = { x86_64: 'ttyS1', aarch64: 'ttyAMA0' } as const
+export function consoleOf({ arch, tty = 'ttyS1' }: Pick<MachineSpec, 'arch' | 'tty'>): string {
+  return arch === 'aarch64' ? 'ttyAMA0' : tty
+}
 
 /** Whether a kernel with this command line prints on the serial line. */
-export function hasSerialConsole(arch: Arch, commandLine: string): boolean {
-  return commandLine.split(/\s+/).some((word) => word.split(',')[0] === `console=${consoleOf[arch]}`)
+export function hasSerialConsole(machine: Pick<MachineSpec, 'arch' | 'tty'>, commandLine: string): boolean {
+  return commandLine.split(/\s+/).some((word) => word.split(',')[0] === `console=${consoleOf(machine)}`)
 }
 
 /** The lines of a boot log, up to the point where init starts, or the kernel panics because there is no initrd. */
 export function bootLog(
-  machine: { arch: Arch; cpus: number; memoryMib: number },
+  machine: Pick<MachineSpec, 'arch' | 'cpus' | 'memoryMib' | 'tty'>,
   kernel: BootImage,
   initrds: readonly BootImage[],
 ): { lines: string[]; panics: boolean } {
@@ -24,7 +26,7 @@ export function bootLog(
     `Command line: ${kernel.commandLine}`,
     `Memory: ${machine.memoryMib} MiB`,
     `smp: Brought up 1 node, ${machine.cpus} CPU${machine.cpus === 1 ? '' : 's'}`,
-    `printk: console [${consoleOf[machine.arch]}] enabled`,
+    `printk: console [${consoleOf(machine)}] enabled`,
     ...(loaded.length === 0
       ? [
           'VFS: Cannot open root device "(null)" or unknown-block(0,0): error -6',

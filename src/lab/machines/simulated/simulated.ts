@@ -36,7 +36,7 @@ async function runSystem(
   { kernel, initrds }: Extract<BootOutcome, { kind: 'boot' }>,
 ): Promise<Departure> {
   const { commandLine } = kernel
-  if (!hasSerialConsole(spec.arch, commandLine)) return await untilAborted(signal)
+  if (!hasSerialConsole(spec, commandLine)) return await untilAborted(signal)
   const { lines, panics } = bootLog(spec, kernel, initrds)
   for (const line of lines) {
     await sleep(lineDelayMs, undefined, { signal })
@@ -64,7 +64,7 @@ async function runInstalled(
   { spec, serial, lineDelayMs, signal }: SimulatedMachine,
   system: InstalledSystem,
 ): Promise<Departure> {
-  for (const line of installedBootLog(spec.arch, system)) {
+  for (const line of installedBootLog(spec, system)) {
     serial.print(`${line}\n`)
     await sleep(lineDelayMs, undefined, { signal })
   }
