@@ -11,14 +11,16 @@ export function rackRoutes(driver: RackDriver): Route[] {
     [
       'POST /lab/machines/{name}/release',
       async ({ parameters: [name = ''] }) => {
+        const find = () => driver.views().find((machine) => machine.name === name)
+        const before = find()
         try {
           await driver.release(name)
         } catch (error) {
           if (!(error instanceof RackError)) throw error
           return unprocessable(error.hint === undefined ? error.message : `${error.message}; ${error.hint}`)
         }
-        const { holder, why } = driver.views().find((machine) => machine.name === name) ?? {}
-        return ok({ holder, why })
+        const { holder, why } = find() ?? {}
+        return ok({ holder, why, isOther: before?.why !== undefined })
       },
     ],
   ]

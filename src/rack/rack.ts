@@ -103,7 +103,8 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   const secrets = { folder: file.folder, env }
   const powers = new Map<string, Power>()
   for (const machine of machines) {
-    const tools = { secrets, clock, report, hands: people.handsAt(machine), address }
+    const known = () => state.of(machine.name).identity
+    const tools = { secrets, clock, report, hands: people.handsAt(machine), address, known }
     powers.set(machine.name, acquired.use(wires.createPower(machine, tools)))
   }
   const driver = createRackDriver({

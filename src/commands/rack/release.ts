@@ -13,8 +13,10 @@ export async function execute(
   const path = `/lab/machines/${encodeURIComponent(machine)}/release`
   const answer = await askRack(rack, { method: 'POST', path, signal: context.signal })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rack's own answer
-  const { holder, why } = answer as { holder?: string; why?: string }
-  if (holder !== undefined) context.report.info(`${machine} is off, as you say; its device still has it.`)
-  else if (why === undefined) context.report.info(`${machine} may be used.`)
+  const { holder, why, isOther } = answer as { holder?: string; why?: string; isOther: boolean }
+  if (holder !== undefined && why === undefined) {
+    const words = isOther ? 'has a new BMC, as you say' : 'is off, as you say'
+    context.report.info(`${machine} ${words}; its device still has it.`)
+  } else if (why === undefined) context.report.info(`${machine} may be used.`)
   else context.report.warn(`${machine} is released, but cannot be used yet: ${why}`)
 }

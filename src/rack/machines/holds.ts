@@ -1,7 +1,7 @@
 // Which device has which machine: taken only if nobody else can be using it, and given back only once it was seen to be off.
 import { messageOf, RackError } from '../../errors.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { PowerState } from '../power/power.ts'
+import type { Identity, PowerState } from '../power/power.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { type IdleMachines, refusalOfOn } from './idle-machines.ts'
 import type { MachineRecord, RackState } from './rack-state.ts'
@@ -12,6 +12,12 @@ interface HoldParts {
   state: RackState
   switches: Switches
   idle: IdleMachines
+}
+
+/** The power of a machine, and whose BMC it is as long as its device has it. */
+interface Look {
+  seen: PowerState
+  identity: Identity
 }
 
 /** The devices' holds on machines. */
@@ -34,12 +40,12 @@ export class Holds {
     const before = state.of(name)
     this.#refuseHeld(name, deviceId)
     // The question includes whose BMC it is.
-    const seen = await this.#lookAt(machine, before, signal)
+    const { seen, identity } = await this.#lookAt(machine, before, signal)
     await this.#refuseStranger(machine, seen, before)
     // Another device may have taken it while its BMC was asked.
     this.#refuseHeld(name, deviceId)
     // On disk first: whatever happens from here on, the machine is this device's until it is seen to be off.
-    await state.change(name, { holder: deviceId })
+    await state.change(name, { holder: deviceId, identity })
     idle.takenBy(name, deviceId)
     await this.#claim(machine, deviceId, signal)
     if (seen !== 'off') {
@@ -57,9 +63,10 @@ export class Holds {
   }
 
   /** Asks for the state of a machine. If nobody can tell, no other device gets it either. */
-  async #lookAt(machine: RackMachine, { holder }: MachineRecord, signal: AbortSignal): Promise<PowerState> {
+  async #lookAt(machine: RackMachine, { holder, identity }: MachineRecord, signal: AbortSignal): Promise<Look> {
     try {
-      return await this.#parts.switches.status(machine, signal)
+      const seen = await this.#parts.switches.status(machine, signal)
+      return { seen, identity: identity ?? (await this.#parts.switches.of(machine).identify(signal)) }
     } catch (error) {
       if (!signal.aborted && holder === undefined) this.#parts.idle.setAside(machine, messageOf(error))
       throw error
@@ -83,7 +90,7 @@ export class Holds {
       await this.#parts.switches.of(machine).claim?.(deviceId, signal)
     } catch (error) {
       if (error instanceof BmcError && error.reason === 'taken') {
-        await this.#parts.state.change(machine.name, { holder: undefined })
+        await this.#parts.state.change(machine.name, { holder: undefined, identity: undefined })
         this.#parts.idle.setAside(machine, error.message)
       }
       throw error
@@ -105,7 +112,7 @@ export class Holds {
   async end(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
     const { state, switches, idle } = this.#parts
     await switches.of(machine).free?.(deviceId, signal)
-    await state.change(machine.name, { holder: undefined, isReleased: false })
+    await state.change(machine.name, { holder: undefined, identity: undefined, isReleased: false })
     idle.nowFree(machine)
   }
 }

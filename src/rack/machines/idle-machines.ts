@@ -19,7 +19,7 @@ const releaseMs = 5000
 export interface IdleParts {
   machines: readonly RackMachine[]
   state: RackState
-  switches: Pick<Switches, 'status' | 'of'>
+  switches: Pick<Switches, 'status' | 'of' | 'strangerAt'>
   people: People
   report: Reporter
   clock: Clock
@@ -57,7 +57,7 @@ export class IdleMachines {
     if (holder !== undefined && !this.#known.has(holder)) {
       return `a device of another cloud has it (${holder}): start that cloud with its --name and delete the device, or run metalkit rack release ${name}`
     }
-    return this.#troubles.get(name)
+    return this.#parts.switches.strangerAt(name) ?? this.#troubles.get(name)
   }
 
   /** The power of a machine without a device when it was last asked. */
@@ -178,6 +178,14 @@ export class IdleMachines {
     return true
   }
 
+  /** The user says that the BMC of a device's machine was replaced. That it fits the rack file is checked again before anything is done. */
+  async #acceptBmc(machine: RackMachine): Promise<void> {
+    const { state, switches, signal } = this.#parts
+    await state.change(machine.name, { identity: await switches.of(machine).identify(signal) })
+    // The question looks at the BMC anew.
+    await switches.of(machine).status(signal)
+  }
+
   /** The user says that a machine may be switched off and used; of one that only hands switch also that it is off. */
   async release(machine: RackMachine): Promise<void> {
     const { name } = machine
@@ -185,6 +193,7 @@ export class IdleMachines {
     const { holder } = state.of(name)
     const isHeld = holder !== undefined && this.#known.has(holder)
     const mayBeOff = isByHand(machine) && (people.isAskedForOff(name) || state.of(name).power !== 'on')
+    if (isHeld && this.#parts.switches.strangerAt(name) !== undefined) return await this.#acceptBmc(machine)
     if (isHeld && !mayBeOff) {
       throw new RackError(`the device ${holder} has the machine "${name}"`, { hint: 'delete the device to free it' })
     }
@@ -193,7 +202,7 @@ export class IdleMachines {
       people.confirmOff(name)
     }
     if (isHeld) return
-    await state.change(name, { isReleased: true, refusal: undefined, holder: undefined })
+    await state.change(name, { isReleased: true, refusal: undefined, holder: undefined, identity: undefined })
     const patience = { ms: clock.toRealMs(releaseMs), late: () => false, signal }
     await settleBefore(patience, this.ask(machine))
   }

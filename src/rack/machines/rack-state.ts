@@ -5,6 +5,7 @@ import { readFile, realpath } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { describeCondition, errorCode, RackError } from '../../errors.ts'
 import { tryLock } from '../../lab/storage/file-lock.ts'
+import type { Identity } from '../power/power.ts'
 import { writePrivateFile } from '../../lab/storage/private-file.ts'
 import { prepareStateFolder } from '../../lab/storage/state-folder.ts'
 
@@ -12,6 +13,8 @@ import { prepareStateFolder } from '../../lab/storage/state-folder.ts'
 export interface MachineRecord {
   /** The id of the device that has it, from before its first power action until it is free. */
   holder?: string | undefined
+  /** Whose BMC it was when the device took it. */
+  identity?: Identity | undefined
   /** The user has said that it may be switched off and used; until a device takes it. */
   isReleased?: boolean | undefined
   /** Why no device may have it until the user releases it. */

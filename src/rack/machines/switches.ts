@@ -27,6 +27,11 @@ export class Switches {
     return power
   }
 
+  /** Why the BMC of a machine is another's, as long as it is. */
+  strangerAt(name: string): string | undefined {
+    return this.#powers.get(name)?.stranger
+  }
+
   /** Asks for a machine's state; for a machine that only hands switch, it is the last word of a person. */
   async status(machine: RackMachine, signal: AbortSignal): Promise<PowerState> {
     if (isByHand(machine)) return this.#state.of(machine.name).power ?? 'unknown'

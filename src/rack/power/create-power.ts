@@ -6,7 +6,7 @@ import { RedfishClient } from '../bmc/redfish/client.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import type { SecretSources } from '../file/secret.ts'
 import { IronicClient } from '../ironic/client.ts'
-import { CheckedPower } from './checked.ts'
+import { CheckedPower, type CheckTools } from './checked.ts'
 import { CommandPower } from './commands.ts'
 import { type Hands, HandPower } from './hands.ts'
 import { IpmiPower } from './ipmi.ts'
@@ -20,6 +20,8 @@ export interface PowerTools {
   clock: Clock
   report: Pick<Reporter, 'debug'>
   hands: Hands
+  /** Whose BMC it was when the machine's device took it. */
+  known?: CheckTools['known']
   /** This computer's address on the machines' LAN. */
   address: string
 }
@@ -53,5 +55,5 @@ function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
 
 /** The power of a machine that is not in use; its owner is checked before it says or does anything. */
 export function createPower(machine: RackMachine, tools: PowerTools): Power {
-  return new CheckedPower(createUnchecked(machine, tools), machine)
+  return new CheckedPower(createUnchecked(machine, tools), machine, tools)
 }

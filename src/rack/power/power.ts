@@ -24,6 +24,8 @@ export interface BootOverride {
 export interface Power {
   /** `status` is a record of what somebody saw some time ago: only `off` makes sure that the machine is off. */
   readonly isStatusOld?: boolean
+  /** Why the BMC is not the machine's, as long as it is not. */
+  readonly stranger?: string | undefined
   /** Asks for the machine's state. */
   status(signal: AbortSignal): Promise<PowerState>
   /** Switches it on. Returns once it was seen to be on; for a machine that is on, at once. */

@@ -80,10 +80,10 @@ export async function startSimulatedRack({
     clock,
     ports: { dhcp: 0, dhcpClient: 0, pxe: 0, tftp: 0 },
     wires: {
-      createPower: (machine) => {
+      createPower: (machine, tools) => {
         const board = boardOf(machine.name)
         if (board === undefined) throw new Error(`no board ${machine.name}`)
-        return new CheckedPower(board.power, machine)
+        return new CheckedPower(board.power, machine, tools)
       },
       openConsole: async ({ name }) => {
         const board = boardOf(name)

@@ -699,3 +699,74 @@ describe('a machine that others may take, too', () => {
     expect(rack.driver.views()[0]).toMatchObject({ holder: undefined, why: 'Nova has it' })
   })
 })
+
+describe('a machine whose BMC is another one since its device has it', () => {
+  const [own, other] = [
+    { uuids: ['11111111-0000-0000-0000-000000000001'], macs: [] },
+    { uuids: ['22222222-0000-0000-0000-000000000002'], macs: [] },
+  ]
+  const other1 = `the BMC of "r1" belongs to another machine: it shows the UUID ${other.uuids[0]}, and showed ${own.uuids[0]} before`
+
+  /** A machine that a device has, until its BMC is another one, long after it was last asked. */
+  async function swap(servers: Servers) {
+    servers.r1.identity = own
+    const clock = createFastClock(100)
+    const rack = await servers.start([], clock)
+    const machine = await rack.powerOn('d1', 'r1')
+    servers.log.length = 0
+    servers.r1.identity = other
+    await clock.sleep(11_000)
+    return { rack, machine }
+  }
+
+  test('is neither switched nor called off by it, and is set aside with the reason until its BMC is back', async () => {
+    using parts = makeServers()
+    const { servers } = parts
+    const { rack, machine } = await swap(servers)
+    await using _ = rack
+    for (const action of [
+      () => machine[Symbol.asyncDispose](),
+      () => machine.reset?.(rack.spec('d1', 'r1')) ?? Promise.resolve(),
+      () => rack.driver.discard?.('d1') ?? Promise.resolve(),
+    ]) {
+      await expect(action()).rejects.toThrow(other1)
+    }
+    expect([servers.log, servers.r1.isOn]).toEqual([[], true])
+    // The other machine is off, which says nothing about this one.
+    servers.r1.isOn = false
+    let isOff = false
+    void machine.off.then(() => (isOff = true))
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow(other1)
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1', why: expect.stringContaining(other1) })
+    expect(isOff).toBe(false)
+    Object.assign(servers.r1, { isOn: true, identity: own })
+    await machine[Symbol.asyncDispose]()
+    expect(servers.log).toEqual(['r1 off', 'r1 console closed'])
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1', why: undefined })
+  })
+
+  test('is not touched after a restart either, until the user says that the BMC was replaced', async () => {
+    using parts = makeServers()
+    const { servers } = parts
+    {
+      const { rack, machine } = await swap(servers)
+      await machine.detach?.()
+      await rack[Symbol.asyncDispose]()
+    }
+    servers.log.length = 0
+    await using rack = await servers.start(['d1'])
+    await expect(rack.driver.reattach?.(rack.spec('d1', 'r1'))).rejects.toThrow(other1)
+    await expect(rack.driver.discard?.('d1')).rejects.toThrow(other1)
+    expect([servers.log, rack.driver.whyUnusable('r1')]).toEqual([
+      [],
+      `${other1}; connect the BMC of "r1" again; if it was replaced, run metalkit rack release r1`,
+    ])
+    await rack.driver.release('r1')
+    expect(rack.driver.views()[0]).toMatchObject({ holder: 'd1', why: undefined })
+    const machine = await rack.driver.reattach?.(rack.spec('d1', 'r1'))
+    await machine?.[Symbol.asyncDispose]()
+    await rack.driver.discard?.('d1')
+    expect(servers.r1.isOn).toBe(false)
+    expect(rack.state.of('r1')).toMatchObject({ holder: undefined, identity: undefined })
+  })
+})

@@ -2,7 +2,8 @@
 import { stringify } from 'yaml'
 import type { Clock } from '../../../src/clock.ts'
 import { BmcError } from '../../../src/rack/bmc/bmc-error.ts'
-import type { Power } from '../../../src/rack/power/power.ts'
+import { CheckedPower } from '../../../src/rack/power/checked.ts'
+import type { Identity, Power } from '../../../src/rack/power/power.ts'
 import { parseRackFile, type RackFile } from '../../../src/rack/file/rack-file.ts'
 import { createRackDriver, type RackDriver } from '../../../src/rack/machines/driver.ts'
 import { People } from '../../../src/rack/machines/people.ts'
@@ -27,6 +28,8 @@ export class Server {
   isSilent = false
   /** Whether its system shuts down when it is asked to. */
   isPolite = true
+  /** Whose BMC answers. */
+  identity: Identity = { macs: [], uuids: [] }
   readonly log: string[]
   readonly name: string
 
@@ -49,7 +52,7 @@ export class Server {
     reset: async () => this.#do('reset', () => {}),
     bootFromNetworkOnce: async () => this.#do('boots from the network', () => ({ persistent: false })),
     clearBoot: async () => this.#do('boots as before', () => {}),
-    identify: async () => ({ macs: [], uuids: [] }),
+    identify: async () => this.#do('', () => this.identity),
     [Symbol.asyncDispose]: async () => {},
   }
 
@@ -157,11 +160,17 @@ export class Servers {
     const hand = file.machines.find(({ name }) => name === 'hand')
     if (hand === undefined) throw new Error('no hand')
     const hands = new HandPower({ machine: 'hand', hands: people.handsAt(hand), clock })
+    const checked = ({ name, power }: Server) =>
+      new CheckedPower(
+        power,
+        { name, macs: [macOf(name)], boot: 'pxe' },
+        { clock, known: () => state.of(name).identity },
+      )
     const driver = createRackDriver({
       file,
       powers: new Map<string, Power>([
-        ['r1', r1.power],
-        ['r2', r2.power],
+        ['r1', checked(r1)],
+        ['r2', checked(r2)],
         ['hand', hands],
       ]),
       netboot: {
