@@ -26,9 +26,9 @@ export function isPrivateHost(host: string): boolean {
 
 /**
  * Warnings about a base URL.
- * @param apiUrl of the cloud: a local one is a lab, whose machines reach everything this computer reaches
+ * @param apiUrl of the cloud, if it has one: a local one is a lab, whose machines reach everything this computer reaches
  */
-export function doubtsAboutBaseUrl(baseUrl: string, apiUrl: string): string[] {
+export function doubtsAboutBaseUrl(baseUrl: string, apiUrl: string | undefined): string[] {
   const { protocol, hostname } = new URL(baseUrl)
   const doubts: string[] = []
   if (protocol === 'https:') {
@@ -36,7 +36,7 @@ export function doubtsAboutBaseUrl(baseUrl: string, apiUrl: string): string[] {
       `machines often fail to fetch from https URLs such as "${baseUrl}" (their iPXE lacks TLS or trusts few certificates); prefer http`,
     )
   }
-  if (isPrivateHost(hostname) && !isPrivateHost(new URL(apiUrl).hostname)) {
+  if (isPrivateHost(hostname) && !(apiUrl !== undefined && isPrivateHost(new URL(apiUrl).hostname))) {
     doubts.push(
       `no machine in a cloud can reach "${hostname}", which is a private address; pass a public one as --base-url`,
     )

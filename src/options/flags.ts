@@ -5,6 +5,7 @@ import { consoleFlags } from './flags/console.ts'
 import { imageFlags } from './flags/image.ts'
 import { labFlags } from './flags/lab.ts'
 import { machineFlags } from './flags/machine.ts'
+import { ociFlags } from './flags/oci.ts'
 import { rackFlags } from './flags/rack.ts'
 import { watchFlags } from './flags/watch.ts'
 
@@ -15,6 +16,7 @@ export const flags = {
   ...consoleFlags,
   ...watchFlags,
   ...apiFlags,
+  ...ociFlags,
   ...labFlags,
   ...rackFlags,
 } as const satisfies Record<string, Flag>
@@ -31,6 +33,7 @@ export const groups: readonly { heading: string; names: readonly FlagName[] }[] 
   { heading: 'Machine', names: namesOf(machineFlags) },
   { heading: 'Console', names: namesOf(consoleFlags) },
   { heading: 'What the console shows', names: namesOf(watchFlags) },
+  { heading: 'Oracle Cloud', names: namesOf(ociFlags) },
   { heading: 'API and output', names: namesOf(apiFlags) },
   { heading: 'Lab', names: namesOf(labFlags) },
   { heading: 'Rack', names: namesOf(rackFlags) },

@@ -1,6 +1,10 @@
 // The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
 // cloud's folder is imported when one of its machines is asked for.
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Arch, archOfPlan } from '../../arch.ts'
+import { homeFolder } from '../../files/home-folder.ts'
+import { ociScript } from '../../ipxe/cloud-scripts.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
 import { runFlagNames } from '../../options/command-flags.ts'
@@ -62,8 +66,51 @@ const equinixMetal: CloudRow = {
   load: () => import('../../metal/equinix-metal.ts'),
 }
 
+const oci: CloudRow = {
+  name: 'oci',
+  title: 'Oracle Cloud',
+  own: {
+    machine: 'ociShape',
+    metro: 'ociAvailabilityDomain',
+    compartment: 'ociCompartment',
+    subnet: 'ociSubnet',
+    image: 'ociImage',
+    profile: 'ociProfile',
+    configFile: 'ociConfigFile',
+    apiUrl: 'ociApiUrl',
+  },
+  instead: {
+    'api-key': 'requests are signed with the key of a --profile',
+    'project-id': 'name the --compartment',
+    metro: 'name the --availability-domain, in the region of the --profile',
+    zone: 'name the --availability-domain, in the region of the --profile',
+    'always-pxe': 'the script of an instance runs at every boot',
+    ttl: 'its instances have no end; run metalkit rm --older-than at intervals',
+    sos: 'the API names the console of each machine',
+    yes: 'run asks nothing: --device keeps the disks',
+  },
+  script: ociScript,
+  archOf: (plan) => (/\.A\d/i.test(plan) ? 'aarch64' : 'x86_64'),
+  plans: { x86_64: 'BM.Standard.E4.128', aarch64: 'BM.Standard.A1.160' },
+  idForm: /^ocid1\.instance\./,
+  markForm: /^mko-/,
+  parts: [{ name: 'profile' }, { name: 'compartment' }],
+  async hasCredentials({ configFile }, env) {
+    const path = typeof configFile === 'string' ? configFile : join(homeFolder(env), '.oci/config')
+    return await access(path).then(
+      () => true,
+      () => false,
+    )
+  },
+  examples: [
+    '-machine BM.Standard.E4.128 -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    "-machine BM.Standard.A1.160 -base-url http://boot.example.com -wait-for 'login:' linuxkit",
+  ],
+  load: () => import('../../oci/oci.ts'),
+}
+
 /** The first one has the machines whose ids have no other cloud's form. */
-export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal]
+export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal, oci]
 
 /** The cloud of a machine's id or a run's mark. */
 export function cloudOf(name: string): CloudRow {

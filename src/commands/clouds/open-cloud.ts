@@ -2,6 +2,8 @@
 import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
+import { runFlagNames } from '../../options/command-flags.ts'
+import type { Flag } from '../../options/flags/flag.ts'
 import { type FlagName, flags } from '../../options/flags.ts'
 import { requireOption, resolveOptions, type Texts } from '../../options/precedence.ts'
 import { type CloudRow, clouds } from './clouds.ts'
@@ -50,7 +52,10 @@ export async function requireFlag(
   }
 }
 
-/** The values of flags by the names that commands use for them, and where they came from. */
+/**
+ * The values of flags by the names that commands use for them, and where they came from. Flags of `run` that the cloud does not have
+ * get their defaults.
+ */
 export function adopt<O extends object>(
   row: CloudRow,
   options: O,
@@ -58,6 +63,10 @@ export function adopt<O extends object>(
 ): { options: O; sources: ReadonlyMap<string, string> } {
   const values = new Map<string, unknown>(Object.entries(options))
   const origins = new Map(sources)
+  for (const name of runFlagNames) {
+    const { fallback, parse }: Flag = flags[name]
+    if (!values.has(name)) values.set(name, fallback === undefined ? undefined : parse(fallback))
+  }
   for (const [name, flag] of Object.entries(row.own)) {
     values.set(name, values.get(flag))
     const source = sources?.get(flag)

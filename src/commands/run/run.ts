@@ -120,7 +120,8 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const access = options.console ? await prepareConsole(options, context, known) : undefined
   if (access) await checkConsole(cloud, { machine: existing, place }, access, context)
 
-  const hostname = options.hostname ?? defaultHostname(outer.env)
+  const isNamedByMark = Object.hasOwn(row.instead, 'hostname')
+  const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(outer.env))
   const wanted = { hostname, scriptUrl, alwaysPxe: options.alwaysPxe }
   const { ttl, keep } = options
   const until = ttl === undefined ? undefined : await findEnd(cloud, ttl, context)
