@@ -72,9 +72,9 @@ function chooseSection(profiles: Sections, name: string, file: string): Section 
 
 /** What each setting looks like. */
 const forms: Record<string, { pattern: RegExp; like: string }> = {
-  tenancy: { pattern: /^ocid1\.tenancy\.[\w.-]+$/, like: 'ocid1.tenancy.oc1..…' },
-  user: { pattern: /^ocid1\.user\.[\w.-]+$/, like: 'ocid1.user.oc1..…' },
-  fingerprint: { pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){15}$/i, like: '16 bytes as in 12:34:…' },
+  tenancy: { pattern: /^ocid1\.tenancy\.[\w.-]+$/, like: 'ocid1.tenancy.oc1.....' },
+  user: { pattern: /^ocid1\.user\.[\w.-]+$/, like: 'ocid1.user.oc1.....' },
+  fingerprint: { pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){15}$/i, like: '16 bytes as in 12:34:...' },
   region: { pattern: /^[a-z]+(-[a-z]+)+-\d+$/, like: 'us-ashburn-1' },
 }
 

@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { clouds } from '../../src/commands/clouds/clouds.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { runToEnd } from '../helpers/io.ts'
 import { needs } from '../helpers/needs.ts'
@@ -124,7 +125,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s', (shell) => {
 describe('the answers of completion', () => {
   test.each([
     [['-'], ['--quiet', '--verbose', '--help', '--version']],
-    [['run', ''], ['equinixmetal']],
+    [['run', ''], clouds.map(({ name }) => name)],
     [
       ['verify', '-'],
       ['--quiet', '--verbose', '--help'],
