@@ -38,6 +38,8 @@ export interface AccessSources {
 export interface AccessFinder {
   /** @throws ConsoleError if there is no key, or a file cannot be read; the signal's reason, since a file system may hang */
   find(address: Address, user: string, signal: AbortSignal): Promise<HostAccess & { username: string }>
+  /** The user's public keys, `type base64`, in the order of preference. @throws ConsoleError if a named key cannot be used */
+  listKeys(signal: AbortSignal): Promise<string[]>
   /** The same for a console that a cloud's API describes: perhaps two hops, fingerprints to trust, one key. @throws the same */
   findPlace(place: ApiPlace, signal: AbortSignal): Promise<HostAccess & { username: string }>
 }
@@ -178,10 +180,32 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     }
   }
 
+  /** For no host in particular: its own settings count once its name is known. */
+  async function listKeys(): Promise<string[]> {
+    const settings = await loadSshSettings({
+      host: 'metalkit',
+      port: undefined,
+      user: '',
+      home,
+      localUser,
+      env,
+      files,
+      kept,
+    })
+    try {
+      return (await identitiesFor(settings, false)).keys.map(({ publicKey }) => publicKey)
+    } catch (error) {
+      // Some clouds need none.
+      if (error instanceof ConsoleError && sources.identityFiles.length === 0) return []
+      throw error
+    }
+  }
+
   // Port 22 is the default, so it leaves the choice to the configuration; a hop without a port has undefined.
   return {
     find: async ({ host, port }, user, signal) =>
       await heed(find(host, port === 22 ? undefined : port, user, 0), signal),
+    listKeys: async (signal) => await heed(listKeys(), signal),
     findPlace: async (place, signal) => await heed(findPlace(place), signal),
   }
 }

@@ -92,14 +92,18 @@ export async function holdConsole(
     },
     power,
   )
+  let waits = ''
   const attach = async () => {
     await using place = await cloud.openConsole(record, {
-      publicKeys: [],
-      onWait: (why) => report.info(why),
+      publicKeys: await access.listKeys(signal),
+      onWait(why) {
+        if (why !== waits) report.info(`Waiting for the console: ${why}...`)
+        waits = why
+      },
       signal,
     })
     const { address, username } = place
-    const host = await access.find(address, username, signal)
+    const host = await access.findPlace(place, signal)
     const output = json ? createEventStream(context) : stdout
     return await attachConsole({
       ...host,
