@@ -138,7 +138,7 @@ const rows: Record<FlagName, Row> = {
   },
   labCloud: {
     flag: ['equinixmetal', 'equinixmetal'],
-    env: ['equinixmetal', 'equinixmetal'],
+    env: ['latitude', 'latitude'],
     variables: ['METAL_LAB_CLOUD'],
     fallback: 'equinixmetal',
   },

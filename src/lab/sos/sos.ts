@@ -28,6 +28,10 @@ export interface SosParts {
   findPort: (deviceId: string) => SosPort | undefined
   /** Faults to play on connections. */
   faults?: FaultPlan
+  /** What a session prints first; by default what the real SOS printed. */
+  greeting?: string
+  /** Whether a tilde at the beginning of a line is an escape, as in the real SOS. */
+  hasEscapes?: boolean
   /** How long a client may take to log in and open its console, in ms. */
   patienceMs?: number
   report: Reporter
@@ -90,7 +94,12 @@ function endChannel(channel: ServerChannel, status: number, lastLine = ''): void
 }
 
 /** Connects a channel with a serial port, until the client leaves, or the machine goes off or is deleted. */
-function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }: SosPort): void {
+function attach(
+  client: Connection,
+  channel: ServerChannel,
+  { port, isReadOnly }: SosPort,
+  { greeting = banner, hasEscapes = true }: Pick<SosParts, 'greeting' | 'hasEscapes'>,
+): void {
   channel.on('error', () => {})
   const session = port.attach(
     (bytes) => {
@@ -105,11 +114,11 @@ function attach(client: Connection, channel: ServerChannel, { port, isReadOnly }
   onBreak(client, () => {
     if (!channel.writableEnded && !isReadOnly()) port.sendBreak()
   })
-  channel.write(banner)
+  if (greeting !== '') channel.write(greeting)
   const escape = new EscapeFilter()
   channel.on('data', (bytes: Buffer) => {
     if (channel.writableEnded) return
-    for (const part of escape.take(bytes)) {
+    for (const part of hasEscapes ? escape.take(bytes) : [bytes]) {
       if (part === 'leave') return endChannel(channel, 0)
       if (part === 'help') channel.write(sosHelp)
       else if (!isReadOnly()) port.type(part)
@@ -125,7 +134,7 @@ function serveSession(client: Connection, session: Session, deviceId: string, pa
     const sosPort = parts.findPort(deviceId)
     if (sosPort === undefined) return reject()
     parts.report.debug(`sos: a session opens the console of ${deviceId}`)
-    attach(client, accept(), sosPort)
+    attach(client, accept(), sosPort, parts)
   })
 }
 

@@ -15,7 +15,10 @@ export type Route = readonly [pattern: string, handle: (request: RoutedRequest) 
  * `/{rest*}` at the end matches any number of levels, including none. HEAD is answered like GET. Several methods are separated by a
  * bar, `PUT|PATCH /devices/{id}`.
  */
-export function createRouter(routes: readonly Route[]): Handler<LabAnswer> {
+export function createRouter(
+  routes: readonly Route[],
+  words: { notFound: LabAnswer; refuse: typeof refuse } = { notFound, refuse },
+): Handler<LabAnswer> {
   const table = routes.map(([pattern, handle]) => {
     const [methods = '', path = ''] = pattern.split(' ')
     return {
@@ -31,11 +34,11 @@ export function createRouter(routes: readonly Route[]): Handler<LabAnswer> {
   })
   return (request) => {
     const fitting = table.filter(({ path }) => path.test(request.path))
-    if (fitting.length === 0) return notFound
+    if (fitting.length === 0) return words.notFound
     const method = request.method === 'HEAD' ? 'GET' : request.method
     const route = fitting.find(({ methods }) => methods.includes(method))
     if (route === undefined) {
-      return refuse(405, 'Method not allowed', { allow: fitting.flatMap(({ methods }) => methods).join(', ') })
+      return words.refuse(405, 'Method not allowed', { allow: fitting.flatMap(({ methods }) => methods).join(', ') })
     }
     return route.handle({ ...request, parameters: route.path.exec(request.path)?.slice(1) ?? [] })
   }

@@ -8,12 +8,12 @@ export const labFlags = {
     {
       name: 'cloud',
       placeholder: 'cloud',
-      choices: ['equinixmetal'],
+      choices: ['equinixmetal', 'latitude'],
       env: ['METAL_LAB_CLOUD'],
       fallback: 'equinixmetal',
-      help: 'cloud whose API and consoles it has: equinixmetal',
+      help: 'cloud whose API and consoles it has: equinixmetal or latitude',
     },
-    oneOf('equinixmetal'),
+    oneOf('equinixmetal', 'latitude'),
   ),
   machines: value(
     {

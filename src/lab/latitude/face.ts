@@ -1,0 +1,28 @@
+// The face of Latitude.sh.
+import type { Face } from '../face/face.ts'
+import { sshWords } from '../face/ssh-words.ts'
+import { refuse } from './model/answers.ts'
+import { latitudeCatalogue } from './model/catalogue.ts'
+import { latitudeFaults } from './faults.ts'
+import { randomId } from './model/ids.ts'
+
+const prefixes = { device: 'sv', project: 'proj', key: 'ssh' } as const
+
+/** The API at the root of the lab's server, and out-of-band consoles. */
+export const latitude: Face = {
+  name: 'latitude',
+  title: 'Latitude.sh',
+  apiPath: '',
+  catalogue: latitudeCatalogue,
+  keepsFailed: true,
+  faults: latitudeFaults,
+  createId: (kind) => randomId(prefixes[kind]),
+  refuse,
+  describeConsole: (contact) => `console   ${sshWords(contact, '<server-N>')}`,
+  environment: ({ contact }) => ({
+    LATITUDESH_API_URL: contact.apiUrl,
+    LATITUDESH_AUTH_TOKEN: contact.token,
+    LATITUDESH_PROJECT: contact.projectId,
+  }),
+  load: async () => (await import('./servers.ts')).latitudeServers,
+}
