@@ -1,0 +1,111 @@
+// What can be rented where, and the nearest valid names for those that the API refuses.
+import { ApiError, UsageError } from '../errors.ts'
+import type { Order } from '../machine/cloud.ts'
+import { nearest } from '../text/nearest.ts'
+import type { LatitudeClient } from './client.ts'
+import type { Plan, Project } from './schema.ts'
+
+/** The only type of project whose servers can be deleted at once; others are billed by the year. */
+const onDemand = 'on_demand'
+
+/** Whether a project's servers are rented for a year, so that they cannot be deleted at once. */
+export function isReserved(provisioningType: string | null | undefined): boolean {
+  return typeof provisioningType === 'string' && provisioningType !== onDemand
+}
+
+/**
+ * The project with an id or slug.
+ * @throws UsageError if there is none, or if its machines could not be given back at once
+ */
+export async function findProject(client: LatitudeClient, name: string, signal: AbortSignal): Promise<Project> {
+  const projects = await client.listProjects(signal)
+  const project = projects.find(({ id, attributes: { slug } }) => id === name || slug === name)
+  if (project === undefined) {
+    const known = nearest(
+      name,
+      projects.map(({ id, attributes: { slug } }) => slug ?? id),
+    )
+    throw new UsageError(`the account has no project "${name}"`, {
+      hint: known.length === 0 ? 'create one in the dashboard of Latitude.sh' : `its projects: ${known.join(', ')}`,
+    })
+  }
+  const { provisioning_type: type } = project.attributes
+  if (type !== onDemand) {
+    const what = type ? `is of the provisioning type "${type}", not "${onDemand}"` : `is not said to be "${onDemand}"`
+    throw new UsageError(
+      `the project "${name}" ${what}: its machines cannot be deleted at once, and cost money until then`,
+      {
+        hint: 'name a project of the type on_demand with --project-id',
+      },
+    )
+  }
+  return project
+}
+
+function places({ attributes: { regions } }: Plan, kind: 'available' | 'in_stock'): string[] {
+  return (regions ?? []).flatMap(({ locations }) => locations?.[kind] ?? [])
+}
+
+function isSame(a: string, b: string | null | undefined): boolean {
+  return a.toLowerCase() === b?.toLowerCase()
+}
+
+/**
+ * Completes an order with the names that the API uses, and checks that the site has the plan.
+ * An unlisted plan or site is left to the API, since new ones may be missing in its list.
+ * @returns the order, and a doubt about the stock
+ * @throws UsageError if the plan is not offered at the site
+ */
+export async function checkStock(
+  client: LatitudeClient,
+  order: Pick<Order, 'plan' | 'place'>,
+  signal: AbortSignal,
+): Promise<{ order: Pick<Order, 'plan' | 'place'>; doubt: string | undefined }> {
+  const plans = await client.listPlans(signal)
+  const plan = plans.find(({ attributes: { slug, name } }) => isSame(order.plan, slug) || isSame(order.plan, name))
+  const everywhere = plans.flatMap((each) => places(each, 'available'))
+  const place = everywhere.find((site) => isSame(order.place, site)) ?? order.place.toUpperCase()
+  if (plan === undefined) return { order: { plan: order.plan, place }, doubt: undefined }
+  const { slug } = plan.attributes
+  const completed = { plan: slug, place }
+  const [available, stock] = [places(plan, 'available'), places(plan, 'in_stock')]
+  if (stock.includes(place)) return { order: completed, doubt: undefined }
+  const elsewhere = stock.length === 0 ? 'nowhere' : `in ${[...new Set(stock)].join(', ')}`
+  if (!available.includes(place) && everywhere.includes(place)) {
+    throw new UsageError(`the plan "${slug}" is not offered at the site "${place}"`, {
+      hint: `it is in stock ${elsewhere}; choose with --metro and --machine`,
+    })
+  }
+  if (!available.includes(place)) return { order: completed, doubt: undefined }
+  return { order: completed, doubt: `the plan "${slug}" is not in stock at the site "${place}", but ${elsewhere}` }
+}
+
+/** Adds the nearest plans and sites to a create that was refused because of its content. Returns any other error unchanged. */
+export async function explainStock(client: LatitudeClient, error: unknown, order: Order): Promise<unknown> {
+  if (!(error instanceof ApiError) || (error.status !== 400 && error.status !== 422)) return error
+  try {
+    const [plans, sites] = await Promise.all([client.listPlans(), client.listSites()])
+    const slugs = plans.map(({ attributes: { slug } }) => slug)
+    const plan = plans.find(({ attributes: { slug } }) => slug === order.plan)
+    const stock = plan === undefined ? [] : [...new Set(places(plan, 'in_stock'))]
+    const hints = [
+      ...(plan === undefined ? [`plans similar to "${order.plan}": ${nearest(order.plan, slugs).join(', ')}`] : []),
+      ...(sites.includes(order.place)
+        ? []
+        : [`sites similar to "${order.place}": ${nearest(order.place, sites).join(', ')}`]),
+      ...(plan !== undefined && !stock.includes(order.place)
+        ? [`the plan "${order.plan}" is in stock ${stock.length === 0 ? 'nowhere' : `in ${stock.join(', ')}`}`]
+        : []),
+    ]
+    if (hints.length === 0) return error
+    return new ApiError(error.message, {
+      layer: 'latitude',
+      status: error.status,
+      hint: hints.join('; '),
+      cause: error,
+    })
+  } catch {
+    // The lists are only a help: without them the refusal stays unchanged.
+    return error
+  }
+}
