@@ -2,6 +2,7 @@
 // demands; a request that has not is refused and fails the test that sent it.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { PassThrough } from 'node:stream'
+import { z } from 'zod/mini'
 import type { Clock } from '../../src/clock.ts'
 import { UsageError } from '../../src/errors.ts'
 import { open } from '../../src/latitude/latitude.ts'
@@ -47,6 +48,11 @@ const typeOf: Record<string, string> = {
   out_of_band_connection: 'out_of_band',
 }
 
+/** Nothing but one object of a type with attributes. */
+const bodySchema = z.strictObject({
+  data: z.strictObject({ type: z.string(), attributes: z.record(z.string(), z.unknown()) }),
+})
+
 function complain(request: IncomingMessage, seen: Seen): string | undefined {
   const { headers } = request
   if (headers.authorization !== `Bearer ${token}`) return 'authorization'
@@ -54,10 +60,9 @@ function complain(request: IncomingMessage, seen: Seen): string | undefined {
   for (const name of Object.keys(seen.query)) if (!knownQueries[seen.path]?.test(name)) return `query ${name}`
   if (seen.method !== 'POST') return seen.body === undefined ? undefined : 'a body'
   if (headers['content-type'] !== 'application/vnd.api+json') return 'content-type'
-  const { data, ...rest } = seen.body as { data?: Record<string, unknown> }
-  if (data === undefined || Object.keys(rest).length > 0) return 'envelope'
-  if (Object.keys(data).toSorted().join() !== 'attributes,type') return 'data'
-  return data['type'] === typeOf[seen.path.split('/').at(-1) ?? ''] ? undefined : 'type'
+  const data = bodySchema.safeParse(seen.body).data?.data
+  if (data === undefined) return 'envelope'
+  return data.type === typeOf[seen.path.split('/').at(-1) ?? ''] ? undefined : 'type'
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
@@ -78,7 +83,10 @@ export async function startStrictApi(script: Script) {
     const complaint = complain(request, seen)
     if (complaint !== undefined) complaints.push(`${seen.method} ${seen.path}: ${complaint}`)
     const reply = complaint === undefined ? script(seen, all) : refuse(400, 'BAD', complaint)
-    if (reply === 'dropped') return void response.destroy()
+    if (reply === 'dropped') {
+      response.destroy()
+      return
+    }
     const text = reply.text ?? (reply.json === undefined ? '' : JSON.stringify(reply.json))
     response.writeHead(reply.status, {
       'content-type': 'application/vnd.api+json; charset=utf-8',
