@@ -25,7 +25,7 @@ function chooseKey(keys: readonly SshKey[], wanted: readonly string[]): SshKey {
   })
 }
 
-function toPlace(id: string, { access_ip: host, port: text, username }: OutOfBand): ConsolePlace {
+function toPlace(id: string, key: SshKey, { access_ip: host, port: text, username }: OutOfBand): ConsolePlace {
   const port = toPort(String(text))
   if (isIP(host) === 0 || port === undefined || !/^[\w.-]+$/.test(username)) {
     throw new ConsoleError(`the API names no usable address for the console of "${id}"`, {
@@ -33,7 +33,7 @@ function toPlace(id: string, { access_ip: host, port: text, username }: OutOfBan
     })
   }
   // The API has no call that closes a console.
-  return { address: { host, port }, username, async [Symbol.asyncDispose]() {} }
+  return { address: { host, port }, username, publicKey: keyOf(key), async [Symbol.asyncDispose]() {} }
 }
 
 /** Whether a refusal may end once the machine is deployed. A token or right that is missing will not come. */
@@ -48,13 +48,14 @@ function isPassing(error: unknown): error is ApiError {
  */
 export async function openConsole(
   client: LatitudeClient,
+  id: string,
   project: string,
-  { machine: { id }, publicKeys, onWait, signal }: ConsoleRequest,
+  { publicKeys, onWait, signal }: ConsoleRequest,
 ): Promise<ConsolePlace> {
   const key = chooseKey(await client.listSshKeys(project, signal), publicKeys)
   for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, maxDelayMs)) {
     try {
-      return toPlace(id, await client.openOutOfBand(id, key.id, signal))
+      return toPlace(id, key, await client.openOutOfBand(id, key.id, signal))
     } catch (error) {
       if (!isPassing(error)) throw error
       // A console that exists already, or whose answer was lost, may be listed.
@@ -62,7 +63,7 @@ export async function openConsole(
         if (!isPassing(failure)) throw failure
         return undefined
       })
-      if (existing?.ssh_key?.id === key.id) return toPlace(id, existing)
+      if (existing?.ssh_key?.id === key.id) return toPlace(id, key, existing)
       if (tries === 1) onWait(error.message)
       await client.caller.clock.sleep(delayMs, signal)
     }

@@ -1,5 +1,4 @@
 // Latitude.sh as a Cloud.
-import type { Address } from '../address.ts'
 import type { Clock } from '../clock.ts'
 import { ApiError } from '../errors.ts'
 import { ApiCaller } from '../http/caller.ts'
@@ -41,6 +40,7 @@ class LatitudeCloud implements Cloud {
   readonly name = 'latitude'
   readonly scope = 'project'
   readonly marked = 'named'
+  readonly whyForeign = 'its host name is not a mark of metalkit'
   /** Nothing is known about servers that are being deleted, so each is watched until it is gone. */
   readonly isDeletionWatched = true
   readonly isReuseErasing = true
@@ -197,17 +197,16 @@ class LatitudeCloud implements Cloud {
   }
 
   /** Only the answer of a machine's console names its host. */
-  consoleHosts(): readonly Address[] {
-    return []
+  consoleHosts(): undefined {
+    return undefined
   }
 
   hasConsole({ phase }: MachineRecord): boolean {
     return !['going', 'gone', 'failed'].includes(phase)
   }
 
-  async openConsole(request: ConsoleRequest): Promise<ConsolePlace> {
-    const { id, projectId } = request.machine
-    const place = await openConsole(this.#client, projectId ?? (await this.#requireProject()), request)
+  async openConsole({ id, projectId }: MachineRecord, request: ConsoleRequest): Promise<ConsolePlace> {
+    const place = await openConsole(this.#client, id, projectId ?? (await this.#requireProject()), request)
     this.#consoles.set(id, place)
     return place
   }

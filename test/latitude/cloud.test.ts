@@ -341,9 +341,10 @@ async function reinstall(posts: () => Reply | 'dropped', gets: () => Reply | 'dr
   return { outcome, sent, report }
 }
 
+const stateOf = (status: string): Reply => ({ status: 200, json: { data: serverOf('sv_1', { status }) } })
+
 describe('a reinstall', () => {
   const provisioned = refuse(422, 'SERVER_BEING_PROVISIONED', 'Server is being provisioned')
-  const stateOf = (status: string): Reply => ({ status: 200, json: { data: serverOf('sv_1', { status }) } })
 
   test('waits while the machine is being provisioned, and then for its state', async () => {
     const gets = inTurn(stateOf('on'), stateOf('on'), stateOf('on'), stateOf('disk_erasing'))

@@ -160,8 +160,7 @@ test.each<[string, (cloud: Cloud) => Promise<unknown>, Partial<Seen>[]]>([
   [
     'openConsole',
     async (cloud) =>
-      cloud.openConsole({
-        machine: await cloud.get('sv_1'),
+      cloud.openConsole(await cloud.get('sv_1'), {
         publicKeys: ['ssh-rsa BBBB', 'ssh-ed25519 AAAA'],
         onWait() {},
         signal: never,
