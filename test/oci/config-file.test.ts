@@ -174,12 +174,12 @@ test.each<[string, () => Record<string, string>, string, string?]>([
   [
     'a user that is a name',
     () => ({ ...good(), config: configOf({ ...usual(), user: 'me@example.com' }) }),
-    'the user "me@example.com" of the profile "DEFAULT" in "HOME/.oci/config" is not valid; it looks like ocid1.user.oc1..…',
+    'the user "me@example.com" of the profile "DEFAULT" in "HOME/.oci/config" is not valid; it looks like ocid1.user.oc1.....',
   ],
   [
     'a SHA-256 fingerprint',
     () => ({ ...good(), config: configOf({ ...usual(), fingerprint: 'SHA256:abc' }) }),
-    'the fingerprint "SHA256:abc" of the profile "DEFAULT" in "HOME/.oci/config" is not valid; it looks like 16 bytes as in 12:34:…',
+    'the fingerprint "SHA256:abc" of the profile "DEFAULT" in "HOME/.oci/config" is not valid; it looks like 16 bytes as in 12:34:...',
   ],
   [
     'the fingerprint of another key',
