@@ -1,7 +1,8 @@
 // Holds a machine's console while the machine runs, and turns its end into a result.
 import { attachConsole, type ConsoleEnding } from '../../console/session.ts'
 import { createWatch } from '../../console/watch.ts'
-import { PatternError } from '../../errors.ts'
+import { heed } from '../../deadline.ts'
+import { InterruptedError, PatternError } from '../../errors.ts'
 import { systemClock } from '../../clock.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud, MachineRecord, Phase } from '../../machine/cloud.ts'
@@ -10,6 +11,8 @@ import { createPowerSwitch, type PowerSwitch } from '../../machine/power-switch.
 import { createActionsLog } from './actions-log.ts'
 import type { ConsoleAccess } from './prepare-console.ts'
 import { createEventStream } from './console-events.ts'
+import { MissedOutput } from './history.ts'
+import { openPlace } from './open-place.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { Progress } from './progress.ts'
 import { defaultTimeoutMs, patternTimeout } from '../shared/time-limit.ts'
@@ -92,27 +95,20 @@ export async function holdConsole(
     },
     power,
   )
-  let waits = ''
+  const output = json ? createEventStream(context) : stdout
+  const missed = new MissedOutput({ cloud, record, output, signal }, context)
   const attach = async () => {
-    await using place = await cloud.openConsole(record, {
-      publicKeys: await access.listKeys(signal),
-      onWait(why) {
-        if (why !== waits) report.info(`Waiting for the console: ${why}...`)
-        waits = why
-      },
-      signal,
-    })
-    const { address, username } = place
+    await using place = await openPlace(cloud, record, { access, phase: () => phase, report, signal })
+    const { address } = place
     const host = await access.findPlace(place, signal)
-    const output = json ? createEventStream(context) : stdout
     return await attachConsole({
       ...host,
-      username,
+      username: place.username,
       stdin,
       stdout: output,
       report,
       ...(watched ? { watch } : {}),
-      captures,
+      captures: [...captures, missed],
       actions: {
         reboot: () => power.reboot(),
         powerCycle: () => power.powerCycle(),
@@ -120,6 +116,7 @@ export async function holdConsole(
       },
       connectTimeoutMs: patienceMs,
       onAttached() {
+        if (!isReached) missed.begin()
         isReached = true
         report.event('console-attached', { id, ...address })
       },
@@ -139,6 +136,9 @@ export async function holdConsole(
     })
   }
   const session = attach()
+  // A console that is given back slowly must not hold up the end of a machine after a second interrupt.
+  const settled = async () =>
+    await heed(Promise.allSettled([session, following]), context.forced).catch(() => undefined)
   try {
     conclude(await Promise.race([session, following]), rules.waitFor[matches], context, id)
   } catch (thrown) {
@@ -148,12 +148,13 @@ export async function holdConsole(
         ? patternTimeout(rules.waitFor[matches], timeoutMs, isReached ? seen : `its console was not reached; ${seen}`)
         : thrown
     ends.abort()
-    await Promise.allSettled([session, following])
+    await settled()
+    if (!isReached && !(error instanceof InterruptedError)) await missed.printAll(context.forced)
     actionsLog?.fail(error, watch.lastLines(annotatedLines))
     throw error
   } finally {
     ends.abort()
-    await Promise.allSettled([session, following])
+    await settled()
     for (const capture of captures) await capture[Symbol.asyncDispose]()
   }
 }

@@ -11,6 +11,7 @@ import { quoteWord } from '../../text/shell-word.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { prepareAccess } from '../shared/ssh.ts'
 import { requireKnownKey } from './known-keys.ts'
+import { findIdentities } from './open-place.ts'
 
 const probeTimeoutMs = 15_000
 
@@ -108,7 +109,11 @@ export async function checkConsole(
   for (const address of addresses) hosts.push(await access.find(address, '', context.signal))
   const [first] = hosts
   if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities, cloud.scope)
-  if (found === undefined) return
+  if (found === undefined) {
+    if (access.wanted === undefined) return
+    requireKnownKey(access.wanted, await findIdentities(access, context.signal), cloud.scope)
+    return
+  }
   if (isCertain) return await probeAny(hosts, context)
   if (first === undefined) {
     return context.report.warn(

@@ -111,7 +111,8 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
   // The API answers while the URLs are checked, whose errors come first.
-  const listing = options.console && !existing ? cloud.listKeys(signal) : undefined
+  const isKeyNeeded = options.console && (!existing || cloud.consoleHosts('') === undefined)
+  const listing = isKeyNeeded ? cloud.listKeys(signal) : undefined
   listing?.catch(() => {})
   await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
   const [scriptUrl = ''] = urlsOf
