@@ -8,12 +8,12 @@ export const labFlags = {
     {
       name: 'cloud',
       placeholder: 'cloud',
-      choices: ['equinixmetal', 'latitude'],
+      choices: ['equinixmetal', 'latitude', 'oci'],
       env: ['METAL_LAB_CLOUD'],
       fallback: 'equinixmetal',
-      help: 'cloud whose API and consoles it has: equinixmetal or latitude',
+      help: 'cloud whose API and consoles it has: equinixmetal, latitude or oci',
     },
-    oneOf('equinixmetal', 'latitude'),
+    oneOf('equinixmetal', 'latitude', 'oci'),
   ),
   machines: value(
     {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { kvm, tcg } from '../../../src/lab/machines/qemu/accelerator.ts'
 import type { MachineSpec } from '../../../src/lab/machines/driver.ts'
-import { arm64Args, secretConfig, x86Args } from '../../../src/lab/machines/qemu/args.ts'
+import { arm64Args, secretConfig, serconPort, x86Args } from '../../../src/lab/machines/qemu/args.ts'
 
 const spec: MachineSpec = {
   id: '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c',
@@ -40,6 +40,16 @@ test('the command line of an x86_64 machine', () => {
       ['-fw_cfg', 'name=etc/sercon-port,file=/dev/fd/4'],
     ].flat(),
   )
+})
+
+test('the serial console is the second port, or the first if the cloud has ttyS0', () => {
+  const serials = (tty: MachineSpec['tty']) =>
+    x86Args({ ...spec, tty }, tcg, files, sercon)
+      .join(' ')
+      .match(/-serial \S+/g)
+  expect(serials(undefined)).toEqual(['-serial null', '-serial chardev:sos'])
+  expect(serials('ttyS0')).toEqual(['-serial chardev:sos'])
+  expect([serconPort(spec), serconPort({ tty: 'ttyS0' })]).toEqual([Uint8Array.of(0xf8, 2), Uint8Array.of(0xf8, 3)])
 })
 
 test.each([

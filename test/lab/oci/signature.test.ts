@@ -48,6 +48,26 @@ test.each<[string, string, Tampering]>([
   expect([answer.status, answer.json]).toEqual([200, []])
 })
 
+test('accepts the form of Oracle’s TypeScript SDK: x-date, and names with capitals', async () => {
+  const names = ['x-date', '(request-target)', 'host', 'content-type', 'content-length', 'x-content-sha256']
+  const answer = await lab.oci(
+    'POST',
+    '/computeCapacityReports',
+    {},
+    {
+      before: (headers) => Object.assign(headers, { 'x-date': headers['date'], date: '' }),
+      signed: names,
+      after(headers) {
+        headers['authorization'] = (headers['authorization'] ?? '').replace(
+          'content-type content-length',
+          'Content-Type Content-Length',
+        )
+      },
+    },
+  )
+  expect([answer.status, answer.json.code]).toEqual([400, 'MissingParameter'])
+})
+
 test('accepts a session token, which names the session’s own key', async () => {
   const profile = readProfile(lab.environment['OCI_CLI_CONFIG_FILE'] ?? '', 'SESSION')
   expect(profile).not.toHaveProperty('user')
