@@ -29,6 +29,8 @@ export const oracleCloud: Face = {
       METAL_OCI_COMPARTMENT: compartmentId,
       METAL_OCI_AVAILABILITY_DOMAIN: availabilityDomain.name,
       METAL_OCI_SUBNET: network.subnetId,
+      // The smallest here; another is chosen with --machine.
+      METAL_OCI_SHAPE: 'BM.Standard2.52',
     }
   },
   load: async () => (await import('./servers.ts')).ociServers,

@@ -109,8 +109,9 @@ class Gateway {
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {
       const { device } = connection?.instance ?? {}
       if (connection === undefined || destIP !== device?.id || destPort !== 22) return reject()
-      if (this.#parts.faults.take('tunnel')?.kind === 'refused') return reject()
-      if (this.#isTaken(connection.id)) return prohibit(client, reject, oneAtATime)
+      const fault = this.#parts.faults.take('tunnel')?.kind
+      if (fault === 'refused') return reject()
+      if (fault === 'busy' || this.#isTaken(connection.id)) return prohibit(client, reject, oneAtATime)
       onConsole()
       void this.#seat(connection, { client, socket }, accept())
     })
