@@ -11,6 +11,11 @@ import { startOciLab } from './oci-lab.ts'
 
 const program = 'qemu-system-x86_64'
 
+/** How often the program at the end has started. */
+function count(text: string): number {
+  return text.split('started from the network').length - 1
+}
+
 test('iPXE runs the script at each boot, on the console ttyS0', { ...needs(program), timeout: 120_000 }, async () => {
   using disks = makeFolder()
   await using server = await startBootServer({
@@ -32,7 +37,6 @@ test('iPXE runs the script at each boot, on the console ttyS0', { ...needs(progr
     )
     return (await lab.oci('GET', `${path}/data?length=100000`)).text
   }
-  const count = (text: string) => text.split('started from the network').length - 1
   const first = await waitUntil(history, (text) => count(text) === 1)
   expect(first).toContain('chained over http')
   await lab.oci('POST', `/instances/${id}?action=RESET`)

@@ -68,7 +68,7 @@ function lineFor(name: string, { method, target, headers }: SignedRequest): stri
 export function refuseSignature(request: SignedRequest, account: Account, nowMs: number): string | undefined {
   const { method, headers, body } = request
   const parameters = parseAuthorization(headers.authorization)
-  if (parameters === undefined) return 'there is no Authorization header of the form Signature …'
+  if (parameters === undefined) return 'there is no Authorization header of the form Signature version="1",...'
   const get = (name: string) => parameters.get(name) ?? ''
   if (get('version') !== '1') return `the signature's version is "${get('version')}"; it must be "1"`
   if (get('algorithm') !== 'rsa-sha256') return `the algorithm is "${get('algorithm')}"; it must be "rsa-sha256"`

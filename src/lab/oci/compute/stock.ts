@@ -26,15 +26,15 @@ function shape(name: string, arch: Arch, processor: string, ocpus: number, memor
 
 /** The shapes. */
 export const shapes: readonly Shape[] = [
-  shape('BM.Standard.E4.128', 'x86_64', '2.55 GHz AMD EPYC™ 7J13 (Milan)', 128, 2048, 2),
-  shape('BM.Standard.E5.192', 'x86_64', '2.4 GHz AMD EPYC™ 9J14 (Genoa)', 192, 2304, 2),
-  shape('BM.Standard3.64', 'x86_64', '2.6 GHz Intel® Xeon® Platinum 8358 (Ice Lake)', 64, 1024, 2),
-  shape('BM.Standard2.52', 'x86_64', '2.0 GHz Intel® Xeon® Platinum 8167M (Skylake)', 52, 768),
-  shape('BM.Optimized3.36', 'x86_64', '3.0 GHz Intel® Xeon® 6354 (Ice Lake)', 36, 512),
-  shape('BM.DenseIO.E4.128', 'x86_64', '2.55 GHz AMD EPYC™ 7J13 (Milan)', 128, 2048, 2),
-  shape('BM.Standard.A1.160', 'aarch64', '3.0 GHz Ampere® Altra™', 160, 1024, 2),
-  shape('VM.Standard.E4.Flex', 'x86_64', '2.55 GHz AMD EPYC™ 7J13 (Milan)', 1, 16),
-  shape('VM.Standard.A1.Flex', 'aarch64', '3.0 GHz Ampere® Altra™', 1, 6, 2),
+  shape('BM.Standard.E4.128', 'x86_64', '2.55 GHz AMD EPYC\u2122 7J13 (Milan)', 128, 2048, 2),
+  shape('BM.Standard.E5.192', 'x86_64', '2.4 GHz AMD EPYC\u2122 9J14 (Genoa)', 192, 2304, 2),
+  shape('BM.Standard3.64', 'x86_64', '2.6 GHz Intel\u00ae Xeon\u00ae Platinum 8358 (Ice Lake)', 64, 1024, 2),
+  shape('BM.Standard2.52', 'x86_64', '2.0 GHz Intel\u00ae Xeon\u00ae Platinum 8167M (Skylake)', 52, 768),
+  shape('BM.Optimized3.36', 'x86_64', '3.0 GHz Intel\u00ae Xeon\u00ae 6354 (Ice Lake)', 36, 512),
+  shape('BM.DenseIO.E4.128', 'x86_64', '2.55 GHz AMD EPYC\u2122 7J13 (Milan)', 128, 2048, 2),
+  shape('BM.Standard.A1.160', 'aarch64', '3.0 GHz Ampere\u00ae Altra\u2122', 160, 1024, 2),
+  shape('VM.Standard.E4.Flex', 'x86_64', '2.55 GHz AMD EPYC\u2122 7J13 (Milan)', 1, 16),
+  shape('VM.Standard.A1.Flex', 'aarch64', '3.0 GHz Ampere\u00ae Altra\u2122', 1, 6, 2),
 ]
 
 /** A platform image. Only simulated machines can boot one; with an iPXE script the image is not booted. */
