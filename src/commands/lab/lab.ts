@@ -57,7 +57,8 @@ async function chooseDriver(options: LabOptions, workshop: Workshop, context: Co
   switch (options.machines) {
     case 'simulated': {
       const { createSimulatedDriver } = await import('../../lab/machines/simulated/simulated.ts')
-      return { driver: createSimulatedDriver(), note: 'simulated' }
+      const { selfTestMs } = faces[options.labCloud]
+      return { driver: createSimulatedDriver({ selfTestMs }), note: 'simulated' }
     }
     case 'qemu':
       return await openQemu(options, workshop, context)

@@ -82,6 +82,8 @@ export interface Face {
   /** Whether failed devices stay until they are deleted; otherwise the cloud takes them back. */
   readonly keepsFailed: boolean
   readonly faults: FaultDialect
+  /** How long the firmware of a simulated machine waits for a session: longer where a console has to be asked for. */
+  readonly selfTestMs?: number
   /** Creates an id in the form of the cloud. */
   createId(kind: IdKind): string
   /** A refusal that is not about any object: of a body that is too long, or of a lab that cannot save. */

@@ -16,6 +16,7 @@ export const latitude: Face = {
   catalogue: latitudeCatalogue,
   keepsFailed: true,
   faults: latitudeFaults,
+  selfTestMs: 10_000,
   createId: (kind) => randomId(prefixes[kind]),
   refuse,
   describeConsole: (contact) => `console   ${sshWords(contact, '<server-N>')}`,
