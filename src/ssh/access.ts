@@ -140,8 +140,8 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     if (via === undefined) return hop
     return {
       address,
-      // Its address means something only to the first host, whose name it shares in known_hosts, on port 22.
-      place: { host: hop.place.host, port: 22 },
+      // Its name in known_hosts too, as with ssh's ProxyCommand.
+      place: address,
       username,
       trust: access.trust.with({ vouched: fingerprints, isInTunnel: true }),
       identities,

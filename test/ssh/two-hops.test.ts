@@ -155,7 +155,7 @@ describe('a console behind a gateway', needs('sshd', 'ssh-keygen'), () => {
   })
 
   test('a console that is known with another key is refused', async () => {
-    const known = folder.write('changed', `127.0.0.1 ${keys.other.line}\n`)
+    const known = folder.write('changed', `[127.0.0.1]:${console.port} ${keys.other.line}\n`)
     const said = await visit(placeOf(fingerprintOf(keys.gateway.blob)), { knownHostsFile: known })
     expect(said).toMatch(/not the one known from \S+:1; someone may be intercepting/)
   })
