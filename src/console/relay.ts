@@ -35,6 +35,8 @@ export interface RelayOptions {
   onMatch: (pattern: RegExp) => void
   /** Called before bytes are printed. */
   onOutput: () => void
+  /** The machine's output from before, which comes first. */
+  before?: Buffer | undefined
   signal: AbortSignal
 }
 
@@ -142,11 +144,12 @@ export async function relay(line: SerialShell, options: RelayOptions): Promise<R
   let cutOff = false
   const noteClose = () => (cutOff ||= !channel.writableEnded)
   connection.client.once('end', noteClose).once('close', noteClose)
-  channel.once('close', () => {
+  const onClose = () => {
     watching?.finish()
     const why = cutOff ? (connection.failure()?.message ?? 'the connection broke') : 'the server closed the session'
     end({ kind: 'dropped', why })
-  })
+  }
+  channel.once('close', onClose)
 
   const onInputError = (error: Error) => report.detail(`console: stdin failed: ${error.message}`)
   const onOutputError = (error: Error) =>
@@ -170,6 +173,9 @@ export async function relay(line: SerialShell, options: RelayOptions): Promise<R
     },
   })
   try {
+    if (options.before !== undefined && options.before.length > 0) show(options.before)
+    // It may have closed while the output from before was read.
+    if (channel.closed) onClose()
     channel.on('data', show).resume()
     channel.stderr.on('data', show)
     stdout.on('error', onOutputError).on('resize', resize)

@@ -1,5 +1,7 @@
 // Attaches to a machine's serial console, and stays attached.
 import { replaceControls } from '../text/plain-text.ts'
+import { messageOf } from '../errors.ts'
+import { readMissed } from './missed-output.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Input, Output, Reporter } from '../io.ts'
 import { type SerialShell, reachLine } from './attempts.ts'
@@ -35,6 +37,8 @@ export interface AttachConsoleOptions extends HostAccess {
   /** Whether the machine was off when last polled: then its session ended with it, and the console waits silently. */
   isOff?: () => boolean
   onMatch?: (pattern: RegExp) => void
+  /** The machine's output before the console was reached; asked for once. */
+  readHistory?: ((signal: AbortSignal) => Promise<string>) | undefined
   /** Called once, before the machine's first bytes are printed. */
   onOutput?: () => void
   signal: AbortSignal
@@ -78,7 +82,12 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     onAttached?.()
     if (!first) say('console: attached again')
     else if (atTerminal) report.info('Attached to the console: type ~. on a new line to leave, ~? for help.')
+    const { readHistory } = options
+    const onFailure = (error: unknown) =>
+      report.detail(`console: what it showed before is not known: ${messageOf(error)}`)
+    const before = first && readHistory ? await readMissed(line.channel, readHistory, onFailure, signal) : undefined
     return await relay(line, {
+      before,
       stdin,
       stdout,
       report,
