@@ -1,9 +1,6 @@
 // The machine's output before its console was reached, as its cloud has kept it, put before what the console shows itself.
 import type { ClientChannel } from 'ssh2'
-import { settleBefore } from '../deadline.ts'
 
-/** How long a cloud may take; the console waits meanwhile. */
-const patienceMs = 30_000
 /** Output that both have is looked for at the beginning of the console's. */
 const maxLookBytes = 16_384
 /** The shortest output that counts as the same. */
@@ -30,27 +27,15 @@ export function withoutOverlap(history: Buffer, live: Buffer): Buffer {
 
 /**
  * Reads what was missed while the console's own output waits in the channel.
- * @param read rejects if there is no history
- * @param onFailure gets the reason, and the console goes on without
  * @returns the missed output, and the console's so far
  */
 export async function readMissed(
   channel: ClientChannel,
   read: (signal: AbortSignal) => Promise<string>,
-  onFailure: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const late = new AbortController()
-  const reading = read(AbortSignal.any([signal, late.signal]))
-  const history = await settleBefore<string>({ ms: patienceMs, late: () => '', signal }, (resolve) => {
-    reading.then(resolve, (error: unknown) => {
-      onFailure(error)
-      resolve('')
-    })
-  })
-  late.abort(new Error('the history took too long'))
+  const missed = Buffer.from(await read(signal))
   const waiting: unknown = channel.read()
   const live = Buffer.isBuffer(waiting) ? waiting : Buffer.alloc(0)
-  const missed = Buffer.from(history)
   return Buffer.concat([missed, withoutOverlap(missed, live)])
 }

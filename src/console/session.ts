@@ -1,6 +1,5 @@
 // Attaches to a machine's serial console, and stays attached.
 import { replaceControls } from '../text/plain-text.ts'
-import { messageOf } from '../errors.ts'
 import { readMissed } from './missed-output.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Input, Output, Reporter } from '../io.ts'
@@ -37,7 +36,7 @@ export interface AttachConsoleOptions extends HostAccess {
   /** Whether the machine was off when last polled: then its session ended with it, and the console waits silently. */
   isOff?: () => boolean
   onMatch?: (pattern: RegExp) => void
-  /** The machine's output before the console was reached; asked for once. */
+  /** The machine's output before the console was reached, '' if it is not known; asked for once. */
   readHistory?: ((signal: AbortSignal) => Promise<string>) | undefined
   /** Called once, before the machine's first bytes are printed. */
   onOutput?: () => void
@@ -83,9 +82,7 @@ export async function attachConsole(options: AttachConsoleOptions): Promise<Cons
     if (!first) say('console: attached again')
     else if (atTerminal) report.info('Attached to the console: type ~. on a new line to leave, ~? for help.')
     const { readHistory } = options
-    const onFailure = (error: unknown) =>
-      report.detail(`console: what it showed before is not known: ${messageOf(error)}`)
-    const before = first && readHistory ? await readMissed(line.channel, readHistory, onFailure, signal) : undefined
+    const before = first && readHistory ? await readMissed(line.channel, readHistory, signal) : undefined
     return await relay(line, {
       before,
       stdin,

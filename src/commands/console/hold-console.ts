@@ -11,7 +11,7 @@ import { createPowerSwitch, type PowerSwitch } from '../../machine/power-switch.
 import { createActionsLog } from './actions-log.ts'
 import type { ConsoleAccess } from './prepare-console.ts'
 import { createEventStream } from './console-events.ts'
-import { MissedOutput } from './history.ts'
+import { historyReader } from './history.ts'
 import { openPlace } from './open-place.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { Progress } from './progress.ts'
@@ -96,7 +96,7 @@ export async function holdConsole(
     power,
   )
   const output = json ? createEventStream(context) : stdout
-  const missed = new MissedOutput({ cloud, record, output, signal }, context)
+  const readHistory = historyReader(cloud, record, context)
   const attach = async () => {
     await using place = await openPlace(cloud, record, { access, phase: () => phase, report, signal })
     const { address } = place
@@ -108,7 +108,8 @@ export async function holdConsole(
       stdout: output,
       report,
       ...(watched ? { watch } : {}),
-      captures: [...captures, missed],
+      captures,
+      readHistory,
       actions: {
         reboot: () => power.reboot(),
         powerCycle: () => power.powerCycle(),
@@ -116,7 +117,6 @@ export async function holdConsole(
       },
       connectTimeoutMs: patienceMs,
       onAttached() {
-        if (!isReached) missed.begin()
         isReached = true
         report.event('console-attached', { id, ...address })
       },
@@ -149,7 +149,11 @@ export async function holdConsole(
         : thrown
     ends.abort()
     await settled()
-    if (!isReached && !(error instanceof InterruptedError)) await missed.printAll(context.forced)
+    if (!isReached && !(error instanceof InterruptedError)) {
+      const history = await readHistory?.(context.forced).catch(() => '')
+      if (history) report.info('The console was not reached; it showed this:')
+      if (history) output.write(history.endsWith('\n') ? history : `${history}\n`)
+    }
     actionsLog?.fail(error, watch.lastLines(annotatedLines))
     throw error
   } finally {
