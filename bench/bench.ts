@@ -1,4 +1,4 @@
-// npm run bench -- serve|gunzip|copy|startup|console|lab: metalkit compared with its peers, on the same files, in one run.
+// npm run bench -- serve|gunzip|copy|startup|console|lab|rack: metalkit compared with its peers, on the same files, in one run.
 import { describeMachine } from './frame/machine.ts'
 
 /** The benchmarks by name; each measures one claim. */
@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<{ bench(options: BenchOptions): Prom
   startup: () => import('./startup.ts'),
   console: () => import('./console.ts'),
   lab: () => import('./lab.ts'),
+  rack: () => import('./rack.ts'),
 }
 
 /** The options of a benchmark: the number of rounds, and the parts to run (an empty list means all). */

@@ -9,7 +9,7 @@ const out = 'node_modules/.cache/metalkit-bench'
 export default defineConfig([
   { ...program, output: { ...program.output, dir: `${out}/program` } },
   {
-    input: { bench: 'bench/bench.ts', load: 'bench/serve/load.ts' },
+    input: { bench: 'bench/bench.ts', load: 'bench/serve/load.ts', 'rack-life': 'bench/rack-life.ts' },
     platform: 'node',
     external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
     transform: { target: 'node20.19' },

@@ -1,5 +1,5 @@
 // Finds and runs programs, and measures their cost from /proc (Linux).
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -76,6 +76,13 @@ export async function runToEnd(
   for (const fd of [stdin, stdout]) if (fd !== undefined) closeSync(fd)
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${String(code)}: ${said}`)
   return { seconds, cpuSeconds: cpuSecondsOf('self', 'children') - cpuBefore, memoryMb }
+}
+
+/** Runs a program to its end. @returns its output @throws if it fails */
+export async function runForOutput(command: string, args: readonly string[]): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    execFile(command, args, { env: cleanEnv() }, (error, stdout) => (error === null ? resolve(stdout) : reject(error)))
+  })
 }
 
 /** Ends a running program, and waits for its exit. */

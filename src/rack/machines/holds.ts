@@ -113,6 +113,6 @@ export class Holds {
     const { state, switches, idle } = this.#parts
     await switches.of(machine).free?.(deviceId, signal)
     await state.change(machine.name, { holder: undefined, identity: undefined, isReleased: false })
-    idle.nowFree(machine)
+    idle.nowFree(machine, deviceId)
   }
 }

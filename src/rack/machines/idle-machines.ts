@@ -41,7 +41,7 @@ export class IdleMachines {
   /** The machines that are asked again and again. */
   readonly #asking = new Set<string>()
   /** Ids of the devices that this server knows. */
-  #known: ReadonlySet<string> = new Set()
+  readonly #known = new Set<string>()
 
   constructor(parts: IdleParts) {
     this.#parts = parts
@@ -67,13 +67,14 @@ export class IdleMachines {
 
   /** A device has the machine: from now on the device knows its state. */
   takenBy(name: string, deviceId: string): void {
-    this.#known = new Set([...this.#known, deviceId])
+    this.#known.add(deviceId)
     this.#troubles.delete(name)
     this.#seen.delete(name)
   }
 
-  /** The machine was seen to be off, and nobody has it. */
-  nowFree(machine: RackMachine): void {
+  /** The machine was seen to be off, and nobody has it: its device is no more. */
+  nowFree(machine: RackMachine, deviceId: string): void {
+    this.#known.delete(deviceId)
     this.#troubles.delete(machine.name)
     this.#seen.set(machine.name, 'off')
     if (this.#isShared(machine)) void this.#askAgain(machine)
@@ -92,7 +93,7 @@ export class IdleMachines {
 
   /** Meets all machines that no device has, and keeps asking silent ones. Returns after the first round, or after a while. */
   async meet(knownIds: readonly string[], patienceMs: number): Promise<void> {
-    this.#known = new Set([...this.#known, ...knownIds])
+    for (const id of knownIds) this.#known.add(id)
     const { machines, state, clock, signal } = this.#parts
     const waiting = machines.filter(({ name, inUse }) => !inUse && state.of(name).holder === undefined)
     for (const machine of machines) {

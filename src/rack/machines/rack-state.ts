@@ -76,7 +76,8 @@ export class RackState implements AsyncDisposable {
   readonly #place: StatePlace
   readonly #lock: AsyncDisposable
   readonly #machines: Map<string, MachineRecord>
-  #writing: Promise<void> = Promise.resolve()
+  #running: Promise<void> = Promise.resolve()
+  #next: Promise<void> | undefined
 
   private constructor(place: StatePlace, lock: AsyncDisposable, machines: Record<string, MachineRecord>) {
     this.#place = place
@@ -118,10 +119,8 @@ export class RackState implements AsyncDisposable {
   async change(name: string, changes: Partial<MachineRecord>): Promise<void> {
     const before = this.of(name)
     this.#machines.set(name, { ...before, ...changes })
-    const writing = this.#writing.catch(() => {}).then(() => this.#write())
-    this.#writing = writing
     try {
-      await writing
+      await this.#save()
     } catch (cause) {
       this.#machines.set(name, before)
       throw new RackError(`cannot save the state of the rack in "${this.#place.path}": ${describeCondition(cause)}`, {
@@ -131,13 +130,25 @@ export class RackState implements AsyncDisposable {
     }
   }
 
+  /** Changes that wait for a running write share the next one: it has all machines. */
+  async #save(): Promise<void> {
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => {
+        this.#running = this.#next ?? this.#running
+        this.#next = undefined
+        return this.#write()
+      })
+    await this.#next
+  }
+
   async #write(): Promise<void> {
     const machines = Object.fromEntries(this.#machines)
     await writePrivateFile(this.#place.path, JSON.stringify({ version: 1, file: this.#place.file, machines }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing.catch(() => {})
+    await (this.#next ?? this.#running).catch(() => {})
     await this.#lock[Symbol.asyncDispose]()
   }
 }

@@ -10,6 +10,7 @@ import type { RackedView } from '../../../src/rack/machines/driver.ts'
 import { CheckedPower } from '../../../src/rack/power/checked.ts'
 import { openRack } from '../../../src/rack/rack.ts'
 import type { MachineDriver } from '../../../src/lab/machines/driver.ts'
+import type { Reporter } from '../../../src/io.ts'
 import { createFastClock } from '../clock.ts'
 import { startTestLab, type TestLab, type TestLabOptions } from '../lab.ts'
 import { createRecorder } from '../recorder.ts'
@@ -32,15 +33,23 @@ export interface SimulatedRackOptions {
   clock?: Clock
   /** The systems in the machines. */
   systems?: MachineDriver
+  /** The plan of each machine, the last of all further ones; by default that of the tests, then the default of `run`. */
+  plans?: readonly string[]
+  /** By default every message is kept. */
+  report?: Reporter
 }
 
-/** Starts a rack. Its machines are in the metro and, but for the first, of the plan that `run` uses by default. */
+/** Starts a rack, in the metro that `run` uses by default. */
 export async function startSimulatedRack({
   count,
   pace,
   clock = createFastClock(100),
   systems,
+  plans = ['c3.small.x86', 'baremetal_0'],
+  report,
 }: SimulatedRackOptions): Promise<SimulatedRack> {
+  const recorder = createRecorder()
+  const told = report ?? recorder
   const folder = mkdtempSync(join(tmpdir(), 'metalkit-rack-'))
   const boards = Array.from({ length: count }, (_, index) => {
     const mac = `52:54:00:aa:${[index >> 8, index & 255].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`
@@ -49,10 +58,10 @@ export async function startSimulatedRack({
   const content = stringify({
     metro: 'am',
     network: { address: '127.0.0.1', dhcp: 'none' },
-    plans: { baremetal_0: {}, 'c3.small.x86': {} },
+    plans: Object.fromEntries(plans.map((plan) => [plan, {}])),
     machines: boards.map(({ name, mac }, index) => ({
       name,
-      plan: index === 0 ? 'c3.small.x86' : 'baremetal_0',
+      plan: plans[Math.min(index, plans.length - 1)],
       macs: [mac],
       firmware: 'bios',
       power: 'by-hand',
@@ -68,14 +77,13 @@ export async function startSimulatedRack({
   }
   const boardOf = (name: string | undefined) => boards.find((board) => board.name === name)
   const over = new AbortController()
-  const report = createRecorder()
   const rack = await openRack({
     path,
     file,
     stateFolder: join(folder, 'state'),
     bootPort: 0,
     env: {},
-    report,
+    report: told,
     signal: over.signal,
     clock,
     ports: { dhcp: 0, dhcpClient: 0, pxe: 0, tftp: 0 },
@@ -88,7 +96,7 @@ export async function startSimulatedRack({
       openConsole: async ({ name }) => {
         const board = boardOf(name)
         if (board === undefined) throw new Error(`no board ${name}`)
-        const tools = { name: `the console of "${name}"`, report, clock }
+        const tools = { name: `the console of "${name}"`, report: told, clock }
         const line = new LastingLine({ ...tools, connect: (hooks) => board.connect(hooks) })
         await line.tried
         return line
@@ -136,11 +144,13 @@ export async function startSimulatedRack({
     },
     pace: { retryMs: 50, ...pace },
     cloudFile: join(folder, 'cloud.json'),
+    report: told,
   })
   door.answerWith(lab.handle, driver.boots)
   const running = lab
   return {
     ...running,
+    lines: recorder.lines,
     boards,
     views: () => driver.views(),
     mistakes,

@@ -581,6 +581,22 @@ describe('the state of a rack', () => {
     await using _again = await RackState.open(own.servers.folder, link)
   })
 
+  test('is written once for all changes that wait for a write', async () => {
+    using own = makeServers()
+    await using state = await RackState.open(own.servers.folder, own.file)
+    const { path } = await findStatePlace(own.servers.folder, own.file)
+    let finished = 0
+    const changes = Array.from({ length: 50 }, async (_, index) => {
+      await state.change(`m${index}`, { holder: `d${index}` })
+      finished++
+    })
+    await Promise.race(changes)
+    // Before another write can have ended.
+    await new Promise(setImmediate)
+    expect(finished).toBe(50)
+    expect(Object.keys(JSON.parse(readFileSync(path, 'utf8')).machines)).toHaveLength(50)
+  })
+
   test.each([
     ['{', 'it is not JSON'],
     ['{"version":2}', 'it was written by another version of metalkit'],

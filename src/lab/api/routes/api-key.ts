@@ -1,10 +1,10 @@
 // API keys of the user and of projects (AuthTokenInput.yaml, AuthTokenList.yaml), and the check of tokens.
 import { z } from 'zod/mini'
 
-import { createApiKey } from '../../cloud/account/api-key.ts'
+import { type ApiKey, createApiKey } from '../../cloud/account/api-key.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { isInProject } from './scope.ts'
-import { isSameSecret } from '../../storage/secret.ts'
+import { isSameSecret, SecretOwners } from '../../storage/secret.ts'
 import { withInput } from '../input/body.ts'
 import { checkShape, flag } from '../input/check.ts'
 import { apiKeyView } from '../views/project.ts'
@@ -30,11 +30,12 @@ const forbidden = refuse(403, 'Access denied for the current authentication toke
  * read-only key allows only GET. A project's key opens only that project and the catalogue.
  */
 export function requireToken(cloud: Cloud, next: Handler<LabAnswer>): Handler<LabAnswer> {
+  const owners = new SecretOwners<ApiKey>(({ token }) => token)
   return (request) => {
     const secret = request.headers['x-auth-token']
     if (typeof secret !== 'string') return unauthorized
     if (isSameSecret(secret, cloud.token)) return next(request)
-    const key = [...cloud.apiKeys.values()].find(({ token }) => isSameSecret(secret, token))
+    const key = owners.find(secret, cloud.apiKeys.values())
     if (key === undefined) return unauthorized
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (key.readOnly && !isRead) return forbidden

@@ -8,7 +8,7 @@ import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import { findMetadataText, metadataForMachine } from '../views/metadata.ts'
-import { isSameSecret } from '../../storage/secret.ts'
+import { SecretOwners } from '../../storage/secret.ts'
 import { type LabAnswer, ok, plain, refuse } from '../../web/answer.ts'
 import { apiPrefix } from '../views/catalogue.ts'
 import { type ApiRequest, parseJson } from '../../web/request.ts'
@@ -78,6 +78,7 @@ export function machineRoutes(
   bootUrlOf: (device: Device) => string,
   relay?: ScriptRelay,
 ): Route[] {
+  const owners = new SecretOwners<Device>(({ bootKey }) => bootKey)
   const of = (
     pattern: string,
     answer: (device: Device, request: RoutedRequest) => LabAnswer | Promise<LabAnswer>,
@@ -87,7 +88,7 @@ export function machineRoutes(
       `${methods} /boot/{key}${path}`,
       (request) => {
         const [key = ''] = request.parameters
-        const device = [...cloud.devices.values()].find(({ bootKey }) => isSameSecret(key, bootKey))
+        const device = owners.find(key, cloud.devices.values())
         return device === undefined ? noResource : answer(device, request)
       },
     ]
