@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { waitUntil } from '../../helpers/lab.ts'
 import { configureSim, simUser } from '../ipmi-sim.ts'
-import { end, type Lan } from '../netboot/lan.ts'
+import { end, type Lan, type Namespace } from '../netboot/lan.ts'
 import { startRedfishBmc } from '../redfish-bmc.ts'
 import { startBmc, startPyghmi, type RunningBmc } from './pyghmi.ts'
 import { bmcPassword } from './rack-program.ts'
@@ -127,10 +127,10 @@ interface Wiring {
 type Wired = { bmc: RunningBmc | undefined; power: unknown; console: unknown }
 
 /** Waits until a port of the rack's computer is bound. */
-function bound(lan: Lan, kind: 'u' | 't', port: number): (isAlive: () => boolean) => Promise<void> {
+export function bound(host: Namespace, kind: 'u' | 't', port: number): (isAlive: () => boolean) => Promise<void> {
   return async (isAlive) => {
     await waitUntil(
-      () => lan.rackHost.run('ss', `-Hln${kind}`, `sport = :${port}`).trim(),
+      () => host.run('ss', `-Hln${kind}`, `sport = :${port}`).trim(),
       (sockets) => isAlive() && sockets !== '',
     )
   }
@@ -142,12 +142,12 @@ const login = { user: simUser, password: { env: 'BMC_PASSWORD' } }
 const wirings: Record<BoardOptions['by'], (lan: Lan, wiring: Wiring) => Promise<Wired>> = {
   async ipmi_sim(lan, { folder, machine, port, tty }) {
     const words = configureSim(folder, { port, chassis: machine.program, sol: tty })
-    const bmc = await startBmc([...lan.rackHost.before, ...words], bound(lan, 'u', port))
+    const bmc = await startBmc([...lan.rackHost.before, ...words], bound(lan.rackHost, 'u', port))
     return { bmc, power: { ipmi: `127.0.0.1:${port}`, ...login, cipher: 3 }, console: 'sol' }
   },
   async pyghmi(lan, { machine, port, tty }) {
     const { before } = lan.rackHost
-    const options = { machine, port, password: bmcPassword, sol: tty, before, ready: bound(lan, 'u', port) }
+    const options = { machine, port, password: bmcPassword, sol: tty, before, ready: bound(lan.rackHost, 'u', port) }
     return {
       bmc: await startPyghmi(options),
       power: { ipmi: `127.0.0.1:${port}`, ...login, cipher: 3 },
@@ -158,7 +158,7 @@ const wirings: Record<BoardOptions['by'], (lan: Lan, wiring: Wiring) => Promise<
     const socket = join(folder, 'redfish')
     const fake = await startRedfishBmc(folder, {}, { machine, socket })
     const words = ['socat', `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,fork`, `UNIX-CONNECT:${socket}`]
-    const door = await startBmc([...lan.rackHost.before, ...words], bound(lan, 't', port))
+    const door = await startBmc([...lan.rackHost.before, ...words], bound(lan.rackHost, 't', port))
     const close = async () => {
       await door[Symbol.asyncDispose]()
       await fake[Symbol.asyncDispose]()
