@@ -175,6 +175,26 @@ const rows: Record<FlagName, Row> = {
     variables: ['METAL_LAB_SOS_PORT'],
     fallback: undefined,
   },
+  latitudePlan: { flag: ['a', 'a'], env: ['b', 'b'], variables: ['LATITUDESH_PLAN'], fallback: undefined },
+  latitudeSite: { flag: ['DAL', 'DAL'], env: ['b', 'b'], variables: ['LATITUDESH_SITE'], fallback: undefined },
+  latitudeApiKey: {
+    flag: ['t1', 't1'],
+    env: ['t2\n', 't2'],
+    variables: ['LATITUDESH_AUTH_TOKEN'],
+    fallback: undefined,
+  },
+  latitudeProject: {
+    flag: ['proj_1', 'proj_1'],
+    env: ['lab', 'lab'],
+    variables: ['LATITUDESH_PROJECT'],
+    fallback: undefined,
+  },
+  latitudeApiUrl: {
+    flag: ['http://127.0.0.1:1/', 'http://127.0.0.1:1'],
+    env: ['http://b', 'http://b'],
+    variables: ['LATITUDESH_API_URL'],
+    fallback: 'https://api.latitude.sh',
+  },
   ociShape: { flag: ['BM.A', 'BM.A'], env: ['b', 'b'], variables: ['METAL_OCI_SHAPE'], fallback: undefined },
   ociAvailabilityDomain: {
     flag: ['Uocm:PHX-AD-1', 'Uocm:PHX-AD-1'],

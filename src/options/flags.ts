@@ -4,6 +4,7 @@ import { apiFlags } from './flags/api.ts'
 import { consoleFlags } from './flags/console.ts'
 import { imageFlags } from './flags/image.ts'
 import { labFlags } from './flags/lab.ts'
+import { latitudeFlags } from './flags/latitude.ts'
 import { machineFlags } from './flags/machine.ts'
 import { ociFlags } from './flags/oci.ts'
 import { rackFlags } from './flags/rack.ts'
@@ -16,6 +17,7 @@ export const flags = {
   ...consoleFlags,
   ...watchFlags,
   ...apiFlags,
+  ...latitudeFlags,
   ...ociFlags,
   ...labFlags,
   ...rackFlags,
@@ -33,6 +35,7 @@ export const groups: readonly { heading: string; names: readonly FlagName[] }[] 
   { heading: 'Machine', names: namesOf(machineFlags) },
   { heading: 'Console', names: namesOf(consoleFlags) },
   { heading: 'What the console shows', names: namesOf(watchFlags) },
+  { heading: 'Latitude.sh', names: namesOf(latitudeFlags) },
   { heading: 'Oracle Cloud', names: namesOf(ociFlags) },
   { heading: 'API and output', names: namesOf(apiFlags) },
   { heading: 'Lab', names: namesOf(labFlags) },

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { type Arch, archOfPlan } from '../../arch.ts'
 import { homeFolder } from '../../files/home-folder.ts'
 import { ociScript } from '../../ipxe/cloud-scripts.ts'
+import { latitudeScript } from '../../ipxe/cloud-scripts.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
+import { idForm, markForm } from '../../latitude/mark.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
 import { runFlagNames } from '../../options/command-flags.ts'
 import { type FlagName, flags } from '../../options/flags.ts'
@@ -107,6 +109,38 @@ const oci: CloudRow = {
     "-machine BM.Standard.A1.160 -base-url http://boot.example.com -wait-for 'login:' linuxkit",
   ],
   load: () => import('../../oci/oci.ts'),
+}
+
+const latitude: CloudRow = {
+  name: 'latitude',
+  title: 'Latitude.sh',
+  own: {
+    machine: 'latitudePlan',
+    metro: 'latitudeSite',
+    apiKey: 'latitudeApiKey',
+    projectId: 'latitudeProject',
+    apiUrl: 'latitudeApiUrl',
+  },
+  instead: {
+    zone: '--metro names a site, which is one facility',
+    hostname: "the host name carries the run's mark",
+    ttl: 'its API deletes no machine at a time; delete old ones with metalkit rm --older-than',
+    sos: "its API names the host of each machine's console",
+  },
+  script: latitudeScript,
+  // The only plan with arm64 has no mark of it in its name.
+  archOf: (plan) => (plan.toLowerCase().includes('gh200') ? 'aarch64' : archOfPlan(plan)),
+  plans: { x86_64: 'c3-small-x86', aarch64: 'g3-gh200' },
+  idForm,
+  markForm,
+  parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }],
+  hasCredentials: ({ apiKey }) => apiKey !== undefined,
+  examples: [
+    '-machine c3-small-x86 -metro DAL -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
+    "-machine c3-small-x86 -metro DAL -base-url http://boot.example.com -wait-for 'login:' -timeout 40m linuxkit",
+    '-base-url http://boot.example.com -device sv_LqG158rA60BOg -yes linuxkit',
+  ],
+  load: () => import('../../latitude/latitude.ts'),
 }
 
 /** The first one has the machines whose ids have no other cloud's form. */
