@@ -144,7 +144,7 @@ const latitude: CloudRow = {
 }
 
 /** The first one has the machines whose ids have no other cloud's form. */
-export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal, oci]
+export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal, latitude, oci]
 
 /** The cloud of a machine's id or a run's mark. */
 export function cloudOf(name: string): CloudRow {
