@@ -2,10 +2,10 @@
 // their form.
 
 /** The id of a server: `sv_LqG158rA60BOg`. */
-export const idForm = /^sv_[A-Za-z0-9]+$/
+export const serverIdForm = /^sv_[A-Za-z0-9]+$/
 
 /** A mark: the 128 bits of a UUID in base 36. */
-export const markForm = /^mk-[0-9a-z]{25}$/
+export const runMarkForm = /^mk-[0-9a-z]{25}$/
 
 /** What the API takes as a host name (terraform-provider-latitudesh, internal/validators/hostname.go). */
 export const hostnameForm = /^(?=.{1,32}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { hostnameForm, hostnameOf, markForm, markOf, readHostname } from '../../src/latitude/mark.ts'
+import { hostnameForm, hostnameOf, runMarkForm, markOf, readHostname } from '../../src/latitude/mark.ts'
 
 test.each([
   ['00000000-0000-0000-0000-000000000000', 'mk-0000000000000000000000000'],
@@ -9,7 +9,7 @@ test.each([
 ])('the mark of the run %s fits in a host name, with the number of a create', (runId, known) => {
   const mark = markOf(runId)
   if (known !== undefined) expect(mark).toBe(known)
-  expect(mark).toMatch(markForm)
+  expect(mark).toMatch(runMarkForm)
   for (const attempt of [1, 2, 3, 999]) {
     const hostname = hostnameOf(mark, attempt)
     expect(hostname).toMatch(hostnameForm)

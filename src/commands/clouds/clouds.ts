@@ -4,10 +4,9 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Arch, archOfPlan } from '../../arch.ts'
 import { homeFolder } from '../../files/home-folder.ts'
-import { ociScript } from '../../ipxe/cloud-scripts.ts'
-import { latitudeScript } from '../../ipxe/cloud-scripts.ts'
+import { latitudeScript, ociScript } from '../../ipxe/cloud-scripts.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
-import { idForm, markForm } from '../../latitude/mark.ts'
+import { runMarkForm, serverIdForm } from '../../latitude/mark.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
 import { runFlagNames } from '../../options/command-flags.ts'
 import { type FlagName, flags } from '../../options/flags.ts'
@@ -131,8 +130,8 @@ const latitude: CloudRow = {
   // The only plan with arm64 has no mark of it in its name.
   archOf: (plan) => (plan.toLowerCase().includes('gh200') ? 'aarch64' : archOfPlan(plan)),
   plans: { x86_64: 'c3-small-x86', aarch64: 'g3-gh200' },
-  idForm,
-  markForm,
+  idForm: serverIdForm,
+  markForm: runMarkForm,
   parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }],
   hasCredentials: ({ apiKey }) => apiKey !== undefined,
   examples: [
