@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, Module } from 'node:module'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Script } from 'node:vm'
 import { homeFolder } from './home-folder.ts'
@@ -95,8 +95,7 @@ function keepInFile(path: string): void {
   const kept = readCodes(path)
   const compiled = new Map<string, { digest: string; script: Script }>()
   const require = createRequire(import.meta.filename)
-  // Deprecated in favour of compiling ahead, but Node keeps it.
-  require.extensions['.cjs'] = (module, filename) => {
+  const load = (module: NodeModule, filename: string) => {
     const source = readFileSync(filename)
     const name = basename(filename)
     const digest = digestOf(source)
@@ -108,14 +107,22 @@ function keepInFile(path: string): void {
     if (script.cachedDataRejected !== false) compiled.set(name, { digest, script })
     const run: unknown = script.runInThisContext()
     if (typeof run !== 'function') return
-    Reflect.apply(run, module.exports, [
-      module.exports,
-      (id: string): unknown => module.require(id),
-      module,
-      filename,
-      dirname(filename),
-    ])
+    Reflect.apply(run, module.exports, [module.exports, requireChunk, module, filename, dirname(filename)])
   }
+  // A chunk needs others, all beside it: Node would look for each of them in several places, which takes as long as to run it.
+  const requireChunk = (id: string): unknown => {
+    if (!id.startsWith('./')) return require(id)
+    const filename = join(import.meta.dirname, id)
+    const known = require.cache[filename]
+    if (known !== undefined) return known.exports
+    const module = new Module(filename)
+    require.cache[filename] = module
+    load(module, filename)
+    module.loaded = true
+    return module.exports
+  }
+  // Deprecated in favour of compiling ahead, but Node keeps it. It loads the first chunk, and those that the first file needs later.
+  require.extensions['.cjs'] = load
   const write = () => {
     if (compiled.size === 0) return
     for (const [name, { digest, script }] of compiled) kept.set(name, { digest, data: script.createCachedData() })
