@@ -1,4 +1,6 @@
 // The fault switches of the Oracle cloud.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ociFaults } from '../../../src/lab/oci/faults.ts'
 import { parseFaults } from '../../../src/lab/faults/faults.ts'
@@ -129,6 +131,34 @@ describe('a console connection', needs('ssh-keygen'), () => {
     await start('console:400-limit x1')
     const answer = await lab.oci('POST', '/instanceConsoleConnections', { instanceId: 'x', publicKey: 'y' })
     expect([answer.status, answer.json.code]).toEqual([400, 'LimitExceeded'])
+  })
+})
+
+describe('the gateway', needs('ssh', 'ssh-keygen'), () => {
+  test.each([
+    ['tunnel:refused', /open failed: connect failed/],
+    ['tunnel:busy', /administratively prohibited: console access is limited to one connection at a time/],
+    ['sos:auth-refused', /Permission denied \(publickey\)/],
+    ['sos:wrong-key', /REMOTE HOST IDENTIFICATION HAS CHANGED/],
+    ['sos:drop-before', /(?:Connection reset|Connection closed)/],
+  ])('with %s', async (fault, says) => {
+    await start(fault)
+    using folder = makeFolder()
+    const { file, line } = makeKey(folder.path, 'rsa', 'rsa')
+    const { id: instanceId } = (await lab.launch()).json
+    const { id } = (await lab.oci('POST', '/instanceConsoleConnections', { instanceId, publicKey: line })).json
+    await waitUntil(
+      () => lab.oci('GET', `/instanceConsoleConnections/${id}`),
+      ({ json }) => json.lifecycleState === 'ACTIVE',
+    )
+    const words = ['-F', 'none', '-i', file, '-o', 'IdentitiesOnly=yes', '-o', 'BatchMode=yes']
+    const hop = ['-o', `UserKnownHostsFile=${lab.knownHostsPath}`, '-p', String(lab.sos.port), `${id}@127.0.0.1`]
+    // The lab is in this process, so ssh must not block it.
+    const ssh = spawn('ssh', [...words, '-W', `${instanceId}:22`, ...hop], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let errors = ''
+    ssh.stderr.on('data', (bytes: Buffer) => (errors += bytes.toString()))
+    await once(ssh, 'close')
+    expect(errors).toMatch(says)
   })
 })
 
