@@ -14,6 +14,8 @@ export const oracleCloud: Face = {
   apiPath: '',
   catalogue: ociCatalogue,
   keepsFailed: false,
+  // A console connection takes its time. On the service, so does a server's self-test: minutes.
+  selfTestMs: 6000,
   faults: ociFaults,
   createId: (kind) => (kind === 'device' ? regionalOcid('instance', randomUUID()) : randomUUID()),
   refuse: (status, message, headers) =>
