@@ -108,6 +108,7 @@ export async function bench({ rounds = 15 }: BenchOptions): Promise<void> {
     { name: 'node -e 0 twice, then QEMU by hand', run: () => measure(['sh', '-c', byHand]) },
     { name: 'node that starts node that starts QEMU', run: () => measure([process.execPath, ...bareNodes()]) },
     { name: 'metalkit lab -- metalkit run', run: () => measure(command) },
+    { name: 'the same, without kept code', run: () => measure(command, { NODE_DISABLE_COMPILE_CACHE: '1' }) },
     { name: 'the same, with its phases noted', run: () => measure(command, phases.env) },
   ]
   // The first start compiles the code of both programs, and each keeps it after some seconds.
