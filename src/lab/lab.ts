@@ -174,7 +174,8 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   const handle = savingChanges(store, cloud, devices, face.refuse, handler)
   const { pageFolder } = parts
   const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
-  const answer = pageFolder === undefined ? handle : withPage(pageFolder, { noun, name: parts.name }, handle)
+  const answer =
+    pageFolder === undefined ? handle : withPage(pageFolder, { noun, face: face.name, name: parts.name }, handle)
   acquired.use(base.api)
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))

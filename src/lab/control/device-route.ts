@@ -1,12 +1,46 @@
-// The lab's own list of devices, which does not depend on the face.
-import { type Cloud, listDevices } from '../cloud/cloud.ts'
-import { ok } from '../web/answer.ts'
-import type { Route } from '../web/router.ts'
+// The lab's own routes for devices, which do not depend on the face: for `lab status`, and for the page.
+import { z } from 'zod/mini'
 
-/** `GET /lab/devices`: id, host name and state of each device, oldest first. */
-export function deviceListRoute(cloud: Cloud): Route {
+import { type Cloud, listDevices } from '../cloud/cloud.ts'
+import type { Device } from '../cloud/device.ts'
+import { isComingUp } from '../cloud/device-state.ts'
+import type { Devices } from '../cloud/life/devices.ts'
+import { accepted, type LabAnswer, noContent, notFound, ok, unprocessable } from '../web/answer.ts'
+import { parseJson } from '../web/request.ts'
+import type { Route, RoutedRequest } from '../web/router.ts'
+
+const actionSchema = z.looseObject({ type: z.enum(['power_on', 'power_off', 'reboot']) })
+
+/**
+ * `GET /lab/devices` lists id, host name and state of each device, oldest first; `DELETE /lab/devices/{id}` deletes one, and
+ * `POST /lab/devices/{id}/actions` with `{"type": "reboot"}` switches its power.
+ */
+export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
+  const forDevice = ({ parameters: [id = ''] }: RoutedRequest, answer: (device: Device) => LabAnswer): LabAnswer => {
+    const device = cloud.devices.get(id)
+    return device === undefined ? notFound : answer(device)
+  }
+  const remove = (device: Device): LabAnswer => {
+    if (device.locked) return unprocessable('Cannot delete a locked item')
+    devices.remove(device)
+    return noContent
+  }
+  const act = (device: Device, body: Buffer): LabAnswer => {
+    const parsed = actionSchema.safeParse(parseJson(body)?.value)
+    if (!parsed.success) return unprocessable('type is invalid')
+    const { type } = parsed.data
+    if (isComingUp(device) || device.state === 'deprovisioning') {
+      return unprocessable(`Cannot ${type} a device while it is ${device.state}`)
+    }
+    devices.act(device, type)
+    return accepted
+  }
   return [
-    'GET /lab/devices',
-    () => ok({ devices: listDevices(cloud).map(({ id, hostname, state }) => ({ id, hostname, state })) }),
+    [
+      'GET /lab/devices',
+      () => ok({ devices: listDevices(cloud).map(({ id, hostname, state }) => ({ id, hostname, state })) }),
+    ],
+    ['DELETE /lab/devices/{id}', (request) => forDevice(request, remove)],
+    ['POST /lab/devices/{id}/actions', (request) => forDevice(request, (device) => act(device, request.body))],
   ]
 }

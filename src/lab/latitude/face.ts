@@ -24,6 +24,8 @@ export const latitude: Face = {
     LATITUDESH_API_URL: contact.apiUrl,
     LATITUDESH_AUTH_TOKEN: contact.token,
     LATITUDESH_PROJECT: contact.projectId,
+    LATITUDESH_SITE: 'DAL',
+    LATITUDESH_PLAN: 'c3-small-x86',
   }),
   load: async () => (await import('./servers.ts')).latitudeServers,
 }

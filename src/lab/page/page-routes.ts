@@ -22,12 +22,14 @@ function isPagePath(path: string): boolean {
 /** What the page calls its server, and the name by which commands find it. */
 interface PageNames {
   noun: 'lab' | 'rack'
+  /** The name of the face, which decides what the page shows of the API. */
+  face: string
   name?: string | undefined
 }
 
 /** Completes the page's texts. */
-function fillIn(html: string, { noun, name = defaultName }: PageNames): string {
-  return html.replaceAll('%noun%', noun).replaceAll('%flag%', nameFlag(name))
+function fillIn(html: string, { noun, face, name = defaultName }: PageNames): string {
+  return html.replaceAll('%noun%', noun).replaceAll('%face%', face).replaceAll('%flag%', nameFlag(name))
 }
 
 /** Reads a file of the page: from the folder, or from the program if that is a single executable. */

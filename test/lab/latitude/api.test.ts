@@ -276,3 +276,26 @@ describe('it refuses', () => {
     })
   })
 })
+
+test('the page deletes and switches machines by routes of the lab, which need its token', async () => {
+  const { id } = (await lab.create({ hostname: 'by-page' })).json.data
+  await lab.waitForStatus(id, 'on')
+  const ask = async (method: string, path: string, sent?: object, token = lab.token) => {
+    const headers = { 'x-auth-token': token, 'content-type': 'application/json' }
+    const text = sent === undefined ? {} : { body: JSON.stringify(sent) }
+    return (await fetch(`${lab.origin}/lab${path}`, { method, headers, ...text })).status
+  }
+  expect(await ask('DELETE', `/devices/${id}`, undefined, 'wrong')).toBe(401)
+  expect(await ask('POST', `/devices/${id}/actions`, { type: 'reinstall' })).toBe(422)
+  expect(await ask('POST', `/devices/${id}/actions`, { type: 'power_off' })).toBe(202)
+  await lab.waitForStatus(id, 'off')
+  await lab.ask('POST', `/servers/${id}/lock`)
+  expect(await ask('DELETE', `/devices/${id}`)).toBe(422)
+  await lab.ask('POST', `/servers/${id}/unlock`)
+  expect(await ask('DELETE', `/devices/${id}`)).toBe(204)
+  await waitUntil(
+    () => lab.ask('GET', `/servers/${id}`),
+    ({ status }) => status === 404,
+  )
+  expect(await ask('DELETE', `/devices/${id}`)).toBe(404)
+})

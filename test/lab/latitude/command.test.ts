@@ -17,7 +17,7 @@ function metalkit(args: readonly string[], env: Record<string, string>) {
 }
 
 /** The variables that name the lab. */
-const variables = ['LATITUDESH_API_URL', 'LATITUDESH_AUTH_TOKEN', 'LATITUDESH_PROJECT']
+const variables = ['API_URL', 'AUTH_TOKEN', 'PROJECT', 'SITE', 'PLAN'].map((name) => `LATITUDESH_${name}`)
 
 describe('lab --cloud latitude', needs('curl'), () => {
   test('gives its command the variables of Latitude.sh, and no others', () => {
@@ -33,7 +33,9 @@ describe('lab --cloud latitude', needs('curl'), () => {
     const named = new Map(env.map((line): [string, string] => [line.replace(/=.*/, ''), line.replace(/^\w+=/, '')]))
     expect(JSON.parse(projects)).toMatchObject({ data: [{ id: named.get('LATITUDESH_PROJECT'), type: 'projects' }] })
     const own = [...named.keys()].filter((name) => /^(METAL|LATITUDESH)_(?!LAB_(CLOUD|MACHINES))/.test(name))
-    expect(own.toSorted()).toEqual([...variables, 'METAL_IDENTITY', 'METAL_KNOWN_HOSTS', 'METAL_LAB_TEMPORARY'])
+    expect(own.toSorted()).toEqual(
+      [...variables, 'METAL_IDENTITY', 'METAL_KNOWN_HOSTS', 'METAL_LAB_TEMPORARY'].toSorted(),
+    )
     expect(named.get('METAL_LAB_TEMPORARY')).toBe(named.get('LATITUDESH_API_URL'))
   })
 

@@ -27,7 +27,8 @@ function connectionView(device: Device, connection: Connection, cloud: Cloud, { 
       username: usernameOf(connection),
       credentials: { user: 'root', password: device.rootPassword },
       port: String(port),
-      access_ip: host,
+      // Always an address.
+      access_ip: host === 'localhost' ? '127.0.0.1' : host,
       server_id: device.id,
       status: 'connected',
     },

@@ -12,7 +12,9 @@ import { showStock } from './stock-table.ts'
 
 const tokenKey = 'metalkit-lab-token'
 /** What the server is: a lab or a rack. */
-const noun = document.body.dataset['noun'] ?? 'lab'
+const { noun = 'lab', face } = document.body.dataset
+/** The table of calls is that of the Metal API. */
+const isMetal = face === 'equinixmetal'
 
 /** Finds the token: in the link, from whose address it is then removed, or in this tab's storage. */
 function findToken(): string | null {
@@ -42,7 +44,7 @@ function askForToken(isRefused: boolean): void {
 async function call(token: string, method: string, path: string, body?: object): Promise<void> {
   setText('problem', '')
   try {
-    const response = await fetch(`/metal/v1${path}`, {
+    const response = await fetch(`${isMetal ? '/metal/v1' : '/lab'}${path}`, {
       method,
       headers: { 'x-auth-token': token, 'content-type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
@@ -167,6 +169,7 @@ const token = findToken()
 foldCards()
 startCopyButtons()
 if (noun === 'rack') nameRack()
-else showCoverage()
+else if (isMetal) showCoverage()
+else element('calls').hidden = true
 if (token === null) askForToken(false)
 else start(token)
