@@ -15,7 +15,8 @@ function byCloud(one: { row: CloudRow }, other: { row: CloudRow }): number {
 }
 
 /**
- * Asks each cloud that there are credentials of, all at once; without any, the first one, which says what is missing.
+ * Asks each cloud that there are credentials of, all at once; without any, the first one, which says what is missing. Flags on the
+ * command line are those of the first one.
  * @throws the error if only one cloud is asked
  */
 export async function askClouds<T>(
@@ -27,7 +28,7 @@ export async function askClouds<T>(
   const candidates = await Promise.all(
     clouds.map(async (row) => {
       try {
-        const own = await optionsFor(row, options, context)
+        const own = await optionsFor(row, options, context, false)
         const has = await row.hasCredentials(Object.fromEntries(Object.entries(own.options)), context.env)
         return { row, own, has }
       } catch (error) {

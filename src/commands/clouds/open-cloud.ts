@@ -87,16 +87,17 @@ export async function openCloud(row: CloudRow, options: object, context: Context
 }
 
 /**
- * The options of a command that is not of one cloud, as a cloud takes them: its flags have the values of its own variables, unless
- * the command line has them.
+ * The options of a command that is not of one cloud, as a cloud takes them: its flags have the values of its own variables.
+ * @param isNamed true if the command names a machine of this cloud: then flags on the command line are this cloud's
  */
 export async function optionsFor<O extends object>(
   row: CloudRow,
   options: O,
   context: Context,
+  isNamed = true,
 ): Promise<{ options: O; context: Context }> {
   const texts: Texts = {}
-  for (const [name, flag] of Object.entries(row.own)) {
+  for (const [name, flag] of Object.entries(isNamed ? row.own : {})) {
     const value: unknown = Reflect.get(options, name)
     if (typeof value === 'string' && context.sources?.get(name)?.startsWith('--')) texts[flag] = value
   }

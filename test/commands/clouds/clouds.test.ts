@@ -1,0 +1,76 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cloudOf, clouds, runFlagsOf } from '../../../src/commands/clouds/clouds.ts'
+import { runFlagNames } from '../../../src/options/command-flags.ts'
+import { flags } from '../../../src/options/flags.ts'
+import { startFakeApi } from '../../helpers/api-fake.ts'
+import { makeFolder } from '../../helpers/folder.ts'
+import { runToEnd } from '../../helpers/io.ts'
+
+const id = '4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c'
+
+describe.each(clouds.map((row) => [row.name, row] as const))('the row of %s', (name, row) => {
+  test('has each flag once, each refusal names a flag of run on another cloud, and no flag is both', () => {
+    const words = runFlagsOf(row).map((flag) => flags[flag].name)
+    expect(words.toSorted()).toEqual([...new Set(words)].toSorted())
+    const all = new Set([...runFlagNames, ...clouds.flatMap(runFlagsOf)].map((flag) => flags[flag].name))
+    for (const word of Object.keys(row.instead)) {
+      expect(all).toContain(word)
+      expect(words).not.toContain(word)
+    }
+  })
+
+  test('knows the marks of its runs, and no other cloud does', async () => {
+    const marks = { equinixmetal: `metalkit-run-${id}`, latitude: `mk-${'0'.repeat(25)}`, oci: `mko-${id}` }
+    const mark = Object.entries(marks).find(([cloud]) => cloud === name)?.[1] ?? ''
+    expect(clouds.filter(({ markForm }) => markForm.test(mark))).toEqual([row])
+    expect(cloudOf(mark)).toBe(row)
+  })
+})
+
+test.each([
+  [id, 'equinixmetal'],
+  ['nonsense', 'equinixmetal'],
+  ['ocid1.instance.oc1.iad.abc', 'oci'],
+  ['sv_LqG158rA60BOg', 'latitude'],
+])('the machine %s is one of %s', (name, cloud) => {
+  expect(cloudOf(name).name).toBe(cloud)
+})
+
+test.each([
+  [['run', 'oci', '-ttl', '2h', 'x'], /--ttl is not for oci: its instances have no end; run metalkit rm --older-than/],
+  [['run', 'oci', '--metro=am', 'x'], /--metro is not for oci: name the --availability-domain/],
+  [['run', 'latitude', '-hostname', 'a', 'x'], /--hostname is not for latitude: the host name carries the run's mark/],
+  [['doctor', 'oci', '-zone', 'ams1'], /--zone is not for oci: /],
+  [['run', 'equinixmetal', '--yes', 'x'], /--yes is not for equinixmetal: run asks nothing/],
+])('%j is refused with what there is instead', async (argv, message) => {
+  const { code, stderr } = await runToEnd(argv, {})
+  expect([code, stderr]).toEqual([2, expect.stringMatching(message)])
+})
+
+test('a machine of another cloud is refused, with the command for it', async () => {
+  const env = { METAL_API_TOKEN: 'x', METAL_API_URL: 'http://127.0.0.1:9/metal/v1' }
+  const argv = ['run', 'equinixmetal', '-device', 'ocid1.instance.oc1.iad.abc', '-base-url', 'http://127.0.0.1:1', 'x']
+  const { code, stderr } = await runToEnd(argv, env)
+  expect([code, stderr]).toEqual([
+    2,
+    'metalkit: usage: the machine "ocid1.instance.oc1.iad.abc" is one of oci, not of equinixmetal; write metalkit run oci --device ocid1.instance.oc1.iad.abc\n',
+  ])
+})
+
+test('ls lists the clouds that answer, warns of one that does not, and ends with its exit code', async () => {
+  using folder = makeFolder()
+  const config = join(folder.path, '.oci/config')
+  await mkdir(dirname(config))
+  await writeFile(config, '[DEFAULT]\nregion=us-ashburn-1\n')
+  const machine = { id, state: 'active', hostname: 'web1', tags: ['metalkit'] }
+  await using api = await startFakeApi(() => ({ status: 200, json: { devices: [machine], meta: { next: null } } }))
+  const env = { HOME: folder.path, METAL_API_TOKEN: 'x', METAL_API_URL: api.apiUrl, METAL_PROJECT_ID: 'p' }
+  const listed = await runToEnd(['ls'], env)
+  expect(listed.code).toBe(2)
+  expect(listed.stdout).toMatch(/^ID +CLOUD +HOSTNAME .*\n4eb1ee2c\S+ +equinixmetal +web1 /)
+  expect(listed.stderr).toMatch(/^warning: the machines of Oracle Cloud are not listed: usage: /m)
+  const json = await runToEnd(['ls', '--json'], env)
+  expect([json.code, JSON.parse(json.stdout)]).toEqual([2, expect.objectContaining({ id, cloud: 'equinixmetal' })])
+})

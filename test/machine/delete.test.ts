@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { describeError, FinalRefusal, MachineLeftError } from '../../src/errors.ts'
+import type { Cloud, MachineRecord, Phase } from '../../src/machine/cloud.ts'
+import { deleteUntilGone } from '../../src/machine/delete.ts'
+import { recordOf } from '../../src/metal/record.ts'
+import { createTestCloud } from '../helpers/api-fake.ts'
+import { createRecorder } from '../helpers/recorder.ts'
+
+const machineOf = (phase: Phase): MachineRecord => ({ ...recordOf({ id: 'm-1', state: phase }), phase })
+const never = new AbortController().signal
+
+/** A cloud whose machine passes through these phases, one each look; the last one repeats. */
+async function cloudOf(phases: Phase[], own: Partial<Cloud>) {
+  const { cloud, waits } = await createTestCloud('http://127.0.0.1:9')
+  let deletes = 0
+  const other: Cloud = Object.assign(cloud, {
+    isDeletionWatched: false,
+    get: async () => machineOf((phases.length > 1 ? phases.shift() : phases[0]) ?? 'gone'),
+    findListed: async () => undefined,
+    async delete() {
+      deletes++
+    },
+    ...own,
+  })
+  const deleting = deleteUntilGone(other, { id: 'm-1', projectId: undefined }, createRecorder(), never)
+  const outcome = await deleting.then(
+    () => 'deleted',
+    (error: unknown) => error,
+  )
+  return { outcome, deletes, waitedMs: waits.reduce((sum, ms) => sum + ms, 0) }
+}
+
+describe('a deletion', () => {
+  test('that can never succeed ends at once, with its reason and the machine', async () => {
+    const reason = new FinalRefusal('reserved servers cannot be deleted', { layer: 'sky' })
+    const refuse = async () => await Promise.reject<void>(reason)
+    const { outcome, waitedMs } = await cloudOf(['on'], { delete: refuse })
+    expect(outcome).toBeInstanceOf(MachineLeftError)
+    expect(describeError(outcome)).toBe(
+      'machine: the machine m-1 STILL RUNS AND COSTS MONEY: reserved servers cannot be deleted; delete it with: metalkit rm m-1',
+    )
+    expect(waitedMs).toBe(0)
+  })
+
+  test('is watched, where that is said, until the machine is gone', async () => {
+    const going: Phase[] = Array.from({ length: 40 }, () => 'going')
+    const watched = await cloudOf([...going, 'gone'], { isDeletionWatched: true })
+    expect(watched).toMatchObject({ outcome: 'deleted', deletes: 1 })
+    expect(watched.waitedMs).toBeGreaterThan(120_000)
+    const unwatched = await cloudOf([...going, 'gone'], {})
+    expect(unwatched).toMatchObject({ outcome: 'deleted', deletes: 1 })
+    expect(unwatched.waitedMs).toBeLessThan(10_000)
+  })
+
+  test('that is watched but never ends leaves the machine', async () => {
+    const { outcome, waitedMs } = await cloudOf(['going'], { isDeletionWatched: true })
+    expect(outcome).toBeInstanceOf(MachineLeftError)
+    expect(waitedMs).toBeGreaterThan(10 * 60_000)
+  })
+})
