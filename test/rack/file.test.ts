@@ -128,6 +128,9 @@ test.each([
     'macs[0] of the machine "r1" is a multicast address, which no network card has',
   ],
   ['machines.0.firmware', 'efi', 'firmware of the machine "r1" is "efi", not bios or uefi'],
+  ['machines.0.diskBoot', 'disk', 'diskBoot of the machine "r1" is "disk", not nothing or exit or sanboot'],
+  ['machines.0.shutdown', 0, 'shutdown of the machine "r1" is 0, not a number of seconds from 1 to 3600'],
+  ['machines.0.shutdown', '1m', 'shutdown of the machine "r1" is "1m", not a number of seconds from 1 to 3600'],
   ['machines.0.inUse', 'yes', 'inUse of the machine "r1" is "yes", not true or false'],
   [
     'machines.0.tty',
@@ -255,6 +258,10 @@ test.each([
   [
     { ...r2, boot: 'http' },
     'boot of the machine "r2" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}',
+  ],
+  [
+    { ...r2, power: 'by-hand', console: undefined, shutdown: 60 },
+    'shutdown of the machine "r2" has no effect: its power cannot ask a system to shut down; remove it, or add softOff to commands',
   ],
 ])('a second machine %#: %s', (machine, line) => {
   expect(mistakesOf(change('machines', [r1, machine]))).toEqual([line])
