@@ -33,7 +33,8 @@ export interface CloudRow {
   instead: Readonly<Record<string, string>>
   /** Its boot script; undefined for linuxkit's own. */
   script?: CloudScript
-  archOf: (plan: string) => Arch
+  /** The architecture of a plan's machines. @param plan undefined if none was chosen */
+  archOf: (plan: string | undefined) => Arch
   /** A plan of each architecture, for hints. */
   plans: Readonly<Record<Arch, string>>
   /** What the ids of its machines, and the marks of its runs, look like. */
@@ -52,7 +53,7 @@ const equinixMetal: CloudRow = {
   title: 'Equinix Metal',
   own: {},
   instead: { yes: 'run asks nothing: --device keeps the disks' },
-  archOf: archOfPlan,
+  archOf: (plan = '') => archOfPlan(plan),
   plans: { x86_64: 'c3.small.x86', aarch64: 'c3.large.arm64' },
   idForm: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
   markForm: /^metalkit-run-/,
@@ -91,7 +92,7 @@ const oci: CloudRow = {
     yes: 'run asks nothing: --device keeps the disks',
   },
   script: ociScript,
-  archOf: (plan) => (/\.A\d/i.test(plan) ? 'aarch64' : 'x86_64'),
+  archOf: (plan = '') => (/\.A\d/i.test(plan) ? 'aarch64' : 'x86_64'),
   plans: { x86_64: 'BM.Standard.E4.128', aarch64: 'BM.Standard.A1.160' },
   idForm: /^ocid1\.instance\./,
   markForm: /^mko-/,
@@ -128,7 +129,7 @@ const latitude: CloudRow = {
   },
   script: latitudeScript,
   // The only plan with arm64 has no mark of it in its name.
-  archOf: (plan) => (plan.toLowerCase().includes('gh200') ? 'aarch64' : archOfPlan(plan)),
+  archOf: (plan = '') => (plan.toLowerCase().includes('gh200') ? 'aarch64' : archOfPlan(plan)),
   plans: { x86_64: 'c3-small-x86', aarch64: 'g3-gh200' },
   idForm: serverIdForm,
   markForm: runMarkForm,

@@ -1,0 +1,131 @@
+// The commands over a lab with Latitude.sh's face.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { waitUntil } from '../helpers/lab.ts'
+import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn } from './world.ts'
+
+let image: Awaited<ReturnType<typeof publishImage>>
+beforeAll(async () => {
+  image = await publishImage()
+})
+afterAll(() => image[Symbol.asyncDispose]())
+
+const on = ['-machine', 'c3.small.x86', '-metro', 'dal', '-timeout', '1h']
+const runArgs = (...rest: string[]) => ['run', 'latitude', '-base-url', image.baseUrl, ...rest, image.prefix]
+
+test('run boots a machine, waits for its console and deletes it', async () => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, runArgs(...on, '-wait-for', 'is up'))
+  expect(ending.code, ending.stderr).toBe(0)
+  expect(await findFlaws(lab, ending)).toEqual([])
+  expect(ending.stdout).toContain('is up')
+  expect(await serversIn(lab)).toEqual([])
+  expect(ending.stderr).toMatch(/Deleting the machine sv_\w+\.\.\./)
+})
+
+test('run --json has one object a line, and no secret', async () => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, runArgs(...on, '-wait-for', 'is up', '-json'))
+  expect(ending.code, ending.stderr).toBe(0)
+  expect(await findFlaws(lab, ending)).toEqual([])
+  const lines = ending.stdout.trimEnd().split('\n')
+  const events = lines.map((line): { event: string } => JSON.parse(line)).map(({ event }) => event)
+  expect(events).toEqual(
+    expect.arrayContaining(['machine-created', 'state', 'console-attached', 'matched', 'machine-deleted']),
+  )
+})
+
+test('a kept machine is listed, booted again, and removed', async () => {
+  await using lab = await openLatitudeLab()
+  const kept = await runFast(lab, runArgs(...on, '-wait-for', 'is up', '-keep'))
+  expect(kept.code, kept.stderr).toBe(0)
+  const id = /^Device ID: (sv_\w+)$/m.exec(kept.stderr)?.[1] ?? ''
+  expect((await serversIn(lab)).map((server) => server.id)).toEqual([id])
+  expect(kept.stderr).toMatch(/ssh .*-p \d+ .*server-\d+@127\.0\.0\.1/)
+
+  const listed = await runFast(lab, ['ls'])
+  expect(listed.code, listed.stderr).toBe(0)
+  expect(listed.stdout).toMatch(new RegExp(`^${id} +mk-[0-9a-z]{25} +on +\\S+ +c3-small-x86 +DAL`, 'm'))
+
+  const refused = await runFast(lab, runArgs('-device', id))
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining(`--device would erase the disks of the machine ${id}; add --yes to erase them`),
+  ])
+  const again = await runFast(lab, runArgs('-device', id, '-yes', '-timeout', '1h', '-wait-for', 'is up'))
+  expect(again.code, again.stderr).toBe(0)
+  expect(again.stderr).toContain(`Reinstalling ${id}, which erases its disks...`)
+  expect(await findFlaws(lab, again)).toEqual([])
+  expect(await serversIn(lab)).toMatchObject([{ id, attributes: { hostname: expect.stringMatching(/^mk-/) } }])
+
+  const watched = await runFast(lab, [
+    'console',
+    id,
+    '-timeout',
+    '5m',
+    '-on',
+    '#',
+    '-send',
+    'echo s$((1+1))n\\r',
+    '-wait-for',
+    'never',
+  ])
+  expect(watched.code).toBe(8)
+  expect(watched.stderr).toContain('console: attached')
+
+  const removed = await runFast(lab, ['rm', id])
+  expect(removed.code, removed.stderr).toBe(0)
+  expect(await serversIn(lab)).toEqual([])
+})
+
+test('rm --older-than deletes what metalkit rented, and nothing else', async () => {
+  await using lab = await openLatitudeLab()
+  const script = `${image.baseUrl}/demo-latitude.ipxe`
+  const own = await addServer(lab, 'web-1', script)
+  await addServer(lab, `mk-${'a'.repeat(25)}`, script)
+  await addServer(lab, `mk-${'b'.repeat(25)}-2`, script)
+  const refused = await runFast(lab, ['rm', own])
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('its host name is not a mark of metalkit'),
+  ])
+  const ending = await runFast(lab, ['rm', '--older-than', '0s', '--yes'])
+  expect(ending.code, ending.stderr).toBe(0)
+  expect((await serversIn(lab)).map(({ id }) => id)).toEqual([own])
+  const byMark = `mk-${'c'.repeat(25)}`
+  await addServer(lab, byMark, script)
+  await addServer(lab, `${byMark}-2`, script)
+  const marked = await runFast(lab, ['rm', byMark])
+  expect(marked.code, marked.stderr).toBe(0)
+  expect((await serversIn(lab)).map(({ id }) => id)).toEqual([own])
+})
+
+test('run without a console keeps the machine, and says how to reach it', async () => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, runArgs(...on, '-console=false', '-keep'))
+  expect(ending.code, ending.stderr).toBe(0)
+  const servers = await waitUntil(
+    () => serversIn(lab),
+    ([server]) => server?.attributes.status === 'on',
+  )
+  expect(servers).toHaveLength(1)
+  expect(ending.stderr).toContain(`metalkit console ${servers[0]?.id}`)
+})
+
+test('doctor latitude checks token and project', async () => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, ['doctor', 'latitude'])
+  expect(ending.stdout + ending.stderr).toContain(`accepted by ${lab.apiUrl}`)
+  expect(ending.stdout + ending.stderr).toContain('is visible and on demand')
+  expect(await findFlaws(lab, ending)).toEqual([])
+})
+
+test.each([
+  ['-hostname', 'web1', "--hostname is not for latitude: the host name carries the run's mark"],
+  ['-ttl', '1h', '--ttl is not for latitude: its API deletes no machine at a time'],
+  ['-sos', 'sos.example.com', "--sos is not for latitude: its API names the host of each machine's console"],
+  ['-zone', 'ams1', '--zone is not for latitude: --metro names a site'],
+])('%s is refused with what there is instead', async (flag, value, words) => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, runArgs(...on, flag, value))
+  expect([ending.code, ending.stderr]).toEqual([2, expect.stringContaining(words)])
+})
