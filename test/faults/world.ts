@@ -18,8 +18,8 @@ export interface Ending {
   stderr: string
 }
 
-/** An image that all cases share, at a working base URL. */
-export async function publishImage() {
+/** An image that all cases share, at a working base URL, with other scripts beside it. */
+export async function publishImage(scripts: Readonly<Record<string, (baseUrl: string) => string>> = {}) {
   const image = await makeImage()
   const files = new Map(
     ['kernel', 'initrd.img'].map((part) => [`demo-${part}`, { path: `${image.prefix}-${part}` }] as const),
@@ -33,6 +33,7 @@ export async function publishImage() {
   content.set('demo-equinixmetal.ipxe', {
     text: bootScript({ name: 'demo', baseUrl: server.url, arch: 'x86_64', cmdline: 'console=ttyS1' }),
   })
+  for (const [name, textFor] of Object.entries(scripts)) content.set(name, { text: textFor(server.url) })
   return {
     baseUrl: server.url,
     prefix: image.prefix,
