@@ -21,8 +21,3 @@ export function regionalOcid(type: string, name: string): string {
 export function globalOcid(type: string, name: string): string {
   return `ocid1.${type}.oc1..${uniquePart(`${type} ${name}`)}`
 }
-
-/** Whether a text is an OCID of a type. */
-export function isOcid(text: string, type: string): boolean {
-  return text.startsWith(`ocid1.${type}.oc1.`) && /^[a-z0-9.-]+$/.test(text)
-}

@@ -1,6 +1,7 @@
 // An instance: a device of the lab with what only the Oracle API knows of it, which the device carries as `extra`.
 import { createHash } from 'node:crypto'
 import { z } from 'zod/mini'
+import type { instanceStates } from '../../../oci/schema.ts'
 import type { Device } from '../../cloud/device.ts'
 import { regionName } from '../account/account.ts'
 import { regionalOcid } from '../account/ocid.ts'
@@ -32,15 +33,8 @@ const detailsSchema = z.object({
 /** What the API knows of an instance besides its device. */
 export type Details = z.infer<typeof detailsSchema>
 
-/** The states of an instance that the lab has. */
-export type LifecycleState =
-  | 'PROVISIONING'
-  | 'RUNNING'
-  | 'STARTING'
-  | 'STOPPING'
-  | 'STOPPED'
-  | 'TERMINATING'
-  | 'TERMINATED'
+/** The state of an instance. */
+export type LifecycleState = (typeof instanceStates)[number]
 
 /** Reads the details of a device; undefined if another face made the device. */
 export function readDetails({ extra }: Pick<Device, 'extra'>): Details | undefined {

@@ -1,12 +1,13 @@
 // Instance console connections: each opens the serial console of one instance to one RSA key, through the gateway.
 import { createHash, randomUUID } from 'node:crypto'
 import { type Address, formatAddress } from '../../../address.ts'
+import type { consoleConnectionStates } from '../../../oci/schema.ts'
 import { regionalOcid } from '../account/ocid.ts'
 import { stateOf } from '../compute/instance.ts'
 import type { Instance, Instances } from '../compute/instances.ts'
 
 /** The states of a connection. */
-export type ConnectionState = 'CREATING' | 'ACTIVE' | 'FAILED' | 'DELETING' | 'DELETED'
+export type ConnectionState = (typeof consoleConnectionStates)[number]
 
 /** A console connection. */
 export interface Connection {
