@@ -1,11 +1,11 @@
 // An unchanged `metalkit run` on machines of one's own: firmware and iPXE made by others, BMCs made by others, on a LAN whose DHCP
 // server knows nothing of this rack.
-import { mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { waitUntil } from '../../helpers/lab.ts'
 import { needs, needsPython } from '../../helpers/needs.ts'
-import { Lan, needsLan, rackAddress } from '../netboot/lan.ts'
+import { Lan, needsLan, rackAddress, routerAddress } from '../netboot/lan.ts'
 import { linuxSays, makeLinuxImage, needsKernel } from '../netboot/linux.ts'
 import { addBoard, type Board } from './boards.ts'
 import { type Client, RackProgram } from './rack-program.ts'
@@ -144,5 +144,31 @@ describe('run on a rack', skip, () => {
     if (status === 201) await rack.waitForState(json.id, 'failed')
     expect(machine.starts).toBe(1)
     expect(machine.isOn).toBe(true)
+  })
+})
+
+// A network card with iPXE in its ROM stands for one whose ROM has only PXE: the DHCP server tells it to load undionly.kpxe, as it
+// would tell every ROM, and names the rack's script only to that.
+const routerScript = `#!ipxe
+iseq \${net0/chip} undionly && chain http://${rackAddress}:7071/boot/mac/\${mac:hexhyp} ||
+chain http://${routerAddress}:8000/undionly.kpxe
+`
+
+describe('run on a rack whose router names the boot files', { ...skip, timeout: 400_000 }, () => {
+  test('undionly.kpxe over UNDI, switched by commands, ends in Linux on the console and is off after it', async () => {
+    await using lan = await new Lan().open([`dhcp-boot=http://${routerAddress}:8000/undi.ipxe`])
+    const files = join(lan.folder, 'router')
+    mkdirSync(files)
+    writeFileSync(join(files, 'undi.ipxe'), routerScript)
+    copyFileSync('/usr/lib/ipxe/undionly.kpxe', join(files, 'undionly.kpxe'))
+    lan.router.start('busybox', 'httpd', '-f', '-p', `${routerAddress}:8000`, '-h', files)
+    const options = { name: 'undi', mac: macs.commands, firmware: 'bios', by: 'commands', port: 0 } as const
+    await using board = await addBoard(lan, options)
+    await using rack = new RackProgram({ folder: lan.folder, before: lan.rackHost.before }, fileOf([board], 'none'))
+    await rack.start()
+    const image = makeLinuxImage(lan.folder)
+    await endsInLinux(run(rack, image, 'undi', 8081, '-wait-for', linuxSays, '-timeout', '4m'), board)
+    expect(board.text()).toContain('using undionly')
+    expect(board.machine.words).toEqual(expect.arrayContaining(['set boot pxe', 'set power 1', 'set power 0']))
   })
 })
