@@ -20,7 +20,7 @@ import { createDialect } from './dialect.ts'
 import { hostnameOf, markOf, readHostname } from './mark.ts'
 import { explainDelete, reinstall } from './refusal.ts'
 import { Starts } from './starts.ts'
-import { checkStock, explainStock, findProject } from './stock.ts'
+import { chooseOffer, explainStock, findProject, writePlace } from './stock.ts'
 
 /** The values of the cloud's flags. */
 export interface LatitudeOptions {
@@ -85,19 +85,19 @@ class LatitudeCloud implements Cloud {
   async prepare(wish: Wish, signal: AbortSignal): Promise<{ plan: string; place: string }> {
     const { report } = this.#context
     const project = await this.#requireProject()
-    const plan = await this.#context.require('machine', wish.plan)
-    const place = await this.#context.require('metro', wish.place)
     await findProject(this.#client, project, signal)
-    try {
-      const { doubt, order } = await checkStock(this.#client, { plan, place }, signal)
-      if (doubt !== undefined) report.warn(doubt)
-      return order
-    } catch (error) {
+    const { plan, place, doubt } = await chooseOffer(this.#client, wish, signal).catch(async (error: unknown) => {
       if (!(error instanceof ApiError)) throw error
       // The list is only a help: the API checks the order itself.
       report.detail(`cannot check whether the plan is in stock: ${error.message}`)
-      return { plan, place: place.toUpperCase() }
-    }
+      const { plan: wanted, place: site } = wish
+      const found = { plan: await this.#context.require('machine', wanted), place: site && writePlace(site) }
+      return { ...found, doubt: undefined }
+    })
+    if (doubt !== undefined) report.warn(doubt)
+    const site = await this.#context.require('metro', place)
+    report.detail(`machine: ${plan} at the site ${site}`)
+    return { plan, place: site }
   }
 
   async check(part: string, signal: AbortSignal): Promise<Finding> {

@@ -1,6 +1,6 @@
 // What can be rented where, and the nearest valid names for those that the API refuses.
 import { ApiError, UsageError } from '../errors.ts'
-import type { Order } from '../machine/cloud.ts'
+import type { Order, Wish } from '../machine/cloud.ts'
 import { nearest } from '../text/nearest.ts'
 import type { LatitudeClient } from './client.ts'
 import type { Plan, Project } from './schema.ts'
@@ -50,34 +50,45 @@ function isSame(a: string, b: string | null | undefined): boolean {
   return a.toLowerCase() === b?.toLowerCase()
 }
 
+/** The smallest plan that each kind of account can rent. */
+const defaultPlan = 'c3-small-x86'
+
+/** What can be rented, and a doubt about it. */
+interface Offer {
+  plan: string
+  /** Undefined if none was chosen and no site has the plan. */
+  place: string | undefined
+  doubt?: string
+}
+
 /**
- * Completes an order with the names that the API uses, and checks that the site has the plan.
+ * Chooses the plan and a site that has it if none is given, writes both as the API does, and checks that the site has the plan.
  * An unlisted plan or site is left to the API, since new ones may be missing in its list.
- * @returns the order, and a doubt about the stock
  * @throws UsageError if the plan is not offered at the site
  */
-export async function checkStock(
-  client: LatitudeClient,
-  order: Pick<Order, 'plan' | 'place'>,
-  signal: AbortSignal,
-): Promise<{ order: Pick<Order, 'plan' | 'place'>; doubt: string | undefined }> {
+export async function chooseOffer(client: LatitudeClient, wish: Wish, signal: AbortSignal): Promise<Offer> {
   const plans = await client.listPlans(signal)
-  const plan = plans.find(({ attributes: { slug, name } }) => isSame(order.plan, slug) || isSame(order.plan, name))
+  const wanted = wish.plan ?? defaultPlan
+  const plan = plans.find(({ attributes: { slug, name } }) => isSame(wanted, slug) || isSame(wanted, name))
   const everywhere = plans.flatMap((each) => places(each, 'available'))
-  const place = everywhere.find((site) => isSame(order.place, site)) ?? order.place.toUpperCase()
-  if (plan === undefined) return { order: { plan: order.plan, place }, doubt: undefined }
-  const { slug } = plan.attributes
-  const completed = { plan: slug, place }
-  const [available, stock] = [places(plan, 'available'), places(plan, 'in_stock')]
-  if (stock.includes(place)) return { order: completed, doubt: undefined }
+  const [available, stock] = plan === undefined ? [[], []] : [places(plan, 'available'), places(plan, 'in_stock')]
+  const place = wish.place === undefined ? stock[0] : writePlace(wish.place, everywhere)
+  const slug = plan?.attributes.slug ?? wanted
+  const offer = { plan: slug, place }
+  if (plan === undefined || place === undefined || stock.includes(place)) return offer
   const elsewhere = stock.length === 0 ? 'nowhere' : `in ${[...new Set(stock)].join(', ')}`
-  if (!available.includes(place) && everywhere.includes(place)) {
-    throw new UsageError(`the plan "${slug}" is not offered at the site "${place}"`, {
-      hint: `it is in stock ${elsewhere}; choose with --metro and --machine`,
-    })
+  if (available.includes(place)) {
+    return { ...offer, doubt: `the plan "${slug}" is not in stock at the site "${place}", but ${elsewhere}` }
   }
-  if (!available.includes(place)) return { order: completed, doubt: undefined }
-  return { order: completed, doubt: `the plan "${slug}" is not in stock at the site "${place}", but ${elsewhere}` }
+  if (!everywhere.includes(place)) return offer
+  throw new UsageError(`the plan "${slug}" is not offered at the site "${place}"`, {
+    hint: `it is in stock ${elsewhere}; choose with --metro and --machine`,
+  })
+}
+
+/** A site as the API writes it: in capitals, as far as is known. */
+export function writePlace(place: string, known: readonly string[] = []): string {
+  return known.find((site) => isSame(place, site)) ?? place.toUpperCase()
 }
 
 /** Adds the nearest plans and sites to a create that was refused because of its content. Returns any other error unchanged. */

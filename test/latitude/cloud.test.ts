@@ -50,8 +50,8 @@ describe('nothing is rented in a project whose machines could not be deleted at 
     const project = { ...onDemandProject, attributes: { ...onDemandProject.attributes, provisioning_type: type } }
     await using api = await startStrictApi(() => page([project]))
     const { cloud } = await openTestCloud(api.apiUrl)
-    for (const act of [cloud.prepare(order, never), cloud.check('project', never)]) {
-      const error = await failureOf(act)
+    for (const act of [() => cloud.prepare(order, never), () => cloud.check('project', never)]) {
+      const error = await failureOf(act())
       expect(error).toBeInstanceOf(UsageError)
       expect(describeError(error)).toBe(
         `usage: the project "proj_1" ${why}: its machines cannot be deleted at once, and cost money until then; name a project of the type on_demand with --project-id`,
@@ -76,6 +76,7 @@ describe('the stock is looked at before a machine is rented', () => {
 
   test.each([
     [{ plan: 'c3-small-x86', place: 'ASH' }, { plan: 'c3-small-x86', place: 'ASH' }, []],
+    [{ plan: undefined, place: undefined }, { plan: 'c3-small-x86', place: 'ASH' }, []],
     [{ plan: 'C3.Small.x86', place: 'ash' }, { plan: 'c3-small-x86', place: 'ASH' }, []],
     [
       { plan: 'c3-small-x86', place: 'dal' },
@@ -90,6 +91,13 @@ describe('the stock is looked at before a machine is rented', () => {
     const { cloud, report } = await openTestCloud(api.apiUrl)
     await expect(cloud.prepare(wish, never)).resolves.toEqual(completed)
     expect(report.lines.filter((line) => line.startsWith('the plan'))).toEqual(lines)
+  })
+
+  test('a site must be given for a plan that no site has', async () => {
+    await using api = await startStrictApi(({ path }) => (path === '/projects' ? page([onDemandProject]) : page(plans)))
+    const { cloud } = await openTestCloud(api.apiUrl)
+    const wish = { plan: 'c3-large-x86', place: undefined }
+    expect(describeError(await failureOf(cloud.prepare(wish, never)))).toBe('usage: no metro is given')
   })
 
   test('a plan that is offered only elsewhere is refused', async () => {

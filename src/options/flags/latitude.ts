@@ -4,11 +4,23 @@ import { parseApiUrl, parseId, parseText, parseToken } from './values.ts'
 
 export const latitudeFlags = {
   latitudePlan: value(
-    { name: 'machine', placeholder: 'plan', env: ['LATITUDESH_PLAN'], help: 'plan of the machine: c3-small-x86' },
+    {
+      name: 'machine',
+      placeholder: 'plan',
+      env: ['LATITUDESH_PLAN'],
+      computed: 'c3-small-x86',
+      help: 'plan of the machine to rent',
+    },
     parseText,
   ),
   latitudeSite: value(
-    { name: 'metro', placeholder: 'site', env: ['LATITUDESH_SITE'], help: 'site in which to rent the machine: DAL' },
+    {
+      name: 'metro',
+      placeholder: 'site',
+      env: ['LATITUDESH_SITE'],
+      computed: 'one that has the plan',
+      help: 'site in which to rent the machine: DAL',
+    },
     parseText,
   ),
   latitudeApiKey: value(
