@@ -5,7 +5,6 @@ import { ApiError, MachineError, messageOf } from '../errors.ts'
 import type {
   Cloud,
   CloudContext,
-  ConsoleHosts,
   ConsolePlace,
   ConsoleRequest,
   Creation,
@@ -105,8 +104,8 @@ class OracleCloud implements Cloud {
     }
     if (part === 'compartment') {
       const compartment = await this.#findCompartment(signal)
-      const machines = await this.#client.listInstances(compartment, signal)
-      return { detail: `${compartment} is visible and has ${machines.length} machines` }
+      const { length } = await this.#client.listInstances(compartment, signal)
+      return { detail: `${compartment} is visible and has ${length} machines` }
     }
     const { shape, availabilityDomain } = await this.#choose({ plan: undefined, place: undefined }, signal)
     return { detail: `${shape} is free in ${availabilityDomain}` }
@@ -149,11 +148,13 @@ class OracleCloud implements Cloud {
   /** @throws MachineError if its script leads elsewhere: the API cannot change it */
   async boot(machine: OciRecord, { scriptUrl }: Pick<Order, 'scriptUrl'>, signal: AbortSignal): Promise<OciRecord> {
     const { id, phase, ipxeScript } = machine
-    const url = chainedUrl(ipxeScript)
-    if (url !== scriptUrl) {
-      throw new MachineError(`the machine ${id} boots "${url}" for its whole life, not "${scriptUrl}"`, {
-        hint: 'Oracle Cloud cannot change the ipxeScript of an instance: serve the image under that URL, with the same --base-url and name, or rent another machine',
-      })
+    if (chainedUrl(ipxeScript) !== scriptUrl) {
+      throw new MachineError(
+        `the machine ${id} boots "${chainedUrl(ipxeScript)}" for its whole life, not "${scriptUrl}"`,
+        {
+          hint: 'Oracle Cloud cannot change the ipxeScript of an instance: serve the image under that URL, with the same --base-url and name, or rent another machine',
+        },
+      )
     }
     const isOff = phase === 'off'
     this.#report.info(isOff ? `${id} is off; starting it...` : `Resetting ${id}...`)
@@ -198,7 +199,7 @@ class OracleCloud implements Cloud {
     return undefined
   }
 
-  consoleHosts(): ConsoleHosts | undefined {
+  consoleHosts(): undefined {
     return undefined
   }
 
