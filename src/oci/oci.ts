@@ -102,13 +102,9 @@ class OracleCloud implements Cloud {
       await this.#client.listAvailabilityDomains(this.#profile.tenancy, signal)
       return { detail: `${this.#profile.name} is accepted by ${this.#client.apiUrl}` }
     }
-    if (part === 'compartment') {
-      const compartment = await this.#findCompartment(signal)
-      const { length } = await this.#client.listInstances(compartment, signal)
-      return { detail: `${compartment} is visible and has ${length} machines` }
-    }
-    const { shape, availabilityDomain } = await this.#choose({ plan: undefined, place: undefined }, signal)
-    return { detail: `${shape} is free in ${availabilityDomain}` }
+    const compartment = await this.#findCompartment(signal)
+    const { length } = await this.#client.listInstances(compartment, signal)
+    return { detail: `${compartment} is visible and has ${length} machines` }
   }
 
   async create({ order, mark, turnedAway, lastTry }: Creation): Promise<MachineRecord> {

@@ -111,11 +111,12 @@ test('run without a console keeps the machine, and says how to reach it', async 
   expect(ending.stderr).toContain(`metalkit console ${servers[0]?.id}`)
 })
 
-test('doctor latitude checks token and project', async () => {
+test('doctor latitude checks token, project and what would be rented', async () => {
   await using lab = await openLatitudeLab()
   const ending = await runFast(lab, ['doctor', 'latitude'])
   expect(ending.stdout + ending.stderr).toContain(`accepted by ${lab.apiUrl}`)
   expect(ending.stdout + ending.stderr).toContain('is visible and on demand')
+  expect(ending.stdout).toMatch(/^ok +machine +c3-small-x86 can be rented in DAL$/m)
   expect(await findFlaws(lab, ending)).toEqual([])
 })
 

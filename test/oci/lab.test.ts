@@ -147,7 +147,8 @@ test('keep, ls, console, --device, doctor, rm --older-than', { timeout: 120_000 
   )
 
   const checked = await command(['doctor', 'oci'])
-  expect(checked.stdout + checked.stderr).toMatch(/profile/)
+  expect(checked.stdout).toMatch(/^ok +profile +DEFAULT is accepted by /m)
+  expect(checked.stdout).toMatch(/^ok +machine +BM\.Standard2\.52 can be rented in /m)
   expect(await connections()).toEqual([])
 
   const young = await command(['rm', '--older-than', '1h'])

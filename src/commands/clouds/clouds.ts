@@ -16,10 +16,13 @@ interface CloudModule {
   open(options: object, context: CloudContext): Promise<Cloud>
 }
 
-/** A part of an account, and the flag without which it cannot be checked. */
+/** A part of an account. */
 interface Part {
   name: string
+  /** The flag without which it cannot be checked. */
   needs?: string
+  /** Whether it is checked as before a rent: what would be rented, and whether it can be. */
+  isOffer?: true
 }
 
 /** A cloud. */
@@ -96,7 +99,7 @@ const oci: CloudRow = {
   plans: { x86_64: 'BM.Standard.E4.128', aarch64: 'BM.Standard.A1.160' },
   idForm: /^ocid1\.instance\./,
   markForm: /^mko-/,
-  parts: [{ name: 'profile' }, { name: 'compartment' }],
+  parts: [{ name: 'profile' }, { name: 'compartment' }, { name: 'machine', isOffer: true }],
   async hasCredentials({ configFile }, env) {
     const path = typeof configFile === 'string' ? configFile : join(homeFolder(env), '.oci/config')
     return await access(path).then(
@@ -133,7 +136,7 @@ const latitude: CloudRow = {
   plans: { x86_64: 'c3-small-x86', aarch64: 'g3-gh200' },
   idForm: serverIdForm,
   markForm: runMarkForm,
-  parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }],
+  parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }, { name: 'machine', isOffer: true }],
   hasCredentials: ({ apiKey }) => apiKey !== undefined,
   examples: [
     '-machine c3-small-x86 -metro DAL -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',

@@ -53,13 +53,16 @@ function accountChecks(row: CloudRow, options: DoctorOptions, seen: Seen): Check
         return finding
       },
     },
-    ...others.map(({ name, needs }) => ({
+    ...others.map(({ name, needs, isOffer }) => ({
       name,
       async look(context: Context) {
         const value: unknown = needs === undefined ? '' : Reflect.get(options, needs)
         if (needs !== undefined) await requireFlag(row, needs, typeof value === 'string' ? value : undefined, context)
         needCredentials()
-        return await (await cloudOf(context)).check(name, context.signal)
+        const cloud = await cloudOf(context)
+        if (isOffer !== true) return await cloud.check(name, context.signal)
+        const { plan, place } = await cloud.prepare({ plan: options.machine, place: options.metro }, context.signal)
+        return { detail: `${plan} can be rented in ${place}` }
       },
     })),
     {
@@ -70,7 +73,8 @@ function accountChecks(row: CloudRow, options: DoctorOptions, seen: Seen): Check
         if (timeMs === undefined) throw new Skip('the API does not report its time')
         const offMs = Math.abs(Date.now() - timeMs)
         if (offMs <= clockToleranceMs) return { detail: "within seconds of the API's" }
-        const detail = `${Math.round(offMs / 1000)} s away from the API's, which breaks --ttl and certificate checks`
+        const breaks = `${Object.hasOwn(row.instead, 'ttl') ? '' : '--ttl and '}certificate checks`
+        const detail = `${Math.round(offMs / 1000)} s away from the API's, which breaks ${breaks}`
         return { detail, hint: 'set it, for example with timedatectl set-ntp true' }
       },
     },
