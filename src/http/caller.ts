@@ -2,7 +2,7 @@
 import type { z } from 'zod/mini'
 import { type Clock, systemClock } from '../clock.ts'
 import { abortAfter } from '../deadline.ts'
-import { ApiError, type AuthenticationError, FinalRefusal, UncertainError } from '../errors.ts'
+import { type ApiError, type AuthenticationError, UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { apiRefusal, type Call, type Dialect, isWholeJson, noAnswer, readAnswer, timeOf } from './answer.ts'
 import { labHeader, temporaryVariable } from './lab-header.ts'
@@ -20,9 +20,11 @@ export interface CallerContext {
 /** How long to wait, after an interrupt, for the answer to a request that must not be cut off. */
 const lastAnswerMs = 10_000
 
-/** The error of the last attempt, if an earlier one may have been carried out; a refusal of what was asked says that it was not. */
-function asUncertain(error: ApiError | AuthenticationError): Error {
-  if (error instanceof ApiError && (error instanceof FinalRefusal || error.status === 400)) return error
+/**
+ * The error of the last attempt, if an earlier one may have been carried out. No refusal says that it was not: what the earlier one
+ * made may be what has used up the limit or the capacity.
+ */
+function asUncertain(error: ApiError | AuthenticationError): UncertainError {
   return new UncertainError(error.message, {
     layer: error.layer,
     cause: error,

@@ -2,7 +2,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { ApiError, describeError, FinalRefusal, UncertainError } from '../../src/errors.ts'
+import { describeError, FinalRefusal, UncertainError } from '../../src/errors.ts'
 import type { Cloud, CloudContext } from '../../src/machine/cloud.ts'
 import { fingerprintOfKey } from '../../src/oci/config-file.ts'
 import { open, type OciOptions } from '../../src/oci/oci.ts'
@@ -152,7 +152,7 @@ const lateAnswer = (lost: number, reply: Reply) => (_: Arrived, all: readonly Ar
   all.filter(({ path }) => path === '/instances').length <= lost ? ('dropped' as const) : reply
 
 /** A refusal of a launch after one whose answer is lost. */
-const after = (status: number, code: string) => lateAnswer(1, { status, json: { code, message: 'no' } })
+const after = (status: number, code: string, message = 'no') => lateAnswer(1, { status, json: { code, message } })
 
 /** Requests are sent in parallel, so in any order. */
 const byPath = ([a]: readonly unknown[], [b]: readonly unknown[]) => JSON.stringify(a).localeCompare(JSON.stringify(b))
@@ -351,15 +351,15 @@ describe('a launch', () => {
     expect(error).toBeInstanceOf(UncertainError)
   })
 
-  test('that is refused after a lost answer may exist, unless the refusal is about what was asked', async () => {
+  test('that is refused after a lost answer may exist, and may be what has used up the limit', async () => {
     await using late = await start({ 'POST /instances': after(404, 'NotAuthorizedOrNotFound') })
     expect(await refusalOf(late.cloud.create(creation))).toBeInstanceOf(UncertainError)
     await using used = await start({ 'POST /instances': after(409, 'InvalidatedRetryToken') })
     expect(await refusalOf(used.cloud.create(creation))).toBeInstanceOf(UncertainError)
     await using limited = await start({ 'POST /instances': after(400, 'LimitExceeded') })
-    const error = await refusalOf(limited.cloud.create(creation))
-    expect(error).toBeInstanceOf(ApiError)
-    expect(error).not.toBeInstanceOf(UncertainError)
+    expect(await refusalOf(limited.cloud.create(creation))).toBeInstanceOf(UncertainError)
+    await using full = await start({ 'POST /instances': after(500, 'InternalError', 'Out of host capacity.') })
+    expect(await refusalOf(full.cloud.create(creation))).toBeInstanceOf(UncertainError)
   })
 
   test.each(['LimitExceeded', 'QuotaExceeded'])('that is over a limit is explained: %s', async (code) => {

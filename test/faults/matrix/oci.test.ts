@@ -30,6 +30,8 @@ const rows: Row[] = [
   { faults: 'create:401', code: 3 },
   { faults: 'create:fails x1', code: 6 },
   { faults: 'create:drop-after', code: 0 },
+  { faults: 'create:drop-after x1, create:400-limit after=1 x1, list:lagging', code: 0 },
+  { faults: 'create:drop-after x1, create:500-capacity after=1, list:lagging', code: 4 },
   { faults: 'capacity:500', code: 0 },
   { faults: 'get:500 x2', code: 0 },
   { faults: 'list:lagging, create:drop-after x6', code: 0 },
