@@ -14,6 +14,7 @@ import type {
   Order,
   Wish,
 } from '../machine/cloud.ts'
+import { hidePassword } from '../text/hide-password.ts'
 import { LatitudeClient } from './client.ts'
 import { keyOf, openConsole } from './console.ts'
 import { createDialect } from './dialect.ts'
@@ -103,7 +104,7 @@ class LatitudeCloud implements Cloud {
   async check(part: string, signal: AbortSignal): Promise<Finding> {
     if (part === 'token') {
       await this.#client.listSites(signal)
-      return { detail: `accepted by ${this.#options.apiUrl}` }
+      return { detail: `accepted by ${hidePassword(this.#options.apiUrl)}` }
     }
     const { id, attributes } = await findProject(this.#client, await this.#requireProject(), signal)
     return { detail: `${id}${attributes.name ? ` (${attributes.name})` : ''} is visible and on demand` }

@@ -45,10 +45,17 @@ interface Standing {
   patienceMs: number
 }
 
+/** The same while it is deleted. */
+interface Watched extends DeleteTarget {
+  /** Whether it was being deleted when last seen. */
+  isEnding: boolean
+}
+
 /** The machine; undefined if the API says that it does not exist, or no longer. */
-async function lookUp(cloud: Cloud, { id }: DeleteTarget, signal: AbortSignal): Promise<MachineRecord | undefined> {
+async function lookUp(cloud: Cloud, target: Watched, signal: AbortSignal): Promise<MachineRecord | undefined> {
   try {
-    const machine = await cloud.get(id, signal)
+    const machine = await cloud.get(target.id, signal)
+    target.isEnding = isGoing(machine)
     return machine.phase === 'gone' ? undefined : machine
   } catch (error) {
     if (!cloud.isGone(error)) throw error
@@ -60,11 +67,7 @@ async function lookUp(cloud: Cloud, { id }: DeleteTarget, signal: AbortSignal): 
  * Checks again after a moment, and in the cloud's list. One sign is not enough: a 403 or 404 may come from a token that
  * lost its rights or from a proxy, and a machine in deprovisioning has been seen to come back.
  */
-async function confirmGone(
-  cloud: Cloud,
-  target: DeleteTarget,
-  signal: AbortSignal,
-): Promise<MachineRecord | undefined> {
+async function confirmGone(cloud: Cloud, target: Watched, signal: AbortSignal): Promise<MachineRecord | undefined> {
   const endMs = cloud.clock.monotonicMs() + patienceMs
   for (let looks = 0; looks < confirmDelaysMs.length || cloud.isDeletionWatched; looks++) {
     await cloud.clock.sleep(confirmDelaysMs[looks] ?? watchMs, signal)
@@ -87,7 +90,7 @@ function describeStanding(machine: MachineRecord, refusal: MetalkitError | undef
 /** Makes one attempt. @returns undefined if the machine is gone */
 async function tryDelete(
   cloud: Cloud,
-  target: DeleteTarget,
+  target: Watched,
   signal: AbortSignal,
   confirm = confirmGone,
 ): Promise<Standing | undefined> {
@@ -95,6 +98,7 @@ async function tryDelete(
   try {
     await cloud.delete(target.id, signal)
   } catch (error) {
+    signal.throwIfAborted()
     if (!(error instanceof MetalkitError)) throw error
     refusal = error
   }
@@ -103,6 +107,7 @@ async function tryDelete(
     const machine = first === undefined || isGoing(first) ? await confirm(cloud, target, signal) : first
     return machine === undefined ? undefined : describeStanding(machine, refusal)
   } catch (error) {
+    signal.throwIfAborted()
     if (!(error instanceof MetalkitError)) throw error
     const why = refusal?.message ?? `the API accepted its deletion, but did not confirm it: ${error.message}`
     const denied = error instanceof AuthenticationError
@@ -112,12 +117,14 @@ async function tryDelete(
 }
 
 /** The last attempt of a forced run: one request, and a short wait for its answer. */
-async function tryOnceMore(cloud: Cloud, target: DeleteTarget): Promise<Standing | undefined> {
+async function tryOnceMore(cloud: Cloud, target: Watched): Promise<Standing | undefined> {
   const patience = AbortSignal.timeout(cloud.clock.toRealMs(lastTryMs))
   try {
     return await tryDelete(cloud, target, patience, async () => undefined)
   } catch (error) {
     if (!patience.aborted) throw error
+    // An API may refuse for a while to delete what it already deletes.
+    if (target.isEnding) return undefined
     return { why: 'the run was interrupted twice', seen: false, patienceMs: 0 }
   }
 }
@@ -129,11 +136,11 @@ async function tryOnceMore(cloud: Cloud, target: DeleteTarget): Promise<Standing
  */
 export async function deleteUntilGone(
   cloud: Cloud,
-  target: DeleteTarget,
+  { id, projectId }: DeleteTarget,
   report: Reporter,
   forced: AbortSignal,
 ): Promise<void> {
-  const { id } = target
+  const target: Watched = { id, projectId, isEnding: false }
   const startedMs = cloud.clock.monotonicMs()
   let why = ''
   let seen = true

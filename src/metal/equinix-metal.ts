@@ -14,6 +14,7 @@ import type {
   Order,
   Wish,
 } from '../machine/cloud.ts'
+import { hidePassword } from '../text/hide-password.ts'
 import { isGone } from './answer.ts'
 import { MetalClient } from './client.ts'
 import { facilitiesOfMetro } from './locations.ts'
@@ -94,7 +95,7 @@ class EquinixMetal implements Cloud {
   async check(part: string, signal: AbortSignal): Promise<Finding> {
     if (part === 'token') {
       await this.#client.listMetros(signal)
-      return { detail: `accepted by ${this.#options.apiUrl}` }
+      return { detail: `accepted by ${hidePassword(this.#options.apiUrl)}` }
     }
     const id = await this.#requireProject()
     const { name } = await this.#client.getProject(id, signal)

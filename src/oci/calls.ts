@@ -5,6 +5,7 @@ import { ApiCaller, type CallerContext } from '../http/caller.ts'
 import type { ApiAnswer } from '../http/transport.ts'
 import { systemClock } from '../clock.ts'
 import { ApiError } from '../errors.ts'
+import { hidePassword } from '../text/hide-password.ts'
 import type { Profile } from './config-file.ts'
 import { createDialect } from './dialect.ts'
 import { apiVersion, headers } from './schema.ts'
@@ -59,8 +60,9 @@ export class OciCalls {
     return this.#callers.core
   }
 
+  /** The API's URL, for messages. */
   get apiUrl(): string {
-    return this.#dialects.core.apiUrl
+    return hidePassword(this.#dialects.core.apiUrl)
   }
 
   async call(call: Call, service: Service = 'core'): Promise<ApiAnswer> {

@@ -111,6 +111,13 @@ test('run without a console keeps the machine, and says how to reach it', async 
   expect(ending.stderr).toContain(`metalkit console ${servers[0]?.id}`)
 })
 
+test('the password in the URL of the API is not told', async () => {
+  await using lab = await openLatitudeLab()
+  const ending = await runFast(lab, ['doctor', 'latitude', '-api-url', lab.apiUrl.replace('//', '//me:hush@')])
+  expect(ending.stdout).toContain('accepted by http://me:***@127.0.0.1')
+  expect(ending.stdout + ending.stderr).not.toContain('hush')
+})
+
 test('doctor latitude checks token, project and what would be rented', async () => {
   await using lab = await openLatitudeLab()
   const ending = await runFast(lab, ['doctor', 'latitude'])

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { describeError, FinalRefusal, MachineLeftError } from '../../src/errors.ts'
+import { untilAborted } from '../../src/deadline.ts'
+import { describeError, FinalRefusal, InterruptedError, MachineLeftError } from '../../src/errors.ts'
 import type { Cloud, MachineRecord, Phase } from '../../src/machine/cloud.ts'
 import { deleteUntilGone } from '../../src/machine/delete.ts'
 import { recordOf } from '../../src/metal/record.ts'
 import { createTestCloud } from '../helpers/api-fake.ts'
+import { createFastClock } from '../helpers/clock.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 
 const machineOf = (phase: Phase): MachineRecord => ({ ...recordOf({ id: 'm-1', state: phase }), phase })
@@ -50,6 +52,47 @@ describe('a deletion', () => {
     const unwatched = await cloudOf([...going, 'gone'], {})
     expect(unwatched).toMatchObject({ outcome: 'deleted', deletes: 1 })
     expect(unwatched.waitedMs).toBeLessThan(10_000)
+  })
+
+  test('that was accepted is not doubted because a second interrupt cut its repetition short', async () => {
+    const forced = new AbortController()
+    const report = createRecorder()
+    const { cloud } = await createTestCloud('http://127.0.0.1:9', report, createFastClock(100))
+    let deletes = 0
+    const other: Cloud = Object.assign(cloud, {
+      isDeletionWatched: true,
+      get: async () => {
+        if (deletes === 1) forced.abort(new InterruptedError('SIGTERM'))
+        return machineOf('going')
+      },
+      findListed: async () => undefined,
+      async delete(_: string, signal?: AbortSignal) {
+        deletes++
+        // As Oracle Cloud, which answers 409 until the machine is gone.
+        if (deletes > 1 && signal) await untilAborted(signal)
+      },
+    })
+    await deleteUntilGone(other, { id: 'm-1', projectId: undefined }, report, forced.signal)
+    expect(deletes).toBe(2)
+    expect(report.lines.join('\n')).not.toContain('cannot be deleted yet')
+  })
+
+  test('that a second interrupt cuts short is doubted if the machine was not seen to go', async () => {
+    const forced = new AbortController()
+    const report = createRecorder()
+    const { cloud } = await createTestCloud('http://127.0.0.1:9', report, createFastClock(100))
+    const other: Cloud = Object.assign(cloud, {
+      get: async () => machineOf('on'),
+      async delete(_: string, signal?: AbortSignal) {
+        forced.abort(new InterruptedError('SIGTERM'))
+        if (signal) await untilAborted(signal)
+      },
+    })
+    const deleting = deleteUntilGone(other, { id: 'm-1', projectId: undefined }, report, forced.signal)
+    await expect(deleting).rejects.toThrow(
+      'the machine m-1 MAY STILL RUN AND COST MONEY: the run was interrupted twice',
+    )
+    expect(report.lines.join('\n')).not.toContain('cannot be deleted yet')
   })
 
   test('that is watched but never ends leaves the machine', async () => {

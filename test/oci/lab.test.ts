@@ -146,7 +146,9 @@ test('keep, ls, console, --device, doctor, rm --older-than', { timeout: 120_000 
     /boots "http\S+" for its whole life, not "http\S+"; Oracle Cloud cannot change the ipxeScript/,
   )
 
-  const checked = await command(['doctor', 'oci'])
+  const secretive = lab.apiUrl.replace('//', '//me:hush@')
+  const checked = await command(['doctor', 'oci', '-api-url', secretive])
+  expect(checked.stdout + checked.stderr).not.toContain('hush')
   expect(checked.stdout).toMatch(/^ok +profile +DEFAULT is accepted by /m)
   expect(checked.stdout).toMatch(/^ok +machine +BM\.Standard2\.52 can be rented in /m)
   expect(await connections()).toEqual([])

@@ -1,5 +1,5 @@
 // What a cloud has kept of a machine's serial line.
-import { within } from '../../deadline.ts'
+import { heed, within } from '../../deadline.ts'
 import { messageOf } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud, MachineRecord } from '../../machine/cloud.ts'
@@ -17,7 +17,8 @@ export function historyReader(
   return async (signal) => {
     try {
       const patience = within(clock?.toRealMs(patienceMs) ?? patienceMs, signal)
-      return (await cloud.readConsoleHistory?.(record, patience)) ?? ''
+      // A cloud that takes back what the reading has made must not hold up the end of the run.
+      return (await heed(Promise.resolve(cloud.readConsoleHistory?.(record, patience)), patience)) ?? ''
     } catch (error) {
       signal.throwIfAborted()
       // It is only a help.
