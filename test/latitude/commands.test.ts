@@ -1,5 +1,9 @@
 // The commands over a lab with Latitude.sh's face.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { InterruptedError } from '../../src/errors.ts'
+import { labEnvironment } from '../../src/lab/environment.ts'
+import { createFastClock } from '../helpers/clock.ts'
+import { start } from '../helpers/io.ts'
 import { waitUntil } from '../helpers/lab.ts'
 import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn } from './world.ts'
 
@@ -75,6 +79,36 @@ test('a kept machine is listed, booted again, and removed', async () => {
   const removed = await runFast(lab, ['rm', id])
   expect(removed.code, removed.stderr).toBe(0)
   expect(await serversIn(lab)).toEqual([])
+})
+
+test('--device asks at a terminal before it erases disks', async () => {
+  await using lab = await openLatitudeLab()
+  const kept = await runFast(lab, runArgs(...on, '-keep', '-console=false'))
+  const id = /^Device ID: (sv_\w+)$/m.exec(kept.stderr)?.[1] ?? ''
+  await waitUntil(
+    () => serversIn(lab),
+    ([server]) => server?.attributes.status === 'on',
+  )
+  const argv = runArgs('-device', id, '-console=false', '-keep')
+  const answer = async (act: (run: ReturnType<typeof start>) => void) => {
+    const running = start(argv, labEnvironment(lab), createFastClock(100))
+    Object.assign(running.io.stdin, { isTTY: true })
+    await waitUntil(
+      async () => running.texts.stderr,
+      (said) => said.includes(`Erase the disks of the machine ${id}`),
+    )
+    act(running)
+    return { code: await running.code, stderr: running.texts.stderr }
+  }
+  const say = (text: string) => answer(({ io }) => void io.stdin.push(text))
+
+  const refused = await say('n\n')
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(`the machine ${id} stays as it is`)])
+  const left = await answer(({ interrupt }) => interrupt(new InterruptedError('SIGTERM')))
+  expect([left.code, left.stderr]).toEqual([143, expect.not.stringContaining('internal error')])
+  expect((await serversIn(lab)).map(({ attributes: { status } }) => status)).toEqual(['on'])
+  const erased = await say('y\n')
+  expect([erased.code, erased.stderr]).toEqual([0, expect.stringContaining('which erases its disks...')])
 })
 
 test('rm --older-than deletes what metalkit rented, and nothing else', async () => {
