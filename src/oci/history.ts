@@ -10,12 +10,24 @@ const lookMs = 2000
 /** How long the deletion of the capture may take. */
 const goodbyeMs = 10_000
 
+/** What of a history came after an earlier one; the oldest output may have been dropped since. */
+export function sinceEarlier(history: string, earlier: string): string {
+  const [first] = history
+  if (first === undefined) return ''
+  for (let at = earlier.indexOf(first); at >= 0; at = earlier.indexOf(first, at + 1)) {
+    const common = earlier.slice(at)
+    if (history.startsWith(common)) return history.slice(common.length)
+  }
+  return history
+}
+
+interface Surroundings {
+  client: OciClient
+  clock: Clock
+}
+
 /** The last part of a machine's serial line, as Oracle Cloud has captured it. */
-export async function readHistory(
-  { client, clock }: { client: OciClient; clock: Clock },
-  machine: OciRecord,
-  signal: AbortSignal,
-): Promise<string> {
+async function capture({ client, clock }: Surroundings, machine: OciRecord, signal: AbortSignal): Promise<string> {
   const input = { instanceId: machine.id, freeformTags: { [runTag]: machine.mark ?? randomUUID() } }
   const { id } = await client.captureHistory(input, randomUUID(), signal)
   try {
@@ -29,5 +41,25 @@ export async function readHistory(
   } finally {
     // The capture costs nothing and is not a console connection, so its loss is not worth an error.
     await client.deleteHistory(id, AbortSignal.timeout(clock.toRealMs(goodbyeMs))).catch(() => {})
+  }
+}
+
+/** The histories of machines, without what they printed before this run booted them again. */
+export class Histories {
+  readonly #parts: Surroundings
+  readonly #earlier = new Map<string, string>()
+
+  constructor(parts: Surroundings) {
+    this.#parts = parts
+  }
+
+  /** Sets aside what a machine has printed until now. */
+  async setAside(machine: OciRecord, signal: AbortSignal): Promise<void> {
+    this.#earlier.set(machine.id, await capture(this.#parts, machine, signal))
+  }
+
+  /** What a machine has printed since, as far as Oracle Cloud has kept it. */
+  async read(machine: OciRecord, signal: AbortSignal): Promise<string> {
+    return sinceEarlier(await capture(this.#parts, machine, signal), this.#earlier.get(machine.id) ?? '')
   }
 }

@@ -19,7 +19,7 @@ import { chooseCompartment, type Chosen, chooseSite, type Site } from './choices
 import { OciClient } from './client.ts'
 import { type Profile, readProfile } from './config-file.ts'
 import { ConsoleOpener, sweepConsoles } from './console.ts'
-import { readHistory } from './history.ts'
+import { Histories } from './history.ts'
 import { Launches } from './launches.ts'
 import { chainedUrl, chainTo, markOf, type OciRecord, recordOf } from './record.ts'
 import { runTag } from './schema.ts'
@@ -49,6 +49,7 @@ class OracleCloud implements Cloud {
   readonly #options: OciOptions
   readonly #report: CloudContext['report']
   readonly #consoles: ConsoleOpener
+  readonly #histories: Histories
   readonly #launches = new Launches()
   #site: Site | undefined
   #compartment: Promise<string> | undefined
@@ -58,7 +59,9 @@ class OracleCloud implements Cloud {
     this.#profile = profile
     this.#options = options
     this.#report = report
-    this.#consoles = new ConsoleOpener({ client, clock: client.caller.clock, report })
+    const { clock } = client.caller
+    this.#consoles = new ConsoleOpener({ client, clock, report })
+    this.#histories = new Histories({ client, clock })
   }
 
   get clock(): Clock {
@@ -152,6 +155,8 @@ class OracleCloud implements Cloud {
         },
       )
     }
+    // What an earlier boot printed must match no pattern.
+    await this.#histories.setAside(machine, signal)
     const isOff = phase === 'off'
     this.#report.info(isOff ? `${id} is off; starting it...` : `Resetting ${id}...`)
     await this.power(id, isOff ? 'on' : 'reboot', signal)
@@ -168,12 +173,8 @@ class OracleCloud implements Cloud {
     // A run that was killed has left its console connection; what a deleted machine keeps of these counts towards the limit.
     try {
       const { projectId } = await this.get(id, signal)
-      await sweepConsoles(
-        { client: this.#client, report: this.#report },
-        projectId,
-        (one) => one.instanceId === id,
-        signal,
-      )
+      const parts = { client: this.#client, report: this.#report }
+      await sweepConsoles(parts, projectId, (one) => one.instanceId === id, signal)
     } catch (error) {
       signal?.throwIfAborted()
       this.#report.detail(`cannot look for console connections of ${id}: ${messageOf(error)}`)
@@ -213,7 +214,7 @@ class OracleCloud implements Cloud {
   }
 
   async readConsoleHistory(machine: OciRecord, signal: AbortSignal): Promise<string> {
-    return await readHistory({ client: this.#client, clock: this.clock }, machine, signal)
+    return await this.#histories.read(machine, signal)
   }
 
   async #findCompartment(signal?: AbortSignal): Promise<string> {

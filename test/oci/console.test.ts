@@ -6,7 +6,7 @@ import { describeError } from '../../src/errors.ts'
 import type { Profile } from '../../src/oci/config-file.ts'
 import { OciClient } from '../../src/oci/client.ts'
 import { ConsoleOpener, gatewayOf } from '../../src/oci/console.ts'
-import { readHistory } from '../../src/oci/history.ts'
+import { Histories, sinceEarlier } from '../../src/oci/history.ts'
 import { recordOf } from '../../src/oci/record.ts'
 import { fingerprintOf } from '../../src/ssh/host-key.ts'
 import { parseIdentity } from '../../src/ssh/key-file.ts'
@@ -324,7 +324,7 @@ test('the history is captured, read in parts, and forgotten', async () => {
     }
     return { json: method === 'POST' ? history : { ...history, lifecycleState: states.shift() } }
   })
-  expect(await readHistory(api, machine, new AbortController().signal)).toBe('first \u001b[1m{and last\n')
+  expect(await new Histories(api).read(machine, new AbortController().signal)).toBe('first \u001b[1m{and last\n')
   expect(api.all.map(({ method, path, query }) => [method, path, query])).toEqual([
     ['POST', '/instanceConsoleHistories', {}],
     ...[1, 2, 3].map(() => ['GET', '/instanceConsoleHistories/h', {}]),
@@ -333,4 +333,15 @@ test('the history is captured, read in parts, and forgotten', async () => {
     ['DELETE', '/instanceConsoleHistories/h', {}],
   ])
   expect(api.all[0]?.body).toEqual({ instanceId: id, freeformTags: { metalkit: 'mko-1' } })
+})
+
+test.each([
+  ['nothing before', '', 'boot 2', 'boot 2'],
+  ['nothing since', 'boot 1\n', 'boot 1\n', ''],
+  ['another boot', 'boot\n# ', 'boot\n# boot\n# ', 'boot\n# '],
+  ['the oldest output dropped', 'a\nboot\n# ', 'boot\n# boot\n', 'boot\n'],
+  ['all earlier output dropped', 'other\n', 'boot\n# ', 'boot\n# '],
+  ['an empty history', 'boot\n', '', ''],
+])('what came since an earlier history: %s', (_what, earlier, history, since) => {
+  expect(sinceEarlier(history, earlier)).toBe(since)
 })

@@ -139,6 +139,8 @@ test('keep, ls, console, --device, doctor, rm --older-than', { timeout: 120_000 
   ])
   expect(again.code, again.stderr).toBe(0)
   expect(again.stderr).toContain(`Resetting ${id}...`)
+  // The boot before the reset is in the console's history, and would match too soon.
+  expect(again.stdout.match(/machine is up/g)).toHaveLength(1)
 
   const elsewhere = await command(['run', 'oci', ...(await serving()), '-device', id, '-wait-for', up, image.prefix])
   expect(elsewhere.code).toBe(6)
