@@ -36,7 +36,7 @@ function writeAtOnce(text: string): Buffer {
 
 /** Runs program.ts. Its code and that of the command are loaded as they were compiled the last time. */
 async function start(argv: readonly string[], rest: Buffer | undefined): Promise<void> {
-  const { keepCode } = await import('./files/kept-code.ts')
+  const { keepCode } = await import('./files/compile-cache.ts')
   await keepCode(findCommand(commands, argv)?.words.replaceAll(' ', '-') ?? 'none', process.env)
   const { main } = await import('./program.ts')
   await main(argv, rest)

@@ -11,7 +11,7 @@ import { metroByFacility, metroCodes } from '../metal/locations.ts'
 import type { Cloud } from '../machine/cloud.ts'
 import { resolveOptions } from '../options/precedence.ts'
 import { commands } from './index.ts'
-import { askClouds } from './clouds/all-clouds.ts'
+import { askClouds } from './clouds/ask-clouds.ts'
 
 /** Nobody waits longer for a completion. */
 const apiPatienceMs = 1500

@@ -119,7 +119,7 @@ const ls = command({
   words: 'ls',
   summary: 'list the machines that metalkit rented',
   description:
-    'Lists the machines of the project that metalkit rented, which it recognises by their tag. Outside a lab, each costs money until it is deleted.',
+    'Lists the machines that metalkit rented, in every cloud that you have credentials for; it recognizes them by their marks. Outside a lab, each costs money until it is deleted.',
   arguments: [],
   flags: lsFlagNames,
   examples: ['metalkit ls', 'metalkit ls --json'],
@@ -132,7 +132,7 @@ const rm = command({
   description:
     'Deletes the given machines, or all older than --older-than, if metalkit rented them, and checks that they are gone.',
   arguments: [
-    { name: 'id', help: 'IDs of machines or tags of runs', optional: true, variadic: true, completes: 'device' },
+    { name: 'id', help: 'IDs of machines or marks of runs', optional: true, variadic: true, completes: 'device' },
   ],
   flags: rmFlagNames,
   examples: ['metalkit rm 4eb1ee2c-b4ca-4d9c-a7b1-f9a52bd0ab4c', 'metalkit rm --older-than 6h --yes'],

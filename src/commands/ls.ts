@@ -6,7 +6,7 @@ import { formatAge } from '../text/duration.ts'
 import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
 import { sshLine } from './console/prepare-console.ts'
-import { askClouds } from './clouds/all-clouds.ts'
+import { askClouds } from './clouds/ask-clouds.ts'
 
 async function listMachines(cloud: Cloud, options: LsOptions, signal: AbortSignal) {
   const records = await cloud.list(undefined, signal)

@@ -10,7 +10,7 @@ const texts: Record<keyof typeof exitCodes, string> = {
   image: 'the image, the HTTP server or a boot URL is wrong',
   machine: 'the machine failed, disappeared or took too long',
   console: 'the console was unreachable, not trusted or lost',
-  pattern: 'a pattern: a --wait-for never appeared, or a failure did',
+  pattern: 'a --wait-for pattern never appeared, or a failure pattern did',
   machineLeft: 'a machine may still be running: the last lines name it and how to delete it',
   lab: 'the lab or the rack could not start or run',
 }

@@ -1,9 +1,7 @@
 // The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
 // cloud's folder is imported when one of its machines is asked for.
 import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Arch, archOfPlan } from '../../arch.ts'
-import { homeFolder } from '../../files/home-folder.ts'
 import { latitudeScript, ociScript } from '../../ipxe/cloud-scripts.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
 import { runMarkForm, serverIdForm } from '../../latitude/mark.ts'
@@ -101,8 +99,8 @@ const oci: CloudRow = {
   markForm: /^mko-/,
   parts: [{ name: 'profile' }, { name: 'compartment' }, { name: 'machine', isOffer: true }],
   async hasCredentials({ configFile }, env) {
-    const path = typeof configFile === 'string' ? configFile : join(homeFolder(env), '.oci/config')
-    return await access(path).then(
+    const { configPath } = await import('../../oci/config-file.ts')
+    return await access(configPath(typeof configFile === 'string' ? configFile : undefined, env)).then(
       () => true,
       () => false,
     )

@@ -25,5 +25,5 @@ export const equinixMetal: Face = {
     METAL_PROJECT_ID: contact.projectId,
     METAL_SOS: formatAddress(contact.sos),
   }),
-  load: async () => (await import('./servers.ts')).metalServers,
+  load: async () => (await import('./listeners.ts')).metalServers,
 }

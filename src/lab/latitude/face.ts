@@ -27,5 +27,5 @@ export const latitude: Face = {
     LATITUDESH_SITE: 'DAL',
     LATITUDESH_PLAN: 'c3-small-x86',
   }),
-  load: async () => (await import('./servers.ts')).latitudeServers,
+  load: async () => (await import('./listeners.ts')).latitudeServers,
 }

@@ -35,5 +35,5 @@ export const oracleCloud: Face = {
       METAL_OCI_SHAPE: 'BM.Standard2.52',
     }
   },
-  load: async () => (await import('./servers.ts')).ociServers,
+  load: async () => (await import('./listeners.ts')).ociServers,
 }

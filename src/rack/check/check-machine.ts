@@ -10,7 +10,7 @@ import type { IpmiSettings } from '../file/power-settings.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { findStranger } from '../power/checked.ts'
 import { createPower, type PowerTools } from '../power/create-power.ts'
-import { showCertificate } from '../bmc/pinned.ts'
+import { showCertificate } from '../bmc/pinned-tls.ts'
 
 /** A fact, and what to do about it, if anything. */
 export interface Finding {

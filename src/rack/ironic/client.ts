@@ -7,7 +7,7 @@ import type { Reporter } from '../../io.ts'
 import { readJson } from '../../text/json.ts'
 import { plainText } from '../../text/plain-text.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import { createBmcDispatcher, OtherCertificateError } from '../bmc/pinned.ts'
+import { createBmcDispatcher, OtherCertificateError } from '../bmc/pinned-tls.ts'
 import type { IronicService } from '../file/ironic-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
 

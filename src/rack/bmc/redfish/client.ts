@@ -9,7 +9,7 @@ import { BmcError } from '../bmc-error.ts'
 import { describeBmc } from '../ipmitool.ts'
 import type { RedfishSettings } from '../../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../../file/secret.ts'
-import { createBmcDispatcher, OtherCertificateError } from '../pinned.ts'
+import { createBmcDispatcher, OtherCertificateError } from '../pinned-tls.ts'
 
 const answerTimeoutMs = 30_000
 const rootPath = '/redfish/v1/'
