@@ -1,4 +1,5 @@
 // Every cloud that the user has credentials of.
+import { heed } from '../../deadline.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud } from '../../machine/cloud.ts'
 import { type CloudRow, clouds } from './clouds.ts'
@@ -29,7 +30,8 @@ export async function askClouds<T>(
     clouds.map(async (row) => {
       try {
         const own = await optionsFor(row, options, context, false)
-        const has = await row.hasCredentials(Object.fromEntries(Object.entries(own.options)), context.env)
+        const asking = row.hasCredentials(Object.fromEntries(Object.entries(own.options)), context.env)
+        const has = await heed(Promise.resolve(asking), context.signal)
         return { row, own, has }
       } catch (error) {
         survey.failures.push({ row, error })

@@ -1,4 +1,5 @@
 // Clouds, opened with the values of a command's flags.
+import { heed } from '../../deadline.ts'
 import { ConsoleError, UsageError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
@@ -83,7 +84,8 @@ export async function openCloud(row: CloudRow, options: object, context: Context
     require: async (flag, value) => (isLenient ? (value ?? '') : await requireFlag(row, flag, value, context)),
   }
   const module = await row.load()
-  return await module.open(options, surroundings)
+  // Its credentials may be in files that never answer.
+  return await heed(module.open(options, surroundings), context.signal)
 }
 
 /**
