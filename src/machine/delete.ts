@@ -66,13 +66,22 @@ async function lookUp(cloud: Cloud, target: Watched, signal: AbortSignal): Promi
 /**
  * Checks again after a moment, and in the cloud's list. One sign is not enough: a 403 or 404 may come from a token that
  * lost its rights or from a proxy, and a machine in deprovisioning has been seen to come back.
+ * @param isAccepted false if the API knew no such machine to delete: it may not know a new machine yet, so every check is made
  */
-async function confirmGone(cloud: Cloud, target: Watched, signal: AbortSignal): Promise<MachineRecord | undefined> {
+async function confirmGone(
+  cloud: Cloud,
+  target: Watched,
+  signal: AbortSignal,
+  isAccepted: boolean,
+): Promise<MachineRecord | undefined> {
   const endMs = cloud.clock.monotonicMs() + patienceMs
   for (let looks = 0; looks < confirmDelaysMs.length || cloud.isDeletionWatched; looks++) {
     await cloud.clock.sleep(confirmDelaysMs[looks] ?? watchMs, signal)
     const machine = await lookUp(cloud, target, signal)
-    if (machine === undefined) break
+    if (machine === undefined) {
+      if (isAccepted || looks + 1 >= confirmDelaysMs.length) break
+      continue
+    }
     if (!isGoing(machine) || cloud.clock.monotonicMs() > endMs) return machine
   }
   const listed = await cloud.findListed(target, signal)
@@ -104,7 +113,8 @@ async function tryDelete(
   }
   try {
     const first = await lookUp(cloud, target, signal)
-    const machine = first === undefined || isGoing(first) ? await confirm(cloud, target, signal) : first
+    const machine =
+      first === undefined || isGoing(first) ? await confirm(cloud, target, signal, !cloud.isGone(refusal)) : first
     return machine === undefined ? undefined : describeStanding(machine, refusal)
   } catch (error) {
     signal.throwIfAborted()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { untilAborted } from '../../src/deadline.ts'
-import { describeError, FinalRefusal, InterruptedError, MachineLeftError } from '../../src/errors.ts'
+import { ApiError, describeError, FinalRefusal, InterruptedError, MachineLeftError } from '../../src/errors.ts'
 import type { Cloud, MachineRecord, Phase } from '../../src/machine/cloud.ts'
 import { deleteUntilGone } from '../../src/machine/delete.ts'
 import { recordOf } from '../../src/metal/record.ts'
@@ -93,6 +93,29 @@ describe('a deletion', () => {
       'the machine m-1 MAY STILL RUN AND COST MONEY: the run was interrupted twice',
     )
     expect(report.lines.join('\n')).not.toContain('cannot be deleted yet')
+  })
+
+  test('of a machine that the API does not know yet is asked for again once it does', async () => {
+    for (const isDeletionWatched of [false, true]) {
+      const unknown = new ApiError('no such machine', { layer: 'sky', status: 404 })
+      let isKnown = false
+      let looks = 0
+      let deletes = 0
+      const { outcome } = await cloudOf(['gone'], {
+        isDeletionWatched,
+        isGone: (error) => error === unknown,
+        async get() {
+          isKnown ||= ++looks === 4
+          if (!isKnown || deletes > 0) throw unknown
+          return machineOf('coming')
+        },
+        async delete() {
+          if (!isKnown) throw unknown
+          deletes++
+        },
+      })
+      expect([outcome, deletes]).toEqual(['deleted', 1])
+    }
   })
 
   test('that is watched but never ends leaves the machine', async () => {

@@ -156,6 +156,8 @@ describe('delete until gone', () => {
   const twiceGone = [gone, gone, none]
   const once = ['DELETE', 'GET', 'GET', 'GET']
   const twice = ['DELETE', 'GET', ...once]
+  // After a DELETE of what the API does not know.
+  const often = [...once, 'GET', 'GET']
 
   test.each<[string, Reply[], Reply[], string[]]>([
     ['at once', [{ status: 204 }], [...twiceGone], once],
@@ -165,20 +167,20 @@ describe('delete until gone', () => {
       [...Array.from({ length: 4 }, () => deviceOf('deprovisioning')), none],
       ['DELETE', 'GET', 'GET', 'GET', 'GET', 'GET'],
     ],
-    ['403 counts as gone if the project no longer lists it', [denied], [denied, denied, none], once],
-    ['404 counts as gone if the project no longer lists it', [gone], [...twiceGone], once],
+    ['403 counts as gone if the project no longer lists it', [denied], [denied, denied, denied, denied, none], often],
+    ['404 counts as gone if the project no longer lists it', [gone], [gone, gone, ...twiceGone], often],
     ['404 does not if it is seen again', [gone, { status: 204 }], [deviceOf('active'), ...twiceGone], twice],
     [
       '403 does not if the project lists it',
       [denied, { status: 204 }],
-      [denied, denied, listed, ...twiceGone],
-      [...once, ...once],
+      [denied, denied, denied, denied, listed, ...twiceGone],
+      [...often, ...once],
     ],
     [
       '403 does not if the project is denied too',
       [denied, { status: 204 }],
-      [denied, denied, denied, ...twiceGone],
-      [...once, ...once],
+      [denied, denied, denied, denied, denied, ...twiceGone],
+      [...often, ...once],
     ],
     [
       'accepted and 403 does not if the project lists it',
