@@ -6,7 +6,12 @@ import type { Io } from '../../src/io.ts'
 import { nowhere } from './nowhere.ts'
 
 /** Starts the program. `interrupt(reason)` is the first signal, `force(reason)` the second. */
-export function start(argv: readonly string[], env: Record<string, string | undefined> = {}, clock?: Clock) {
+export function start(
+  argv: readonly string[],
+  env: Record<string, string | undefined> = {},
+  clock?: Clock,
+  stdin: Io['stdin'] = new PassThrough(),
+) {
   const first = new AbortController()
   const second = new AbortController()
   const texts = { stdout: '', stderr: '' }
@@ -18,7 +23,7 @@ export function start(argv: readonly string[], env: Record<string, string | unde
     return stream
   }
   const io: Io = {
-    stdin: new PassThrough(),
+    stdin,
     stdout: capture('stdout'),
     stderr: capture('stderr'),
     env: { HOME: nowhere, ...env },

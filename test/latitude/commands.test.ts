@@ -1,11 +1,12 @@
 // The commands over a lab with Latitude.sh's face.
+import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InterruptedError } from '../../src/errors.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { start } from '../helpers/io.ts'
 import { waitUntil } from '../helpers/lab.ts'
-import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn } from './world.ts'
+import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn, startFast } from './world.ts'
 
 let image: Awaited<ReturnType<typeof publishImage>>
 beforeAll(async () => {
@@ -55,6 +56,17 @@ test('a kept machine is listed, booted again, and removed', async () => {
     2,
     expect.stringContaining(`--device would erase the disks of the machine ${id}; add --yes to erase them`),
   ])
+  for (const [answer, code, said] of [
+    ['n', 2, `the machine ${id} stays as it is`],
+    ['y', 0, `Reinstalling ${id}, which erases its disks...`],
+  ] as const) {
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} })
+    const asked = startFast(lab, runArgs('-device', id, '-timeout', '1h', '-wait-for', 'is up'), stdin)
+    await expect.poll(() => asked.texts.stderr).toContain(`Erase the disks of the machine ${id} and boot it? [y/N]`)
+    expect(asked.texts.stderr).not.toContain('Reinstalling')
+    stdin.write(`${answer}\n`)
+    expect([await asked.code, asked.texts.stderr]).toEqual([code, expect.stringContaining(said)])
+  }
   const again = await runFast(lab, runArgs('-device', id, '-yes', '-timeout', '1h', '-wait-for', 'is up'))
   expect(again.code, again.stderr).toBe(0)
   expect(again.stderr).toContain(`Reinstalling ${id}, which erases its disks...`)

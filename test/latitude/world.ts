@@ -1,5 +1,6 @@
 // The program on Latitude.sh's face of a lab with simulated machines, whose clock runs faster.
 import { readFile } from 'node:fs/promises'
+import type { Io } from '../../src/io.ts'
 import { bootScript } from '../../src/ipxe/script.ts'
 import { latitudeScript } from '../../src/ipxe/cloud-scripts.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
@@ -78,6 +79,11 @@ export async function addServer(lab: TestLab, hostname: string, scriptUrl: strin
   const response = await fetch(`${lab.apiUrl}/servers`, { method: 'POST', headers: headersOf(lab), body })
   const { data }: { data: ListedServer } = JSON.parse(await response.text())
   return data.id
+}
+
+/** Starts the program in this process, with its waits accelerated, and other input than none. */
+export function startFast(lab: TestLab, argv: readonly string[], stdin: Io['stdin']) {
+  return start(argv, labEnvironment(lab), createFastClock(100), stdin)
 }
 
 /** Runs the program in this process, with its waits accelerated. */
