@@ -49,7 +49,10 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       () => [],
       (failure: unknown) => [failure],
     )
-    const explained = await cloud.explainRefusal(error, order)
+    // Advice is not worth a wait after an interrupt.
+    const explained = await heed(cloud.explainRefusal(error, order), signal).catch((thrown: unknown) =>
+      signal.aborted ? error : thrown,
+    )
     throw failures.length === 0 ? explained : new AggregateError([explained, ...failures])
   })
   using late = abortAfter(forced, cloud.clock.toRealMs(lastTryMs), leaving)
