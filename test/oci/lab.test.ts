@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { InterruptedError } from '../../src/errors.ts'
+import { parseFaults } from '../../src/lab/faults/faults.ts'
+import { ociFaults } from '../../src/lab/oci/faults.ts'
 import { makeTestFolder } from '../helpers/folder.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
@@ -188,6 +190,22 @@ test('an interrupt gives back the machine and its console connection', { timeout
   interrupt(new InterruptedError('SIGTERM'))
   expect(await code).toBe(143)
   said += texts.stderr
+  await expectNothing()
+})
+
+test('a second interrupt does not wait for a console that is given back slowly', { timeout: 90_000 }, async () => {
+  lab.faults.set(parseFaults('console-delete:slow-headers for=60000ms x1', ociFaults))
+  const args = ['run', 'oci', ...(await serving()), '-vv', '-wait-for', 'never', image.prefix]
+  const { code, texts, interrupt, force } = begin(args)
+  await expect.poll(() => texts.stdout, { timeout: 40_000 }).toContain(up)
+  interrupt(new InterruptedError('SIGTERM'))
+  await expect.poll(() => texts.stderr, { timeout: 20_000 }).toContain('giving the machine back')
+  const forcedMs = performance.now()
+  force(new InterruptedError('SIGTERM'))
+  expect(await code, texts.stderr).toBe(143)
+  // Without an answer, the console is waited for for 30 s.
+  expect(performance.now() - forcedMs).toBeLessThan(15_000)
+  lab.faults.set([])
   await expectNothing()
 })
 
