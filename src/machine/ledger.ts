@@ -23,6 +23,8 @@ interface LedgerOptions {
   cloud: Cloud
   /** The mark of every machine of this run, and of no other. */
   mark: string
+  /** The command that deletes them. */
+  rm: string
   report: Reporter
 }
 
@@ -137,7 +139,7 @@ export class Ledger {
     if (this.#isLost(failure, isCutShort)) errors.push(this.#unaccounted(failure))
     else if (this.#mayActLate()) {
       report.warn(
-        `the API answered a create with 429, and may still carry it out; should a machine ${cloud.marked} "${this.mark}" appear, delete it with: metalkit rm ${this.mark}`,
+        `the API answered a create with 429, and may still carry it out; should a machine ${cloud.marked} "${this.mark}" appear, delete it with: ${this.#options.rm}`,
       )
     }
     if (errors.length === 1) throw errors[0]
@@ -187,12 +189,12 @@ export class Ledger {
   }
 
   #unaccounted(failure: MetalkitError | undefined): MachineLeftError {
-    const { cloud } = this.#options
+    const { cloud, rm } = this.#options
     const why =
       failure === undefined ? 'no machine has appeared for it yet' : `looking for it failed: ${failure.message}`
     return new MachineLeftError(
       `a create of a machine ${cloud.marked} "${this.mark}" got no clear answer, and ${why}: it MAY STILL APPEAR${andCost(cloud)}`,
-      { hint: `delete it with: metalkit rm ${this.mark}` },
+      { hint: `delete it with: ${rm}` },
     )
   }
 }

@@ -26,6 +26,8 @@ interface RentOptions {
   signal: AbortSignal
   /** The second interrupt. */
   forced: AbortSignal
+  /** The settings that `metalkit rm` needs to look where this run did, as words of a shell before it; by default none. */
+  rmSettings?: string
 }
 
 /**
@@ -35,12 +37,13 @@ interface RentOptions {
 export async function rentMachine(options: RentOptions): Promise<Machine> {
   const { cloud, order, report, signal, forced } = options
   const mark = cloud.markOf(options.runId)
-  const ledger = new Ledger({ cloud, mark, report })
+  const rm = `${options.rmSettings ?? ''}metalkit rm ${mark}`
+  const ledger = new Ledger({ cloud, mark, rm, report })
   const leaving = () => {
     const what = `interrupted while a machine ${cloud.marked} "${mark}" was being created`
     if (cloud.isTemporary) return new MachineLeftError(`${what}: it ends with its lab`)
     return new MachineLeftError(`${what}: it MAY EXIST${andCost(cloud)}`, {
-      hint: `delete it with: metalkit rm ${mark}`,
+      hint: `delete it with: ${rm}`,
     })
   }
   const creating = createOnce(cloud, { order, ledger, report, signal }).catch(async (error: unknown) => {

@@ -7,6 +7,8 @@ import { runFlagNames } from '../../options/command-flags.ts'
 import type { Flag } from '../../options/flags/flag.ts'
 import { type FlagName, flags } from '../../options/flags.ts'
 import { requireOption, resolveOptions, type Texts } from '../../options/precedence.ts'
+import { hidePassword } from '../../text/hide-password.ts'
+import { quoteWord } from '../../text/shell-word.ts'
 import { type CloudRow, clouds } from './clouds.ts'
 
 /** Advice for a shell without a lab's variables while a lab runs; undefined if none runs. */
@@ -75,6 +77,21 @@ export function adopt<O extends object>(
     else origins.set(name, source)
   }
   return { options: Object.assign({}, options, Object.fromEntries(values)), sources: origins }
+}
+
+/** Where a cloud looks for machines, as flags that have a variable too; the API key is not printed. */
+const scopeFlags = ['projectId', 'compartment', 'profile', 'configFile', 'apiUrl']
+
+/** The variables that make another command look where this one does, as words of a shell before it: those of flags that were given. */
+export function scopeSettings(row: CloudRow, options: object, { sources }: Pick<Context, 'sources'>): string {
+  const words = scopeFlags.flatMap((name) => {
+    const flag = row.own[name] ?? name
+    const value: unknown = Reflect.get(options, name)
+    const isGiven = sources?.get(name)?.startsWith('--') === true
+    if (!isFlagName(flag) || typeof value !== 'string' || !isGiven || hidePassword(value) !== value) return []
+    return [`${flags[flag].env[0]}=${quoteWord(value)} `]
+  })
+  return words.join('')
 }
 
 /** The cloud of a row. @param isLenient true to do without missing values, for what needs no API */

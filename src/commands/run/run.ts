@@ -11,7 +11,7 @@ import { findMachine, rentMachine, reuseMachine } from '../../machine/machine.ts
 import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
 import { type CloudRow, cloudOf } from '../clouds/clouds.ts'
-import { openCloud } from '../clouds/open-cloud.ts'
+import { openCloud, scopeSettings } from '../clouds/open-cloud.ts'
 import { confirm } from '../shared/confirm.ts'
 import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/prepare-console.ts'
 import { holdConsole } from '../console/hold-console.ts'
@@ -140,6 +140,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
         cloud,
         order: { ...wanted, plan, place, until },
         runId: randomUUID(),
+        rmSettings: scopeSettings(row, options, context),
         keep,
         report,
         signal,

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cloudOf, clouds, runFlagsOf } from '../../../src/commands/clouds/clouds.ts'
+import { scopeSettings } from '../../../src/commands/clouds/open-cloud.ts'
 import { runFlagNames } from '../../../src/options/command-flags.ts'
 import { flags } from '../../../src/options/flags.ts'
 import { startFakeApi } from '../../helpers/api-fake.ts'
@@ -73,4 +74,24 @@ test('ls lists the clouds that answer, warns of one that does not, and ends with
   expect(listed.stderr).toMatch(/^warning: the machines of Oracle Cloud are not listed: usage: /m)
   const json = await runToEnd(['ls', '--json'], env)
   expect([json.code, JSON.parse(json.stdout)]).toEqual([2, expect.objectContaining({ id, cloud: 'equinixmetal' })])
+})
+
+test('the scope that flags gave, as variables for another command: no defaults, no variables, no secrets', () => {
+  const options = {
+    compartment: 'ocid1.compartment.oc1..x',
+    profile: 'ci',
+    configFile: '/etc/my oci',
+    apiUrl: 'https://a',
+  }
+  const given = new Map([
+    ['compartment', '--compartment'],
+    ['profile', 'OCI_CLI_PROFILE'],
+    ['configFile', '--config-file'],
+  ])
+  expect(scopeSettings(cloudOf('mko-1'), options, { sources: given })).toBe(
+    "METAL_OCI_COMPARTMENT=ocid1.compartment.oc1..x OCI_CLI_CONFIG_FILE='/etc/my oci' ",
+  )
+  const metal = { apiKey: 'secret', projectId: 'p-1', apiUrl: 'https://me:pass@api.example.com' }
+  const flagsGiven = new Map(Object.keys(metal).map((name) => [name, `--${name}`]))
+  expect(scopeSettings(cloudOf('metalkit-run-1'), metal, { sources: flagsGiven })).toBe('METAL_PROJECT_ID=p-1 ')
 })
