@@ -1,12 +1,15 @@
 // The serial line's latest output, as Oracle Cloud captures it: what was missed before the console was reached.
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { within } from '../deadline.ts'
 import { ConsoleError } from '../errors.ts'
 import type { OciClient } from './client.ts'
 import type { OciRecord } from './record.ts'
 import { runTag } from './schema.ts'
 
 const lookMs = 2000
+/** A capture takes seconds; longer is not worth the wait. */
+const patienceMs = 30_000
 /** How long the deletion of the capture may take. */
 const goodbyeMs = 10_000
 
@@ -47,7 +50,8 @@ async function capture({ client, clock }: Surroundings, machine: OciRecord, sign
 /** The histories of machines, without what they printed before this run booted them again. */
 export class Histories {
   readonly #parts: Surroundings
-  readonly #earlier = new Map<string, string>()
+  /** What each has printed before; undefined if it could not be captured. */
+  readonly #earlier = new Map<string, string | undefined>()
 
   constructor(parts: Surroundings) {
     this.#parts = parts
@@ -55,11 +59,15 @@ export class Histories {
 
   /** Sets aside what a machine has printed until now. */
   async setAside(machine: OciRecord, signal: AbortSignal): Promise<void> {
-    this.#earlier.set(machine.id, await capture(this.#parts, machine, signal))
+    const patience = within(this.#parts.clock.toRealMs(patienceMs), signal)
+    const earlier = await capture(this.#parts, machine, patience).catch(() => undefined)
+    signal.throwIfAborted()
+    this.#earlier.set(machine.id, earlier)
   }
 
-  /** What a machine has printed since, as far as Oracle Cloud has kept it. */
+  /** What a machine has printed since, as far as Oracle Cloud has kept it; '' if it cannot be told from what it printed before. */
   async read(machine: OciRecord, signal: AbortSignal): Promise<string> {
-    return sinceEarlier(await capture(this.#parts, machine, signal), this.#earlier.get(machine.id) ?? '')
+    const earlier = this.#earlier.has(machine.id) ? this.#earlier.get(machine.id) : ''
+    return earlier === undefined ? '' : sinceEarlier(await capture(this.#parts, machine, signal), earlier)
   }
 }
