@@ -1,7 +1,7 @@
 // Credentials as the oci program keeps them: a profile in ~/.oci/config, a key file, or the session token of `oci session
 // authenticate` (oracle/oci-go-sdk, common/configuration_provider.go; oracle/oci-cli, src/oci_cli/cli_constants.py).
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeCondition, errorCode, UsageError } from '../errors.ts'
 import { homeFolder } from '../files/home-folder.ts'
@@ -172,9 +172,17 @@ async function readToken(section: Section, path: string, { nowMs, report }: Conf
 }
 
 /** The config file: --config-file, OCI_CLI_CONFIG_FILE, else ~/.oci/config. */
-export function configPath(file: string | undefined, env: ConfigSources['env']): string {
+function configPath(file: string | undefined, env: ConfigSources['env']): string {
   const home = homeFolder(env)
   return expand(file ?? (env['OCI_CLI_CONFIG_FILE'] || join(home, '.oci', 'config')), home)
+}
+
+/** Whether there is a config file. */
+export async function hasConfig(file: string | undefined, env: ConfigSources['env']): Promise<boolean> {
+  return await access(configPath(file, env)).then(
+    () => true,
+    () => false,
+  )
 }
 
 /**

@@ -1,6 +1,5 @@
 // The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
 // cloud's folder is imported when one of its machines is asked for.
-import { access } from 'node:fs/promises'
 import { type Arch, archOfPlan } from '../../arch.ts'
 import { latitudeScript, ociScript } from '../../ipxe/cloud-scripts.ts'
 import type { CloudScript } from '../../ipxe/script.ts'
@@ -99,11 +98,8 @@ const oci: CloudRow = {
   markForm: /^mko-/,
   parts: [{ name: 'profile' }, { name: 'compartment' }, { name: 'machine', isOffer: true }],
   async hasCredentials({ configFile }, env) {
-    const { configPath } = await import('../../oci/config-file.ts')
-    return await access(configPath(typeof configFile === 'string' ? configFile : undefined, env)).then(
-      () => true,
-      () => false,
-    )
+    const { hasConfig } = await import('../../oci/config-file.ts')
+    return await hasConfig(typeof configFile === 'string' ? configFile : undefined, env)
   },
   examples: [
     '-machine BM.Standard.E4.128 -serve :8080 -base-url http://198.51.100.7:8080 linuxkit',
