@@ -1,7 +1,6 @@
 // The error family. Each subclass has an exit code and names the layer that failed.
 // A message says what failed, quotes the value, and says why; the hint says what to do next. Both are one line.
 import { constants } from 'node:os'
-import { getSystemErrorMap } from 'node:util'
 
 /** The exit codes; docs/exit-codes.md has the table for users. */
 export const exitCodes = {
@@ -233,20 +232,4 @@ export function exitCodeOf(error: unknown): number {
   const errors = flattenErrors(error)
   const decisive = errors.find((cause) => cause instanceof MachineLeftError) ?? errors[0]
   return decisive instanceof MetalkitError ? decisive.exitCode : exitCodes.internal
-}
-
-/** The code of a Node system error (`ENOENT`), or undefined. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-/** Plainer wordings of system errors. */
-const plainer: Record<string, string> = { EISDIR: 'it is a folder', ENOTDIR: 'a part of the path is not a folder' }
-
-/** The system's wording of an error: "no space left on device", not ENOSPC. */
-export function describeCondition(error: unknown): string {
-  const code = errorCode(error)
-  if (code === undefined) return messageOf(error)
-  const known = [...getSystemErrorMap().values()].find(([name]) => name === code)
-  return plainer[code] ?? known?.[1] ?? code
 }

@@ -2,7 +2,8 @@
 import type { Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type Address, formatAddress } from './address.ts'
-import { describeCondition, errorCode, type LabError, ServeError } from './errors.ts'
+import { type LabError, ServeError } from './errors.ts'
+import { describeCondition, errorCode } from './text/system-error.ts'
 import { openFilesHint } from './files/open-files.ts'
 
 /** How a failed bind is reported: the error class, and the flag that chooses another address. */

@@ -1,7 +1,7 @@
 // Output to a terminal for a job that may be in the background: with `stty tostop` the kernel stops a background job that writes.
 import { spawnSync } from 'node:child_process'
 import type { WriteStream } from 'node:tty'
-import { errorCode } from './errors.ts'
+import { errorCode } from './text/system-error.ts'
 import { isInBackground } from './starter.ts'
 
 /** How long a background job collects its output, since each check of the terminal's settings starts a program. */

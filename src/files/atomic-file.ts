@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errorCode } from '../errors.ts'
+import { errorCode } from '../text/system-error.ts'
 
 /** Thrown instead of replacing something other than a plain file; `code` is a file system error code. */
 export class ObstacleError extends Error {

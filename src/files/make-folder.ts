@@ -1,7 +1,7 @@
 // Creates folders with their parents.
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errorCode } from '../errors.ts'
+import { errorCode } from '../text/system-error.ts'
 
 /**
  * Creates a folder and its parents unless they exist. Node's own `recursive` option never returns if the

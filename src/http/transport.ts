@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import type { Clock } from '../clock.ts'
 import { heed } from '../deadline.ts'
-import { describeCondition, errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import type { Reporter } from '../io.ts'
 import { isLoopback, readProxies } from './proxy.ts'
 

@@ -2,7 +2,8 @@
 // follows, and an initrd may continue with something that is not gzip at all.
 import { on } from 'node:events'
 import { constants, crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
-import { errorCode, ImageError } from '../errors.ts'
+import { ImageError } from '../errors.ts'
+import { errorCode } from '../text/system-error.ts'
 import { type ByteReader, chunkBytes } from './byte-reader.ts'
 
 const headerFlags = { checksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const

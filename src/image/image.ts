@@ -1,6 +1,7 @@
 // An image: the three files that `linuxkit build` writes, found by the prefix of their names and checked before use.
 import { access, constants, readFile, stat } from 'node:fs/promises'
-import { describeCondition, errorCode, ImageError } from '../errors.ts'
+import { ImageError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { readCmdline } from './cmdline.ts'
 import { detectKernel } from '../kernel-format.ts'
 import { type Compression, readKernelHead } from './kernel.ts'

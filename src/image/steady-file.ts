@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { heed } from '../deadline.ts'
-import { describeCondition, ImageError } from '../errors.ts'
+import { ImageError } from '../errors.ts'
+import { describeCondition } from '../text/system-error.ts'
 import { isRemote } from '../files/remote.ts'
 
 /** A file to read from. Disposing it discards the copy. */

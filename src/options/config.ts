@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { describeCondition, errorCode, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { homeFolder } from '../files/home-folder.ts'
 
 /** The keys, each with other names that people use for it, from flags, variables and other programs. */

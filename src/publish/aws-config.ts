@@ -2,7 +2,8 @@
 // (AWS SDKs and Tools Reference Guide, "Shared config and credentials files").
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describeCondition, errorCode, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { homeFolder } from '../files/home-folder.ts'
 import { IniError, parseIni, type Sections } from '../text/ini.ts'
 

@@ -2,7 +2,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { describeCondition, errorCode, ImageError } from '../errors.ts'
+import { ImageError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import type { Digest } from './store.ts'
 
 /** On files of hundreds of megabytes, smaller reads cost time and larger ones memory. */

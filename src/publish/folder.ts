@@ -1,7 +1,7 @@
 // A local folder as a store.
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorCode } from '../errors.ts'
+import { errorCode } from '../text/system-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { digestFile, readSource } from './digest.ts'
 import { sameDigest } from './manifest.ts'

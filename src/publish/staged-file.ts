@@ -2,7 +2,8 @@
 import { constants } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { type AtomicFile, createAtomicFile, ObstacleError } from '../files/atomic-file.ts'
-import { describeCondition, errorCode, PublishError } from '../errors.ts'
+import { PublishError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { InFlight } from './parallel.ts'
 import type { Staged } from './store.ts'
 

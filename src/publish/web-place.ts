@@ -1,7 +1,8 @@
 // A base URL as a place to verify: sends the same requests as iPXE and takes the bytes as they arrive.
 import { STATUS_CODES } from 'node:http'
 import { Agent, type Dispatcher, interceptors } from 'undici'
-import { describeCondition, VerifyError } from '../errors.ts'
+import { VerifyError } from '../errors.ts'
+import { describeCondition } from '../text/system-error.ts'
 import { dropConnections, requestNow } from '../http/transport.ts'
 import type { Reporter } from '../io.ts'
 import type { PublishedPlace } from './verify.ts'

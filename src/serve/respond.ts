@@ -1,7 +1,7 @@
 // Answers a request: find the resource, decide the response, send it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { describeCondition } from '../errors.ts'
+import { describeCondition } from '../text/system-error.ts'
 import type { Reporter } from '../io.ts'
 import type { Boots } from './boots.ts'
 import type { Finder, LookupResult } from './content.ts'

@@ -2,7 +2,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import { describeCondition, type LabError, ServeError } from '../errors.ts'
+import { type LabError, ServeError } from '../errors.ts'
+import { describeCondition } from '../text/system-error.ts'
 
 /** A certificate with its chain, and its private key, as PEM. */
 export interface Tls {

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Address } from '../address.ts'
 import { settleBefore } from '../deadline.ts'
-import { describeCondition, errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { ConnectError, quoteAddress, type FailureReason } from './connect-error.ts'
 
 const causes: Record<string, { reason: FailureReason; why: string }> = {

@@ -1,7 +1,7 @@
 // A private key file: usable, locked by a passphrase, or unusable. The key text never leaves this file.
 import { readFile } from 'node:fs/promises'
 import ssh2, { type ParsedKey } from 'ssh2'
-import { describeCondition, errorCode } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { quoteWord } from '../text/shell-word.ts'
 import { keyTypeOf } from './host-key.ts'
 import { fileIdentity, type Identity } from './one-key-agent.ts'

@@ -3,7 +3,8 @@
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../address.ts'
-import { ConsoleError, describeCondition, errorCode } from '../errors.ts'
+import { ConsoleError } from '../errors.ts'
+import { describeCondition, errorCode } from '../text/system-error.ts'
 import { matchesList } from './config/pattern.ts'
 import { decodeHostKey, keyTypeOf, keyTypes } from './host-key.ts'
 

@@ -1,6 +1,6 @@
 // Private keys in PEM: finds the block in a file, and converts OpenSSL's forms into one that ssh2 reads.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { errorCode } from '../errors.ts'
+import { errorCode } from '../text/system-error.ts'
 
 /** A PEM block of a private key; like ssh, ignores text around it, EC PARAMETERS and certificates. */
 export interface PemBlock {

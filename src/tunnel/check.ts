@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { within } from '../deadline.ts'
 import { type Address, formatAddress } from '../address.ts'
-import { describeCondition, TunnelError } from '../errors.ts'
+import { TunnelError } from '../errors.ts'
+import { describeCondition } from '../text/system-error.ts'
 import type { Forward } from './forward.ts'
 
 const checkTimeoutMs = 15_000

@@ -1,7 +1,8 @@
 // metalkit lab logs: prints the log of a lab in the background.
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { errorCode, LabError } from '../../errors.ts'
+import { LabError } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 import type { Context } from '../../io.ts'
 import { defaultName, findRunningLab, nameFlag } from '../../lab/storage/running-labs.ts'
 import type { Options } from '../../options/flags.ts'

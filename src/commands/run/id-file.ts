@@ -2,7 +2,8 @@
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { heed, settleBefore } from '../../deadline.ts'
-import { describeCondition, UsageError } from '../../errors.ts'
+import { UsageError } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import { checkReplaceable, ObstacleError, replaceFile } from '../../files/atomic-file.ts'
 import { isRemote } from '../../files/remote.ts'
 

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { errorCode } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 import { type Claim, findHolder, isClaimAlive, isLockedClaim, readClaim, writeClaim } from './lock-claim.ts'
 
 /** The exit status of `flock -n` if another process holds the lock. */

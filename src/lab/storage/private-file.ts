@@ -1,7 +1,7 @@
 // Files that only their owner can read, and that are never half-written.
 import { link } from 'node:fs/promises'
 import { createAtomicFile, replaceFile } from '../../files/atomic-file.ts'
-import { errorCode } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 
 const ownerOnly = 0o600
 

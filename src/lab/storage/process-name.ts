@@ -1,7 +1,7 @@
 // Names of processes in files: the number, and on Linux also the start time, since numbers are reused.
 import { readFile } from 'node:fs/promises'
 
-import { errorCode } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 
 /** Reads a process's state, as a letter, and its start time from Linux; both are '' without /proc. */
 async function readStat(pid: number): Promise<{ state: string; start: string }> {

@@ -3,7 +3,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { errorCode, LabError } from '../../errors.ts'
+import { LabError } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 import { createPrivateFile, writePrivateFile } from '../storage/private-file.ts'
 import { issueAuthority, issueServer, type KeyPair } from './certificate.ts'
 

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 
-import { errorCode } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 import type { Reporter } from '../../io.ts'
 
 /** Returns the certificate for a server name, or for a client that uses an address. */

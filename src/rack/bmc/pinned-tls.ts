@@ -5,7 +5,7 @@ import { callbackify } from 'node:util'
 import { Agent, type buildConnector } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { settleBefore } from '../../deadline.ts'
-import { describeCondition } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from './bmc-error.ts'
 
 const connectTimeoutMs = 10_000

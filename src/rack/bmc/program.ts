@@ -1,7 +1,7 @@
 // Runs a program for a machine: with an environment of its own, a time limit, bounded output, and all its children ended with it.
 import { spawn } from 'node:child_process'
 import { within } from '../../deadline.ts'
-import { describeCondition, errorCode } from '../../errors.ts'
+import { describeCondition, errorCode } from '../../text/system-error.ts'
 
 const maxOutputBytes = 64 * 1024
 

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { formatAddress } from '../../address.ts'
-import { describeCondition } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import { Ipmi } from '../bmc/ipmitool.ts'
 import type { Identity } from '../power/power.ts'

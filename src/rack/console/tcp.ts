@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { type Address, formatAddress } from '../../address.ts'
 import { settleBefore } from '../../deadline.ts'
-import { describeCondition } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import { LinkError } from './console-error.ts'
 import { type Connect, type Link, maxWaitingInput } from './link.ts'
 import { speaksTelnet, Telnet } from './telnet.ts'

@@ -1,7 +1,8 @@
 // Reads the secrets that a rack's file points to.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { describeCondition, UsageError } from '../../errors.ts'
+import { UsageError } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import type { Secret } from './fields.ts'
 
 /** Where secrets are looked for. */

@@ -1,6 +1,6 @@
 // Port 67: receives the requests of machines, beside any DHCP server, and sends answers from that port.
 import type { Socket } from 'node:dgram'
-import { errorCode } from '../../errors.ts'
+import { errorCode } from '../../text/system-error.ts'
 import { closeUdp, openUdp, type Ports, sendUdp } from './udp.ts'
 
 /** The broadcast address for computers without an address. */

@@ -1,7 +1,7 @@
 // Finds the builds of iPXE that distributions install, and checks their features.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { describeCondition, errorCode } from '../../errors.ts'
+import { describeCondition, errorCode } from '../../text/system-error.ts'
 import { type BinaryKind, binaryKinds } from './boot-client.ts'
 
 /** Where distributions install them: Debian and Ubuntu, Fedora and its relatives, Arch, Alpine and openSUSE. */

@@ -1,6 +1,7 @@
 // Sockets on the standard ports of network boot, and explanations if a port is not available.
 import { createSocket, type Socket } from 'node:dgram'
-import { describeCondition, errorCode, RackError } from '../../errors.ts'
+import { RackError } from '../../errors.ts'
+import { describeCondition, errorCode } from '../../text/system-error.ts'
 import { formatAddress } from '../../address.ts'
 
 /** The ports of network boot; tests use other ports. */

@@ -1,7 +1,7 @@
 // Power without a BMC: a magic packet or a person switches the machine on, and a person switches it off.
 import { createSocket } from 'node:dgram'
 import type { Clock } from '../../clock.ts'
-import { describeCondition } from '../../errors.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { BootOverride, Identity, Power, PowerState } from './power.ts'
 

@@ -2,7 +2,8 @@
 // the settings in the lines before it. The first value wins.
 import { networkInterfaces } from 'node:os'
 import { isAbsolute } from 'node:path'
-import { ConsoleError, describeCondition, errorCode } from '../../errors.ts'
+import { ConsoleError } from '../../errors.ts'
+import { describeCondition, errorCode } from '../../text/system-error.ts'
 import { type ConfigFiles, expandTilde } from './find-files.ts'
 import { canonicalKeyword, cumulative } from './keywords.ts'
 import { judgeMatch } from './match.ts'

@@ -1,7 +1,8 @@
 // The file that keeps a cloud when its lab ends. It is replaced atomically, so it is never half-written.
 import { readFile } from 'node:fs/promises'
 
-import { describeCondition, errorCode, LabError } from '../../../errors.ts'
+import { LabError } from '../../../errors.ts'
+import { describeCondition, errorCode } from '../../../text/system-error.ts'
 import type { Reporter } from '../../../io.ts'
 import type { Cloud, CloudSettings } from '../cloud.ts'
 import { nounOf } from '../inventory.ts'

@@ -1,7 +1,7 @@
 // HTTP as iPXE does it: one connection per file, redirects followed, errors with iPXE's own texts and URLs.
 import { type IncomingMessage, request } from 'node:http'
 
-import { errorCode } from '../../../errors.ts'
+import { errorCode } from '../../../text/system-error.ts'
 
 /** A completely downloaded file; only its beginning is kept in memory. */
 export interface Download {

@@ -5,7 +5,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { errorCode, LabError } from '../../../errors.ts'
+import { LabError } from '../../../errors.ts'
+import { errorCode } from '../../../text/system-error.ts'
 import type { Zboot } from '../../../kernel-format.ts'
 
 /** The programs that decompress a kernel, by the name of the compression. */

@@ -2,7 +2,8 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { errorCode, LabError, messageOf } from '../../../errors.ts'
+import { LabError, messageOf } from '../../../errors.ts'
+import { errorCode } from '../../../text/system-error.ts'
 import type { Reporter } from '../../../io.ts'
 import { keepAnswer, readAnswer } from '../../storage/kept-answer.ts'
 

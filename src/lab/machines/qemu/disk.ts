@@ -3,7 +3,8 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { createAtomicFile } from '../../../files/atomic-file.ts'
-import { errorCode, LabError, messageOf } from '../../../errors.ts'
+import { LabError, messageOf } from '../../../errors.ts'
+import { errorCode } from '../../../text/system-error.ts'
 import { makeFolder } from '../../../files/make-folder.ts'
 
 /** The size that the machine sees, in bytes: enough to install a system. */

@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 
-import { describeCondition, LabError } from '../../../errors.ts'
+import { LabError } from '../../../errors.ts'
+import { describeCondition } from '../../../text/system-error.ts'
 
 /** Both ends of a pipe. */
 export interface SerialPipe {
