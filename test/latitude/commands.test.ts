@@ -6,11 +6,11 @@ import { labEnvironment } from '../../src/lab/environment.ts'
 import { createFastClock } from '../helpers/clock.ts'
 import { start } from '../helpers/io.ts'
 import { waitUntil } from '../helpers/lab.ts'
-import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn, startFast } from './world.ts'
+import { addServer, findFlaws, openLatitudeLab, publishLatitudeImage, runFast, serversIn, startFast } from './world.ts'
 
-let image: Awaited<ReturnType<typeof publishImage>>
+let image: Awaited<ReturnType<typeof publishLatitudeImage>>
 beforeAll(async () => {
-  image = await publishImage()
+  image = await publishLatitudeImage()
 })
 afterAll(() => image[Symbol.asyncDispose]())
 

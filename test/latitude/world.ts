@@ -5,19 +5,10 @@ import { bootScript } from '../../src/ipxe/script.ts'
 import { latitudeScript } from '../../src/ipxe/cloud-scripts.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { latitude } from '../../src/lab/latitude/face.ts'
-import { startServer } from '../../src/serve/server.ts'
 import { createFastClock } from '../helpers/clock.ts'
-import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { attendedMachines, startTestLab, type TestLab } from '../helpers/lab.ts'
-import { createRecorder } from '../helpers/recorder.ts'
-
-/** How a run ended. */
-export interface Ending {
-  code: number
-  stdout: string
-  stderr: string
-}
+import { type Ending, publishImage } from '../faults/world.ts'
 
 /** A server as the API shows it to everyone. */
 export interface ListedServer {
@@ -31,26 +22,9 @@ export async function openLatitudeLab(pace: { queuedMs?: number } = {}): Promise
 }
 
 /** An image with the script of Latitude.sh, at a working base URL. */
-export async function publishImage() {
-  const image = await makeImage()
-  const content = new Map<string, { path: string } | { text: string }>(
-    ['kernel', 'initrd.img'].map((part) => [`demo-${part}`, { path: `${image.prefix}-${part}` }]),
-  )
-  const server = await startServer({
-    listen: { host: '127.0.0.1', port: 0 },
-    content: { kind: 'files', files: content },
-    report: createRecorder(),
-  })
-  const words = { name: 'demo', baseUrl: server.url, arch: 'x86_64', cmdline: 'console=ttyS1' } as const
-  content.set('demo-latitude.ipxe', { text: bootScript({ ...words, cloud: latitudeScript }) })
-  return {
-    baseUrl: server.url,
-    prefix: image.prefix,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await image[Symbol.asyncDispose]()
-    },
-  }
+export async function publishLatitudeImage() {
+  const words = { name: 'demo', arch: 'x86_64', cmdline: 'console=ttyS1', cloud: latitudeScript } as const
+  return await publishImage({ 'demo-latitude.ipxe': (baseUrl) => bootScript({ ...words, baseUrl }) })
 }
 
 function headersOf(lab: TestLab) {

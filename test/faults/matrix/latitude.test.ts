@@ -4,8 +4,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseFaults } from '../../../src/lab/faults/faults.ts'
 import { latitudeFaults } from '../../../src/lab/latitude/faults.ts'
 import { waitUntil } from '../../helpers/lab.ts'
-import { addServer, findFlaws, openLatitudeLab, publishImage, runFast, serversIn } from '../../latitude/world.ts'
+import {
+  addServer,
+  findFlaws,
+  openLatitudeLab,
+  publishLatitudeImage,
+  runFast,
+  serversIn,
+} from '../../latitude/world.ts'
 import { runPooled } from '../world.ts'
+import { expected, type Family, familyOf, type Step } from './expected.ts'
 
 const steps = ['create', 'get', 'delete', 'list', 'reinstall', 'console', 'projects', 'plans', 'keys'] as const
 /** Kinds that mean the same to a client at every step, and those that one step answers. */
@@ -34,20 +42,30 @@ const acts = [
   '429 act=200ms',
 ]
 
+/** The effect of a kind on a client, where this API differs: 403 does not mean gone, and some refusals are final. */
+function effectOf(step: Step, kind: string): Family {
+  if (kind === '422-provisioning') return step === 'console' || step === 'reinstall' ? 'busy' : 'refused'
+  if (kind === '423' || kind === '403-role') return step === 'delete' ? 'final' : 'refused'
+  if (kind === '403' || kind === '402') return 'refused'
+  return kind.startsWith('429 act=') ? 'done' : familyOf(kind)
+}
+
 const cases = steps.flatMap((step) =>
   [...everywhere, ...(special[step] ?? []), ...(step === 'create' ? acts : [])].flatMap((kind) =>
-    [' x1', ''].map((times) => ({
+    [0, 1].map((always) => ({
       step,
-      text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${times}`,
+      text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
+      // The machine of an endless 429 may be listed before or after the last attempt.
+      codes: kind === '429 act=200ms' && always === 1 ? [0, 4] : [expected[step][effectOf(step, kind)]?.[always] ?? 0],
     })),
   ),
 )
 
-let image: Awaited<ReturnType<typeof publishImage>>
+let image: Awaited<ReturnType<typeof publishLatitudeImage>>
 let results: Promise<{ code: number; stderr: string; wrongs: string[] }>[] = []
 let losses = 0
 beforeAll(async () => {
-  image = await publishImage()
+  image = await publishLatitudeImage()
   results = runPooled(
     cases.map((row) => () => play(row)),
     12,
@@ -75,6 +93,7 @@ async function play({ step, text }: (typeof cases)[number]) {
   const args = ['run', 'latitude', '-base-url', image.baseUrl, ...where, '-timeout', '30m', '-wait-for', 'is up']
   const ending = await runFast(lab, [...args, image.prefix])
   const wrongs = await findFlaws(lab, ending)
+  for (const { fault } of lab.faults.list().filter(({ played }) => played === 0)) wrongs.push(`not played: ${fault}`)
   // A create that is carried out late makes a machine after a short run.
   const late = [...text.matchAll(/create:(?!429)\S+ act=(\d+)ms/g)].map(([, ms]) => Number(ms))
   if (late.length > 0) await pause(Math.max(0, Math.max(...late) + 200 - (performance.now() - startedMs)))
@@ -97,11 +116,14 @@ async function play({ step, text }: (typeof cases)[number]) {
   return { code: ending.code, stderr: ending.stderr, wrongs }
 }
 
-test.each(cases.map(({ text }, index) => [text, index] as const))('%s', { timeout: 240_000 }, async (text, index) => {
-  losses++
-  const result = await results[index]
-  expect(result?.wrongs, result?.stderr).toEqual([])
-  losses--
-  // A refused key, or a refusal, ends with its own code; a machine that may be left with 9; a console that never opens with 8.
-  expect([0, 2, 3, 4, 6, 7, 8, 9], `${text}: ${result?.stderr}`).toContain(result?.code)
-})
+test.each(cases.map(({ text, codes }, index) => [text, codes, index] as const))(
+  '%s ends with %j',
+  { timeout: 240_000 },
+  async (_, codes, index) => {
+    losses++
+    const result = await results[index]
+    expect(result?.wrongs, result?.stderr).toEqual([])
+    losses--
+    expect(codes, result?.stderr).toContain(result?.code)
+  },
+)

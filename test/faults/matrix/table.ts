@@ -4,119 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { apiFaults } from '../../../src/lab/faults/fault-kinds.ts'
-import { listFaults } from '../../../src/lab/faults/list-faults.ts'
 import { type OpenStage, playCase, publishImage, runPooled } from '../world.ts'
-
-/** The effect of a kind of fault on a client. */
-type Family =
-  | 'unauthorized'
-  | 'gone'
-  | 'refused'
-  | 'busy'
-  | 'broken'
-  | 'unsent'
-  | 'lost'
-  | 'half'
-  | 'late'
-  | 'done'
-  | 'twice'
-  | 'list'
-
-function familyOf(kind: string): Family {
-  if (kind === '401') return 'unauthorized'
-  if (/^40[34]/.test(kind)) return 'gone'
-  if (listFaults.some((name) => kind.startsWith(name))) return 'list'
-  if (kind === 'twice') return 'twice'
-  if (kind.includes('act=0ms')) return 'done'
-  if (kind.includes('act=')) return 'late'
-  if (kind.startsWith('422')) return 'refused'
-  if (kind.startsWith('429')) return 'busy'
-  if (kind.startsWith('50')) return 'broken'
-  if (kind === 'drop-before') return 'unsent'
-  return kind === 'truncated' ? 'half' : 'lost'
-}
-
-type Step = 'create' | 'get' | 'events' | 'delete' | 'list' | 'update' | 'action'
-
-/**
- * The exit code of a run in which a step fails once, and always: 0 if the run recovers, 3 and 4 if the API's refusal ends
- * it, 6 if the machine seems to be gone, 9 if the run cannot verify that the machine is gone, or that a create without a
- * clear answer made none.
- */
-const expected: Record<Step, Partial<Record<Family, readonly [once: number, always: number]>>> = {
-  create: {
-    unauthorized: [3, 3],
-    gone: [4, 4],
-    refused: [4, 4],
-    busy: [0, 4],
-    broken: [9, 9],
-    unsent: [9, 9],
-    lost: [0, 0],
-    half: [0, 0],
-    late: [0, 4],
-    done: [0, 0],
-  },
-  get: {
-    unauthorized: [3, 9],
-    gone: [0, 6],
-    refused: [4, 9],
-    busy: [0, 9],
-    broken: [0, 9],
-    unsent: [0, 9],
-    lost: [0, 9],
-    half: [0, 4],
-  },
-  events: {
-    unauthorized: [3, 3],
-    gone: [0, 0],
-    refused: [0, 0],
-    busy: [0, 0],
-    broken: [0, 0],
-    unsent: [0, 0],
-    lost: [0, 0],
-    half: [0, 0],
-  },
-  delete: {
-    unauthorized: [0, 9],
-    gone: [0, 9],
-    refused: [0, 9],
-    busy: [0, 9],
-    broken: [0, 9],
-    unsent: [0, 9],
-    lost: [0, 0],
-    half: [0, 0],
-  },
-  list: {
-    unauthorized: [0, 9],
-    gone: [0, 9],
-    refused: [0, 9],
-    busy: [0, 9],
-    broken: [0, 9],
-    unsent: [0, 9],
-    lost: [0, 9],
-    half: [0, 9],
-  },
-  update: {
-    unauthorized: [3, 3],
-    gone: [4, 4],
-    refused: [4, 4],
-    busy: [0, 4],
-    broken: [0, 4],
-    unsent: [0, 4],
-    lost: [0, 4],
-    half: [0, 4],
-  },
-  action: {
-    unauthorized: [3, 3],
-    gone: [4, 4],
-    refused: [4, 4],
-    busy: [0, 4],
-    broken: [4, 4],
-    unsent: [4, 4],
-    lost: [4, 4],
-    half: [0, 0],
-  },
-}
+import { expected, familyOf } from './expected.ts'
 
 const steps = ['create', 'get', 'events', 'delete', 'list', 'update', 'action'] as const
 const acts = ['429', '500', '504-html', 'drop-before'].flatMap((kind) => [`${kind} act=0ms`, `${kind} act=2500ms`])
@@ -131,7 +20,7 @@ const kinds = [
 ]
 
 /** How long a machine stays queued. A run waits five minutes for the answer to a create, and less for a lookup. */
-function queuedMsOf(step: Step, kind: string): number {
+function queuedMsOf(step: (typeof steps)[number], kind: string): number {
   if (step === 'create' && kind.startsWith('slow-headers')) return 6000
   return /slow|429|50/.test(kind) && (step === 'create' || step === 'list') ? 2000 : 250
 }
