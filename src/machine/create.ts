@@ -45,6 +45,7 @@ async function sendCreate(
     note: () => ledger.noteTurnedAway(),
     async wasDone() {
       const made = await ledger.look().catch(() => [])
+      if (made.length > 0) ledger.noteActed()
       return made.length > 0
     },
   }

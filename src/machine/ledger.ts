@@ -12,13 +12,17 @@ const graceMs = 5 * 60_000
  * minutes, so a run seldom waits for it.
  */
 const secondGraceMs = 2 * 60_000
-/** A create answered with 429 but carried out usually shows its machine within this time. Later ones are not waited for: the user gets the tag. */
+/**
+ * A create answered with 429 but carried out usually shows its machine within this time. Later ones are not waited for, and the
+ * user gets the mark, unless the API has carried out another one.
+ */
 const turnedAwayGraceMs = 30_000
 /** After this long without a machine, a create counts as not carried out. */
 const hopeMs = 15 * 60_000
 const lookMs = 5000
 /** Tries to list the run's machines if every create was answered. */
 const maxLooks = 3
+
 interface LedgerOptions {
   cloud: Cloud
   /** The mark of every machine of this run, and of no other. */
@@ -49,7 +53,12 @@ export class Ledger {
   readonly #seen = new Set<number>()
   /** When each create without a clear answer ended. */
   readonly #uncertainMs = new Map<number, number>()
-  #lastTurnedAwayMs: number | undefined
+  /** When each create was answered with 429. */
+  readonly #turnedAwayMs: number[] = []
+  /** How many creates are uncertain because a 429 was carried out. */
+  #acted = 0
+  /** The machines that were listed and not the answer to a create. */
+  readonly #unanswered = new Set<string>()
   /** When the last successful look began. */
   #lastLookMs = Number.NEGATIVE_INFINITY
 
@@ -70,7 +79,7 @@ export class Ledger {
    * id in an answer may differ from the machine's.
    */
   async takeStock(signal: AbortSignal): Promise<void> {
-    if (this.#uncertainMs.size === 0 && this.#lastTurnedAwayMs === undefined) return
+    if (this.#uncertainMs.size === 0 && this.#turnedAwayMs.length === 0) return
     await this.look(signal).catch(() => [])
   }
 
@@ -81,7 +90,12 @@ export class Ledger {
 
   /** A create was answered with 429, and usually not carried out. */
   noteTurnedAway(): void {
-    this.#lastTurnedAwayMs = this.#options.cloud.clock.monotonicMs()
+    this.#turnedAwayMs.push(this.#options.cloud.clock.monotonicMs())
+  }
+
+  /** A create that was answered with 429 was carried out: it is noted as uncertain too. */
+  noteActed(): void {
+    this.#acted++
   }
 
   /** The machines with the run's mark, except those being deleted. @throws ApiError */
@@ -90,7 +104,10 @@ export class Ledger {
     const beganMs = cloud.clock.monotonicMs()
     const machines = await cloud.list(this.mark, signal)
     this.#lastLookMs = beganMs
-    for (const machine of machines) this.#seen.add(this.#attemptOf(machine))
+    for (const machine of machines) {
+      this.#seen.add(this.#attemptOf(machine))
+      if (!this.#answers.has(machine.id)) this.#unanswered.add(machine.id)
+    }
     return machines.filter((machine) => !isGoing(machine))
   }
 
@@ -155,7 +172,9 @@ export class Ledger {
   get #remainingMs(): number {
     const nowMs = this.#options.cloud.clock.monotonicMs()
     const ends = [...this.#uncertainMs].map(([attempt, ms]) => ms + (this.#seen.has(attempt) ? secondGraceMs : graceMs))
-    if (this.#lastTurnedAwayMs !== undefined) ends.push(this.#lastTurnedAwayMs + turnedAwayGraceMs)
+    if (this.#lastTurnedAwayMs !== undefined) {
+      ends.push(this.#lastTurnedAwayMs + (this.#isActing ? graceMs : turnedAwayGraceMs))
+    }
     return Math.max(0, ...ends.map((endMs) => endMs - nowMs))
   }
 
@@ -165,7 +184,18 @@ export class Ledger {
     if ((failure !== undefined || isCutShort) && !this.#isTurnedAwayLooked()) return true
     if (failure !== undefined) return this.#uncertainMs.size > 0
     const sinceMs = cloud.clock.monotonicMs() - hopeMs
+    if (this.#isActing && (this.#lastTurnedAwayMs ?? 0) > sinceMs) return true
     return [...this.#uncertainMs].some(([attempt, ms]) => !this.#seen.has(attempt) && ms > sinceMs)
+  }
+
+  get #lastTurnedAwayMs(): number | undefined {
+    return this.#turnedAwayMs.at(-1)
+  }
+
+  /** Whether the API has carried out some of the creates that it answered with 429, and others are unaccounted for. */
+  get #isActing(): boolean {
+    const acted = this.#unanswered.size - Math.max(0, this.#uncertainMs.size - this.#acted)
+    return acted > 0 && acted < this.#turnedAwayMs.length
   }
 
   /** Whether a look has succeeded since the machine of a create answered with 429 should have appeared. */

@@ -493,6 +493,11 @@ describe('every machine of a run is deleted', () => {
       ],
       0,
     ],
+    [
+      '429 six times, all carried out, the last one 100 s later',
+      [20, 20, 20, 20, 20, 100].map((seconds) => ({ reply: { status: 429 }, afterMs: seconds * 1000 })),
+      0,
+    ],
     ['201 with another id than in the list', [{ reply: made('d-9'), afterMs: 0 }], 0],
     [
       'a list that lags by 20 s',
