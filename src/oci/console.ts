@@ -146,11 +146,19 @@ export class ConsoleOpener {
     connections: readonly ConsoleConnection[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { client } = this.#parts
+    const { client, report } = this.#parts
     if (!connections.some(isOurs)) return
-    const instances = await client.listInstances(compartmentId, signal)
-    const live = new Set(instances.filter(({ lifecycleState }) => lifecycleState !== 'TERMINATED').map(({ id }) => id))
-    await sweepConsoles(this.#parts, compartmentId, ({ instanceId }) => !live.has(instanceId ?? ''), signal)
+    try {
+      const instances = await client.listInstances(compartmentId, signal)
+      const live = new Set(
+        instances.filter(({ lifecycleState }) => lifecycleState !== 'TERMINATED').map(({ id }) => id),
+      )
+      await sweepConsoles(this.#parts, compartmentId, ({ instanceId }) => !live.has(instanceId ?? ''), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      // They are in nobody's way yet.
+      report.detail(`cannot delete console connections of deleted machines: ${messageOf(error)}`)
+    }
   }
 
   async #untilGone(id: string, clock: Clock, signal: AbortSignal): Promise<void> {
@@ -218,7 +226,7 @@ export class ConsoleOpener {
       await client.disconnectConsole(id, signal)
     } catch (error) {
       report.warn(
-        `the console connection ${id} could not be deleted (${signal.aborted ? 'no answer in time' : messageOf(error)}); the next run deletes it, or: oci compute instance-console-connection delete --instance-console-connection-id ${id}`,
+        `the console connection ${id} could not be deleted (${signal.aborted ? 'no answer in time' : messageOf(error)}); metalkit deletes it with its machine, or: oci compute instance-console-connection delete --instance-console-connection-id ${id}`,
       )
     }
   }
@@ -230,7 +238,7 @@ export class ConsoleOpener {
     await sweepConsoles({ client, report }, projectId, ({ instanceId }) => instanceId === id, signal).catch(
       (error: unknown) => {
         const why = signal.aborted ? 'no answer in time' : messageOf(error)
-        report.warn(`a console connection to ${id} may be left (${why}); the next run deletes it`)
+        report.warn(`a console connection to ${id} may be left (${why}); metalkit deletes it with its machine`)
       },
     )
   }

@@ -200,7 +200,7 @@ describe('every way out deletes the connection', () => {
     const place = await api.opener.open(machine, request([rsa]))
     await place[Symbol.asyncDispose]()
     expect(api.report.lines.join('\n')).toMatch(
-      /the console connection \S+ could not be deleted \(.*403.*\); the next run deletes it, or: oci compute instance-console-connection delete --instance-console-connection-id \S+/,
+      /the console connection \S+ could not be deleted \(.*403.*\); metalkit deletes it with its machine, or: oci compute instance-console-connection delete --instance-console-connection-id \S+/,
     )
   })
 })
@@ -262,6 +262,18 @@ describe('a connection that exists', () => {
     await using _place = await api.opener.open(machine, request([rsa]))
     expect(api.open()).not.toContain('dead')
     expect(api.open()).toContain('foreign')
+  })
+
+  test('of a machine that no longer exists may stay if it cannot be deleted', async () => {
+    const left = [existing({ id: 'dead', instanceId: 'ocid1.instance.dead' })]
+    await using api = await start(left, ({ method, path }) =>
+      method === 'DELETE' && path.endsWith('/dead')
+        ? { status: 403, json: { code: 'NotAuthorized', message: 'no' } }
+        : undefined,
+    )
+    await using place = await api.opener.open(machine, request([rsa]))
+    expect(place.username).toBe(id)
+    expect(api.open()).toContain('dead')
   })
 })
 
