@@ -154,7 +154,8 @@ test('keep, ls, console, --device, doctor, rm --older-than', { timeout: 120_000 
   const checked = await command(['doctor', 'oci', '-api-url', secretive])
   expect(checked.stdout + checked.stderr).not.toContain('hush')
   expect(checked.stdout).toMatch(/^ok +profile +DEFAULT is accepted by /m)
-  expect(checked.stdout).toMatch(/^ok +machine +BM\.Standard2\.52 can be rented in /m)
+  expect(checked.stdout).toMatch(/^ok    compartment  ocid1/m)
+  expect(checked.stdout).toMatch(/^ok    machine      BM\.Standard2\.52 can be rented in /m)
   expect(await connections()).toEqual([])
 
   const young = await command(['rm', '--older-than', '1h'])

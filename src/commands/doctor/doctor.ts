@@ -45,10 +45,10 @@ async function runCheck({ name, optional, look }: Check, context: Context): Prom
   }
 }
 
-const indent = ' '.repeat(16)
+const statusColumns = 6
 
 /** The text beside a check: wrapped in a terminal, elsewhere one line, for grep. */
-function fit(text: string, windowColumns: number | undefined): string {
+function fit(text: string, indent: string, windowColumns: number | undefined): string {
   if (windowColumns === undefined) return text
   return wrap(text, Math.max(windowColumns - indent.length, 20)).join(`\n${indent}`)
 }
@@ -62,15 +62,19 @@ export async function examine(
 ): Promise<number> {
   const { stdout, report } = context
   const failed: Result[] = []
-  for (const check of listChecks(row, options.imgName ?? name, options)) {
+  const checks = listChecks(row, options.imgName ?? name, options)
+  const nameColumns = Math.max(...checks.map((check) => check.name.length)) + 2
+  const indent = ' '.repeat(statusColumns + nameColumns)
+  for (const check of checks) {
     if (report.live) report.progress(`checking ${check.name}`)
     const result = await runCheck(check, context)
     report.progress('')
     const { error: _error, ...shown } = result
     if (options.json) stdout.write(`${plainJson(shown)}\n`)
     else {
-      stdout.write(`${result.status.padEnd(4)}  ${result.check.padEnd(8)}  ${fit(result.detail, stdout.columns)}\n`)
-      if (result.hint !== undefined) stdout.write(`${indent}${fit(`-> ${result.hint}`, stdout.columns)}\n`)
+      const start = `${result.status.padEnd(statusColumns)}${result.check.padEnd(nameColumns)}`
+      stdout.write(`${start}${fit(result.detail, indent, stdout.columns)}\n`)
+      if (result.hint !== undefined) stdout.write(`${indent}${fit(`-> ${result.hint}`, indent, stdout.columns)}\n`)
     }
     if (result.status === 'fail') failed.push(result)
   }
