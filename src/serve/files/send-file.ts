@@ -46,7 +46,7 @@ function piecesAtOnce(): number {
 }
 
 /** Memory per reader besides file pieces, measured: its connection, and garbage not yet collected. */
-const readerBytes = { plain: 96 * 1024, encrypted: 160 * 1024 }
+const readerBytes = { plain: 112 * 1024, encrypted: 208 * 1024 }
 let readers = 0
 
 /** A TLS connection keeps as much memory as its largest single write. This is the limit for all of them together. */
