@@ -22,6 +22,7 @@ import type { Power } from './power/power.ts'
 import { createPower } from './power/create-power.ts'
 import { consoleRelay } from './console-relay.ts'
 import { catalogueOf, inventoryOf } from './stock.ts'
+import { wipeRoutes } from './wipe-routes.ts'
 
 /** The parts of a rack. */
 export interface RackParts {
@@ -115,6 +116,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
     people,
     openConsole: (machine, waiting) => wires.openConsole(machine, file, { env, report, signal: waiting, clock }),
     state,
+    origin: door.origin,
     report,
     clock,
     signal,
@@ -128,7 +130,7 @@ export async function openRack(parts: RackParts): Promise<Rack> {
       inventory: inventoryOf(file, driver),
       machineOrigin: door.origin,
       isLab: false,
-      routes: bootRoutes(driver.boots, netboot),
+      routes: [...bootRoutes(driver.boots, netboot), ...wipeRoutes(driver.wipes.book, driver.boots)],
       relay: consoleRelay(file),
       controlRoutes: rackRoutes(driver),
     },

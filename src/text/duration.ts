@@ -1,5 +1,17 @@
 // Ages and durations in a form for people.
 
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `500ms`); undefined if it is not one. */
+export function readDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined
+  let total = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    total += Number(amount) * (units[unit ?? ''] ?? Number.NaN)
+  }
+  return total
+}
+
 /** `3d4h`, `5h12m`, `7m`, `40s`: in days and hours, hours and minutes, minutes or seconds, all rounded down. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))

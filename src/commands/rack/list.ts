@@ -5,6 +5,13 @@ import type { RackedView } from '../../rack/machines/driver.ts'
 import { formatTable } from '../../text/table.ts'
 import { askRack, requireRack } from './find-rack.ts'
 
+/** The state of a machine without a device that clients see. */
+function stateOf({ holder, wipe, why }: RackedView): string {
+  if (wipe !== undefined) return wipe === 'failed' ? 'not wiped' : wipe === 'released' ? 'ending' : 'wiping'
+  if (why !== undefined) return 'refused'
+  return holder === undefined ? 'free' : 'ending'
+}
+
 /** Prints a table of the machines. */
 export async function execute(
   _args: unknown,
@@ -20,10 +27,10 @@ export async function execute(
     { machines: RackedView[] },
     { devices: { id: string; hostname: string; state: string }[] },
   ]
-  const rows = machines.map(({ name, plan, holder, why }) => {
+  const rows = machines.map((machine) => {
+    const { name, plan, holder, why } = machine
     const device = devices.find(({ id }) => id === holder)
-    const state = device?.state ?? (why === undefined ? (holder === undefined ? 'free' : 'ending') : 'refused')
-    return [name, plan, state, device?.hostname ?? holder ?? '-', why ?? '-']
+    return [name, plan, device?.state ?? stateOf(machine), device?.hostname ?? holder ?? '-', why ?? '-']
   })
   stdout.write(formatTable([['NAME', 'PLAN', 'STATE', 'DEVICE', 'WHY NOT'], ...rows], stdout.columns))
 }

@@ -1,6 +1,7 @@
 // Parsers for the values of flags. A parser turns the text that a user types into a value, or refuses it with a reason.
 import { type Address, toPort } from '../../address.ts'
 import { ipxeProblem } from '../../ipxe-url.ts'
+import { readDuration } from '../../text/duration.ts'
 
 /** Why a text is not valid for its flag: the message completes the sentence `--flag "text" …`. */
 export class Refusal extends Error {
@@ -36,17 +37,10 @@ export function parseToken(text: string): string {
   return token
 }
 
-const durationUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
 /** A duration as Go writes it (`90s`, `1h30m`, `500ms`), in milliseconds. */
 export function parseAge(text: string): number {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
-    throw new Refusal('is not a duration', 'write it as 90s, 10m or 1h30m')
-  }
-  let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
-    total += Number(amount) * (durationUnits[unit ?? ''] ?? Number.NaN)
-  }
+  const total = readDuration(text)
+  if (total === undefined) throw new Refusal('is not a duration', 'write it as 90s, 10m or 1h30m')
   return total
 }
 

@@ -12,6 +12,7 @@ import { findConflicts } from './conflicts.ts'
 import { choice, delegate, ipv4, mac, section, slug, uuid, word } from './fields.ts'
 import { fleet, type FleetSettings } from './ironic-settings.ts'
 import { power, type PowerSettings } from './power-settings.ts'
+import { isUrl, machineWipe, wipe, type WipeSettings } from './wipe-settings.ts'
 
 const path = word('the path of a file')
 
@@ -48,6 +49,7 @@ const machine = section('a section with name, plan, macs, firmware and power', {
     .max(3600, { error: 'a number of seconds from 1 to 3600' })
     .optional(),
   tty: word('the name of a serial console in Linux, such as ttyS1', /^tty[A-Za-z]+\d{1,3}$/).optional(),
+  wipe: machineWipe.optional(),
   inUse: z.boolean({ error: 'true or false' }).default(false),
 })
 
@@ -64,6 +66,7 @@ const rack = section('a file with network, plans and machines', {
   metro: word('a code of letters and digits, such as home', /^[a-z0-9]{2,16}$/).default('home'),
   network,
   ipxe: binaries.default({}),
+  wipe: wipe.optional(),
   plans: z
     .record(word('a slug such as nuc.small', slug), plan, { error: 'a section of plans, each with cpu and memory' })
     .default({}),
@@ -92,6 +95,8 @@ export interface RackMachine {
   console?: ConsoleSettings | undefined
   /** The serial console's name in Linux, if the file names it. */
   tty?: string | undefined
+  /** What empties it before another device gets it; absent if nothing does. */
+  wipe?: WipeSettings | undefined
   /** Somebody else uses it; it is never touched. */
   inUse: boolean
 }
@@ -104,6 +109,8 @@ export interface RackFile {
   network: { address: string; dhcp: 'proxy' | 'none' }
   /** iPXE for each firmware, as absolute paths; if undefined, the distribution's. */
   ipxe: { bios?: string | undefined; uefi?: string | undefined; uefiArm64?: string | undefined }
+  /** What empties machines that have no `wipe` of their own. */
+  wipe?: WipeSettings | undefined
   plans: Record<string, { cpu?: string | undefined; memory?: string | undefined }>
   machines: RackMachine[]
   /** Machines that Ironic has to tell. */
@@ -142,15 +149,22 @@ export function parseRackFile(file: string, content: string): RackFile {
   if (!result.success) throw complain(file, describeIssues(document, result.error.issues))
   const folder = dirname(resolve(file))
   const absolute = (name: string | undefined) => (name === undefined || isAbsolute(name) ? name : join(folder, name))
-  const { ipxe, machines: entries, ...rest } = result.data
+  const placed = (settings: WipeSettings | false | undefined): WipeSettings | undefined => {
+    if (settings === undefined || settings === false) return undefined
+    const { script } = settings
+    return { ...settings, script: isUrl(script) ? script : resolve(folder, script) }
+  }
+  const { ipxe, machines: entries, wipe: common, ...rest } = result.data
   const fleets = entries.flatMap((entry) => ('service' in entry ? [entry] : []))
   const machines = entries.flatMap((entry) => ('service' in entry ? [] : [entry]))
   const checked: RackFile = {
     ...rest,
     folder,
     ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
+    wipe: placed(common),
     machines: machines.map((entry) => ({
       ...entry,
+      wipe: placed(entry.wipe ?? common),
       console: entry.console ?? (entry.power?.kind === 'ironic' ? { kind: 'ironic' } : undefined),
     })),
     fleets,

@@ -138,7 +138,7 @@ export async function addFleet(file: RackFile, fleet: FleetSettings, tools: Flee
     const machine = toMachine(node, macs, fleet)
     if (typeof machine === 'string')
       report.warn(`rack: the node "${plainText(node.name ?? node.uuid)}" of ${client.name} is left out: ${machine}`)
-    else machines.push(machine)
+    else machines.push({ ...machine, wipe: file.wipe })
   }
   const [first] = nodes
   if (first === undefined) {

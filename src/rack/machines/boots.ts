@@ -76,6 +76,11 @@ export class Boots {
     return diskBoot !== 'nothing'
   }
 
+  /** Whether a machine that is to boot has fetched its script. */
+  hasScript({ name }: RackMachine): boolean {
+    return this.#boots.get(name)?.isFetched === true
+  }
+
   /** How far a machine has come that has not reported that its script runs, and what usually stops it there. */
   explainStop({ name, macs }: RackMachine): string {
     if (this.#boots.get(name)?.isFetched === true) {

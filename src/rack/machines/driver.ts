@@ -14,6 +14,8 @@ import { isByHand, type People } from './people.ts'
 import { type OpenedConsole, RackedMachine } from './powered.ts'
 import type { RackState } from './rack-state.ts'
 import { Switches } from './switches.ts'
+import type { WipeStage } from './wipe-book.ts'
+import { Wipes } from './wipes.ts'
 
 /** The parts of the driver. */
 export interface RackDriverParts {
@@ -27,6 +29,8 @@ export interface RackDriverParts {
   /** Opens a machine's console; also if that fails at first, for it goes on trying. */
   openConsole: (machine: RackMachine, signal: AbortSignal) => Promise<OpenedConsole>
   state: RackState
+  /** The origin of URLs for machines. */
+  origin: string
   report: Reporter
   clock: Clock
   /** The end of the server: it ends every wait, and no machine. */
@@ -44,6 +48,8 @@ export interface RackedView {
   plan: string
   /** The id of its device. */
   holder: string | undefined
+  /** The stage of its wipe, between the end of its device and the time when it is free. */
+  wipe?: WipeStage | undefined
   /** Why no new device may have it. */
   why: string | undefined
 }
@@ -58,6 +64,8 @@ export interface RackDriver extends MachineDriver {
   release(name: string): Promise<void>
   /** The network boots of the machines. */
   readonly boots: Boots
+  /** The wipes of the machines. */
+  readonly wipes: Wipes
   /** The machines, in the order of the file. */
   views(): RackedView[]
 }
@@ -70,6 +78,7 @@ class Driver implements RackDriver {
   readonly #idle: IdleMachines
   readonly #switches: Switches
   readonly #holds: Holds
+  readonly wipes: Wipes
 
   constructor(parts: RackDriverParts) {
     this.#parts = parts
@@ -79,6 +88,8 @@ class Driver implements RackDriver {
     this.#switches = new Switches(parts)
     this.#idle = new IdleMachines({ ...parts, machines, switches: this.#switches })
     this.#holds = new Holds({ state: parts.state, switches: this.#switches, idle: this.#idle })
+    const own = { machines, switches: this.#switches, boots: this.boots, holds: this.#holds }
+    this.wipes = new Wipes({ ...parts, ...own })
   }
 
   #machineOf(name: string | undefined): RackMachine {
@@ -198,33 +209,37 @@ class Driver implements RackDriver {
     await this.#switches.confirmOff(machine, signal)
     await this.#switches.of(machine).clearBoot(signal)
     this.boots.disarm(machine)
-    await this.#holds.end(machine, id, signal)
+    if (machine.wipe === undefined) await this.#holds.end(machine, id, signal)
+    else await this.wipes.take(machine, id)
   }
 
   /** Called at the start with the ids of all devices. */
   async keepOnly(ids: readonly string[]): Promise<void> {
+    this.wipes.resume()
     await this.#idle.meet(ids, meetingMs)
   }
 
   whyUnusable(name: string): string | undefined {
-    return this.#idle.whyUnusable(name)
+    return this.wipes.whyUnusable(name) ?? this.#idle.whyUnusable(name)
   }
 
   lastSeen(name: string): PowerState {
-    return this.#idle.lastSeen(name)
+    return this.wipes.lastSeen(name) ?? this.#idle.lastSeen(name)
   }
 
   async release(name: string): Promise<void> {
-    await this.#idle.release(this.#machineOf(name))
+    const machine = this.#machineOf(name)
+    const hasWipe = this.wipes.stageOf(name) !== undefined
+    if (hasWipe && this.#switches.strangerAt(name) !== undefined) return await this.#idle.acceptBmc(machine)
+    if (!(await this.wipes.release(machine))) await this.#idle.release(machine)
   }
 
   views(): RackedView[] {
-    return [...this.#machines.values()].map(({ name, plan }) => ({
-      name,
-      plan,
-      holder: this.#parts.state.of(name).holder,
-      why: this.#idle.whyUnusable(name),
-    }))
+    return [...this.#machines.values()].map(({ name, plan }) => {
+      const { holder, wipe } = this.#parts.state.of(name)
+      const device = wipe === undefined ? holder : undefined
+      return { name, plan, holder: device, wipe: wipe?.stage, why: this.whyUnusable(name) }
+    })
   }
 }
 

@@ -112,7 +112,7 @@ export class Holds {
   async end(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
     const { state, switches, idle } = this.#parts
     await switches.of(machine).free?.(deviceId, signal)
-    await state.change(machine.name, { holder: undefined, identity: undefined, isReleased: false })
+    await state.change(machine.name, { holder: undefined, identity: undefined, isReleased: false, wipe: undefined })
     idle.nowFree(machine, deviceId)
   }
 }

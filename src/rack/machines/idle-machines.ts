@@ -180,7 +180,7 @@ export class IdleMachines {
   }
 
   /** The user says that the BMC of a device's machine was replaced. That it fits the rack file is checked again before anything is done. */
-  async #acceptBmc(machine: RackMachine): Promise<void> {
+  async acceptBmc(machine: RackMachine): Promise<void> {
     const { state, switches, signal } = this.#parts
     await state.change(machine.name, { identity: await switches.of(machine).identify(signal) })
     // The question looks at the BMC anew.
@@ -194,7 +194,7 @@ export class IdleMachines {
     const { holder } = state.of(name)
     const isHeld = holder !== undefined && this.#known.has(holder)
     const mayBeOff = isByHand(machine) && (people.isAskedForOff(name) || state.of(name).power !== 'on')
-    if (isHeld && this.#parts.switches.strangerAt(name) !== undefined) return await this.#acceptBmc(machine)
+    if (isHeld && this.#parts.switches.strangerAt(name) !== undefined) return await this.acceptBmc(machine)
     if (isHeld && !mayBeOff) {
       throw new RackError(`the device ${holder} has the machine "${name}"`, { hint: 'delete the device to free it' })
     }

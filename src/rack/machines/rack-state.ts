@@ -10,12 +10,30 @@ import type { Identity } from '../power/power.ts'
 import { writePrivateFile } from '../../lab/storage/private-file.ts'
 import { prepareStateFolder } from '../../lab/storage/state-folder.ts'
 
+/** The wipe of a machine that a device gave back. */
+export interface WipeRecord {
+  /** Names it in URLs. */
+  id: string
+  /** What its report has to show. */
+  key: string
+  /** The id of the device that gave the machine back. */
+  device: string
+  /** `due`: the machine is off, or being started; `reported`, `failed` and `released`: it is, or is to be switched, off. */
+  stage: 'due' | 'running' | 'reported' | 'failed' | 'released'
+  /** When the time for its report is over, in milliseconds since 1970. */
+  endMs?: number | undefined
+  /** Why it failed. */
+  why?: string | undefined
+}
+
 /** The record of a machine; empty at first. */
 export interface MachineRecord {
-  /** The id of the device that has it, from before its first power action until it is free. */
+  /** The id of the device that has it, from before its first power action until it is free; or that of its wipe. */
   holder?: string | undefined
   /** Whose BMC it was when the device took it. */
   identity?: Identity | undefined
+  /** It is held until this is over. */
+  wipe?: WipeRecord | undefined
   /** The user has said that it may be switched off and used; until a device takes it. */
   isReleased?: boolean | undefined
   /** Why no device may have it until the user releases it. */
@@ -111,7 +129,7 @@ export class RackState implements AsyncDisposable {
     return this.#machines.get(name) ?? {}
   }
 
-  /** The machine that a device has. */
+  /** The machine that a device has, or a wipe. */
   machineOf(deviceId: string): string | undefined {
     return [...this.#machines].find(([, { holder }]) => holder === deviceId)?.[0]
   }

@@ -8,6 +8,8 @@ import type { RackMachine } from '../file/rack-file.ts'
 import { isByHand } from './people.ts'
 import type { RackState } from './rack-state.ts'
 
+const secondLookMs = 2000
+
 /** Switches machines. */
 export class Switches {
   readonly #powers: ReadonlyMap<string, Power>
@@ -65,6 +67,23 @@ export class Switches {
       }
     }
     await this.off(machine, signal)
+  }
+
+  /** Asks for a machine's state twice if it is off: some servers are off for a moment when they restart. */
+  async look(machine: RackMachine, signal: AbortSignal): Promise<PowerState> {
+    const seen = await this.status(machine, signal)
+    if (seen !== 'off') return seen
+    await this.#clock.sleep(secondLookMs, signal)
+    return await this.status(machine, signal)
+  }
+
+  /** Sees a machine off that may be on, or may be going off by itself. */
+  async ensureOff(machine: RackMachine, signal: AbortSignal): Promise<void> {
+    if ((await this.status(machine, signal)) === 'off') await this.confirmOff(machine, signal)
+    else await this.off(machine, signal)
+    const seen = await this.look(machine, signal)
+    if (seen !== 'off')
+      throw new RackError(`the machine "${machine.name}" is ${seen === 'on' ? 'on' : 'perhaps on'} again`)
   }
 
   /** Whether a machine can be restarted without switching it off. */

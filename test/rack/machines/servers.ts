@@ -192,6 +192,7 @@ export class Servers {
         }
       },
       state,
+      origin: 'http://127.0.0.1:1',
       report,
       clock,
       signal: over.signal,
