@@ -66,6 +66,8 @@ export class Wipes {
 
   /** Takes a machine over from a device. It was seen to be off, and is held until it is empty. */
   async take(machine: RackMachine, device: string): Promise<void> {
+    // A device that was deleted twice gives its machine back once.
+    if (this.#parts.state.of(machine.name).holder !== device) return
     await this.book.open(machine, device)
     this.#work(machine)
   }

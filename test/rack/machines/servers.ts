@@ -26,6 +26,8 @@ export interface Owner {
 export class Server {
   isOn = false
   isSilent = false
+  /** Called before each request to its BMC; words are '' for a look. */
+  onRequest: (words: string) => void = () => {}
   /** Whether its system shuts down when it is asked to. */
   isPolite = true
   /** Whose BMC answers. */
@@ -39,6 +41,7 @@ export class Server {
   }
 
   #do<T>(what: string, answer: () => T): T {
+    this.onRequest(what)
     if (this.isSilent) throw new BmcError('unreachable', `the BMC of "${this.name}" does not answer`)
     if (what !== '') this.log.push(`${this.name} ${what}`)
     return answer()
@@ -136,6 +139,8 @@ function specOf(id: string, machine: string, more: Partial<MachineSpec> = {}): M
 /** Servers and their rack file's folder. */
 export class Servers {
   readonly log: string[] = []
+  /** The console of each machine that was opened last. */
+  readonly consoles = new Map<string, SerialLine>()
   readonly r1 = new Server('r1', this.log)
   readonly r2 = new Server('r2', this.log)
   readonly file = fileOfServers()
@@ -149,7 +154,7 @@ export class Servers {
 
   /** Starts a rack. @param ids devices of its cloud */
   async start(ids: readonly string[] = [], clock: Clock = createFastClock(100)): Promise<Start> {
-    const { log, file, r1, r2, folder } = this
+    const { log, file, r1, r2, folder, consoles } = this
     const state = await RackState.open(folder, this.#rackFile)
     const over = new AbortController()
     const report = createRecorder()
@@ -183,6 +188,7 @@ export class Servers {
       openConsole: async ({ name }) => {
         log.push(`${name} console open`)
         const line = new SerialLine()
+        consoles.set(name, line)
         return {
           line,
           async [Symbol.asyncDispose]() {
