@@ -10,7 +10,11 @@ describe.each(files)('examples/%s', (file) => {
   const text = readDocument(`examples/${file}`)
   const system = parse(text)
 
-  test('has a serial console, an address and sshd', () => {
+  test('has a serial console, an address and sshd, or wipes disks', () => {
+    if (file === 'wipe.yml') {
+      expect(system.onboot.map(({ name }: { name: string }) => name)).toEqual(['dhcp', 'wipe'])
+      return
+    }
     const isArm = file.includes('arm64')
     expect(system.kernel.cmdline).toBe(isArm ? 'console=ttyAMA0,115200' : 'console=ttyS1,115200')
     expect(system.kernel.ucode).toBe(isArm ? undefined : 'intel-ucode.cpio')

@@ -60,6 +60,15 @@ const r2 = {
   power: { ipmi: '10.0.0.6', user: 'admin', password: { env: 'P' } },
 }
 
+/** What no other machine has. */
+function unlike(name: string, at: number) {
+  return {
+    name,
+    macs: [`52:54:00:aa:00:0${at}`],
+    power: { ipmi: `10.0.0.1${at}`, user: 'admin', password: { env: 'P' } },
+  }
+}
+
 describe('the examples', () => {
   const parsed = examples.map((name) => parseRackFile(name, readFileSync(join('examples', name), 'utf8')))
 
@@ -101,6 +110,51 @@ test('values have defaults and one form', () => {
       },
     ],
   })
+})
+
+test('a machine has the wipe of the file, its own, or none', () => {
+  const script = 'http://10.0.0.1:8080/wipe.ipxe'
+  const machines = [
+    r1,
+    { ...r2, wipe: false },
+    { ...r2, ...unlike('r3', 3), wipe: { script: 'w/own.ipxe', timeout: '90m' } },
+  ]
+  const file = parseRackFile('/etc/rack/rack.yaml', stringify({ ...valid, wipe: { script }, machines }))
+  expect(file.machines.map(({ wipe }) => wipe)).toEqual([
+    { script, timeoutMs: 7_200_000 },
+    undefined,
+    { script: '/etc/rack/w/own.ipxe', timeoutMs: 5_400_000 },
+  ])
+  expect(parseRackFile('rack.yaml', stringify(valid)).machines[0]?.wipe).toBeUndefined()
+})
+
+test.each([
+  [true, 'wipe of the machine "r1" must be a section with script and timeout, or false'],
+  ['Hush-4711', 'wipe of the machine "r1" must be a section with script and timeout, or false'],
+  [{}, 'wipe.script of the machine "r1" is missing: it is the URL or the file of an iPXE script'],
+  [{ script: '' }, 'wipe.script of the machine "r1" is "", not the URL or the file of an iPXE script'],
+  [{ script: 'ftp://a/b' }, 'wipe.script of the machine "r1" must be an http or https URL, or the path of a file'],
+  [{ script: 'http://a/b c' }, 'wipe.script of the machine "r1" must be an http or https URL, or the path of a file'],
+  [
+    { script: 'http://u:Hush-4711@a/b' },
+    'wipe.script of the machine "r1" must not contain a user or a password: machines would show them',
+  ],
+  [
+    { script: 'http://a/b#c' },
+    'wipe.script of the machine "r1" cannot be fetched by iPXE: it has a "#", where iPXE ends the URL',
+  ],
+  ...[7200, '2 hours', '10s', '200h'].map((timeout): [unknown, string] => [
+    { script: 'a', timeout },
+    `wipe.timeout of the machine "r1" is ${JSON.stringify(timeout)}, not a duration between 1m and 168h, such as 2h`,
+  ]),
+  [
+    { script: 'a', timout: '2h' },
+    'wipe of the machine "r1" has the unknown key "timout" (did you mean "timeout"?); the valid keys are script, timeout',
+  ],
+])('wipe: %j of a machine is a mistake', (wipe, line) => {
+  expect(mistakesOf(change('machines.0.wipe', wipe))).toEqual([line])
+  const common = mistakesOf(stringify({ ...valid, wipe }))
+  expect(common).toEqual([line.replace(' of the machine "r1"', '').replace(', or false', '')])
 })
 
 const redfish = { redfish: 'https://10.0.0.5', user: 'u', password: { env: 'P' } }

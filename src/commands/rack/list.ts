@@ -2,6 +2,7 @@
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
 import type { RackedView } from '../../rack/machines/driver.ts'
+import { plainJson } from '../../text/plain-text.ts'
 import { formatTable } from '../../text/table.ts'
 import { askRack, requireRack } from './find-rack.ts'
 
@@ -12,10 +13,10 @@ function stateOf({ holder, wipe, why }: RackedView): string {
   return holder === undefined ? 'free' : 'ending'
 }
 
-/** Prints a table of the machines. */
+/** Prints a table of the machines, or one object per line. */
 export async function execute(
   _args: unknown,
-  { labName }: Options<'labName'>,
+  { labName, json }: Options<'labName' | 'json'>,
   { env, stdout, signal }: Context,
 ): Promise<void> {
   const rack = await requireRack(labName, { env })
@@ -28,9 +29,22 @@ export async function execute(
     { devices: { id: string; hostname: string; state: string }[] },
   ]
   const rows = machines.map((machine) => {
-    const { name, plan, holder, why } = machine
-    const device = devices.find(({ id }) => id === holder)
-    return [name, plan, device?.state ?? stateOf(machine), device?.hostname ?? holder ?? '-', why ?? '-']
+    const device = devices.find(({ id }) => id === machine.holder)
+    return { ...machine, state: device?.state ?? stateOf(machine), device }
   })
-  stdout.write(formatTable([['NAME', 'PLAN', 'STATE', 'DEVICE', 'WHY NOT'], ...rows], stdout.columns))
+  if (json) {
+    for (const { name, plan, state, device, holder, why } of rows) {
+      const known = device === undefined ? holder && { id: holder } : { id: device.id, hostname: device.hostname }
+      stdout.write(`${plainJson({ name, plan, state, device: known, why })}\n`)
+    }
+    return
+  }
+  const cells = rows.map(({ name, plan, state, device, holder, why }) => [
+    name,
+    plan,
+    state,
+    device?.hostname ?? holder ?? '-',
+    why ?? '-',
+  ])
+  stdout.write(formatTable([['NAME', 'PLAN', 'STATE', 'DEVICE', 'WHY NOT'], ...cells], stdout.columns))
 }
