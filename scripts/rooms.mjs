@@ -59,7 +59,7 @@ const mayImport = {
     'src/lab/cloud',
     'src/lab/api/routes/machine.ts',
     'src/lab/machines/ipxe/download.ts',
-    'src/ipxe/script.ts',
+    'src/ipxe/boot-script.ts',
   ],
   'src/rack/netboot': [],
   'src/rack/check': [

@@ -3,7 +3,7 @@
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'scripts/mutation/vitest.config.ts', related: false },
-  mutate: ['src/ipxe/*.ts', 'src/options/*.ts', 'src/ssh/known-hosts.ts', 'src/ssh/trust.ts'],
+  mutate: ['src/ipxe/*.ts', 'src/options/*.ts', 'src/ssh/known-hosts.ts', 'src/ssh/host-key-trust.ts'],
   concurrency: 1,
   // Mutants in code that runs once, when a file is loaded, would need all tests: nine tenths of the time for a twentieth of the mutants.
   ignoreStatic: true,

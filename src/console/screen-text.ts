@@ -2,6 +2,7 @@
 // new line whenever a row restarts (carriage return, cursor moves). Where necessary it works one character at a time, so
 // that the result does not depend on how the bytes were split.
 import { isAscii } from 'node:buffer'
+import { findControl } from '../text/plain-text.ts'
 
 /** In ordinary text, or inside an escape sequence (named as in ECMA-48). */
 type State = 'text' | 'escape' | 'control' | 'string' | 'string-escape'
@@ -11,11 +12,9 @@ export interface ScreenText {
   push(chunk: Buffer): string
 }
 
-// oxlint-disable-next-line no-control-regex -- control characters are what this is about
-const special = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 /** The ASCII control characters. Searching for them one by one takes a sixth of the time of one search for all. */
 const asciiControls = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter(
-  (character) => character.search(special) === 0,
+  (character) => findControl(character) === 0,
 )
 /** The longest escape sequence; anything longer is text again, so that a lost terminator does not swallow the console. */
 const maxSequenceLength = 4096
@@ -86,8 +85,7 @@ export function createScreenText(): ScreenText {
       let at = 0
       while (at < input.length) {
         if (state === 'text') {
-          special.lastIndex = at
-          const next = special.exec(input)?.index ?? input.length
+          const next = findControl(input, at)
           if (next > at) {
             output += input.slice(at, next)
             at = next

@@ -1,6 +1,6 @@
 // A file that appears complete or not at all: written beside its destination under a temporary name, and renamed at the end.
 import { randomBytes } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { renameSync, rmSync, type Stats, writeFileSync } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errorCode } from '../text/system-error.ts'
@@ -95,4 +95,19 @@ export async function replaceFile(path: string, text: string, mode?: number): Pr
   await file.handle.writeFile(text)
   await file.handle.sync()
   await file.place()
+}
+
+/**
+ * The same while the process ends, when nothing can be awaited. It is not synced to disk, which could delay the end for seconds:
+ * the reader must recognize a damaged file.
+ */
+export function replaceFileSync(path: string, bytes: Buffer, mode: number): void {
+  const temporary = nameTemporary(path)
+  try {
+    writeFileSync(temporary, bytes, { flag: 'wx', mode })
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
 }

@@ -1,20 +1,11 @@
 // Keeps the code that V8 compiles from this program's chunks, because compiling takes half of a command's start: one file for each
 // command, read at once when it starts. Node 22 has module.enableCompileCache for this; Node 20 has only what that is made of.
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Script } from 'node:vm'
+import { replaceFileSync } from './atomic-file.ts'
 import { homeFolder } from './home-folder.ts'
 import { makeFolder } from './make-folder.ts'
 import { isRemote, isRemoteMount } from './remote.ts'
@@ -79,17 +70,6 @@ function readCodes(path: string): Map<string, Code> {
   return new Map()
 }
 
-function replace(path: string, bytes: Buffer): void {
-  const temporary = `${path}.${process.pid}`
-  try {
-    writeFileSync(temporary, bytes, { flag: 'wx', mode: 0o600 })
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-}
-
 /** Loads the chunks of this program with the code in this file, to which the code of further chunks is added. */
 function keepInFile(path: string): void {
   const kept = readCodes(path)
@@ -128,7 +108,7 @@ function keepInFile(path: string): void {
     for (const [name, { digest, script }] of compiled) kept.set(name, { digest, data: script.createCachedData() })
     compiled.clear()
     try {
-      replace(path, packCodes(kept))
+      replaceFileSync(path, packCodes(kept), 0o600)
     } catch {
       // The disk is full, say. The next start compiles again.
     }

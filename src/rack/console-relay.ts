@@ -2,7 +2,7 @@
 // command line, and the scripts of metalkit and linuxkit name Metal's.
 import type { ScriptRelay } from '../lab/api/routes/machine.ts'
 import { download, keptBytes } from '../lab/machines/ipxe/download.ts'
-import { withConsole } from '../ipxe/script.ts'
+import { withConsole } from '../ipxe/boot-script.ts'
 import type { RackFile } from './file/rack-file.ts'
 
 const patienceMs = 10_000

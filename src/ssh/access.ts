@@ -12,7 +12,7 @@ import { type Identities, loadIdentities } from './identities.ts'
 import { parseIdentity } from './key-file.ts'
 import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
-import { HostTrust } from './trust.ts'
+import { HostTrust } from './host-key-trust.ts'
 
 /** Settings of the command line, the environment and the terminal. */
 export interface AccessSources {

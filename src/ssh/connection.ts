@@ -8,7 +8,7 @@ import { ConnectError, quoteAddress, explainSshError, type SshError } from './co
 import { dial } from './dial.ts'
 import type { Identities } from './identities.ts'
 import { createOffers } from './offers.ts'
-import type { HostTrust, JudgedHost } from './trust.ts'
+import type { HostTrust, JudgedHost } from './host-key-trust.ts'
 
 const keepaliveIntervalMs = 15_000
 /** How long the other side may take to close after a goodbye. */

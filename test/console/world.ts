@@ -5,7 +5,7 @@ import { createReporter, type Input, type Output, type Reporter } from '../../sr
 import { type AccessFinder, type AccessSources, createAccessFinder } from '../../src/ssh/access.ts'
 import type { HostAccess } from '../../src/ssh/connection.ts'
 import { KnownHosts, parseKnownHosts } from '../../src/ssh/known-hosts.ts'
-import { HostTrust } from '../../src/ssh/trust.ts'
+import { HostTrust } from '../../src/ssh/host-key-trust.ts'
 import type { TestKey } from '../helpers/sshd.ts'
 
 /** A stdout that records its input; a slow one takes a while for each chunk. */

@@ -1,7 +1,7 @@
 // The setup for a case of the fault tables, and the checks of each: no machine lost, no secret printed, every message true.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { bootScript } from '../../src/ipxe/script.ts'
+import { bootScript } from '../../src/ipxe/boot-script.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { startServer } from '../../src/serve/server.ts'

@@ -3,7 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { checkReplaceable, createAtomicFile, ObstacleError, replaceFile } from '../../src/files/atomic-file.ts'
+import {
+  checkReplaceable,
+  createAtomicFile,
+  ObstacleError,
+  replaceFile,
+  replaceFileSync,
+} from '../../src/files/atomic-file.ts'
 import { checkIdFile, IdFile } from '../../src/commands/run/id-file.ts'
 
 let folder: string
@@ -19,6 +25,15 @@ test('an existing or missing file is replaced; no other file is left', async () 
   await replaceFile(at('file'), 'two')
   expect(await readFile(at('file'), 'utf8')).toBe('two')
   expect(await readdir(folder)).toEqual(['file'])
+})
+
+test('a file is replaced synchronously, too; a failure leaves no other file', async () => {
+  replaceFileSync(at('file'), Buffer.from('one'), 0o600)
+  replaceFileSync(at('file'), Buffer.from('two'), 0o600)
+  await mkdir(at('folder'))
+  expect(() => replaceFileSync(at('folder'), Buffer.from('three'), 0o600)).toThrow('EISDIR')
+  expect(await readFile(at('file'), 'utf8')).toBe('two')
+  expect((await readdir(folder)).toSorted()).toEqual(['file', 'folder'])
 })
 
 test('an uncommitted file leaves no trace', async () => {

@@ -1,8 +1,8 @@
 // The program on Latitude.sh's face of a lab with simulated machines, whose clock runs faster.
 import { readFile } from 'node:fs/promises'
 import type { Io } from '../../src/io.ts'
-import { bootScript } from '../../src/ipxe/script.ts'
-import { latitudeScript } from '../../src/ipxe/cloud-scripts.ts'
+import { bootScript } from '../../src/ipxe/boot-script.ts'
+import { latitudeScript } from '../../src/ipxe/cloud-differences.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { latitude } from '../../src/lab/latitude/face.ts'
 import { createFastClock } from '../helpers/clock.ts'

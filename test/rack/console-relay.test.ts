@@ -1,7 +1,7 @@
 // A machine whose serial console is not ttyS1: the script that it gets through the rack.
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bootScript } from '../../src/ipxe/script.ts'
+import { bootScript } from '../../src/ipxe/boot-script.ts'
 import { consoleRelay } from '../../src/rack/console-relay.ts'
 import { makeDevice } from '../lab/cloud/make-device.ts'
 import { close, listen } from '../helpers/port.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startFakeApi } from '../helpers/api-fake.ts'
 import { runToEnd } from '../helpers/io.ts'
-import { plainJson, plainText, showUnseen } from '../../src/text/plain-text.ts'
+import { findControl, stripEscapes, plainJson, plainText, showUnseen } from '../../src/text/plain-text.ts'
 
 test.each([
   ['plain text, grün', 'plain text, grün'],
@@ -46,4 +46,17 @@ test('JSON escapes every invisible character, and the values stay equal', () => 
   expect(json).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u)
   expect(json).toContain(String.raw`\u009b2J\u202egnp\u2066\u007f\n\u2028é 🦊 \udb40\udc01`)
   expect(JSON.parse(json)).toEqual(value)
+})
+
+test('escape sequences are removed: control sequences, strings and short ones', () => {
+  expect(
+    stripEscapes('\u001b[=3h\u001b[?25lA\u001bcB\u001b(BC\u001b[0;32mD\u001b[0m\u001b]0;title\u0007E\u001bM'),
+  ).toBe('ABCDE')
+  expect(stripEscapes('an unfinished \u001b[12')).toBe('an unfinished \u001b[12')
+})
+
+test('the first control character, other than tab and newline', () => {
+  expect(findControl('a\tb\nc\u0085d\u007f')).toBe(5)
+  expect(findControl('a\tb\nc\u0085d\u007f', 6)).toBe(7)
+  expect(findControl('a\tb')).toBe(3)
 })

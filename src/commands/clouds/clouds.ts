@@ -1,8 +1,8 @@
 // The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
 // cloud's folder is imported when one of its machines is asked for.
 import { type Arch, archOfPlan } from '../../arch.ts'
-import { latitudeScript, ociScript } from '../../ipxe/cloud-scripts.ts'
-import type { CloudScript } from '../../ipxe/script.ts'
+import { latitudeScript, ociScript } from '../../ipxe/cloud-differences.ts'
+import type { CloudScript } from '../../ipxe/boot-script.ts'
 import { runMarkForm, serverIdForm } from '../../latitude/mark.ts'
 import type { Cloud, CloudContext } from '../../machine/cloud.ts'
 import { runFlagNames } from '../../options/command-flags.ts'

@@ -1,5 +1,6 @@
 // The files that iPXE fetches, read off its screen: `http://…/kernel... 42%`, then `ok` at the end of the line. The screen is the only
 // source, since machines may fetch from any server.
+import { stripEscapes } from '../../text/plain-text.ts'
 
 /** How many fetches of a machine are kept. */
 const maxFetched = 50
@@ -30,8 +31,7 @@ export class FetchTrail {
 
   /** Records output of the machine, with its time in ms. */
   take(text: string, nowMs: number): void {
-    // oxlint-disable-next-line no-control-regex -- control characters are a terminal's commands
-    for (const character of text.replaceAll(/\u001b(\[[0-9;?=]*[A-Za-z]|c)/g, '')) {
+    for (const character of stripEscapes(text)) {
       if (character === '\n') this.#endLine(nowMs)
       else if (character === '\b') this.#line = this.#line.slice(0, -1)
       else if (character >= ' ' && this.#line.length < 4 * screenColumns) this.#line += character

@@ -1,6 +1,5 @@
 // The last line of a console, for a message.
-import { stripVTControlCharacters } from 'node:util'
-import { replaceControls } from '../../text/plain-text.ts'
+import { replaceControls, stripEscapes } from '../../text/plain-text.ts'
 
 const maxLength = 100
 
@@ -11,7 +10,7 @@ export function lastLineOf(text: string): string {
     // oxlint-disable-next-line no-control-regex -- the escapes of terminals
     .replaceAll(/\u001b\[[\d;]*[HfJ]/g, '\n')
     .split(/[\r\n]+/)
-    .map((line) => replaceControls(stripVTControlCharacters(line), ' ').trim())
+    .map((line) => replaceControls(stripEscapes(line), ' ').trim())
     .filter((line) => line !== '')
   return lines.at(-1)?.slice(0, maxLength) ?? ''
 }

@@ -108,13 +108,10 @@ export class IdleMachines {
       }
     }
     const round = Promise.all(Array.from({ length: atOnce }, work))
-    const over = new AbortController()
     try {
-      await Promise.race([round, clock.sleep(patienceMs, AbortSignal.any([signal, over.signal]))])
+      await settleBefore<unknown>({ ms: clock.toRealMs(patienceMs), late: () => undefined, signal }, round)
     } catch {
       // The server ends.
-    } finally {
-      over.abort()
     }
   }
 

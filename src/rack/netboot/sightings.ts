@@ -1,4 +1,5 @@
 // The feed of everything that network boot sees of machines. Drivers and people's hands follow it by MAC.
+import { heed } from '../../deadline.ts'
 import type { Step } from './steps.ts'
 
 /** Passes steps on to the followers of their machine. */
@@ -26,15 +27,12 @@ export class Sightings {
   /** Fulfilled at the next step of a machine. @throws the signal's reason */
   async next(macs: readonly string[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const over = new AbortController()
+    let following: Disposable | undefined
+    const step = new Promise<void>((resolve) => (following = this.follow(macs, () => resolve())))
     try {
-      await new Promise<void>((resolve, reject) => {
-        const following = this.follow(macs, () => resolve())
-        over.signal.addEventListener('abort', () => following[Symbol.dispose]())
-        signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal })
-      })
+      await heed(step, signal)
     } finally {
-      over.abort()
+      following?.[Symbol.dispose]()
     }
   }
 }

@@ -1,7 +1,7 @@
 // The golden files are the output of linuxkit for these inputs.
 import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { latitudeScript as latitude, ociScript as oci } from '../../src/ipxe/cloud-scripts.ts'
+import { latitudeScript as latitude, ociScript as oci } from '../../src/ipxe/cloud-differences.ts'
 import {
   bootScript,
   type BootScript,
@@ -10,7 +10,7 @@ import {
   kernelName,
   scriptName,
   withConsole,
-} from '../../src/ipxe/script.ts'
+} from '../../src/ipxe/boot-script.ts'
 
 const golden = new URL('../fixtures/golden/', import.meta.url)
 const common: BootScript = { name: 'linuxkit', baseUrl: 'http://boot.example.com', arch: 'x86_64', cmdline: '' }

@@ -1,5 +1,5 @@
-// The boot scripts of clouds other than Equinix Metal.
-import type { CloudScript } from './script.ts'
+// How the boot scripts of other clouds differ from Equinix Metal's; boot-script.ts writes them all.
+import type { CloudScript } from './boot-script.ts'
 
 /** Servers of one plan have BIOS or UEFI, and the network may need DHCP or be set up already. */
 export const latitudeScript: CloudScript = {
