@@ -1,7 +1,7 @@
 // Reads a file's bytes in order, for formats in which each part determines where the next begins.
 
 /** Chunk size: on files of hundreds of megabytes, smaller chunks cost time and larger ones memory. */
-export const chunkBytes = 2 ** 19
+export const readBytes = 2 ** 19
 
 /** Reads a sequence of chunks, with look-ahead and push-back. */
 export class ByteReader implements AsyncDisposable {

@@ -4,7 +4,7 @@ import { on } from 'node:events'
 import { constants, crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
 import { ImageError } from '../errors.ts'
 import { errorCode } from '../text/system-error.ts'
-import { type ByteReader, chunkBytes } from './byte-reader.ts'
+import { type ByteReader, readBytes } from './byte-reader.ts'
 
 const headerFlags = { checksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const
 
@@ -17,13 +17,13 @@ export function isGzip(head: Buffer): boolean {
  * Decompresses the member at the reader's position and leaves the reader at the first byte after it.
  * @throws ImageError naming the file when the member is damaged or ends too early
  */
-export async function* gunzipMember(reader: ByteReader, sizeHint = chunkBytes): AsyncGenerator<Buffer> {
+export async function* gunzipMember(reader: ByteReader, sizeHint = readBytes): AsyncGenerator<Buffer> {
   const start = reader.offset
   await skipHeader(reader, start)
   let checksum = 0
   let size = 0
   // A member of a few kilobytes does not need the buffers of a large one.
-  const chunkSize = Math.min(chunkBytes, Math.max(constants.Z_DEFAULT_CHUNK, sizeHint))
+  const chunkSize = Math.min(readBytes, Math.max(constants.Z_DEFAULT_CHUNK, sizeHint))
   const inflate = createInflateRaw({ chunkSize })
   const fed = feed(inflate, reader)
   try {

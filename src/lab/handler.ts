@@ -2,7 +2,7 @@
 import { labHeader } from '../http/lab-header.ts'
 import { machineRoutes, type ScriptRelay } from './api/routes/machine.ts'
 import type { Device } from './cloud/device.ts'
-import { deviceRoutes } from './control/device-route.ts'
+import { deviceControlRoutes } from './control/device-route.ts'
 import { forwardRoutes } from './control/forward-route.ts'
 import { requireLabToken } from './control/lab-token.ts'
 import type { Face, FaceParts, FaceServers } from './face/face.ts'
@@ -32,7 +32,7 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const { moreRoutes = [], moreControlRoutes = [] } = parts
   const own = createRouter([
     ...faultRoutes(face.faults, faults),
-    ...deviceRoutes(cloud, devices),
+    ...deviceControlRoutes(cloud, devices),
     ...forwardRoutes(cloud, devices),
     ...moreControlRoutes,
   ])

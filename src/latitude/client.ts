@@ -6,17 +6,17 @@ import type { ApiCaller } from '../http/caller.ts'
 import type { Creation } from '../machine/cloud.ts'
 import { isRefusal } from './dialect.ts'
 import {
-  oneOf,
+  singleSchema,
   type OutOfBand,
   outOfBandSchema,
-  pageOf,
+  pageSchema,
   type Plan,
   planSchema,
   type Project,
   projectSchema,
   regionSchema,
   type ReinstallInput,
-  type Server,
+  type LatitudeServer,
   type ServerAction,
   type ServerCreateInput,
   serverSchema,
@@ -62,7 +62,7 @@ export class LatitudeClient {
   /** All plans; the API does not divide them into pages. */
   async listPlans(signal?: AbortSignal): Promise<Plan[]> {
     const call = { method: 'GET', path: '/plans', doing: 'listing the plans', signal } as const
-    return (await this.caller.read(call, pageOf(planSchema))).data
+    return (await this.caller.read(call, pageSchema(planSchema))).data
   }
 
   /** The slugs of all sites. */
@@ -80,7 +80,7 @@ export class LatitudeClient {
   }
 
   /** The servers of a project, by its id or slug, or else of the team. */
-  async listServers(project: string | undefined, signal?: AbortSignal): Promise<Server[]> {
+  async listServers(project: string | undefined, signal?: AbortSignal): Promise<LatitudeServer[]> {
     const query: Record<string, string> = project === undefined ? {} : { 'filter[project]': project }
     return await this.#readPages({ path: '/servers', query, doing: 'listing the machines', signal }, serverSchema)
   }
@@ -89,16 +89,19 @@ export class LatitudeClient {
   async createServer(
     input: ServerCreateInput,
     { lastTry, turnedAway }: Pick<Creation, 'lastTry' | 'turnedAway'>,
-  ): Promise<Server> {
+  ): Promise<LatitudeServer> {
     const call = { method: 'POST', path: '/servers', doing: 'creating a machine', lastTry, turnedAway } as const
     const body = bodyOf('servers', input)
-    const { data } = await this.caller.read({ ...call, body, answerTimeoutMs: createTimeoutMs }, oneOf(serverSchema))
+    const { data } = await this.caller.read(
+      { ...call, body, answerTimeoutMs: createTimeoutMs },
+      singleSchema(serverSchema),
+    )
     return data
   }
 
-  async getServer(id: string, signal?: AbortSignal): Promise<Server> {
+  async getServer(id: string, signal?: AbortSignal): Promise<LatitudeServer> {
     const call = { method: 'GET', path: pathOf(id), doing: `looking up the machine "${id}"`, signal } as const
-    return (await this.caller.read(call, oneOf(serverSchema))).data
+    return (await this.caller.read(call, singleSchema(serverSchema))).data
   }
 
   /** Erases the disks. @throws UncertainError if it may or may not be under way */
@@ -173,7 +176,7 @@ export class LatitudeClient {
       })
       const list = await this.caller.read(
         { method: 'GET', path: `${path}?${words.toString()}`, doing, signal },
-        pageOf(item),
+        pageSchema(item),
       )
       const before = found.size
       for (const object of list.data as z.infer<S>[]) found.set(object.id, object)

@@ -4,7 +4,7 @@ import { readJson } from '../text/json.ts'
 import { contentType, errorSchema } from './schema.ts'
 
 /** The API and the account, and where both came from: a flag or a variable. */
-export interface Account {
+export interface LatitudeAccount {
   /** Without a trailing slash. */
   apiUrl: string
   token: string
@@ -37,7 +37,7 @@ const hints: Record<number, string> = {
 }
 
 /** How to talk to the API as one account. */
-export function createDialect({ token, ...origin }: Account): Dialect {
+export function createDialect({ token, ...origin }: LatitudeAccount): Dialect {
   return {
     ...origin,
     layer: 'latitude',

@@ -7,9 +7,6 @@ export const serverIdForm = /^sv_[A-Za-z0-9]+$/
 /** A mark: the 128 bits of a UUID in base 36. */
 export const runMarkForm = /^mk-[0-9a-z]{25}$/
 
-/** What the API takes as a host name (terraform-provider-latitudesh, internal/validators/hostname.go). */
-export const hostnameForm = /^(?=.{1,32}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/
-
 const hostnameOfOurs = /^(mk-[0-9a-z]{25})(?:-([1-9][0-9]{0,2}))?$/
 
 /** The mark of a run, from its UUID. */

@@ -1,7 +1,7 @@
 // A server as a machine: its state in the words that all clouds share.
 import type { MachineRecord, Phase } from '../machine/cloud.ts'
 import { readHostname } from './mark.ts'
-import type { Server } from './schema.ts'
+import type { LatitudeServer } from './schema.ts'
 
 /** States are an open set: one that is missing here is unknown, as a server's in rescue mode. */
 const phases = new Map<string, Phase>([
@@ -17,7 +17,7 @@ const phases = new Map<string, Phase>([
 ])
 
 /** Why a server cannot be reinstalled with iPXE; undefined if it can. */
-function whyNotBootable({ attributes: { status, role } }: Server): MachineRecord['whyNotBootable'] {
+function whyNotBootable({ attributes: { status, role } }: LatitudeServer): MachineRecord['whyNotBootable'] {
   if (status === 'rescue_mode') {
     return {
       message: 'is in rescue mode, in which it cannot be reinstalled',
@@ -34,7 +34,7 @@ function whyNotBootable({ attributes: { status, role } }: Server): MachineRecord
 }
 
 /** @param isStarting whether it has been deployed and not been on since: until it is, "off" means not started yet */
-export function toRecord(server: Server, isStarting: boolean): MachineRecord {
+export function toRecord(server: LatitudeServer, isStarting: boolean): MachineRecord {
   const { id, attributes } = server
   const { status, plan, region, project, locked, created_at: createdAt } = attributes
   const hostname = attributes.hostname ?? ''

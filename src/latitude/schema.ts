@@ -43,15 +43,15 @@ export const serverSchema = z.looseObject({
     project: z.nullish(z.looseObject({ id: z.nullish(z.string()), ...projectFields })),
   }),
 })
-export type Server = z.infer<typeof serverSchema>
+export type LatitudeServer = z.infer<typeof serverSchema>
 
 /** The object of an answer. */
-export function oneOf<S extends z.ZodMiniType>(object: S) {
+export function singleSchema<S extends z.ZodMiniType>(object: S) {
   return z.looseObject({ data: object })
 }
 
 /** A page of a list; `meta.stats.total.count` is the length of the whole list if `stats[total]=count` asks for it. */
-export function pageOf<S extends z.ZodMiniType>(item: S) {
+export function pageSchema<S extends z.ZodMiniType>(item: S) {
   return z.looseObject({
     data: z.array(item),
     meta: z.nullish(
@@ -145,3 +145,6 @@ export interface ReinstallInput {
 
 /** `action` of POST /servers/{id}/actions. */
 export type ServerAction = 'power_on' | 'power_off' | 'reboot'
+
+/** What the API takes as a host name (terraform-provider-latitudesh, internal/validators/hostname.go). */
+export const hostnameForm = /^(?=.{1,32}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/

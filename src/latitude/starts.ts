@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import type { MachineRecord } from '../machine/cloud.ts'
 import { toRecord } from './record.ts'
-import type { Server } from './schema.ts'
+import type { LatitudeServer } from './schema.ts'
 
 /** Users have seen servers stay off or deploying forever, and deleted them after ten minutes. */
 const stuckMs = 10 * 60_000
@@ -27,7 +27,7 @@ export class Starts {
   }
 
   /** A server as the API shows it now. */
-  see(server: Server): MachineRecord {
+  see(server: LatitudeServer): MachineRecord {
     const names = [server.id, (server.attributes.hostname ?? '').toLowerCase()]
     const begunMs = names.map((name) => this.#begun.get(name)).find((ms) => ms !== undefined)
     const record = toRecord(server, begunMs !== undefined)

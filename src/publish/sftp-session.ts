@@ -15,7 +15,7 @@ const statusNames: Readonly<Record<number, string>> = {
 }
 
 /** The status number of the server's response; undefined for errors from elsewhere. */
-export function statusOf(error: unknown): number | undefined {
+export function sftpStatus(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 }
 
@@ -68,7 +68,7 @@ export class SftpSession implements AsyncDisposable {
   explain(verb: string, path: string, error: unknown): PublishError {
     const failure = this.#failure
     const message = messageOf(error)
-    const why = failure?.message ?? statusNames[statusOf(error) ?? 0] ?? message
+    const why = failure?.message ?? statusNames[sftpStatus(error) ?? 0] ?? message
     const hint =
       failure === undefined ? 'check the folder and its permissions there' : 'push again to resume where it stopped'
     return new PublishError(`"${this.label}/${path.replace(/^\//, '')}" cannot be ${verb} (${why})`, {
@@ -91,7 +91,7 @@ export class SftpSession implements AsyncDisposable {
     try {
       return await this.attempt<Stats>((done) => this.sftp.stat(path, done))
     } catch (error) {
-      if (statusOf(error) === notFound) return undefined
+      if (sftpStatus(error) === notFound) return undefined
       throw this.explain('checked', path, error)
     }
   }
@@ -108,7 +108,7 @@ export class SftpSession implements AsyncDisposable {
     try {
       await this.attempt((done) => this.sftp.ext_openssh_rename(from, to, done))
     } catch (error) {
-      if (statusOf(error) !== undefined || this.lost) throw this.explain('written', to, error)
+      if (sftpStatus(error) !== undefined || this.lost) throw this.explain('written', to, error)
       // The server does not know that request: remove the old file, then rename the new one.
       await this.attempt((done) => this.sftp.unlink(to, done)).catch(() => {})
       await this.ask('written', to, (done) => this.sftp.rename(from, to, done))

@@ -4,7 +4,7 @@ import type { FileEntryWithStats, SFTPWrapper } from 'ssh2'
 import { PublishError } from '../errors.ts'
 import { InFlight } from './parallel.ts'
 import type { SshConnection } from '../ssh/connection.ts'
-import { attempt, SftpSession, statusOf } from './sftp-session.ts'
+import { attempt, SftpSession, sftpStatus } from './sftp-session.ts'
 import type { Digest, Staged, Store } from './store.ts'
 
 const pieceBytes = 2 ** 17
@@ -122,7 +122,7 @@ class RemoteFile implements Staged {
       this.#keep = resumable && (session.lost || signal.aborted)
       await flight.finish().catch(() => {})
       signal.throwIfAborted()
-      throw statusOf(error) !== undefined || session.lost ? session.explain('written', temporary, error) : error
+      throw sftpStatus(error) !== undefined || session.lost ? session.explain('written', temporary, error) : error
     }
   }
 
@@ -154,7 +154,7 @@ async function syncFile(session: SftpSession, handle: Buffer): Promise<void> {
   try {
     await session.attempt((done) => session.sftp.ext_openssh_fsync(handle, (error) => done(error)))
   } catch (error) {
-    if (statusOf(error) !== undefined) throw error
+    if (sftpStatus(error) !== undefined) throw error
   }
 }
 

@@ -4,18 +4,18 @@ import type { Reporter } from '../io.ts'
 import { type LabAnswer, notFound } from '../lab/web/answer.ts'
 import { type ApiRequest, type Handler, isForMachines } from '../lab/web/request.ts'
 import { startApiServer } from '../lab/web/server.ts'
-import type { Boots } from './machines/boots.ts'
+import type { NetworkBoots } from './machines/network-boots.ts'
 
 /** The open door. Requests wait until somebody answers them. */
 export interface BootDoor extends AsyncDisposable {
   /** The origin of boot URLs: `http://192.168.1.10:7071`. */
   origin: string
   /** Starts to answer; `boots` learns what machines have done. */
-  answerWith(handle: Handler<LabAnswer>, boots: Boots): void
+  answerWith(handle: Handler<LabAnswer>, boots: NetworkBoots): void
 }
 
 /** Tells what a request shows of a machine: that it has its script, or that the script runs. */
-function notice({ path, query, method }: ApiRequest, origin: string, boots: Boots): void {
+function notice({ path, query, method }: ApiRequest, origin: string, boots: NetworkBoots): void {
   const [, device, what] = /^(\/boot\/[^/]+)\/(auto\.ipxe|phone-home)$/.exec(path) ?? []
   if (device === undefined || method === 'HEAD') return
   const script = `${origin}${device}/auto.ipxe`
@@ -25,8 +25,8 @@ function notice({ path, query, method }: ApiRequest, origin: string, boots: Boot
 
 /** Opens the door. @throws LabError if it cannot listen */
 export async function openBootDoor(listen: Address, report: Reporter): Promise<BootDoor> {
-  let open: ((face: { handle: Handler<LabAnswer>; boots: Boots }) => void) | undefined
-  const face = new Promise<{ handle: Handler<LabAnswer>; boots: Boots }>((resolve) => {
+  let open: ((face: { handle: Handler<LabAnswer>; boots: NetworkBoots }) => void) | undefined
+  const face = new Promise<{ handle: Handler<LabAnswer>; boots: NetworkBoots }>((resolve) => {
     open = resolve
   })
   const server = await startApiServer(

@@ -1,7 +1,7 @@
 // Routes for machines besides the paths of their devices: their script by MAC, and iPXE for UEFI HTTP Boot.
 import { notFound, type LabAnswer, plain } from '../lab/web/answer.ts'
 import type { Route } from '../lab/web/router.ts'
-import type { Boots } from './machines/boots.ts'
+import type { NetworkBoots } from './machines/network-boots.ts'
 import { findMac } from './netboot/neighbours.ts'
 import type { Netboot } from './netboot/netboot.ts'
 
@@ -12,7 +12,7 @@ async function mayHave(mac: string, peer: string): Promise<boolean> {
 }
 
 /** Routes for a router that names boot files itself: `/boot/mac/0c-c4-7a-00-00-01`, and `/ipxe/snponly.efi`. */
-export function bootRoutes(boots: Boots, netboot: Pick<Netboot, 'fileFor'>): Route[] {
+export function bootRoutes(boots: NetworkBoots, netboot: Pick<Netboot, 'fileFor'>): Route[] {
   const sendScript = async (text: string, peer: string): Promise<LabAnswer> => {
     const mac = text.toLowerCase().replaceAll('-', ':')
     const script = boots.scriptOf(mac)

@@ -8,7 +8,7 @@ import type { Route } from '../lab/web/router.ts'
 import { Resources } from '../resources.ts'
 import { type BootDoor, openBootDoor } from './boot-door.ts'
 import { bootRoutes } from './boot-routes.ts'
-import { openConsole } from './console/open-console.ts'
+import { openRackConsole } from './console/open-console.ts'
 import { rackRoutes } from './control-routes.ts'
 import type { RackFile } from './file/rack-file.ts'
 import { createRackDriver, type RackDriver } from './machines/driver.ts'
@@ -48,7 +48,7 @@ export interface RackParts {
 /** What connects the rack with a machine. */
 export interface Wires {
   createPower: typeof createPower
-  openConsole: typeof openConsole
+  openConsole: typeof openRackConsole
 }
 
 /** The parts of a lab that is the cloud of a rack. */
@@ -79,7 +79,7 @@ export interface Rack extends AsyncDisposable {
  */
 export async function openRack(parts: RackParts): Promise<Rack> {
   const { path, file, stateFolder, bootPort, env, report, signal, clock = systemClock, ports, pollMs } = parts
-  const wires: Wires = { createPower, openConsole, ...parts.wires }
+  const wires: Wires = { createPower, openConsole: openRackConsole, ...parts.wires }
   const { address, dhcp: mode } = file.network
   const machines = file.machines.filter(({ inUse }) => !inUse)
   await using acquired = new Resources()

@@ -2,7 +2,7 @@
 import { RackError } from '../errors.ts'
 import { noContent, notFound, plain, refuse } from '../lab/web/answer.ts'
 import type { Route } from '../lab/web/router.ts'
-import type { Boots } from './machines/boots.ts'
+import type { NetworkBoots } from './machines/network-boots.ts'
 import type { WipeBook } from './machines/wipe-book.ts'
 import { findMac } from './netboot/neighbours.ts'
 
@@ -13,7 +13,7 @@ const outcomes = {
 }
 
 /** `GET /boot/wipe/{id}/auto.ipxe`, and `POST /boot/wipe/{id}/{key}`, with `failed=REASON` if the machine could not be emptied. */
-export function wipeRoutes(book: WipeBook, boots: Pick<Boots, 'fetched'>): Route[] {
+export function wipeRoutes(book: WipeBook, boots: Pick<NetworkBoots, 'fetched'>): Route[] {
   return [
     [
       'GET /boot/wipe/{id}/auto.ipxe',

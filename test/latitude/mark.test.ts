@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { hostnameForm, hostnameOf, runMarkForm, markOf, readHostname } from '../../src/latitude/mark.ts'
+import { hostnameOf, runMarkForm, markOf, readHostname } from '../../src/latitude/mark.ts'
+import { hostnameForm } from '../../src/latitude/schema.ts'
 
 test.each([
   ['00000000-0000-0000-0000-000000000000', 'mk-0000000000000000000000000'],

@@ -3,7 +3,7 @@ import { errorFields, exitCodeOf, exitCodes, MetalkitError } from '../../errors.
 import type { Context } from '../../io.ts'
 import { stateFolderOf } from '../../lab/storage/state-paths.ts'
 import type { Options } from '../../options/flags.ts'
-import type { Finding } from '../../rack/check/check-machine.ts'
+import type { RackFinding } from '../../rack/check/check-machine.ts'
 import { within } from '../../deadline.ts'
 import { plainJson } from '../../text/plain-text.ts'
 import { TaskQueue } from '../../task-queue.ts'
@@ -17,10 +17,10 @@ interface Check {
   name: string
   /** What is looked at in the machine of this name; undefined if it is not a machine's. */
   part?: 'power' | 'console' | 'use'
-  look: (signal: AbortSignal) => Promise<Finding | readonly Finding[]>
+  look: (signal: AbortSignal) => Promise<RackFinding | readonly RackFinding[]>
 }
 
-type Result = { status: 'ok' | 'warn'; finding: Finding } | { status: 'fail'; finding: Finding; error: unknown }
+type Result = { status: 'ok' | 'warn'; finding: RackFinding } | { status: 'fail'; finding: RackFinding; error: unknown }
 
 /** Runs a check, and turns its error into a result. */
 async function runCheck({ look }: Check, { signal }: Context): Promise<Result[]> {
@@ -49,7 +49,7 @@ export async function execute(
 ): Promise<number> {
   const { env, report, signal, stdout } = context
   const { loadRack } = await import('../../rack/load-rack.ts')
-  const { checkConsole, checkPower } = await import('../../rack/check/check-machine.ts')
+  const { checkMachineConsole, checkPower } = await import('../../rack/check/check-machine.ts')
   const network = await import('../../rack/check/check-network.ts')
   const { systemClock } = await import('../../clock.ts')
   const file = await loadRack(path, { env, report, signal })
@@ -78,7 +78,7 @@ export async function execute(
           ]
         : [
             { name: machine.name, part: 'power', look: (patience) => checkPower(machine, tools, patience) },
-            { name: machine.name, part: 'console', look: (patience) => checkConsole(machine, tools, patience) },
+            { name: machine.name, part: 'console', look: (patience) => checkMachineConsole(machine, tools, patience) },
           ],
     ),
   ]

@@ -1,7 +1,7 @@
 // Finds the object that an href refers to.
 import { findFacility, findMetro, findOperatingSystem, findPlan } from '../cloud/catalogue.ts'
 import type { Cloud } from '../cloud/cloud.ts'
-import { findMachine, holderOf } from '../cloud/inventory.ts'
+import { findStockedMachine, holderOf } from '../cloud/inventory.ts'
 import { assignmentView, reservationView } from './views/address.ts'
 import { emailView, findMembership, organizationView, userView } from './views/account.ts'
 import { apiPrefix, facilityView, metroView, operatingSystemView, planView } from './views/catalogue.ts'
@@ -25,7 +25,7 @@ const views: Readonly<Record<string, (id: string, cloud: Cloud) => object | unde
     return project && projectView(project, cloud)
   },
   'hardware-reservations'(id, cloud) {
-    const machine = findMachine(cloud, id)
+    const machine = findStockedMachine(cloud, id)
     return machine && hardwareView(machine, holderOf(cloud, machine.name), cloud)
   },
   emails: (id, cloud) => (id === emailView(cloud).id ? emailView(cloud) : undefined),

@@ -3,7 +3,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { Plan } from './catalogue.ts'
 import type { Cloud } from './cloud.ts'
-import { chooseMachines, freeMachines, type StockedMachine, type Wish } from './inventory.ts'
+import { chooseMachines, freeMachines, type StockedMachine, type MachineWish } from './inventory.ts'
 
 /** The memory and processors that machines may use. */
 export interface Capacity {
@@ -40,7 +40,7 @@ export function countFree(cloud: Cloud, plan: Plan): number {
  */
 export function findRoom(
   cloud: Cloud,
-  wishes: readonly (Wish & { plan: Plan })[],
+  wishes: readonly (MachineWish & { plan: Plan })[],
 ): (StockedMachine | undefined)[] | undefined {
   if (cloud.settings.inventory !== undefined) return chooseMachines(cloud, wishes)
   return hasRoom(

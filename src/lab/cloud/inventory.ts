@@ -36,7 +36,7 @@ export function machineId(name: string): string {
 }
 
 /** Finds a machine by id. */
-export function findMachine({ settings }: Pick<Cloud, 'settings'>, id: string): StockedMachine | undefined {
+export function findStockedMachine({ settings }: Pick<Cloud, 'settings'>, id: string): StockedMachine | undefined {
   return settings.inventory?.machines.find(({ name }) => machineId(name) === id)
 }
 
@@ -67,14 +67,14 @@ export function freeMachines(
 }
 
 /** A machine that a new device is to get. */
-export interface Wish {
+export interface MachineWish {
   plan: { slug: string }
   /** If undefined, any machine of the plan. */
   machine?: StockedMachine | undefined
 }
 
 /** Chooses a different machine for each wish: the one it names, which is free, or a free one of its plan. Undefined if there are too few. */
-export function chooseMachines(cloud: Cloud, wishes: readonly Wish[]): StockedMachine[] | undefined {
+export function chooseMachines(cloud: Cloud, wishes: readonly MachineWish[]): StockedMachine[] | undefined {
   const named = new Set(wishes.flatMap(({ machine }) => machine ?? []))
   const rest = freeMachines(cloud).filter((machine) => !named.has(machine))
   const choices: StockedMachine[] = []

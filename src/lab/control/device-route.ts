@@ -15,7 +15,7 @@ const actionSchema = z.looseObject({ type: z.enum(['power_on', 'power_off', 'reb
  * `GET /lab/devices` lists id, host name and state of each device, oldest first; `DELETE /lab/devices/{id}` deletes one, and
  * `POST /lab/devices/{id}/actions` with `{"type": "reboot"}` switches its power.
  */
-export function deviceRoutes(cloud: Cloud, devices: Devices): Route[] {
+export function deviceControlRoutes(cloud: Cloud, devices: Devices): Route[] {
   const forDevice = ({ parameters: [id = ''] }: RoutedRequest, answer: (device: Device) => LabAnswer): LabAnswer => {
     const device = cloud.devices.get(id)
     return device === undefined ? notFound : answer(device)

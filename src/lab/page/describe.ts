@@ -3,12 +3,12 @@ import { deviceScript } from '../cloud/device-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
 import type { Inventory, StockedMachine } from '../cloud/inventory.ts'
-import type { Keyboard, MachineDetail, MachineSummary, Power, StockView } from './messages.ts'
+import type { Keyboard, MachineDetail, MachineSummary, ShownPower, StockView } from './messages.ts'
 
 const shownEvents = 100
 
 /** The power of a device's machine. A lab's machine is off if it is not on; hardware must be seen to be off. */
-export function powerOf({ machine }: Device, chassis: { isOn: boolean; isOff: boolean } | undefined): Power {
+export function powerOf({ machine }: Device, chassis: { isOn: boolean; isOff: boolean } | undefined): ShownPower {
   if (chassis?.isOn === true) return 'on'
   return machine === undefined || chassis?.isOff === true ? 'off' : 'unknown'
 }
@@ -17,7 +17,7 @@ export function powerOf({ machine }: Device, chassis: { isOn: boolean; isOff: bo
 export function describeStock(
   { name, plan, inUse }: StockedMachine,
   inventory: Inventory,
-  holder: { device: Device; power: Power } | undefined,
+  holder: { device: Device; power: ShownPower } | undefined,
 ): StockView {
   if (holder !== undefined) {
     const { id, hostname } = holder.device
@@ -30,7 +30,7 @@ export function describeStock(
 }
 
 /** A device in the list. */
-export function summarize(device: Device, power: Power): MachineSummary {
+export function summarize(device: Device, power: ShownPower): MachineSummary {
   return {
     id: device.id,
     hostname: device.hostname,

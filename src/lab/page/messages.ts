@@ -11,19 +11,19 @@ export interface MachineSummary {
   /** 0 to 100. */
   percentage: number
   createdAt: string
-  power: Power
+  power: ShownPower
   /** The machine of the rack; undefined in a lab. */
   machine?: string | undefined
 }
 
 /** `unknown` while nobody can tell. */
-export type Power = 'on' | 'off' | 'unknown'
+export type ShownPower = 'on' | 'off' | 'unknown'
 
 /** A machine of a rack, with or without a device. */
 export interface StockView {
   name: string
   plan: string
-  power: Power
+  power: ShownPower
   use: 'free' | 'taken' | 'in use' | 'set aside'
   /** Why no device may get it. */
   why?: string | undefined

@@ -35,7 +35,7 @@ async function describeConditions(conditions: readonly string[]): Promise<string
 }
 
 /** Reads an answer that is still valid, if there is one. */
-export async function readAnswer(path: string, conditions: readonly string[]): Promise<Answer | undefined> {
+export async function readKeptAnswer(path: string, conditions: readonly string[]): Promise<Answer | undefined> {
   const [wanted, text] = await Promise.all([
     describeConditions(conditions),
     readFile(path, 'utf8').catch(() => undefined),

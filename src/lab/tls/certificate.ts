@@ -3,7 +3,7 @@
 import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'
 
-import { bitString, element, identifier, integer, octetString, sequence, text, time, yes } from './der.ts'
+import { bitString, derElement, identifier, integer, octetString, sequence, text, time, yes } from './der.ts'
 
 /** A key and its certificate, as PEM. */
 export interface KeyPair {
@@ -21,7 +21,7 @@ const ecdsaWithSha256 = sequence(identifier('1.2.840.10045.4.3.2'))
 
 /** A distinguished name that consists of a common name. */
 function nameOf(common: string): Buffer {
-  return sequence(element(0x31, sequence(identifier('2.5.4.3'), text(common))))
+  return sequence(derElement(0x31, sequence(identifier('2.5.4.3'), text(common))))
 }
 
 function extension(id: string, value: Buffer, isCritical = false): Buffer {
@@ -47,7 +47,7 @@ function addressBytes(address: string): Buffer {
 /** The names and addresses that a server's certificate is for. */
 function alternativeNames(names: readonly string[]): Buffer {
   const general = names.map((name) =>
-    isIP(name) === 0 ? element(0x82, Buffer.from(name, 'latin1')) : element(0x87, addressBytes(name)),
+    isIP(name) === 0 ? derElement(0x82, Buffer.from(name, 'latin1')) : derElement(0x87, addressBytes(name)),
   )
   return extension('2.5.29.17', sequence(...general))
 }
@@ -63,19 +63,19 @@ function issue(subject: string, key: KeyObject, issuer: Issuer, validity: Validi
   const serial = randomBytes(16)
   serial[0] = 0x01
   const signed = sequence(
-    element(0xa0, integer(Buffer.of(2))),
+    derElement(0xa0, integer(Buffer.of(2))),
     integer(serial),
     ecdsaWithSha256,
     nameOf(issuer.name),
     sequence(time(validity.from), time(validity.to)),
     nameOf(subject),
     publicKey,
-    element(
+    derElement(
       0xa3,
       sequence(
         ...extensions,
         extension('2.5.29.14', octetString(keyIdentifier(key))),
-        extension('2.5.29.35', sequence(element(0x80, keyIdentifier(issuer.key)))),
+        extension('2.5.29.35', sequence(derElement(0x80, keyIdentifier(issuer.key)))),
       ),
     ),
   )

@@ -1,7 +1,7 @@
 // DER, the encoding of certificates (X.690): only the elements of a lab's certificates.
 
 /** An element: its tag, the length of its content, and the content. */
-export function element(tag: number, ...content: readonly Buffer[]): Buffer {
+export function derElement(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content)
   const digits = body.length < 0x80 ? '' : body.length.toString(16)
   const length = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
@@ -11,12 +11,12 @@ export function element(tag: number, ...content: readonly Buffer[]): Buffer {
 
 /** A SEQUENCE. */
 export function sequence(...content: readonly Buffer[]): Buffer {
-  return element(0x30, ...content)
+  return derElement(0x30, ...content)
 }
 
 /** A non-negative INTEGER from its bytes. */
 export function integer(bytes: Buffer): Buffer {
-  return element(0x02, ...((bytes[0] ?? 0) < 0x80 ? [bytes] : [Buffer.of(0), bytes]))
+  return derElement(0x02, ...((bytes[0] ?? 0) < 0x80 ? [bytes] : [Buffer.of(0), bytes]))
 }
 
 /** An OBJECT IDENTIFIER from its dotted text. */
@@ -27,29 +27,29 @@ export function identifier(dotted: string): Buffer {
     for (let left = arc >>> 7; left > 0; left >>>= 7) groups.unshift((left & 0x7f) | 0x80)
     return groups
   })
-  return element(0x06, Buffer.from(bytes))
+  return derElement(0x06, Buffer.from(bytes))
 }
 
 /** A BIT STRING. */
 export function bitString(bytes: Buffer, unusedBits = 0): Buffer {
-  return element(0x03, Buffer.of(unusedBits), bytes)
+  return derElement(0x03, Buffer.of(unusedBits), bytes)
 }
 
 /** An OCTET STRING. */
 export function octetString(bytes: Buffer): Buffer {
-  return element(0x04, bytes)
+  return derElement(0x04, bytes)
 }
 
 /** A UTF8String. */
 export function text(value: string): Buffer {
-  return element(0x0c, Buffer.from(value))
+  return derElement(0x0c, Buffer.from(value))
 }
 
 /** TRUE. */
-export const yes = element(0x01, Buffer.of(0xff))
+export const yes = derElement(0x01, Buffer.of(0xff))
 
 /** A UTCTime, which RFC 5280 requires until 2049. */
 export function time(date: Date): Buffer {
   const digits = date.toISOString().replaceAll(/[-:T]|\.\d+/g, '')
-  return element(0x17, Buffer.from(digits.slice(2)))
+  return derElement(0x17, Buffer.from(digits.slice(2)))
 }

@@ -36,7 +36,7 @@ export type Handler<A> = (request: ApiRequest) => A | Promise<A>
 export const maxBodyBytes = 1024 * 1024
 
 /** The answer to a request whose path cannot be decoded, or whose body is longer than the limit. */
-export type Unreadable = { status: 400 | 413; error: string }
+export type UnreadableBody = { status: 400 | 413; error: string }
 
 /** Whether a request came over TLS. */
 export function isSecure({ socket }: IncomingMessage): boolean {
@@ -44,7 +44,7 @@ export function isSecure({ socket }: IncomingMessage): boolean {
 }
 
 /** Reads a request. Rejects if the client disconnects before the end. */
-export async function readRequest(message: IncomingMessage): Promise<ApiRequest | Unreadable> {
+export async function readRequest(message: IncomingMessage): Promise<ApiRequest | UnreadableBody> {
   const target = message.url ?? '/'
   let url: URL
   let path: string

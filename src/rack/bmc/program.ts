@@ -6,7 +6,7 @@ import { describeCondition, errorCode } from '../../text/system-error.ts'
 const maxOutputBytes = 64 * 1024
 
 /** A program to run. */
-export interface Invocation {
+export interface ProgramCall {
   program: string
   args: readonly string[]
   /** The whole environment. */
@@ -17,7 +17,7 @@ export interface Invocation {
 }
 
 /** How a program ended. */
-export interface Outcome {
+export interface ProgramEnd {
   /**
    * `exited`, with a code; `killed`, by a signal of somebody else; `late`: the time was over; `missing`:
    * there is no such program; `refused`: the system did not start it, for the reason in `stderr`.
@@ -35,7 +35,7 @@ export function plainEnvironment(env: Record<string, string | undefined>): Recor
 }
 
 /** Runs a program to its end. @throws the signal's reason */
-export async function runProgram({ program, args, env, cwd, timeoutMs, signal }: Invocation): Promise<Outcome> {
+export async function runProgram({ program, args, env, cwd, timeoutMs, signal }: ProgramCall): Promise<ProgramEnd> {
   signal.throwIfAborted()
   const child = spawn(program, args, {
     env,

@@ -5,7 +5,7 @@ import { formatAddress } from '../../address.ts'
 import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import { Ipmi } from '../bmc/ipmitool.ts'
-import type { Identity } from '../power/power.ts'
+import type { MachineIdentity } from '../power/power.ts'
 import type { IpmiSettings } from '../file/power-settings.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { findStranger } from '../power/checked.ts'
@@ -13,12 +13,12 @@ import { createPower, type PowerTools } from '../power/create-power.ts'
 import { showCertificate } from '../bmc/pinned-tls.ts'
 
 /** A fact, and what to do about it, if anything. */
-export interface Finding {
+export interface RackFinding {
   detail: string
   hint?: string
 }
 
-function describeIdentity({ uuids, macs }: Identity, { uuid }: RackMachine): string {
+function describeIdentity({ uuids, macs }: MachineIdentity, { uuid }: RackMachine): string {
   const shown = uuids.find((form) => form === uuid) ?? uuids[0]
   const parts = [
     ...(shown === undefined ? [] : [`UUID ${shown}`]),
@@ -38,7 +38,7 @@ async function describeLogin(
   machine: RackMachine,
   tools: PowerTools,
   signal: AbortSignal,
-): Promise<Finding | undefined> {
+): Promise<RackFinding | undefined> {
   const { name, power } = machine
   if (power?.kind === 'ipmi') {
     const ipmi = new Ipmi(power, { machine: name, secrets: tools.secrets })
@@ -52,7 +52,7 @@ async function describeLogin(
 }
 
 /** Looks at a machine's power. @throws BmcError or UsageError with the reason if that is not possible */
-export async function checkPower(machine: RackMachine, tools: PowerTools, signal: AbortSignal): Promise<Finding> {
+export async function checkPower(machine: RackMachine, tools: PowerTools, signal: AbortSignal): Promise<RackFinding> {
   const { name, power: settings } = machine
   if (settings?.kind === 'wake' || settings?.kind === 'by-hand') {
     return { detail: 'power: a person switches it, so nothing can be asked' }
@@ -79,7 +79,11 @@ export async function checkPower(machine: RackMachine, tools: PowerTools, signal
 }
 
 /** Looks at a machine's console. @throws BmcError or UsageError with the reason if that is not possible */
-export async function checkConsole(machine: RackMachine, tools: PowerTools, signal: AbortSignal): Promise<Finding> {
+export async function checkMachineConsole(
+  machine: RackMachine,
+  tools: PowerTools,
+  signal: AbortSignal,
+): Promise<RackFinding> {
   const { name, console } = machine
   switch (console?.kind) {
     case undefined:

@@ -12,10 +12,10 @@ import { describeServers, hearDhcpServers } from '../netboot/dhcp-servers.ts'
 import { openDhcpPorts } from '../netboot/dhcp-ports.ts'
 import { describeRouterOptions } from '../netboot/router-options.ts'
 import { closeUdp, openUdp, standardPorts } from '../netboot/udp.ts'
-import type { Finding } from './check-machine.ts'
+import type { RackFinding } from './check-machine.ts'
 
 /** Whether this computer has the address of the rack file. @throws RackError if it has not */
-export async function checkAddress({ network: { address } }: RackFile): Promise<Finding> {
+export async function checkAddress({ network: { address } }: RackFile): Promise<RackFinding> {
   for (const [name, list] of Object.entries(networkInterfaces())) {
     const entry = list?.find((candidate) => candidate.address === address)
     if (entry !== undefined) return { detail: `${entry.cidr ?? address} on ${name}` }
@@ -43,7 +43,7 @@ async function tryPorts(address: string, mode: 'proxy' | 'none', bootPort: numbe
 export async function checkPorts(
   { network: { address, dhcp } }: RackFile,
   { path, stateFolder, bootPort }: { path: string; stateFolder: string; bootPort: number },
-): Promise<Finding> {
+): Promise<RackFinding> {
   const place = await findStatePlace(stateFolder, path)
   if (await isLocked(`${place.path}.lock`)) return { detail: 'a rack with this file is running and uses them' }
   const isShared = await tryPorts(address, dhcp, bootPort)
@@ -52,9 +52,9 @@ export async function checkPorts(
 }
 
 /** The builds of iPXE that the machines need. */
-export async function checkIpxe(file: RackFile): Promise<Finding[]> {
+export async function checkIpxe(file: RackFile): Promise<RackFinding[]> {
   const { files, faults } = await chooseBinaries(file)
-  const shown: Finding[] = []
+  const shown: RackFinding[] = []
   for (const { kind, path, version } of Object.values(files)) {
     const modified = await stat(path).then(
       ({ mtime }) => mtime.toISOString().slice(0, 10),
@@ -67,7 +67,7 @@ export async function checkIpxe(file: RackFile): Promise<Finding[]> {
 }
 
 /** The DHCP servers of the network. @throws RackError if the ports for it cannot be used */
-export async function checkDhcp({ network: { address, dhcp } }: RackFile, signal: AbortSignal): Promise<Finding[]> {
+export async function checkDhcp({ network: { address, dhcp } }: RackFile, signal: AbortSignal): Promise<RackFinding[]> {
   const servers = await hearDhcpServers({ address, signal })
   const lines = describeServers(servers, address)
   return lines.map((line) => {

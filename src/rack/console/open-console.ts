@@ -64,7 +64,7 @@ function connectorOf(machine: RackMachine, file: RackFile, hooks: Required<Conso
  * too, and the console goes on trying. A machine without a console has a silent line.
  * @throws the signal's reason
  */
-export async function openConsole(machine: RackMachine, file: RackFile, hooks: ConsoleHooks): Promise<RackConsole> {
+export async function openRackConsole(machine: RackMachine, file: RackFile, hooks: ConsoleHooks): Promise<RackConsole> {
   hooks.signal.throwIfAborted()
   const all = { clock: systemClock, ...hooks }
   const connect = connectorOf(machine, file, all)

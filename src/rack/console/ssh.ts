@@ -9,7 +9,7 @@ import { createAccessFinder } from '../../ssh/access.ts'
 import { ConnectError, type FailureReason, quoteAddress } from '../../ssh/connect-error.ts'
 import { connect, type SshConnection } from '../../ssh/connection.ts'
 import { sendBreak } from '../../ssh/serial-break.ts'
-import type { SshSettings } from '../file/console-settings.ts'
+import type { SshConsoleSettings } from '../file/console-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
 import { awaitPrompt, HotKeyFilter, PromptWatch } from './bmc-shell.ts'
 import { LinkError } from './console-error.ts'
@@ -46,7 +46,7 @@ function reword(error: unknown): unknown {
 }
 
 async function logIn(
-  settings: SshSettings,
+  settings: SshConsoleSettings,
   { machine, secrets, report }: SshOptions,
   signal: AbortSignal,
 ): Promise<SshConnection> {
@@ -93,7 +93,7 @@ async function openShell(connection: SshConnection, place: string, signal: Abort
 }
 
 /** Connects over SSH. */
-export function connectSsh(settings: SshSettings, options: SshOptions): Connect {
+export function connectSsh(settings: SshConsoleSettings, options: SshOptions): Connect {
   const { entry } = settings
   const place = quoteAddress(settings.address)
   return async ({ onOutput, signal }): Promise<Link> => {

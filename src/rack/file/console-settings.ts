@@ -17,7 +17,7 @@ export interface TcpSettings {
 }
 
 /** A BMC or console server that provides the serial line over SSH. */
-export interface SshSettings {
+export interface SshConsoleSettings {
   kind: 'ssh'
   address: Address
   user: string
@@ -43,7 +43,7 @@ export interface IronicConsoleSettings {
 }
 
 /** How a machine's serial console is reached. */
-export type ConsoleSettings = SolSettings | TcpSettings | SshSettings | DeviceSettings | IronicConsoleSettings
+export type ConsoleSettings = SolSettings | TcpSettings | SshConsoleSettings | DeviceSettings | IronicConsoleSettings
 
 const sol = z.literal('sol').transform((): ConsoleSettings => ({ kind: 'sol', bmc: undefined }))
 

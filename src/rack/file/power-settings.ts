@@ -43,18 +43,18 @@ export interface RedfishSettings {
 }
 
 /** A program with its arguments, or a line for sh. */
-export type Command = string | readonly [string, ...string[]]
+export type PowerCommand = string | readonly [string, ...string[]]
 
 /** Programs that switch a machine. */
 export interface CommandSettings {
   kind: 'commands'
-  on: Command
-  off: Command
-  status: Command
-  softOff: Command | undefined
-  reset: Command | undefined
-  boot: Command | undefined
-  clearBoot: Command | undefined
+  on: PowerCommand
+  off: PowerCommand
+  status: PowerCommand
+  softOff: PowerCommand | undefined
+  reset: PowerCommand | undefined
+  boot: PowerCommand | undefined
+  clearBoot: PowerCommand | undefined
   /** Additional environment variables. */
   env: Record<string, Secret>
   timeoutMs: number
@@ -122,7 +122,7 @@ const redfish = section('a section with redfish, user and password', {
   ...rest,
 }))
 
-const command: z.ZodType<Command> = field<Command>(
+const command: z.ZodType<PowerCommand> = field<PowerCommand>(
   'a command line, or a list of a program and its arguments',
   (value) => {
     if (typeof value === 'string' && value.trim() !== '') return { value }

@@ -13,7 +13,7 @@ const consoleSchema = z.looseObject({
 const everywhere = new Set(['0.0.0.0', '[::]'])
 
 /** Where a console is. */
-export interface ConsolePlace {
+export interface SocatConsole {
   address: Address
   /** ipmitool is behind the port, with its greeting and its escape character. */
   isIpmitool: boolean
@@ -38,7 +38,7 @@ export class IronicConsole {
   }
 
   /** Enables it anew: a session that was lost holds the BMC's console, and only this ends it. @throws BmcError if there is none */
-  async open(signal: AbortSignal): Promise<ConsolePlace> {
+  async open(signal: AbortSignal): Promise<SocatConsole> {
     const before = await this.#node.settle(signal)
     if (before.console_enabled) await this.#set(false, signal)
     await this.#set(true, signal)

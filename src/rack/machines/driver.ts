@@ -7,7 +7,7 @@ import type { Power, PowerState } from '../power/power.ts'
 import type { RackFile, RackMachine } from '../file/rack-file.ts'
 import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
-import { Boots } from './boots.ts'
+import { NetworkBoots } from './network-boots.ts'
 import { Holds } from './holds.ts'
 import { IdleMachines } from './idle-machines.ts'
 import { isByHand, type People } from './people.ts'
@@ -63,7 +63,7 @@ export interface RackDriver extends MachineDriver {
   /** The user says: this machine may be switched off and used. @throws RackError if a device has it */
   release(name: string): Promise<void>
   /** The network boots of the machines. */
-  readonly boots: Boots
+  readonly boots: NetworkBoots
   /** The wipes of the machines. */
   readonly wipes: Wipes
   /** The machines, in the order of the file. */
@@ -72,7 +72,7 @@ export interface RackDriver extends MachineDriver {
 
 class Driver implements RackDriver {
   readonly kind = 'rack'
-  readonly boots: Boots
+  readonly boots: NetworkBoots
   readonly #parts: RackDriverParts
   readonly #machines: ReadonlyMap<string, RackMachine>
   readonly #idle: IdleMachines
@@ -84,7 +84,7 @@ class Driver implements RackDriver {
     this.#parts = parts
     const { machines } = parts.file
     this.#machines = new Map(machines.map((machine) => [machine.name, machine]))
-    this.boots = new Boots(parts.netboot, parts.sightings)
+    this.boots = new NetworkBoots(parts.netboot, parts.sightings)
     this.#switches = new Switches(parts)
     this.#idle = new IdleMachines({ ...parts, machines, switches: this.#switches })
     this.#holds = new Holds({ state: parts.state, switches: this.#switches, idle: this.#idle })

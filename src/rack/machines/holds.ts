@@ -1,10 +1,10 @@
 // Which device has which machine: taken only if nobody else can be using it, and given back only once it was seen to be off.
 import { messageOf, RackError } from '../../errors.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { Identity, PowerState } from '../power/power.ts'
+import type { MachineIdentity, PowerState } from '../power/power.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import { type IdleMachines, refusalOfOn } from './idle-machines.ts'
-import type { MachineRecord, RackState } from './rack-state.ts'
+import type { RackRecord, RackState } from './rack-state.ts'
 import type { Switches } from './switches.ts'
 
 /** The parts of holds. */
@@ -17,7 +17,7 @@ interface HoldParts {
 /** The power of a machine, and whose BMC it is as long as its device has it. */
 interface Look {
   seen: PowerState
-  identity: Identity
+  identity: MachineIdentity
 }
 
 /** The devices' holds on machines. */
@@ -63,7 +63,7 @@ export class Holds {
   }
 
   /** Asks for the state of a machine. If nobody can tell, no other device gets it either. */
-  async #lookAt(machine: RackMachine, { holder, identity }: MachineRecord, signal: AbortSignal): Promise<Look> {
+  async #lookAt(machine: RackMachine, { holder, identity }: RackRecord, signal: AbortSignal): Promise<Look> {
     try {
       const seen = await this.#parts.switches.status(machine, signal)
       return { seen, identity: identity ?? (await this.#parts.switches.of(machine).identify(signal)) }
@@ -74,7 +74,7 @@ export class Holds {
   }
 
   /** A machine that runs although no device has it may be doing something that matters to somebody. */
-  async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: MachineRecord): Promise<void> {
+  async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: RackRecord): Promise<void> {
     if (seen === 'off' || holder !== undefined || isReleased === true) return
     const hint = `if it may be switched off and used, run metalkit rack release ${name}`
     if (seen === 'unknown') {

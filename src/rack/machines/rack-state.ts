@@ -6,7 +6,7 @@ import { basename, extname, join } from 'node:path'
 import { RackError } from '../../errors.ts'
 import { describeCondition, errorCode } from '../../text/system-error.ts'
 import { tryLock } from '../../lab/storage/file-lock.ts'
-import type { Identity } from '../power/power.ts'
+import type { MachineIdentity } from '../power/power.ts'
 import { writePrivateFile } from '../../lab/storage/private-file.ts'
 import { prepareStateFolder } from '../../lab/storage/state-folder.ts'
 
@@ -27,11 +27,11 @@ export interface WipeRecord {
 }
 
 /** The record of a machine; empty at first. */
-export interface MachineRecord {
+export interface RackRecord {
   /** The id of the device that has it, from before its first power action until it is free; or that of its wipe. */
   holder?: string | undefined
   /** Whose BMC it was when the device took it. */
-  identity?: Identity | undefined
+  identity?: MachineIdentity | undefined
   /** It is held until this is over. */
   wipe?: WipeRecord | undefined
   /** The user has said that it may be switched off and used; until a device takes it. */
@@ -46,7 +46,7 @@ interface SavedState {
   version: 1
   /** The rack's file, for people. */
   file: string
-  machines: Record<string, MachineRecord>
+  machines: Record<string, RackRecord>
 }
 
 /** Where the state of a rack's file is. It belongs to the file, whatever name the rack is started with. */
@@ -75,7 +75,7 @@ function isSavedState(json: unknown): json is SavedState {
   )
 }
 
-async function readState(path: string): Promise<Record<string, MachineRecord>> {
+async function readState(path: string): Promise<Record<string, RackRecord>> {
   let why: string
   try {
     const json: unknown = JSON.parse(await readFile(path, 'utf8'))
@@ -94,11 +94,11 @@ async function readState(path: string): Promise<Record<string, MachineRecord>> {
 export class RackState implements AsyncDisposable {
   readonly #place: StatePlace
   readonly #lock: AsyncDisposable
-  readonly #machines: Map<string, MachineRecord>
+  readonly #machines: Map<string, RackRecord>
   #running: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
 
-  private constructor(place: StatePlace, lock: AsyncDisposable, machines: Record<string, MachineRecord>) {
+  private constructor(place: StatePlace, lock: AsyncDisposable, machines: Record<string, RackRecord>) {
     this.#place = place
     this.#lock = lock
     this.#machines = new Map(Object.entries(machines))
@@ -125,7 +125,7 @@ export class RackState implements AsyncDisposable {
   }
 
   /** The record of a machine. */
-  of(name: string): Readonly<MachineRecord> {
+  of(name: string): Readonly<RackRecord> {
     return this.#machines.get(name) ?? {}
   }
 
@@ -135,7 +135,7 @@ export class RackState implements AsyncDisposable {
   }
 
   /** Changes the record of a machine. Fulfilled once the change is on disk. @throws RackError if it cannot be written */
-  async change(name: string, changes: Partial<MachineRecord>): Promise<void> {
+  async change(name: string, changes: Partial<RackRecord>): Promise<void> {
     const before = this.of(name)
     this.#machines.set(name, { ...before, ...changes })
     try {

@@ -8,7 +8,7 @@ import type { Reporter } from '../../io.ts'
 import { formatDuration } from '../../text/duration.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 import type { PowerState } from '../power/power.ts'
-import type { Boots } from './boots.ts'
+import type { NetworkBoots } from './network-boots.ts'
 import { ConsoleTail } from './console-tail.ts'
 import type { Holds } from './holds.ts'
 import { isByHand, type People } from './people.ts'
@@ -22,7 +22,7 @@ export interface WipeParts {
   machines: readonly RackMachine[]
   state: RackState
   switches: Switches
-  boots: Boots
+  boots: NetworkBoots
   holds: Holds
   people: People
   openConsole: (machine: RackMachine, signal: AbortSignal) => Promise<OpenedConsole>

@@ -1,6 +1,6 @@
 // The steps of each machine since it was armed. Anyone on the network can send any number of requests in a machine's name, so
 // repetitions count once and the history is bounded.
-import { describeStep, type Step } from './steps.ts'
+import { describeNetbootStep, type Step } from './steps.ts'
 
 const maxSteps = 100
 /** A step that is repeated within this time is a retransmission. */
@@ -13,8 +13,8 @@ export class StepHistory {
   /** Adds a step. @returns false if it repeats a recent one */
   add(step: Step): boolean {
     const steps = this.#steps.get(step.mac) ?? []
-    const words = describeStep(step)
-    const isRepeat = steps.some((old) => step.at - old.at < repeatMs && describeStep(old) === words)
+    const words = describeNetbootStep(step)
+    const isRepeat = steps.some((old) => step.at - old.at < repeatMs && describeNetbootStep(old) === words)
     if (isRepeat) return false
     this.#steps.set(step.mac, [...steps.slice(1 - maxSteps), step])
     return true

@@ -36,7 +36,7 @@ function describeClient({ stage, name }: BootClient): string {
 }
 
 /** Describes a step: `DHCP request from PXE on BIOS`. */
-export function describeStep(step: Step): string {
+export function describeNetbootStep(step: Step): string {
   switch (step.kind) {
     case 'discover':
       return `DHCP request from ${describeClient(step.client)}`
@@ -58,7 +58,7 @@ export function describeStep(step: Step): string {
 }
 
 /** Where a machine stopped. Each is one clause. */
-export interface Stop {
+export interface BootStop {
   /** The last thing that is known to have worked. */
   reached: string
   /** The step that did not follow. */
@@ -71,7 +71,7 @@ const routerCure =
   'the firmware may ignore an offer that does not come from the DHCP server itself: set the boot file in your router (docs/rack.md, "Options for your router")'
 
 /** Where a machine stopped whose iPXE asked for an address. */
-function stopOfIpxe(steps: readonly Step[]): Stop {
+function stopOfIpxe(steps: readonly Step[]): BootStop {
   const accepted = steps.some((step) => step.kind === 'request' && step.client.stage === 'ipxe')
   if (!accepted) {
     return {
@@ -91,7 +91,7 @@ function stopOfIpxe(steps: readonly Step[]): Stop {
  * Explains where a machine stopped that should have booted over the network but never fetched its script.
  * @param steps the steps since it was switched on, oldest first
  */
-export function explainStop(steps: readonly Step[]): Stop {
+export function explainStop(steps: readonly Step[]): BootStop {
   const has = (kind: Step['kind']) => steps.some((step) => step.kind === kind)
   const discovers = steps.filter((step) => step.kind === 'discover')
   const offers = steps.filter((step) => step.kind === 'offer')

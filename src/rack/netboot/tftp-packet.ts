@@ -82,6 +82,6 @@ export function writeOptionAck(accepted: readonly (readonly [string, number])[])
 }
 
 /** An error, which ends the transfer. */
-export function writeError(code: number, text: string): Buffer {
+export function writeErrorPacket(code: number, text: string): Buffer {
   return Buffer.concat([Buffer.of(0, opcodes.error, 0, code), Buffer.from(`${text}\0`, 'latin1')])
 }

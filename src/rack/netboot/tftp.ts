@@ -1,7 +1,7 @@
 // A TFTP server for the files of network boot: read only, and each request is decided by its name and its sender.
 import type { RemoteInfo, Socket } from 'node:dgram'
 import { BlockSender } from './block-sender.ts'
-import { agreeOptions, parseTftp, tftpErrors, type TftpPacket, writeError } from './tftp-packet.ts'
+import { agreeOptions, parseTftp, tftpErrors, type TftpPacket, writeErrorPacket } from './tftp-packet.ts'
 import { closeUdp, openUdp, sendUdp } from './udp.ts'
 
 /** A file for a machine. */
@@ -45,7 +45,7 @@ export async function startTftp({ address, port, find }: TftpOptions): Promise<A
   let lookups = 0
 
   const refuse = (peer: RemoteInfo, code: number, text: string) =>
-    sendUdp(socket, writeError(code, text), peer.port, peer.address)
+    sendUdp(socket, writeErrorPacket(code, text), peer.port, peer.address)
 
   const answer = async (request: ReadRequest, peer: RemoteInfo, key: string) => {
     if (lookups >= maxLookups) return

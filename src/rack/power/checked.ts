@@ -2,7 +2,7 @@
 // must a cable or an address that has changed since.
 import { type Clock, systemClock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 
 /** The machine that the power should belong to. */
 interface Owner {
@@ -13,7 +13,10 @@ interface Owner {
 }
 
 /** Why it is another machine's, as a clause; undefined if nothing says so. */
-export function findStranger({ macs, uuid }: Pick<Owner, 'macs' | 'uuid'>, identity: Identity): string | undefined {
+export function findStranger(
+  { macs, uuid }: Pick<Owner, 'macs' | 'uuid'>,
+  identity: MachineIdentity,
+): string | undefined {
   if (uuid !== undefined && identity.uuids.length > 0) {
     return identity.uuids.includes(uuid) ? undefined : `it shows the UUID ${identity.uuids.join(' or ')}, not ${uuid}`
   }
@@ -22,7 +25,7 @@ export function findStranger({ macs, uuid }: Pick<Owner, 'macs' | 'uuid'>, ident
 }
 
 /** Why it is another BMC than the one that a device's machine had, as a clause; undefined if nothing says so. */
-function findChange(before: Identity | undefined, now: Identity): string | undefined {
+function findChange(before: MachineIdentity | undefined, now: MachineIdentity): string | undefined {
   for (const [what, key] of [
     ['UUID', 'uuids'],
     ['MAC addresses', 'macs'],
@@ -39,7 +42,7 @@ function findChange(before: Identity | undefined, now: Identity): string | undef
 export interface CheckTools {
   clock?: Clock
   /** Whose BMC it was when the machine's device took it. */
-  known?: (() => Identity | undefined) | undefined
+  known?: (() => MachineIdentity | undefined) | undefined
 }
 
 /** A check holds this long, unless the BMC fails to answer meanwhile: reading all network cards of a machine can take seconds. */
@@ -54,7 +57,7 @@ export class CheckedPower implements Power {
   readonly #power: Power
   readonly #owner: Owner
   readonly #clock: Clock
-  readonly #known: () => Identity | undefined
+  readonly #known: () => MachineIdentity | undefined
   #checkedMs = Number.NEGATIVE_INFINITY
   #wasChecked = false
   #stranger: string | undefined
@@ -127,7 +130,7 @@ export class CheckedPower implements Power {
     return seen
   }
 
-  async identify(signal: AbortSignal): Promise<Identity> {
+  async identify(signal: AbortSignal): Promise<MachineIdentity> {
     return await this.#power.identify(signal)
   }
 

@@ -3,9 +3,9 @@ import type { Clock } from '../../clock.ts'
 import { plainText } from '../../text/plain-text.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import { plainEnvironment, runProgram } from '../bmc/program.ts'
-import type { Command, CommandSettings } from '../file/power-settings.ts'
+import type { PowerCommand, CommandSettings } from '../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { switchPower } from './settle.ts'
 
 interface CommandTools {
@@ -46,7 +46,7 @@ export class CommandPower implements Power {
   }
 
   /** Runs a command that must succeed. @returns its output, also as messages may show it */
-  async #run(act: Act, command: Command, signal: AbortSignal): Promise<{ output: string; hidden: string }> {
+  async #run(act: Act, command: PowerCommand, signal: AbortSignal): Promise<{ output: string; hidden: string }> {
     const { machine, secrets, clock } = this.#tools
     const own: Record<string, string> = {}
     for (const [name, secret] of Object.entries(this.#settings.env)) {
@@ -112,7 +112,7 @@ export class CommandPower implements Power {
     if (clearBoot !== undefined) await this.#run('clearBoot', clearBoot, signal)
   }
 
-  async identify(): Promise<Identity> {
+  async identify(): Promise<MachineIdentity> {
     return { macs: [], uuids: [] }
   }
 

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import type { Clock } from '../../clock.ts'
 import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 
 /** The person at the machines, and what the rack sees of them. */
 export interface Hands {
@@ -120,7 +120,7 @@ export class HandPower implements Power {
 
   async clearBoot(): Promise<void> {}
 
-  async identify(): Promise<Identity> {
+  async identify(): Promise<MachineIdentity> {
     return { macs: [], uuids: [] }
   }
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { Ipmi } from '../bmc/ipmitool.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { switchPower } from './settle.ts'
 
 interface IpmiPowerOptions {
@@ -115,7 +115,7 @@ export class IpmiPower implements Power {
     return { device: (second >> 2) & 0x0f, persistent: (first & 0x40) !== 0 }
   }
 
-  async identify(signal: AbortSignal): Promise<Identity> {
+  async identify(signal: AbortSignal): Promise<MachineIdentity> {
     try {
       // Get System GUID
       return { macs: [], uuids: uuidsOf(parseBytes(await this.#ipmi.run(['raw', '0x06', '0x37'], signal))) }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { Claims } from '../ironic/claims.ts'
 import { type IronicClient, quoteIronic } from '../ironic/client.ts'
 import { explainMaintenance, IronicNode, type NodeRecord } from '../ironic/node.ts'
@@ -124,7 +124,7 @@ export class IronicPower implements Power {
     await this.#claims.free(device, signal)
   }
 
-  async identify(signal: AbortSignal): Promise<Identity> {
+  async identify(signal: AbortSignal): Promise<MachineIdentity> {
     return { uuids: [], macs: await this.#node.readMacs(signal) }
   }
 

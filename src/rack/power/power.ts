@@ -4,7 +4,7 @@
 export type PowerState = 'on' | 'off' | 'unknown'
 
 /** Whose BMC it is, as far as it tells. */
-export interface Identity {
+export interface MachineIdentity {
   /** In small letters with colons; empty if it tells none. */
   macs: string[]
   /** The forms in which the machine's UUID may be written; empty if it tells none. */
@@ -50,7 +50,7 @@ export interface Power {
   /** Ends the reservation, once the machine was seen to be off; for a device that has none, does nothing. */
   free?(device: string, signal: AbortSignal): Promise<void>
   /** Asks whose it is. */
-  identify(signal: AbortSignal): Promise<Identity>
+  identify(signal: AbortSignal): Promise<MachineIdentity>
   /** Ends what is open, such as a session with the BMC. */
   [Symbol.asyncDispose](): Promise<void>
 }

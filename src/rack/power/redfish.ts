@@ -1,11 +1,11 @@
 // Power over Redfish.
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import type { BootOverride, Identity, Power, PowerState } from './power.ts'
+import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { switchPower } from './settle.ts'
 import { BootOverrides } from '../bmc/redfish/boot.ts'
 import type { RedfishClient } from '../bmc/redfish/client.ts'
-import { Patience } from '../bmc/redfish/patience.ts'
+import { RedfishPatience } from '../bmc/redfish/patience.ts'
 import {
   actionInfoSchema,
   collectionSchema,
@@ -31,13 +31,13 @@ interface RedfishPowerOptions {
 export class RedfishPower implements Power {
   readonly #client: RedfishClient
   readonly #options: RedfishPowerOptions
-  readonly #patience: Patience
+  readonly #patience: RedfishPatience
   #path: string | undefined
 
   constructor(client: RedfishClient, options: RedfishPowerOptions) {
     this.#client = client
     this.#options = options
-    this.#patience = new Patience(options.clock)
+    this.#patience = new RedfishPatience(options.clock)
   }
 
   /** The path of the machine's system. */
@@ -131,7 +131,7 @@ export class RedfishPower implements Power {
     await this.#setBoot('None', signal)
   }
 
-  async identify(signal: AbortSignal): Promise<Identity> {
+  async identify(signal: AbortSignal): Promise<MachineIdentity> {
     const { UUID, EthernetInterfaces: list } = await this.#read(signal)
     return { uuids: uuidsOfSystem(UUID), macs: await this.#readMacs(list?.['@odata.id'], signal) }
   }

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { ReadStream } from 'node:tty'
 import { stringify } from 'yaml'
 import { expect, vi } from 'vitest'
-import { type ConsoleHooks, openConsole, type RackConsole } from '../../../src/rack/console/open-console.ts'
+import { type ConsoleHooks, openRackConsole, type RackConsole } from '../../../src/rack/console/open-console.ts'
 import { parseRackFile } from '../../../src/rack/file/rack-file.ts'
 import { findProgram } from '../../helpers/needs.ts'
 import { createRecorder } from '../../helpers/recorder.ts'
@@ -41,7 +41,7 @@ export async function openFor(
   if (r1 === undefined) throw new Error('no machine')
   const report = createRecorder()
   const { signal } = new AbortController()
-  const console = await openConsole(r1, file, { env: process.env, report, signal, clock: fastWaits, ...hooks })
+  const console = await openRackConsole(r1, file, { env: process.env, report, signal, clock: fastWaits, ...hooks })
   let output = ''
   console.line.on('data', (bytes: Buffer) => (output += bytes.toString('latin1')))
   return {

@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { Clock } from '../../../src/clock.ts'
 import { BmcError } from '../../../src/rack/bmc/bmc-error.ts'
 import { CheckedPower } from '../../../src/rack/power/checked.ts'
-import type { Identity, Power } from '../../../src/rack/power/power.ts'
+import type { MachineIdentity, Power } from '../../../src/rack/power/power.ts'
 import { parseRackFile, type RackFile } from '../../../src/rack/file/rack-file.ts'
 import { createRackDriver, type RackDriver } from '../../../src/rack/machines/driver.ts'
 import { People } from '../../../src/rack/machines/people.ts'
@@ -31,7 +31,7 @@ export class Server {
   /** Whether its system shuts down when it is asked to. */
   isPolite = true
   /** Whose BMC answers. */
-  identity: Identity = { macs: [], uuids: [] }
+  identity: MachineIdentity = { macs: [], uuids: [] }
   readonly log: string[]
   readonly name: string
 

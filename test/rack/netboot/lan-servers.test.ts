@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { describeServers } from '../../../src/rack/netboot/dhcp-servers.ts'
 import { dnsmasqOptions } from '../../../src/rack/netboot/router-options.ts'
-import { describeStep } from '../../../src/rack/netboot/steps.ts'
+import { describeNetbootStep } from '../../../src/rack/netboot/steps.ts'
 import { Lan, needsLan, rackAddress, routerAddress } from './lan.ts'
 
 const base = `http://${rackAddress}:7070`
@@ -53,7 +53,7 @@ describe('network boot', needsLan(), () => {
     const sent = await lan.sniff(`udp and src host ${rackAddress} and (port 67 or port 68 or port 4011)`)
     const machine = lan.powerOn('uefi', mac)
     await expect.poll(machine.text, { timeout }).toContain('the script runs')
-    expect(rack.steps.map(describeStep)).toContain('has snponly.efi')
+    expect(rack.steps.map(describeNetbootStep)).toContain('has snponly.efi')
     expect(sent()).toEqual([])
     await machine.off()
   })

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeStep } from '../../../src/rack/netboot/steps.ts'
+import { describeNetbootStep } from '../../../src/rack/netboot/steps.ts'
 import { Lan, type Machine, needsLan, type Rack, rackAddress } from './lan.ts'
 import { kernel, linuxSays, makeInitrd, needsKernel } from './linux.ts'
 
@@ -54,7 +54,7 @@ describe('on a LAN with a DHCP server', skip, () => {
   })
   afterAll(async () => lan[Symbol.asyncDispose]())
 
-  const stepsOf = (mac: string) => rack.steps.filter((step) => step.mac === mac).map(describeStep)
+  const stepsOf = (mac: string) => rack.steps.filter((step) => step.mac === mac).map(describeNetbootStep)
 
   test("SeaBIOS with its network card's iPXE boots Linux", async () => {
     await rack.tell({ do: 'arm', mac: macs.bios, script })

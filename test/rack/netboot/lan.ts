@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { rolldown } from 'rolldown'
 import { vi } from 'vitest'
 import type { HeardServer } from '../../../src/rack/netboot/dhcp-servers.ts'
-import type { Step, Stop } from '../../../src/rack/netboot/steps.ts'
+import type { Step, BootStop } from '../../../src/rack/netboot/steps.ts'
 import { needsRoot } from '../../helpers/needs.ts'
 import type { Command, ServerOptions } from './lan-server.ts'
 
@@ -131,7 +131,7 @@ export interface Printed {
   step?: Step
   method?: string
   asked?: string
-  stop?: Stop
+  stop?: BootStop
   heard?: HeardServer[]
 }
 

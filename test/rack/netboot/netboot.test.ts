@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { describeError } from '../../../src/errors.ts'
 import { startNetboot, type NetbootOptions } from '../../../src/rack/netboot/netboot.ts'
-import { describeStep, type Step } from '../../../src/rack/netboot/steps.ts'
+import { describeNetbootStep, type Step } from '../../../src/rack/netboot/steps.ts'
 import { ipxeOptions, mac, parse, requestBytes } from './requests.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'metalkit-netboot-'))
@@ -91,8 +91,8 @@ describe('network boot', () => {
       [99, 5, '52-54-00-aa-00-02/undionly.kpxe'],
     ])
     const offers = ['PXE on BIOS is offered 52-54-00-aa-00-01/undionly.kpxe', 'iPXE on BIOS is offered its script']
-    expect(netboot.stepsOf(mac).slice(-2).map(describeStep)).toEqual(offers)
-    expect(steps.filter((step) => step.mac === mac && step.kind === 'offer').map(describeStep)).toEqual(offers)
+    expect(netboot.stepsOf(mac).slice(-2).map(describeNetbootStep)).toEqual(offers)
+    expect(steps.filter((step) => step.mac === mac && step.kind === 'offer').map(describeNetbootStep)).toEqual(offers)
   })
 
   test('notes no step of a computer that is not in the rack', async () => {
@@ -108,7 +108,7 @@ describe('network boot', () => {
     netboot.arm(mac, script)
     ask(pxeRequest({ arch: 7 }), ports.pxe)
     await expect
-      .poll(() => steps.map(describeStep))
+      .poll(() => steps.map(describeNetbootStep))
       .toEqual(['gets nothing: no iPXE for UEFI x86_64 was found: name one under ipxe in the rack file'])
   })
 
@@ -131,7 +131,7 @@ describe('network boot', () => {
     for (const one of ['undionly.kpxe', `${path}/`, `../${path}`, '52-54-00-aa-00-02/undionly.kpxe', '']) {
       expect([one, await netboot.fileFor(one, '127.0.0.1')]).toEqual([one, undefined])
     }
-    expect(steps.slice(1, 3).map(describeStep)).toEqual(['loads undionly.kpxe over HTTP', 'has undionly.kpxe'])
+    expect(steps.slice(1, 3).map(describeNetbootStep)).toEqual(['loads undionly.kpxe over HTTP', 'has undionly.kpxe'])
   })
 
   test('refuses what DHCP cannot name, and whom the file does not', async () => {

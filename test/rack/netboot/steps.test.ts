@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { BootClient } from '../../../src/rack/netboot/boot-client.ts'
 import { StepHistory } from '../../../src/rack/netboot/step-history.ts'
-import { describeStep, explainStop, type Step } from '../../../src/rack/netboot/steps.ts'
+import { describeNetbootStep, explainStop, type Step } from '../../../src/rack/netboot/steps.ts'
 import { mac } from './requests.ts'
 
 const pxe: BootClient = { stage: 'pxe', name: 'BIOS', binary: 'bios', isUefi: false }
@@ -96,6 +96,8 @@ describe('the history of a machine', () => {
       history.add({ mac, at: count, kind: 'request', client: pxe, server: String(count) })
     }
     expect(history.of(mac)).toHaveLength(100)
-    expect(describeStep(history.of(mac).at(-1) ?? sent)).toBe('PXE on BIOS accepts an address from the DHCP server 999')
+    expect(describeNetbootStep(history.of(mac).at(-1) ?? sent)).toBe(
+      'PXE on BIOS accepts an address from the DHCP server 999',
+    )
   })
 })

@@ -7,7 +7,7 @@ import { array, assert, boolean, constantFrom, integer, property, tuple, uint8Ar
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { BlockSender } from '../../../src/rack/netboot/block-sender.ts'
 import { startTftp, type TftpFile } from '../../../src/rack/netboot/tftp.ts'
-import { agreeOptions, parseTftp, writeError } from '../../../src/rack/netboot/tftp-packet.ts'
+import { agreeOptions, parseTftp, writeErrorPacket } from '../../../src/rack/netboot/tftp-packet.ts'
 import { needs } from '../../helpers/needs.ts'
 
 const seed = 16_032
@@ -191,16 +191,16 @@ describe('the TFTP server', () => {
     const client = await startClient(port)
     client.send(read('../a.kpxe'))
     const [answer] = await client.receive(1)
-    expect([answer?.bytes, answer?.port]).toEqual([writeError(1, 'no such file'), port])
+    expect([answer?.bytes, answer?.port]).toEqual([writeErrorPacket(1, 'no such file'), port])
   })
 
   test('is read-only, and serves bytes', async () => {
     const { port, asked } = await startServer()
     const client = await startClient(port)
     client.send(Buffer.concat([Buffer.of(0, 2), Buffer.from('a.kpxe\0octet\0')]))
-    expect((await client.receive(1))[0]?.bytes).toEqual(writeError(2, 'this server is read only'))
+    expect((await client.receive(1))[0]?.bytes).toEqual(writeErrorPacket(2, 'this server is read only'))
     client.send(read('a.kpxe', 'netascii'), port)
-    expect((await client.receive(2))[1]?.bytes).toEqual(writeError(4, 'only mode octet is served'))
+    expect((await client.receive(2))[1]?.bytes).toEqual(writeErrorPacket(4, 'only mode octet is served'))
     expect(asked).toEqual([])
   })
 
@@ -225,7 +225,7 @@ describe('the TFTP server', () => {
     const stranger = await startClient(port)
     client.send(read('a.kpxe'))
     const transferPort = (await client.receive(1))[0]?.port ?? 0
-    stranger.send(writeError(0, 'stop'), transferPort)
+    stranger.send(writeErrorPacket(0, 'stop'), transferPort)
     stranger.send(ack(1), transferPort)
     stranger.send(Buffer.from('rubbish'), transferPort)
     client.send(Buffer.from('rubbish'))
@@ -243,7 +243,7 @@ describe('the TFTP server', () => {
     for (let count = 0; count < 5; count++) client.send(read('a.kpxe', 'octet', 'tsize', '0'), port)
     const [first] = await client.receive(1)
     expect(first?.bytes.subarray(2).toString()).toBe('tsize\u00005000\0')
-    client.send(writeError(8, 'User aborted the transfer'))
+    client.send(writeErrorPacket(8, 'User aborted the transfer'))
     await expect.poll(() => ends).toEqual(['the machine ended it: User aborted the transfer'])
     expect(asked).toEqual(['a.kpxe'])
   })
@@ -277,7 +277,7 @@ describe('the TFTP server', () => {
         { interval: 200 },
       )
       .toBeGreaterThan(0)
-    client.send(writeError(0, 'enough'))
+    client.send(writeErrorPacket(0, 'enough'))
     await expect.poll(() => ends).toEqual(['the machine ended it: enough'])
   })
 

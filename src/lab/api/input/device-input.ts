@@ -16,7 +16,7 @@ import type { Reservation } from '../../cloud/addresses/reservation.ts'
 import { countFree } from '../../cloud/capacity.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { DeviceRequest } from '../../cloud/device.ts'
-import { findMachine, freeMachines, type Wish } from '../../cloud/inventory.ts'
+import { findStockedMachine, freeMachines, type MachineWish } from '../../cloud/inventory.ts'
 import type { KeyRecord } from '../../cloud/account/key-record.ts'
 import {
   amount,
@@ -54,13 +54,17 @@ function checkTerminationTime(time: string | null | undefined): string[] {
 }
 
 /** Chooses the machine that a request names. A lab has no hardware reservations, so it refuses every id; most texts are not known [I]. */
-function chooseMachine(id: string | null | undefined, plan: Plan | undefined, cloud: Cloud): Checked<Wish['machine']> {
+function chooseMachine(
+  id: string | null | undefined,
+  plan: Plan | undefined,
+  cloud: Cloud,
+): Checked<MachineWish['machine']> {
   if (id === undefined || id === null || id === '') return { value: undefined }
   if (id === 'next-available') {
     const hasOne = cloud.settings.inventory !== undefined && plan !== undefined && countFree(cloud, plan) > 0
     return hasOne ? { value: undefined } : { errors: ['There are no available hardware reservations'] }
   }
-  const machine = findMachine(cloud, id)
+  const machine = findStockedMachine(cloud, id)
   if (machine === undefined) return { errors: [`${id} is not a valid hardware reservation`] }
   if (plan !== undefined && plan.slug !== machine.plan) {
     return { errors: [`The plan of the hardware reservation ${id} is ${machine.plan}`] }
@@ -88,7 +92,7 @@ function choosePlace(
 /** A request to create a device, with everything that it names. */
 export interface CheckedCreate {
   request: DeviceRequest
-  machine: Wish['machine']
+  machine: MachineWish['machine']
   addedKeys: KeyRecord[]
   reservations: Reservation[]
 }

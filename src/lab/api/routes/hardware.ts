@@ -1,6 +1,6 @@
 // The machines of an inventory as hardware reservations. A lab has no inventory, so its list is empty.
 import type { Cloud } from '../../cloud/cloud.ts'
-import { findMachine, holderOf, type StockedMachine } from '../../cloud/inventory.ts'
+import { findStockedMachine, holderOf, type StockedMachine } from '../../cloud/inventory.ts'
 import { notFound, ok } from '../../web/answer.ts'
 import { paginate } from '../../web/paging.ts'
 import type { Route } from '../../web/router.ts'
@@ -34,7 +34,7 @@ export function hardwareRoutes(cloud: Cloud): Route[] {
     [
       'GET /hardware-reservations/{id}',
       ({ parameters: [id = ''] }) => {
-        const machine = findMachine(cloud, id)
+        const machine = findStockedMachine(cloud, id)
         return machine === undefined ? notFound : ok(viewOf(machine))
       },
     ],

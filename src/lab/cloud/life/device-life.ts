@@ -13,7 +13,7 @@ import { Installation } from './installation.ts'
 import { pauseForStep } from '../pace.ts'
 import type { LifeParts } from './life-parts.ts'
 import { specOf } from './machine-spec.ts'
-import { type PowerParts, PowerSwitch } from './power-switch.ts'
+import { type PowerParts, DevicePower } from './device-power.ts'
 
 /** Moves one device through its states, one transition at a time. Disposing it switches the machine off and waits until it is off. */
 export class DeviceLife implements AsyncDisposable {
@@ -21,7 +21,7 @@ export class DeviceLife implements AsyncDisposable {
   readonly chassis: Chassis
   readonly #transitions = new TaskQueue()
   readonly #parts: LifeParts
-  readonly #power: PowerSwitch
+  readonly #power: DevicePower
   readonly #installation: Installation
   #hasEnded = false
 
@@ -55,7 +55,7 @@ export class DeviceLife implements AsyncDisposable {
       },
       pace: parts.pace,
     }
-    this.#power = new PowerSwitch(powerParts)
+    this.#power = new DevicePower(powerParts)
     this.#installation = new Installation({
       ...powerParts,
       installs: parts.driver.installs === true,

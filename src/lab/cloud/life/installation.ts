@@ -3,7 +3,7 @@ import { formatDuration } from '../../../text/duration.ts'
 import { completeEvent, connectedEvent, installationSteps } from '../device-events.ts'
 import { isInstalling } from '../device-state.ts'
 import { pauseForStep } from '../pace.ts'
-import type { PowerParts } from './power-switch.ts'
+import type { PowerParts } from './device-power.ts'
 
 /** The parts of an installation. */
 export interface InstallationParts extends PowerParts {

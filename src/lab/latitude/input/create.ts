@@ -1,6 +1,6 @@
 // Checks of POST /servers, stricter than the specification, which requires nothing.
 import { z } from 'zod/mini'
-
+import { hostnameForm } from '../../../latitude/schema.ts'
 import { findMetro, findPlan, type OperatingSystem } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import { addressKinds, type DeviceRequest } from '../../cloud/device.ts'
@@ -22,9 +22,6 @@ const createSchema = z.looseObject({
   billing: z.nullish(z.enum(['hourly', 'monthly', 'yearly'])),
   ...scriptFields,
 })
-
-/** What the service takes as a host name (terraform-provider-latitudesh, internal/validators/hostname.go). */
-export const hostnameForm = /^(?=.{1,32}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/
 
 /** Checks a host name. */
 export function refuseHostname(hostname: string): Reason[] {

@@ -4,14 +4,14 @@ import type { LabAnswer } from '../../web/answer.ts'
 const headers = { 'content-type': 'application/vnd.api+json; charset=utf-8' }
 
 /** An object on the wire. */
-export interface Resource {
+export interface JsonResource {
   id: string
   type: string
   attributes: Record<string, unknown>
 }
 
 /** One object. */
-export function one(data: Resource, status = 200): LabAnswer {
+export function one(data: JsonResource, status = 200): LabAnswer {
   return { status, json: { data, meta: {} }, headers }
 }
 

@@ -14,19 +14,19 @@ const connectionSchema = z.object({
   createdAt: z.string(),
 })
 /** A connection. */
-export type Connection = z.infer<typeof connectionSchema>
+export type OutOfBandConnection = z.infer<typeof connectionSchema>
 
 /** The connection of a server; undefined if none was made. */
-export function findConnection({ extra }: Pick<Device, 'extra'>): Connection | undefined {
+export function findConnection({ extra }: Pick<Device, 'extra'>): OutOfBandConnection | undefined {
   const parsed = connectionSchema.safeParse(extra?.['outOfBand'])
   return parsed.success ? parsed.data : undefined
 }
 
 /** Makes the connection of a server for a key; another key replaces the first, and the user name stays. */
-export function connect(device: Device, keyId: string, cloud: Cloud): Connection {
+export function connectOutOfBand(device: Device, keyId: string, cloud: Cloud): OutOfBandConnection {
   const before = findConnection(device)
   const taken = [...cloud.devices.values()].map((other) => findConnection(other)?.number ?? 0)
-  const connection: Connection = {
+  const connection: OutOfBandConnection = {
     id: before?.id ?? randomId('obc'),
     number: before?.number ?? Math.max(0, ...taken) + 1,
     keyId,
@@ -37,12 +37,15 @@ export function connect(device: Device, keyId: string, cloud: Cloud): Connection
 }
 
 /** The user name of a connection. */
-export function usernameOf({ number }: Connection): string {
+export function usernameOf({ number }: OutOfBandConnection): string {
   return `server-${number}`
 }
 
 /** The device whose console a user name opens, and its connection. */
-export function findByUsername(cloud: Cloud, username: string): { device: Device; connection: Connection } | undefined {
+export function findByUsername(
+  cloud: Cloud,
+  username: string,
+): { device: Device; connection: OutOfBandConnection } | undefined {
   for (const device of cloud.devices.values()) {
     const connection = findConnection(device)
     if (connection !== undefined && usernameOf(connection) === username) return { device, connection }

@@ -1,6 +1,6 @@
 // Lists: their parameters, pages and answers.
 import type { LabAnswer } from '../../web/answer.ts'
-import { bare, refusal, type Resource } from './answers.ts'
+import { bare, refusal, type JsonResource } from './answers.ts'
 
 const defaultSize = 20
 /** [I] */
@@ -25,7 +25,7 @@ function readNumber(query: URLSearchParams, name: string, fallback: number): num
 }
 
 /** The answer to a list: the page that the query asks for, and the length of the list if it asks for that. */
-export function pageOf<T>(items: readonly T[], query: URLSearchParams, view: (item: T) => Resource): LabAnswer {
+export function pageOf<T>(items: readonly T[], query: URLSearchParams, view: (item: T) => JsonResource): LabAnswer {
   const asked = readNumber(query, 'page[size]', defaultSize)
   const number = readNumber(query, 'page[number]', 1)
   if (asked === undefined) return unsupported('page[size]', 'must be a positive number')

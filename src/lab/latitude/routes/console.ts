@@ -7,16 +7,21 @@ import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { beingProvisioned, notFound, one, type Resource } from '../model/answers.ts'
+import { beingProvisioned, notFound, one, type JsonResource } from '../model/answers.ts'
 import { checkAttributes, refuseAll, withAttributes } from '../input/body.ts'
 import { refuseKeys } from '../input/create.ts'
-import { connect, type Connection, findConnection, usernameOf } from '../model/out-of-band.ts'
+import { connectOutOfBand, type OutOfBandConnection, findConnection, usernameOf } from '../model/out-of-band.ts'
 import { withServer } from './named.ts'
 
 const inputSchema = z.looseObject({ ssh_key_id: z.string() })
 
 /** A connection, with the credentials of the operating system: the real service sends them too, and no client may show them. */
-function connectionView(device: Device, connection: Connection, cloud: Cloud, { host, port }: Address): Resource {
+function connectionView(
+  device: Device,
+  connection: OutOfBandConnection,
+  cloud: Cloud,
+  { host, port }: Address,
+): JsonResource {
   const key = cloud.keys.get(connection.keyId)
   return {
     id: connection.id,
@@ -49,7 +54,7 @@ export function consoleRoutes(cloud: Cloud, devices: Devices, address: Address):
         if (reasons.length > 0) return refuseAll(reasons)
         const isOn = devices.find(device.id)?.chassis.isOn === true
         if (device.readyAt === null && !isOn) return beingProvisioned
-        return one(connectionView(device, connect(device, keyId, cloud), cloud, address), 201)
+        return one(connectionView(device, connectOutOfBand(device, keyId, cloud), cloud, address), 201)
       }),
     )
   const get = (request: RoutedRequest): LabAnswer =>

@@ -14,7 +14,7 @@ import {
   inRescueMode,
   locked,
   one,
-  type Resource,
+  type JsonResource,
   refuse,
   reinstallNotFound,
 } from '../model/answers.ts'
@@ -57,7 +57,7 @@ function checkDeployment(attributes: unknown, device: Device, cloud: Cloud): Che
 }
 
 /** The configuration of the next reinstall. */
-function configView(device: Device, pending: Deployment | undefined): Resource {
+function configView(device: Device, pending: Deployment | undefined): JsonResource {
   const { operatingSystem, hostname, keyIds, ipxeScriptUrl, userdata, alwaysPxe } = pending ?? device
   return {
     id: device.id,

@@ -2,7 +2,7 @@
 import type { Metro, Plan } from '../../cloud/catalogue.ts'
 import { countFree } from '../../cloud/capacity.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import type { Resource } from '../model/answers.ts'
+import type { JsonResource } from '../model/answers.ts'
 import { siteOf } from '../model/catalogue.ts'
 import { namedId } from '../model/ids.ts'
 
@@ -42,7 +42,7 @@ function stockLevel(free: number): string {
 }
 
 /** A plan, with its stock: a lab's machines can be in any site. */
-export function planView(plan: Plan, cloud: Cloud): Resource {
+export function planView(plan: Plan, cloud: Cloud): JsonResource {
   const free = countFree(cloud, plan)
   const { metros } = cloud.settings.catalogue
   const countries = [...new Set(metros.map(({ country }) => country))]
@@ -75,7 +75,7 @@ export function planView(plan: Plan, cloud: Cloud): Resource {
 }
 
 /** A site, which the API calls a region. */
-export function regionView(metro: Metro): Resource {
+export function regionView(metro: Metro): JsonResource {
   return {
     id: siteId(metro),
     type: 'regions',

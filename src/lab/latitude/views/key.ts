@@ -1,13 +1,13 @@
 // SSH keys on the wire (ssh_key_data).
 import { type KeyRecord, lineOf } from '../../cloud/account/key-record.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
-import type { Resource } from '../model/answers.ts'
+import type { JsonResource } from '../model/answers.ts'
 import { namedId } from '../model/ids.ts'
 import { projectOfKey } from '../model/project.ts'
 import { projectInclude } from './project.ts'
 
 /** A key. */
-export function keyView(key: KeyRecord, cloud: Cloud): Resource {
+export function keyView(key: KeyRecord, cloud: Cloud): JsonResource {
   const project = projectOfKey(cloud, key)
   return {
     id: key.id,

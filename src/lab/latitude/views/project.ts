@@ -1,7 +1,7 @@
 // Projects on the wire (project, project_include, team_include).
 import type { Project } from '../../cloud/account/project.ts'
 import { type Cloud, listDevices } from '../../cloud/cloud.ts'
-import type { Resource } from '../model/answers.ts'
+import type { JsonResource } from '../model/answers.ts'
 import { namedId } from '../model/ids.ts'
 import { isReserved, slugOf } from '../model/project.ts'
 
@@ -46,7 +46,7 @@ export function projectInclude(project: Project, cloud: Cloud) {
 }
 
 /** A project. */
-export function projectView(project: Project, cloud: Cloud): Resource {
+export function projectView(project: Project, cloud: Cloud): JsonResource {
   const { id, ...attributes } = projectInclude(project, cloud)
   return {
     id,

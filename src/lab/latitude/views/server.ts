@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
-import type { Resource } from '../model/answers.ts'
+import type { JsonResource } from '../model/answers.ts'
 import { siteOf, systemSlug } from '../model/catalogue.ts'
 import { namedId } from '../model/ids.ts'
 import { statusOf } from '../model/state.ts'
@@ -41,12 +41,12 @@ function commonView(device: Device) {
 }
 
 /** The answer to a create: it has no tags and no time, and the deployment starts. */
-export function createdView(device: Device): Resource {
+export function createdView(device: Device): JsonResource {
   return { type: 'servers', id: device.id, attributes: { ...commonView(device), status: 'starting_deploy' } }
 }
 
 /** A server; with its operating system's credentials if they are asked for. */
-export function serverView(device: Device, cloud: Cloud, withCredentials = false): Resource {
+export function serverView(device: Device, cloud: Cloud, withCredentials = false): JsonResource {
   const { metro, operatingSystem: system } = device
   const project = cloud.projects.get(device.projectId)
   return {

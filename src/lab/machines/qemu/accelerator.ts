@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { LabError, messageOf } from '../../../errors.ts'
 import { errorCode } from '../../../text/system-error.ts'
 import type { Reporter } from '../../../io.ts'
-import { keepAnswer, readAnswer } from '../../storage/kept-answer.ts'
+import { keepAnswer, readKeptAnswer } from '../../storage/kept-answer.ts'
 
 /** A way to run a machine's processors, with QEMU's arguments for it. */
 export interface Accelerator {
@@ -83,7 +83,7 @@ async function findObstacle(path: string): Promise<{ whySlow: string; remedy: st
 async function judge(accelerator: Accelerator, options: AcceleratorOptions): Promise<string | undefined> {
   const { program, version, verdictPath, report, signal, patienceMs = 15_000 } = options
   const conditions = [version, accelerator.name]
-  const verdict = verdictPath === undefined ? undefined : await readAnswer(verdictPath, conditions)
+  const verdict = verdictPath === undefined ? undefined : await readKeptAnswer(verdictPath, conditions)
   const known = verdict?.['flaw']
   if (known === null || typeof known === 'string') return known ?? undefined
   report.info(`testing ${titleOf(accelerator)} with a trial machine, once after each boot of this computer...`)

@@ -42,7 +42,7 @@ export interface QemuFiles {
 }
 
 /** The name of a QEMU process, from which a later lab can tell its owner. */
-export function markOf(id: string, owner: string): string {
+export function processMark(id: string, owner: string): string {
   return `metalkit-${id}@${owner.replace(' ', '.')}`
 }
 
@@ -89,7 +89,12 @@ function commonArgs(spec: MachineSpec, { owner, tftp }: QemuFiles): { machine: s
   return {
     machine: [
       ['-no-user-config', '-nodefaults', '-display', 'none'],
-      ['-name', escapeValue(markOf(spec.id, owner)), '-uuid', uuidPattern.test(spec.id) ? spec.id : nameUuid(spec.id)],
+      [
+        '-name',
+        escapeValue(processMark(spec.id, owner)),
+        '-uuid',
+        uuidPattern.test(spec.id) ? spec.id : nameUuid(spec.id),
+      ],
       ['-chardev', `socket,id=control,fd=${qmpFd}`, '-mon', 'chardev=control,mode=control'],
       ['-smp', String(spec.cpus), '-m', String(spec.memoryMib)],
     ].flat(),

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { keepAnswer, readAnswer } from '../../storage/kept-answer.ts'
+import { keepAnswer, readKeptAnswer } from '../../storage/kept-answer.ts'
 
 /** QEMU for x86_64 machines. */
 export const x86Program = 'qemu-system-x86_64'
@@ -45,7 +45,7 @@ function isLook(answer: Readonly<Record<string, unknown>>): answer is Readonly<R
 export async function recallQemu(path: string, stateFolder: string, signal?: AbortSignal): Promise<QemuLook> {
   const keptPath = join(stateFolder, 'qemu.json')
   const conditions = await identify(path)
-  const kept = await readAnswer(keptPath, conditions)
+  const kept = await readKeptAnswer(keptPath, conditions)
   if (kept !== undefined && isLook(kept)) return kept
   const look = await lookAtQemu(path, signal)
   await keepAnswer(keptPath, conditions, { ...look })

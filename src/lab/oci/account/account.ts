@@ -29,7 +29,7 @@ export interface Account {
 const tokenSeconds = 24 * 3600
 
 /** The fingerprint of a public key as the console shows it. */
-export function fingerprintOf(publicKey: KeyObject): string {
+export function apiKeyFingerprint(publicKey: KeyObject): string {
   const der = publicKey.export({ type: 'spki', format: 'der' })
   return createHash('md5')
     .update(der)
@@ -82,7 +82,7 @@ export async function loadAccount(stateFolder: string): Promise<Account> {
   try {
     await makeFolder(folder, 0o700)
     const [api, session] = await Promise.all([loadKey(path('api_key.pem')), loadKey(path('session_key.pem'))])
-    const fingerprint = fingerprintOf(api.publicKey)
+    const fingerprint = apiKeyFingerprint(api.publicKey)
     const tenancyId = globalOcid('tenancy', fingerprint)
     const userId = globalOcid('user', fingerprint)
     const compartmentId = globalOcid('compartment', fingerprint)
@@ -97,7 +97,7 @@ tenancy=${tenancyId}
 region=${regionName}
 
 [SESSION]
-fingerprint=${fingerprintOf(session.publicKey)}
+fingerprint=${apiKeyFingerprint(session.publicKey)}
 key_file=${path('session_key.pem')}
 tenancy=${tenancyId}
 region=${regionName}

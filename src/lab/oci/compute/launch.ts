@@ -11,7 +11,7 @@ import { notFound, outOfCapacity, refuse } from '../wire/refusal.ts'
 import { readRetry } from '../wire/retry-tokens.ts'
 import {
   availabilityDomain,
-  type Image,
+  type OracleImage,
   images,
   network,
   ociCatalogue,
@@ -53,7 +53,7 @@ export function refuseNames({ displayName, freeformTags }: Fields): LabAnswer | 
 /** What a launch names, once it was found. */
 interface Choice {
   shape: Shape
-  image: Image
+  image: OracleImage
   subnetId: string
 }
 

@@ -38,7 +38,7 @@ export const shapes: readonly Shape[] = [
 ]
 
 /** A platform image. Only simulated machines can boot one; with an iPXE script the image is not booted. */
-export interface Image {
+export interface OracleImage {
   id: string
   name: string
   system: OperatingSystem
@@ -47,7 +47,7 @@ export interface Image {
   createdAt: string
 }
 
-function image(system: string, version: string, day: string, arch: Arch): Image {
+function image(system: string, version: string, day: string, arch: Arch): OracleImage {
   const name = `${system.replaceAll(' ', '-')}-${version}${arch === 'aarch64' ? '-aarch64' : ''}-${day.replaceAll('-', '.')}-0`
   return {
     id: regionalOcid('image', name),
@@ -59,7 +59,7 @@ function image(system: string, version: string, day: string, arch: Arch): Image 
 }
 
 /** The images, newest first. */
-export const images: readonly Image[] = [
+export const images: readonly OracleImage[] = [
   image('Oracle Linux', '9', '2026-10-31', 'x86_64'),
   image('Oracle Linux', '9', '2026-10-31', 'aarch64'),
   image('Canonical Ubuntu', '24.04', '2026-10-23', 'x86_64'),

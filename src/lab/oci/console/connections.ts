@@ -10,7 +10,7 @@ import type { Instance, Instances } from '../compute/instances.ts'
 export type ConnectionState = (typeof consoleConnectionStates)[number]
 
 /** A console connection. */
-export interface Connection {
+export interface ConsoleConnection {
   readonly id: string
   readonly instance: Instance
   /** The public key in SSH's wire format. */
@@ -61,7 +61,7 @@ export function readRsaKey(text: string): Buffer | undefined {
 export class Connections implements Disposable {
   readonly #instances: Instances
   readonly #stepMs: number
-  readonly #all = new Map<string, Connection>()
+  readonly #all = new Map<string, ConsoleConnection>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #onDelete: (id: string) => void = () => {}
 
@@ -76,7 +76,7 @@ export class Connections implements Disposable {
   }
 
   /** All connections, oldest first; those of terminated instances are deleted. */
-  list(): Connection[] {
+  list(): ConsoleConnection[] {
     const nowMs = Date.now()
     for (const connection of this.#all.values()) {
       const { deletedMs = nowMs, id, instance } = connection
@@ -87,22 +87,22 @@ export class Connections implements Disposable {
   }
 
   /** Finds a connection by id. */
-  find(id: string): Connection | undefined {
+  find(id: string): ConsoleConnection | undefined {
     return this.list().find((connection) => connection.id === id)
   }
 
   /** The connections that count: everything that is not deleted. */
-  get open(): Connection[] {
+  get open(): ConsoleConnection[] {
     return this.list().filter(isOpen)
   }
 
   /** Creates a connection, which becomes ACTIVE, or FAILED, or stays CREATING. */
   create(
-    parts: Pick<Connection, 'instance' | 'keyBlob' | 'freeformTags' | 'definedTags'>,
+    parts: Pick<ConsoleConnection, 'instance' | 'keyBlob' | 'freeformTags' | 'definedTags'>,
     becomes: ConnectionState = 'ACTIVE',
-  ): Connection {
+  ): ConsoleConnection {
     const id = regionalOcid('instanceconsoleconnection', randomUUID())
-    const connection: Connection = { ...parts, id, state: 'CREATING', createdAt: new Date().toISOString() }
+    const connection: ConsoleConnection = { ...parts, id, state: 'CREATING', createdAt: new Date().toISOString() }
     this.#all.set(id, connection)
     if (becomes !== 'CREATING') {
       this.#later(() => {
@@ -113,13 +113,13 @@ export class Connections implements Disposable {
   }
 
   /** Starts to delete a connection. */
-  delete(connection: Connection): void {
+  delete(connection: ConsoleConnection): void {
     connection.state = 'DELETING'
     this.#onDelete(connection.id)
     this.#later(() => this.#finish(connection))
   }
 
-  #finish(connection: Connection): void {
+  #finish(connection: ConsoleConnection): void {
     connection.state = 'DELETED'
     connection.deletedMs = Date.now()
     this.#onDelete(connection.id)
@@ -143,13 +143,13 @@ export class Connections implements Disposable {
   }
 }
 
-function isOpen({ state }: Connection): boolean {
+function isOpen({ state }: ConsoleConnection): boolean {
   return state !== 'DELETED'
 }
 
 /** A connection as the API shows it. Its strings are for a gateway at an address, with this host key. */
 export function connectionView(
-  { id, instance, keyBlob, state, freeformTags, definedTags }: Connection,
+  { id, instance, keyBlob, state, freeformTags, definedTags }: ConsoleConnection,
   gateway: Address,
   hostKeyFingerprint: string,
 ): Record<string, unknown> {

@@ -10,7 +10,7 @@ import type { FaultPlan } from '../../faults/faults.ts'
 import { onBreak } from '../../sos/break.ts'
 import type { Door } from '../../sos/door.ts'
 import { playSosFault } from '../../sos/faults.ts'
-import type { Connection, Connections } from './connections.ts'
+import type { ConsoleConnection, Connections } from './connections.ts'
 import { nameNoSignatures, onGoodbye, prohibit } from './ssh2-internals.ts'
 
 /** The parts of a gateway. */
@@ -55,7 +55,7 @@ const outer: ssh2.Algorithms = {
 const inner: ssh2.Algorithms = { ...outer, serverHostKey: ['ssh-rsa'] }
 
 /** Whether the client proves, or in the first round only offers, the connection's key, with SHA-1 or with SHA-2. */
-function provesKey(context: AuthContext, { keyBlob }: Connection, hash: 'sha1' | 'sha2'): boolean {
+function provesKey(context: AuthContext, { keyBlob }: ConsoleConnection, hash: 'sha1' | 'sha2'): boolean {
   if (context.method !== 'publickey' || !context.key.data.equals(keyBlob)) return false
   if (context.signature === undefined || context.blob === undefined) return true
   // A signature without the name of a hash uses SHA-1.
@@ -96,7 +96,7 @@ class Gateway {
   /** Serves one client of the first hop. */
   serve(client: Client, socket: Socket, onConsole: () => void): void {
     const { connections, report } = this.#parts
-    let connection: Connection | undefined
+    let connection: ConsoleConnection | undefined
     this.#clients.add(client)
     client.on('close', () => this.#clients.delete(client))
     client.on('error', (error) => report.debug(`gateway: ${error.message}`))
@@ -122,7 +122,11 @@ class Gateway {
   }
 
   /** Serves the second hop in a stream of the first. */
-  async #seat(connection: Connection, first: { client: Client; socket: Socket }, stream: ServerChannel): Promise<void> {
+  async #seat(
+    connection: ConsoleConnection,
+    first: { client: Client; socket: Socket },
+    stream: ServerChannel,
+  ): Promise<void> {
     const { report, sessionMs = dayMs, lockoutMs } = this.#parts
     const { id } = connection
     const timer = setTimeout(() => seat.end(), sessionMs)
@@ -181,7 +185,7 @@ class Gateway {
   }
 
   /** Connects a session with the serial port, until the client leaves, the machine goes off, or the connection is deleted. */
-  #attach(client: Client, channel: ServerChannel, { instance }: Connection, seat: Seat): void {
+  #attach(client: Client, channel: ServerChannel, { instance }: ConsoleConnection, seat: Seat): void {
     const { devices } = this.#parts.connections.instances
     const port = devices.findPort(instance.device.id)
     channel.on('error', () => {})

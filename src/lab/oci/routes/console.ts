@@ -3,14 +3,14 @@ import type { Address } from '../../../address.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import {
-  type Connection,
+  type ConsoleConnection,
   type Connections,
   connectionView,
   maxConnections,
   readRsaKey,
 } from '../console/connections.ts'
 import { captureHistory, type History, historyState, historyView } from '../console/histories.ts'
-import { withQuery, withStruct } from '../wire/contract.ts'
+import { requireQuery, withStruct } from '../wire/contract.ts'
 import { etagOf, stateOf } from '../compute/instance.ts'
 import { isCompartment } from '../compute/launch.ts'
 import { answerPage, filterViews, sortViews } from '../wire/paging.ts'
@@ -35,8 +35,8 @@ const maxHistoryBytes = 1_048_576
 export function consoleRoutes(parts: ConsoleRouteParts): Route[] {
   const { account, instances, connections, gateway, hostKeyFingerprint, stepMs } = parts
   const histories = new Map<string, History>()
-  const tokens = { connection: new RetryTokens<Connection>(), history: new RetryTokens<History>() }
-  const showConnection = (connection: Connection): LabAnswer => {
+  const tokens = { connection: new RetryTokens<ConsoleConnection>(), history: new RetryTokens<History>() }
+  const showConnection = (connection: ConsoleConnection): LabAnswer => {
     const view = connectionView(connection, gateway, hostKeyFingerprint)
     return { status: 200, json: view, headers: { etag: etagOf(view) } }
   }
@@ -68,7 +68,10 @@ export function consoleRoutes(parts: ConsoleRouteParts): Route[] {
       }),
     )
 
-  const withConnection = ({ parameters: [id = ''] }: RoutedRequest, answer: (connection: Connection) => LabAnswer) => {
+  const withConnection = (
+    { parameters: [id = ''] }: RoutedRequest,
+    answer: (connection: ConsoleConnection) => LabAnswer,
+  ) => {
     const connection = connections.find(id)
     return connection === undefined ? notFound : answer(connection)
   }
@@ -93,7 +96,7 @@ export function consoleRoutes(parts: ConsoleRouteParts): Route[] {
   const listOf =
     (struct: string, views: () => Record<string, unknown>[]) =>
     (request: RoutedRequest): LabAnswer =>
-      withQuery(request, struct, () => {
+      requireQuery(request, struct, () => {
         const { query } = request
         if (!isCompartment(query.get('compartmentId'), account)) return notFound
         const fields = ['compartmentId', 'instanceId', 'availabilityDomain', 'lifecycleState']

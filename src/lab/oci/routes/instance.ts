@@ -3,7 +3,7 @@ import type { PowerAction } from '../../cloud/device-state.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import type { Account } from '../account/account.ts'
-import { refuseStruct, withQuery, withStruct } from '../wire/contract.ts'
+import { refuseStruct, requireQuery, withStruct } from '../wire/contract.ts'
 import { etagOf, instanceView, type LifecycleState, stateOf } from '../compute/instance.ts'
 import type { Instance, Instances } from '../compute/instances.ts'
 import { isCompartment, launch, refuseNames } from '../compute/launch.ts'
@@ -79,7 +79,7 @@ export function instanceRoutes(parts: RouteParts): Route[] {
 
   /** `displayName` is compared exactly. */
   const list = (request: RoutedRequest): LabAnswer =>
-    withQuery(request, 'ListInstancesRequest', () => {
+    requireQuery(request, 'ListInstancesRequest', () => {
       const { query } = request
       if (!isCompartment(query.get('compartmentId'), account)) return notFound
       const views = instances.list().map(({ device, details }) => instanceView(device, details))
@@ -108,7 +108,7 @@ export function instanceRoutes(parts: RouteParts): Route[] {
     )
 
   const act = (request: RoutedRequest): LabAnswer =>
-    withQuery(request, 'InstanceActionRequest', () =>
+    requireQuery(request, 'InstanceActionRequest', () =>
       forInstance(instances, request, (instance) => {
         const name = request.query.get('action') ?? ''
         if (!Object.hasOwn(actions, name)) return refuse('InvalidParameter', `action ${name} is not valid`)

@@ -1,7 +1,7 @@
 // The network: an instance's card and its attachment, the lab's one VCN and its subnet.
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { withQuery } from '../wire/contract.ts'
+import { requireQuery } from '../wire/contract.ts'
 import { stateOf, vnicAttachmentView, vnicIdsOf, vnicView } from '../compute/instance.ts'
 import { isCompartment } from '../compute/launch.ts'
 import { answerPage, filterViews, sortViews } from '../wire/paging.ts'
@@ -53,7 +53,7 @@ export function networkRoutes({ account, instances }: RouteParts): Route[] {
   const listOf =
     (struct: string, views: () => Record<string, unknown>[], fields: readonly string[]) =>
     (request: RoutedRequest): LabAnswer =>
-      withQuery(request, struct, () => {
+      requireQuery(request, struct, () => {
         const { query } = request
         if (!isCompartment(query.get('compartmentId'), account)) return notFound
         return answerPage(sortViews(filterViews(views(), query, ['compartmentId', ...fields]), query), query)

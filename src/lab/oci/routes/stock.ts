@@ -2,11 +2,11 @@
 import { countFree } from '../../cloud/capacity.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { isFields, withQuery, withStruct } from '../wire/contract.ts'
+import { isFields, requireQuery, withStruct } from '../wire/contract.ts'
 import { isCompartment } from '../compute/launch.ts'
 import { answerPage, filterViews, sortViews } from '../wire/paging.ts'
 import { notFound, refuse } from '../wire/refusal.ts'
-import { availabilityDomain, type Image, images, network, type Shape, shapes } from '../compute/stock.ts'
+import { availabilityDomain, type OracleImage, images, network, type Shape, shapes } from '../compute/stock.ts'
 import type { RouteParts } from './instance.ts'
 
 function shapeView({ plan, processor, ocpus, memoryInGBs, isFlexible }: Shape): Record<string, unknown> {
@@ -33,7 +33,7 @@ function shapeView({ plan, processor, ocpus, memoryInGBs, isFlexible }: Shape): 
 }
 
 /** A platform image belongs to no compartment. */
-function imageView({ id, name, system, createdAt }: Image): Record<string, unknown> {
+function imageView({ id, name, system, createdAt }: OracleImage): Record<string, unknown> {
   return {
     id,
     compartmentId: null,
@@ -56,7 +56,9 @@ function imageView({ id, name, system, createdAt }: Image): Record<string, unkno
 export function stockRoutes({ account, instances }: RouteParts): Route[] {
   const { tenancyId, compartmentId } = account
   const inCompartment = (request: RoutedRequest, struct: string, answer: () => LabAnswer): LabAnswer =>
-    withQuery(request, struct, () => (isCompartment(request.query.get('compartmentId'), account) ? answer() : notFound))
+    requireQuery(request, struct, () =>
+      isCompartment(request.query.get('compartmentId'), account) ? answer() : notFound,
+    )
 
   const listShapes = (request: RoutedRequest): LabAnswer =>
     inCompartment(request, 'ListShapesRequest', () => {

@@ -1,7 +1,7 @@
 // Work requests: how far the work of a call is, and why it failed.
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { withQuery } from '../wire/contract.ts'
+import { requireQuery } from '../wire/contract.ts'
 import { stateOf } from '../compute/instance.ts'
 import type { WorkRequest } from '../compute/instances.ts'
 import { isCompartment } from '../compute/launch.ts'
@@ -60,7 +60,7 @@ export function workRequestRoutes({ account, instances }: RouteParts): Route[] {
   }
 
   const list = (request: RoutedRequest): LabAnswer =>
-    withQuery(request, 'ListWorkRequestsRequest', () => {
+    requireQuery(request, 'ListWorkRequestsRequest', () => {
       const { query } = request
       if (!isCompartment(query.get('compartmentId'), account)) return notFound
       const resource = query.get('resourceId')

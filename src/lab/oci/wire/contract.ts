@@ -220,7 +220,7 @@ export function withStruct(
 }
 
 /** Answers a request after checking that its query has what the struct calls mandatory. */
-export function withQuery(request: RoutedRequest, name: string, answer: () => LabAnswer): LabAnswer {
+export function requireQuery(request: RoutedRequest, name: string, answer: () => LabAnswer): LabAnswer {
   const missing = mandatoryQuery[name]?.find((parameter) => (request.query.get(parameter) ?? '') === '')
   return missing === undefined ? answer() : refuse('MissingParameter', `${missing} is required (${name})`)
 }

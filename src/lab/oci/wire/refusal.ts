@@ -3,7 +3,7 @@
 import type { LabAnswer } from '../../web/answer.ts'
 
 /** The statuses of the codes. */
-export const statusOf = {
+export const httpStatus = {
   CannotParseRequest: 400,
   InvalidParameter: 400,
   MissingParameter: 400,
@@ -24,11 +24,11 @@ export const statusOf = {
 } as const
 
 /** A code of the API. */
-export type Code = keyof typeof statusOf
+export type Code = keyof typeof httpStatus
 
 /** The answer that refuses a request. */
 export function refuse(code: Code, message: string, headers: Record<string, string> = {}): LabAnswer {
-  return { status: statusOf[code], json: { code, message }, headers }
+  return { status: httpStatus[code], json: { code, message }, headers }
 }
 
 /** 401. */

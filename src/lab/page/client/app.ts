@@ -6,7 +6,7 @@ import { startCopyButtons } from './copy-buttons.ts'
 import { showCoverage } from './coverage-table.ts'
 import { DeleteDialog } from './delete-dialog.ts'
 import { element, setText } from './elements.ts'
-import { renderMachines } from './machine-list.ts'
+import { renderMachineList } from './machine-list.ts'
 import { showDetail, showSummary } from './machine-pane.ts'
 import { showStock } from './stock-table.ts'
 
@@ -91,7 +91,7 @@ function start(token: string): void {
     element('machine').hidden = machine === undefined
     element('gone').hidden = machine !== undefined || machines.length === 0
     if (machine !== undefined) showSummary(machine)
-    renderMachines(machines, current, pick)
+    renderMachineList(machines, current, pick)
   }
   /** A machine is selected automatically only if none was: after a deletion the next machine must not appear under the pointer. */
   const take = (next: readonly MachineSummary[]) => {

@@ -35,7 +35,7 @@ function isTyping(event: KeyboardEvent): boolean {
 }
 
 /** Callbacks of the pane. */
-export interface ConsoleParts {
+export interface PaneParts {
   onTake: () => void
   onRelease: () => void
   /** Keys, as base64 of their UTF-8. */
@@ -56,7 +56,7 @@ export class ConsolePane {
   /** True from the first key on, before the lab confirms who has the keyboard. */
   #hasTyped = false
 
-  constructor(parts: ConsoleParts) {
+  constructor(parts: PaneParts) {
     const { onTake, onRelease, onKeys } = parts
     const begin = () => {
       if (this.#keyboard !== 'free') return

@@ -10,7 +10,7 @@ function createItem(id: string, onPick: (id: string) => void): HTMLElement {
 }
 
 /** Fills the list; existing buttons stay and keep the focus. */
-export function renderMachines(
+export function renderMachineList(
   machines: readonly MachineSummary[],
   current: string | undefined,
   onPick: (id: string) => void,

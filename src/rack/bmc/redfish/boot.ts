@@ -2,7 +2,7 @@
 // form to rarer ones, and only what reads back as asked for counts. docs/rack.md has the quirks with their sources.
 import { BmcError } from '../bmc-error.ts'
 import type { RedfishAnswer, RedfishClient } from './client.ts'
-import type { Patience } from './patience.ts'
+import type { RedfishPatience } from './patience.ts'
 import { type System, type SystemBoot, systemSchema } from './system.ts'
 
 /** A boot override to ask for. */
@@ -48,9 +48,9 @@ const preconditionStatuses = [412, 428]
 export class BootOverrides {
   readonly #client: RedfishClient
   readonly #path: string
-  readonly #patience: Patience
+  readonly #patience: RedfishPatience
 
-  constructor(client: RedfishClient, path: string, patience: Patience) {
+  constructor(client: RedfishClient, path: string, patience: RedfishPatience) {
     this.#client = client
     this.#path = path
     this.#patience = patience

@@ -16,7 +16,7 @@ function isForNow({ status, messages }: RedfishAnswer): boolean {
 }
 
 /** Repeats requests. */
-export class Patience {
+export class RedfishPatience {
   readonly #clock: Clock
 
   constructor(clock: Clock) {

@@ -1,5 +1,5 @@
 // The machines that may boot from the network now: the script of each, and how far it has come.
-import { describeStep, explainStop } from '../netboot/steps.ts'
+import { describeNetbootStep, explainStop } from '../netboot/steps.ts'
 import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
 import type { RackMachine } from '../file/rack-file.ts'
@@ -23,7 +23,7 @@ export interface BootOrder {
 }
 
 /** The network boots of a rack's machines. */
-export class Boots {
+export class NetworkBoots {
   readonly #netboot: Pick<Netboot, 'arm' | 'disarm' | 'stepsOf'>
   readonly #sightings: Sightings
   /** By the machine's name. */
@@ -39,7 +39,7 @@ export class Boots {
     const { name, macs } = machine
     this.disarm(machine)
     for (const mac of macs) this.#netboot.arm(mac, script)
-    const following = this.#sightings.follow(macs, (step) => onStep(`${name}: ${describeStep(step)}`))
+    const following = this.#sightings.follow(macs, (step) => onStep(`${name}: ${describeNetbootStep(step)}`))
     this.#boots.set(name, { machine, script, isOnce, isFetched: false, onStep, following })
   }
 

@@ -21,7 +21,7 @@ export interface PowerParts {
 }
 
 /** Switches the machine of a device on and off. */
-export class PowerSwitch {
+export class DevicePower {
   readonly #parts: PowerParts
 
   constructor(parts: PowerParts) {
