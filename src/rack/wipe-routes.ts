@@ -26,7 +26,10 @@ export function wipeRoutes(book: WipeBook, boots: Pick<NetworkBoots, 'fetched'>)
         if (mac !== undefined && !machine.macs.includes(mac)) return notFound
         try {
           const script = await book.scriptOf(machine, wipe)
-          if (method !== 'HEAD') boots.fetched(book.scriptUrl(wipe))
+          if (method !== 'HEAD') {
+            await book.noteFetch(machine)
+            boots.fetched(book.scriptUrl(wipe))
+          }
           return plain(script)
         } catch (error) {
           if (!(error instanceof RackError)) throw error

@@ -18,7 +18,7 @@ export interface WipeRecord {
   key: string
   /** The id of the device that gave the machine back. */
   device: string
-  /** `due`: the machine is off, or being started; `reported`, `failed` and `released`: it is, or is to be switched, off. */
+  /** `due`: the machine has not fetched its script; `running`: it has; `reported`, `failed` and `released`: it is, or is to be switched, off. */
   stage: 'due' | 'running' | 'reported' | 'failed' | 'released'
   /** When the time for its report is over, in milliseconds since 1970. */
   endMs?: number | undefined

@@ -30,9 +30,14 @@ export interface WipeBookParts {
   onChange: (name: string) => void
 }
 
-/** A machine may fetch its script, and report, only then. */
-const beforeReport: readonly WipeStage[] = ['due', 'running']
+/** A machine may fetch its script, and report, only at these. */
+export const stagesBeforeReport: readonly WipeStage[] = ['due', 'running']
 const maxReason = 200
+
+/** Whether a wipe still waits for its report. */
+export function isBeforeReport(stage: WipeStage | undefined): boolean {
+  return stage !== undefined && stagesBeforeReport.includes(stage)
+}
 
 function isSame(key: string, given: string): boolean {
   const [own, other] = [Buffer.from(key), Buffer.from(given)]
@@ -115,7 +120,12 @@ export class WipeBook {
   /** The machine of a wipe that may fetch its script. */
   findWaiting(id: string): Entry | undefined {
     const entry = this.find(id)
-    return entry !== undefined && beforeReport.includes(entry.wipe.stage) ? entry : undefined
+    return entry !== undefined && isBeforeReport(entry.wipe.stage) ? entry : undefined
+  }
+
+  /** A machine fetches its script. Returns once that is on disk. */
+  async noteFetch(machine: RackMachine): Promise<void> {
+    await this.advance(machine, ['due'], { stage: 'running' })
   }
 
   /** A machine reports that it is empty, or why it is not. Returns once that is on disk. */
@@ -125,10 +135,10 @@ export class WipeBook {
     const { machine, wipe } = entry
     if (failure !== undefined) {
       const why = `its wipe reported a failure: ${plainText(failure).slice(0, maxReason)}`
-      return (await this.advance(machine, beforeReport, { stage: 'failed', why })) ? 'taken' : 'late'
+      return (await this.advance(machine, stagesBeforeReport, { stage: 'failed', why })) ? 'taken' : 'late'
     }
     // A machine whose answer was lost reports again.
     if (wipe.stage === 'reported') return 'taken'
-    return (await this.advance(machine, beforeReport, { stage: 'reported' })) ? 'taken' : 'late'
+    return (await this.advance(machine, stagesBeforeReport, { stage: 'reported' })) ? 'taken' : 'late'
   }
 }

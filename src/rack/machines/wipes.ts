@@ -1,6 +1,5 @@
 // Wipes: before a machine that was given back is free, it boots the script that empties it. It was emptied only if it reports so with
 // the key of its script, and is seen to be off after that. Each stage is on disk before the next begins.
-import { EventEmitter } from 'node:events'
 import type { Clock } from '../../clock.ts'
 import { settleBefore } from '../../deadline.ts'
 import { messageOf, RackError } from '../../errors.ts'
@@ -15,7 +14,7 @@ import { isByHand, type People } from './people.ts'
 import type { OpenedConsole } from './powered.ts'
 import type { RackState, WipeRecord } from './rack-state.ts'
 import type { Switches } from './switches.ts'
-import { WipeBook, type WipeStage } from './wipe-book.ts'
+import { isBeforeReport, stagesBeforeReport, WipeBook, type WipeStage } from './wipe-book.ts'
 
 /** The parts of wipes. */
 export interface WipeParts {
@@ -50,11 +49,12 @@ export class Wipes {
   /** The machines that this server has seen on for their wipe. */
   readonly #followed = new Set<string>()
   readonly #working = new Map<string, Promise<void>>()
-  readonly #changes = new EventEmitter().setMaxListeners(0)
+  /** Ends the pause of the work on a machine. */
+  readonly #wakers = new Map<string, AbortController>()
 
   constructor(parts: WipeParts) {
     this.#parts = parts
-    this.book = new WipeBook({ ...parts, onChange: (name) => void this.#changes.emit(name) })
+    this.book = new WipeBook({ ...parts, onChange: (name) => this.#wakers.get(name)?.abort() })
   }
 
   /** Goes on with what an earlier server left unfinished. */
@@ -121,33 +121,26 @@ export class Wipes {
   /** Waits for some time, or until the stage changes, or the server ends. */
   async #pause(name: string, ms: number): Promise<void> {
     const { clock, signal } = this.#parts
-    const changed = new AbortController()
-    const wake = () => changed.abort()
-    this.#changes.once(name, wake)
-    try {
-      await clock.sleep(ms, AbortSignal.any([signal, changed.signal]))
-    } catch {
-      // The stage has changed, or the server ends.
-    } finally {
-      this.#changes.off(name, wake)
-    }
+    const waker = new AbortController()
+    this.#wakers.set(name, waker)
+    await clock.sleep(ms, AbortSignal.any([signal, waker.signal])).catch(() => {})
   }
 
   async #step(machine: RackMachine, wipe: WipeRecord): Promise<void> {
     const { switches, holds, signal } = this.#parts
     await switches.of(machine).claim?.(wipe.device, signal)
-    if (wipe.stage === 'due') return await this.#start(machine, wipe)
-    if (wipe.stage === 'running') return await this.#watch(machine, wipe)
+    if (wipe.stage === 'due') await this.#start(machine, wipe)
+    if (isBeforeReport(wipe.stage)) return await this.#watch(machine)
     await this.#putOff(machine)
     if (wipe.stage !== 'failed') await holds.end(machine, wipe.device, signal)
   }
 
-  /** Boots the script. A server that was killed in the midst of this begins again, with a machine that is off. */
+  /** Boots the script. Until the machine has that, a server that starts again begins anew: the machine may have found no server. */
   async #start(machine: RackMachine, wipe: WipeRecord): Promise<void> {
     const { switches, signal, clock } = this.#parts
     const { name, wipe: settings } = machine
     if (settings === undefined) {
-      return await this.#fail(machine, ['due'], 'it was to be wiped, but the rack file no longer says how')
+      return await this.#fail(machine, 'it was to be wiped, but the rack file no longer says how')
     }
     // If its file is missing, that is better known before the machine is on.
     await this.book.scriptOf(machine, wipe)
@@ -157,7 +150,7 @@ export class Wipes {
     await switches.on(machine, signal)
     this.#followed.add(name)
     this.#seen.set(name, 'on')
-    await this.book.advance(machine, ['due'], { stage: 'running', endMs: clock.now() + settings.timeoutMs })
+    await this.book.advance(machine, stagesBeforeReport, { endMs: clock.now() + settings.timeoutMs })
   }
 
   /** Each network boot gets the script: a machine that restarts must not boot its disk because of this rack. */
@@ -168,27 +161,30 @@ export class Wipes {
   }
 
   /** Waits for the report. A machine that goes off without one may have crashed. */
-  async #watch(machine: RackMachine, wipe: WipeRecord): Promise<void> {
+  async #watch(machine: RackMachine): Promise<void> {
     const { clock, signal, boots, pollMs = 5000, openConsole } = this.#parts
     const { name } = machine
-    const { endMs = 0 } = wipe
+    const wipe = this.book.of(name)
+    if (wipe === undefined || !isBeforeReport(wipe.stage)) return
+    const timeoutMs = machine.wipe?.timeoutMs ?? 0
+    const { endMs = clock.now() + timeoutMs } = wipe
     if (!this.#followed.has(name)) this.#arm(machine, wipe)
     await using tail = new ConsoleTail((waiting) => openConsole(machine, waiting), signal)
-    while (this.stageOf(name) === 'running') {
+    while (isBeforeReport(this.stageOf(name))) {
       signal.throwIfAborted()
       if (clock.now() >= endMs) {
-        const limit = formatDuration(machine.wipe?.timeoutMs ?? 0)
         const far = boots.hasScript(machine) ? `${name} has its script` : boots.explainStop(machine)
-        return await this.#fail(machine, ['running'], `its wipe did not report within ${limit}: ${far}${tail.text}`)
+        const limit = timeoutMs === 0 ? 'in time' : `within ${formatDuration(timeoutMs)}`
+        return await this.#fail(machine, `its wipe did not report ${limit}: ${far}${tail.text}`)
       }
       const seen = await this.#look(machine)
       if (seen === 'on') this.#followed.add(name)
       if (seen === 'off') {
         if (this.#followed.has(name)) {
-          return await this.#fail(machine, ['running'], `it went off before its wipe reported${tail.text}`)
+          return await this.#fail(machine, `it went off before its wipe reported${tail.text}`)
         }
         // No server could take its report, or all power was lost: it is wiped again.
-        await this.book.advance(machine, ['running'], { stage: 'due' })
+        await this.book.advance(machine, ['running'], { stage: 'due', endMs: undefined })
         return
       }
       await this.#pause(name, Math.min(pollMs, Math.max(1, endMs - clock.now())))
@@ -222,8 +218,8 @@ export class Wipes {
   }
 
   /** Sets a machine aside, whose disks may not be empty. */
-  async #fail(machine: RackMachine, from: readonly WipeStage[], why: string): Promise<void> {
-    if (!(await this.book.advance(machine, from, { stage: 'failed', why }))) return
+  async #fail(machine: RackMachine, why: string): Promise<void> {
+    if (!(await this.book.advance(machine, stagesBeforeReport, { stage: 'failed', why }))) return
     this.#parts.report.warn(`rack: ${machine.name} is set aside: ${why}`)
   }
 

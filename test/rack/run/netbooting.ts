@@ -11,6 +11,8 @@ export interface BootPlace {
   scripts: string
   mac: string
   onFetch: (path: string) => Promise<void> | void
+  /** Called with the lines that its script prints. */
+  onPrint?: (text: string) => void
 }
 
 /** Loads a URL with curl. @returns undefined if that fails */
@@ -23,8 +25,16 @@ async function load([file = '', ...before]: readonly string[], url: string): Pro
   })
 }
 
+/** Sends a POST with curl. @returns the status of the answer; 0 without one */
+export async function post([file = '', ...before]: readonly string[], url: string): Promise<number> {
+  const words = ['curl', '--silent', '--max-time', '20', '-o', '/dev/null', '-w', '%{http_code}', '-X', 'POST', url]
+  return await new Promise((resolve) => {
+    execFile(file, [...before, ...words], (_, stdout) => resolve(Number(stdout)))
+  })
+}
+
 /** Starts a machine. One that finds no script stays on, as a server without a boot device does. */
-export function bootFrom({ before, scripts, mac, onFetch }: BootPlace): Running {
+export function bootFrom({ before, scripts, mac, onFetch, onPrint: print = () => {} }: BootPlace): Running {
   const plug = new AbortController()
   const download = async (url: string) => {
     await onFetch(new URL(url).pathname)
@@ -33,7 +43,7 @@ export function bootFrom({ before, scripts, mac, onFetch }: BootPlace): Running 
   }
   const boot = async () => {
     const url = `${scripts}/${mac.replaceAll(':', '-')}`
-    await runIpxe(url, { arch: 'x86_64', mac, hostname: '', print() {}, download }, plug.signal)
+    await runIpxe(url, { arch: 'x86_64', mac, hostname: '', print, download }, plug.signal)
   }
   // A failed download is what the rack's end looks like from here.
   void boot().catch(() => {})

@@ -103,6 +103,11 @@ export class RackProgram implements AsyncDisposable {
     return Object.fromEntries(pairs.filter(([name]) => /^METAL_|_CA_|CERT/.test(name)))
   }
 
+  /** Whether it was started, and not ended since. */
+  get isRunning(): boolean {
+    return this.#server !== undefined
+  }
+
   /** What the rack has printed since its last start. */
   get log(): string {
     return this.#seen?.err ?? ''
