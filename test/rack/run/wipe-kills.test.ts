@@ -1,5 +1,6 @@
 // A rack that is killed at each step of a wipe, with a machine whose programs switch it, and a disk that must be empty before anybody
 // gets it.
+import { EventEmitter, once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -139,10 +140,8 @@ describe('a rack that wipes', needsNamespace('curl'), () => {
 
   test('lets the device go at once, and shows the machine', { timeout: 120_000 }, async () => {
     await rack.start()
-    let report = () => {}
-    mayReport = new Promise((resolve) => {
-      report = resolve
-    })
+    const gate = new EventEmitter()
+    mayReport = once(gate, 'open').then(() => undefined)
     await giveBack(await createOnceFree())
     await waitUntil(
       () => list('--json'),
@@ -159,7 +158,7 @@ describe('a rack that wipes', needsNamespace('curl'), () => {
     const release = rack.metalkit('rack', 'release', 'r1')
     expect(await release.code).not.toBe(0)
     expect(release.seen.err).toContain('the machine "r1" is being wiped; it is free after that')
-    report()
+    gate.emit('open')
     const id = await createOnceFree()
     expect([disk, rack.log]).toEqual(['', expect.not.stringMatching(/\/boot\/wipe\/[^/]+\/[0-9a-f]{32}/)])
     await giveBack(id)
