@@ -113,6 +113,13 @@ for (const folder of new Set(files.map(dirname))) {
   if (count > maxFiles) complaints.push(`${folder} holds ${count} files; at most ${maxFiles} lie in one folder`)
 }
 
+const isComposing = (path) => composing.some((place) => isWithin(path, place))
+for (const file of files.filter((path) => isWithin(path, 'src') && !isComposing(path))) {
+  // Without a row the folder would count as ground floor, which everything may import.
+  if (roomOf(file) === 'src' && dirname(file) !== 'src')
+    complaints.push(`${dirname(file)} has no row in scripts/rooms.mjs`)
+}
+
 const imports = files
   .filter((file) => isWithin(file, 'src') && file.endsWith('.ts'))
   .flatMap((file) =>
@@ -122,11 +129,11 @@ const imports = files
     })),
   )
 for (const { from, to } of imports) {
-  if (composing.some((place) => isWithin(from, place))) continue
+  if (isComposing(from)) continue
   const room = roomOf(from)
   const isAllowed =
     isWithin(to, 'src') &&
-    !composing.some((place) => isWithin(to, place)) &&
+    !isComposing(to) &&
     (roomOf(to) === room ||
       isWithin(roomOf(to), room) ||
       [...ground, ...mayImport[room]].some((place) => place === to || place === roomOf(to)))
