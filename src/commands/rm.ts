@@ -96,7 +96,6 @@ export async function execute(
   const outcomes = await Promise.allSettled(
     targets.map(async ({ cloud, machine }) => {
       await deleteUntilGone(cloud, machine, report, forced)
-      report.info(`The machine ${machine.id} is deleted.`)
     }),
   )
   throwAll([

@@ -11,6 +11,14 @@ import type { Context } from '../io.ts'
  */
 export type Phase = 'coming' | 'on' | 'off' | 'switching' | 'stopping' | 'going' | 'gone' | 'failed' | 'unknown'
 
+/** What holds up the end of a deletion that the cloud goes on with by itself: the physical machine is not off yet. */
+export interface Release {
+  /** Its name. */
+  machine: string
+  /** The latest failure, if there was one. */
+  trouble: string | undefined
+}
+
 /** A machine as its cloud shows it. A cloud may give its records more fields; it gets its own records back, unchanged. */
 export interface MachineRecord {
   id: string
@@ -35,6 +43,8 @@ export interface MachineRecord {
   projectId: string | undefined
   /** Why it cannot be booted over iPXE again (`--device`); undefined if it can. */
   whyNotBootable?: { message: string; hint: string } | undefined
+  /** Set by a rack while the machine of a deleted device is not known to be off. */
+  release?: Release | undefined
 }
 
 /** Something that happened to a machine. */

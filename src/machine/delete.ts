@@ -1,7 +1,8 @@
 // Delete until gone: a machine costs money until the API no longer knows it.
 import { AuthenticationError, FinalRefusal, MachineLeftError, MetalkitError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
-import type { Cloud, MachineRecord } from './cloud.ts'
+import { plainText } from '../text/plain-text.ts'
+import type { Cloud, MachineRecord, Release } from './cloud.ts'
 
 const firstDelayMs = 3000
 /** Each delay is 1.5 times the previous one, up to this. */
@@ -15,6 +16,8 @@ const minTries = 3
 const confirmDelaysMs = [1000, 2000, 4000]
 /** Delay between checks of a machine whose deletion is watched. */
 const watchMs = 5000
+/** How long a run waits until a rack has switched its machine off, or failed to. */
+const releasePatienceMs = 30_000
 /** A machine may be provisioning for a long time, and cannot be deleted meanwhile. */
 const provisioningPatienceMs = 60 * 60_000
 /** For any other reason. */
@@ -49,6 +52,8 @@ interface Standing {
 interface Watched extends DeleteTarget {
   /** Whether it was being deleted when last seen. */
   isEnding: boolean
+  /** What a rack still has to do, when last seen. */
+  release?: Release | undefined
 }
 
 /** The machine; undefined if the API says that it does not exist, or no longer. */
@@ -56,9 +61,11 @@ async function lookUp(cloud: Cloud, target: Watched, signal: AbortSignal): Promi
   try {
     const machine = await cloud.get(target.id, signal)
     target.isEnding = isGoing(machine)
+    target.release = machine.release
     return machine.phase === 'gone' ? undefined : machine
   } catch (error) {
     if (!cloud.isGone(error)) throw error
+    target.release = undefined
     return undefined
   }
 }
@@ -74,8 +81,13 @@ async function confirmGone(
   signal: AbortSignal,
   isAccepted: boolean,
 ): Promise<MachineRecord | undefined> {
-  const endMs = cloud.clock.monotonicMs() + patienceMs
-  for (let looks = 0; looks < confirmDelaysMs.length || cloud.isDeletionWatched; looks++) {
+  const startMs = cloud.clock.monotonicMs()
+  const endMs = startMs + patienceMs
+  const isReleasing = () =>
+    target.release?.trouble === undefined &&
+    target.release !== undefined &&
+    cloud.clock.monotonicMs() - startMs < releasePatienceMs
+  for (let looks = 0; looks < confirmDelaysMs.length || cloud.isDeletionWatched || isReleasing(); looks++) {
     await cloud.clock.sleep(confirmDelaysMs[looks] ?? watchMs, signal)
     const machine = await lookUp(cloud, target, signal)
     if (machine === undefined) {
@@ -139,8 +151,19 @@ async function tryOnceMore(cloud: Cloud, target: Watched): Promise<Standing | un
   }
 }
 
+/** Reports the end of a machine. A rack may not have its machine off yet; it goes on by itself. */
+function reportGone({ id, release }: Watched, report: Reporter): void {
+  report.progress('')
+  if (release === undefined) return report.info(`The machine ${id} is deleted.`)
+  const { machine, trouble } = release
+  const why = trouble === undefined ? '' : `: ${plainText(trouble)}`
+  report.warn(
+    `the device ${id} is deleted, but its machine "${plainText(machine)}" is not off yet${why}; the rack keeps trying`,
+  )
+}
+
 /**
- * Deletes a machine and confirms that it is gone.
+ * Deletes a machine, confirms that it is gone, and reports that.
  * @param forced aborted if the user will not wait; then one last attempt is made
  * @throws MachineLeftError naming the machine and how to delete it
  */
@@ -157,7 +180,7 @@ export async function deleteUntilGone(
   try {
     for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs = Math.min(delayMs * 1.5, maxDelayMs)) {
       const still = await tryDelete(cloud, target, forced)
-      if (still === undefined) return
+      if (still === undefined) return reportGone(target, report)
       why = still.why
       seen = still.seen
       const isHopeless = still.patienceMs === 0
@@ -168,7 +191,7 @@ export async function deleteUntilGone(
   } catch (error) {
     if (!forced.aborted) throw error
     const still = await tryOnceMore(cloud, target)
-    if (still === undefined) return
+    if (still === undefined) return reportGone(target, report)
     why = still.why
     seen = still.seen
   } finally {

@@ -214,7 +214,6 @@ export class Ledger {
     const { cloud, report } = this.#options
     report.info(`Deleting the machine ${id}, which this run also created...`)
     await deleteUntilGone(cloud, { id, projectId: undefined }, report, forced)
-    report.info(`The machine ${id} is deleted.`)
     report.event('machine-deleted', { id })
   }
 

@@ -76,7 +76,6 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
       // Not in a finally block: if both deletions fail, both errors must be reported.
       await using _others = { [Symbol.asyncDispose]: () => ledger.settle({ keptId: id, forced }) }
       await deleteUntilGone(cloud, { id, projectId: undefined }, report, forced)
-      report.info(`The machine ${id} is deleted.`)
       report.event('machine-deleted', { id })
     },
   }

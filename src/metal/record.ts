@@ -1,5 +1,5 @@
 // A device of the Metal API as a machine of a cloud.
-import type { MachineRecord, Phase } from '../machine/cloud.ts'
+import type { MachineRecord, Phase, Release } from '../machine/cloud.ts'
 import type { Device } from './schema.ts'
 import { findSosHost } from './sos-host.ts'
 
@@ -45,6 +45,11 @@ function whyNotBootable({ id, operating_system: os }: Device): { message: string
   }
 }
 
+function releaseOf({ rack_release: release }: Device): Release | undefined {
+  if (!release) return undefined
+  return { machine: release.machine, trouble: release.trouble ?? undefined }
+}
+
 /** The machine that a device is. */
 export function recordOf(device: Device): MetalRecord {
   const tags = device.tags ?? []
@@ -63,6 +68,7 @@ export function recordOf(device: Device): MetalRecord {
     percentage: device.provisioning_percentage ?? undefined,
     projectId: device.project?.href?.split('/').at(-1),
     whyNotBootable: whyNotBootable(device),
+    release: releaseOf(device),
     tags,
     sosHost: findSosHost(device),
   }

@@ -39,6 +39,8 @@ export const deviceSchema = z.looseObject({
   facility: z.nullish(z.looseObject({ code: z.nullish(z.string()) })),
   metro: z.nullish(z.looseObject({ code: z.nullish(z.string()) })),
   project: z.nullish(reference),
+  /** Only on a rack: the machine that a deleted device still holds. */
+  rack_release: z.nullish(z.looseObject({ machine: z.string(), trouble: z.nullish(z.string()) })),
 })
 export type Device = z.infer<typeof deviceSchema>
 

@@ -32,6 +32,18 @@ async function cloudOf(phases: Phase[], own: Partial<Cloud>) {
   return { outcome, deletes, waitedMs: waits.reduce((sum, ms) => sum + ms, 0) }
 }
 
+/** A machine that a rack switches off. */
+const held = (trouble?: string): MachineRecord => ({ ...machineOf('going'), release: { machine: 'r1', trouble } })
+/** Deletes a machine that is seen in these states. */
+async function deleteSeen(records: MachineRecord[]) {
+  const report = createRecorder()
+  const { cloud, waits } = await createTestCloud('http://127.0.0.1:9', report, createFastClock(100))
+  Object.assign(cloud, { get: async () => records.shift() ?? machineOf('gone'), findListed: async () => undefined })
+  Object.assign(cloud, { delete: async () => {} })
+  await deleteUntilGone(cloud, { id: 'm-1', projectId: undefined }, report, never)
+  return { text: report.lines.join('\n'), waitedMs: waits.reduce((sum, ms) => sum + ms, 0) }
+}
+
 describe('a deletion', () => {
   test('that can never succeed ends at once, with its reason and the machine', async () => {
     const reason = new FinalRefusal('reserved servers cannot be deleted', { layer: 'sky' })
@@ -52,6 +64,16 @@ describe('a deletion', () => {
     const unwatched = await cloudOf([...going, 'gone'], {})
     expect(unwatched).toMatchObject({ outcome: 'deleted', deletes: 1 })
     expect(unwatched.waitedMs).toBeLessThan(10_000)
+  })
+
+  test("ends once a rack's machine is off, or has a reason why it is not", async () => {
+    const slow = await deleteSeen(Array.from({ length: 6 }, () => held()))
+    expect(slow.text).toContain('The machine m-1 is deleted.')
+    const silent = await deleteSeen(Array.from({ length: 100 }, (_, at) => held(at < 5 ? undefined : 'it is silent')))
+    expect(silent.text).toContain('its machine "r1" is not off yet: it is silent; the rack keeps trying')
+    const endless = await deleteSeen(Array.from({ length: 100 }, () => held()))
+    expect(endless.text).toContain('its machine "r1" is not off yet; the rack keeps trying')
+    expect(endless.text).not.toContain('is deleted.')
   })
 
   test('that was accepted is not doubted because a second interrupt cut its repetition short', async () => {

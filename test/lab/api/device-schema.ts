@@ -171,6 +171,7 @@ export const device = z.strictObject({
   hardware_reservation: href.optional(),
   spot_instance: z.boolean(),
   root_password: z.string().min(12).optional(),
+  rack_release: z.strictObject({ machine: z.string(), trouble: z.string().nullable() }).optional(),
   spot_price_max: z.number().optional(),
   termination_time: time.optional(),
   actions: z.array(z.strictObject({ type: z.string(), name: z.string() })),

@@ -40,6 +40,13 @@ function hasFreshPassword({ readyAt }: Device): boolean {
   return readyAt !== null && Date.now() - Date.parse(readyAt) < passwordMs
 }
 
+/** The machine of a rack that a deleted device still holds, and the latest failure to switch it off. */
+function releaseView({ state, machine, events, updatedAt }: Device) {
+  if (state !== 'deprovisioning' || machine === undefined) return {}
+  const last = events.findLast(({ type, createdAt }) => type === 'instance.waiting' && createdAt >= updatedAt)
+  return { rack_release: { machine, trouble: last?.body ?? null } }
+}
+
 const actions = ['power_off', 'power_on', 'reboot', 'rescue', 'reinstall'] as const
 
 /** A device. The provisioning percentage is shown only until the device is provisioned. */
@@ -86,6 +93,7 @@ export function deviceView(device: Device, cloud: Cloud) {
     ...(device.machine === undefined
       ? {}
       : { hardware_reservation: hrefOf(`/hardware-reservations/${machineId(device.machine)}`) }),
+    ...releaseView(device),
     spot_instance: device.spotInstance,
     ...(device.spotPriceMax === undefined ? {} : { spot_price_max: device.spotPriceMax }),
     ...(device.terminationTime === null ? {} : { termination_time: wireTime(device.terminationTime) }),
