@@ -90,7 +90,7 @@ interface ReuseOptions {
   signal: AbortSignal
 }
 
-/** The error for an unknown id, with a hint that lists the machines that there are. */
+/** The error for an unknown id, with a hint that lists the existing machines. */
 async function unknownMachine(cloud: Cloud, error: unknown): Promise<unknown> {
   if (!(error instanceof ApiError) || !cloud.isGone(error)) return error
   const machines = await cloud.list().catch(() => undefined)
@@ -103,7 +103,7 @@ async function unknownMachine(cloud: Cloud, error: unknown): Promise<unknown> {
   )
 }
 
-/** Whether it can be started anew now. */
+/** Whether it can be restarted now. */
 function isRestartable({ phase }: MachineRecord): boolean {
   return phase === 'on' || phase === 'off'
 }

@@ -1,5 +1,5 @@
-// What a launch needs: compartment, availability domain, shape, subnet and image, from flags, or by asking where there is one
-// choice. Nothing is created.
+// What a launch needs: compartment, availability domain, shape, subnet and image, from flags, or from the API if it offers
+// one choice. Nothing is created.
 import { randomUUID } from 'node:crypto'
 import { ApiError, UsageError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
@@ -8,7 +8,7 @@ import { nearest } from '../text/nearest.ts'
 import type { OciClient } from './client.ts'
 import type { LaunchInput, Shape } from './schema.ts'
 
-/** The values of flags; undefined for what is asked for. */
+/** The values of flags; undefined for a value that the API is asked for. */
 export interface Chosen {
   subnet?: string | undefined
   image?: string | undefined
@@ -140,7 +140,7 @@ async function checkCapacity(
   const input = { compartmentId: tenancy, availabilityDomain, shapeAvailabilities: [wanted] }
   const answer = await client.reportCapacity(input, randomUUID(), signal).catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error
-    // The report is only a help: the launch itself tells too.
+    // The report only helps: the launch itself fails without a free machine.
     report.detail(`cannot check whether there is a free machine: ${error.message}`)
     return undefined
   })
@@ -149,7 +149,7 @@ async function checkCapacity(
   const why =
     status === 'OUT_OF_HOST_CAPACITY'
       ? `there is no free machine of the shape "${shape}" in ${availabilityDomain} now`
-      : `the shape "${shape}" cannot be had in ${availabilityDomain} (${status})`
+      : `the shape "${shape}" is not available in ${availabilityDomain} (${status})`
   throw new ApiError(why, { layer: 'oci', hint: 'try another --availability-domain or --machine, or later' })
 }
 

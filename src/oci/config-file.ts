@@ -151,7 +151,7 @@ export function fingerprintOfKey(key: KeyObject): string {
   return (createHash('md5').update(der).digest('hex').match(/../g) ?? []).join(':')
 }
 
-/** When a session token, a JWT, expires; undefined if it does not say. */
+/** When a session token, a JWT, expires; undefined if it has no expiry. */
 function expiryMs(token: string): number | undefined {
   const claims = readJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   const end: unknown = typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'exp') : undefined

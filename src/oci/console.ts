@@ -41,7 +41,7 @@ export function gatewayOf({ id, connectionString }: ConsoleConnection): { host: 
   return name === id && host !== undefined ? { host, port: Number(port ?? gatewayPort) } : undefined
 }
 
-/** A key for one run, which never leaves the memory. */
+/** A key for one run, which is never written to disk. */
 async function makeKey(): Promise<{ publicKey: string; privateKey: string }> {
   const pair = await promisify(generateKeyPair)('rsa', {
     modulusLength: 3072,
@@ -66,12 +66,12 @@ export async function sweepConsoles(
 ): Promise<void> {
   for (const connection of await client.listConsoles(compartmentId, signal)) {
     if (!isOpen(connection) || !isOurs(connection) || !isStale(connection)) continue
-    report.detail(`deleting the console connection ${connection.id}, which another run has left`)
+    report.detail(`deleting the console connection ${connection.id}, left by another run`)
     await client.disconnectConsole(connection.id, signal)
   }
 }
 
-/** Opens consoles, and deletes what it has made. */
+/** Opens consoles, and deletes the connections that it made. */
 export class ConsoleOpener {
   readonly #parts: Surroundings
 
@@ -133,7 +133,7 @@ export class ConsoleOpener {
           hint: `name that RSA key with --identity, or delete it: oci compute instance-console-connection delete --instance-console-connection-id ${connection.id}`,
         })
       }
-      report.info(`Replacing the console connection ${connection.id}, which another run has made.`)
+      report.info(`Replacing the console connection ${connection.id}, made by another run.`)
       await client.disconnectConsole(connection.id, signal)
       await this.#untilGone(connection.id, clock, signal)
     }
@@ -156,7 +156,7 @@ export class ConsoleOpener {
       await sweepConsoles(this.#parts, compartmentId, ({ instanceId }) => !live.has(instanceId ?? ''), signal)
     } catch (error) {
       signal.throwIfAborted()
-      // They are in nobody's way yet.
+      // They block nothing yet.
       report.detail(`cannot delete console connections of deleted machines: ${messageOf(error)}`)
     }
   }
@@ -185,7 +185,7 @@ export class ConsoleOpener {
       try {
         return await client.connectConsole(input, token, signal)
       } catch (error) {
-        // It may exist, and nobody would delete it.
+        // It may exist, and nothing else would delete it.
         if (error instanceof UncertainError || signal.aborted) await this.#disconnectAll(machine)
         signal.throwIfAborted()
         if (!(error instanceof ApiError)) throw error

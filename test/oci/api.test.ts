@@ -296,7 +296,7 @@ describe('capacity', () => {
     ['OUT_OF_HOST_CAPACITY', `oci: there is no free machine of the shape "BM.Standard.E4.128" in ${domain} now`],
     [
       'HARDWARE_NOT_SUPPORTED',
-      `oci: the shape "BM.Standard.E4.128" cannot be had in ${domain} (HARDWARE_NOT_SUPPORTED)`,
+      `oci: the shape "BM.Standard.E4.128" is not available in ${domain} (HARDWARE_NOT_SUPPORTED)`,
     ],
   ])('%s ends a run before it launches', async (availabilityStatus, line) => {
     const report = { json: { shapeAvailabilities: [{ availabilityStatus }] } }

@@ -5,7 +5,7 @@ import type { Cloud } from '../../machine/cloud.ts'
 import { type CloudRow, clouds } from './clouds.ts'
 import { openCloud, optionsFor } from './open-cloud.ts'
 
-/** What the clouds said: an answer each, or why there is none. */
+/** The answers of the clouds, or why there is none. */
 export interface Survey<T> {
   answers: { row: CloudRow; cloud: Cloud; answer: T }[]
   failures: { row: CloudRow; error: unknown }[]
@@ -16,8 +16,8 @@ function byCloud(one: { row: CloudRow }, other: { row: CloudRow }): number {
 }
 
 /**
- * Asks each cloud that there are credentials of, all at once; without any, the first one, which says what is missing. Flags on the
- * command line are those of the first one.
+ * Asks every cloud with credentials, in parallel; without any credentials, the first cloud, whose error says what is missing. Flags on
+ * the command line belong to the first cloud.
  * @throws the error if only one cloud is asked
  */
 export async function askClouds<T>(

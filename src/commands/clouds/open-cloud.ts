@@ -106,7 +106,7 @@ export async function openCloud(row: CloudRow, options: object, context: Context
 }
 
 /**
- * The options of a command that is not of one cloud, as a cloud takes them: its flags have the values of its own variables.
+ * The options of a command that works on several clouds, as one of them takes them: its flags get the values of its own variables.
  * @param isNamed true if the command names a machine of this cloud: then flags on the command line are this cloud's
  */
 export async function optionsFor<O extends object>(

@@ -19,7 +19,7 @@ export interface ProgramCall {
 /** How a program ended. */
 export interface ProgramEnd {
   /**
-   * `exited`, with a code; `killed`, by a signal of somebody else; `late`: the time was over; `missing`:
+   * `exited`, with a code; `killed`, by a signal from outside; `late`: it took too long; `missing`:
    * there is no such program; `refused`: the system did not start it, for the reason in `stderr`.
    */
   end: 'exited' | 'killed' | 'late' | 'missing' | 'refused'

@@ -1,5 +1,5 @@
 // The shell of a BMC around its serial console: the line that opens the console is typed at its prompt, and a session that comes
-// back to the prompt is over, because whoever types in the console must not type into the BMC.
+// back to the prompt is over, because a person at the console must not type into the BMC's shell.
 import type { Duplex } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { settleBefore } from '../../deadline.ts'
@@ -16,7 +16,7 @@ function lastLineOf(text: string): string {
   return stripVTControlCharacters(line).trim()
 }
 
-/** Waits for the prompt; what comes before it belongs to nobody. @returns the prompt, '' if there is none */
+/** Waits for the prompt, and discards the text before it. @returns the prompt, '' if there is none */
 export async function awaitPrompt(channel: Duplex, signal: AbortSignal): Promise<string> {
   let tail = ''
   let timer: NodeJS.Timeout | undefined

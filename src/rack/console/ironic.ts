@@ -65,7 +65,7 @@ async function watchEnabled(node: IronicNode, clock: Clock, signal: AbortSignal)
   }
 }
 
-/** Connects to a node's console, and takes it from whoever has it. */
+/** Connects to a node's console, and takes it over from any other session. */
 export function connectIronic({ service, node }: IronicSettings, tools: IronicTools): Connect {
   return async (hooks): Promise<Link> => {
     const client = new IronicClient(service, tools)

@@ -19,7 +19,7 @@ const presenceMs = 5000
 const absencesToLose = 2
 const maxErrorText = 8192
 /**
- * An open session makes the terminal raw, and complains that its input is none. The greeting on stdout is no sign: ipmitool keeps it
+ * An open session makes the terminal raw, and complains that its input is not a terminal. The greeting on stdout is no sign: ipmitool keeps it
  * until the machine prints something.
  */
 const openingWords = 'tcgetattr'
@@ -122,7 +122,7 @@ interface SolOptions {
   clock: Clock
 }
 
-/** Connects through a BMC. Takes the console from whoever has it: a session that was killed would hold it for long. */
+/** Connects through a BMC. Takes the console over from any other session: a killed session would hold it for a long time. */
 export function connectSol({ ipmi, address, clock }: SolOptions): Connect {
   return async (hooks): Promise<Link> => {
     await ipmi.run(['sol', 'deactivate'], hooks.signal).catch((error: unknown) => {

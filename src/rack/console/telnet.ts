@@ -80,7 +80,7 @@ export class Telnet {
     return { output: Buffer.from(output), answer: Buffer.from(answer) }
   }
 
-  /** Answers a request unless it asks for what is already so (RFC 1143). */
+  /** Answers a request unless it changes nothing (RFC 1143). */
   #negotiate(command: number, option: number): number[] {
     const isTheirs = command === will || command === wont
     const [inForce, allowed] = isTheirs ? [this.#theirs, welcome] : [this.#ours, granted]

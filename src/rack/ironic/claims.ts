@@ -1,5 +1,5 @@
-// Reserves a node for a device, so that no other rack and no Nova takes it: an allocation named by the device. One name is one
-// allocation, and one node has one at most, so that a request whose answer was lost can be repeated.
+// Reserves a node for a device, so that no other rack and no Nova takes it, by an allocation that has the device's name. Names are
+// unique and a node has one allocation at most, so a request whose answer was lost can be repeated.
 import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
@@ -41,7 +41,7 @@ export class Claims {
     return await this.#node.client.read(`/allocations/${encodeURIComponent(name)}`, allocationSchema, signal)
   }
 
-  /** Fails if somebody else has the node. @throws BmcError `taken` */
+  /** Fails if another client has the node. @throws BmcError `taken` */
   async check(signal: AbortSignal): Promise<void> {
     const record = await this.#node.read(signal)
     const holder = record.instance_uuid ?? ''
@@ -55,7 +55,7 @@ export class Claims {
     if (why !== undefined) throw why
   }
 
-  /** Reserves the node for a device. @throws BmcError `taken` if somebody else has it */
+  /** Reserves the node for a device. @throws BmcError `taken` if another client has it */
   async claim(device: string, signal: AbortSignal): Promise<void> {
     const endMs = this.#clock.monotonicMs() + patienceMs
     const name = nameOf(device)
@@ -109,7 +109,7 @@ export class Claims {
     }
   }
 
-  /** Why Ironic gives the node to nobody, or not to this device; undefined if it may do so a little later. */
+  /** Why Ironic does not allocate the node, or not to this device; undefined if it may do so a little later. */
   async #explainRefusal(record: NodeRecord, signal: AbortSignal): Promise<BmcError | undefined> {
     if ((record.instance_uuid ?? '') !== '') return await this.#describeHolder(record, signal)
     if (record.maintenance) {

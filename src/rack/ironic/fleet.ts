@@ -80,7 +80,7 @@ function nameOf({ name, uuid }: FleetNode): string {
   return words.slice(0, 63).replaceAll(/^-|-$/g, '') || `node-${uuid.slice(0, 8)}`
 }
 
-/** The machine of a node, or why it is none. */
+/** The machine of a node, or why the node cannot be one. */
 function toMachine(node: FleetNode, macs: string[], { service, plan, firmware }: FleetSettings): RackMachine | string {
   const { cpu_arch: archName = 'x86_64', capabilities: own } = node.properties
   const arch = archs[archName]

@@ -37,7 +37,7 @@ export class IronicConsole {
     throw new BmcError('failed', `${this.#node.name} ${words}`)
   }
 
-  /** Enables it anew: a session that was lost holds the BMC's console, and only this ends it. @throws BmcError if there is none */
+  /** Disables and enables it: only that ends a lost session, which still holds the BMC's console. @throws BmcError if there is none */
   async open(signal: AbortSignal): Promise<SocatConsole> {
     const before = await this.#node.settle(signal)
     if (before.console_enabled) await this.#set(false, signal)

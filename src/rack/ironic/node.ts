@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import { type IronicAnswer, type IronicClient, quoteIronic } from './client.ts'
 
-/** A node is locked while its BMC is asked; for a silent BMC that takes a minute. */
+/** A node is locked while Ironic queries its BMC, which takes a minute if the BMC is silent. */
 const patienceMs = 150_000
 const pollMs = 500
 
@@ -115,7 +115,7 @@ export class IronicNode {
   }
 
   /**
-   * Waits until the conductor has done what it was asked to: it locks the node, and has a target, until then.
+   * Waits until the conductor has carried out the request: until then it locks the node, and the node has a target.
    * @throws BmcError when the time is over; or the signal's reason
    */
   async settle(signal: AbortSignal): Promise<NodeRecord> {

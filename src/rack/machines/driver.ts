@@ -56,7 +56,7 @@ export interface RackedView {
 
 /** The driver of a rack. */
 export interface RackDriver extends MachineDriver {
-  /** Why a new device may not have a machine of the file; undefined if it may. That a device of this cloud has it is no reason. */
+  /** Why a new device may not have a machine of the file; undefined if it may. A device of this cloud that has it does not count. */
   whyUnusable(name: string): string | undefined
   /** The power of a machine without a device when it was last asked. */
   lastSeen(name: string): PowerState
@@ -186,7 +186,7 @@ class Driver implements RackDriver {
     await this.#switches.of(machine).claim?.(spec.id, signal)
     const seen = await this.#switches.status(machine, signal)
     if (seen === 'off') return undefined
-    // A person is asked when it has to be off.
+    // A person is asked later, when it must be off.
     if (seen === 'unknown' && !isByHand(machine)) {
       throw new RackError(`nobody can tell whether the machine "${machine.name}" is on`)
     }

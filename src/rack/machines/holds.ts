@@ -1,4 +1,4 @@
-// Which device has which machine: taken only if nobody else can be using it, and given back only once it was seen to be off.
+// Which device has which machine. A device gets a machine only if nothing else can be using it, and gives it back only once it was seen off.
 import { messageOf, RackError } from '../../errors.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { MachineIdentity, PowerState } from '../power/power.ts'
@@ -73,7 +73,7 @@ export class Holds {
     }
   }
 
-  /** A machine that runs although no device has it may be doing something that matters to somebody. */
+  /** A machine that runs without a device may be in use outside the rack. */
   async #refuseStranger({ name }: RackMachine, seen: PowerState, { holder, isReleased }: RackRecord): Promise<void> {
     if (seen === 'off' || holder !== undefined || isReleased === true) return
     const hint = `if it may be switched off and used, run metalkit rack release ${name}`
@@ -84,7 +84,7 @@ export class Holds {
     throw new RackError(`the machine "${name}" is on, and was off before: somebody has switched it on`, { hint })
   }
 
-  /** Reserves a machine that others can take, too. A machine that somebody else has is no device's of this rack. */
+  /** Reserves a machine that other programs can take too. If one of them has it, no device of this rack does. */
   async #claim(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
     try {
       await this.#parts.switches.of(machine).claim?.(deviceId, signal)
@@ -108,7 +108,7 @@ export class Holds {
     }
   }
 
-  /** Gives back a machine that was seen to be off. */
+  /** Gives back a machine that was seen off. */
   async end(machine: RackMachine, deviceId: string, signal: AbortSignal): Promise<void> {
     const { state, switches, idle } = this.#parts
     await switches.of(machine).free?.(deviceId, signal)

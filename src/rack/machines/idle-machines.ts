@@ -1,4 +1,4 @@
-// The machines that no device has: each is asked for its power when the rack first meets it, and may be used only if it is off.
+// The machines that no device has. When the rack first sees one, it asks for its power state; only a machine that is off may be used.
 import type { Clock } from '../../clock.ts'
 import { settleBefore } from '../../deadline.ts'
 import { messageOf, RackError } from '../../errors.ts'
@@ -72,7 +72,7 @@ export class IdleMachines {
     this.#seen.delete(name)
   }
 
-  /** The machine was seen to be off, and nobody has it: its device is no more. */
+  /** Records that the machine was seen off and is free: its device no longer exists. */
   nowFree(machine: RackMachine, deviceId: string): void {
     this.#known.delete(deviceId)
     this.#troubles.delete(machine.name)
@@ -129,7 +129,7 @@ export class IdleMachines {
     }
   }
 
-  /** Others take the machine, too, and give it back: it is asked for as long as no device has it. */
+  /** True if others use the machine too: it is polled as long as no device has it. */
   #isShared(machine: RackMachine): boolean {
     return this.#parts.switches.of(machine).claim !== undefined
   }
@@ -154,7 +154,7 @@ export class IdleMachines {
     this.#seen.set(name, seen)
     const isHands = isByHand(machine)
     if (seen === 'off') {
-      // The permission to switch it off is used up: whoever switches it on again has not given it.
+      // The permission to switch it off is used up: it does not cover a machine that is switched on again.
       if (state.of(name).isReleased === true) await state.change(name, { isReleased: false })
       this.#troubles.delete(name)
     } else if (seen === 'unknown') {
@@ -180,7 +180,7 @@ export class IdleMachines {
   async acceptBmc(machine: RackMachine): Promise<void> {
     const { state, switches, signal } = this.#parts
     await state.change(machine.name, { identity: await switches.of(machine).identify(signal) })
-    // The question looks at the BMC anew.
+    // This asks the BMC again.
     await switches.of(machine).status(signal)
   }
 

@@ -15,9 +15,9 @@ export interface PoweredParts {
   console: OpenedConsole
   /** Asks for its state. */
   status: (signal: AbortSignal) => Promise<PowerState>
-  /** Cuts its power; returns once it was seen to be off. */
+  /** Cuts its power; returns once it was seen off. */
   switchOff: (waiting: AbortSignal | undefined) => Promise<void>
-  /** Restarts it as its description says; returns once it was seen to be on. Absent if its power cannot do that. */
+  /** Restarts it as its description says; returns once it was seen on. Absent if its power cannot do that. */
   reset?: ((spec: MachineSpec, hooks: PowerHooks | undefined) => Promise<void>) | undefined
   /** Gives up its network boot, and whatever else ends with this server. */
   leave: () => void
@@ -26,7 +26,7 @@ export interface PoweredParts {
   pollMs: number
 }
 
-/** A machine that is seen to be off has to be off again after this time: some servers are off for a moment when they restart. */
+/** A machine that is seen off must still be off after this time: some servers are off for a moment when they restart. */
 const secondLookMs = 2000
 /** The same for this time after a reset, which on some servers is off and on. */
 const resettingMs = 60_000
@@ -58,7 +58,7 @@ export class RackedMachine implements PoweredMachine {
     void this.#watch()
   }
 
-  /** Asks for the state again and again. A BMC that does not answer says nothing: only a machine that is seen to be off is off. */
+  /** Polls the state. A BMC that does not answer proves nothing: only a machine that is seen off is off. */
   async #watch(): Promise<void> {
     const { clock, pollMs, status } = this.#parts
     const { signal } = this.#ended

@@ -29,7 +29,7 @@ export class Switches {
     return power
   }
 
-  /** Why the BMC of a machine is another's, as long as it is. */
+  /** Why the BMC of a machine is another machine's; undefined if it is its own. */
   strangerAt(name: string): string | undefined {
     return this.#powers.get(name)?.stranger
   }
@@ -40,15 +40,15 @@ export class Switches {
     return await this.of(machine).status(signal)
   }
 
-  /** Switches a machine on. Returns once it was seen to be on. */
+  /** Switches a machine on. Returns once it was seen on. */
   async on(machine: RackMachine, signal: AbortSignal): Promise<void> {
-    // From now on a person may switch it on at any moment, also if nobody waits for it any longer.
+    // From now on a person may switch it on at any moment, even if the wait for that has ended.
     if (isByHand(machine)) await this.#state.change(machine.name, { power: undefined })
     await this.of(machine).on(signal)
     if (isByHand(machine)) await this.#state.change(machine.name, { power: 'on' })
   }
 
-  /** Cuts a machine's power. Returns once it was seen to be off. */
+  /** Cuts a machine's power. Returns once it was seen off. */
   async off(machine: RackMachine, signal: AbortSignal): Promise<void> {
     await this.of(machine).off(signal)
     if (isByHand(machine)) await this.#state.change(machine.name, { power: 'off' })
@@ -77,7 +77,7 @@ export class Switches {
     return await this.status(machine, signal)
   }
 
-  /** Sees a machine off that may be on, or may be going off by itself. */
+  /** Makes sure that a machine is off that may be on, or may be shutting down by itself. */
   async ensureOff(machine: RackMachine, signal: AbortSignal): Promise<void> {
     if ((await this.status(machine, signal)) === 'off') await this.confirmOff(machine, signal)
     else await this.off(machine, signal)
@@ -91,7 +91,7 @@ export class Switches {
     return this.of(machine).reset !== undefined
   }
 
-  /** Restarts a machine that is on. Returns once it was seen to be on. */
+  /** Restarts a machine that is on. Returns once it was seen on again. */
   async reset(machine: RackMachine, signal: AbortSignal): Promise<void> {
     const power = this.of(machine)
     const seen = await power.status(signal)
@@ -100,7 +100,7 @@ export class Switches {
     await waitForPower({ name: `the power of "${machine.name}"`, want: 'on', power, clock: this.#clock, signal })
   }
 
-  /** Makes sure that a machine is off whose state is off: what tells the state may have looked some time ago. */
+  /** Makes sure that a machine whose state is `off` really is off: the state may be outdated. */
   async confirmOff(machine: RackMachine, signal: AbortSignal): Promise<void> {
     if (this.of(machine).isStatusOld === true) await this.off(machine, signal)
   }

@@ -207,7 +207,7 @@ export class Wipes {
     return seen
   }
 
-  /** Sees a machine off, and takes its network boot back. */
+  /** Makes sure that a machine is off, and disarms its network boot. */
   async #putOff(machine: RackMachine): Promise<void> {
     const { switches, boots, signal } = this.#parts
     boots.disarm(machine)

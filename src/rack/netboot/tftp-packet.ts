@@ -70,7 +70,7 @@ export function agreeOptions(requested: ReadonlyMap<string, string>, size: numbe
   return { options, accepted }
 }
 
-/** Block `number`, from 1. The number on the wire begins anew after 65535. */
+/** Block `number`, from 1. The number on the wire wraps around after 65535. */
 export function writeData(number: number, bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.of(0, opcodes.data, (number >> 8) & 255, number & 255), bytes])
 }

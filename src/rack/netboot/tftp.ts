@@ -57,7 +57,7 @@ export async function startTftp({ address, port, find }: TftpOptions): Promise<A
       // Sent before anything else happens: without an answer, iPXE waits for half a minute.
       if ('refusal' in file) return await refuse(peer, tftpErrors.notFound, file.refusal)
       const older = [...transfers.values()].filter((transfer) => transfer?.owner === file.owner)
-      if (older.length >= maxPerOwner) older[0]?.end('the machine began anew')
+      if (older.length >= maxPerOwner) older[0]?.end('the machine started again')
       const transfer = send(file, request, peer, address, (started) => transfers.set(key, started))
       running.add(transfer)
       void transfer.finally(() => {

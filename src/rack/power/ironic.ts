@@ -45,7 +45,7 @@ export class IronicPower implements Power {
 
   async status(signal: AbortSignal): Promise<PowerState> {
     const record = await this.#node.look(signal)
-    // The power of somebody else's machine says nothing to this rack.
+    // The power of a machine that another client has does not matter to this rack.
     await this.#claims.checkAvailable(record, signal)
     const { power_state: state, target_power_state: target, fault } = record
     if ((target ?? fault ?? '') !== '') return 'unknown'

@@ -1,17 +1,17 @@
-// How the rack switches a machine, whatever stands behind it.
+// How the rack switches a machine, by whatever means.
 
-/** `unknown`: going on or off, or nobody can tell. Only a machine that was seen to be off is `off`. */
+/** `unknown`: switching on or off, or not known. Only a machine that was seen off is `off`. */
 export type PowerState = 'on' | 'off' | 'unknown'
 
-/** Whose BMC it is, as far as it tells. */
+/** What a BMC says of the machine that it belongs to. */
 export interface MachineIdentity {
-  /** In small letters with colons; empty if it tells none. */
+  /** In small letters with colons; empty if it reports none. */
   macs: string[]
-  /** The forms in which the machine's UUID may be written; empty if it tells none. */
+  /** The forms in which the machine's UUID may be written; empty if it reports none. */
   uuids: string[]
 }
 
-/** How a boot override was taken. */
+/** What became of a boot override. */
 export interface BootOverride {
   /** The BMC keeps it for every boot until it is cleared, though it was asked for one boot. */
   persistent: boolean
@@ -22,34 +22,34 @@ export interface BootOverride {
  * (or a UsageError for a missing secret), and says nothing about whether the machine is on.
  */
 export interface Power {
-  /** `status` is a record of what somebody saw some time ago: only `off` makes sure that the machine is off. */
+  /** True if `status` may be outdated: only `off()` makes sure that the machine is off. */
   readonly isStatusOld?: boolean
-  /** Why the BMC is not the machine's, as long as it is not. */
+  /** Why the BMC is another machine's; undefined if it is this machine's. */
   readonly stranger?: string | undefined
   /** Asks for the machine's state. */
   status(signal: AbortSignal): Promise<PowerState>
-  /** Switches it on. Returns once it was seen to be on; for a machine that is on, at once. */
+  /** Switches it on. Returns once it was seen on; at once if it is on already. */
   on(signal: AbortSignal): Promise<void>
-  /** Cuts its power. Returns once it was seen to be off; for a machine that is off, at once. */
+  /** Cuts its power. Returns once it was seen off; at once if it is off already. */
   off(signal: AbortSignal): Promise<void>
-  /** Asks its system to shut down; returns once it is asked. Absent if there is no way to ask. */
+  /** Requests a shutdown of its system, and does not wait for it. Absent if there is no way to request one. */
   softOff?(signal: AbortSignal): Promise<void>
-  /** Resets a machine that is on. Absent if there is no way but off and on. */
+  /** Resets a machine that is on. Absent if it can only be switched off and on. */
   reset?(signal: AbortSignal): Promise<void>
-  /** Makes the next boot one from the network. Does nothing if the machine's own boot order has to see to that. */
+  /** Makes the next boot one from the network. Does nothing if that depends on the machine's own boot order. */
   bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride>
-  /** Takes back `bootFromNetworkOnce`. */
+  /** Undoes `bootFromNetworkOnce`. */
   clearBoot(signal: AbortSignal): Promise<void>
   /**
-   * Reserves the machine with the service that others take machines from, too. Called before a device's first power action and
+   * Reserves the machine with a service that other programs also take machines from. Called before a device's first power action and
    * again after each restart of the rack: for a device that has it already, it does nothing. Absent if only this rack has the machine.
    * @param device the device's id
    * @throws BmcError `taken` if somebody else has it
    */
   claim?(device: string, signal: AbortSignal): Promise<void>
-  /** Ends the reservation, once the machine was seen to be off; for a device that has none, does nothing. */
+  /** Ends the reservation, once the machine was seen off. Does nothing if the device has no reservation. */
   free?(device: string, signal: AbortSignal): Promise<void>
-  /** Asks whose it is. */
+  /** Asks the BMC which machine it belongs to. */
   identify(signal: AbortSignal): Promise<MachineIdentity>
   /** Ends what is open, such as a session with the BMC. */
   [Symbol.asyncDispose](): Promise<void>

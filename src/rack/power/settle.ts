@@ -1,4 +1,4 @@
-// Switches a machine's power, and waits until it really is what was asked for.
+// Switches a machine's power, and waits until it has the requested state.
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
 import type { Power, PowerState } from './power.ts'

@@ -255,7 +255,7 @@ describe('the TFTP server', () => {
       client.send(read('a.kpxe'))
       await client.receive(1)
     }
-    await expect.poll(() => ends).toEqual(['the machine began anew'])
+    await expect.poll(() => ends).toEqual(['the machine started again'])
   })
 
   test('survives a flood of garbage and requests, and still serves afterwards', async () => {

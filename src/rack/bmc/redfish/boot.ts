@@ -22,7 +22,7 @@ export function formsOf({ target, mode }: Wanted, boot: SystemBoot): Form[] {
   const modes = boot['BootSourceOverrideMode@Redfish.AllowableValues']
   const hasMode = boot.BootSourceOverrideMode !== undefined && modes?.includes(mode) !== false
   const first = hasMode && target !== 'None' ? [withMode, usual] : [usual, withMode]
-  // Some refuse to set what is already so.
+  // Some refuse a value that is already set.
   const rare = target === 'None' ? { BootSourceOverrideEnabled: enabled } : { BootSourceOverrideTarget: target }
   return boot.BootSourceOverrideEnabled === enabled || target === 'None' ? [...first, rare] : first
 }

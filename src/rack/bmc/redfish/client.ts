@@ -28,7 +28,7 @@ export interface RedfishAnswer {
   /** The parsed body; undefined if there is none, or it is not JSON. */
   json: unknown
   etag: string | undefined
-  /** The BMC's own names for what happened, such as `PropertyValueNotInList`. */
+  /** The BMC's message names, such as `PropertyValueNotInList`. */
   messages: string[]
 }
 

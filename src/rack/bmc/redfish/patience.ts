@@ -1,4 +1,4 @@
-// How often a BMC is asked again.
+// How often a request to a BMC is repeated.
 import type { Clock } from '../../../clock.ts'
 import type { RedfishAnswer } from './client.ts'
 

@@ -14,7 +14,7 @@ const bootSchema = z.looseObject({
   'BootSourceOverrideMode@Redfish.AllowableValues': texts,
 })
 
-/** The boot override of a system, as it is. */
+/** The current boot override of a system. */
 export type SystemBoot = z.infer<typeof bootSchema>
 
 /** A list of resources. */
