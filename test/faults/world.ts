@@ -1,8 +1,14 @@
 // The setup for a case of the fault tables, and the checks of each: no machine lost, no secret printed, every message true.
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { bootScript } from '../../src/ipxe/boot-script.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
+import type { FaultDialect } from '../../src/lab/faults/dialect.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { startServer } from '../../src/serve/server.ts'
 import { createFastClock } from '../helpers/clock.ts'
@@ -44,14 +50,30 @@ export async function publishImage(scripts: Readonly<Record<string, (baseUrl: st
   }
 }
 
-/** A cloud in which faults are played. */
+/** Something that costs money or counts towards a limit until it is deleted, and the names that a message may give it. */
+export interface Remain {
+  id: string
+  names: string[]
+  /** True for what only goes with its machine, such as a console connection: a kept machine does not excuse it. */
+  isExtra?: boolean
+}
+
+/** A cloud in which faults are played; what is undefined is as in a lab of the Metal API. */
 export interface Stage extends TestLab {
+  dialect?: FaultDialect
+  /** How much faster time passes for the program. */
+  factor?: number
+  /** What must not be printed, besides the token and the key of the consoles. */
+  secrets?: readonly (string | RegExp)[]
+  remains?(): Promise<Remain[]>
+  /** Adds an existing machine of the user. @returns its id */
+  addMachine?(baseUrl: string): Promise<string>
   /** Waits until only these devices have a machine that is on. @returns what cannot happen to machines of one's own, and did */
   losses?(own: readonly string[]): Promise<string[]>
 }
 
 /** Starts a cloud whose devices are queued for some time. */
-export type OpenStage = (pace: { queuedMs: number }) => Promise<Stage>
+export type OpenStage = (pace: { queuedMs: number; stepMs?: number }) => Promise<Stage>
 
 /** A lab. */
 export const openLab: OpenStage = async (pace) => await startTestLab({ driver: attendedMachines(), pace })
@@ -75,48 +97,106 @@ export async function addMachine(lab: TestLab, baseUrl: string): Promise<string>
   return json.id
 }
 
-/** Runs the program in this process, with its waits accelerated a hundred times or by the given factor. */
+/** What is left in a cloud. */
+export async function remainsOf(stage: Stage): Promise<Remain[]> {
+  if (stage.remains !== undefined) return await stage.remains()
+  const machines = await machinesIn(stage)
+  return machines.map(({ id, tags }) => ({ id, names: [id, ...tags.filter((tag) => tag !== 'metalkit')] }))
+}
+
+/** Runs the program in this process, with its waits accelerated by the given factor, or that of the cloud, or a hundred times. */
 export async function runFast(
-  lab: TestLab,
+  lab: Stage,
   argv: readonly string[],
   env: Record<string, string> = {},
-  factor = 100,
+  factor = lab.factor ?? 100,
 ): Promise<Ending> {
   const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, createFastClock(factor))
   return { code: await code, ...texts }
 }
 
+/** The commands that errors and hints show, with the settings before them. */
+export function commandsIn(text: string): string[] {
+  return text.match(/(?:[A-Z][A-Z0-9_]*=(?:'[^']*'|[^\s'])* )*metalkit rm [\w-](?:[\w. -]*[\w-])?/g) ?? []
+}
+
+/** Runs a command that was shown as a shell would, in this process: a shell reads its words and its settings. */
+export async function runShown(lab: Stage, command: string): Promise<Ending> {
+  const folder = mkdtempSync(join(tmpdir(), 'metalkit-shown-'))
+  try {
+    const file = join(folder, 'metalkit')
+    writeFileSync(file, '#!/bin/sh\nprintf "%s\\0" "$@" ""\nexec env -0\n')
+    chmodSync(file, 0o755)
+    const path = `${folder}:${process.env['PATH'] ?? ''}`
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { env: { ...labEnvironment(lab), PATH: path } })
+    const [words = '', settings = ''] = stdout.split('\0\0')
+    const env = settings.split('\0').flatMap((line) => {
+      const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(line) ?? []
+      return ['', 'PATH', 'PWD'].includes(name) ? [] : [[name, value] as const]
+    })
+    return await runFast(lab, words.split('\0'), Object.fromEntries(env))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Whether a text has a secret. */
+function isTold(said: string, secret: string | RegExp): boolean {
+  return typeof secret === 'string' ? said.includes(secret) : secret.test(said)
+}
+
 /**
- * The problems with an ending; empty if it is right. Remaining machines must be named, and the command shown for them must
- * delete them.
+ * The problems with an ending; empty if it is right. Whatever remains must be named, and the commands shown for it must
+ * delete it.
  */
-export async function judge(lab: Stage, ending: Ending, own: readonly string[] = []): Promise<string[]> {
+export async function judge(
+  lab: Stage,
+  ending: Ending,
+  own: readonly string[] = [],
+  { isKept = false }: { isKept?: boolean } = {},
+): Promise<string[]> {
   lab.faults.set([])
   const wrongs: string[] = []
   const said = ending.stdout + ending.stderr
   if (said.includes(lab.token) || lab.lines.some((line) => line.includes(lab.token))) wrongs.push('the token is told')
   if (said.includes((await readFile(lab.userKeyPath, 'utf8')).split('\n')[2] ?? 'x')) wrongs.push('the key is told')
+  if (lab.secrets?.some((secret) => isTold(said, secret))) wrongs.push('a secret is told')
   if (/internal error|^ {4}at /m.test(ending.stderr)) wrongs.push('a defect shows')
+  const all = await remainsOf(lab)
   for (const id of own) {
-    if (!(await machinesIn(lab)).some((device) => device.id === id)) wrongs.push("the user's own machine is gone")
+    if (!all.some((device) => device.id === id)) wrongs.push("the user's own machine is gone")
   }
-  const left = (await machinesIn(lab)).filter(({ id }) => !own.includes(id))
+  const left = all.filter(({ id }) => !own.includes(id))
   if (left.length > 0) {
-    if (ending.code === 0) wrongs.push('a machine is left, and the exit code is 0')
-    const tail = ending.stderr.split('\n').filter((line) => line.startsWith('metalkit: '))
-    for (const { id, tags } of left) {
-      if (![id, ...tags.filter((tag) => tag !== 'metalkit')].some((name) => tail.some((line) => line.includes(name)))) {
+    if (ending.code === 0 && !isKept) wrongs.push('a machine is left, and the exit code is 0')
+    const lines = ending.stderr.split('\n')
+    const tail = lines.filter((line) => /^(?:metalkit|Delete it|Give it back): /.test(line))
+    for (const { id, names, isExtra = false } of left) {
+      // What goes with its machine has a warning, which may come before the end.
+      const words = isExtra ? lines.filter((line) => /could not be deleted|may be left/.test(line)) : tail
+      if (!names.some((name) => words.some((line) => line.includes(name)))) {
         wrongs.push(`LOST: ${id} is left, and no error names it`)
       }
     }
-    for (const [, args = ''] of tail.join('\n').matchAll(/metalkit (rm [\w -]+)/g)) {
-      const removal = await runFast(lab, args.trim().split(' '))
+    for (const command of commandsIn(tail.join('\n'))) {
+      const removal = await runShown(lab, command)
       if (removal.code !== 0) wrongs.push(`the command shown ends with ${removal.code}: ${removal.stderr}`)
     }
-    const still = (await machinesIn(lab)).filter(({ id }) => !own.includes(id))
+    const still = (await remainsOf(lab)).filter(({ id }) => !own.includes(id))
     if (still.length > 0) wrongs.push(`LOST: the command shown does not remove ${still.map(({ id }) => id).join()}`)
   }
   return [...wrongs, ...((await lab.losses?.(own)) ?? [])]
+}
+
+/** How a case is played. */
+export interface Play {
+  /** Whether it boots an existing machine. */
+  existing?: boolean
+  queuedMs?: number
+  /** Whether a fault that was not played is wrong. */
+  allPlayed?: boolean
+  isKept?: boolean
+  open?: OpenStage
 }
 
 /** A cloud for one case, with an existing machine if the case boots one. */
@@ -124,30 +204,27 @@ export async function playCase(
   faults: string,
   image: { baseUrl: string; prefix: string },
   args: (device: string) => readonly string[],
-  {
-    existing = false,
-    queuedMs = 30,
-    allPlayed = true,
-    open = openLab,
-  }: { existing?: boolean; queuedMs?: number; allPlayed?: boolean; open?: OpenStage } = {},
+  { existing = false, queuedMs = 30, allPlayed = true, isKept = false, open = openLab }: Play = {},
 ) {
   await using lab = await open({ queuedMs })
-  const own = existing ? await addMachine(lab, image.baseUrl) : ''
-  lab.faults.set(parseFaults(faults))
+  const own = existing ? await (lab.addMachine?.(image.baseUrl) ?? addMachine(lab, image.baseUrl)) : ''
+  lab.faults.set(parseFaults(faults, lab.dialect))
   const startedMs = performance.now()
   const ending = await runFast(lab, args(own))
   const tookMs = Math.round(performance.now() - startedMs)
   // A machine that comes after its run has ended is lost too, except of a create that was answered with 429: those act soon.
   const acts = [...faults.matchAll(/create:(?!429)\S+ act=(\d+)ms/g)].map(([, ms]) => Number(ms))
   if (acts.length > 0) await pause(Math.max(0, Math.max(...acts) + 200 - tookMs))
-  const played = lab.faults.list().every((fault) => fault.played > 0)
-  const wrongs = await judge(lab, ending, existing && args(own)[0] !== 'rm' ? [own] : [])
-  if (allPlayed && !played) wrongs.push('the fault was not played')
+  const played = lab.faults.list()
+  const owned = existing && args(own)[0] !== 'rm' ? [own] : []
+  const wrongs = await judge(lab, ending, owned, { isKept })
+  const unplayed = played.filter((fault) => fault.played === 0).map(({ fault }) => fault)
+  if (allPlayed && unplayed.length > 0) wrongs.push(`not played: ${unplayed.join()}`)
   await waitUntil(
-    () => machinesIn(lab),
+    () => remainsOf(lab),
     (left) => left.length <= (existing ? 1 : 0),
   )
-  return { ...ending, wrongs, tookMs }
+  return { ...ending, wrongs, tookMs, played }
 }
 
 /** Runs tasks, at most the given number at a time. @returns a promise for each */

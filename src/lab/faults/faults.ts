@@ -24,7 +24,8 @@ export interface Fault {
 const form =
   'STEP:KIND [xN] [after=N] [retry-after=SECONDS] [for=MILLISECONDSms] [act=MILLISECONDSms], separated by commas'
 
-function listKinds(step: string, { kinds, installing, played = {} }: FaultDialect): string[] {
+/** The kinds of fault of a step. */
+export function listKinds(step: string, { kinds, installing, played = {} }: FaultDialect): string[] {
   if (step === 'sos') return [...sosFaults]
   const own = Object.hasOwn(played, step) ? played[step] : undefined
   if (own !== undefined) return [...own]
