@@ -4,6 +4,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import { callbackify } from 'node:util'
 import { Agent, type buildConnector } from 'undici'
 import type { Clock } from '../../clock.ts'
+import type { NoAnswerError } from '../../http/transport.ts'
 import { settleBefore } from '../../deadline.ts'
 import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from './bmc-error.ts'
@@ -108,4 +109,23 @@ export async function showCertificate(url: string, signal: AbortSignal): Promise
   const fingerprint = fingerprintOf(socket)
   socket.destroy()
   return fingerprint
+}
+
+/**
+ * Why a service cannot be asked: its certificate, or no answer at all.
+ * @param place of the service in the command that shows its certificate: `HOST:443`
+ */
+export function explainSilence(name: string, answer: NoAnswerError, place: string): BmcError {
+  if (answer.cause instanceof OtherCertificateError) {
+    const { seen } = answer.cause
+    return new BmcError('certificate', `${name} shows the certificate ${seen}, not the one of the rack file`, {
+      hint: 'someone may be in between; if the certificate was renewed, write that SHA-256 as certificate',
+    })
+  }
+  if (answer.untrusted) {
+    return new BmcError('certificate', `${name}: ${answer.message}`, {
+      hint: `write its SHA-256 as certificate (openssl s_client -connect ${place} | openssl x509 -noout -fingerprint -sha256)`,
+    })
+  }
+  return new BmcError('unreachable', `${name} does not answer: ${answer.message}`, { cause: answer })
 }

@@ -7,7 +7,7 @@ import type { Reporter } from '../../io.ts'
 import { readJson } from '../../text/json.ts'
 import { plainText } from '../../text/plain-text.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import { createBmcDispatcher, OtherCertificateError } from '../bmc/pinned-tls.ts'
+import { createBmcDispatcher, explainSilence } from '../bmc/pinned-tls.ts'
 import type { IronicService } from '../file/ironic-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
 
@@ -126,7 +126,7 @@ export class IronicClient {
       answerTimeoutMs: this.#tools.clock.toRealMs(answerTimeoutMs),
     }
     const answer = await send(this.#dispatcher, `${this.#service.url}/v1${path}`, outgoing, this.#tools.report)
-    if (answer instanceof NoAnswerError) throw this.#describeSilence(answer)
+    if (answer instanceof NoAnswerError) throw explainSilence(this.name, answer, 'HOST:PORT')
     if (answer.status === 401 || answer.status === 403) throw this.#refuseLogin(answer)
     const parsed = readJson(answer.text)
     if (answer.status === 406) {
@@ -155,21 +155,6 @@ export class IronicClient {
   refuse(what: string, { status, words }: IronicAnswer): BmcError {
     const why = words === '' ? '' : `: ${words}`
     return new BmcError(status >= 500 ? 'failed' : 'refused', `${this.name} does not ${what} (${status})${why}`)
-  }
-
-  #describeSilence(answer: NoAnswerError): BmcError {
-    if (answer.cause instanceof OtherCertificateError) {
-      const { seen } = answer.cause
-      return new BmcError('certificate', `${this.name} shows the certificate ${seen}, not the one of the rack file`, {
-        hint: 'someone may be in between; if the certificate was renewed, write that SHA-256 as certificate',
-      })
-    }
-    if (answer.untrusted) {
-      return new BmcError('certificate', `${this.name}: ${answer.message}`, {
-        hint: 'write its SHA-256 as certificate (openssl s_client -connect HOST:PORT | openssl x509 -noout -fingerprint -sha256)',
-      })
-    }
-    return new BmcError('unreachable', `${this.name} does not answer: ${answer.message}`, { cause: answer })
   }
 
   #refuseLogin({ status, headers }: ApiAnswer): BmcError {

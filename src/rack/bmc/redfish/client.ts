@@ -9,7 +9,7 @@ import { BmcError } from '../bmc-error.ts'
 import { describeBmc } from '../ipmitool.ts'
 import type { RedfishSettings } from '../../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../../file/secret.ts'
-import { createBmcDispatcher, OtherCertificateError } from '../pinned-tls.ts'
+import { createBmcDispatcher, explainSilence } from '../pinned-tls.ts'
 
 const answerTimeoutMs = 30_000
 const rootPath = '/redfish/v1/'
@@ -93,18 +93,7 @@ export class RedfishClient {
     }
     const answer = await send(this.#dispatcher, this.#settings.url + path, outgoing, this.#tools.report)
     if (!(answer instanceof NoAnswerError)) return answer
-    if (answer.cause instanceof OtherCertificateError) {
-      const { seen } = answer.cause
-      throw new BmcError('certificate', `${this.name} shows the certificate ${seen}, not the one of the rack file`, {
-        hint: 'someone may be in between; if the certificate was renewed, write that SHA-256 as certificate',
-      })
-    }
-    if (answer.untrusted) {
-      throw new BmcError('certificate', `${this.name}: ${answer.message}`, {
-        hint: 'write its SHA-256 as certificate (openssl s_client -connect HOST:443 | openssl x509 -noout -fingerprint -sha256)',
-      })
-    }
-    throw new BmcError('unreachable', `${this.name} does not answer: ${answer.message}`, { cause: answer })
+    throw explainSilence(this.name, answer, 'HOST:443')
   }
 
   async #password(): Promise<string> {
