@@ -32,6 +32,40 @@ export function makeInitrd(folder: string, then: Then = 'poweroff', name = 'init
   return initrd
 }
 
+/** Drivers of QEMU's network card and of an SD card, in the order in which they are loaded: the installer has no others for disks. */
+const drivers = [
+  ...['virtio/virtio', 'virtio/virtio_ring', 'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci_modern_dev'],
+  ...['virtio/virtio_pci', 'net/core/failover', 'net/net_failover', 'net/virtio_net'],
+  ...['mmc/core/mmc_core', 'mmc/core/mmc_block', 'mmc/host/sdhci', 'mmc/host/cqhci', 'mmc/host/sdhci-pci'],
+]
+
+/** Makes an initrd in a folder that runs a script on a machine with an SD card and a fixed address. @returns its name */
+export function makeWipingInitrd(folder: string, { script, address }: { script: string; address: string }): string {
+  const root = join(folder, 'wiping')
+  for (const name of ['bin', 'etc', 'proc', 'sys', 'dev']) mkdirSync(join(root, name), { recursive: true })
+  copyFileSync('/usr/bin/busybox', join(root, 'bin/busybox'))
+  const names = drivers.map((driver) => `${driver.split('/').at(-1)}.ko`)
+  const extract = `zcat "$0" | cpio -i -m -d --quiet ${names.map((name) => `'lib/modules/*/${name}'`).join(' ')}`
+  execFileSync('sh', ['-c', extract, join(installerFolder('amd64'), 'initrd.gz')], { cwd: root })
+  const init = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for name in ${names.join(' ')}; do insmod $(find /lib/modules -name $name); done
+ip link set eth0 up; ip address add ${address} dev eth0
+until [ -b /dev/mmcblk0 ]; do sleep 1; done
+exec sh /etc/wipe.sh
+`
+  for (const [name, text] of [
+    ['init', init],
+    ['etc/wipe.sh', script],
+  ] as const) {
+    writeFileSync(join(root, name), text)
+    chmodSync(join(root, name), 0o755)
+  }
+  execFileSync('sh', ['-c', `find . | cpio -o -H newc --quiet >${join(folder, 'wiping.img')}`], { cwd: root })
+  return 'wiping.img'
+}
+
 /**
  * Makes an image of it, as linuxkit build does. Linux has one serial console, the first ttyS on its command line, and the script of
  * run puts ttyS1 first unless the image names ttyS1 itself. It also names its initrd: Debian 12's iPXE, of 2019, cannot hand a

@@ -21,6 +21,8 @@ export interface BoardOptions {
   boot?: 'pxe' | 'http' | 'order'
   /** Its serial console, as the rack file names it. */
   tty?: string
+  /** More words for QEMU. */
+  more?: readonly string[]
   /** A port of the rack's computer for its BMC. */
   port: number
 }
@@ -60,7 +62,7 @@ async function layLine(folder: string): Promise<{ bmcEnd: string; machineEnd: st
 
 /** Puts a machine on a LAN. */
 export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> {
-  const { name, mac, firmware, by, boot = 'pxe', tty, port } = options
+  const { name, mac, firmware, by, boot = 'pxe', tty, port, more = [] } = options
   const folder = join(lan.folder, name)
   mkdirSync(folder)
   const line = await layLine(folder)
@@ -79,6 +81,7 @@ export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> 
       '-qmp',
       'stdio',
       ...http,
+      ...more,
     ])
     let errors = ''
     qemu.stderr?.on('data', (bytes: Buffer) => (errors += bytes.toString()))

@@ -15,10 +15,8 @@ const mac = '52:54:00:aa:00:01'
 
 /** Each of these happens in a wipe. */
 const stepsOfWipe = [
-  'before set boot pxe',
   'before set power 1',
   'after set power 1',
-  'GET /boot/mac/52-54-00-aa-00-01',
   'GET /boot/wipe/ID/auto.ipxe',
   'before POST',
   'after POST',
