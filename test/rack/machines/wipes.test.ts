@@ -1,6 +1,6 @@
 // Wipes: a machine that was given back is not free before it has reported that it is empty, and was seen to be off.
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createRouter } from '../../../src/lab/web/router.ts'
 import { wipeRoutes } from '../../../src/rack/wipe-routes.ts'
 import { createFastClock } from '../../helpers/clock.ts'
@@ -97,10 +97,12 @@ describe('a machine that was given back', () => {
     expect((await ask(rack, 'POST', `${report}0`)).status).toBe(404)
     expect((await ask(rack, 'GET', report)).status).toBe(405)
     expect(why(rack)).toBe('it is being wiped')
+    servers.r1.isSilent = true
     expect((await ask(rack, 'POST', report)).status).toBe(204)
     // An answer may be lost.
     expect((await ask(rack, 'POST', report)).status).toBe(204)
     await isHeld(rack)
+    servers.r1.isSilent = false
     await becomesFree(rack)
     expect(servers.log.filter((line) => !line.includes('console'))).toEqual([
       'r1 boots as before',
@@ -131,7 +133,9 @@ describe('a machine that was given back', () => {
     await using rack = await servers.start()
     const machine = await rack.powerOn('d1', 'r1')
     await machine[Symbol.asyncDispose]()
+    const changes = vi.spyOn(rack.state, 'change')
     await Promise.all([rack.driver.discard?.('d1'), rack.driver.discard?.('d1')])
+    expect(changes.mock.calls.filter(([, { holder }]) => holder !== undefined)).toHaveLength(1)
     const report = await boot(rack)
     await rack.driver.discard?.('d1')
     // Nor does the device find the machine again that is on.
@@ -413,10 +417,13 @@ describe('a release', () => {
     using own = makeServers()
     const { servers } = own
     servers.r1.identity = { macs: [], uuids: ['a'] }
-    await using rack = await servers.start([], createFastClock(400))
+    const clock = createFastClock(100)
+    await using rack = await servers.start([], clock)
     await giveBack(rack)
     const report = await boot(rack)
     servers.r1.identity = { macs: [], uuids: ['b'] }
+    // A check of the BMC holds for 10 s.
+    await clock.sleep(11_000)
     await ask(rack, 'POST', report)
     await waitUntil(
       () => why(rack) ?? '',
