@@ -33,18 +33,15 @@ export function makeInitrd(folder: string, then: Then = 'poweroff', name = 'init
 }
 
 /** Drivers of QEMU's network card and of an SD card, in the order in which they are loaded: the installer has no others for disks. */
-const drivers = [
-  ...['virtio/virtio', 'virtio/virtio_ring', 'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci_modern_dev'],
-  ...['virtio/virtio_pci', 'net/core/failover', 'net/net_failover', 'net/virtio_net'],
-  ...['mmc/core/mmc_core', 'mmc/core/mmc_block', 'mmc/host/sdhci', 'mmc/host/cqhci', 'mmc/host/sdhci-pci'],
-]
+const drivers =
+  'virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net mmc_core mmc_block sdhci cqhci sdhci-pci'
 
 /** Makes an initrd in a folder that runs a script on a machine with an SD card and a fixed address. @returns its name */
 export function makeWipingInitrd(folder: string, { script, address }: { script: string; address: string }): string {
   const root = join(folder, 'wiping')
   for (const name of ['bin', 'etc', 'proc', 'sys', 'dev']) mkdirSync(join(root, name), { recursive: true })
   copyFileSync('/usr/bin/busybox', join(root, 'bin/busybox'))
-  const names = drivers.map((driver) => `${driver.split('/').at(-1)}.ko`)
+  const names = drivers.split(' ').map((driver) => `${driver}.ko`)
   const extract = `zcat "$0" | cpio -i -m -d --quiet ${names.map((name) => `'lib/modules/*/${name}'`).join(' ')}`
   execFileSync('sh', ['-c', extract, join(installerFolder('amd64'), 'initrd.gz')], { cwd: root })
   const init = `#!/bin/busybox sh
