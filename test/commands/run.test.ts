@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
@@ -33,6 +36,21 @@ afterEach(async () => {
   for (const { id } of await devices()) await lab.call('DELETE', `/devices/${id}?force_delete=true`)
   await expect.poll(async () => (await devices()).length).toBe(0)
 })
+
+/** A server on a free port. */
+async function listen(server: Server): Promise<AsyncDisposable & { port: number }> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return {
+    port: address.port,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
 
 /** Flags that serve the image on the test's port. */
 function serving(): string[] {
@@ -604,6 +622,45 @@ describe('nothing is created if', () => {
     await lab.call('PUT', `/devices/${json.id}`, { locked: false })
     await expect.poll(async () => (await lab.call('DELETE', `/devices/${json.id}`)).status, { timeout: 5000 }).toBe(204)
     await expect.poll(ids, { timeout: 5000 }).toEqual([])
+  })
+})
+
+describe('the console is checked beside the URLs', () => {
+  test('and the error of the URLs comes first', async () => {
+    // A console that ends every connection, and an image that is missing, as its server says once the console has been tried.
+    let seeTry: (() => void) | undefined
+    const tried = new Promise<void>((resolve) => {
+      seeTry = resolve
+    })
+    await using consoleHost = await listen(
+      createServer((socket) => {
+        seeTry?.()
+        socket.on('error', () => {}).destroy()
+      }),
+    )
+    await using images = await listen(
+      createHttpServer((_, response) => void tried.then(() => response.writeHead(404).end())),
+    )
+    const sos = ['-sos', `127.0.0.1:${consoleHost.port}`]
+    const { code, texts } = startRun([...sos, '-base-url', `http://127.0.0.1:${images.port}`])
+    expect(await code, texts.stderr).toBe(5)
+    expect(texts.stderr).toContain('the server answered 404')
+    expect(texts.stderr).not.toContain(String(consoleHost.port))
+  })
+
+  test('and a new host key is stored only after them', async () => {
+    const knownHosts = join(image.folder, 'known_hosts_of_run')
+    const trusting = ['-known-hosts', knownHosts, '-host-key-policy', 'accept-new']
+    await using images = await listen(
+      createHttpServer((_, response) => setTimeout(() => response.writeHead(404).end(), 300)),
+    )
+    const wrong = startRun([...trusting, '-base-url', `http://127.0.0.1:${images.port}`])
+    expect(await wrong.code, wrong.texts.stderr).toBe(5)
+    expect(existsSync(knownHosts)).toBe(false)
+
+    const right = startRun([...trusting, ...serving(), '-wait-for', 'is up'])
+    expect(await right.code, right.texts.stderr).toBe(0)
+    expect(await readFile(knownHosts, 'utf8')).toContain('ssh-')
   })
 })
 

@@ -15,10 +15,14 @@ import { findIdentities } from './open-place.ts'
 
 const probeTimeoutMs = 15_000
 
-/** Everything a console needs, prepared before a machine is rented. */
-export interface ConsoleAccess extends AccessFinder {
+/** How to reach a console. */
+export interface ConsoleReach extends AccessFinder {
   /** Public keys that the console will accept, if known. */
   wanted: ReadonlySet<string> | undefined
+}
+
+/** Everything a console needs, prepared before a machine is rented. */
+export interface ConsoleAccess extends ConsoleReach {
   rules: WatchRules
   captures: readonly Capture[]
 }
@@ -45,17 +49,26 @@ function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
   }
 }
 
+/** Finds out how to reach a console. Questions to the user wait for `earlier`, and are not asked if it fails. */
+export function reachConsole(
+  options: ConsoleOptions,
+  context: Context,
+  wanted?: ReadonlySet<string>,
+  earlier?: Promise<unknown>,
+): ConsoleReach {
+  return { ...prepareAccess(options, context, wanted, earlier), wanted }
+}
+
 /** Prepares everything that needs no machine. @throws UsageError, signal.reason */
 export async function prepareConsole(
   options: ConsoleOptions,
   context: Context,
-  wanted?: ReadonlySet<string>,
+  reach: ConsoleReach = reachConsole(options, context),
 ): Promise<ConsoleAccess> {
   const { log, record } = options
   const screen = { columns: context.stdout.columns || 80, rows: context.stdout.rows || 24 }
   return {
-    ...prepareAccess(options, context, wanted),
-    wanted,
+    ...reach,
     rules: chooseRules(options, context),
     captures: [
       ...(log === undefined ? [] : [await openLog(log, context.signal)]),
@@ -65,7 +78,7 @@ export async function prepareConsole(
 }
 
 /** Probes hosts one by one, since each may ask the user; one good host is enough. */
-async function probeAny(hosts: readonly HostAccess[], { signal }: Context): Promise<void> {
+async function probeAny(hosts: readonly HostAccess[], { signal }: Pick<Context, 'signal'>): Promise<void> {
   const errors: unknown[] = []
   let reached = 0
   for (const host of hosts) {
@@ -100,8 +113,8 @@ function findHosts(cloud: Cloud, { machine, place }: Target): ConsoleHosts | und
 export async function checkConsole(
   cloud: Cloud,
   target: Target,
-  access: ConsoleAccess,
-  context: Context,
+  access: ConsoleReach,
+  context: Pick<Context, 'report' | 'signal'>,
 ): Promise<void> {
   const found = findHosts(cloud, target)
   const { addresses, isCertain, kind, area } = found ?? { addresses: [], isCertain: false, kind: '', area: '' }

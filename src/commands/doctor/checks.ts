@@ -9,7 +9,7 @@ import { bootScript, filesOf } from '../../ipxe/boot-script.ts'
 import { formatAddress } from '../../address.ts'
 import { adviseLab, openCloud, requireFlag } from '../clouds/open-cloud.ts'
 import { type CloudRow, clouds } from '../clouds/clouds.ts'
-import { checkConsole, prepareConsole } from '../console/prepare-console.ts'
+import { checkConsole, prepareConsole, reachConsole } from '../console/prepare-console.ts'
 import type { DoctorOptions } from '../../options/command-flags.ts'
 import { type Check, Skip } from './check.ts'
 import { labChecks } from './lab-checks.ts'
@@ -22,11 +22,9 @@ const clockToleranceMs = 30_000
 /** Access to the console without its patterns, and without questions to the user. */
 async function accessOf(options: DoctorOptions, context: Context, wanted?: ReadonlySet<string>) {
   // Only a run creates the files of --log and --record.
-  return await prepareConsole(
-    { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined },
-    { ...context, stdin: new PassThrough() },
-    wanted,
-  )
+  const quiet = { ...options, hostKeyPolicy: 'ask', log: undefined, record: undefined } as const
+  const silent = { ...context, stdin: new PassThrough() }
+  return await prepareConsole(quiet, silent, reachConsole(quiet, silent, wanted))
 }
 
 /** Results that later checks need. */

@@ -13,7 +13,14 @@ import type { Server } from '../../serve/server.ts'
 import { type CloudRow, cloudOf } from '../clouds/clouds.ts'
 import { openCloud, scopeSettings } from '../clouds/open-cloud.ts'
 import { confirm } from '../shared/confirm.ts'
-import { checkConsole, checkReplies, prepareConsole, sshLine } from '../console/prepare-console.ts'
+import {
+  checkConsole,
+  checkReplies,
+  type ConsoleAccess,
+  prepareConsole,
+  reachConsole,
+  sshLine,
+} from '../console/prepare-console.ts'
 import { holdConsole } from '../console/hold-console.ts'
 import { IdFile } from './id-file.ts'
 import { sayOnInterrupt } from '../shared/interrupt-notice.ts'
@@ -110,16 +117,16 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const hint = tunnel
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
-  // The API answers while the URLs are checked, whose errors come first.
+  // The API and the console answer while the URLs are checked, whose errors come first.
   const isKeyNeeded = options.console && (!existing || cloud.consoleHosts('') === undefined)
   const listing = isKeyNeeded ? cloud.listKeys(signal) : undefined
   listing?.catch(() => {})
-  await checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
+  const checkingUrls = checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
+  const access = options.console
+    ? await checkBesideUrls(checkingUrls, cloud, { machine: existing, place }, listing, options, context)
+    : undefined
+  await checkingUrls
   const [scriptUrl = ''] = urlsOf
-
-  const known = await listing
-  const access = options.console ? await prepareConsole(options, context, known) : undefined
-  if (access) await checkConsole(cloud, { machine: existing, place }, access, context)
 
   const isNamedByMark = Object.hasOwn(row.instead, 'hostname')
   const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(outer.env))
@@ -157,6 +164,34 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   } finally {
     if (keep || existing) sayKept(cloud, record, options, context)
   }
+}
+
+/** Checks the console while the URLs are checked. Until these are in order it asks nothing, and stores and opens nothing. */
+async function checkBesideUrls(
+  urls: Promise<void>,
+  cloud: Cloud,
+  target: Parameters<typeof checkConsole>[1],
+  listing: ReturnType<Cloud['listKeys']> | undefined,
+  options: RunOptions,
+  context: Context,
+): Promise<ConsoleAccess> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([context.signal, failed.signal])
+  const finding = (async () => {
+    if (options.hostKeyPolicy === 'accept-new') await urls
+    return reachConsole(options, { ...context, signal }, await listing, urls)
+  })()
+  const check = finding.then(async (reach) => await checkConsole(cloud, target, reach, { ...context, signal }))
+  check.catch(() => {})
+  try {
+    await urls
+  } catch (error) {
+    failed.abort(error)
+    throw error
+  }
+  const access = await prepareConsole(options, context, await finding)
+  await check
+  return access
 }
 
 function sayKept(cloud: Cloud, record: MachineRecord, options: RunOptions, { report }: Context): void {

@@ -11,9 +11,18 @@ import { createPrompter } from '../../ssh/prompter.ts'
 
 type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
 
-/** Reaches hosts with SSH as the flags say, and otherwise as the user's ssh would. */
-export function prepareAccess(options: AccessOptions, context: Context, wanted?: ReadonlySet<string>): AccessFinder {
+/**
+ * Reaches hosts with SSH as the flags say, and otherwise as the user's ssh would.
+ * @param earlier what questions to the user wait for; if it fails, they are not asked
+ */
+export function prepareAccess(
+  options: AccessOptions,
+  context: Context,
+  wanted?: ReadonlySet<string>,
+  earlier: Promise<unknown> = Promise.resolve(),
+): AccessFinder {
   const { env, report } = context
+  const prompter = createPrompter(context)
   return createAccessFinder({
     home: homeFolder(env),
     localUser: userName(env),
@@ -23,7 +32,10 @@ export function prepareAccess(options: AccessOptions, context: Context, wanted?:
     pins: options.hostKey ?? [],
     acceptNew: options.hostKeyPolicy === 'accept-new',
     wanted,
-    prompter: createPrompter(context),
+    prompter: prompter && {
+      ask: async (question) => await earlier.then(() => prompter.ask(question)),
+      askSecret: async (question) => await earlier.then(() => prompter.askSecret(question)),
+    },
     report,
   })
 }
