@@ -89,11 +89,11 @@ export async function createAtomicFile(path: string, mode = 0o666): Promise<Atom
   return new AtomicFile(path, temporary, await open(temporary, 'wx', mode))
 }
 
-/** Replaces or creates a file with `text`, synced to disk. */
-export async function replaceFile(path: string, text: string, mode?: number): Promise<void> {
+/** Replaces or creates a file with `text`, synced to disk unless it need not survive a power failure. */
+export async function replaceFile(path: string, text: string, mode?: number, isLasting = true): Promise<void> {
   await using file = await createAtomicFile(path, mode)
   await file.handle.writeFile(text)
-  await file.handle.sync()
+  if (isLasting) await file.handle.sync()
   await file.place()
 }
 

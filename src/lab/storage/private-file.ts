@@ -10,6 +10,11 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await replaceFile(path, text, ownerOnly)
 }
 
+/** The same for a file that means nothing after a power failure, so that nobody waits for the disk. */
+export async function writePassingFile(path: string, text: string): Promise<void> {
+  await replaceFile(path, text, ownerOnly, false)
+}
+
 /** Creates a file with `text`, unless another process creates it first. */
 export async function createPrivateFile(path: string, text: string): Promise<void> {
   await using file = await createAtomicFile(path, ownerOnly)

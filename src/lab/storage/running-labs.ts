@@ -7,7 +7,7 @@ import { describeCondition } from '../../text/system-error.ts'
 import { makeFolder } from '../../files/make-folder.ts'
 import { readJson } from '../../text/json.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
-import { writePrivateFile } from './private-file.ts'
+import { writePassingFile } from './private-file.ts'
 import { nameProcess } from './process-name.ts'
 
 /** The name of a lab that was started without --name. */
@@ -81,7 +81,7 @@ export async function recordLab(
   try {
     await makeFolder(folder, 0o700)
     lock = await tryLock(lockOf(path))
-    await writePrivateFile(path, JSON.stringify(record))
+    await writePassingFile(path, JSON.stringify(record))
   } catch (cause) {
     const why = describeCondition(cause)
     throw new LabError(`cannot record this process in "${folder}": ${why}`, {

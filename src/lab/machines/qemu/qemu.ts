@@ -133,6 +133,8 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Qemu
     kind: 'qemu',
     chosen,
     async prepare() {
+      const { prepareSerialPipe } = await import('./serial-pipe.ts')
+      prepareSerialPipe()
       await import('./x86.ts')
     },
     discard: (id) => removeDisk(diskFolder, id),

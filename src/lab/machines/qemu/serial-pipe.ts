@@ -21,19 +21,39 @@ export interface SerialPipe {
   writer: FileHandle
 }
 
-/** Opens a pipe. @throws LabError if the system cannot create one */
-export async function openSerialPipe(): Promise<SerialPipe> {
+/** A pipe that no machine uses yet. */
+interface RawPipe {
+  readFd: number
+  writer: FileHandle
+}
+
+async function createPipe(): Promise<RawPipe> {
   const folder = await mkdtemp(join(tmpdir(), 'metalkit-serial-'))
   try {
     const path = join(folder, 'serial')
     await promisify(execFile)('mkfifo', ['-m', '600', path])
     // Without O_NONBLOCK, opening one end would wait for the other.
-    const fd = await promisify(openFile)(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const reader = new Socket({ fd, readable: true, writable: false })
-    return { reader, writer: await open(path, constants.O_WRONLY) }
+    const readFd = await promisify(openFile)(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    return { readFd, writer: await open(path, constants.O_WRONLY) }
   } catch (cause) {
     throw new LabError(`cannot create a pipe for a serial line in "${folder}": ${describeCondition(cause)}`, { cause })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+let spare: Promise<RawPipe> | undefined
+
+/** Creates a pipe in advance, so that the next machine need not wait for another program to do it. */
+export function prepareSerialPipe(): void {
+  spare ??= createPipe()
+  spare.catch(() => {})
+}
+
+/** Opens a pipe. @throws LabError if the system cannot create one */
+export async function openSerialPipe(): Promise<SerialPipe> {
+  const prepared = spare?.catch(createPipe)
+  spare = undefined
+  const { readFd, writer } = await (prepared ?? createPipe())
+  return { reader: new Socket({ fd: readFd, readable: true, writable: false }), writer }
 }
