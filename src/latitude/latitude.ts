@@ -18,7 +18,7 @@ import { hidePassword } from '../text/hide-password.ts'
 import { LatitudeClient } from './client.ts'
 import { keyOf, openConsole } from './console.ts'
 import { createDialect } from './dialect.ts'
-import { hostnameOf, markOf, readHostname } from './mark.ts'
+import { hostnameOf, isOfRun, markOf } from './mark.ts'
 import { explainDelete, reinstall } from './refusal.ts'
 import { Starts } from './starts.ts'
 import { chooseOffer, explainStock, findProject, writePlace } from './stock.ts'
@@ -138,10 +138,7 @@ class LatitudeCloud implements Cloud {
   async list(mark?: string, signal?: AbortSignal): Promise<MachineRecord[]> {
     const servers = await this.#client.listServers(this.#options.projectId, signal)
     const records = servers.map((server) => this.#starts.see(server))
-    return records.filter(({ hostname }) => {
-      const ours = readHostname(hostname)
-      return ours !== undefined && (mark === undefined || ours.mark === mark)
-    })
+    return records.filter(({ hostname, isOurs }) => isOurs && (mark === undefined || isOfRun(hostname, mark)))
   }
 
   async findListed(
