@@ -42,7 +42,7 @@ class LatitudeCloud implements Cloud {
   readonly scope = 'project'
   readonly marked = 'named'
   readonly whyForeign = 'its host name is not a mark of metalkit'
-  /** Nothing is known about servers that are being deleted, so each is watched until it is gone. */
+  /** How the API shows a server that is being deleted is not documented, so each is watched until it is gone. */
   readonly isDeletionWatched = true
   readonly isReuseErasing = true
   readonly #client: LatitudeClient
@@ -89,7 +89,7 @@ class LatitudeCloud implements Cloud {
     await findProject(this.#client, project, signal)
     const { plan, place, doubt } = await chooseOffer(this.#client, wish, signal).catch(async (error: unknown) => {
       if (!(error instanceof ApiError)) throw error
-      // The list is only a help: the API checks the order itself.
+      // The list only helps: the API checks the order itself.
       report.detail(`cannot check whether the plan is in stock: ${error.message}`)
       const { plan: wanted, place: site } = wish
       const found = { plan: await this.#context.require('machine', wanted), place: site && writePlace(site) }

@@ -1,4 +1,4 @@
-// Refusals of the API that pass, and those that stay.
+// Temporary and permanent refusals of the API.
 import { ApiError, FinalRefusal, UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { LatitudeClient } from './client.ts'
@@ -7,7 +7,7 @@ import { isReserved } from './stock.ts'
 
 /** A machine that is being deployed, and for a while afterwards. */
 const beingProvisioned = 'SERVER_BEING_PROVISIONED'
-/** Others have waited this long, this often. */
+/** Other clients wait this long, this often. */
 const reinstallTries = 6
 const reinstallDelayMs = 30_000
 

@@ -5,7 +5,7 @@ import { z } from 'zod/mini'
 /** What the API calls a body with content; it accepts application/json too. */
 export const contentType = 'application/vnd.api+json'
 
-/** The states of a server that the specification lists, and those that clients have seen besides; others pass. */
+/** The states of a server in the specification, and further states that clients have seen; others pass. */
 export const serverStates = [
   'on',
   'off',
@@ -92,7 +92,7 @@ export type SshKey = z.infer<typeof sshKeySchema>
 
 /**
  * Where a server's serial console is. Strict about what it keeps: the answer also has the operating system's user and password,
- * which must not get further than here. The specification has the port as a string.
+ * which must go no further. The specification has the port as a string.
  */
 export const outOfBandSchema = z.object({
   data: z.object({

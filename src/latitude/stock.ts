@@ -1,4 +1,4 @@
-// What can be rented where, and the nearest valid names for those that the API refuses.
+// What can be rented where, and the nearest valid names for a name that the API refuses.
 import { ApiError, UsageError } from '../errors.ts'
 import type { Order, Wish } from '../machine/cloud.ts'
 import { nearest } from '../text/nearest.ts'

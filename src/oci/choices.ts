@@ -83,8 +83,8 @@ function chooseShape(shapes: readonly Shape[], plan: string | undefined): Shape 
       metal.map(({ shape }) => ({ value: shape })),
       'the availability domain has no bare metal: name another one',
     )
-  const found = shapes.find(({ shape }) => shape === name)
-  if (found !== undefined) return found
+  const listed = shapes.find(({ shape }) => shape === name)
+  if (listed !== undefined) return listed
   const near = nearest(
     name,
     shapes.map(({ shape }) => shape),

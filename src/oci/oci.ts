@@ -174,7 +174,7 @@ class OracleCloud implements Cloud {
     try {
       const { projectId } = await this.get(id, signal)
       const parts = { client: this.#client, report: this.#report }
-      await sweepConsoles(parts, projectId, (one) => one.instanceId === id, signal)
+      await sweepConsoles(parts, projectId, ({ instanceId }) => instanceId === id, signal)
     } catch (error) {
       signal?.throwIfAborted()
       this.#report.detail(`cannot look for console connections of ${id}: ${messageOf(error)}`)

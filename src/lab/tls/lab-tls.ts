@@ -40,7 +40,7 @@ export interface TlsChoice {
 const wellKnown = ['api.equinix.com', 'api.packet.net', '10.0.2.2']
 
 /** The maximum number of requested names that have a certificate at a time. */
-const mostNames = 100
+const maxNames = 100
 
 /** The names and addresses at which a server on a host is reached. */
 function namesOf(host: string): string[] {
@@ -75,7 +75,7 @@ class OwnCertificates {
     if (present !== undefined && !expiresWithin(present.cert, serverLeftDays)) return present.context
     const pair = this.#authority.issue(other === '' ? this.#names : [other, ...this.#names], this.#key)
     const context = createSecureContext({ key: pair.key, cert: pair.cert + this.#authority.cert })
-    if (this.#issued.size >= mostNames) this.#issued.clear()
+    if (this.#issued.size >= maxNames) this.#issued.clear()
     this.#issued.set(other, { ...pair, context })
     return context
   }

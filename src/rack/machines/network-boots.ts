@@ -4,7 +4,7 @@ import type { Netboot } from '../netboot/netboot.ts'
 import type { Sightings } from '../netboot/sightings.ts'
 import type { RackMachine } from '../file/rack-file.ts'
 
-/** A machine that is to boot from the network. */
+/** A machine that will boot from the network. */
 interface Boot {
   machine: RackMachine
   script: string
@@ -50,7 +50,7 @@ export class NetworkBoots {
     this.#boots.delete(name)
   }
 
-  /** The script of the machine with a MAC, while it is to boot. */
+  /** The script of the machine with this MAC address, while its boot is due. */
   scriptOf(mac: string): string | undefined {
     return [...this.#boots.values()].find(({ machine }) => machine.macs.includes(mac))?.script
   }
@@ -76,7 +76,7 @@ export class NetworkBoots {
     return diskBoot !== 'nothing'
   }
 
-  /** Whether a machine that is to boot has fetched its script. */
+  /** Whether a machine whose boot is due has fetched its script. */
   hasScript({ name }: RackMachine): boolean {
     return this.#boots.get(name)?.isFetched === true
   }

@@ -63,8 +63,9 @@ export function checkCreate(attributes: unknown, cloud: Cloud): Checked<{ reques
   const reasons: Reason[] = required.filter((field) => !input[field]).map(blank)
   const project = findProject(cloud, input.project ?? '')
   const plan = findPlan(catalogue, input.plan ?? '')
-  const found = findMetro(catalogue, input.site ?? '')
-  const metro = found !== undefined && siteOf(found) === input.site ? found : undefined
+  const nearMetro = findMetro(catalogue, input.site ?? '')
+  // Sites are written in capitals, which findMetro does not require.
+  const metro = nearMetro !== undefined && siteOf(nearMetro) === input.site ? nearMetro : undefined
   const system = findSystem(cloud, input.operating_system)
   if (input.project && project === undefined) reasons.push({ detail: 'Project not found', field: 'project' })
   if (input.plan && plan === undefined) reasons.push({ detail: 'Plan not found', field: 'plan' })

@@ -26,11 +26,11 @@ function readNumber(query: URLSearchParams, name: string, fallback: number): num
 
 /** The answer to a list: the page that the query asks for, and the length of the list if it asks for that. */
 export function pageOf<T>(items: readonly T[], query: URLSearchParams, view: (item: T) => JsonResource): LabAnswer {
-  const asked = readNumber(query, 'page[size]', defaultSize)
+  const requestedSize = readNumber(query, 'page[size]', defaultSize)
   const number = readNumber(query, 'page[number]', 1)
-  if (asked === undefined) return unsupported('page[size]', 'must be a positive number')
+  if (requestedSize === undefined) return unsupported('page[size]', 'must be a positive number')
   if (number === undefined) return unsupported('page[number]', 'must be a positive number')
-  const size = Math.min(asked, maxSize)
+  const size = Math.min(requestedSize, maxSize)
   const data = items.slice((number - 1) * size, number * size).map(view)
   const isCounted = query.get('stats[total]') === 'count'
   return bare({ data, meta: isCounted ? { stats: { total: { count: items.length } } } : {} })

@@ -106,8 +106,8 @@ export function deploymentRoutes(cloud: Cloud, devices: Devices): Route[] {
         return refuseAll([{ detail: 'type must be "deploy_config"' }])
       }
       if (device.locked) return locked
-      const given: object = 'attributes' in json && typeof json.attributes === 'object' ? (json.attributes ?? {}) : {}
-      const attributes = { ...given, ipxe: 'ipxe_url' in given ? given.ipxe_url : undefined }
+      const fields: object = 'attributes' in json && typeof json.attributes === 'object' ? (json.attributes ?? {}) : {}
+      const attributes = { ...fields, ipxe: 'ipxe_url' in fields ? fields.ipxe_url : undefined }
       const checked = checkDeployment(attributes, { ...device, ...pending.get(device) }, cloud)
       if ('reasons' in checked) return refuseAll(checked.reasons)
       pending.set(device, checked.value)

@@ -1,4 +1,4 @@
-// The instances of a lab: its devices, and for some hours those that are TERMINATED.
+// The instances of a lab: its devices, and for some hours the TERMINATED ones.
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'

@@ -101,9 +101,9 @@ class Gateway {
     client.on('close', () => this.#clients.delete(client))
     client.on('error', (error) => report.debug(`gateway: ${error.message}`))
     client.on('authentication', (context) => {
-      const found = connections.find(context.username)
-      if (found?.state !== 'ACTIVE' || !provesKey(context, found, 'sha2')) return context.reject(['publickey'])
-      connection = found
+      const requested = connections.find(context.username)
+      if (requested?.state !== 'ACTIVE' || !provesKey(context, requested, 'sha2')) return context.reject(['publickey'])
+      connection = requested
       context.accept()
     })
     client.on('tcpip', (accept, reject, { destIP, destPort }) => {

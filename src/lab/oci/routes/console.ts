@@ -161,7 +161,9 @@ export function consoleRoutes(parts: ConsoleRouteParts): Route[] {
     ['POST /instanceConsoleHistories', capture],
     [
       'GET /instanceConsoleHistories',
-      listOf('ListConsoleHistoriesRequest', () => [...histories.values()].map((one) => historyView(one, stepMs))),
+      listOf('ListConsoleHistoriesRequest', () =>
+        [...histories.values()].map((history) => historyView(history, stepMs)),
+      ),
     ],
     ['GET /instanceConsoleHistories/{id}', (request) => withHistory(request, showHistory)],
     ['GET /instanceConsoleHistories/{id}/data', readData],

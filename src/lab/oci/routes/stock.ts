@@ -113,8 +113,10 @@ export function stockRoutes({ account, instances }: RouteParts): Route[] {
       if (fields['availabilityDomain'] !== availabilityDomain.name) {
         return refuse('InvalidParameter', 'availabilityDomain is not valid')
       }
-      const asked = Array.isArray(fields['shapeAvailabilities']) ? fields['shapeAvailabilities'].filter(isFields) : []
-      const shapeAvailabilities = asked.map(({ instanceShape, faultDomain = null, instanceShapeConfig = null }) => {
+      const requests = Array.isArray(fields['shapeAvailabilities'])
+        ? fields['shapeAvailabilities'].filter(isFields)
+        : []
+      const shapeAvailabilities = requests.map(({ instanceShape, faultDomain = null, instanceShapeConfig = null }) => {
         const shape = shapes.find(({ plan }) => plan.slug === instanceShape)
         const free = shape === undefined ? 0 : countFree(instances.cloud, shape.plan)
         return {
@@ -143,7 +145,7 @@ export function stockRoutes({ account, instances }: RouteParts): Route[] {
     [
       'GET /images/{id}',
       ({ parameters: [id] }) => {
-        const image = images.find((one) => one.id === id)
+        const image = images.find((each) => each.id === id)
         return image === undefined ? notFound : { status: 200, json: imageView(image) }
       },
     ],

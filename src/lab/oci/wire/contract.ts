@@ -195,12 +195,12 @@ export function refuseStruct(value: unknown, name: string, path = ''): LabAnswer
   const fields = structs[name] ?? {}
   if (!isFields(value)) return refuse('CannotParseRequest', `${path === '' ? 'The body' : path} must be an object`)
   for (const [field, spec] of Object.entries(fields)) {
-    const given = value[field] ?? undefined
-    if (given === undefined) {
+    const content = value[field] ?? undefined
+    if (content === undefined) {
       if (spec.endsWith('!')) return refuse('MissingParameter', `${path}${field} is required (${name})`)
       continue
     }
-    const refusal = refuseType(given, spec.replace(/!$/, ''), `${path}${field}`)
+    const refusal = refuseType(content, spec.replace(/!$/, ''), `${path}${field}`)
     if (refusal !== undefined) return refusal
   }
   const unknown = Object.keys(value).find((field) => !Object.hasOwn(fields, field))
