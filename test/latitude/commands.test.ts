@@ -159,7 +159,7 @@ test('rm with a host name deletes that machine of a run; with the mark, all of t
   expect([shouted.code, await left()]).toEqual([0, new Set([first, other])])
   await addServer(lab, `${mark}-4`, script)
   const all = await runFast(lab, ['rm', mark])
-  expect([all.code, await left()]).toEqual([0, [other]])
+  expect([all.code, await left()]).toEqual([0, new Set([other])])
 })
 
 test('run without a console keeps the machine, and says how to reach it', async () => {
