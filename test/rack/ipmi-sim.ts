@@ -18,9 +18,9 @@ export async function findFreeUdpPort(): Promise<number> {
 }
 
 /** Waits until a BMC answers. */
-export async function awaitBmc(port: number, isAlive: () => boolean): Promise<void> {
+export async function awaitBmc(port: number, isAlive: () => boolean, host = '127.0.0.1'): Promise<void> {
   const signal = AbortSignal.timeout(60_000)
-  while (!(await answersIpmi({ host: '127.0.0.1', port }, signal))) {
+  while (!(await answersIpmi({ host, port }, signal))) {
     if (!isAlive()) throw new Error('the simulator has ended')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
@@ -75,7 +75,12 @@ export interface IpmiSim extends AsyncDisposable {
 /** Writes the configuration of a simulator whose `chassis` is the program that works the machine. @returns its words */
 export function configureSim(
   folder: string,
-  { port, chassis, sol }: { port: number; chassis: string; sol?: string | undefined },
+  {
+    port,
+    chassis,
+    sol,
+    host = '127.0.0.1',
+  }: { port: number; chassis: string; sol?: string | undefined; host?: string | undefined },
 ): string[] {
   mkdirSync(join(folder, 'state'), { recursive: true })
   const place = (name: string) => join(folder, name)
@@ -88,7 +93,7 @@ export function configureSim(
       'name "r1"',
       'set_working_mc 0x20',
       'startlan 1',
-      `addr 127.0.0.1 ${port}`,
+      `addr ${host} ${port}`,
       'priv_limit admin',
       ...levels,
       `guid ${simGuid.replaceAll('-', '')}`,
@@ -108,13 +113,16 @@ export function configureSim(
   return [program, '-c', place('lan.conf'), '-f', place('bmc.emu'), '-s', place('state'), '-n']
 }
 
-/** Starts one in a folder; `sol` is the device of its serial line. */
-export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {}): Promise<IpmiSim> {
-  const folder = join(parent, 'bmc')
+/** Starts one in a folder; `sol` is the device of its serial line, `host` its address. */
+export async function startIpmiSim(
+  parent: string,
+  { sol, host, label = 'bmc' }: { sol?: string | undefined; host?: string; label?: string } = {},
+): Promise<IpmiSim> {
+  const folder = join(parent, label)
   const port = await findFreeUdpPort()
   const place = (name: string) => join(folder, name)
   const write = (name: string, text: string) => writeFileSync(place(name), text)
-  const [program = '', ...args] = configureSim(folder, { port, chassis: place('machine.sh'), sol })
+  const [program = '', ...args] = configureSim(folder, { port, chassis: place('machine.sh'), sol, host })
   write('machine.sh', machine)
   chmodSync(place('machine.sh'), 0o755)
   write('power', '0\n')
@@ -125,7 +133,7 @@ export async function startIpmiSim(parent: string, { sol }: { sol?: string } = {
     const started = spawn(program, args, { stdio: 'ignore' })
     child = started
     write('sim.pid', String(started.pid))
-    await awaitBmc(port, () => started.exitCode === null && started.signalCode === null)
+    await awaitBmc(port, () => started.exitCode === null && started.signalCode === null, host)
   }
   const kill = async () => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return

@@ -1,9 +1,10 @@
 // OpenStack Ironic as Debian packages it, API and conductor in one process, over a database of its own.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { findProgram } from '../../helpers/needs.ts'
 import { findFreePort } from '../../helpers/port.ts'
 import { simPassword, simUser } from '../ipmi-sim.ts'
@@ -100,7 +101,9 @@ export interface IronicServer extends AsyncDisposable {
   enroll(node: {
     name: string
     mac: string
+    bmcHost?: string
     bmcPort?: number
+    /** Without one it has no console. */
     consolePort?: number
     resourceClass?: string
     properties?: object
@@ -111,14 +114,27 @@ export interface IronicServer extends AsyncDisposable {
   start(): Promise<void>
 }
 
+/** Where one runs, if not beside the tests: words before each program, such as nsenter's, and a port of the loopback there. */
+interface IronicPlace {
+  before: readonly string[]
+  port: number
+}
+
+/** Sends a request from elsewhere. */
+async function loadFrom([file = '', ...before]: readonly string[], words: readonly string[]) {
+  const { stdout } = await promisify(execFile)(file, [...before, 'curl', '--silent', '--show-error', ...words])
+  const [, text = '', status = ''] = /^(.*)\n(\d+)$/s.exec(stdout) ?? []
+  return { status: Number(status), text }
+}
+
 /** Starts one in a folder. */
-export async function startIronic(parent: string): Promise<IronicServer> {
+export async function startIronic(parent: string, place?: IronicPlace): Promise<IronicServer> {
   const folder = join(parent, 'ironic')
   const bin = join(folder, 'bin')
   mkdirSync(bin, { recursive: true })
   writeFileSync(join(bin, 'socat'), socat)
   chmodSync(join(bin, 'socat'), 0o755)
-  const port = await findFreePort()
+  const { before, port } = place ?? { before: [], port: await findFreePort() }
   const config = join(folder, 'ironic.conf')
   writeFileSync(config, configure(folder, port))
   writeFileSync(join(folder, 'htpasswd'), `${ironicUser}:${passwordHash}\n`)
@@ -135,6 +151,13 @@ export async function startIronic(parent: string): Promise<IronicServer> {
     authorization: `Basic ${Buffer.from(`${ironicUser}:${ironicPassword}`).toString('base64')}`,
   }
   const api: IronicServer['api'] = async (method, path, body) => {
+    if (before.length > 0) {
+      const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+      const data = body === undefined ? [] : ['--data-binary', JSON.stringify(body)]
+      const request = ['--max-time', '30', '-X', method, ...fields, ...data, '-w', '\n%{http_code}', `${url}/v1${path}`]
+      const { status, text } = await loadFrom(before, request)
+      return { status, json: JSON.parse(text || '{}') }
+    }
     const answer = await fetch(`${url}/v1${path}`, {
       method,
       headers,
@@ -153,7 +176,8 @@ export async function startIronic(parent: string): Promise<IronicServer> {
     )
   const start = async () => {
     // A group of its own: consoles are its children, and outlive it.
-    const started = spawn('ironic', ['--config-file', config], {
+    const [program, ...args] = [...before, 'ironic', '--config-file', config] as const
+    const started = spawn(program, args, {
       env,
       stdio: ['ignore', logFile, logFile],
       detached: true,
@@ -183,9 +207,9 @@ export async function startIronic(parent: string): Promise<IronicServer> {
     url,
     folder,
     api,
-    async enroll({ name, mac, bmcPort, consolePort, resourceClass = 'small', properties = {} }) {
+    async enroll({ name, mac, bmcHost = '127.0.0.1', bmcPort, consolePort, resourceClass = 'small', properties = {} }) {
       const login = {
-        ipmi_address: '127.0.0.1',
+        ipmi_address: bmcHost,
         ipmi_port: bmcPort,
         ipmi_username: simUser,
         ipmi_password: simPassword,
@@ -194,7 +218,11 @@ export async function startIronic(parent: string): Promise<IronicServer> {
       const driver =
         bmcPort === undefined
           ? { driver: 'fake-hardware' }
-          : { driver: 'ipmi', console_interface: 'ipmitool-socat', driver_info: ipmi }
+          : {
+              driver: 'ipmi',
+              console_interface: consolePort === undefined ? 'no-console' : 'ipmitool-socat',
+              driver_info: ipmi,
+            }
       const node = { name, resource_class: resourceClass, properties, ...driver }
       const { status, json } = await api('POST', '/nodes', node)
       if (status !== 201) throw new Error(JSON.stringify(json))
