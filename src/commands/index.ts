@@ -32,7 +32,7 @@ const runCommands = clouds.map((row) =>
         ? 'rent a machine, boot an image on it, attach to its console, give it back'
         : `the same with a machine of ${row.title}`,
     description:
-      'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep is given.',
+      'Rents a machine, makes it boot <name>-kernel and <name>-initrd.img over iPXE from the base URL, attaches to its serial console, and deletes the machine at the end, however the run ends, unless --keep or --device is given.',
     arguments: [image],
     flags: runFlagsOf(row),
     instead: row.instead,
@@ -58,7 +58,7 @@ const pushCommands = clouds.map((row) => {
       row === clouds[0]
         ? 'write an image and its iPXE script where machines can fetch them'
         : `the same with a script for ${row.title}`,
-    description: `Writes <name>-kernel, <name>-initrd.img and <name>-${row.name}.ipxe to the destination, all or nothing, and <name>.json, which lets the next push skip unchanged files.`,
+    description: `Writes <name>-kernel, <name>-initrd.img and <name>-${row.name}.ipxe to the destination, all or nothing. Also writes <name>.json, which lets the next push skip unchanged files.`,
     arguments: [{ ...image, optional: true, fallback: row.name }],
     flags: pushFlagNames,
     examples: [
@@ -104,7 +104,7 @@ const attach = command({
   words: 'console',
   summary: 'attach to the serial console of a running machine',
   description:
-    "Attaches to a machine's serial console over SSH (SOS). In a terminal, type ~. on a new line to leave, or ~? for help.",
+    "Attaches to a machine's serial console over SSH, on Equinix Metal by its SOS. In a terminal, type ~. on a new line to leave, or ~? for help.",
   arguments: [{ name: 'device', help: 'ID of the machine', completes: 'device' }],
   flags: consoleFlagNames,
   examples: [
@@ -151,7 +151,7 @@ const doctorCommands = [undefined, ...clouds].map((named) => {
         ? 'check everything that a run needs, and say how to fix what is wrong'
         : `the same for a run on ${row.title}`,
     description:
-      'Checks everything that run and lab need, without renting or changing anything: the token, the project, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Pass it the flags you will pass to run.',
+      'Checks everything that run and lab need, without renting or changing anything: the credentials, the project or compartment, SSH keys, the console, the clock, the image, the base URL, QEMU and ports. Pass it the flags you will pass to run.',
     arguments: [{ ...image, optional: true }],
     flags: runFlagsOf(row),
     instead: row.instead,

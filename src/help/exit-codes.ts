@@ -7,7 +7,7 @@ const texts: Record<keyof typeof exitCodes, string> = {
   usage: 'usage: a flag, a variable or metal.yaml is wrong',
   authentication: 'authentication: the API refused the token',
   api: 'the API refused a request, has no capacity, or failed',
-  image: 'the image, the HTTP server or a boot URL is wrong',
+  image: 'the image, the HTTP server or a boot URL is wrong, or the files could not be pushed',
   machine: 'the machine failed, disappeared or took too long',
   console: 'the console was unreachable, not trusted or lost',
   pattern: 'a --wait-for pattern never appeared, or a failure pattern did',

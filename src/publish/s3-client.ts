@@ -147,8 +147,8 @@ export class S3Client implements AsyncDisposable {
   abortCommand(key: string, uploadId: string): string {
     const { bucket, url } = this.#options
     const { origin, hostname } = new URL(url)
-    const endpoint = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${origin}`
-    const upload = `--bucket ${bucket} --key ${quoteWord(key)} --upload-id ${quoteWord(uploadId)}`
+    const endpoint = /\.amazonaws\.com(\.cn)?$/.test(hostname) ? '' : ` --endpoint-url ${quoteWord(origin)}`
+    const upload = `--bucket ${quoteWord(bucket)} --key ${quoteWord(key)} --upload-id ${quoteWord(uploadId)}`
     return `aws s3api abort-multipart-upload${endpoint} ${upload}`
   }
 

@@ -4,9 +4,9 @@ import { labFlagNames } from '../../options/command-flags.ts'
 
 const lab = command({
   words: 'lab',
-  summary: 'run a Metal cloud on this computer: API, SOS console and machines',
+  summary: 'run a cloud on this computer: API, SSH console and machines',
   description:
-    'Runs a Metal API, a Serial-over-SSH (SOS) console and machines on this computer until Ctrl-C, or for as long as COMMAND runs. A named lab keeps its devices, keys and events, and restores them when it starts again.',
+    'Runs the Metal API (or, with --cloud, that of Latitude.sh or Oracle Cloud), its serial console over SSH and machines on this computer until Ctrl-C, or for as long as COMMAND runs. A named lab keeps its devices, keys and events, and restores them when it starts again.',
   arguments: [],
   passthrough: 'COMMAND...',
   flags: labFlagNames,

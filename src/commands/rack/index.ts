@@ -32,7 +32,7 @@ const check = command({
 const list = command({
   words: 'rack list',
   summary: 'list the machines of a running rack',
-  description: 'Lists the machines: name, plan, the device that has it, and why no device may have it.',
+  description: 'Lists the machines: name, plan, the device that has it, and, if it cannot be used, why.',
   arguments: [],
   flags: ['labName', 'json'],
   examples: ['metalkit rack list', 'metalkit rack list --name lab2', 'metalkit rack list --json'],
@@ -43,7 +43,7 @@ const release = command({
   words: 'rack release',
   summary: 'allow a rack to switch a machine off and use it',
   description:
-    'Releases a machine that was on when the rack first met it, or that a device of another cloud had. A machine whose wipe failed may be used all the same. For a machine that only a person can switch, it also confirms that the machine is off.',
+    'Releases a machine that was on when the rack first met it, or that a device of another cloud had. It also allows the use of a machine whose wipe failed, although its disks may not be empty. For a machine that only a person can switch, it confirms that the machine is off.',
   arguments: [{ name: 'machine', help: 'name of the machine in the rack file' }],
   flags: ['labName'],
   examples: ['metalkit rack release r1', 'metalkit rack release --name lab2 r1'],

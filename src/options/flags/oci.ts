@@ -49,7 +49,7 @@ export const ociFlags = {
       placeholder: 'ocid',
       env: ['METAL_OCI_IMAGE'],
       computed: 'the newest one for the shape',
-      help: 'image of the boot volume, which the machine does not boot',
+      help: 'image for the boot volume; the API requires one, but the machine does not boot it',
     },
     parseId,
   ),

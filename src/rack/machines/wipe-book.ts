@@ -80,7 +80,7 @@ export class WipeBook {
       due: 'it is about to be wiped',
       running: 'it is being wiped',
       reported: 'it is wiped, and has to be seen off',
-      failed: `${wipe.why ?? 'its wipe failed'}; its disks may not be empty: if it may be used all the same, run metalkit rack release ${name}`,
+      failed: `${wipe.why ?? 'its wipe failed'}; its disks may not be empty: to use it anyway, run metalkit rack release ${name}`,
       released: 'it is released, and has to be seen off',
     }[wipe.stage]
   }

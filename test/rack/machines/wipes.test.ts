@@ -64,9 +64,7 @@ async function isSetAside(rack: Start, words: string): Promise<void> {
     () => [why(rack) ?? '', rack.driver.lastSeen('r1')],
     ([text = '', power]) => text.includes(words) && power === 'off',
   )
-  expect(why(rack)).toContain(
-    'its disks may not be empty: if it may be used all the same, run metalkit rack release r1',
-  )
+  expect(why(rack)).toContain('its disks may not be empty: to use it anyway, run metalkit rack release r1')
   await isHeld(rack)
 }
 

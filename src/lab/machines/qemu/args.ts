@@ -46,7 +46,7 @@ export function processMark(id: string, owner: string): string {
   return `metalkit-${id}@${owner.replace(' ', '.')}`
 }
 
-/** Parses a name that markOf made. */
+/** Parses a name that processMark made. */
 export function parseMark(name: string): { id: string; owner: string } | undefined {
   const [, id, pid, start] = /^metalkit-(\w[\w.-]*)@(\d+)(?:\.(\d+))?$/.exec(name) ?? []
   if (id === undefined || pid === undefined) return undefined
