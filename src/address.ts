@@ -1,4 +1,4 @@
-// A host and a port, and their notation.
+// A host and a port, and their notation: read and written.
 
 /** To listen on, host '' is every interface and port 0 any free port. */
 export interface Address {
@@ -14,6 +14,19 @@ export function formatHost(host: string): string {
 /** `192.0.2.7:80`, `[2001:db8::7]:80`. */
 export function formatAddress({ host, port }: Address): string {
   return `${formatHost(host)}:${port}`
+}
+
+/** Reads `host`, `host:port`, `[v6]` or `[v6]:port`; the port may be out of range. @returns undefined for other text */
+export function readAddress(text: string, defaultPort: number): Address | undefined {
+  const [all, v6, name, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]+))(?::(\d+))?$/.exec(text) ?? []
+  if (all === undefined) return undefined
+  return { host: v6 ?? name ?? '', port: port === undefined ? defaultPort : Number(port) }
+}
+
+/** Reads where to listen: `port`, `:port`, `host:port` or `[v6]:port`, as for Go's servers; otherwise as `readAddress` does. */
+export function readListenAddress(text: string): Address | undefined {
+  const [all, v6, name, port] = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d+)$/.exec(text) ?? []
+  return all === undefined ? undefined : { host: v6 ?? name ?? '', port: Number(port) }
 }
 
 /** A port number from 1 to 65535; undefined for other text. */

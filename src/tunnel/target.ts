@@ -1,5 +1,5 @@
 // The value of --tunnel: the user's own server, or the ngrok agent on this computer.
-import type { Address } from '../address.ts'
+import { type Address, readListenAddress } from '../address.ts'
 import { UsageError } from '../errors.ts'
 
 /** A way to reach this computer from outside. */
@@ -28,14 +28,14 @@ export function parseTunnel(text: string): TunnelTarget {
   if (!['', '/'].includes(url.pathname) || url.hash !== '') throw refuse('has a path')
   const unknown = [...url.searchParams.keys()].find((key) => key !== 'bind')
   if (unknown !== undefined) throw refuse(`has an unknown setting (${unknown})`)
-  const bind = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d{1,5})$/.exec(url.searchParams.get('bind') ?? '0')
-  if (bind === null) throw refuse('has a bind that is not a port')
+  const bind = readListenAddress(url.searchParams.get('bind') ?? '0')
+  if (bind === undefined) throw refuse('has a bind that is not a port')
   return {
     kind: 'ssh',
     user: url.username === '' ? undefined : decodeURIComponent(url.username),
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? undefined : Number(url.port),
-    bind: { host: bind[1] ?? bind[2] ?? '', port: checkPort(Number(bind[3]), refuse) },
+    bind: { host: bind.host, port: checkPort(bind.port, refuse) },
   }
 }
 

@@ -1,5 +1,5 @@
 // Parsers for the values of flags. A parser turns the text that a user types into a value, or refuses it with a reason.
-import { type Address, toPort } from '../../address.ts'
+import { type Address, readAddress, readListenAddress, toPort } from '../../address.ts'
 import { ipxeProblem } from '../../ipxe-url.ts'
 import { readDuration } from '../../text/duration.ts'
 
@@ -87,23 +87,21 @@ export function parseLabName(text: string): string {
 /** `host[:port]`, `[v6][:port]`; the port defaults to `defaultPort`. */
 export function parseHost(defaultPort: number): (text: string) => Address {
   return (text) => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]+))(?::(\d+))?$/.exec(text)
-    const host = match?.[1] ?? match?.[2]
-    const port = match?.[3] === undefined ? defaultPort : Number(match[3])
-    if (host === undefined) throw new Refusal('is not a host', 'write it as host, host:port or [address]:port')
+    const address = readAddress(text, defaultPort)
+    if (address === undefined) throw new Refusal('is not a host', 'write it as host, host:port or [address]:port')
+    const { port } = address
     if (port < 1 || port > 65535) throw new Refusal('has no valid port', 'choose a port from 1 to 65535')
-    return { host, port }
+    return address
   }
 }
 
 /** `:port`, `port`, `host:port` or `[v6]:port`, as for Go's servers; host '' is every interface, port 0 any free port. */
 export function parseListen(text: string): Address {
-  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]*)):)?(\d+)$/.exec(text)
   const hint = 'write it as :8080, 8080 or 127.0.0.1:8080'
-  if (match === null) throw new Refusal('is not an address to listen on', hint)
-  const port = Number(match[3])
-  if (port > 65535) throw new Refusal('has no valid port', hint)
-  return { host: match[1] ?? match[2] ?? '', port }
+  const address = readListenAddress(text)
+  if (address === undefined) throw new Refusal('is not an address to listen on', hint)
+  if (address.port > 65535) throw new Refusal('has no valid port', hint)
+  return address
 }
 
 export function parsePattern(text: string): RegExp {
