@@ -101,7 +101,7 @@ test('--device asks at a terminal before it erases disks', async () => {
     () => serversIn(lab),
     ([server]) => server?.attributes.status === 'on',
   )
-  const argv = runArgs('-device', id, '-console=false', '-keep')
+  const argv = runArgs('-device', id, '-console=false')
   const answer = async (act: (run: ReturnType<typeof start>) => void) => {
     const running = start(argv, labEnvironment(lab), createFastClock(100))
     Object.assign(running.io.stdin, { isTTY: true })

@@ -70,7 +70,7 @@ async function confirmErasing(id: string, { yes }: Pick<RunOptions, 'yes'>, cont
 /** `run <cloud>`: checks image, URLs and console, rents the machine, attaches to its console, and gives the machine back. */
 export async function runOn(row: CloudRow, name: string, options: RunOptions, outer: Context): Promise<void> {
   const { report, forced } = outer
-  if (!options.keep && !options.console) {
+  if (!options.keep && !options.console && options.device === undefined) {
     throw new UsageError(
       'keep=false and console=false together make little sense: the machine would be deleted at once',
       {
