@@ -31,6 +31,8 @@ async function findNamed(names: readonly string[], options: RmOptions, context: 
     const { signal } = context
     const isMark = row.markForm.test(name)
     const machines = isMark ? await cloud.list(name, signal) : [await cloud.get(encodeURIComponent(name), signal)]
+    // A run names its mark when a machine may still appear: it is no error that none has.
+    if (machines.length === 0) context.report.info(`No machine has the mark "${name}".`)
     return machines.map((machine) => ({ cloud, machine }))
   })
   return (await Promise.all(found)).flat()
@@ -85,7 +87,7 @@ export async function execute(
   const { targets, failures } = await select(ids, options, context)
   if (targets.length === 0) {
     throwAll(failures)
-    return report.info(options.olderThan === undefined ? 'No machines.' : 'No machine is that old.')
+    return options.olderThan === undefined ? undefined : report.info('No machine is that old.')
   }
   if (options.olderThan !== undefined && !options.yes) {
     const list = plainText(targets.map(({ machine: { id, hostname } }) => `${id} (${hostname})`).join(', '))

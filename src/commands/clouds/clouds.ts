@@ -1,6 +1,7 @@
 // The table of clouds: what commands and their help need to know about each. Pure data, so that --help loads nothing else; a
 // cloud's folder is imported when one of its machines is asked for.
 import { type Arch, archOfPlan } from '../../arch.ts'
+import { UsageError } from '../../errors.ts'
 import { latitudeScript, ociScript } from '../../ipxe/cloud-differences.ts'
 import type { CloudScript } from '../../ipxe/boot-script.ts'
 import { runMarkForm, serverIdForm } from '../../latitude/mark.ts'
@@ -40,6 +41,8 @@ export interface CloudRow {
   /** What the ids of its machines, and the marks of its runs, look like. */
   idForm: RegExp
   markForm: RegExp
+  /** How its ids and marks begin, if no other cloud's do. */
+  beginning?: RegExp
   /** The parts of an account that doctor checks, the credentials first. */
   parts: readonly [Part, ...Part[]]
   /** Whether there are credentials, without a request. @param options the values of its flags */
@@ -96,6 +99,7 @@ const oci: CloudRow = {
   plans: { x86_64: 'BM.Standard.E4.128', aarch64: 'BM.Standard.A1.160' },
   idForm: /^ocid1\.instance\./,
   markForm: /^mko-/,
+  beginning: /^(?:ocid1\.|mko-)/i,
   parts: [{ name: 'profile' }, { name: 'compartment' }, { name: 'machine', isOffer: true }],
   async hasCredentials({ configFile }, env) {
     const { hasConfig } = await import('../../oci/config-file.ts')
@@ -130,6 +134,7 @@ const latitude: CloudRow = {
   plans: { x86_64: 'c3-small-x86', aarch64: 'g3-gh200' },
   idForm: serverIdForm,
   markForm: runMarkForm,
+  beginning: /^(?:sv_|mk-)/i,
   parts: [{ name: 'token' }, { name: 'project', needs: 'projectId' }, { name: 'machine', isOffer: true }],
   hasCredentials: ({ apiKey }) => apiKey !== undefined,
   examples: [
@@ -143,9 +148,15 @@ const latitude: CloudRow = {
 /** The first one has the machines whose ids have no other cloud's form. */
 export const clouds: readonly [CloudRow, ...CloudRow[]] = [equinixMetal, latitude, oci]
 
-/** The cloud of a machine's id or a run's mark. */
+/** The cloud of a machine's id or a run's mark. @throws UsageError for what begins like one of a cloud and is neither */
 export function cloudOf(name: string): CloudRow {
-  return clouds.find(({ idForm, markForm }) => idForm.test(name) || markForm.test(name)) ?? clouds[0]
+  const cloud = clouds.find(({ idForm, markForm }) => idForm.test(name) || markForm.test(name))
+  if (cloud !== undefined) return cloud
+  const near = clouds.find(({ beginning }) => beginning?.test(name))
+  if (near === undefined) return clouds[0]
+  throw new UsageError(`"${name}" is neither the ID of a machine of ${near.name} nor the mark of one of its runs`, {
+    hint: 'metalkit ls lists the machines',
+  })
 }
 
 /** The flags of `run` on a cloud. */

@@ -40,6 +40,31 @@ test.each([
 })
 
 test.each([
+  ['rm', 'mk-aaa', 'latitude'],
+  ['rm', 'sv_', 'latitude'],
+  ['rm', 'ocid1.volume.oc1.iad.abc', 'oci'],
+  ['console', 'MK-aaa', 'latitude'],
+])('%s refuses %s, which only begins like one of %s', async (command, name, cloud) => {
+  expect(await runToEnd([command, name], {})).toMatchObject({
+    code: 2,
+    stderr: `metalkit: usage: "${name}" is neither the ID of a machine of ${cloud} nor the mark of one of its runs; metalkit ls lists the machines\n`,
+  })
+})
+
+test('rm with the mark of a run says which mark no machine has; an unknown ID is an error', async () => {
+  const mark = `metalkit-run-${id}`
+  await using api = await startFakeApi(({ path }) =>
+    path.includes(id) && !path.includes('tag')
+      ? { status: 404, json: { errors: ['Not found'] } }
+      : { status: 200, json: { devices: [], meta: { next: null } } },
+  )
+  const env = { METAL_API_URL: api.apiUrl, METAL_API_TOKEN: 'sesame', METAL_PROJECT_ID: 'p-1' }
+  expect(await runToEnd(['rm', mark], env)).toMatchObject({ code: 0, stderr: `No machine has the mark "${mark}".\n` })
+  const { code, stderr } = await runToEnd(['rm', id, mark], env)
+  expect([code, stderr]).toEqual([4, expect.stringContaining(`looking up the machine "${id}"`)])
+})
+
+test.each([
   [['run', 'oci', '-ttl', '2h', 'x'], /--ttl is not for oci: its instances have no end; run metalkit rm --older-than/],
   [['run', 'oci', '--metro=am', 'x'], /--metro is not for oci: name the --availability-domain/],
   [['run', 'latitude', '-hostname', 'a', 'x'], /--hostname is not for latitude: the host name carries the run's mark/],
