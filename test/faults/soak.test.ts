@@ -118,7 +118,8 @@ describe.each(rows)('random faults of $title', { timeout: 120_000 + total * 20_0
     // Every run arrives at its first create, unless another fault has ended it before.
     const isCertain = /create:[^,]* after=0/.test(one.faults)
     expect(!isCertain || result?.played.some((fault) => fault.played > 0), 'no fault was played').toBe(true)
-    expect([0, 3, 4, 6, 7, 8, 9], result?.stderr).toContain(result?.code)
+    // 5: the check of the URLs has a real time limit, which passes while a computer stands still.
+    expect([0, 3, 4, 5, 6, 7, 8, 9], result?.stderr).toContain(result?.code)
   })
 
   test('every step that had many faults has played some', async () => {
