@@ -15,8 +15,8 @@ import { needs } from '../../helpers/needs.ts'
 const options = {
   address: '10.77.0.10',
   macs: ['52:54:00:aa:00:01', '52:54:00:aa:00:02'],
-  scriptUrl: 'http://10.77.0.10:7070/boot/mac/',
-  filesUrl: 'http://10.77.0.10:7070/ipxe/',
+  scriptUrl: 'http://10.77.0.10:7071/boot/mac/',
+  filesUrl: 'http://10.77.0.10:7071/ipxe/',
 }
 
 describe('the options for a router', () => {
@@ -35,8 +35,8 @@ describe('the options for a router', () => {
     const example = {
       address: '192.168.1.10',
       macs: ['0c:c4:7a:00:00:01'],
-      scriptUrl: 'http://192.168.1.10:7070/boot/mac/',
-      filesUrl: 'http://192.168.1.10:7070/ipxe/',
+      scriptUrl: 'http://192.168.1.10:7071/boot/mac/',
+      filesUrl: 'http://192.168.1.10:7071/ipxe/',
     }
     const document = readFileSync(join(import.meta.dirname, '../../../docs/rack.md'), 'utf8')
     expect(document).toContain(dnsmasqOptions(example))
@@ -45,8 +45,8 @@ describe('the options for a router', () => {
   test('are the same in every notation: each file for its architectures, for these machines', () => {
     for (const text of [dnsmasqOptions, iscOptions, keaOptions].map((write) => write(options))) {
       for (const file of ['undionly.kpxe', 'snponly.efi', 'snponly-arm64.efi']) expect(text).toContain(file)
-      expect(text).toContain('http://10.77.0.10:7070/boot/mac/${mac:hexhyp}')
-      expect(text).toContain('http://10.77.0.10:7070/ipxe/snponly.efi')
+      expect(text).toContain('http://10.77.0.10:7071/boot/mac/${mac:hexhyp}')
+      expect(text).toContain('http://10.77.0.10:7071/ipxe/snponly.efi')
       expect(text).toContain('HTTPClient')
     }
     expect(iscOptions(options)).toContain('if hardware = 1:52:54:00:aa:00:01 or hardware = 1:52:54:00:aa:00:02 {')
