@@ -116,10 +116,9 @@ describe.each(rows)('random faults of $title', { timeout: 120_000 + total * 20_0
     expect(result?.wrongs, result?.stderr).toEqual([])
     losses--
     // Every run arrives at its first create, unless another fault has ended it before.
-    // On a busy computer the image server may answer 503 to the check of URLs (5): then nothing was created.
-    const isCertain = /create:[^,]* after=0/.test(one.faults) && result?.code !== 5
+    const isCertain = /create:[^,]* after=0/.test(one.faults)
     expect(!isCertain || result?.played.some((fault) => fault.played > 0), 'no fault was played').toBe(true)
-    expect([0, 3, 4, 5, 6, 7, 8, 9], result?.stderr).toContain(result?.code)
+    expect([0, 3, 4, 6, 7, 8, 9], result?.stderr).toContain(result?.code)
   })
 
   test('every step that had many faults has played some', async () => {
