@@ -23,7 +23,7 @@ async function findNamed(names: readonly string[], options: RmOptions, context: 
     const own = await optionsFor(row, options, context)
     return await openCloud(row, own.options, own.context)
   }
-  const found = names.map(async (name) => {
+  const lookUps = names.map(async (name) => {
     const row = cloudOf(name)
     const opening = opened.get(row) ?? open(row)
     opened.set(row, opening)
@@ -35,7 +35,7 @@ async function findNamed(names: readonly string[], options: RmOptions, context: 
     if (machines.length === 0) context.report.info(`No machine has the mark "${name}".`)
     return machines.map((machine) => ({ cloud, machine }))
   })
-  return (await Promise.all(found)).flat()
+  return (await Promise.all(lookUps)).flat()
 }
 
 /** A machine's age by the API's clock; 0 without a creation time. */

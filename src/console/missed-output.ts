@@ -13,8 +13,8 @@ export function withoutOverlap(history: Buffer, live: Buffer): Buffer {
     // The console's output begins with a line, or after those of a banner.
     if (at > 0 && live[at - 1] !== newline) continue
     const start = live.subarray(at, at + minSameBytes)
-    for (let found = history.indexOf(start); found >= 0; found = history.indexOf(start, found + 1)) {
-      const rest = history.subarray(found)
+    for (let from = history.indexOf(start); from >= 0; from = history.indexOf(start, from + 1)) {
+      const rest = history.subarray(from)
       const common = live.subarray(at, at + rest.length)
       // The shorter of the two begins the other.
       if (rest.subarray(0, common.length).equals(common)) {

@@ -166,7 +166,7 @@ export class LatitudeClient {
     { path, query, doing, signal }: List,
     item: S,
   ): Promise<z.infer<S>[]> {
-    const found = new Map<string, z.infer<S>>()
+    const objects = new Map<string, z.infer<S>>()
     for (let page = 1; page <= maxPages; page++) {
       const words = new URLSearchParams({
         ...query,
@@ -178,11 +178,11 @@ export class LatitudeClient {
         { method: 'GET', path: `${path}?${words.toString()}`, doing, signal },
         pageSchema(item),
       )
-      const before = found.size
-      for (const object of list.data as z.infer<S>[]) found.set(object.id, object)
+      const before = objects.size
+      for (const object of list.data as z.infer<S>[]) objects.set(object.id, object)
       // The API may send fewer objects a page than asked for, so a short page is not the end.
       const total = list.meta?.stats?.total?.count
-      if (found.size === before || (typeof total === 'number' && found.size >= total)) return [...found.values()]
+      if (objects.size === before || (typeof total === 'number' && objects.size >= total)) return [...objects.values()]
     }
     throw new ApiError(`${doing}: the list has no end (${maxPages} pages)`, {
       layer: 'latitude',

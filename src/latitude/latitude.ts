@@ -92,8 +92,8 @@ class LatitudeCloud implements Cloud {
       // The list only helps: the API checks the order itself.
       report.detail(`cannot check whether the plan is in stock: ${error.message}`)
       const { plan: wanted, place: site } = wish
-      const found = { plan: await this.#context.require('machine', wanted), place: site && writePlace(site) }
-      return { ...found, doubt: undefined }
+      const named = { plan: await this.#context.require('machine', wanted), place: site && writePlace(site) }
+      return { ...named, doubt: undefined }
     })
     if (doubt !== undefined) report.warn(doubt)
     const site = await this.#context.require('metro', place)

@@ -18,9 +18,9 @@ export function wipeRoutes(book: WipeBook, boots: Pick<NetworkBoots, 'fetched'>)
     [
       'GET /boot/wipe/{id}/auto.ipxe',
       async ({ parameters: [id = ''], peer, method }) => {
-        const found = book.findWaiting(id)
-        if (found === undefined) return notFound
-        const { machine, wipe } = found
+        const entry = book.findWaiting(id)
+        if (entry === undefined) return notFound
+        const { machine, wipe } = entry
         const mac = await findMac(peer)
         // The script has the key of the report.
         if (mac !== undefined && !machine.macs.includes(mac)) return notFound

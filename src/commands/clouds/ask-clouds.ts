@@ -11,8 +11,8 @@ export interface Survey<T> {
   failures: { row: CloudRow; error: unknown }[]
 }
 
-function byCloud(one: { row: CloudRow }, other: { row: CloudRow }): number {
-  return clouds.indexOf(one.row) - clouds.indexOf(other.row)
+function byCloud(a: { row: CloudRow }, b: { row: CloudRow }): number {
+  return clouds.indexOf(a.row) - clouds.indexOf(b.row)
 }
 
 /**
@@ -40,9 +40,9 @@ export async function askClouds<T>(
     }),
   )
   const able = candidates.filter((candidate) => candidate !== undefined)
-  const asked = able.some(({ has }) => has) ? able.filter(({ has }) => has) : able.slice(0, 1)
+  const chosen = able.some(({ has }) => has) ? able.filter(({ has }) => has) : able.slice(0, 1)
   await Promise.all(
-    asked.map(async ({ row, own }) => {
+    chosen.map(async ({ row, own }) => {
       try {
         const cloud = await openCloud(row, own.options, own.context)
         survey.answers.push({ row, cloud, answer: await ask(cloud, own.options) })

@@ -120,9 +120,9 @@ export async function optionsFor<O extends object>(
     const value: unknown = Reflect.get(options, name)
     if (typeof value === 'string' && context.sources?.get(name)?.startsWith('--')) texts[flag] = value
   }
-  const found = new Map<FlagName, string>()
-  const values = await resolveOptions(Object.values(row.own), texts, context.env, found)
-  const sources = new Map([...(context.sources ?? []), ...found])
+  const own = new Map<FlagName, string>()
+  const values = await resolveOptions(Object.values(row.own), texts, context.env, own)
+  const sources = new Map([...(context.sources ?? []), ...own])
   const adopted = adopt(row, { ...options, ...values }, sources)
   return { options: adopted.options, context: { ...context, sources: adopted.sources } }
 }

@@ -116,13 +116,13 @@ export async function checkConsole(
   access: ConsoleReach,
   context: Pick<Context, 'report' | 'signal'>,
 ): Promise<void> {
-  const found = findHosts(cloud, target)
-  const { addresses, isCertain, kind, area } = found ?? { addresses: [], isCertain: false, kind: '', area: '' }
+  const consoleHosts = findHosts(cloud, target)
+  const { addresses, isCertain, kind, area } = consoleHosts ?? { addresses: [], isCertain: false, kind: '', area: '' }
   const hosts: HostAccess[] = []
   for (const address of addresses) hosts.push(await access.find(address, '', context.signal))
   const [first] = hosts
   if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities, cloud.scope)
-  if (found === undefined) {
+  if (consoleHosts === undefined) {
     if (access.wanted === undefined) return
     requireKnownKey(access.wanted, await findIdentities(access, context.signal), cloud.scope)
     return

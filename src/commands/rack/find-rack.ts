@@ -10,10 +10,10 @@ export const defaultRackName = 'rack'
 
 /** Finds the running rack of a name; without one, the default rack, or the one that was started last. @throws RackError if it is not running */
 export async function requireRack(name: string | undefined, { env }: Pick<Context, 'env'>): Promise<RunningLab> {
-  const racks = (await listRunningLabs(stateFolderOf(env))).filter((one) => one.rack !== undefined)
-  const found =
-    racks.find((one) => one.name === (name ?? defaultRackName)) ?? (name === undefined ? racks[0] : undefined)
-  if (found !== undefined) return found
+  const racks = (await listRunningLabs(stateFolderOf(env))).filter((lab) => lab.rack !== undefined)
+  const rack =
+    racks.find((running) => running.name === (name ?? defaultRackName)) ?? (name === undefined ? racks[0] : undefined)
+  if (rack !== undefined) return rack
   throw new RackError(name === undefined ? 'no rack is running' : `no rack named "${name}" is running`, {
     hint: `start it with metalkit rack FILE${name === undefined ? '' : ` --name ${name}`}`,
   })

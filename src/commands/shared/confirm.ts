@@ -17,9 +17,9 @@ export async function confirm(
   const key = new AbortController()
   lines.once('SIGINT', () => key.abort(new InterruptedError('SIGINT')))
   const closed = once(lines, 'close').then(() => '')
-  const asked = lines.question(`${question} [y/N] `).catch(() => '')
+  const reply = lines.question(`${question} [y/N] `).catch(() => '')
   try {
-    const answer = await heed(Promise.race([asked, closed]), AbortSignal.any([signal, key.signal]))
+    const answer = await heed(Promise.race([reply, closed]), AbortSignal.any([signal, key.signal]))
     return /^y(es)?$/i.test(answer.trim())
   } catch (error) {
     stderr.write('\n')

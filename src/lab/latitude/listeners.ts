@@ -10,9 +10,9 @@ export const latitudeServers: FaceServers = {
   createApi: createLatitudeApi,
   async startConsoles({ cloud, devices, keys, faults, report }, door) {
     const findPort = (username: string) => {
-      const found = findByUsername(cloud, username)
-      const port = devices.findPort(found?.device.id ?? '')
-      const key = cloud.keys.get(found?.connection.keyId ?? '')
+      const login = findByUsername(cloud, username)
+      const port = devices.findPort(login?.device.id ?? '')
+      const key = cloud.keys.get(login?.connection.keyId ?? '')
       if (port === undefined || key === undefined) return undefined
       return { port, keys: [lineOf(key)], isReadOnly: () => false }
     }

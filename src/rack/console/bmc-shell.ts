@@ -6,8 +6,8 @@ import { settleBefore } from '../../deadline.ts'
 
 /** A shell that prints nothing for so long waits for input. */
 const silentMs = 500
-const longestWaitMs = 5000
-const longestPrompt = 200
+const maxWaitMs = 5000
+const maxPromptLength = 200
 
 /** The unfinished last line of an output, as far as it is text. */
 function lastLineOf(text: string): string {
@@ -22,12 +22,12 @@ export async function awaitPrompt(channel: Duplex, signal: AbortSignal): Promise
   let timer: NodeJS.Timeout | undefined
   let onSilent: (() => void) | undefined
   const onData = (bytes: Buffer) => {
-    tail = (tail + bytes.toString('latin1')).slice(-longestPrompt)
+    tail = (tail + bytes.toString('latin1')).slice(-maxPromptLength)
     clearTimeout(timer)
     timer = setTimeout(() => onSilent?.(), silentMs)
   }
   try {
-    await settleBefore<void>({ ms: longestWaitMs, late: () => {}, signal }, (resolve) => {
+    await settleBefore<void>({ ms: maxWaitMs, late: () => {}, signal }, (resolve) => {
       onSilent = resolve
       channel.on('data', onData).once('close', resolve)
     })
@@ -52,7 +52,7 @@ export class PromptWatch {
   /** Whether the output now ends with the prompt, on a line of its own. */
   sees(bytes: Buffer): boolean {
     if (this.#prompt.length < 2) return false
-    this.#tail = (this.#tail + bytes.toString('latin1')).slice(-longestPrompt * 2)
+    this.#tail = (this.#tail + bytes.toString('latin1')).slice(-maxPromptLength * 2)
     this.#isPastEcho ||= this.#tail.includes('\n')
     return this.#isPastEcho && lastLineOf(this.#tail) === this.#prompt
   }

@@ -13,7 +13,7 @@ import type { Connect, Link } from './link.ts'
 const attemptMs = 45_000
 const abandonMs = 2000
 const firstWaitMs = 1000
-const longestWaitMs = 30_000
+const maxWaitMs = 30_000
 /** After a refused login: many BMCs lock an account after a few. */
 const refusedWaitMs = 300_000
 /** A connection that lasts this long is not a failed attempt. */
@@ -85,7 +85,7 @@ export class LastingLine implements AsyncDisposable {
       if (lastedMs >= steadyMs) waitMs = firstWaitMs
       this.#complain(why, lastedMs)
       await clock.sleep(refused ? refusedWaitMs : waitMs, signal).catch(() => {})
-      waitMs = Math.min(waitMs * 2, longestWaitMs)
+      waitMs = Math.min(waitMs * 2, maxWaitMs)
     }
   }
 

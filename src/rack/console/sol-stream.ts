@@ -2,7 +2,7 @@
 import { LinkError } from './console-error.ts'
 
 const greeting = /^\[SOL Session operational\. {2}Use .\? for help\]\r?\n/
-const longestGreeting = 200
+const maxGreetingBytes = 200
 const breakEcho = Buffer.from('~B [send break]\n')
 const tilde = 0x7e
 const carriageReturn = 0x0d
@@ -60,8 +60,8 @@ export class SolOutput {
     let rest = Buffer.concat([this.#held, chunk])
     this.#held = Buffer.alloc(0)
     if (!this.#greeted) {
-      const match = greeting.exec(rest.toString('latin1', 0, longestGreeting))
-      if (match === null && rest.length > longestGreeting) throw new LinkError('ipmitool does not open a session')
+      const match = greeting.exec(rest.toString('latin1', 0, maxGreetingBytes))
+      if (match === null && rest.length > maxGreetingBytes) throw new LinkError('ipmitool does not open a session')
       if (match === null) {
         this.#held = rest
         return Buffer.alloc(0)

@@ -18,7 +18,7 @@ const answerTimeoutMs = 100_000
 /** A service that restarts is away for some seconds. */
 const outageMs = 30_000
 const outagePollMs = 1000
-const longestWords = 300
+const maxWordsLength = 300
 
 /** The parts of a client besides its settings. */
 export interface IronicTools {
@@ -51,7 +51,7 @@ const refusal = z.looseObject({
 /** A text of Ironic as a message quotes it: on one line, and not too long. */
 export function quoteIronic(text: string): string {
   const line = plainText(text.trim()).replace(/\.$/, '')
-  return line.length > longestWords ? `${line.slice(0, longestWords)}...` : line
+  return line.length > maxWordsLength ? `${line.slice(0, maxWordsLength)}...` : line
 }
 
 /** The reason in an answer: JSON in a string inside of JSON, or one level less. */

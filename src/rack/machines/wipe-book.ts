@@ -39,8 +39,8 @@ export function isBeforeReport(stage: WipeStage | undefined): boolean {
   return stage !== undefined && stagesBeforeReport.includes(stage)
 }
 
-function isSame(key: string, given: string): boolean {
-  const [own, other] = [Buffer.from(key), Buffer.from(given)]
+function isSame(key: string, candidate: string): boolean {
+  const [own, other] = [Buffer.from(key), Buffer.from(candidate)]
   return own.length === other.length && timingSafeEqual(own, other)
 }
 

@@ -32,7 +32,7 @@ function findChange(before: MachineIdentity | undefined, now: MachineIdentity): 
   ] as const) {
     const [old = [], shown] = [before?.[key], now[key]]
     if (old.length === 0 || shown.length === 0) continue
-    if (shown.some((one) => old.includes(one))) return undefined
+    if (shown.some((id) => old.includes(id))) return undefined
     return `it shows the ${what} ${shown.join(' or ')}, and showed ${old.join(' or ')} before`
   }
   return undefined

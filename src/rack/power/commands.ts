@@ -17,7 +17,7 @@ interface CommandTools {
 
 type Act = 'on' | 'off' | 'status' | 'softOff' | 'reset' | 'boot' | 'clearBoot'
 
-const longestLine = 200
+const maxLineLength = 200
 
 /** A text without secrets. It must not have been cut before, or a part of a secret may be left. */
 function hideSecrets(text: string, secrets: readonly string[]): string {
@@ -27,7 +27,7 @@ function hideSecrets(text: string, secrets: readonly string[]): string {
 
 /** A text as a message quotes it: on one line, and not too long. */
 function quote(text: string): string {
-  return plainText(text.trim()).slice(0, longestLine)
+  return plainText(text.trim()).slice(0, maxLineLength)
 }
 
 /** Power through commands. Their folder is the rack file's; MACHINE is the machine's name. */

@@ -11,7 +11,7 @@ export interface JsonResource {
 }
 
 /** One object. */
-export function one(data: JsonResource, status = 200): LabAnswer {
+export function single(data: JsonResource, status = 200): LabAnswer {
   return { status, json: { data, meta: {} }, headers }
 }
 

@@ -4,7 +4,7 @@ import type { Plan } from '../../cloud/catalogue.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { bare, notFound, one } from '../model/answers.ts'
+import { bare, notFound, single } from '../model/answers.ts'
 import { siteOf } from '../model/catalogue.ts'
 import { pageOf, refuseParameters } from '../model/page.ts'
 import { planId, planName, planView, regionView, siteId } from '../views/catalogue.ts'
@@ -20,15 +20,15 @@ export function catalogueRoutes(cloud: Cloud): Route[] {
   const listPlans = ({ query }: RoutedRequest): LabAnswer => {
     const refused = refuseParameters(query, planFilters)
     if (refused !== undefined) return refused
-    const asked = (name: string) => query.get(`filter[${name}]`)
+    const filter = (name: string) => query.get(`filter[${name}]`)
     const fits = (plan: Plan) => {
       const isInStock = countFree(cloud, plan) > 0
-      const location = asked('location')
+      const location = filter('location')
       return (
-        (asked('slug') ?? plan.slug) === plan.slug &&
-        (asked('name') ?? planName(plan)) === planName(plan) &&
+        (filter('slug') ?? plan.slug) === plan.slug &&
+        (filter('name') ?? planName(plan)) === planName(plan) &&
         (location === null || metros.some((metro) => siteOf(metro) === location)) &&
-        (asked('in_stock') ?? String(isInStock)) === String(isInStock)
+        (filter('in_stock') ?? String(isInStock)) === String(isInStock)
       )
     }
     return bare({ data: plans.filter(fits).map((plan) => planView(plan, cloud)), meta: {} })
@@ -40,7 +40,7 @@ export function catalogueRoutes(cloud: Cloud): Route[] {
       'GET /plans/{id}',
       ({ parameters: [id] }) => {
         const plan = plans.find((each) => planId(each) === id)
-        return plan === undefined ? notFound : one(planView(plan, cloud))
+        return plan === undefined ? notFound : single(planView(plan, cloud))
       },
     ],
     ['GET /regions', ({ query }) => refuseParameters(query, []) ?? pageOf(metros, query, regionView)],
@@ -48,7 +48,7 @@ export function catalogueRoutes(cloud: Cloud): Route[] {
       'GET /regions/{id}',
       ({ parameters: [id] }) => {
         const metro = metros.find((each) => siteId(each) === id)
-        return metro === undefined ? notFound : one(regionView(metro))
+        return metro === undefined ? notFound : single(regionView(metro))
       },
     ],
   ]

@@ -7,7 +7,7 @@ import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { beingProvisioned, notFound, one, type JsonResource } from '../model/answers.ts'
+import { beingProvisioned, notFound, single, type JsonResource } from '../model/answers.ts'
 import { checkAttributes, refuseAll, withAttributes } from '../input/body.ts'
 import { refuseKeys } from '../input/create.ts'
 import { connectOutOfBand, type OutOfBandConnection, findConnection, usernameOf } from '../model/out-of-band.ts'
@@ -54,13 +54,13 @@ export function consoleRoutes(cloud: Cloud, devices: Devices, address: Address):
         if (reasons.length > 0) return refuseAll(reasons)
         const isOn = devices.find(device.id)?.chassis.isOn === true
         if (device.readyAt === null && !isOn) return beingProvisioned
-        return one(connectionView(device, connectOutOfBand(device, keyId, cloud), cloud, address), 201)
+        return single(connectionView(device, connectOutOfBand(device, keyId, cloud), cloud, address), 201)
       }),
     )
   const get = (request: RoutedRequest): LabAnswer =>
     withServer(cloud, request, (device) => {
       const connection = findConnection(device)
-      return connection === undefined ? notFound : one(connectionView(device, connection, cloud, address))
+      return connection === undefined ? notFound : single(connectionView(device, connection, cloud, address))
     })
   return [
     ['POST /servers/{id}/out_of_band_connection', open],

@@ -13,7 +13,7 @@ import {
   beingProvisioned,
   inRescueMode,
   locked,
-  one,
+  single,
   type JsonResource,
   refuse,
   reinstallNotFound,
@@ -111,14 +111,14 @@ export function deploymentRoutes(cloud: Cloud, devices: Devices): Route[] {
       const checked = checkDeployment(attributes, { ...device, ...pending.get(device) }, cloud)
       if ('reasons' in checked) return refuseAll(checked.reasons)
       pending.set(device, checked.value)
-      return one(configView(device, checked.value))
+      return single(configView(device, checked.value))
     })
 
   return [
     ['POST /servers/{id}/reinstall', reinstall],
     [
       'GET /servers/{id}/deploy_config',
-      (request) => withServer(cloud, request, (device) => one(configView(device, pending.get(device)))),
+      (request) => withServer(cloud, request, (device) => single(configView(device, pending.get(device)))),
     ],
     ['PATCH /servers/{id}/deploy_config', configure],
   ]

@@ -5,7 +5,7 @@ import { createKeyRecord, type KeyRecord } from '../../cloud/account/key-record.
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { bare, notFound, one } from '../model/answers.ts'
+import { bare, notFound, single } from '../model/answers.ts'
 import { checkAttributes, refuseAll, withAttributes } from '../input/body.ts'
 import { pageOf, refuseParameters } from '../model/page.ts'
 import { findProject, keysOf } from '../model/project.ts'
@@ -44,7 +44,7 @@ export function keyRoutes(cloud: Cloud): Route[] {
         return refuseAll([{ detail: 'Fingerprint has already been taken', field: 'public_key' }])
       }
       cloud.keys.set(key.id, key)
-      return one(keyView(key, cloud), 201)
+      return single(keyView(key, cloud), 201)
     })
   const change = (request: RoutedRequest): LabAnswer =>
     withKey(request, (key) =>
@@ -53,7 +53,7 @@ export function keyRoutes(cloud: Cloud): Route[] {
         if ('reasons' in checked) return refuseAll(checked.reasons)
         key.label = checked.value.name ?? key.label
         key.updatedAt = new Date().toISOString()
-        return one(keyView(key, cloud))
+        return single(keyView(key, cloud))
       }),
     )
   const remove = (request: RoutedRequest): LabAnswer =>
@@ -64,7 +64,7 @@ export function keyRoutes(cloud: Cloud): Route[] {
   return [
     ['GET /ssh_keys', list],
     ['POST /ssh_keys', create],
-    ['GET /ssh_keys/{id}', (request) => withKey(request, (key) => one(keyView(key, cloud)))],
+    ['GET /ssh_keys/{id}', (request) => withKey(request, (key) => single(keyView(key, cloud)))],
     ['PATCH /ssh_keys/{id}', change],
     ['DELETE /ssh_keys/{id}', remove],
   ]

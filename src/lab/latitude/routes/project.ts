@@ -5,7 +5,7 @@ import { createProject } from '../../cloud/account/project.ts'
 import type { Cloud } from '../../cloud/cloud.ts'
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { one } from '../model/answers.ts'
+import { single } from '../model/answers.ts'
 import { checkAttributes, refuseAll, withAttributes } from '../input/body.ts'
 import { pageOf, refuseParameters } from '../model/page.ts'
 import { projectData, slugOf } from '../model/project.ts'
@@ -38,7 +38,7 @@ export function projectRoutes(cloud: Cloud): Route[] {
       if (isTaken) return refuseAll([{ detail: 'Name has already been taken', field: 'name' }])
       const project = createProject({ id: cloud.settings.createId('project'), name, customdata: projectData(type) })
       cloud.projects.set(project.id, project)
-      return one(projectView(project, cloud), 201)
+      return single(projectView(project, cloud), 201)
     })
   return [
     ['GET /projects', list],

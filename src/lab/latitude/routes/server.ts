@@ -8,7 +8,7 @@ import { isComingUp } from '../../cloud/device-state.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import { type LabAnswer, noContent } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
-import { beingProvisioned, bare, locked, one, outOfStock, reserved } from '../model/answers.ts'
+import { beingProvisioned, bare, locked, single, outOfStock, reserved } from '../model/answers.ts'
 import { siteOf } from '../model/catalogue.ts'
 import { randomId } from '../model/ids.ts'
 import { checkAttributes, refuseAll, withAttributes } from '../input/body.ts'
@@ -67,7 +67,7 @@ export function serverRoutes(cloud: Cloud, devices: Devices): Route[] {
       const device = createDevice(projectId, wanted, undefined, cloud.settings.createId('device'))
       device.plight = request.plight
       devices.create(device)
-      return one(createdView(device), 201)
+      return single(createdView(device), 201)
     })
 
   /** Newest first; the order is inferred. */
@@ -89,7 +89,7 @@ export function serverRoutes(cloud: Cloud, devices: Devices): Route[] {
         const reasons = refuseHostname(hostname)
         if (reasons.length > 0) return refuseAll(reasons)
         touch(device, { hostname, billingCycle: billing ?? device.billingCycle })
-        return one(serverView(device, cloud))
+        return single(serverView(device, cloud))
       }),
     )
 
@@ -110,7 +110,7 @@ export function serverRoutes(cloud: Cloud, devices: Devices): Route[] {
         if (isComingUp(device) || device.state === 'deprovisioning') return beingProvisioned
         const { action } = checked.value
         devices.act(device, action)
-        return one({ id: randomId('act'), type: 'actions', attributes: { status: actions[action] } }, 201)
+        return single({ id: randomId('act'), type: 'actions', attributes: { status: actions[action] } }, 201)
       }),
     )
 
@@ -120,7 +120,7 @@ export function serverRoutes(cloud: Cloud, devices: Devices): Route[] {
       const terminationTime = endOfCycle(device)
       touch(device, { terminationTime })
       const attributes = { server_id: device.id, scheduled_deletion_at: terminationTime }
-      return one({ id: device.id, type: 'schedule_deletion', attributes }, 201)
+      return single({ id: device.id, type: 'schedule_deletion', attributes }, 201)
     })
 
   const setLock = (isLocked: boolean) => (request: RoutedRequest) =>
@@ -134,7 +134,7 @@ export function serverRoutes(cloud: Cloud, devices: Devices): Route[] {
     ['GET /servers', list],
     [
       'GET /servers/{id}',
-      (request) => forServer(request, (device) => one(serverView(device, cloud, asksForCredentials(request.query)))),
+      (request) => forServer(request, (device) => single(serverView(device, cloud, asksForCredentials(request.query)))),
     ],
     ['PATCH /servers/{id}', change],
     ['DELETE /servers/{id}', remove],

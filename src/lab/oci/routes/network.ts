@@ -9,8 +9,8 @@ import { notFound } from '../wire/refusal.ts'
 import { network } from '../compute/stock.ts'
 import type { RouteParts } from './instance.ts'
 
-/** Answers a request for the one thing of its kind. */
-function one(view: { id: string }): (request: RoutedRequest) => LabAnswer {
+/** Answers a request for the only object of its kind. */
+function sendOnly(view: { id: string }): (request: RoutedRequest) => LabAnswer {
   return ({ parameters: [id] }) => (id === view.id ? { status: 200, json: view } : notFound)
 }
 
@@ -73,8 +73,8 @@ export function networkRoutes({ account, instances }: RouteParts): Route[] {
     ],
     ['GET /vnics/{id}', findVnic],
     ['GET /subnets', listOf('ListSubnetsRequest', () => [subnet], ['vcnId', 'displayName', 'lifecycleState'])],
-    ['GET /subnets/{id}', one(subnet)],
+    ['GET /subnets/{id}', sendOnly(subnet)],
     ['GET /vcns', listOf('ListVcnsRequest', () => [vcn], ['displayName', 'lifecycleState'])],
-    ['GET /vcns/{id}', one(vcn)],
+    ['GET /vcns/{id}', sendOnly(vcn)],
   ]
 }

@@ -36,7 +36,7 @@ export function sortViews<View extends Record<string, unknown>>(
   const byName = query.get('sortBy') === 'DISPLAYNAME'
   const field = byName ? 'displayName' : 'timeCreated'
   const isDescending = (query.get('sortOrder') ?? (byName ? 'ASC' : 'DESC')) === 'DESC'
-  const sorted = views.toSorted((one, other) => String(one[field]).localeCompare(String(other[field])))
+  const sorted = views.toSorted((a, b) => String(a[field]).localeCompare(String(b[field])))
   return isDescending ? sorted.toReversed() : sorted
 }
 
