@@ -64,7 +64,7 @@ function findLostMachine(
       hint: `give "${machine}" its MAC address back until the device is deleted, or start this rack with another --name`,
     }
   }
-  const rival = others.find((device) => device.machine === machine)
+  const rival = others.find((other) => other.machine === machine)
   if (rival === undefined) return undefined
   return {
     why: `${device} and "${rival.hostname}" both have the machine "${machine}"`,
