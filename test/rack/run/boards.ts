@@ -173,15 +173,7 @@ const wirings: Record<BoardOptions['by'], (lan: Lan, wiring: Wiring) => Promise<
     }
   },
   async commands(_, { machine, tty }) {
-    const of = (...words: string[]) => [machine.program, ...words]
-    const commands = {
-      on: of('set', 'power', '1'),
-      off: of('set', 'power', '0'),
-      status: of('status'),
-      reset: of('set', 'reset', '1'),
-      boot: of('set', 'boot', 'pxe'),
-      clearBoot: of('set', 'boot', 'none'),
-    }
+    const commands = { ...machine.commands, reset: [machine.program, 'set', 'reset', '1'] }
     return { bmc: undefined, power: { commands }, console: { device: tty } }
   },
 }

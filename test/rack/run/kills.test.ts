@@ -25,20 +25,12 @@ describe('a rack that is killed', needsNamespace('curl'), () => {
     const start = () => bootFrom({ before: host.before, scripts, mac, onFetch: (path) => onStep(`GET ${path}`) })
     machine = await new WiredMachine(`${folder.path}/wires`, start).open()
     machine.onWord = async (word, when) => await onStep(`${when} ${word}`)
-    const of = (...words: string[]) => [machine.program, ...words]
-    const commands = {
-      on: of('set', 'power', '1'),
-      off: of('set', 'power', '0'),
-      status: of('status'),
-      boot: of('set', 'boot', 'pxe'),
-      clearBoot: of('set', 'boot', 'none'),
-    }
     rack = new RackProgram(
       { folder: folder.path, before: host.before },
       {
         network: { address: '127.0.0.1' },
         plans: { small: {} },
-        machines: [{ name: 'r1', plan: 'small', macs: [mac], firmware: 'bios', power: { commands } }],
+        machines: [{ name: 'r1', plan: 'small', macs: [mac], firmware: 'bios', power: { commands: machine.commands } }],
       },
     )
   })

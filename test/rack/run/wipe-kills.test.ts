@@ -70,21 +70,13 @@ describe('a rack that wipes', needsNamespace('curl'), () => {
     machine = await new WiredMachine(join(folder.path, 'wires'), start).open()
     machine.onWord = async (word, when) => await onStep(`${when} ${word}`)
     folder.write('wipe.ipxe', '#!ipxe\necho report to ${wipe-report}\nshell\n')
-    const of = (...words: string[]) => [machine.program, ...words]
-    const commands = {
-      on: of('set', 'power', '1'),
-      off: of('set', 'power', '0'),
-      status: of('status'),
-      boot: of('set', 'boot', 'pxe'),
-      clearBoot: of('set', 'boot', 'none'),
-    }
     rack = new RackProgram(
       { folder: folder.path, before: host.before },
       {
         network: { address: '127.0.0.1' },
         plans: { small: {} },
         wipe: { script: 'wipe.ipxe' },
-        machines: [{ name: 'r1', plan: 'small', macs: [mac], firmware: 'bios', power: { commands } }],
+        machines: [{ name: 'r1', plan: 'small', macs: [mac], firmware: 'bios', power: { commands: machine.commands } }],
       },
     )
   })

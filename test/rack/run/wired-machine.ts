@@ -43,6 +43,17 @@ export class WiredMachine implements AsyncDisposable {
     return this.#running !== undefined
   }
 
+  /** The `commands` of a rack file that work the wires. */
+  get commands(): Record<'on' | 'off' | 'status' | 'boot' | 'clearBoot', string[]> {
+    return {
+      on: [this.program, 'set', 'power', '1'],
+      off: [this.program, 'set', 'power', '0'],
+      status: [this.program, 'status'],
+      boot: [this.program, 'set', 'boot', 'pxe'],
+      clearBoot: [this.program, 'set', 'boot', 'none'],
+    }
+  }
+
   /** Lays the wires. */
   async open(): Promise<this> {
     mkdirSync(this.folder, { recursive: true })
