@@ -314,6 +314,10 @@ test.each([
     'boot of the machine "r2" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}',
   ],
   [
+    { ...r2, boot: 'media' },
+    'boot of the machine "r2" is "media", which only Redfish can insert; use pxe, or power: {redfish: ...}',
+  ],
+  [
     { ...r2, power: 'by-hand', console: undefined, shutdown: 60 },
     'shutdown of the machine "r2" has no effect: its power cannot ask a system to shut down; remove it, or add softOff to commands',
   ],

@@ -47,6 +47,11 @@ function findContradictions({ name, power, console, firmware, arch, boot, shutdo
       `boot of the machine "${name}" is "http", which IPMI cannot express; use pxe, or power: {redfish: ...}`,
     )
   }
+  if (boot === 'media' && power !== undefined && power.kind !== 'redfish') {
+    clauses.push(
+      `boot of the machine "${name}" is "media", which only Redfish can insert; use pxe, or power: {redfish: ...}`,
+    )
+  }
   const cannotAsk = isByHand(power) || (power?.kind === 'commands' && power.softOff === undefined)
   if (shutdown !== undefined && cannotAsk) {
     clauses.push(

@@ -39,7 +39,7 @@ const machine = section('a section with name, plan, macs, firmware and power', {
   uuid: uuid.optional(),
   firmware: choice('bios', 'uefi'),
   arch: choice('x86_64', 'aarch64').default('x86_64'),
-  boot: choice('pxe', 'http', 'order').default('pxe'),
+  boot: choice('pxe', 'http', 'media', 'order').default('pxe'),
   diskBoot: choice('nothing', 'exit', 'sanboot').default('nothing'),
   power: power.optional(),
   console: console.optional(),
@@ -84,8 +84,11 @@ export interface RackMachine {
   uuid?: string | undefined
   firmware: 'bios' | 'uefi'
   arch: 'x86_64' | 'aarch64'
-  /** `pxe` and `http`: the BMC is told to use this for the next boot; `order`: the network is first in the machine's own boot order. */
-  boot: 'pxe' | 'http' | 'order'
+  /**
+   * `pxe` and `http`: the BMC is told to use this for the next boot; `media`: the BMC inserts the rack's image as a CD, and is told to
+   * boot from that; `order`: the network is first in the machine's own boot order.
+   */
+  boot: 'pxe' | 'http' | 'media' | 'order'
   /** The answer to a machine that asks for network boot while its device boots the disk; absent is `nothing`. */
   diskBoot?: 'nothing' | 'exit' | 'sanboot' | undefined
   /** How many seconds its system may take to shut down before its power is cut; if undefined, it is cut at once. */

@@ -2,6 +2,7 @@
 // must a cable or an address that has changed since.
 import { type Clock, systemClock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
+import type { RackMachine } from '../file/rack-file.ts'
 import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 
 /** The machine that the power should belong to. */
@@ -9,7 +10,7 @@ interface Owner {
   name: string
   macs: readonly string[]
   uuid?: string | undefined
-  boot: 'pxe' | 'http' | 'order'
+  boot: RackMachine['boot']
 }
 
 /** Why it is another machine's, as a clause; undefined if nothing says so. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
+import type { RackMachine } from '../file/rack-file.ts'
 import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { Claims } from '../ironic/claims.ts'
 import { type IronicClient, quoteIronic } from '../ironic/client.ts'
@@ -19,7 +20,7 @@ const bootDeviceSchema = z.looseObject({
 
 interface IronicPowerOptions {
   node: string
-  boot: 'pxe' | 'http' | 'order'
+  boot: RackMachine['boot']
   clock: Clock
 }
 
@@ -34,7 +35,7 @@ export class IronicPower implements Power {
   readonly #client: IronicClient
   readonly #node: IronicNode
   readonly #claims: Claims
-  readonly #boot: 'pxe' | 'http' | 'order'
+  readonly #boot: RackMachine['boot']
 
   constructor(client: IronicClient, { node, boot, clock }: IronicPowerOptions) {
     this.#client = client

@@ -1,6 +1,7 @@
 // Power over Redfish.
 import type { Clock } from '../../clock.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
+import type { RackMachine } from '../file/rack-file.ts'
 import type { BootOverride, MachineIdentity, Power, PowerState } from './power.ts'
 import { switchPower } from './settle.ts'
 import { BootOverrides } from '../bmc/redfish/boot.ts'
@@ -23,7 +24,9 @@ interface RedfishPowerOptions {
   /** The id or path of the system, for a BMC with several. */
   system: string | undefined
   firmware: 'bios' | 'uefi'
-  boot: 'pxe' | 'http' | 'order'
+  boot: RackMachine['boot']
+  /** The image that `boot: media` inserts. */
+  mediaUrl?: string | undefined
   clock: Clock
 }
 
@@ -124,6 +127,11 @@ export class RedfishPower implements Power {
   }
 
   async bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride> {
+    if (this.#options.boot === 'media') {
+      throw new BmcError('unsupported', `${this.#client.name} has no image that could be inserted`, {
+        hint: 'write boot: pxe',
+      })
+    }
     return await this.#setBoot(this.#options.boot === 'http' ? 'UefiHttp' : 'Pxe', signal)
   }
 

@@ -18,7 +18,7 @@ export interface BoardOptions {
   mac: string
   firmware: 'bios' | 'uefi'
   by: 'ipmi_sim' | 'pyghmi' | 'commands' | 'redfish'
-  boot?: 'pxe' | 'http' | 'order'
+  boot?: 'pxe' | 'http' | 'media' | 'order'
   /** Its serial console, as the rack file names it. */
   tty?: string
   /** More words for QEMU. */
