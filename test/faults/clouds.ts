@@ -19,6 +19,10 @@ export interface FaultCloud {
   name: string
   /** The flags that its `run` needs besides the image's. */
   flags: readonly string[]
+  /** The flags with which `run` boots an existing machine instead. */
+  reuseFlags: (id: string) => readonly string[]
+  /** What `-id-file` writes. */
+  idFile: RegExp
   faults: FaultDialect
   /** The steps at which the soak plays faults; one that is named twice is drawn twice as often. */
   steps: readonly string[]
@@ -96,6 +100,8 @@ export const metalCloud: FaultCloud = {
   title: 'Equinix Metal',
   name: 'equinixmetal',
   flags: [],
+  reuseFlags: (id) => ['-device', id],
+  idFile: /^[0-9a-f-]{36}\n$/,
   faults: metalFaults,
   steps: ['create', 'get', 'events', 'delete', 'list', 'delete', 'get', 'sos'],
   open: openLab,
@@ -106,6 +112,8 @@ export const latitudeCloud: FaultCloud = {
   title: 'Latitude.sh',
   name: 'latitude',
   flags: ['-machine', 'c3-small-x86', '-metro', 'DAL'],
+  reuseFlags: (id) => ['-device', id, '-yes'],
+  idFile: /^sv_\w+\n$/,
   faults: latitudeFaults,
   steps: ['create', 'get', 'delete', 'list', 'delete', 'get', 'console', 'projects', 'plans', 'keys', 'sos'],
   open: openLatitude,
@@ -116,6 +124,8 @@ export const ociCloud: FaultCloud = {
   title: 'Oracle Cloud',
   name: 'oci',
   flags: ['-machine', 'BM.Standard.E4.128'],
+  reuseFlags: (id) => ['-device', id],
+  idFile: /^ocid1\.instance\.[\w.-]+\n$/,
   faults: ociFaults,
   steps: [
     'create',

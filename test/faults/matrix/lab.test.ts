@@ -2,10 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseFaults } from '../../../src/lab/faults/faults.ts'
 import { attendedMachines, startTestLab } from '../../helpers/lab.ts'
-import { judge, machinesIn, openLab, playCase, publishImage, runFast } from '../world.ts'
-import { playTable, table } from './table.ts'
+import { metalCloud } from '../clouds.ts'
+import { judge, machinesIn, playCase, publishImage, runFast } from '../world.ts'
+import { playTable } from './play.ts'
+import { table } from './table.ts'
 
-playTable('a lab', table, openLab)
+playTable('a lab', table, metalCloud)
 
 describe('rm', () => {
   let image: Awaited<ReturnType<typeof publishImage>>

@@ -1,5 +1,8 @@
 // The fault matrix of `run` against a rack of simulated machines. `METALKIT_MATRIX=all` plays all its cases.
-import { oneOfEachKind, playTable, table } from './table.ts'
+import { metalCloud } from '../clouds.ts'
+import { playTable } from './play.ts'
 import { openRackStage } from './rack-stage.ts'
+import { oneOfEachKind, table } from './table.ts'
 
-playTable('a rack', process.env['METALKIT_MATRIX'] === 'all' ? table : oneOfEachKind, openRackStage)
+const cases = process.env['METALKIT_MATRIX'] === 'all' ? table : oneOfEachKind
+playTable('a rack', cases, { ...metalCloud, open: openRackStage })
