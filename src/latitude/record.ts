@@ -3,9 +3,10 @@ import type { MachineRecord, Phase } from '../machine/cloud.ts'
 import { readHostname } from './mark.ts'
 import type { LatitudeServer } from './schema.ts'
 
-/** States are an open set: one that is missing here is unknown, as a server's in rescue mode. */
+/** States are an open set: one that is missing here is unknown. A server in rescue mode runs another system. */
 const phases = new Map<string, Phase>([
   ['on', 'on'],
+  ['rescue_mode', 'on'],
   ['off', 'off'],
   ['starting_deploy', 'coming'],
   ['deploying', 'coming'],

@@ -6,6 +6,15 @@ import type { Cloud, MachineEvent, MachineRecord, Phase } from './cloud.ts'
 const pollMs = 2000
 const transitions: ReadonlySet<Phase> = new Set(['coming', 'switching', 'stopping'])
 
+/** What a machine has failed to do that stays in a phase; without a text it may stay for any time. */
+const lateness: Partial<Record<Phase, string>> = {
+  coming: 'did not come up in time',
+  switching: 'did not come up in time',
+  stopping: 'did not power off in time',
+  going: 'is being deleted, but is not gone in time',
+  unknown: 'was in an unknown state for too long',
+}
+
 /** One observation of a machine. */
 export interface Observation {
   machine: MachineRecord
@@ -18,7 +27,7 @@ export interface Observation {
 interface FollowOptions {
   cloud: Cloud
   id: string
-  /** How long it may take to come up. */
+  /** How long it may take to come up, and to leave any other state that is neither on nor off. */
   timeoutMs: number
   onLook: (observation: Observation) => void
   signal: AbortSignal
@@ -49,11 +58,11 @@ export function percentageOf({ phase, percentage }: MachineRecord): number | und
 
 /**
  * Watches a machine until it powers off.
- * @throws MachineError if it fails, disappears or does not come up in time; signal.reason if aborted
+ * @throws MachineError if it fails, disappears, or stays too long in a state that is neither on nor off; signal.reason if aborted
  */
 export async function followMachine({ cloud, id, timeoutMs, onLook, signal }: FollowOptions): Promise<'powered-off'> {
   const { clock } = cloud
-  const deadlineMs = clock.monotonicMs() + timeoutMs
+  let deadlineMs = clock.monotonicMs() + timeoutMs
   const seen = new Set<string>()
   let last = 'just created'
   let offBefore = false
@@ -89,13 +98,18 @@ export async function followMachine({ cloud, id, timeoutMs, onLook, signal }: Fo
     const off = phase === 'off'
     if (off && offBefore) return 'powered-off'
     offBefore = off
-    if (phase === 'coming' && clock.monotonicMs() > deadlineMs) {
-      throw new MachineError(`the machine ${id} did not come up in time (${last})`, {
-        hint: 'allow more time with --timeout',
-      })
-    }
+    const late = lateness[phase]
+    if (late === undefined) deadlineMs = clock.monotonicMs() + timeoutMs
+    else if (clock.monotonicMs() > deadlineMs)
+      throw new MachineError(`the machine ${id} ${late} (${last})`, { hint: hintOfLateness(phase) })
     await clock.sleep(pollMs, signal)
   }
+}
+
+/** What to do about a machine that stays in a phase. */
+function hintOfLateness(phase: Phase): string {
+  const moreTime = 'allow more time with --timeout'
+  return phase === 'unknown' ? `see what its cloud says about it, or ${moreTime}` : moreTime
 }
 
 interface WaitOptions {

@@ -76,7 +76,7 @@ describe('states are an open set', () => {
     ['failed_deployment', 'failed'],
     ['failed_disk_erasing', 'failed'],
     ['unknown', 'unknown'],
-    ['rescue_mode', 'unknown'],
+    ['rescue_mode', 'on'],
     ['levitating', 'unknown'],
     ['constructor', 'unknown'],
   ]

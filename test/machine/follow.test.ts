@@ -74,6 +74,26 @@ describe('a machine', () => {
     )
     expect((await follow([deviceOf('active')])).outcome).toBe('by SIGINT')
   })
+
+  test.each([
+    ['levitating', 'was in an unknown state for too long (levitating)'],
+    ['powering_on', 'did not come up in time (powering_on)'],
+    ['powering_off', 'did not power off in time (powering_off)'],
+    ['deprovisioning', 'is being deleted, but is not gone in time (deprovisioning)'],
+  ])('that stays %s ends it with what was seen last', async (state, words) => {
+    expect((await follow([deviceOf('queued'), deviceOf(state)])).outcome).toBe(`the machine d-1 ${words}`)
+  })
+
+  test('that was on has the whole time again to leave a state', async () => {
+    const on = Array.from({ length: 40 }, () => deviceOf('active'))
+    const passing = ['levitating', 'powering_on', 'levitating', 'inactive'].map((state) => deviceOf(state))
+    expect((await follow([...on, ...passing])).outcome).toBe('powered-off')
+  })
+
+  test('that goes from one such state to another has no more time', async () => {
+    const flapping = Array.from({ length: 90 }, (_, look) => deviceOf(look % 2 === 0 ? 'levitating' : 'provisioning'))
+    expect((await follow(flapping)).outcome).toMatch(/^the machine d-1 (?:was in an unknown|did not come up)/)
+  })
 })
 
 test('new events are those since the last look, oldest first, and the newest event of all is kept', async () => {
