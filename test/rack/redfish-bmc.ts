@@ -8,9 +8,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { close, listen } from '../helpers/port.ts'
+import { MediaSlots, type MediaVices } from './redfish-media.ts'
 
 /** What is wrong with it. */
-export interface Vices {
+export interface Vices extends MediaVices {
   /** It answers 204 to Once and has Continuous (sushy-emulator). */
   onceBecomesContinuous?: boolean
   /** Power changes after that time; meanwhile it shows PoweringOn or PoweringOff, or still the old state. */
@@ -40,6 +41,8 @@ export interface Vices {
   actionInfo?: boolean
   resetTypes?: string[]
   targets?: string[]
+  /** Whose it is. */
+  manufacturer?: string
   /** It has more systems than one. */
   systems?: string[]
   /** It sends a body without end. */
@@ -74,12 +77,16 @@ export interface RedfishBmc extends AsyncDisposable {
   power: string
   boot: Record<string, string>
   sessions: Set<string>
+  /** Its slots for virtual media. */
+  media: MediaSlots
 }
 
 /** The machine that it switches; without one it only remembers. */
 export interface SwitchedMachine {
   readonly isOn: boolean
   boot: string
+  /** The URL of the image in its drive. */
+  disc?: string | undefined
   switchOn(): void
   cut(): Promise<void>
   reset(): void
@@ -121,10 +128,11 @@ function textIn(body: unknown, name: string): string {
   return String(Reflect.get(Object(body), name))
 }
 
-class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 'sessions'> {
+class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 'sessions' | 'media'> {
   readonly vices: Vices
   readonly seen: Seen[] = []
   readonly sessions = new Set<string>()
+  readonly media: MediaSlots
   readonly #machine: SwitchedMachine | undefined
   #power = 'Off'
   boot: Record<string, string> = {
@@ -138,6 +146,9 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
   constructor(vices: Vices, machine: SwitchedMachine | undefined) {
     this.vices = vices
     this.#machine = machine
+    this.media = new MediaSlots(vices, refuse, (image) => {
+      if (machine !== undefined) machine.disc = image
+    })
   }
 
   get power(): string {
@@ -155,7 +166,8 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
     const { BootSourceOverrideEnabled: enabled, BootSourceOverrideTarget: target = '' } = this.boot
     if (!/Restart|On$/.test(type)) return await machine.cut()
     if (machine.isOn) return machine.reset()
-    machine.boot = enabled !== 'Disabled' && /^(Pxe|UefiHttp)$/.test(target) ? 'pxe' : 'none'
+    const source = /^(Pxe|UefiHttp)$/.test(target) ? 'pxe' : /Cd$/.test(target) ? 'cd' : 'none'
+    machine.boot = enabled === 'Disabled' ? 'none' : source
     if (enabled === 'Once') this.boot = { ...this.boot, BootSourceOverrideEnabled: 'Disabled' }
     machine.switchOn()
   }
@@ -214,12 +226,14 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       Name: `System ${id}`,
       SystemType: 'Physical',
       UUID: bmcUuid.toUpperCase(),
+      Manufacturer: this.vices.manufacturer ?? 'Acme',
       AssetTag: null,
       SerialNumber: null,
       Status: { State: 'Enabled', Health: 'OK' },
       PowerState: this.power,
       Boot: this.#shownBoot(),
       EthernetInterfaces: at(`${path}/EthernetInterfaces`),
+      ...(this.vices.slotsUnderSystem === true ? { VirtualMedia: at(`${path}/VirtualMedia`) } : {}),
       Links: { ManagedBy: [at('/redfish/v1/Managers/1')], Chassis: [] },
       Actions: {
         '#ComputerSystem.Reset': {
@@ -232,6 +246,20 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       ...(this.vices.settingsApart === true ? { '@Redfish.Settings': { SettingsObject: at(`${path}/SD`) } } : {}),
     })
     return { status: 200, json, headers: { etag: this.etag } }
+  }
+
+  #manager(path: string): Reply {
+    const json = at(path, {
+      '@odata.type': '#Manager.v1_5_0.Manager',
+      Id: '1',
+      Name: 'Manager',
+      ManagerType: 'BMC',
+      FirmwareVersion: '1.0',
+      Status: { State: 'Enabled', Health: 'OK' },
+      ...(this.vices.slotsUnderSystem === true ? {} : { VirtualMedia: at(`${path}/VirtualMedia`) }),
+      Links: { ManagerForServers: this.#systems.map((id) => at(`/redfish/v1/Systems/${id}`)) },
+    })
+    return { status: 200, json }
   }
 
   #root(): Reply {
@@ -273,17 +301,26 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
     switch (path) {
       case '/redfish/v1/Systems':
         return this.#list(path, 'ComputerSystemCollection', this.#systems)
-      case '/redfish/v1/Managers':
       case '/redfish/v1/Chassis':
       case '/redfish/v1/Registries':
       case '/redfish/v1/JsonSchemas':
         return this.#list(path, 'Collection', [])
+      case '/redfish/v1/Managers':
+        return this.#list(path, 'ManagerCollection', ['1'])
+      case '/redfish/v1/Managers/1':
+        return this.#manager(path)
       case '/redfish/v1/SessionService':
         return {
           status: 200,
           json: at(path, { Id: 'SessionService', Name: 'Sessions', Sessions: at(`${path}/Sessions`) }),
         }
       default:
+    }
+    const mediaPath = `/redfish/v1/${this.vices.slotsUnderSystem === true ? 'Systems' : 'Managers'}/1/VirtualMedia`
+    if (path === mediaPath) return this.#list(path, 'VirtualMediaCollection', this.media.ids)
+    if (path.startsWith(`${mediaPath}/`)) {
+      const etag = request.headers['if-match']
+      return this.media.answer({ method, list: mediaPath, rest: path.slice(mediaPath.length), etag }, body)
     }
     const [, system, rest = ''] = /^(\/redfish\/v1\/Systems\/[^/]+)(\/.*)?$/.exec(path) ?? []
     if (system === undefined || !this.#systems.includes(system.split('/').at(-1) ?? ''))

@@ -1,6 +1,7 @@
 // What counts as a boot override that is as asked for, and which ETags are sent.
 import { expect, test } from 'vitest'
-import { etagsOf, isAsAsked } from '../../src/rack/bmc/redfish/boot.ts'
+import { isAsAsked } from '../../src/rack/bmc/redfish/boot.ts'
+import { etagsOf } from '../../src/rack/bmc/redfish/change.ts'
 
 const pxe = { target: 'Pxe', mode: 'UEFI' } as const
 const none = { target: 'None', mode: 'UEFI' } as const

@@ -6,6 +6,7 @@ import type { BootOverride, MachineIdentity, Power, PowerState } from './power.t
 import { switchPower } from './settle.ts'
 import { BootOverrides } from '../bmc/redfish/boot.ts'
 import type { RedfishClient } from '../bmc/redfish/client.ts'
+import { VirtualMedia } from '../bmc/redfish/media.ts'
 import { RedfishPatience } from '../bmc/redfish/patience.ts'
 import {
   actionInfoSchema,
@@ -121,22 +122,29 @@ export class RedfishPower implements Power {
     return value.Parameters.find(({ Name }) => Name === 'ResetType')?.AllowableValues
   }
 
-  async #setBoot(target: 'Pxe' | 'UefiHttp' | 'None', signal: AbortSignal): Promise<BootOverride> {
+  async #openMedia(signal: AbortSignal): Promise<VirtualMedia> {
+    return new VirtualMedia(this.#client, await this.#findSystem(signal), this.#patience)
+  }
+
+  async #setBoot(target: 'Pxe' | 'UefiHttp' | 'Cd' | 'None', signal: AbortSignal): Promise<BootOverride> {
     const overrides = new BootOverrides(this.#client, await this.#findSystem(signal), this.#patience)
     return await overrides.set({ target, mode: this.#options.firmware === 'uefi' ? 'UEFI' : 'Legacy' }, signal)
   }
 
   async bootFromNetworkOnce(signal: AbortSignal): Promise<BootOverride> {
     if (this.#options.boot === 'media') {
-      throw new BmcError('unsupported', `${this.#client.name} has no image that could be inserted`, {
-        hint: 'write boot: pxe',
-      })
+      const { mediaUrl } = this.#options
+      if (mediaUrl === undefined) throw new BmcError('unsupported', `there is no image for ${this.#client.name}`)
+      await (await this.#openMedia(signal)).insert(mediaUrl, signal)
+      return await this.#setBoot('Cd', signal)
     }
     return await this.#setBoot(this.#options.boot === 'http' ? 'UefiHttp' : 'Pxe', signal)
   }
 
   async clearBoot(signal: AbortSignal): Promise<void> {
     await this.#setBoot('None', signal)
+    const { boot, mediaUrl } = this.#options
+    if (boot === 'media' && mediaUrl !== undefined) await (await this.#openMedia(signal)).eject(mediaUrl, signal)
   }
 
   async identify(signal: AbortSignal): Promise<MachineIdentity> {

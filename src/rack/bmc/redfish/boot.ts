@@ -1,13 +1,14 @@
 // The boot override over Redfish. Firmware differs in what it accepts and in what it then does, so requests go from the usual
 // form to rarer ones, and only what reads back as asked for counts. docs/rack.md has the quirks with their sources.
 import { BmcError } from '../bmc-error.ts'
+import { changeResource } from './change.ts'
 import type { RedfishAnswer, RedfishClient } from './client.ts'
 import type { RedfishPatience } from './patience.ts'
 import { type System, type SystemBoot, systemSchema } from './system.ts'
 
 /** A boot override to ask for. */
 interface Wanted {
-  target: 'Pxe' | 'UefiHttp' | 'None'
+  target: 'Pxe' | 'UefiHttp' | 'Cd' | 'UsbCd' | 'None'
   mode: 'UEFI' | 'Legacy'
 }
 
@@ -35,14 +36,13 @@ export function isAsAsked({ target, mode }: Wanted, boot: SystemBoot | undefined
   return seen === target && enabled !== 'Disabled' && (seenMode === undefined || seenMode === mode)
 }
 
-/** The ETags to send: weak ones as they are, then without their mark, then none. */
-export function etagsOf(etag: string | undefined): (string | undefined)[] {
-  if (etag === undefined) return [undefined]
-  return etag.startsWith('W/') ? [etag, etag.slice(2), undefined] : [etag, undefined]
+/** Whether a virtual CD is one of USB: Supermicro's X11 and X12 offer Cd, too, which is a real drive (sushy). */
+function isUsbCd({ Manufacturer, Boot }: System): boolean {
+  const offered = Boot?.['BootSourceOverrideTarget@Redfish.AllowableValues'] ?? []
+  return offered.includes('UsbCd') && (Manufacturer?.toLowerCase() === 'supermicro' || !offered.includes('Cd'))
 }
 
-/** Answers that ask for another ETag. */
-const preconditionStatuses = [412, 428]
+const networkFirst = 'write boot: order, and put the network first in the boot order of its firmware'
 
 /** Sets boot overrides of one system. */
 export class BootOverrides {
@@ -77,31 +77,22 @@ export class BootOverrides {
 
   async #patch(path: string, boot: Form, signal: AbortSignal): Promise<RedfishAnswer> {
     const { etag } = await this.#read(path, signal)
-    let answer: RedfishAnswer | undefined
-    for (const candidate of etagsOf(etag)) {
-      const headers: Record<string, string> = candidate === undefined ? {} : { 'if-match': candidate }
-      answer = await this.#patience.insist(
-        async () => await this.#client.request('PATCH', path, { body: { Boot: boot }, headers, signal }),
-        signal,
-      )
-      if (!preconditionStatuses.includes(answer.status)) return answer
-    }
-    if (answer === undefined) throw new Error('no ETag was tried')
-    return answer
+    const tools = { client: this.#client, patience: this.#patience }
+    return await changeResource(tools, { path, etag, body: { Boot: boot } }, signal)
   }
 
   /** Sets an override and reads it back. @returns whether the BMC keeps it for every boot @throws BmcError if no form of the request has the effect */
-  async set(wanted: Wanted, signal: AbortSignal): Promise<{ persistent: boolean }> {
+  async set(asked: Wanted, signal: AbortSignal): Promise<{ persistent: boolean }> {
     const { system } = await this.#read(this.#path, signal)
     const boot = system.Boot ?? {}
     const allowed = boot['BootSourceOverrideTarget@Redfish.AllowableValues']
+    const wanted: Wanted = asked.target === 'Cd' && isUsbCd(system) ? { ...asked, target: 'UsbCd' } : asked
+    const hint = wanted.target.endsWith('Cd') ? 'write boot: pxe for this machine' : networkFirst
     if (wanted.target !== 'None' && allowed !== undefined && !allowed.includes(wanted.target)) {
       throw new BmcError(
         'unsupported',
         `${this.#client.name} cannot make its machine boot from "${wanted.target}": it offers ${allowed.join(', ')}`,
-        {
-          hint: 'write boot: order, and put the network first in the boot order of its firmware',
-        },
+        { hint },
       )
     }
     let refusal: RedfishAnswer | undefined
@@ -124,9 +115,7 @@ export class BootOverrides {
     throw new BmcError(
       'failed',
       `${this.#client.name} accepted the request to ${what}, but shows "${target}", "${enabled}"`,
-      {
-        hint: 'write boot: order, and put the network first in the boot order of its firmware',
-      },
+      { hint },
     )
   }
 

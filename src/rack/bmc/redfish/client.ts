@@ -32,6 +32,12 @@ export interface RedfishAnswer {
   messages: string[]
 }
 
+/** A resource as it was read. */
+export interface Resource<T> {
+  value: T
+  etag: string | undefined
+}
+
 const linkSchema = z.looseObject({ '@odata.id': z.string() })
 
 const extendedInfo = z.looseObject({
@@ -41,9 +47,18 @@ const extendedInfo = z.looseObject({
   }),
 })
 
+/** The message of a refusal for want of a license; its status is that of a refused login (Supermicro) or another (HPE). */
+const license = /Licen[sc]e/i
+
+/** Whether a BMC wants a license for what was asked. */
+export function wantsLicense({ messages }: Pick<RedfishAnswer, 'messages'>): boolean {
+  return messages.some((name) => license.test(name))
+}
+
 const root = z.looseObject({
   Links: z.looseObject({ Sessions: linkSchema }).optional().catch(undefined),
   Systems: linkSchema.optional().catch(undefined),
+  Managers: linkSchema.optional().catch(undefined),
 })
 
 /** The last part of each message id: of the BMC's text nothing is shown, since it may quote the request. */
@@ -146,18 +161,24 @@ export class RedfishClient {
         this.#session = undefined
         continue
       }
-      if (answer.status === 401 || answer.status === 403) throw this.#refuseLogin()
-      return toRedfishAnswer(answer)
+      const read = toRedfishAnswer(answer)
+      if (answer.status === 401 || (answer.status === 403 && !wantsLicense(read))) throw this.#refuseLogin()
+      return read
     }
   }
 
   /** Reads a resource. @throws BmcError if it cannot be read, or is not as the schema says */
-  async read<T>(
-    path: string,
-    schema: z.ZodType<T>,
-    signal: AbortSignal,
-  ): Promise<{ value: T; etag: string | undefined }> {
+  async read<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<Resource<T>> {
+    return this.#toResource(path, schema, await this.request('GET', path, { signal }))
+  }
+
+  /** Reads a resource that may be missing. @throws BmcError as `read` does, for anything but 404 */
+  async readIfAny<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<Resource<T> | undefined> {
     const answer = await this.request('GET', path, { signal })
+    return answer.status === 404 ? undefined : this.#toResource(path, schema, answer)
+  }
+
+  #toResource<T>(path: string, schema: z.ZodType<T>, answer: RedfishAnswer): Resource<T> {
     const result = schema.safeParse(answer.json)
     if (answer.status !== 200 || !result.success) throw this.#describe(`show ${path}`, answer)
     return { value: result.data, etag: answer.etag }
@@ -178,15 +199,21 @@ export class RedfishClient {
     return this.pathOf(link ?? '/redfish/v1/Systems')
   }
 
+  /** The path of its list of managers. */
+  async findManagers(signal: AbortSignal): Promise<string> {
+    const link = (await this.#readRoot(signal)).Managers?.['@odata.id']
+    return this.pathOf(link ?? '/redfish/v1/Managers')
+  }
+
   #describe(what: string, { status, messages }: RedfishAnswer): BmcError {
     const why = messages.length === 0 ? '' : ` (${messages.join(', ')})`
     return new BmcError('failed', `${this.name} does not ${what}: it answers ${status}${why}`)
   }
 
   /** The error for a refusal. */
-  refuse(what: string, { status, messages }: RedfishAnswer): BmcError {
+  refuse(what: string, { status, messages }: RedfishAnswer, options?: { hint: string }): BmcError {
     const why = messages.length === 0 ? '' : ` (${messages.join(', ')})`
-    return new BmcError('refused', `${this.name} refuses to ${what}: it answers ${status}${why}`)
+    return new BmcError('refused', `${this.name} refuses to ${what}: it answers ${status}${why}`, options)
   }
 
   /** Ends the session and the connections. */

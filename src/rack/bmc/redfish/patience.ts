@@ -5,6 +5,8 @@ import type { RedfishAnswer } from './client.ts'
 /** A server's self-test takes minutes. */
 const insistMs = 180_000
 const insistPollMs = 5000
+/** For an answer of 5xx, after which many requests succeed. */
+const attempts = 3
 const effectMs = 10_000
 const effectPollMs = 1000
 
@@ -33,9 +35,18 @@ export class RedfishPatience {
     }
   }
 
+  /** Repeats a request a few times while the BMC fails at it. @returns the last answer */
+  async retry(ask: () => Promise<RedfishAnswer>, signal: AbortSignal): Promise<RedfishAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.insist(ask, signal)
+      if (answer.status < 500 || isForNow(answer) || attempt === attempts) return answer
+      await this.#clock.sleep(insistPollMs, signal)
+    }
+  }
+
   /** Reads until there is a value. @returns it, or undefined when the time is over */
-  async poll<T>(read: () => Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
-    const endMs = this.#clock.monotonicMs() + effectMs
+  async poll<T>(read: () => Promise<T | undefined>, signal: AbortSignal, forMs = effectMs): Promise<T | undefined> {
+    const endMs = this.#clock.monotonicMs() + forMs
     for (;;) {
       const value = await read()
       if (value !== undefined || this.#clock.monotonicMs() >= endMs) return value

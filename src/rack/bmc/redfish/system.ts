@@ -27,8 +27,14 @@ export const systemSchema = z.looseObject({
   Id: text,
   UUID: text,
   PowerState: text,
+  Manufacturer: text,
   Boot: bootSchema.optional().catch(undefined),
   EthernetInterfaces: link.optional().catch(undefined),
+  VirtualMedia: link.optional().catch(undefined),
+  Links: z
+    .looseObject({ ManagedBy: z.array(link).optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
   Actions: z
     .looseObject({
       '#ComputerSystem.Reset': z.looseObject({
@@ -44,6 +50,9 @@ export const systemSchema = z.looseObject({
 
 /** A system. */
 export type System = z.infer<typeof systemSchema>
+
+/** A BMC, as its own resource. */
+export const managerSchema = z.looseObject({ VirtualMedia: link.optional().catch(undefined) })
 
 /** The parameters of an action, on firmware that lists them in a separate resource. */
 export const actionInfoSchema = z.looseObject({
