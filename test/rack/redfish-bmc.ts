@@ -166,7 +166,7 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
     const { BootSourceOverrideEnabled: enabled, BootSourceOverrideTarget: target = '' } = this.boot
     if (!/Restart|On$/.test(type)) return await machine.cut()
     if (machine.isOn) return machine.reset()
-    const source = /^(Pxe|UefiHttp)$/.test(target) ? 'pxe' : /Cd$/.test(target) ? 'cd' : 'none'
+    const source = /^(Pxe|UefiHttp)$/.test(target) ? 'pxe' : target.endsWith('Cd') ? 'cd' : 'none'
     machine.boot = enabled === 'Disabled' ? 'none' : source
     if (enabled === 'Once') this.boot = { ...this.boot, BootSourceOverrideEnabled: 'Disabled' }
     machine.switchOn()

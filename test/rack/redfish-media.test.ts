@@ -1,5 +1,6 @@
 // Virtual media over Redfish, against a BMC of our own with the vices of real ones.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { BmcError } from '../../src/rack/bmc/bmc-error.ts'
 import { RedfishClient } from '../../src/rack/bmc/redfish/client.ts'
 import type { RedfishSettings } from '../../src/rack/file/power-settings.ts'
 import { RedfishPower } from '../../src/rack/power/redfish.ts'
@@ -118,7 +119,8 @@ describe('with a BMC', needs('openssl'), () => {
     const power = open()
     const { error, text } = await failureOf(power.bootFromNetworkOnce(never))
     expect(text).toMatch(words)
-    expect((error as { hint?: string }).hint ?? '').toMatch(hint)
+    expect(error).toBeInstanceOf(BmcError)
+    expect(String(Reflect.get(Object(error), 'hint') ?? '')).toMatch(hint)
     expect(text).not.toContain(bmcPassword)
     await power.clearBoot(never)
     expect(inserted()).toEqual([])

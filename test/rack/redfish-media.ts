@@ -59,6 +59,10 @@ export interface MediaReply {
 
 type Refuse = (status: number, id: string, quoted?: unknown) => MediaReply
 
+function emptySlot(...types: string[]): MediaSlot {
+  return { types, image: null, name: null, inserted: false }
+}
+
 function part(body: unknown, name: string): unknown {
   return Reflect.get(Object(body), name)
 }
@@ -78,8 +82,7 @@ export class MediaSlots {
     this.#vices = vices
     this.#refuse = refuse
     this.#onDisc = onDisc
-    const empty = (types: string[]) => ({ types, image: null, name: null, inserted: false })
-    this.all = { 1: empty(['Floppy', 'USBStick']), 2: empty(['CD', 'DVD']), 3: empty(['CD', 'DVD']) }
+    this.all = { 1: emptySlot('Floppy', 'USBStick'), 2: emptySlot('CD', 'DVD'), 3: emptySlot('CD', 'DVD') }
   }
 
   /** The ids of the slots that it shows. */
