@@ -32,7 +32,7 @@ export function createHandler(parts: HandlerParts): Handler<LabAnswer> {
   const { moreRoutes = [], moreControlRoutes = [] } = parts
   const own = createRouter([
     ...faultRoutes(face.faults, faults),
-    ...deviceControlRoutes(cloud, devices),
+    ...deviceControlRoutes(cloud, devices, face.words),
     ...forwardRoutes(cloud, devices),
     ...moreControlRoutes,
   ])

@@ -16,7 +16,7 @@ import { CloudStore } from './cloud/saved/cloud-store.ts'
 import type { Device } from './cloud/device.ts'
 import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
-import type { Face } from './face/face.ts'
+import type { Face, FaceWords } from './face/face.ts'
 import { type LabAccess, type LabGround, takeGround } from './ground.ts'
 import { Devices } from './cloud/life/devices.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
@@ -31,6 +31,7 @@ import { startUpkeep } from './cloud/life/upkeep.ts'
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
 export interface Lab extends LabAccess, AsyncDisposable {
   machines: MachineDriver['kind']
+  words: FaceWords
   /** The faults that it plays. */
   faults: FaultPlan
   /** Its devices, oldest first. */
@@ -173,9 +174,8 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   })
   const handle = savingChanges(store, cloud, devices, face.refuse, handler)
   const { pageFolder } = parts
-  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, bootUrlOf })
-  const answer =
-    pageFolder === undefined ? handle : withPage(pageFolder, { noun, face: face.name, name: parts.name }, handle)
+  const page = pageFolder === undefined ? undefined : createPageServer({ cloud, devices, words: face.words, bootUrlOf })
+  const answer = pageFolder === undefined ? handle : withPage(pageFolder, { noun, face, name: parts.name }, handle)
   acquired.use(base.api)
   if (page !== undefined) acquired.use(page)
   await driver.keepOnly?.(savedDevices.map(({ id }) => id))
@@ -187,6 +187,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
   return {
     ...base.contact,
     machines: driver.kind,
+    words: face.words,
     faults,
     devices: () => listDevices(cloud),
     handle,

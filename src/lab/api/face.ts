@@ -16,6 +16,7 @@ export const equinixMetal: Face = {
   catalogue: labCatalogue,
   keepsFailed: false,
   faults: metalFaults,
+  words: { plan: 'Plan', place: 'Metro', stateOf: ({ state }) => state, placeOf: ({ metro }) => metro.code },
   createId: () => randomUUID(),
   refuse,
   describeConsole: (contact) => `SOS       ${sshWords(contact, '<device>')}`,

@@ -2,9 +2,10 @@
 import type { Face } from '../face/face.ts'
 import { sshWords } from '../face/ssh-words.ts'
 import { refuse } from './model/answers.ts'
-import { latitudeCatalogue } from './model/catalogue.ts'
+import { latitudeCatalogue, siteOf } from './model/catalogue.ts'
 import { latitudeFaults } from './faults.ts'
 import { randomId } from './model/ids.ts'
+import { statusOf } from './model/state.ts'
 
 const prefixes = { device: 'sv', project: 'proj', key: 'ssh' } as const
 
@@ -16,6 +17,7 @@ export const latitude: Face = {
   catalogue: latitudeCatalogue,
   keepsFailed: true,
   faults: latitudeFaults,
+  words: { plan: 'Plan', place: 'Site', stateOf: statusOf, placeOf: ({ metro }) => siteOf(metro) },
   selfTestMs: 10_000,
   createId: (kind) => randomId(prefixes[kind]),
   refuse,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Face } from '../face/face.ts'
 import { loadAccount } from './account/account.ts'
 import { regionalOcid } from './account/ocid.ts'
+import { stateOf } from './compute/state.ts'
 import { ociFaults } from './faults.ts'
 import { refuse } from './wire/refusal.ts'
 import { availabilityDomain, network, ociCatalogue } from './compute/stock.ts'
@@ -17,6 +18,7 @@ export const oracleCloud: Face = {
   // A console connection takes its time. On the service, so does a server's self-test: minutes.
   selfTestMs: 6000,
   faults: ociFaults,
+  words: { plan: 'Shape', place: 'Availability domain', stateOf, placeOf: () => availabilityDomain.name },
   createId: (kind) => (kind === 'device' ? regionalOcid('instance', randomUUID()) : randomUUID()),
   refuse: (status, message, headers) =>
     refuse(status === 413 ? 'PayloadTooLarge' : status < 500 ? 'InvalidParameter' : 'InternalError', message, headers),

@@ -3,6 +3,7 @@ import { deviceScript } from '../cloud/device-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
 import type { Inventory, StockedMachine } from '../cloud/inventory.ts'
+import type { FaceWords } from '../face/face.ts'
 import type { Keyboard, MachineDetail, MachineSummary, ShownPower, StockView } from './messages.ts'
 
 const shownEvents = 100
@@ -29,14 +30,15 @@ export function describeStock(
   return { name, plan, power, use, why: inUse === true ? undefined : why }
 }
 
-/** A device in the list. */
-export function summarize(device: Device, power: ShownPower): MachineSummary {
+/** A device in the list, in the words of the lab's cloud. */
+export function summarize(device: Device, power: ShownPower, words: FaceWords): MachineSummary {
   return {
     id: device.id,
     hostname: device.hostname,
     plan: device.plan.slug,
-    metro: device.metro.code,
+    place: words.placeOf(device),
     state: device.state,
+    stateWord: words.stateOf(device),
     percentage: device.percentage,
     createdAt: device.createdAt,
     power,

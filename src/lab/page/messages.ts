@@ -1,4 +1,5 @@
 // The messages between the page and the lab over the websocket: one JSON value each.
+import type { DeviceState } from '../cloud/device-state.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
 
 /** A machine in the list. Times are RFC 3339. */
@@ -6,8 +7,11 @@ export interface MachineSummary {
   id: string
   hostname: string
   plan: string
-  metro: string
-  state: string
+  place: string
+  /** The lab's own state, on which the page's buttons and colours depend. */
+  state: DeviceState
+  /** The state in the words of the lab's cloud. */
+  stateWord: string
   /** 0 to 100. */
   percentage: number
   createdAt: string

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 
+import type { Face } from '../face/face.ts'
 import { defaultName, nameFlag } from '../storage/running-labs.ts'
 import { type LabAnswer, refuse } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
@@ -22,14 +23,19 @@ function isPagePath(path: string): boolean {
 /** What the page calls its server, and the name by which commands find it. */
 interface PageNames {
   noun: 'lab' | 'rack'
-  /** The name of the face, which decides what the page shows of the API. */
-  face: string
+  /** The face, whose name decides what the page shows of the API, and whose words it uses. */
+  face: Pick<Face, 'name' | 'words'>
   name?: string | undefined
 }
 
 /** Completes the page's texts. */
 function fillIn(html: string, { noun, face, name = defaultName }: PageNames): string {
-  return html.replaceAll('%noun%', noun).replaceAll('%face%', face).replaceAll('%flag%', nameFlag(name))
+  return html
+    .replaceAll('%noun%', noun)
+    .replaceAll('%face%', face.name)
+    .replaceAll('%plan%', face.words.plan)
+    .replaceAll('%place%', face.words.place)
+    .replaceAll('%flag%', nameFlag(name))
 }
 
 /** Reads a file of the page: from the folder, or from the program if that is a single executable. */

@@ -5,6 +5,7 @@ import { readJson } from '../../text/json.ts'
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Devices } from '../cloud/life/devices.ts'
+import type { FaceWords } from '../face/face.ts'
 import { isSameSecret } from '../storage/secret.ts'
 import { describeDetail, describeStock, powerOf, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
@@ -14,6 +15,7 @@ import type { Keyboard, LabMessage } from './messages.ts'
 export interface PageParts {
   cloud: Cloud
   devices: Devices
+  words: FaceWords
   /** The boot server's URL for a device. */
   bootUrlOf: (device: Device) => string
   sizes: FetchSizes
@@ -74,9 +76,9 @@ export class PageSession implements Disposable {
   /** Sends the changes since the last time. */
   refresh(): void {
     if (!this.#isKnown) return
-    const { cloud, devices } = this.#parts
+    const { cloud, devices, words } = this.#parts
     const power = (device: Device) => powerOf(device, devices.find(device.id)?.chassis)
-    const machines = listDevices(cloud).map((device) => summarize(device, power(device)))
+    const machines = listDevices(cloud).map((device) => summarize(device, power(device), words))
     this.#sendChange({ type: 'machines', machines: machines.toReversed() })
     const { inventory } = cloud.settings
     if (inventory !== undefined) {

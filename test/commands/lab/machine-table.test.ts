@@ -7,16 +7,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { renderMachines } from '../../../src/commands/lab/machine-table.ts'
 import { createReporter } from '../../../src/io.ts'
+import { equinixMetal } from '../../../src/lab/api/face.ts'
 import { createEvent } from '../../../src/lab/cloud/device-events.ts'
+import { oracleCloud } from '../../../src/lab/oci/face.ts'
 import { needs } from '../../helpers/needs.ts'
 import { program } from '../../helpers/program.ts'
 import { makeDevice } from '../../lab/cloud/make-device.ts'
 
 const createdAt = '2026-01-01T00:00:00Z'
 const nowMs = Date.parse('2026-01-01T00:01:30Z')
+const { words } = equinixMetal
 
 test('the table has the newest machines first, the most important columns on the left, and no more rows than fit', () => {
-  expect(renderMachines([], 5, nowMs)).toBe('')
+  expect(renderMachines([], 5, nowMs, words)).toBe('')
   const devices = [
     makeDevice({
       hostname: 'one',
@@ -38,8 +41,16 @@ test('the table has the newest machines first, the most important columns on the
     'a-host-name-that-is-l...  provisioning 40%  1m   c3.small.x86',
     'one                       active            1m   c3.small.x86  up  [31mand running',
   ]
-  expect(renderMachines(devices, 3, nowMs).split('\n')).toEqual(lines)
-  expect(renderMachines(devices, 2, nowMs).split('\n')).toEqual([...lines.slice(0, 3), 'and 1 more'])
+  expect(renderMachines(devices, 3, nowMs, words).split('\n')).toEqual(lines)
+  expect(renderMachines(devices, 2, nowMs, words).split('\n')).toEqual([...lines.slice(0, 3), 'and 1 more'])
+})
+
+test('the table has the words of its cloud', () => {
+  const devices = [makeDevice({ hostname: 'one', createdAt, state: 'provisioning', percentage: 40 })]
+  expect(renderMachines(devices, 3, nowMs, oracleCloud.words).split('\n')).toEqual([
+    'HOSTNAME  STATE             AGE  SHAPE         LAST EVENT',
+    'one       PROVISIONING 40%  1m   c3.small.x86',
+  ])
 })
 
 test('redrawing also erases the rows into which a narrower terminal has wrapped its lines', () => {

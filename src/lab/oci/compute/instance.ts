@@ -1,10 +1,10 @@
 // An instance: a device of the lab with what only the Oracle API knows of it, which the device carries as `extra`.
 import { createHash } from 'node:crypto'
 import { z } from 'zod/mini'
-import type { instanceStates } from '../../../oci/schema.ts'
 import type { Device } from '../../cloud/device.ts'
 import { regionName } from '../account/account.ts'
 import { regionalOcid } from '../account/ocid.ts'
+import { stateOf } from './state.ts'
 import { availabilityDomain, network, shapes } from './stock.ts'
 
 const tags = z.record(z.string(), z.string())
@@ -33,38 +33,10 @@ const detailsSchema = z.object({
 /** What the API knows of an instance besides its device. */
 export type Details = z.infer<typeof detailsSchema>
 
-/** The state of an instance. */
-export type LifecycleState = (typeof instanceStates)[number]
-
 /** Reads the details of a device; undefined if another face made the device. */
 export function readDetails({ extra }: Pick<Device, 'extra'>): Details | undefined {
   const parsed = detailsSchema.safeParse(extra)
   return parsed.success ? parsed.data : undefined
-}
-
-/**
- * The state of a device as the API names it. A launch that fails ends in TERMINATING and TERMINATED. A device whose machine failed
- * later is STOPPED.
- */
-export function stateOf({ state, readyAt }: Pick<Device, 'readyAt'> & { state: string }): LifecycleState {
-  switch (state) {
-    case 'active':
-      return 'RUNNING'
-    case 'powering_on':
-      return 'STARTING'
-    case 'powering_off':
-      return 'STOPPING'
-    case 'inactive':
-      return 'STOPPED'
-    case 'failed':
-      return readyAt === null ? 'TERMINATING' : 'STOPPED'
-    case 'deprovisioning':
-      return 'TERMINATING'
-    case 'deleted':
-      return 'TERMINATED'
-    default:
-      return 'PROVISIONING'
-  }
 }
 
 /** The etag of an answer: a digest of what it shows. */

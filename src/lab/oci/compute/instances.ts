@@ -3,7 +3,8 @@ import type { Cloud } from '../../cloud/cloud.ts'
 import type { Device } from '../../cloud/device.ts'
 import type { Devices } from '../../cloud/life/devices.ts'
 import { regionalOcid } from '../account/ocid.ts'
-import { type Details, readDetails, stateOf } from './instance.ts'
+import { type Details, readDetails } from './instance.ts'
+import { stateOf } from './state.ts'
 
 /** An instance. */
 export interface Instance {

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type Address, formatAddress } from '../../../address.ts'
 import type { consoleConnectionStates } from '../../../oci/schema.ts'
 import { regionalOcid } from '../account/ocid.ts'
-import { stateOf } from '../compute/instance.ts'
+import { stateOf } from '../compute/state.ts'
 import type { Instance, Instances } from '../compute/instances.ts'
 
 /** The states of a connection. */

@@ -2,7 +2,7 @@
 import type { LabAnswer } from '../../web/answer.ts'
 import type { Route, RoutedRequest } from '../../web/router.ts'
 import { requireQuery } from '../wire/contract.ts'
-import { stateOf } from '../compute/instance.ts'
+import { stateOf } from '../compute/state.ts'
 import type { WorkRequest } from '../compute/instances.ts'
 import { isCompartment } from '../compute/launch.ts'
 import { answerPage, filterViews } from '../wire/paging.ts'

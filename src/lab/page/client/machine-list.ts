@@ -28,7 +28,7 @@ export function renderMachineList(
       create(
         'span',
         { class: 'row' },
-        create('span', { class: 'state', 'data-state': machine.state }, machine.state),
+        create('span', { class: 'state', 'data-state': machine.state }, machine.stateWord),
         age,
       ),
       create('span', { class: 'row quiet' }, create('span', {}, machine.plan), create('span', {}, machine.power)),

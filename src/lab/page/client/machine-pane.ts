@@ -12,10 +12,10 @@ const busyStates = ['queued', 'provisioning', 'reinstalling', 'deprovisioning']
 export function showSummary(machine: MachineSummary): void {
   element('machine').hidden = false
   setText('hostname', machine.hostname)
-  setText('state', machine.state)
+  setText('state', machine.stateWord)
   element('state').dataset['state'] = machine.state
   setText('plan', machine.machine === undefined ? machine.plan : `${machine.plan} (${machine.machine})`)
-  setText('metro', machine.metro)
+  setText('place', machine.place)
   setText('power', machine.power)
   setText('age', formatAge(Date.now() - Date.parse(machine.createdAt)))
   setText('id', machine.id)
