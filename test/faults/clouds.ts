@@ -38,8 +38,8 @@ async function latitudeRemains(lab: TestLab): Promise<Remain[]> {
     .map(({ id, attributes: { hostname } }) => ({ id, names: [id, hostname.slice(0, 28)] }))
 }
 
-const openLatitude: OpenStage = async (pace) => {
-  const lab = await startTestLab({ face: latitude, driver: attendedMachines(), pace })
+const openLatitude: OpenStage = async (pace, later) => {
+  const lab = await startTestLab({ face: latitude, driver: attendedMachines(), pace, later })
   return {
     ...lab,
     dialect: latitudeFaults,
@@ -76,8 +76,8 @@ async function ociRemains(lab: OciLab): Promise<Remain[]> {
   ]
 }
 
-const openOci: OpenStage = async (pace) => {
-  const lab = await startOciLab({ driver: attendedMachines(), pace })
+const openOci: OpenStage = async (pace, later) => {
+  const lab = await startOciLab({ driver: attendedMachines(), pace, later })
   const key = readFileSync(lab.profile['key_file'] ?? '', 'utf8').split('\n')[2] ?? 'x'
   return {
     ...lab,

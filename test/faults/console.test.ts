@@ -51,7 +51,7 @@ test.concurrent.for([
     image.prefix,
   ]
   // A refused key is retried for 15 s, which must suffice for a login on a busy computer.
-  const ending = await runFast(lab, run, {}, faults.includes('auth-refused x1') ? 3 : 100)
+  const ending = await runFast(lab, run, {}, createFastClock(faults.includes('auth-refused x1') ? 3 : 100))
   expect(lab.faults.list().every(({ played }) => played > 0)).toBe(true)
   expect(await judge(lab, ending)).toEqual([])
   expect(codes, ending.stderr).toContain(ending.code)

@@ -9,9 +9,10 @@ import { promisify } from 'node:util'
 import { bootScript } from '../../src/ipxe/boot-script.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import type { FaultDialect } from '../../src/lab/faults/dialect.ts'
-import { parseFaults } from '../../src/lab/faults/faults.ts'
+import { type Later, parseFaults } from '../../src/lab/faults/faults.ts'
 import { startServer } from '../../src/serve/server.ts'
-import { createFastClock } from '../helpers/clock.ts'
+import type { Clock } from '../../src/clock.ts'
+import { createFastClock, createStepClock } from '../helpers/clock.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { attendedMachines, startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
@@ -72,11 +73,11 @@ export interface Stage extends TestLab {
   losses?(own: readonly string[]): Promise<string[]>
 }
 
-/** Starts a cloud whose devices are queued for some time. */
-export type OpenStage = (pace: { queuedMs: number; stepMs?: number }) => Promise<Stage>
+/** Starts a cloud whose devices are queued for some time. `later` is for requests that a fault carries out after their answer. */
+export type OpenStage = (pace: { queuedMs: number; stepMs?: number }, later?: Later) => Promise<Stage>
 
 /** A lab. */
-export const openLab: OpenStage = async (pace) => await startTestLab({ driver: attendedMachines(), pace })
+export const openLab: OpenStage = async (pace, later) => await startTestLab({ driver: attendedMachines(), pace, later })
 
 /** The machines that cost money. */
 export async function machinesIn(lab: TestLab): Promise<{ id: string; tags: string[] }[]> {
@@ -104,14 +105,17 @@ export async function remainsOf(stage: Stage): Promise<Remain[]> {
   return machines.map(({ id, tags }) => ({ id, names: [id, ...tags.filter((tag) => tag !== 'metalkit')] }))
 }
 
-/** Runs the program in this process, with its waits accelerated by the given factor, or that of the cloud, or a hundred times. */
+/** How much faster time passes for the program, unless a cloud says otherwise. */
+const usualFactor = 100
+
+/** Runs the program in this process, with its waits accelerated by the factor of the cloud, or on another clock. */
 export async function runFast(
   lab: Stage,
   argv: readonly string[],
   env: Record<string, string> = {},
-  factor = lab.factor ?? 100,
+  clock: Clock = createFastClock(lab.factor ?? usualFactor),
 ): Promise<Ending> {
-  const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, createFastClock(factor))
+  const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, clock)
   return { code: await code, ...texts }
 }
 
@@ -196,6 +200,8 @@ export interface Play {
   /** Whether a fault that was not played is wrong. */
   allPlayed?: boolean
   isKept?: boolean
+  /** Whether time passes only in the waits of the run, and for its faults with it: for endings that depend on what comes first. */
+  isStepped?: boolean
   open?: OpenStage
 }
 
@@ -204,17 +210,24 @@ export async function playCase(
   faults: string,
   image: { baseUrl: string; prefix: string },
   args: (device: string) => readonly string[],
-  { existing = false, queuedMs = 30, allPlayed = true, isKept = false, open = openLab }: Play = {},
+  { existing = false, queuedMs = 30, allPlayed = true, isKept = false, isStepped = false, open = openLab }: Play = {},
 ) {
-  await using lab = await open({ queuedMs })
+  const steps = isStepped ? createStepClock(usualFactor) : undefined
+  await using lab = await open(
+    { queuedMs },
+    steps === undefined ? undefined : (ms, act) => steps.later(ms * usualFactor, act),
+  )
   const own = existing ? await (lab.addMachine?.(image.baseUrl) ?? addMachine(lab, image.baseUrl)) : ''
   lab.faults.set(parseFaults(faults, lab.dialect))
   const startedMs = performance.now()
-  const ending = await runFast(lab, args(own))
+  const ending = await runFast(lab, args(own), {}, steps)
   const tookMs = Math.round(performance.now() - startedMs)
   // A machine that comes after its run has ended is lost too, except of a create that was answered with 429: those act soon.
   const acts = [...faults.matchAll(/create:(?!429)\S+ act=(\d+)ms/g)].map(([, ms]) => Number(ms))
-  if (acts.length > 0) await pause(Math.max(0, Math.max(...acts) + 200 - tookMs))
+  if (acts.length > 0) {
+    steps?.finish()
+    await pause(steps === undefined ? Math.max(0, Math.max(...acts) + 200 - tookMs) : 200)
+  }
   const played = lab.faults.list()
   const owned = existing && args(own)[0] !== 'rm' ? [own] : []
   const wrongs = await judge(lab, ending, owned, { isKept })

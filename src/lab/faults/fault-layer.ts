@@ -30,7 +30,7 @@ export function playFaults(dialect: FaultDialect, plan: FaultPlan, next: Handler
     }
     const { retryAfterSeconds: seconds, actMs } = fault
     if (actMs === 0) await next(request)
-    else if (actMs !== undefined) setTimeout(() => void next(request), actMs).unref()
+    else if (actMs !== undefined) plan.later(actMs, () => void next(request))
     if (seconds === undefined) return kind.instead
     return { ...kind.instead, headers: { ...kind.instead.headers, 'retry-after': String(seconds) } }
   }

@@ -91,11 +91,19 @@ export function parseFaults(text: string, dialect: FaultDialect = metalFaults): 
   return parts.filter((part) => part !== '').map((part) => parseFault(part, dialect))
 }
 
+/** Calls a function after some milliseconds. */
+export type Later = (ms: number, act: () => void) => void
+
+const afterRealTime: Later = (ms, act) => void setTimeout(act, ms).unref()
+
 /** The current faults of a lab. */
 export class FaultPlan {
+  /** For requests that are carried out after their answer. */
+  readonly later: Later
   #faults: (Fault & { seen: number; played: number })[] = []
 
-  constructor(faults: readonly Fault[] = []) {
+  constructor(faults: readonly Fault[] = [], later: Later = afterRealTime) {
+    this.later = later
     this.set(faults)
   }
 

@@ -1,6 +1,7 @@
 // A rack of simulated machines in which faults are played, and what must not happen to machines of one's own.
 import { attendedMachines, waitUntil } from '../../helpers/lab.ts'
 import { type SimulatedRack, startSimulatedRack } from '../../helpers/rack/rack.ts'
+import type { Later } from '../../../src/lab/faults/faults.ts'
 import type { Stage } from '../world.ts'
 
 /** The devices that have a machine or leave one on, by the machine's name. */
@@ -26,7 +27,7 @@ async function findLosses(rack: SimulatedRack, own: readonly string[]): Promise<
 }
 
 /** A rack of simulated machines. */
-export async function openRackStage(pace: { queuedMs: number }): Promise<Stage & SimulatedRack> {
-  const rack = await startSimulatedRack({ count: 4, pace, systems: attendedMachines() })
+export async function openRackStage(pace: { queuedMs: number }, later?: Later): Promise<Stage & SimulatedRack> {
+  const rack = await startSimulatedRack({ count: 4, pace, later, systems: attendedMachines() })
   return { ...rack, losses: (own) => findLosses(rack, own) }
 }

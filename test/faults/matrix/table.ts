@@ -1,7 +1,7 @@
 // The fault matrix of the Metal API: each step of a run with each kind of fault, once and always, and how the run has to end.
 import { apiFaults } from '../../../src/lab/faults/fault-kinds.ts'
 import { expected, familyOf } from './expected.ts'
-import type { Case, SlowEnding } from './play.ts'
+import type { Case } from './play.ts'
 
 const steps = ['create', 'get', 'events', 'delete', 'list', 'update', 'action'] as const
 const acts = ['429', '500', '504-html', 'drop-before'].flatMap((kind) => [`${kind} act=0ms`, `${kind} act=2500ms`])
@@ -26,14 +26,14 @@ function queuedMsOf(step: (typeof steps)[number], kind: string): number {
   return /slow|429|50/.test(kind) && (step === 'create' || step === 'list') ? 2000 : 250
 }
 
-/** The grace for a create without a clear answer is five minutes, at a hundred times the pace. */
-const afterGrace: SlowEnding = { code: 0, afterMs: 3000 }
-
-function slowEndingOf(step: (typeof steps)[number], kind: string, always: number): SlowEnding | undefined {
-  if (step !== 'create') return undefined
+/**
+ * Whether an ending depends on what comes first: the end of the run or of the hope for a create without a clear answer, its last lookup
+ * or a late machine.
+ */
+function isRace(step: (typeof steps)[number], kind: string, always: number): boolean {
+  if (step !== 'create') return false
   const family = familyOf(kind)
-  if (always === 0) return family === 'broken' || family === 'unsent' ? afterGrace : undefined
-  return family === 'late' ? { code: 0, afterMs: 2500 } : undefined
+  return always === 0 ? family === 'broken' || family === 'unsent' : family === 'late'
 }
 
 /** A list is requested if the answer to a create was lost; update and action need an existing machine. */
@@ -52,7 +52,7 @@ const single = steps.flatMap((step) =>
           text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
           codes: [hopeless ? endless : code],
           existing: step === 'update' || step === 'action',
-          slow: hopeless ? undefined : slowEndingOf(step, kind, always),
+          isStepped: !hopeless && isRace(step, kind, always),
           // If the create is slow, the machine boots meanwhile, and its output before the console attaches is lost.
           queuedMs: queuedMsOf(step, kind),
         }
@@ -73,7 +73,7 @@ export const table: readonly TableCase[] = [
     kindOfCase: 'none and twice',
     text: 'create:500 x1, create:twice x1 after=1',
     codes: [9],
-    slow: afterGrace,
+    isStepped: true,
     queuedMs: 250,
   },
 ]

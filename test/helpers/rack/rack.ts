@@ -37,6 +37,7 @@ export interface SimulatedRackOptions {
   plans?: readonly string[]
   /** By default every message is kept. */
   report?: Reporter
+  later?: TestLabOptions['later']
 }
 
 /** Starts a rack, in the metro that `run` uses by default. */
@@ -47,6 +48,7 @@ export async function startSimulatedRack({
   systems,
   plans = ['c3.small.x86', 'baremetal_0'],
   report,
+  later,
 }: SimulatedRackOptions): Promise<SimulatedRack> {
   const recorder = createRecorder()
   const told = report ?? recorder
@@ -145,6 +147,7 @@ export async function startSimulatedRack({
     pace: { retryMs: 50, ...pace },
     cloudFile: join(folder, 'cloud.json'),
     report: told,
+    later,
   })
   door.answerWith(lab.handle, driver.boots)
   const running = lab
