@@ -92,9 +92,12 @@ describe('the history of a machine', () => {
 
   test('is bounded, however much is sent in its name, and keeps what is newest', () => {
     const history = new StepHistory()
-    for (let count = 0; count < 1000; count++) {
-      history.add({ mac, at: count, kind: 'request', client: pxe, server: String(count) })
-    }
+    const add = (count: number, at: number) =>
+      history.add({ mac, at, kind: 'request', client: pxe, server: String(count) })
+    // Each step that is told becomes an event of the device, which is kept.
+    const told = Array.from({ length: 999 }, (_, count) => add(count, count)).filter((isTold) => isTold)
+    expect(told).toHaveLength(100)
+    expect([add(998, 70_000), add(999, 70_001)]).toEqual([true, true])
     expect(history.of(mac)).toHaveLength(100)
     expect(describeNetbootStep(history.of(mac).at(-1) ?? sent)).toBe(
       'PXE on BIOS accepts an address from the DHCP server 999',
