@@ -119,6 +119,9 @@ test('a machine boots for a device, outlasts two servers, and is given back off'
     expect((await call('POST', '/lab/machines/r1/release')).json.errors[0]).toContain(
       `the device ${id} has the machine`,
     )
+    expect((await call('POST', '/lab/machines/r9/release')).json.errors[0]).toBe(
+      'the machine "r9" is not in the rack file; metalkit rack list shows the machines',
+    )
     // The door answers machines only, and no machine that is not to boot.
     for (const path of [
       '/metal/v1/devices',

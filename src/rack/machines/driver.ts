@@ -39,6 +39,8 @@ export interface RackDriverParts {
   pollMs?: number
 }
 
+const unknownHint = 'put it back and restart the rack; until then nobody can tell whether it is on'
+
 /** How long the start waits for BMCs. It goes on asking slower ones. */
 const meetingMs = 15_000
 
@@ -92,13 +94,9 @@ class Driver implements RackDriver {
     this.wipes = new Wipes({ ...parts, ...own })
   }
 
-  #machineOf(name: string | undefined): RackMachine {
+  #machineOf(name: string | undefined, hint = unknownHint): RackMachine {
     const machine = this.#machines.get(name ?? '')
-    if (machine === undefined) {
-      throw new RackError(`the machine "${name}" is not in the rack file`, {
-        hint: 'put it back and restart the rack; until then nobody can tell whether it is on',
-      })
-    }
+    if (machine === undefined) throw new RackError(`the machine "${name}" is not in the rack file`, { hint })
     if (machine.inUse) {
       throw new RackError(`the machine "${name}" has inUse: true in the rack file, so it is never touched`, {
         hint: 'remove inUse and restart the rack',
@@ -228,7 +226,7 @@ class Driver implements RackDriver {
   }
 
   async release(name: string): Promise<void> {
-    const machine = this.#machineOf(name)
+    const machine = this.#machineOf(name, 'metalkit rack list shows the machines')
     const hasWipe = this.wipes.stageOf(name) !== undefined
     if (hasWipe && this.#switches.strangerAt(name) !== undefined) return await this.#idle.acceptBmc(machine)
     if (!(await this.wipes.release(machine))) await this.#idle.release(machine)
