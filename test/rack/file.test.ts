@@ -162,12 +162,18 @@ const ironic = { ironic: 'https://10.0.0.5:6385', node: 'n1', user: 'u', passwor
 
 test.each([
   ['network.address', '300.1.1.1', 'network.address is "300.1.1.1", not an IPv4 address such as 192.168.1.10'],
+  ...['0.0.0.0', '224.0.0.1', '255.255.255.255'].map((address): [string, unknown, string] => [
+    'network.address',
+    address,
+    `network.address is "${address}", which is not the address of one computer`,
+  ]),
   ['network.dhcp', 'yes', 'network.dhcp is "yes", not proxy or none'],
   [
     'network.adress',
     'x',
     'network has the unknown key "adress" (did you mean "address"?); the valid keys are address, dhcp',
   ],
+  ['network.a\nb\u001bc', 'x', 'network has the unknown key "a b\\u{1b}c"; the valid keys are address, dhcp'],
   ['machines', [], 'machines must be a list of at least one machine'],
   ['machines.0.name', 'R 1', 'machines[0].name is "R 1", not a host name in small letters, such as r1'],
   ['machines.0.macs', undefined, 'macs of the machine "r1" is missing: it is a list of MAC addresses'],
@@ -181,6 +187,7 @@ test.each([
     ['01:00:5e:00:00:01'],
     'macs[0] of the machine "r1" is a multicast address, which no network card has',
   ],
+  ['machines.0.macs', ['00-00-00-00-00-00'], 'macs[0] of the machine "r1" has only zeros, as no network card has'],
   ['machines.0.firmware', 'efi', 'firmware of the machine "r1" is "efi", not bios or uefi'],
   ['machines.0.diskBoot', 'disk', 'diskBoot of the machine "r1" is "disk", not nothing or exit or sanboot'],
   ['machines.0.shutdown', 0, 'shutdown of the machine "r1" is 0, not a number of seconds from 1 to 3600'],
@@ -195,6 +202,11 @@ test.each([
     'machines.0.power.user',
     undefined,
     'power.user of the machine "r1" is missing: it is the name of a user of the BMC',
+  ],
+  [
+    'machines.0.power.user',
+    'ad\nmin',
+    'power.user of the machine "r1" is "ad\\nmin", not the name of a user of the BMC',
   ],
   ['machines.0.power.cipher', 0, 'power.cipher of the machine "r1" is 0, not 17, 3 or 8'],
   [
@@ -303,7 +315,11 @@ test.each([
 test.each([
   [{ ...r2, name: 'r1' }, 'the name "r1" appears twice'],
   [{ ...r2, macs: ['52:54:00:AA:00:01'] }, 'the MAC address "52:54:00:aa:00:01" belongs to both "r1" and "r2"'],
-  [{ ...r2, power: r1?.power }, 'the BMC "10.0.0.5:623" belongs to both "r1" and "r2"'],
+  [{ ...r2, power: r1?.power, console: undefined }, 'the BMC "10.0.0.5:623" belongs to both "r1" and "r2"'],
+  [
+    { ...r2, console: { sol: '10.0.0.5', user: 'u', password: { env: 'P' } } },
+    'the console "10.0.0.5:623" belongs to both "r1" and "r2"',
+  ],
   [{ ...r2, arch: 'aarch64' }, 'the plan "small" has machines of two architectures: "r1" is x86_64, "r2" aarch64'],
   [
     { ...r2, power: 'by-hand' },

@@ -12,8 +12,8 @@ function possessions(machine: RackMachine): string[] {
     claims.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
   }
   if (power?.kind === 'ironic') claims.push(`the node "${power.node}" of Ironic at "${power.service.url}"`)
-  if (console?.kind === 'sol' && console.bmc !== undefined)
-    claims.push(`the console "${formatAddress(console.bmc.address)}"`)
+  const sol = console?.kind === 'sol' ? (console.bmc ?? (power?.kind === 'ipmi' ? power : undefined)) : undefined
+  if (sol !== undefined) claims.push(`the console "${formatAddress(sol.address)}"`)
   if (console?.kind === 'tcp') claims.push(`the console "${formatAddress(console.address)}"`)
   if (console?.kind === 'device') claims.push(`the console "${console.path}"`)
   if (console?.kind === 'ssh') {

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import type { Address } from '../../address.ts'
 import { findSlip } from '../../text/nearest.ts'
-import { hasControls } from '../../text/plain-text.ts'
+import { plainText } from '../../text/plain-text.ts'
 
 /** An object whose unknown keys are mistakes, with the key that each probably misspells. */
 export function section<S extends z.ZodRawShape>(expected: string, shape: S): z.ZodObject<S, z.core.$strict> {
@@ -12,7 +12,8 @@ export function section<S extends z.ZodRawShape>(expected: string, shape: S): z.
       if (issue.code !== 'unrecognized_keys') return expected
       const names = issue.keys.map((key) => {
         const near = findSlip(key, Object.keys(shape))
-        return near === undefined ? `"${key}"` : `"${key}" (did you mean "${near}"?)`
+        const shown = `"${plainText(key)}"`
+        return near === undefined ? shown : `${shown} (did you mean "${near}"?)`
       })
       return `has the unknown key ${names.join(', ')}; the valid keys are ${Object.keys(shape).join(', ')}`
     },
@@ -40,7 +41,7 @@ export function word(expected: string, pattern = /./u): z.ZodString {
   return z
     .string(error)
     .regex(pattern, error)
-    .refine((text) => !hasControls(text), error)
+    .regex(/^\P{Cc}*$/u, error)
 }
 
 /** One of several strings. */
@@ -58,6 +59,13 @@ export const ipv4: z.ZodType<string> = field('an IPv4 address such as 192.168.1.
   typeof value === 'string' && isIPv4(value) ? { value } : undefined,
 )
 
+/** The IPv4 address of one computer: neither 0.0.0.0, multicast nor broadcast, which machines could not fetch from. */
+export const hostIpv4: z.ZodType<string> = field('an IPv4 address such as 192.168.1.10', (value) => {
+  if (typeof value !== 'string' || !isIPv4(value)) return undefined
+  const first = Number(value.split('.')[0])
+  return first > 0 && first < 224 ? { value } : { clause: `is "${value}", which is not the address of one computer` }
+})
+
 /** A MAC address, in lower case with colons. */
 export const mac: z.ZodType<string> = field('a MAC address such as 52:54:00:12:34:56', (value) => {
   const digits = typeof value === 'string' ? value.toLowerCase().replaceAll(/[:.-]/g, '') : ''
@@ -66,7 +74,9 @@ export const mac: z.ZodType<string> = field('a MAC address such as 52:54:00:12:3
   if ((Number.parseInt(digits.slice(0, 2), 16) & 1) === 1) {
     return { clause: 'is a multicast address, which no network card has' }
   }
-  return { value: digits.replaceAll(/..(?=.)/g, '$&:') }
+  return /^0+$/.test(digits)
+    ? { clause: 'has only zeros, as no network card has' }
+    : { value: digits.replaceAll(/..(?=.)/g, '$&:') }
 })
 
 function parseUrl(text: string): URL | undefined {

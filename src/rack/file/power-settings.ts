@@ -81,7 +81,7 @@ export type PowerSettings =
   | WakeSettings
   | HandSettings
 
-const user = z.string({ error: 'the name of a user of the BMC' }).min(1, { error: 'the name of a user of the BMC' })
+const user = word('the name of a user of the BMC')
 
 /** Suites that ipmitool supports and that encrypt: 3 uses SHA-1, 8 MD5, 17 SHA-256, all with AES. */
 const ciphers: readonly unknown[] = [3, 8, 17]

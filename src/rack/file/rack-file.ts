@@ -9,7 +9,7 @@ import { plainText } from '../../text/plain-text.ts'
 import { complain, describeIssues } from './complaints.ts'
 import { type ConsoleSettings, console } from './console-settings.ts'
 import { findConflicts } from './conflicts.ts'
-import { choice, delegate, ipv4, mac, section, slug, uuid, word } from './fields.ts'
+import { choice, delegate, hostIpv4, mac, section, slug, uuid, word } from './fields.ts'
 import { fleet, type FleetSettings } from './ironic-settings.ts'
 import { power, type PowerSettings } from './power-settings.ts'
 import { isUrl, machineWipe, wipe, type WipeSettings } from './wipe-settings.ts'
@@ -17,7 +17,7 @@ import { isUrl, machineWipe, wipe, type WipeSettings } from './wipe-settings.ts'
 const path = word('the path of a file')
 
 const network = section('a section with address and dhcp', {
-  address: ipv4,
+  address: hostIpv4,
   dhcp: choice('proxy', 'none').default('proxy'),
 })
 
