@@ -92,8 +92,8 @@ describe('the history of a machine', () => {
 
   test('is bounded, however much is sent in its name, and keeps what is newest', () => {
     const history = new StepHistory()
-    const add = (count: number, at: number) =>
-      history.add({ mac, at, kind: 'request', client: pxe, server: String(count) })
+    const add = (count: number, ms: number) =>
+      history.add({ mac, at: ms, kind: 'request', client: pxe, server: String(count) })
     // Each step that is told becomes an event of the device, which is kept.
     const told = Array.from({ length: 999 }, (_, count) => add(count, count)).filter((isTold) => isTold)
     expect(told).toHaveLength(100)
