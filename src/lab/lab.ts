@@ -14,9 +14,10 @@ import { type Inventory, nounOf } from './cloud/inventory.ts'
 import { type Cloud, listDevices } from './cloud/cloud.ts'
 import { CloudStore } from './cloud/saved/cloud-store.ts'
 import type { Device } from './cloud/device.ts'
-import { type Fault, FaultPlan, type Later } from './faults/faults.ts'
+import type { CloudWords } from './cloud/words.ts'
+import { type Fault, FaultPlan } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
-import type { Face, FaceWords } from './face/face.ts'
+import type { Face } from './face/face.ts'
 import { type LabAccess, type LabGround, takeGround } from './ground.ts'
 import { Devices } from './cloud/life/devices.ts'
 import { fetchScript, passagesOf } from './machines/qemu/isolation.ts'
@@ -31,7 +32,7 @@ import { startUpkeep } from './cloud/life/upkeep.ts'
 /** A running lab. Disposing it switches all machines off, closes everything, and waits until both are done. */
 export interface Lab extends LabAccess, AsyncDisposable {
   machines: MachineDriver['kind']
-  words: FaceWords
+  words: CloudWords
   /** The faults that it plays. */
   faults: FaultPlan
   /** Its devices, oldest first. */
@@ -79,8 +80,6 @@ export interface LabParts {
   tls?: TlsChoice | undefined
   /** Faults to play from the start. */
   faults?: readonly Fault[] | undefined
-  /** When a fault carries a request out after its answer; tests use the time of their run. */
-  later?: Later | undefined
   /** The folder of the page's files; without it there is no page. */
   pageFolder?: string | undefined
   report: Reporter
@@ -147,7 +146,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     saved: store && (() => store.save()),
     forced: parts.forced,
   })
-  const faults = new FaultPlan(parts.faults, parts.later)
+  const faults = new FaultPlan(parts.faults)
   const servers = await face.load()
 
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the consoles, and last the store.

@@ -1,7 +1,7 @@
 // The lab's machines as a table in a terminal, below the lab's messages.
 import type { Context } from '../../io.ts'
 import type { Device } from '../../lab/cloud/device.ts'
-import type { FaceWords } from '../../lab/face/face.ts'
+import type { CloudWords } from '../../lab/cloud/words.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { showLiveTable } from '../shared/live-table.ts'
 import { formatAge } from '../../text/duration.ts'
@@ -13,7 +13,7 @@ function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 3)}...` : text
 }
 
-function describeState(device: Device, { stateOf }: FaceWords): string {
+function describeState(device: Device, { stateOf }: CloudWords): string {
   const { state, percentage } = device
   const isComing = state === 'provisioning' || state === 'reinstalling'
   return isComing ? `${stateOf(device)} ${percentage}%` : stateOf(device)
@@ -23,7 +23,7 @@ function describeState(device: Device, { stateOf }: FaceWords): string {
  * Renders a table with a line for each device, newest first, the most important columns at the left; '' without devices.
  * It shows at most `rows` devices.
  */
-export function renderMachines(devices: readonly Device[], rows: number, nowMs: number, words: FaceWords): string {
+export function renderMachines(devices: readonly Device[], rows: number, nowMs: number, words: CloudWords): string {
   if (devices.length === 0) return ''
   const shown = devices.slice(-rows).toReversed()
   const table = formatTable([

@@ -4,7 +4,7 @@ import { z } from 'zod/mini'
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import { isComingUp } from '../cloud/device-state.ts'
-import type { FaceWords } from '../face/face.ts'
+import type { CloudWords } from '../cloud/words.ts'
 import type { Devices } from '../cloud/life/devices.ts'
 import { accepted, type LabAnswer, noContent, notFound, ok, unprocessable } from '../web/answer.ts'
 import { parseJson } from '../web/request.ts'
@@ -16,7 +16,7 @@ const actionSchema = z.looseObject({ type: z.enum(['power_on', 'power_off', 'reb
  * `GET /lab/devices` lists id, host name and state of each device, oldest first, in the words of the lab's cloud; `DELETE /lab/devices/{id}` deletes one, and
  * `POST /lab/devices/{id}/actions` with `{"type": "reboot"}` switches its power.
  */
-export function deviceControlRoutes(cloud: Cloud, devices: Devices, { stateOf }: FaceWords): Route[] {
+export function deviceControlRoutes(cloud: Cloud, devices: Devices, { stateOf }: CloudWords): Route[] {
   const forDevice = ({ parameters: [id = ''] }: RoutedRequest, answer: (device: Device) => LabAnswer): LabAnswer => {
     const device = cloud.devices.get(id)
     return device === undefined ? notFound : answer(device)

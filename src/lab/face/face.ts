@@ -3,9 +3,9 @@ import type { Address } from '../../address.ts'
 import type { Reporter } from '../../io.ts'
 import type { Catalogue } from '../cloud/catalogue.ts'
 import type { Cloud, IdKind } from '../cloud/cloud.ts'
-import type { Device } from '../cloud/device.ts'
 import type { Devices } from '../cloud/life/devices.ts'
 import type { Pace } from '../cloud/pace.ts'
+import type { CloudWords } from '../cloud/words.ts'
 import type { FaultDialect } from '../faults/dialect.ts'
 import type { FaultPlan } from '../faults/faults.ts'
 import type { Door } from '../sos/door.ts'
@@ -71,16 +71,6 @@ export interface FaceServers {
   guard?: (cloud: Cloud, next: Handler<LabAnswer>) => Handler<LabAnswer>
 }
 
-/** What a cloud calls the parts of a machine, for the lab's page and tables. */
-export interface FaceWords {
-  /** Its word for a plan, with a capital. */
-  plan: string
-  /** Its word for where a machine is. */
-  place: string
-  stateOf: (device: Device) => string
-  placeOf: (device: Device) => string
-}
-
 /** A face. It loads with the command line, so its module imports neither ssh2 nor zod. */
 export interface Face {
   /** As `--cloud` names it. */
@@ -93,7 +83,7 @@ export interface Face {
   /** Whether failed devices stay until they are deleted; otherwise the cloud takes them back. */
   readonly keepsFailed: boolean
   readonly faults: FaultDialect
-  readonly words: FaceWords
+  readonly words: CloudWords
   /** How long the firmware of a simulated machine waits for a session: longer where a console has to be asked for. */
   readonly selfTestMs?: number
   /** Creates an id in the form of the cloud. */

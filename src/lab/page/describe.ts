@@ -3,7 +3,7 @@ import { deviceScript } from '../cloud/device-script.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Fetched } from '../cloud/fetch-trail.ts'
 import type { Inventory, StockedMachine } from '../cloud/inventory.ts'
-import type { FaceWords } from '../face/face.ts'
+import type { CloudWords } from '../cloud/words.ts'
 import type { Keyboard, MachineDetail, MachineSummary, ShownPower, StockView } from './messages.ts'
 
 const shownEvents = 100
@@ -31,7 +31,7 @@ export function describeStock(
 }
 
 /** A device in the list, in the words of the lab's cloud. */
-export function summarize(device: Device, power: ShownPower, words: FaceWords): MachineSummary {
+export function summarize(device: Device, power: ShownPower, words: CloudWords): MachineSummary {
   return {
     id: device.id,
     hostname: device.hostname,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 
-import type { Face } from '../face/face.ts'
+import type { CloudWords } from '../cloud/words.ts'
 import { defaultName, nameFlag } from '../storage/running-labs.ts'
 import { type LabAnswer, refuse } from '../web/answer.ts'
 import type { Handler } from '../web/request.ts'
@@ -24,7 +24,7 @@ function isPagePath(path: string): boolean {
 interface PageNames {
   noun: 'lab' | 'rack'
   /** The face, whose name decides what the page shows of the API, and whose words it uses. */
-  face: Pick<Face, 'name' | 'words'>
+  face: { name: string; words: CloudWords }
   name?: string | undefined
 }
 

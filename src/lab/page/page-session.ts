@@ -5,7 +5,7 @@ import { readJson } from '../../text/json.ts'
 import { type Cloud, listDevices } from '../cloud/cloud.ts'
 import type { Device } from '../cloud/device.ts'
 import type { Devices } from '../cloud/life/devices.ts'
-import type { FaceWords } from '../face/face.ts'
+import type { CloudWords } from '../cloud/words.ts'
 import { isSameSecret } from '../storage/secret.ts'
 import { describeDetail, describeStock, powerOf, summarize } from './describe.ts'
 import type { FetchSizes } from './fetch-sizes.ts'
@@ -15,7 +15,7 @@ import type { Keyboard, LabMessage } from './messages.ts'
 export interface PageParts {
   cloud: Cloud
   devices: Devices
-  words: FaceWords
+  words: CloudWords
   /** The boot server's URL for a device. */
   bootUrlOf: (device: Device) => string
   sizes: FetchSizes
