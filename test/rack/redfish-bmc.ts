@@ -254,7 +254,7 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       Id: '1',
       Name: 'Manager',
       ManagerType: 'BMC',
-      FirmwareVersion: '1.0',
+      FirmwareVersion: this.vices.hpe === true ? 'iLO 5 v2.78' : '1.0',
       Status: { State: 'Enabled', Health: 'OK' },
       ...(this.vices.slotsUnderSystem === true ? {} : { VirtualMedia: at(`${path}/VirtualMedia`) }),
       Links: { ManagerForServers: this.#systems.map((id) => at(`/redfish/v1/Systems/${id}`)) },
@@ -277,6 +277,9 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       Registries: at(`${base}/Registries`),
       JsonSchemas: at(`${base}/JsonSchemas`),
       Links: { Sessions: at(`${base}/SessionService/Sessions`) },
+      ...(this.vices.hpe === true
+        ? { Oem: { Hpe: { Manager: [{ ManagerType: 'iLO 5', ManagerFirmwareVersion: '2.78' }] } } }
+        : {}),
     })
     return { status: 200, json }
   }
@@ -289,7 +292,8 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
 
   answer(request: IncomingMessage, body: unknown): Reply {
     const { method = '', url = '' } = request
-    const path = url.replace(/(.)\/$/, '$1').replace(/\?.*/, '')
+    const bare = url.replace(/\?.*/, '').replace(/(.)\/$/, '$1')
+    const path = this.vices.hpe === true ? bare.replace(/^\/rest\//, '/redfish/') : bare
     const { authorization } = request.headers
     this.seen.push({ method, path, authorization, body })
     if (path === '/redfish') return { status: 200, json: { v1: '/redfish/v1/' } }
@@ -302,9 +306,12 @@ class State implements Pick<RedfishBmc, 'vices' | 'seen' | 'power' | 'boot' | 's
       case '/redfish/v1/Systems':
         return this.#list(path, 'ComputerSystemCollection', this.#systems)
       case '/redfish/v1/Chassis':
-      case '/redfish/v1/Registries':
-      case '/redfish/v1/JsonSchemas':
         return this.#list(path, 'Collection', [])
+      // ilorest looks for them by type.
+      case '/redfish/v1/Registries':
+        return this.#list(path, 'MessageRegistryFileCollection', [])
+      case '/redfish/v1/JsonSchemas':
+        return this.#list(path, 'JsonSchemaFileCollection', [])
       case '/redfish/v1/Managers':
         return this.#list(path, 'ManagerCollection', ['1'])
       case '/redfish/v1/Managers/1':

@@ -38,6 +38,8 @@ export interface MediaVices {
   ignoresInsert?: boolean
   /** Its first slot for discs is for its own console only, and answers 405 (Cisco). */
   consoleSlot?: boolean
+  /** It has actions of its own besides, and paths of before Redfish (HPE iLO); ilorest knows only these. */
+  hpe?: boolean
   /** The types of its slots for discs. */
   discTypes?: string[]
 }
@@ -61,6 +63,14 @@ type Refuse = (status: number, id: string, quoted?: unknown) => MediaReply
 
 function emptySlot(...types: string[]): MediaSlot {
   return { types, image: null, name: null, inserted: false }
+}
+
+/** The refusal in the only form that python3-sushy 4.3 understands. */
+function wantProtocol(): MediaReply {
+  const code = 'Base.1.5.ActionParameterMissing'
+  const RelatedProperties = ['#/TransferProtocolType']
+  const info = [{ '@odata.type': '#Message.v1_0_6.Message', MessageId: code, RelatedProperties }]
+  return { status: 400, json: { error: { code, message: 'A parameter is missing.', '@Message.ExtendedInfo': info } } }
 }
 
 function part(body: unknown, name: string): unknown {
@@ -87,7 +97,8 @@ export class MediaSlots {
 
   /** The ids of the slots that it shows. */
   get ids(): string[] {
-    return this.#vices.noSlots === true ? [] : Object.keys(this.all)
+    if (this.#vices.noSlots === true) return []
+    return Object.keys(this.all).slice(0, this.#vices.hpe === true ? 2 : 3)
   }
 
   #show(path: string, slot: MediaSlot): MediaReply {
@@ -96,6 +107,12 @@ export class MediaSlots {
       ['InsertMedia', 'EjectMedia'].map((name) => [
         `#VirtualMedia.${name}`,
         { target: `${path}/Actions/VirtualMedia.${name}` },
+      ]),
+    )
+    const ownActions = Object.fromEntries(
+      ['InsertVirtualMedia', 'EjectVirtualMedia'].map((name) => [
+        `#HpeiLOVirtualMedia.${name}`,
+        { target: `${path}/Actions/Oem/HpeiLOVirtualMedia.${name}` },
       ]),
     )
     const etag = `"${this.#etag}"`
@@ -112,6 +129,7 @@ export class MediaSlots {
       WriteProtected: true,
       ConnectedVia: slot.inserted ? 'URI' : 'NotConnected',
       ...(this.#vices.mediaByPatch === true ? {} : { Actions: actions }),
+      ...(this.#vices.hpe === true ? { Oem: { Hpe: { Actions: ownActions } } } : {}),
     }
     return { status: 200, json, headers: { etag, allow: this.#vices.mediaByPatch === true ? 'GET, PATCH' : 'GET' } }
   }
@@ -146,7 +164,7 @@ export class MediaSlots {
     if (vices.refusesProtocol === true && protocol !== undefined) {
       return this.#refuse(400, 'ActionParameterUnknown', body)
     }
-    if (vices.needsProtocol === true && protocol !== 'HTTP') return this.#refuse(400, 'ActionParameterMissing', body)
+    if (vices.needsProtocol === true && protocol !== 'HTTP') return wantProtocol()
     if (vices.needsUser === true && part(body, 'UserName') === undefined) {
       return this.#refuse(400, 'ActionParameterMissing', body)
     }
@@ -191,7 +209,7 @@ export class MediaSlots {
       return part(body, 'Image') === null ? this.#eject(slot, body) : this.#insert(id, slot, body)
     }
     if (method !== 'POST' || this.#vices.mediaByPatch === true) return this.#refuse(405, 'OperationNotAllowed')
-    const action = more.join('/')
+    const action = more.join('/').replace(/Oem\/HpeiLOVirtualMedia\.(\w+)Virtual/, 'VirtualMedia.$1')
     if (action === 'Actions/VirtualMedia.InsertMedia') return this.#insert(id, slot, body)
     return action === 'Actions/VirtualMedia.EjectMedia'
       ? this.#eject(slot, body)
