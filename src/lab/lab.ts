@@ -15,7 +15,7 @@ import { type Cloud, listDevices } from './cloud/cloud.ts'
 import { CloudStore } from './cloud/saved/cloud-store.ts'
 import type { Device } from './cloud/device.ts'
 import type { CloudWords } from './cloud/words.ts'
-import { type Fault, FaultPlan } from './faults/faults.ts'
+import { type Fault, FaultPlan, type Later } from './faults/faults.ts'
 import { createKeyRecord } from './cloud/account/key-record.ts'
 import type { Face } from './face/face.ts'
 import { type LabAccess, type LabGround, takeGround } from './ground.ts'
@@ -80,6 +80,8 @@ export interface LabParts {
   tls?: TlsChoice | undefined
   /** Faults to play from the start. */
   faults?: readonly Fault[] | undefined
+  /** When a fault carries a request out after its answer; tests use the time of their run. */
+  later?: Later | undefined
   /** The folder of the page's files; without it there is no page. */
   pageFolder?: string | undefined
   report: Reporter
@@ -146,7 +148,7 @@ export async function startLab(parts: LabParts, ground?: LabGround): Promise<Lab
     saved: store && (() => store.save()),
     forced: parts.forced,
   })
-  const faults = new FaultPlan(parts.faults)
+  const faults = new FaultPlan(parts.faults, parts.later)
   const servers = await face.load()
 
   // Disposal runs in reverse: first no new requests, then the machines, which ends their sessions, then the consoles, and last the store.

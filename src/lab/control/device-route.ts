@@ -13,8 +13,8 @@ import type { Route, RoutedRequest } from '../web/router.ts'
 const actionSchema = z.looseObject({ type: z.enum(['power_on', 'power_off', 'reboot']) })
 
 /**
- * `GET /lab/devices` lists id, host name and state of each device, oldest first, in the words of the lab's cloud; `DELETE /lab/devices/{id}` deletes one, and
- * `POST /lab/devices/{id}/actions` with `{"type": "reboot"}` switches its power.
+ * `GET /lab/devices` lists id, host name and state of each device, oldest first, in the words of the lab's cloud;
+ * `DELETE /lab/devices/{id}` deletes one, and `POST /lab/devices/{id}/actions` with `{"type": "reboot"}` switches its power.
  */
 export function deviceControlRoutes(cloud: Cloud, devices: Devices, { stateOf }: CloudWords): Route[] {
   const forDevice = ({ parameters: [id = ''] }: RoutedRequest, answer: (device: Device) => LabAnswer): LabAnswer => {
