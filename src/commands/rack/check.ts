@@ -51,6 +51,7 @@ export async function execute(
   const { loadRack } = await import('../../rack/load-rack.ts')
   const { checkMachineConsole, checkPower } = await import('../../rack/check/check-machine.ts')
   const network = await import('../../rack/check/check-network.ts')
+  const { checkWipe, wipeScriptsOf } = await import('../../rack/check/check-wipe.ts')
   const { systemClock } = await import('../../clock.ts')
   const file = await loadRack(path, { env, report, signal })
   const hands = { tell() {}, seenOn: () => Promise.resolve(), confirmedOff: () => Promise.resolve() }
@@ -81,6 +82,7 @@ export async function execute(
             { name: machine.name, part: 'console', look: (patience) => checkMachineConsole(machine, tools, patience) },
           ],
     ),
+    ...wipeScriptsOf(file).map((script): Check => ({ name: 'wipe', look: (patience) => checkWipe(script, patience) })),
   ]
   const lanes = Array.from({ length: atOnce }, () => new TaskQueue())
   const results = checks.map(

@@ -27,7 +27,8 @@ async function run(args: (file: string) => readonly string[]) {
     { ...machine, name: 'r2', macs: ['52:54:00:aa:00:02'], power: { commands: commands('exit 3') } },
     { ...machine, name: 'r3', macs: ['52:54:00:aa:00:03'], inUse: true },
   ]
-  writeFileSync(file, stringify({ network: { address: '127.0.0.1', dhcp: 'none' }, plans: { small: {} }, machines }))
+  const network = { address: '127.0.0.1', dhcp: 'none' }
+  writeFileSync(file, stringify({ network, wipe: { script: 'wipe.ipxe' }, plans: { small: {} }, machines }))
   const env = { ...process.env, XDG_STATE_HOME: join(folder, 'state') }
   const execute = promisify(execFile)
   const ended = execute(process.execPath, [program, ...args(file)], { env })
@@ -45,6 +46,9 @@ test('rack check asks each machine, touches none, and prints the options for the
   expect(stdout).toContain('r1       console: /dev/null, 115200 baud')
   expect(stdout).toContain('fail  r2       the command "status" of "r2" ended with exit code 3')
   expect(stdout).toContain('ok    r3       in use: not touched, and not asked')
+  expect(stdout).toMatch(
+    /^fail {2}wipe {5}the wipe script "\S+wipe\.ipxe" cannot be read: no such file or directory\n +-> /m,
+  )
   expect(stdout).toContain('dhcp-mac=set:rack,52:54:00:aa:00:02\n')
   expect(stdout).not.toContain('52:54:00:aa:00:03')
   expect(code).toBe(10)

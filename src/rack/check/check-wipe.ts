@@ -1,0 +1,71 @@
+// Looks at the scripts that empty machines, before a machine needs one.
+import { open } from 'node:fs/promises'
+import { Agent, interceptors, request } from 'undici'
+import { messageOf, RackError } from '../../errors.ts'
+import { plainText } from '../../text/plain-text.ts'
+import { describeCondition, errorCode } from '../../text/system-error.ts'
+import type { RackFile } from '../file/rack-file.ts'
+import { isUrl } from '../file/wipe-settings.ts'
+import type { RackFinding } from './check-machine.ts'
+
+/** A script, and the machines that it empties. */
+export interface WipeScript {
+  script: string
+  machines: string[]
+}
+
+const magic = '#!ipxe'
+
+/** The scripts of a rack file, each once. A machine in use is never wiped. */
+export function wipeScriptsOf({ machines }: Pick<RackFile, 'machines'>): WipeScript[] {
+  const scripts = new Map<string, string[]>()
+  for (const { name, wipe, inUse } of machines) {
+    if (wipe !== undefined && !inUse) scripts.set(wipe.script, [...(scripts.get(wipe.script) ?? []), name])
+  }
+  return [...scripts].map(([script, names]) => ({ script, machines: names }))
+}
+
+async function readStart(path: string): Promise<string> {
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(magic.length + 1), 0, magic.length + 1, 0)
+  return buffer.subarray(0, bytesRead).toString('latin1')
+}
+
+/** The first bytes of a script, as this computer can load it: through no proxy, as machines do. */
+async function fetchStart(url: string, signal: AbortSignal): Promise<string> {
+  const agent = new Agent()
+  try {
+    const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 10 }))
+    const { statusCode, body } = await request(url, { dispatcher, signal })
+    if (statusCode !== 200) throw new Error(`the server answers ${statusCode}`)
+    let start = ''
+    for await (const bytes of body) {
+      start += Buffer.from(bytes).toString('latin1')
+      if (start.length > magic.length) break
+    }
+    return start
+  } finally {
+    await agent.destroy()
+  }
+}
+
+/** Loads a script and looks at its first line. @throws RackError if it cannot be loaded */
+export async function checkWipe({ script, machines }: WipeScript, signal: AbortSignal): Promise<RackFinding> {
+  const shown = plainText(script)
+  let start: string
+  try {
+    start = isUrl(script) ? await fetchStart(script, signal) : await readStart(script)
+  } catch (error) {
+    signal.throwIfAborted()
+    // The client's own codes say less than its words.
+    const why = errorCode(error)?.startsWith('UND_ERR') === true ? messageOf(error) : describeCondition(error)
+    const verb = isUrl(script) ? 'loaded' : 'read'
+    throw new RackError(`the wipe script "${shown}" cannot be ${verb}: ${why}`, {
+      hint: 'correct script in wipe: a machine that is given back stays held until it can be wiped',
+    })
+  }
+  const [first = ''] = machines
+  const detail = `${shown}, for ${machines.length === 1 ? first : `${machines.length} machines`}`
+  if (/^#!ipxe\s/.test(start)) return { detail }
+  return { detail, hint: `it does not begin with a line "${magic}": check that it is an iPXE script` }
+}
