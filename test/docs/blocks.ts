@@ -1,4 +1,4 @@
-// The fenced blocks of a document, with the comment before each.
+// The fenced blocks of a document, those in lists included, with the comment before each.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -27,15 +27,21 @@ export interface Block {
   line: number
   /** Why it cannot be run: `<!-- not run: why -->` in the line before it. */
   notRun: string | undefined
+  /** The cloud in whose lab it is run, instead of with an account: `<!-- run in a lab of: oci -->` in the line before it. */
+  labOf: string | undefined
 }
 
 /** The fenced blocks of a text, in their order. */
 export function findBlocks(text: string): Block[] {
-  const pattern = /(?:^<!-- not run: ([^\n]+?) -->\n)?^```(\w*)\n(.*?)^```$/gms
-  return [...text.matchAll(pattern)].map(({ 1: notRun, 2: language = '', 3: body = '', index }) => ({
-    language,
-    text: body,
-    line: text.slice(0, index).split('\n').length,
-    notRun,
-  }))
+  const pattern =
+    /(?:^ *<!-- (?:not run: (?<notRun>[^\n]+?)|run in a lab of: (?<labOf>\w+)) -->\n)?^(?<indent> *)```(?<language>\w*)\n(?<body>.*?)^\k<indent>```$/gms
+  return [...text.matchAll(pattern)].map(
+    ({ groups: { notRun, labOf, indent = '', language = '', body = '' } = {}, index }) => ({
+      language,
+      text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+      line: text.slice(0, index).split('\n').length,
+      notRun,
+      labOf,
+    }),
+  )
 }

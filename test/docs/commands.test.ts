@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { needs } from '../helpers/needs.ts'
 import { documents, findBlocks, project, readDocument } from './blocks.ts'
+import { quoteValue } from '../../src/text/shell-word.ts'
 import { startWorld } from './world.ts'
 
 /** Lines that need more than a lab and a web server (Ctrl-C, an external server), with the test that covers each. */
@@ -24,18 +25,26 @@ function isElsewhere(line: string): boolean {
   return Object.keys(elsewhere).some((start) => line.startsWith(start))
 }
 
+/** The same in a lab, without the lines that set an account's secrets (`TOKEN=...`), which the lab has for its own. */
+function inLabOf(cloud: string, text: string): string {
+  const lines = text.split('\n').filter((line) => !line.includes('=...'))
+  return `metalkit lab --cloud ${cloud} -- sh -euc ${quoteValue(lines.join('\n'))}`
+}
+
 /** The blocks of a document that are run, reduced to the lines that are run here. */
 function shellOf(file: string): { text: string; line: number }[] {
   return findBlocks(readDocument(file))
     .filter(({ language, notRun }) => language === 'sh' && notRun === undefined)
-    .map(({ text, line }) => ({
+    .map(({ text, line, labOf }) => ({
       text: text
         .split('\n')
         .filter((one) => !isElsewhere(one))
         .join('\n'),
       line,
+      labOf,
     }))
     .filter(({ text }) => text.trim() !== '')
+    .map(({ text, line, labOf }) => ({ text: labOf === undefined ? text : inLabOf(labOf, text), line }))
 }
 
 describe.each(documents.filter((file) => shellOf(file).length > 0))('%s', (file) => {
