@@ -35,13 +35,11 @@ export interface Block {
 export function findBlocks(text: string): Block[] {
   const pattern =
     /(?:^ *<!-- (?:not run: (?<notRun>[^\n]+?)|run in a lab of: (?<labOf>\w+)) -->\n)?^(?<indent> *)```(?<language>\w*)\n(?<body>.*?)^\k<indent>```$/gms
-  return [...text.matchAll(pattern)].map(
-    ({ groups: { notRun, labOf, indent = '', language = '', body = '' } = {}, index }) => ({
-      language,
-      text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-      line: text.slice(0, index).split('\n').length,
-      notRun,
-      labOf,
-    }),
-  )
+  return [...text.matchAll(pattern)].map(({ groups = {}, index }) => ({
+    language: groups['language'] ?? '',
+    text: (groups['body'] ?? '').replaceAll(new RegExp(`^${groups['indent'] ?? ''}`, 'gm'), ''),
+    line: text.slice(0, index).split('\n').length,
+    notRun: groups['notRun'],
+    labOf: groups['labOf'],
+  }))
 }
