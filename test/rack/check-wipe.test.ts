@@ -74,11 +74,12 @@ test('a URL is loaded, through redirects', async () => {
   })
 })
 
+function machine(name: string, at: number, more: object) {
+  const macs = [`52:54:00:aa:00:0${at}`]
+  return { name, plan: 'small', macs, firmware: 'uefi', power: 'by-hand', ...more }
+}
+
 test('each script is looked at once, and none of a machine that is not wiped', () => {
-  const machine = (name: string, at: number, more: object) => ({
-    ...{ name, plan: 'small', macs: [`52:54:00:aa:00:0${at}`], firmware: 'uefi', power: 'by-hand' },
-    ...more,
-  })
   const text = stringify({
     network: { address: '127.0.0.1' },
     plans: { small: {} },
