@@ -89,7 +89,8 @@ function accountChecks(row: CloudRow, options: DoctorOptions, seen: Seen): Check
         if (!seen.isAccepted || (isFirst && projectId === undefined))
           return { detail: `${labels}; not compared with the ${cloud.scope}'s keys` }
         const known = await cloud.listKeys(context.signal)
-        if (known === undefined && !isFirst) return { detail: `${labels}; no key has to be registered with ${row.title}` }
+        if (known === undefined && !isFirst)
+          return { detail: `${labels}; no key has to be registered with ${row.title}` }
         if (known === undefined) throw new ApiError("the project's SSH keys cannot be listed", { layer: 'metal' })
         requireKnownKey(known, access.identities, cloud.scope)
         return { detail: `the ${cloud.scope} has one of these: ${labels}` }
