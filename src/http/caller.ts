@@ -41,7 +41,7 @@ export class ApiCaller {
   readonly #report: Reporter
   readonly #dispatcher: ReturnType<typeof createDispatcher>
   #isLab = false
-  /** The API's time minus the monotonic clock's, at the latest answer. */
+  /** The API's time minus the monotonic clock's, in real milliseconds, at the latest answer. */
   #offsetMs: number | undefined
 
   constructor(dialect: Dialect, { env, report, clock = systemClock }: CallerContext) {
@@ -59,7 +59,7 @@ export class ApiCaller {
 
   /** The API's own time, in ms since 1970, from the Date header of its latest answer; before any answer, this computer's. */
   nowMs(): number {
-    return this.#offsetMs === undefined ? this.clock.now() : this.clock.monotonicMs() + this.#offsetMs
+    return this.#offsetMs === undefined ? this.clock.now() : this.#realMs() + this.#offsetMs
   }
 
   /** The API's own time, in ms since 1970, to the second, by the answer to a call; undefined without a Date header. */
@@ -119,6 +119,11 @@ export class ApiCaller {
     }
   }
 
+  /** The API's clock runs in real time, whatever this one does. */
+  #realMs(): number {
+    return this.clock.toRealMs(this.clock.monotonicMs())
+  }
+
   async #attempt(call: Call): Promise<ApiAnswer | NoAnswerError> {
     const { method, path, signal, lastTry, answerTimeoutMs } = call
     const dialect = this.#dialect
@@ -145,7 +150,7 @@ export class ApiCaller {
       if (answer instanceof NoAnswerError) return answer
       this.#isLab ||= answer.headers[labHeader] !== undefined
       const timeMs = timeOf(answer)
-      if (timeMs !== undefined) this.#offsetMs = timeMs - this.clock.monotonicMs()
+      if (timeMs !== undefined) this.#offsetMs = timeMs - this.#realMs()
       dialect.noteAnswer?.(answer)
       return answer
     } catch (error) {
