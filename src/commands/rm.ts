@@ -30,7 +30,9 @@ async function findNamed(names: readonly string[], options: RmOptions, context: 
     const cloud = await opening
     const { signal } = context
     const isMark = row.markForm.test(name)
-    const machines = isMark ? await cloud.list(name, signal) : [await cloud.get(encodeURIComponent(name), signal)]
+    const machines = isMark
+      ? (await cloud.list(name, signal)).filter(({ phase }) => phase !== 'gone')
+      : [await cloud.get(encodeURIComponent(name), signal)]
     // A run names its mark when a machine may still appear: it is no error that none has.
     if (machines.length === 0) context.report.info(`No machine has the mark "${name}".`)
     return machines.map((machine) => ({ cloud, machine }))

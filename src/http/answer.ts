@@ -162,8 +162,11 @@ export function apiRefusal(call: Call, answer: ApiAnswer, dialect: Dialect): Api
     refusalCode: dialect.readCode?.(answer.text),
     ...(hint === undefined ? {} : { hint }),
   }
-  if (dialect.isTransient?.(answer) === false) return new FinalRefusal(message, options)
-  const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || uncertainStatuses.has(status))
+  const isTransient = dialect.isTransient?.(answer)
+  if (isTransient === false) return new FinalRefusal(message, options)
+  // A conflict that the API's own code calls passing is a refusal.
+  const isConflict = uncertainStatuses.has(status) && isTransient === undefined
+  const isUncertain = call.method === 'POST' && (status < 400 || status >= 500 || isConflict)
   return isUncertain ? new UncertainError(message, options) : new ApiError(message, options)
 }
 

@@ -187,7 +187,10 @@ export interface Cloud {
   /** Adds advice to a refused create, such as plans with similar names; otherwise returns the error itself. */
   explainRefusal(error: unknown, order: Order): Promise<unknown>
   get(id: string, signal?: AbortSignal): Promise<MachineRecord>
-  /** The machines that metalkit created, or those of one run, from every page; those that are `going` included, those that are `gone` not. */
+  /**
+   * The machines that metalkit created, or those of one run, from every page. Those that are `going` are included, those that are
+   * `gone` only with a mark: a create whose answer was lost may have made one that has ended already.
+   */
   list(mark?: string, signal?: AbortSignal): Promise<MachineRecord[]>
   /** The machine as the cloud's list shows it, as a second opinion after a 404; undefined if it is not listed, or no list can be asked. */
   findListed(machine: Pick<MachineRecord, 'id' | 'projectId'>, signal?: AbortSignal): Promise<MachineRecord | undefined>

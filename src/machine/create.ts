@@ -24,7 +24,7 @@ async function findByMark({ clock }: Cloud, ledger: Ledger): Promise<MachineReco
   for (const delayMs of lookDelaysMs) {
     await clock.sleep(delayMs)
     try {
-      const [machine] = await ledger.look()
+      const machine = await ledger.find()
       if (machine !== undefined) return machine
       failure = undefined
     } catch (error) {
@@ -44,9 +44,9 @@ async function sendCreate(
   const turnedAway = {
     note: () => ledger.noteTurnedAway(),
     async wasDone() {
-      const made = await ledger.look().catch(() => [])
-      if (made.length > 0) ledger.noteActed()
-      return made.length > 0
+      const made = await ledger.find().catch(() => undefined)
+      if (made !== undefined) ledger.noteActed()
+      return made !== undefined
     },
   }
   const timer = setTimeout(

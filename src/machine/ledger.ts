@@ -100,6 +100,18 @@ export class Ledger {
 
   /** The machines with the run's mark, except those being deleted. @throws ApiError */
   async look(signal?: AbortSignal): Promise<MachineRecord[]> {
+    return (await this.#list(signal)).filter((machine) => !isGoing(machine))
+  }
+
+  /** A machine of a create without a clear answer; one that has ended already if creating again cannot make another. */
+  async find(): Promise<MachineRecord | undefined> {
+    const machines = await this.#list()
+    const standing = machines.find((machine) => !isGoing(machine))
+    return standing ?? (this.#options.cloud.isCreateRepeatable ? machines[0] : undefined)
+  }
+
+  /** All machines with the run's mark. */
+  async #list(signal?: AbortSignal): Promise<MachineRecord[]> {
     const { cloud } = this.#options
     const beganMs = cloud.clock.monotonicMs()
     const machines = await cloud.list(this.mark, signal)
@@ -108,7 +120,7 @@ export class Ledger {
       this.#seen.add(this.#attemptOf(machine))
       if (!this.#answers.has(machine.id)) this.#unanswered.add(machine.id)
     }
-    return machines.filter((machine) => !isGoing(machine))
+    return machines
   }
 
   /**
@@ -172,7 +184,7 @@ export class Ledger {
   get #remainingMs(): number {
     const nowMs = this.#options.cloud.clock.monotonicMs()
     const ends = [...this.#uncertainMs].map(([attempt, ms]) => ms + (this.#seen.has(attempt) ? secondGraceMs : graceMs))
-    if (this.#lastTurnedAwayMs !== undefined) {
+    if (this.#lastTurnedAwayMs !== undefined && !this.#isSettled) {
       ends.push(this.#lastTurnedAwayMs + (this.#isActing ? graceMs : turnedAwayGraceMs))
     }
     return Math.max(0, ...ends.map((endMs) => endMs - nowMs))
@@ -192,21 +204,28 @@ export class Ledger {
     return this.#turnedAwayMs.at(-1)
   }
 
+  /** Whether the only machine that the creates can make is known: repeating them makes no other. */
+  get #isSettled(): boolean {
+    return this.#options.cloud.isCreateRepeatable === true && this.#seen.size + this.#answers.size > 0
+  }
+
   /** Whether the API has carried out some of the creates that it answered with 429, and others are unaccounted for. */
   get #isActing(): boolean {
+    if (this.#isSettled) return false
     const acted = this.#unanswered.size - Math.max(0, this.#uncertainMs.size - this.#acted)
     return acted > 0 && acted < this.#turnedAwayMs.length
   }
 
   /** Whether a look has succeeded since the machine of a create answered with 429 should have appeared. */
   #isTurnedAwayLooked(): boolean {
-    return this.#lastTurnedAwayMs === undefined || this.#lastLookMs >= this.#lastTurnedAwayMs + turnedAwayGraceMs
+    if (this.#isSettled || this.#lastTurnedAwayMs === undefined) return true
+    return this.#lastLookMs >= this.#lastTurnedAwayMs + turnedAwayGraceMs
   }
 
   /** Whether the end comes too soon after a 429 to rule out its machine. */
   #mayActLate(): boolean {
     const { cloud } = this.#options
-    if (cloud.isTemporary || this.#lastTurnedAwayMs === undefined) return false
+    if (cloud.isTemporary || this.#isSettled || this.#lastTurnedAwayMs === undefined) return false
     return cloud.clock.monotonicMs() < this.#lastTurnedAwayMs + graceMs
   }
 

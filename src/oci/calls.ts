@@ -34,6 +34,11 @@ interface Purpose {
   service?: Service
 }
 
+/** Whether the API says that something does not exist; it says so too of what the user may not see. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404
+}
+
 /** Calls the APIs of one region with one profile. */
 export class OciCalls {
   readonly #dialects: Record<Service, Dialect>
@@ -96,10 +101,11 @@ export class OciCalls {
     return { data: readAnswer(call, answer, schema, this.#dialects.core), headers: answer.headers }
   }
 
-  /** All items of a list. @throws ApiError if it never ends */
+  /** All items of a list, some of them twice if its pages repeat. @throws ApiError if it never ends */
   async list<T>(path: string, query: Query, schema: z.ZodMiniType<T[]>, purpose: Purpose): Promise<T[]> {
     const { doing, signal, service = 'core' } = purpose
     const items: T[] = []
+    const read = new Set<string>()
     let page: string | undefined
     for (let pages = 0; pages < maxPages; pages++) {
       const at = withQuery(path, { ...query, limit: String(pageSize), page })
@@ -107,7 +113,9 @@ export class OciCalls {
       const answer = await this.call(call, service)
       items.push(...readAnswer(call, answer, schema, this.#dialects[service]))
       page = answer.headers[headers.nextPage]
-      if (!page) return items
+      // A page that was read before leads nowhere else; an empty one may lead to more.
+      if (!page || read.has(page)) return items
+      read.add(page)
     }
     const { layer } = this.#dialects[service]
     throw new ApiError(`${doing}: the list has no end (${maxPages} pages)`, { layer })
@@ -118,7 +126,7 @@ export class OciCalls {
     try {
       await this.call({ method: 'DELETE', path, doing, signal })
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) throw error
+      if (!isMissing(error)) throw error
     }
   }
 }

@@ -1,6 +1,6 @@
 // Oracle's Core Services and Identity APIs: each call returns its result, or throws an error written for the user.
 import type { Call } from '../http/answer.ts'
-import { OciCalls, withQuery } from './calls.ts'
+import { isMissing, OciCalls, withQuery } from './calls.ts'
 import {
   availabilityDomainListSchema,
   type CapacityReportInput,
@@ -31,6 +31,11 @@ const historyBytes = 1_048_576
 
 const pathOf = (kind: string, id: string) => `/${kind}/${encodeURIComponent(id)}`
 
+/** Whether a console connection exists, or will. */
+export function isConsoleOpen({ lifecycleState }: ConsoleConnection): boolean {
+  return lifecycleState !== 'DELETED' && lifecycleState !== 'DELETING'
+}
+
 /** A client of one region with one profile. */
 export class OciClient extends OciCalls {
   /** Launches an instance; the mark as retry token keeps a repeated launch from making another. */
@@ -46,7 +51,8 @@ export class OciClient extends OciCalls {
 
   async listInstances(compartmentId: string, signal?: AbortSignal): Promise<Instance[]> {
     const doing = "listing the compartment's machines"
-    return await this.list('/instances', { compartmentId }, instanceListSchema, { doing, signal })
+    const instances = await this.list('/instances', { compartmentId }, instanceListSchema, { doing, signal })
+    return [...new Map(instances.map((instance) => [instance.id, instance])).values()]
   }
 
   async act(id: string, action: 'START' | 'STOP' | 'RESET', token: string, signal?: AbortSignal): Promise<void> {
@@ -118,9 +124,23 @@ export class OciClient extends OciCalls {
     return await this.list('/instanceConsoleConnections', { compartmentId }, consoleConnectionListSchema, purpose)
   }
 
+  /** Deletes a console connection. @throws ApiError also for a 404 if it is still there: to a missing right the API answers that too */
   async disconnectConsole(id: string, signal?: AbortSignal): Promise<void> {
     const doing = `deleting the console connection "${id}"`
-    await this.forget(pathOf('instanceConsoleConnections', id), { doing, signal })
+    try {
+      await this.call({ method: 'DELETE', path: pathOf('instanceConsoleConnections', id), doing, signal })
+    } catch (error) {
+      if (!isMissing(error) || (await this.#hasConsole(id, signal))) throw error
+    }
+  }
+
+  async #hasConsole(id: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      return isConsoleOpen(await this.getConsole(id, signal))
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
   }
 
   async captureHistory(body: ConsoleHistoryInput, token: string, signal: AbortSignal) {

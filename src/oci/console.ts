@@ -7,7 +7,8 @@ import type { Reporter } from '../io.ts'
 import type { ConsolePlace, ConsoleRequest } from '../machine/cloud.ts'
 import { hasFingerprint } from '../ssh/host-key.ts'
 import { parseIdentity } from '../ssh/key-file.ts'
-import type { OciClient } from './client.ts'
+import { isMissing } from './calls.ts'
+import { isConsoleOpen, type OciClient } from './client.ts'
 import type { OciRecord } from './record.ts'
 import { type ConsoleConnection, runTag } from './schema.ts'
 
@@ -22,11 +23,6 @@ interface Surroundings {
   client: OciClient
   clock: Clock
   report: Reporter
-}
-
-/** Whether a console connection exists, or will. */
-function isOpen({ lifecycleState }: ConsoleConnection): boolean {
-  return lifecycleState !== 'DELETED' && lifecycleState !== 'DELETING'
 }
 
 /** Whether metalkit made it. */
@@ -65,7 +61,7 @@ export async function sweepConsoles(
   signal?: AbortSignal,
 ): Promise<void> {
   for (const connection of await client.listConsoles(compartmentId, signal)) {
-    if (!isOpen(connection) || !isOurs(connection) || !isStale(connection)) continue
+    if (!isConsoleOpen(connection) || !isOurs(connection) || !isStale(connection)) continue
     report.detail(`deleting the console connection ${connection.id}, left by another run`)
     await client.disconnectConsole(connection.id, signal)
   }
@@ -123,7 +119,7 @@ export class ConsoleOpener {
     signal: AbortSignal,
   ): Promise<ConsoleConnection | undefined> {
     const { client, report, clock } = this.#parts
-    const connections = (await client.listConsoles(machine.projectId, signal)).filter(isOpen)
+    const connections = (await client.listConsoles(machine.projectId, signal)).filter(isConsoleOpen)
     await this.#sweepDead(machine.projectId, connections, signal)
     for (const connection of connections) {
       if (connection.instanceId !== machine.id) continue
@@ -164,7 +160,7 @@ export class ConsoleOpener {
   async #untilGone(id: string, clock: Clock, signal: AbortSignal): Promise<void> {
     for (;;) {
       const connection = await this.#parts.client.getConsole(id, signal).catch((error: unknown) => {
-        if (error instanceof ApiError && error.status === 404) return undefined
+        if (isMissing(error)) return undefined
         throw error
       })
       if (connection === undefined || connection.lifecycleState === 'DELETED') return
@@ -189,7 +185,7 @@ export class ConsoleOpener {
         if (error instanceof UncertainError || signal.aborted) await this.#disconnectAll(machine)
         signal.throwIfAborted()
         if (!(error instanceof ApiError)) throw error
-        const isEarly = error.refusalCode === 'IncorrectState' || error.status === 404
+        const isEarly = error.refusalCode === 'IncorrectState' || isMissing(error)
         const { lifecycleState } = await client.getInstance(machine.id, signal)
         if (!isEarly || lifecycleState.startsWith('TERMINAT')) throw error
         onWait(`the machine is ${lifecycleState} and has no console yet`)
@@ -223,7 +219,11 @@ export class ConsoleOpener {
     const { client, clock, report } = this.#parts
     const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
     try {
-      await client.disconnectConsole(id, signal)
+      await client.disconnectConsole(id, signal).catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error
+        await clock.sleep(lookMs, signal)
+        await client.disconnectConsole(id, signal)
+      })
     } catch (error) {
       report.warn(
         `the console connection ${id} could not be deleted (${signal.aborted ? 'no answer in time' : messageOf(error)}); metalkit deletes it with its machine, or: oci compute instance-console-connection delete --instance-console-connection-id ${id}`,

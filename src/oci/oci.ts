@@ -1,7 +1,7 @@
 // Oracle Cloud as a Cloud.
 import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
-import { ApiError, MachineError, messageOf } from '../errors.ts'
+import { MachineError, messageOf } from '../errors.ts'
 import type {
   Cloud,
   CloudContext,
@@ -15,6 +15,7 @@ import type {
   Wish,
 } from '../machine/cloud.ts'
 import { createPrompter } from '../ssh/prompter.ts'
+import { isMissing } from './calls.ts'
 import { chooseCompartment, type Chosen, chooseSite, type Site } from './choices.ts'
 import { OciClient } from './client.ts'
 import { type Profile, readProfile } from './config-file.ts'
@@ -133,7 +134,9 @@ class OracleCloud implements Cloud {
 
   async list(mark?: string, signal?: AbortSignal): Promise<OciRecord[]> {
     const records = (await this.#client.listInstances(await this.#findCompartment(signal), signal)).map(recordOf)
-    return records.filter((record) => record.isOurs && record.phase !== 'gone' && (mark ?? record.mark) === record.mark)
+    return records.filter((record) =>
+      mark === undefined ? record.isOurs && record.phase !== 'gone' : record.mark === mark,
+    )
   }
 
   async findListed(
@@ -181,9 +184,8 @@ class OracleCloud implements Cloud {
     }
   }
 
-  /** The API does not tell a missing machine from one that the user may not see. */
   isGone(error: unknown): boolean {
-    return error instanceof ApiError && error.status === 404
+    return isMissing(error)
   }
 
   /** Why the launch of a machine failed. */

@@ -2,8 +2,10 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { describeError, FinalRefusal, UncertainError } from '../../src/errors.ts'
+import { ApiError, describeError, FinalRefusal, MachineError, UncertainError } from '../../src/errors.ts'
 import type { Cloud, CloudContext } from '../../src/machine/cloud.ts'
+import { followMachine } from '../../src/machine/follow.ts'
+import { rentMachine } from '../../src/machine/machine.ts'
 import { fingerprintOfKey } from '../../src/oci/config-file.ts'
 import { open, type OciOptions } from '../../src/oci/oci.ts'
 import { makeFolder } from '../helpers/folder.ts'
@@ -362,6 +364,36 @@ describe('a launch', () => {
     expect(await refusalOf(full.cloud.create(creation))).toBeInstanceOf(UncertainError)
   })
 
+  test('whose answer is lost and whose machine has ended is not waited for, and is no loss', async () => {
+    const ended = { json: instance({ lifecycleState: 'TERMINATED' }) }
+    await using world = await start({
+      'POST /instances': after(409, 'InvalidatedRetryToken'),
+      'GET /instances': { json: [ended.json] },
+      [`GET /instances/${id}`]: ended,
+      [`DELETE /instances/${id}`]: { status: 404, json: { code: 'NotAuthorizedOrNotFound', message: 'x' } },
+    })
+    const { cloud } = world
+    const report = createRecorder()
+    const never = new AbortController().signal
+    const rental = { cloud, order, runId: mark.replace('mko-', ''), keep: false, report, signal, forced: never }
+    {
+      await using machine = await rentMachine(rental)
+      const following = followMachine({ cloud, id: machine.record.id, timeoutMs: 1000, onLook() {}, signal })
+      expect(await refusalOf(following)).toBeInstanceOf(MachineError)
+    }
+    expect(world.all.filter(({ method, path }) => method === 'POST' && path === '/instances')).toHaveLength(2)
+    expect(report.lines.join('\n')).toContain(`The machine ${id} is deleted.`)
+  })
+
+  test('that a conflict refuses has made nothing', async () => {
+    await using world = await start({
+      'POST /instances': { status: 409, json: { code: 'LockConflict', message: 'x' } },
+    })
+    const error = await refusalOf(world.cloud.create(creation))
+    expect(error).toBeInstanceOf(ApiError)
+    expect(error).not.toBeInstanceOf(UncertainError)
+  })
+
   test.each(['LimitExceeded', 'QuotaExceeded'])('that is over a limit is explained: %s', async (code) => {
     await using world = await start({ 'POST /instances': { status: 400, json: { code, message: 'standard-e4-bm' } } })
     expect(describeError(await refusalOf(world.cloud.create(creation)))).toMatch(
@@ -423,13 +455,20 @@ test('a list has all pages, without foreign and terminated machines', async () =
   }
   await using world = await start({ 'GET /instances': ({ query }) => pages[query['page'] ?? ''] ?? { status: 400 } })
   expect((await world.cloud.list()).map((machine) => machine.id)).toEqual([id, 'other'])
-  expect((await world.cloud.list(mark)).map((machine) => machine.id)).toEqual([id])
+  expect((await world.cloud.list(mark)).map((machine) => machine.id)).toEqual([id, 'gone'])
   expect(await world.cloud.findListed({ id: 'gone', projectId: undefined })).toMatchObject({ phase: 'gone' })
   expect(world.all.map(({ query }) => query)).toContainEqual({
     compartmentId: compartment,
     limit: '1000',
     page: 'b/2==',
   })
+})
+
+test('a list whose next page is always the same has an end, and each machine once', async () => {
+  const reply = { json: [instance()], headers: { 'opc-next-page': 'again' } }
+  await using world = await start({ 'GET /instances': reply })
+  expect((await world.cloud.list()).map((machine) => machine.id)).toEqual([id])
+  expect(world.all).toHaveLength(2)
 })
 
 test.each([
