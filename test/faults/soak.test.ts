@@ -36,7 +36,7 @@ function drawFaults({ steps, faults: dialect }: FaultCloud, random: () => number
   return faults.join(', ')
 }
 
-/** Cases in CI: the waits of Oracle Cloud are longer. */
+/** Cases in CI. */
 const usualCounts: Readonly<Record<string, number>> = { equinixmetal: 10, latitude: 6, oci: 5 }
 
 const rows = faultClouds
@@ -54,7 +54,7 @@ beforeAll(async () => {
 })
 afterAll(() => image[Symbol.asyncDispose]())
 
-/** All clouds play at once: most of the time is waiting, longest for Oracle Cloud. */
+/** All clouds play at once: most of the time is waiting. */
 const width = 10
 const cases = rows.flatMap(({ cloud, count }) =>
   Array.from({ length: count }, (_, index) => {

@@ -62,8 +62,6 @@ export interface Remain {
 /** A cloud in which faults are played; what is undefined is as in a lab of the Metal API. */
 export interface Stage extends TestLab {
   dialect?: FaultDialect
-  /** How much faster time passes for the program. */
-  factor?: number
   /** What must not be printed, besides the token and the key of the consoles. */
   secrets?: readonly (string | RegExp)[]
   remains?(): Promise<Remain[]>
@@ -105,15 +103,15 @@ export async function remainsOf(stage: Stage): Promise<Remain[]> {
   return machines.map(({ id, tags }) => ({ id, names: [id, ...tags.filter((tag) => tag !== 'metalkit')] }))
 }
 
-/** How much faster time passes for the program, unless a cloud says otherwise. */
+/** How much faster time passes for the program. */
 const usualFactor = 100
 
-/** Runs the program in this process, with its waits accelerated by the factor of the cloud, or on another clock. */
+/** Runs the program in this process, with its waits accelerated, or on another clock. */
 export async function runFast(
   lab: Stage,
   argv: readonly string[],
   env: Record<string, string> = {},
-  clock: Clock = createFastClock(lab.factor ?? usualFactor),
+  clock: Clock = createFastClock(usualFactor),
 ): Promise<Ending> {
   const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, clock)
   return { code: await code, ...texts }

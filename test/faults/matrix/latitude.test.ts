@@ -2,6 +2,7 @@
 import { latitudeCloud } from '../clouds.ts'
 import { expected, type Family, familyOf, type Step } from './expected.ts'
 import { playTable } from './play.ts'
+import { faultsOf } from './table.ts'
 
 const steps = ['create', 'get', 'delete', 'list', 'reinstall', 'console', 'projects', 'plans', 'keys'] as const
 /** Kinds that mean the same to a client at every step, and those that one step answers. */
@@ -40,9 +41,9 @@ function effectOf(step: Step, kind: string): Family {
 
 const cases = steps.flatMap((step) =>
   [...everywhere, ...(special[step] ?? []), ...(step === 'create' ? acts : [])].flatMap((kind) =>
-    [0, 1].map((always) => ({
+    ([0, 1] as const).map((always) => ({
       existing: step === 'reinstall',
-      text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
+      text: faultsOf(step, kind, always),
       // The machine of an endless 429 may be listed before or after the last attempt.
       codes: kind === '429 act=200ms' && always === 1 ? [0, 4] : [expected[step][effectOf(step, kind)]?.[always] ?? 0],
     })),

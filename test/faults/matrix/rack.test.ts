@@ -4,5 +4,5 @@ import { playTable } from './play.ts'
 import { openRackStage } from './rack-stage.ts'
 import { oneOfEachKind, table } from './table.ts'
 
-const cases = process.env['METALKIT_MATRIX'] === 'all' ? table : oneOfEachKind
+const cases = process.env['METALKIT_MATRIX'] === 'all' ? table : oneOfEachKind(table)
 playTable('a rack', cases, { ...metalCloud, open: openRackStage })

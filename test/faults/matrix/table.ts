@@ -16,8 +16,17 @@ const kinds = [
 ]
 
 interface TableCase extends Case {
+  /** The fault; undefined for a case of several. */
+  fault?: { step: (typeof steps)[number]; kind: string; always: 0 | 1 }
   /** Its step, with an effect on the client, once or always. */
   kindOfCase: string
+  /** If an API requests a longer delay than anybody would wait, the run does not retry. */
+  hopeless?: boolean
+}
+
+/** The faults of a case: a list is requested if the answer to a create was lost. */
+export function faultsOf(step: string, kind: string, always: 0 | 1): string {
+  return `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`
 }
 
 /** How long a machine stays queued. A run waits five minutes for the answer to a create, and less for a lookup. */
@@ -36,20 +45,21 @@ function isRace(step: (typeof steps)[number], kind: string, always: number): boo
   return always === 0 ? family === 'broken' || family === 'unsent' : family === 'late'
 }
 
-/** A list is requested if the answer to a create was lost; update and action need an existing machine. */
+/** Update and action need an existing machine. */
 const single = steps.flatMap((step) =>
   kinds
     .filter((kind) => (step === 'create' || !kind.includes('act=')) && (step === 'list' || familyOf(kind) !== 'list'))
     .flatMap((kind) =>
-      [0, 1].map((always) => {
+      ([0, 1] as const).map((always) => {
         const family = familyOf(kind)
         const code = expected[step][family]?.[always] ?? 0
-        // If an API requests a longer delay than anybody would wait, the run does not retry.
         const hopeless = kind.endsWith('=900') && ['create', 'get', 'update', 'action'].includes(step)
         const endless = step === 'get' && always === 1 ? 9 : 4
         return {
+          fault: { step, kind, always },
           kindOfCase: `${step} ${family} ${always}`,
-          text: `${step === 'list' ? 'create:drop-after x1, ' : ''}${step}:${kind}${always === 1 ? '' : ' x1'}`,
+          text: faultsOf(step, kind, always),
+          hopeless,
           codes: [hopeless ? endless : code],
           existing: step === 'update' || step === 'action',
           isStepped: !hopeless && isRace(step, kind, always),
@@ -79,6 +89,6 @@ export const table: readonly TableCase[] = [
 ]
 
 /** The first case of each kind: a step with an effect on the client, once or always. */
-export const oneOfEachKind = table.filter(
-  ({ kindOfCase }, index) => table.findIndex((other) => other.kindOfCase === kindOfCase) === index,
-)
+export function oneOfEachKind<T extends { kindOfCase: string }>(cases: readonly T[]): T[] {
+  return cases.filter(({ kindOfCase }, index) => cases.findIndex((other) => other.kindOfCase === kindOfCase) === index)
+}
