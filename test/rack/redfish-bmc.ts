@@ -99,7 +99,7 @@ interface Surroundings {
 }
 
 /** A self-signed certificate in a folder. */
-function makeCertificate(folder: string, name: string): { key: string; cert: string } {
+export function makeCertificate(folder: string, name: string): { key: string; cert: string } {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)]
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=idrac']
   const names = ['-addext', 'subjectAltName=IP:127.0.0.1']
