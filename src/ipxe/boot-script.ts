@@ -71,6 +71,19 @@ export function withConsole(script: string, tty: string): string | undefined {
   return added.test(script) ? script.replace(added, `$1console=${tty},115200`) : undefined
 }
 
+/**
+ * The script for a machine whose iPXE has its address already: it asks for none, and Linux gets the same address (Documentation/admin-guide/nfs/nfsroot.rst
+ * of Linux has the form of ip=).
+ */
+export function withFixedAddress(
+  script: string,
+  { ip, mask, gateway = '' }: { ip: string; mask: string; gateway?: string | undefined },
+): string {
+  return script
+    .replaceAll(/^dhcp(?: \|\|)?\r?\n/gm, '')
+    .replaceAll(/^(set kernel-params .*\b|kernel .*\b)ip=dhcp\b/gm, `$1ip=${ip}::${gateway}:${mask}:::off`)
+}
+
 function x86Script({ name, baseUrl }: BootScript, params: string): string {
   return `#!ipxe
 

@@ -15,13 +15,15 @@ import type { RackFile } from './file/rack-file.ts'
 import { createRackDriver, type RackDriver } from './machines/driver.ts'
 import { People } from './machines/people.ts'
 import { RackState } from './machines/rack-state.ts'
-import { chooseBinaries } from './netboot/choose-binaries.ts'
-import { startNetboot } from './netboot/netboot.ts'
+import { discPath, mediaRoutes } from './media-routes.ts'
+import { openDisc } from './media/open-disc.ts'
+import { chooseBinaries, isNetbooted } from './netboot/choose-binaries.ts'
+import { noNetboot, startNetboot } from './netboot/netboot.ts'
 import { Sightings } from './netboot/sightings.ts'
 import type { Ports } from './netboot/udp.ts'
 import type { Power } from './power/power.ts'
 import { createPower } from './power/create-power.ts'
-import { consoleRelay } from './console-relay.ts'
+import { scriptRelay } from './script-relay.ts'
 import { catalogueOf, inventoryOf } from './stock.ts'
 import { wipeRoutes } from './wipe-routes.ts'
 
@@ -96,23 +98,29 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   const door = acquired.use(await openBootDoor({ host: address, port: bootPort }, report))
   const sightings = new Sightings()
   const people = new People(report, sightings)
-  const netboot = acquired.use(
-    await startNetboot({
-      address,
-      mode,
-      macs: machines.flatMap(({ macs }) => macs),
-      binaries,
-      filesUrl: `${door.origin}/ipxe/`,
-      onStep: (step) => sightings.take(step),
-      clock,
-      ...(ports === undefined ? {} : { ports }),
-    }),
-  )
+  const netbooted = machines.filter(isNetbooted)
+  const netboot =
+    netbooted.length === 0
+      ? noNetboot
+      : acquired.use(
+          await startNetboot({
+            address,
+            mode,
+            macs: netbooted.flatMap(({ macs }) => macs),
+            binaries,
+            filesUrl: `${door.origin}/ipxe/`,
+            onStep: (step) => sightings.take(step),
+            clock,
+            ...(ports === undefined ? {} : { ports }),
+          }),
+        )
+  const disc = await openDisc(file, door.origin, { report, signal })
   const secrets = { folder: file.folder, env }
   const powers = new Map<string, Power>()
   for (const machine of machines) {
     const known = () => state.of(machine.name).identity
-    const tools = { secrets, clock, report, hands: people.handsAt(machine), address, known }
+    const mediaUrl = `${door.origin}${discPath}`
+    const tools = { secrets, clock, report, hands: people.handsAt(machine), address, known, mediaUrl }
     powers.set(machine.name, acquired.use(wires.createPower(machine, tools)))
   }
   const driver = createRackDriver({
@@ -137,8 +145,12 @@ export async function openRack(parts: RackParts): Promise<Rack> {
       inventory: inventoryOf(file, driver),
       machineOrigin: door.origin,
       isLab: false,
-      routes: [...bootRoutes(driver.boots, netboot), ...wipeRoutes(driver.wipes.book, driver.boots)],
-      relay: consoleRelay(file),
+      routes: [
+        ...bootRoutes(driver.boots, netboot),
+        ...wipeRoutes(driver.wipes.book, driver.boots),
+        ...mediaRoutes(disc, driver.boots),
+      ],
+      relay: scriptRelay(file),
       controlRoutes: rackRoutes(driver),
     },
     door,

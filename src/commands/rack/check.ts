@@ -51,6 +51,7 @@ export async function execute(
   const { loadRack } = await import('../../rack/load-rack.ts')
   const { checkMachineConsole, checkPower } = await import('../../rack/check/check-machine.ts')
   const network = await import('../../rack/check/check-network.ts')
+  const { isNetbooted } = await import('../../rack/netboot/choose-binaries.ts')
   const { checkWipe, wipeScriptsOf } = await import('../../rack/check/check-wipe.ts')
   const { systemClock } = await import('../../clock.ts')
   const file = await loadRack(path, { env, report, signal })
@@ -66,8 +67,15 @@ export async function execute(
   const checks: Check[] = [
     { name: 'address', look: () => network.checkAddress(file) },
     { name: 'ports', look: () => network.checkPorts(file, { path, stateFolder, bootPort }) },
-    { name: 'ipxe', look: () => network.checkIpxe(file) },
-    { name: 'dhcp', look: (patience) => network.checkDhcp(file, patience) },
+    ...(file.machines.some(isNetbooted)
+      ? [
+          { name: 'ipxe', look: () => network.checkIpxe(file) },
+          { name: 'dhcp', look: (patience: AbortSignal) => network.checkDhcp(file, patience) },
+        ]
+      : []),
+    ...(file.machines.some(({ boot, inUse }) => boot === 'media' && !inUse)
+      ? [{ name: 'disc', look: (patience: AbortSignal) => network.checkDisc(file, patience) }]
+      : []),
     ...file.machines.flatMap((machine): Check[] =>
       machine.inUse
         ? [

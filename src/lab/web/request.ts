@@ -24,9 +24,9 @@ export interface ApiRequest {
   plight?: Plight
 }
 
-/** Whether it is a request of a machine, which has no token, and fetches over plain HTTP. */
+/** Whether it is a request of a machine or its BMC, which has no token, and fetches over plain HTTP. */
 export function isForMachines({ path }: Pick<ApiRequest, 'path'>): boolean {
-  return path.startsWith('/boot/') || path.startsWith('/ipxe/')
+  return ['/boot/', '/ipxe/', '/media/'].some((folder) => path.startsWith(folder))
 }
 
 /** Answers a request. A layer around a handler (authentication, a fault) is a function from one handler to another. */

@@ -11,6 +11,7 @@ function possessions(machine: RackMachine): string[] {
   if (power?.kind === 'redfish') {
     claims.push(`the BMC "${power.url}"${power.system === undefined ? '' : ` with the system "${power.system}"`}`)
   }
+  if (machine.fixed !== undefined) claims.push(`the address "${machine.fixed.address.ip}"`)
   if (power?.kind === 'ironic') claims.push(`the node "${power.node}" of Ironic at "${power.service.url}"`)
   const sol = console?.kind === 'sol' ? (console.bmc ?? (power?.kind === 'ipmi' ? power : undefined)) : undefined
   if (sol !== undefined) claims.push(`the console "${formatAddress(sol.address)}"`)
@@ -23,7 +24,17 @@ function possessions(machine: RackMachine): string[] {
 }
 
 /** The contradictions within one machine, as clauses. */
-function findContradictions({ name, power, console, firmware, arch, boot, shutdown, inUse }: RackMachine): string[] {
+function findContradictions({
+  name,
+  power,
+  console,
+  firmware,
+  arch,
+  boot,
+  fixed,
+  shutdown,
+  inUse,
+}: RackMachine): string[] {
   const clauses: string[] = []
   if (power === undefined && !inUse) {
     clauses.push(`power of the machine "${name}" is missing: only a machine with inUse: true needs none`)
@@ -50,6 +61,11 @@ function findContradictions({ name, power, console, firmware, arch, boot, shutdo
   if (boot === 'media' && power !== undefined && power.kind !== 'redfish') {
     clauses.push(
       `boot of the machine "${name}" is "media", which only Redfish can insert; use pxe, or power: {redfish: ...}`,
+    )
+  }
+  if (fixed !== undefined && boot !== 'media') {
+    clauses.push(
+      `fixed of the machine "${name}" has no effect: only a machine with boot: media gets its address from the rack`,
     )
   }
   const cannotAsk = isByHand(power) || (power?.kind === 'commands' && power.softOff === undefined)

@@ -66,6 +66,18 @@ export const hostIpv4: z.ZodType<string> = field('an IPv4 address such as 192.16
   return first > 0 && first < 224 ? { value } : { clause: `is "${value}", which is not the address of one computer` }
 })
 
+/** The address of a computer with the length of its network's prefix. */
+export const subnetAddress: z.ZodType<{ ip: string; mask: string }> = field(
+  'an IPv4 address with the length of its prefix, such as 192.168.1.21/24',
+  (value) => {
+    const [, ip = '', length = ''] = typeof value === 'string' ? (/^([\d.]+)\/(\d+)$/.exec(value) ?? []) : []
+    const bits = Number(length)
+    if (!isIPv4(ip) || bits < 1 || bits > 32) return undefined
+    const mask = [0, 8, 16, 24].map((shift) => 256 - 2 ** (8 - Math.min(8, Math.max(0, bits - shift))))
+    return { value: { ip, mask: mask.join('.') } }
+  },
+)
+
 /** A MAC address, in lower case with colons. */
 export const mac: z.ZodType<string> = field('a MAC address such as 52:54:00:12:34:56', (value) => {
   const digits = typeof value === 'string' ? value.toLowerCase().replaceAll(/[:.-]/g, '') : ''

@@ -9,7 +9,7 @@ import { plainText } from '../../text/plain-text.ts'
 import { complain, describeIssues } from './complaints.ts'
 import { type ConsoleSettings, console } from './console-settings.ts'
 import { findConflicts } from './conflicts.ts'
-import { choice, delegate, hostIpv4, mac, section, slug, uuid, word } from './fields.ts'
+import { choice, delegate, hostIpv4, mac, section, slug, subnetAddress, uuid, word } from './fields.ts'
 import { fleet, type FleetSettings } from './ironic-settings.ts'
 import { power, type PowerSettings } from './power-settings.ts'
 import { isUrl, machineWipe, wipe, type WipeSettings } from './wipe-settings.ts'
@@ -21,15 +21,22 @@ const network = section('a section with address and dhcp', {
   dhcp: choice('proxy', 'none').default('proxy'),
 })
 
-const binaries = section('a section with bios, uefi and uefiArm64', {
-  bios: path.optional(),
-  uefi: path.optional(),
-  uefiArm64: path.optional(),
+const builds = { bios: path.optional(), uefi: path.optional(), uefiArm64: path.optional() }
+
+const binaries = section('a section with bios, uefi, uefiArm64 and disc', {
+  ...builds,
+  disc: section('a section with bios, uefi and uefiArm64', builds).default({}),
 })
 
 const plan = section('a section with cpu and memory', {
   cpu: word('a text such as "Intel i5-7260U, 4 threads"').optional(),
   memory: word('a text such as "16 GB"').optional(),
+})
+
+const fixedAddress = section('a section with address, gateway and dns', {
+  address: subnetAddress,
+  gateway: hostIpv4.optional(),
+  dns: hostIpv4.optional(),
 })
 
 const machine = section('a section with name, plan, macs, firmware and power', {
@@ -40,6 +47,7 @@ const machine = section('a section with name, plan, macs, firmware and power', {
   firmware: choice('bios', 'uefi'),
   arch: choice('x86_64', 'aarch64').default('x86_64'),
   boot: choice('pxe', 'http', 'media', 'order').default('pxe'),
+  fixed: fixedAddress.optional(),
   diskBoot: choice('nothing', 'exit', 'sanboot').default('nothing'),
   power: power.optional(),
   console: console.optional(),
@@ -65,7 +73,7 @@ const machineOrFleet = z
 const rack = section('a file with network, plans and machines', {
   metro: word('a code of letters and digits, such as home', /^[a-z0-9]{2,16}$/).default('home'),
   network,
-  ipxe: binaries.default({}),
+  ipxe: binaries.default({ disc: {} }),
   wipe: wipe.optional(),
   plans: z
     .record(word('a slug such as nuc.small', slug), plan, { error: 'a section of plans, each with cpu and memory' })
@@ -74,6 +82,16 @@ const rack = section('a file with network, plans and machines', {
     .array(machineOrFleet, { error: 'a list of machines' })
     .min(1, { error: 'a list of at least one machine' }),
 })
+
+/** An address that a machine has without a DHCP server. */
+export interface FixedAddress {
+  address: { ip: string; mask: string }
+  gateway?: string | undefined
+  dns?: string | undefined
+}
+
+/** Paths of builds of iPXE. */
+type Builds = Partial<Record<'bios' | 'uefi' | 'uefiArm64', string | undefined>>
 
 /** A machine as the rack's file describes it. */
 export interface RackMachine {
@@ -89,6 +107,8 @@ export interface RackMachine {
    * boot from that; `order`: the network is first in the machine's own boot order.
    */
   boot: 'pxe' | 'http' | 'media' | 'order'
+  /** The address of a machine that boots from the disc without a DHCP server. */
+  fixed?: FixedAddress | undefined
   /** The answer to a machine that asks for network boot while its device boots the disk; absent is `nothing`. */
   diskBoot?: 'nothing' | 'exit' | 'sanboot' | undefined
   /** How many seconds its system may take to shut down before its power is cut; if undefined, it is cut at once. */
@@ -110,8 +130,8 @@ export interface RackFile {
   folder: string
   metro: string
   network: { address: string; dhcp: 'proxy' | 'none' }
-  /** iPXE for each firmware, as absolute paths; if undefined, the distribution's. */
-  ipxe: { bios?: string | undefined; uefi?: string | undefined; uefiArm64?: string | undefined }
+  /** iPXE for each firmware, and for the disc of `boot: media`, as absolute paths; if undefined, the distribution's. */
+  ipxe: Builds & { disc: Builds }
   /** What empties machines that have no `wipe` of their own. */
   wipe?: WipeSettings | undefined
   plans: Record<string, { cpu?: string | undefined; memory?: string | undefined }>
@@ -152,6 +172,11 @@ export function parseRackFile(file: string, content: string): RackFile {
   if (!result.success) throw complain(file, describeIssues(document, result.error.issues))
   const folder = dirname(resolve(file))
   const absolute = (name: string | undefined) => (name === undefined || isAbsolute(name) ? name : join(folder, name))
+  const absoluteBuilds = ({ bios, uefi, uefiArm64 }: Builds): Builds => ({
+    bios: absolute(bios),
+    uefi: absolute(uefi),
+    uefiArm64: absolute(uefiArm64),
+  })
   const placed = (settings: WipeSettings | false | undefined): WipeSettings | undefined => {
     if (settings === undefined || settings === false) return undefined
     const { script } = settings
@@ -163,7 +188,7 @@ export function parseRackFile(file: string, content: string): RackFile {
   const checked: RackFile = {
     ...rest,
     folder,
-    ipxe: { bios: absolute(ipxe.bios), uefi: absolute(ipxe.uefi), uefiArm64: absolute(ipxe.uefiArm64) },
+    ipxe: { ...absoluteBuilds(ipxe), disc: absoluteBuilds(ipxe.disc) },
     wipe: placed(common),
     machines: machines.map((entry) => ({
       ...entry,

@@ -145,7 +145,8 @@ class Driver implements RackDriver {
     this.#arm(machine, spec, hooks)
     const { persistent } = await power.bootFromNetworkOnce(signal)
     if (machine.boot === 'order') return hooks?.onStep?.(`${name}: follows its own boot order`)
-    return hooks?.onStep?.(`${name}: set to boot from the network${persistent ? ' until that is taken back' : ' once'}`)
+    const source = machine.boot === 'media' ? 'the disc that its BMC has' : 'the network'
+    return hooks?.onStep?.(`${name}: set to boot from ${source}${persistent ? ' until that is taken back' : ' once'}`)
   }
 
   /** Lets a machine have its script, if it is to boot from the network, or its script tells it how to boot its disk. */

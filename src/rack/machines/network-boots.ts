@@ -11,6 +11,8 @@ interface Boot {
   /** It is to boot from the network only once. */
   isOnce: boolean
   isFetched: boolean
+  /** Its BMC has loaded the disc. */
+  hasDisc: boolean
   onStep: (text: string) => void
   following: Disposable
 }
@@ -38,9 +40,10 @@ export class NetworkBoots {
   arm(machine: RackMachine, { script, isOnce, onStep = () => {} }: BootOrder): void {
     const { name, macs } = machine
     this.disarm(machine)
-    for (const mac of macs) this.#netboot.arm(mac, script)
+    // A disc fetches the script by its own route.
+    if (machine.boot !== 'media') for (const mac of macs) this.#netboot.arm(mac, script)
     const following = this.#sightings.follow(macs, (step) => onStep(`${name}: ${describeNetbootStep(step)}`))
-    this.#boots.set(name, { machine, script, isOnce, isFetched: false, onStep, following })
+    this.#boots.set(name, { machine, script, isOnce, isFetched: false, hasDisc: false, onStep, following })
   }
 
   /** From now on the machine boots as if there were no network boot. */
@@ -53,6 +56,18 @@ export class NetworkBoots {
   /** The script of the machine with this MAC address, while its boot is due. */
   scriptOf(mac: string): string | undefined {
     return [...this.#boots.values()].find(({ machine }) => machine.macs.includes(mac))?.script
+  }
+
+  /** A BMC loads the disc. One that is named by its host, not its address, counts for every machine that waits for it. */
+  loadedDisc(peer: string): void {
+    const waiting = [...this.#boots.values()].filter(({ machine, hasDisc }) => machine.boot === 'media' && !hasDisc)
+    const own = waiting.filter(
+      ({ machine: { power } }) => power?.kind === 'redfish' && new URL(power.url).hostname === peer,
+    )
+    for (const boot of own.length > 0 ? own : waiting) {
+      boot.hasDisc = true
+      boot.onStep(`${boot.machine.name}: its BMC loads the disc`)
+    }
   }
 
   /** A client fetched a script. */
@@ -82,9 +97,15 @@ export class NetworkBoots {
   }
 
   /** How far a machine has come that has not reported that its script runs, and what usually stops it there. */
-  explainStop({ name, macs }: RackMachine): string {
-    if (this.#boots.get(name)?.isFetched === true) {
+  explainStop({ name, macs, boot: source }: RackMachine): string {
+    const boot = this.#boots.get(name)
+    if (boot?.isFetched === true) {
       return `${name} has its script, but did not report that it runs; usually the network fails after iPXE has loaded the script: see its console`
+    }
+    if (source === 'media') {
+      return boot?.hasDisc === true
+        ? `${name}: its BMC has loaded the disc, but the machine did not ask for its script; usually its firmware does not boot the disc (Secure Boot is on, or the override is ignored), or its network card has no address: see its console`
+        : `${name}: the disc is inserted, but its BMC did not load it; usually the BMC does not reach this computer: check its network and the firewall`
     }
     // The network card that came furthest speaks for the machine.
     const steps = macs.map((mac) => this.#netboot.stepsOf(mac)).toSorted((a, b) => b.length - a.length)[0]

@@ -5,7 +5,12 @@ import { findIpxe, findIpxeFaults, type IpxeFile, lookAtIpxe } from './ipxe-file
 /** The parts of a rack file that decide which builds it needs. */
 interface Needs {
   ipxe: Partial<Record<BinaryKind, string | undefined>>
-  machines: readonly { firmware: 'bios' | 'uefi'; arch: 'x86_64' | 'aarch64'; inUse: boolean }[]
+  machines: readonly {
+    firmware: 'bios' | 'uefi'
+    arch: 'x86_64' | 'aarch64'
+    boot: string
+    inUse: boolean
+  }[]
 }
 
 /** The build for a machine. */
@@ -22,9 +27,14 @@ export interface Binaries {
   faults: string[]
 }
 
+/** Whether a machine may boot from the network: those that boot from a disc need no network boot. */
+export function isNetbooted({ boot, inUse }: Pick<Needs['machines'][number], 'boot' | 'inUse'>): boolean {
+  return !inUse && boot !== 'media'
+}
+
 /** Chooses the builds. */
 export async function chooseBinaries({ ipxe, machines }: Needs): Promise<Binaries> {
-  const needed = new Set(machines.filter(({ inUse }) => !inUse).map(binaryOf))
+  const needed = new Set(machines.filter(isNetbooted).map(binaryOf))
   const files = await findIpxe()
   for (const kind of needed) {
     const path = ipxe[kind]

@@ -57,25 +57,33 @@ function versionOf(content: Buffer): string | undefined {
   )?.[0]
 }
 
+/** Why a build is not for a kind of machine; undefined if it is. */
+export function findStrangeness(kind: BinaryKind, path: string, content: Buffer): string | undefined {
+  const machine = peMachineOf(content)
+  if (machine === peMachines[kind]) return undefined
+  const is =
+    machine === undefined
+      ? 'not a UEFI program'
+      : `a UEFI program for another kind of machine (0x${machine.toString(16)})`
+  return `"${path}" is ${is}`
+}
+
+/** Warns of a build that gives Linux no initrd on UEFI. */
+export function findInitrdWarnings(kind: BinaryKind, path: string, content: Buffer): string[] {
+  if (kind === 'bios' || content.includes(initrdGuid)) return []
+  return [
+    `"${path}" is older than February 2023: Linux finds its initrd only if the script names it with initrd=, which LinuxKit's scripts for x86_64 do not; install a newer iPXE`,
+  ]
+}
+
 /** Examines a build of iPXE. */
 export function examineIpxe(kind: BinaryKind, path: string, content: Buffer): IpxeFile {
   const version = versionOf(content)
   const file = { kind, path, ...(version === undefined ? {} : { version }) }
-  const machine = peMachineOf(content)
-  if (machine !== peMachines[kind]) {
-    const is =
-      machine === undefined
-        ? 'not a UEFI program'
-        : `a UEFI program for another kind of machine (0x${machine.toString(16)})`
-    return { ...file, problem: `"${path}" is ${is}`, warnings: [] }
-  }
-  const warnings: string[] = []
+  const problem = findStrangeness(kind, path, content)
+  if (problem !== undefined) return { ...file, problem, warnings: [] }
+  const warnings = findInitrdWarnings(kind, path, content)
   const name = basename(path)
-  if (kind !== 'bios' && !content.includes(initrdGuid)) {
-    warnings.push(
-      `"${path}" is older than February 2023: Linux finds its initrd only if the script names it with initrd=, which LinuxKit's scripts for x86_64 do not; install a newer iPXE`,
-    )
-  }
   if (/^ipxe\b/.test(name) && !name.includes('snponly')) {
     warnings.push(`"${path}" uses drivers of its own, which hang on some network cards: use snponly.efi`)
   }

@@ -54,6 +54,16 @@ export interface ServedFile {
   onSent: () => void
 }
 
+/** For a rack whose machines all boot from a disc: it opens no port. */
+export const noNetboot: Netboot = {
+  isShared: false,
+  arm() {},
+  disarm() {},
+  stepsOf: () => [],
+  fileFor: async () => undefined,
+  async [Symbol.asyncDispose]() {},
+}
+
 async function readBinaries(paths: NetbootOptions['binaries']): Promise<Map<BinaryKind, Buffer>> {
   const contents = new Map<BinaryKind, Buffer>()
   for (const kind of binaryKinds) {

@@ -24,11 +24,13 @@ export interface PowerTools {
   known?: CheckTools['known']
   /** This computer's address on the machines' LAN. */
   address: string
+  /** The URL of the disc that `boot: media` inserts. */
+  mediaUrl?: string | undefined
 }
 
 function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
   const { name, power, firmware, boot, macs } = machine
-  const { secrets, clock, report, hands, address } = tools
+  const { secrets, clock, report, hands, address, mediaUrl } = tools
   if (power === undefined) throw new Error(`${name} has no power`)
   switch (power.kind) {
     case 'ipmi': {
@@ -37,7 +39,7 @@ function createUnchecked(machine: RackMachine, tools: PowerTools): Power {
     }
     case 'redfish': {
       const client = new RedfishClient(power, { machine: name, secrets, clock, report })
-      return new RedfishPower(client, { system: power.system, firmware, boot, clock })
+      return new RedfishPower(client, { system: power.system, firmware, boot, mediaUrl, clock })
     }
     case 'ironic': {
       const client = new IronicClient(power.service, { secrets, clock, report })

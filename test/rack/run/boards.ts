@@ -69,7 +69,18 @@ export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> 
   const tap = lan.plug()
   const log = join(folder, 'serial.log')
   const http = boot === 'http' ? ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n'] : []
-  const start = (fromNetwork: boolean): Running => {
+  /** The BMC's drive: the machine reads the disc as the BMC loaded it. */
+  const load = (url: string): string[] => {
+    const image = join(folder, 'disc.iso')
+    lan.rackHost.run('curl', '--fail', '--silent', '--output', image, url)
+    return [
+      '-drive',
+      `if=none,id=cd,media=cdrom,format=raw,readonly=on,file=${image}`,
+      '-device',
+      'ide-cd,drive=cd,bootindex=0',
+    ]
+  }
+  const start = (fromNetwork: boolean, disc?: string): Running => {
     const card = { tap, mac, isBootable: fromNetwork || boot === 'order' }
     const serial = `serial,id=s0,path=${line.machineEnd},logfile=${log},logappend=on`
     const qemu = lan.startQemu(firmware, card, [
@@ -81,6 +92,7 @@ export async function addBoard(lan: Lan, options: BoardOptions): Promise<Board> 
       '-qmp',
       'stdio',
       ...http,
+      ...(disc === undefined ? [] : load(disc)),
       ...more,
     ])
     let errors = ''

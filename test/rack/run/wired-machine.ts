@@ -14,8 +14,8 @@ export interface Running {
   reset(): void
 }
 
-/** What runs in a machine from power on. `fromNetwork` says whether the next boot is to be one from the network. */
-export type Start = (fromNetwork: boolean) => Running
+/** What runs in a machine from power on. `fromNetwork` says whether the next boot is to be one from the network; `disc` is the URL of the disc that it boots instead. */
+export type Start = (fromNetwork: boolean, disc?: string) => Running
 
 /** The wires of a machine. */
 export class WiredMachine implements AsyncDisposable {
@@ -29,6 +29,8 @@ export class WiredMachine implements AsyncDisposable {
   /** Called before a request takes effect, and after; what it throws is the answer of broken wires. */
   onWord: (word: string, when: 'before' | 'after') => Promise<void> | void = () => {}
   boot = 'none'
+  /** The URL of the disc in its drive. */
+  disc: string | undefined
   readonly #start: Start
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   #running: Running | undefined
@@ -106,7 +108,7 @@ export class WiredMachine implements AsyncDisposable {
   switchOn(): void {
     if (this.#running !== undefined) return
     this.starts++
-    const running = this.#start(this.boot === 'pxe')
+    const running = this.#start(this.boot === 'pxe', this.boot === 'cd' ? this.disc : undefined)
     this.boot = 'none'
     this.#running = running
     void this.#watch(running)
