@@ -1,6 +1,5 @@
 // Opens a rack: its state, network boot, the power of its machines, and the door through which they fetch.
 import { type Clock, systemClock } from '../clock.ts'
-import { UsageError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type { Catalogue } from '../lab/cloud/catalogue.ts'
 import type { Inventory } from '../lab/cloud/inventory.ts'
@@ -85,12 +84,6 @@ export async function openRack(parts: RackParts): Promise<Rack> {
   const wires: Wires = { createPower, openConsole: openRackConsole, ...parts.wires }
   const { address, dhcp: mode } = file.network
   const machines = file.machines.filter(({ inUse }) => !inUse)
-  const withMedia = machines.find(({ boot }) => boot === 'media')
-  if (withMedia !== undefined) {
-    throw new UsageError(`boot of the machine "${withMedia.name}" is "media", but this version makes no image for it`, {
-      hint: 'write boot: pxe',
-    })
-  }
   await using acquired = new Resources()
   const state = acquired.use(await RackState.open(stateFolder, path))
   const { binaries, faults } = await chooseBinaries(file)

@@ -189,6 +189,11 @@ test.each([
   ],
   ['machines.0.macs', ['00-00-00-00-00-00'], 'macs[0] of the machine "r1" has only zeros, as no network card has'],
   ['machines.0.firmware', 'efi', 'firmware of the machine "r1" is "efi", not bios or uefi'],
+  [
+    'machines.0.fixed',
+    { address: '192.168.1.21' },
+    'fixed.address of the machine "r1" is "192.168.1.21", not an IPv4 address with the length of its prefix, such as 192.168.1.21/24',
+  ],
   ['machines.0.diskBoot', 'disk', 'diskBoot of the machine "r1" is "disk", not nothing or exit or sanboot'],
   ['machines.0.shutdown', 0, 'shutdown of the machine "r1" is 0, not a number of seconds from 1 to 3600'],
   ['machines.0.shutdown', '1m', 'shutdown of the machine "r1" is "1m", not a number of seconds from 1 to 3600'],
@@ -332,6 +337,10 @@ test.each([
   [
     { ...r2, boot: 'media' },
     'boot of the machine "r2" is "media", which only Redfish can insert; use pxe, or power: {redfish: ...}',
+  ],
+  [
+    { ...r2, fixed: { address: '192.168.1.21/24' } },
+    'fixed of the machine "r2" has no effect: only a machine with boot: media gets its address from the rack',
   ],
   [
     { ...r2, power: 'by-hand', console: undefined, shutdown: 60 },

@@ -96,6 +96,8 @@ export interface SwitchedMachine {
 interface Surroundings {
   machine?: SwitchedMachine
   socket?: string
+  /** Called before each change takes effect and after, as `before POST /redfish/v1/...`. */
+  onChange?: (step: string) => Promise<void>
 }
 
 /** A self-signed certificate in a folder. */
@@ -446,14 +448,18 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 export async function startRedfishBmc(
   folder: string,
   vices: Vices = {},
-  { machine, socket }: Surroundings = {},
+  { machine, socket, onChange = async () => {} }: Surroundings = {},
 ): Promise<RedfishBmc> {
   const { key, cert } = makeCertificate(folder, 'bmc')
   const pem = readFileSync(cert)
   const state = new State(vices, machine)
   const server = createServer({ key: readFileSync(key), cert: pem }, (request, response) => {
     void (async () => {
-      const { status, json, headers } = state.answer(request, await readBody(request))
+      const body = await readBody(request)
+      const change = request.method === 'GET' ? undefined : `${request.method} ${request.url}`
+      if (change !== undefined) await onChange(`before ${change}`)
+      const { status, json, headers } = state.answer(request, body)
+      if (change !== undefined) await onChange(`after ${change}`)
       if (state.vices.silent === true) return
       response.writeHead(status, {
         'odata-version': '4.0',
