@@ -12,7 +12,7 @@ import type { FaultDialect } from '../../src/lab/faults/dialect.ts'
 import { type Later, parseFaults } from '../../src/lab/faults/faults.ts'
 import { startServer } from '../../src/serve/server.ts'
 import type { Clock } from '../../src/clock.ts'
-import { createFastClock, createStepClock } from '../helpers/clock.ts'
+import { createDatedClock, createStepClock } from '../helpers/clock.ts'
 import { makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { attendedMachines, startTestLab, type TestLab, waitForState, waitUntil } from '../helpers/lab.ts'
@@ -111,7 +111,7 @@ export async function runFast(
   lab: Stage,
   argv: readonly string[],
   env: Record<string, string> = {},
-  clock: Clock = createFastClock(usualFactor),
+  clock: Clock = createDatedClock(usualFactor),
 ): Promise<Ending> {
   const { code, texts } = start(['-vv', ...argv], { ...labEnvironment(lab), ...env }, clock)
   return { code: await code, ...texts }

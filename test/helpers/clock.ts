@@ -1,15 +1,20 @@
-// Accelerated time: an hour's wait is over in seconds, and the order of events stays the same. The time of day is the computer's,
-// which others know too.
+// Accelerated time: an hour's wait is over in seconds, and the order of events stays the same.
 import { type Clock, systemClock } from '../../src/clock.ts'
 
 /** A clock that runs `factor` times as fast. */
 export function createFastClock(factor: number): Clock {
+  const startedMs = Date.now()
   return {
     monotonicMs: () => performance.now() * factor,
-    now: () => systemClock.now(),
+    now: () => startedMs + (Date.now() - startedMs) * factor,
     sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
     toRealMs: (ms) => ms / factor,
   }
+}
+
+/** The same for a client of an API with signed dates: the time of day is the computer's, which the API knows too. */
+export function createDatedClock(factor: number): Clock {
+  return { ...createFastClock(factor), now: () => systemClock.now() }
 }
 
 /** A clock that stands still between waits, so that a slow computer delays nothing on it. */
