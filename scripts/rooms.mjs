@@ -60,6 +60,7 @@ const mayImport = {
     'src/lab/api/routes/machine.ts',
     'src/lab/machines/ipxe/download.ts',
     'src/ipxe/boot-script.ts',
+    'src/serve/files/range.ts',
   ],
   'src/rack/media': ['src/rack/file', 'src/rack/netboot'],
   'src/rack/netboot': [],

@@ -11,8 +11,11 @@ async function mayHave(mac: string, peer: string): Promise<boolean> {
   return own === undefined || own === mac
 }
 
-/** Routes for a router that names boot files itself: `/boot/mac/0c-c4-7a-00-00-01`, and `/ipxe/snponly.efi`. */
-export function bootRoutes(boots: NetworkBoots, netboot: Pick<Netboot, 'fileFor'>): Route[] {
+/**
+ * Routes for a router that names boot files itself: `/boot/mac/0c-c4-7a-00-00-01`, and `/ipxe/snponly.efi`; and for the disc.
+ * @param macs those of the rack's machines
+ */
+export function bootRoutes(boots: NetworkBoots, netboot: Pick<Netboot, 'fileFor'>, macs: ReadonlySet<string>): Route[] {
   const sendScript = async (text: string, peer: string): Promise<LabAnswer> => {
     const mac = text.toLowerCase().replaceAll('-', ':')
     const script = boots.scriptOf(mac)
@@ -20,7 +23,14 @@ export function bootRoutes(boots: NetworkBoots, netboot: Pick<Netboot, 'fileFor'
     if (script === undefined || !(await mayHave(mac, peer))) return notFound
     return plain(`#!ipxe\nchain --autofree ${script}\n`)
   }
+  /** The same for the disc, which asks again if it gets no answer: a machine of the rack that is not to boot now must leave. */
+  const sendDiscScript = async (text: string, peer: string): Promise<LabAnswer> => {
+    const isOwn = macs.has(text.toLowerCase().replaceAll('-', ':'))
+    const answer = await sendScript(text, peer)
+    return answer === notFound && isOwn ? plain('#!ipxe\nexit\n') : answer
+  }
   return [
+    ['GET /media/mac/{mac}', ({ parameters: [mac = ''], peer }) => sendDiscScript(mac, peer)],
     ['GET /boot/mac/{mac}', ({ parameters: [mac = ''], peer }) => sendScript(mac, peer)],
     [
       'GET /ipxe/{path*}',

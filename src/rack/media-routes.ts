@@ -1,6 +1,7 @@
 // The route by which BMCs load the disc of `boot: media`.
 import type { LabAnswer } from '../lab/web/answer.ts'
 import type { Route } from '../lab/web/router.ts'
+import { readRange } from '../serve/files/range.ts'
 import type { NetworkBoots } from './machines/network-boots.ts'
 
 /** The path of the disc. It ends in .iso because some BMCs load nothing else. */
@@ -8,19 +9,17 @@ export const discPath = '/media/rack.iso'
 
 const type = { 'content-type': 'application/x-iso9660-image', 'accept-ranges': 'bytes' }
 
-/** Answers a request for bytes of the disc: BMCs read what the machine reads (RFC 9110, one range). */
-export function answerDisc(disc: Buffer, range: string | undefined): LabAnswer {
-  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? []
-  if (first === '' && last === '') return { status: 200, bytes: disc, headers: type }
-  const from = first === '' ? Math.max(0, disc.length - Number(last)) : Number(first)
-  const to = first === '' || last === '' ? disc.length - 1 : Math.min(Number(last), disc.length - 1)
-  if (from >= disc.length || from > to) {
-    return { status: 416, headers: { ...type, 'content-range': `bytes */${disc.length}` } }
-  }
+/** Answers a request for the disc: BMCs read the bytes that the machine reads. */
+export function answerDisc(disc: Buffer, header: string | undefined): LabAnswer {
+  const size = disc.length
+  const range = readRange(header, size)
+  if (range === 'whole') return { status: 200, bytes: disc, headers: type }
+  if (range === 'unsatisfiable') return { status: 416, headers: { ...type, 'content-range': `bytes */${size}` } }
+  const { start, end } = range
   return {
     status: 206,
-    bytes: disc.subarray(from, to + 1),
-    headers: { ...type, 'content-range': `bytes ${from}-${to}/${disc.length}` },
+    bytes: disc.subarray(start, end),
+    headers: { ...type, 'content-range': `bytes ${start}-${end - 1}/${size}` },
   }
 }
 

@@ -26,6 +26,8 @@ export interface RackDriverParts {
   /** Everything that network boot sees. */
   sightings: Sightings
   people: People
+  /** Why a machine cannot boot at all, by name. */
+  unbootable?: ReadonlyMap<string, string> | undefined
   /** Opens a machine's console; also if that fails at first, for it goes on trying. */
   openConsole: (machine: RackMachine, signal: AbortSignal) => Promise<OpenedConsole>
   state: RackState
@@ -219,7 +221,7 @@ class Driver implements RackDriver {
   }
 
   whyUnusable(name: string): string | undefined {
-    return this.wipes.whyUnusable(name) ?? this.#idle.whyUnusable(name)
+    return this.wipes.whyUnusable(name) ?? this.#idle.whyUnusable(name) ?? this.#parts.unbootable?.get(name)
   }
 
   lastSeen(name: string): PowerState {

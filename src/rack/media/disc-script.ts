@@ -1,9 +1,10 @@
 // The iPXE script on the disc of `boot: media`: one for all machines of a rack, which it tells apart by their MAC addresses.
 import type { FixedAddress, RackMachine } from '../file/rack-file.ts'
 
-/** How often the machine's own script is asked for, and the seconds between two tries. */
-const tries = 3
-const pauseSeconds = 2
+/** How often the network cards are tried, and how often the script: a switch may block a port for half a minute. */
+const rounds = 6
+const tries = 12
+const pauseSeconds = 5
 
 function describeFixed({ address: { ip, mask }, gateway, dns }: FixedAddress): string[] {
   return [
@@ -22,20 +23,33 @@ function describeFixed({ address: { ip, mask }, gateway, dns }: FixedAddress): s
 export function discScript(origin: string, machines: readonly Pick<RackMachine, 'macs' | 'fixed'>[]): string {
   const cards = machines.flatMap(({ macs, fixed }) =>
     macs.map((mac) => {
-      const then = fixed === undefined ? ['goto dhcp'] : describeFixed(fixed)
+      const then = ['set known yes', ...(fixed === undefined ? ['goto dhcp'] : describeFixed(fixed))]
       return `iseq \${net\${card}/mac} ${mac} && ${then.join(' && ')} ||`
     }),
   )
   return `#!ipxe
+set round:int32 0
+:round
 set card:int32 0
 :card
-isset \${net\${card}/mac} || goto none
+isset \${net\${card}/mac} || goto last
 ${cards.join('\n')}
 :next
+clear router ||
+clear resolver ||
 inc card
 goto card
-:none
-echo No network card of this machine is in the rack file, or none gets an address
+:last
+isset \${known} || goto strange
+inc round
+iseq \${round} ${rounds} && goto unreached ||
+sleep ${pauseSeconds}
+goto round
+:strange
+echo No network card of this machine is in the rack file
+exit
+:unreached
+echo No network card of this machine gets an address
 exit
 :fixed
 ifopen net\${card} || goto next
@@ -49,13 +63,13 @@ dhcp net\${card} || goto next
 :script
 set try:int32 0
 :try
-chain --autofree ${origin}/boot/mac/\${net\${card}/mac:hexhyp} && exit ||
+chain --autofree ${origin}/media/mac/\${net\${card}/mac:hexhyp} && exit ||
 inc try
-iseq \${try} ${tries} && goto unwanted ||
+iseq \${try} ${tries} && goto refused ||
 sleep ${pauseSeconds}
 goto try
-:unwanted
-echo The rack has no script for this machine now
+:refused
+echo The rack at ${origin} gives this machine no script
 exit
 `
 }

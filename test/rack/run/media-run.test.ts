@@ -1,6 +1,7 @@
 // An unchanged `metalkit run` on a machine that boots from the rack's disc, on a LAN without DHCP. The BMC is our own, held to other
 // people's clients by redfish-clients.test.ts; isolinux, iPXE and the firmware are made by others.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { waitUntil } from '../../helpers/lab.ts'
 import { needs } from '../../helpers/needs.ts'
 import { Lan, needsLan, rackAddress } from '../netboot/lan.ts'
 import { linuxSays, makeLinuxImage, needsKernel } from '../netboot/linux.ts'
@@ -45,5 +46,19 @@ describe('boot: media', skip, () => {
     const { isOn, boot, starts, disc } = board.machine
     expect({ isOn, boot, starts, disc }).toEqual({ isOn: false, boot: 'none', starts: 1, disc: undefined })
     expect(traffic()).toEqual([])
+  })
+
+  test('a machine that boots a disc left in its drive leaves it at once if no boot is due', async () => {
+    const { machine } = board
+    const before = board.text().length
+    Object.assign(machine, { disc: `http://${rackAddress}:7071/media/rack.iso`, boot: 'cd' })
+    machine.switchOn()
+    const text = await waitUntil(
+      () => board.text().slice(before),
+      (seen) => seen.includes('No bootable device'),
+      60_000,
+    )
+    expect(text.split('/media/mac/')).toHaveLength(2)
+    await machine.cut()
   })
 })
