@@ -59,6 +59,8 @@ export class Ledger {
   #acted = 0
   /** The machines that were listed and not the answer to a create. */
   readonly #unanswered = new Set<string>()
+  /** The machines of the latest successful look that were not being deleted. */
+  #standing: readonly MachineRecord[] = []
   /** When the last successful look began. */
   #lastLookMs = Number.NEGATIVE_INFINITY
 
@@ -100,7 +102,8 @@ export class Ledger {
 
   /** The machines with the run's mark, except those being deleted. @throws ApiError */
   async look(signal?: AbortSignal): Promise<MachineRecord[]> {
-    return (await this.#list(signal)).filter((machine) => !isGoing(machine))
+    this.#standing = (await this.#list(signal)).filter((machine) => !isGoing(machine))
+    return [...this.#standing]
   }
 
   /** A machine of a create without a clear answer; one that has ended already if creating again cannot make another. */
@@ -133,6 +136,7 @@ export class Ledger {
     let failure: MetalkitError | undefined
     const errors: unknown[] = []
     const left = new Set<string>()
+    const deleted = new Set<string>()
     let isCutShort = false
     try {
       for (let looks = 1; ; looks++) {
@@ -140,17 +144,22 @@ export class Ledger {
         // Deleting takes minutes, in which the machine of another create may have appeared.
         let isOutdated = false
         try {
-          for (const { id } of await this.look(forced)) {
-            if (id === keptId || left.has(id)) continue
-            isOutdated = this.#uncertainMs.size > 0
-            await this.#giveBack(id, forced).catch((error: unknown) => {
-              left.add(id)
-              errors.push(error)
-            })
-          }
+          await this.look(forced)
         } catch (error) {
           if (!(error instanceof MetalkitError)) throw error
           failure = error
+        }
+        // If this look fails, the machines of an earlier one are known.
+        for (const { id } of this.#standing) {
+          if (id === keptId || left.has(id) || (failure !== undefined && deleted.has(id))) continue
+          isOutdated = this.#uncertainMs.size > 0
+          try {
+            await this.#giveBack(id, forced)
+            deleted.add(id)
+          } catch (error) {
+            left.add(id)
+            errors.push(error)
+          }
         }
         const isRetried = failure !== undefined && this.#uncertainMs.size === 0 && looks < maxLooks
         if (cloud.isTemporary || (!isRetried && !isOutdated && this.#remainingMs <= 0)) break

@@ -572,6 +572,30 @@ describe('every machine of a run is deleted', () => {
     },
   )
 
+  test('a machine of a 429 that was listed once is deleted, though the list fails to the end', async () => {
+    const standing = new Map<string, object>()
+    let lists = 0
+    await using api = await startFakeApi(({ method, path }) => {
+      const id = path.split('/').at(-1) ?? ''
+      if (method === 'POST') {
+        const late = standing.size === 0 ? 'd-1' : 'd-2'
+        standing.set(late, { id: late, state: 'active', tags })
+        return late === 'd-1' ? { status: 429 } : made(late)
+      }
+      if (method === 'DELETE') return standing.delete(id) ? { status: 204 } : gone
+      if (!path.startsWith('/projects/')) return standing.has(id) ? { status: 200, json: standing.get(id) } : gone
+      // Lists lag at first, then show both machines to the look before the deletion, and fail after it.
+      const ofRun = path.includes('tag=')
+      if (ofRun && ++lists > 2) return { status: 403 }
+      const devices = ofRun && lists === 1 ? [] : [...standing.values()]
+      return { status: 200, json: { devices, meta: { next: null } } }
+    })
+    const failure: unknown = await (async () => {
+      await using _machine = await rent((await createTestCloud(api.apiUrl)).cloud)
+    })().catch((error: unknown) => error)
+    expect([...standing.keys()], String(failure)).toEqual([])
+  })
+
   test.each([
     ['is deleted', undefined],
     ['is named after a second interrupt', 9],
