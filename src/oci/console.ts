@@ -18,6 +18,8 @@ const lookMs = 2000
 const refusedMs = 5000
 /** How long the end of a run waits for the deletion of its connection. */
 const goodbyeMs = 30_000
+/** A deletion that takes longer is announced; a second interrupt counts only after a second. */
+const slowMs = 500
 
 interface Surroundings {
   client: OciClient
@@ -214,10 +216,22 @@ export class ConsoleOpener {
     }
   }
 
+  /** Names what is being deleted if that takes long: a second interrupt ends the run before the outcome can be told. */
+  #nameIfSlow(what: string): Disposable {
+    const { clock, report } = this.#parts
+    const done = new AbortController()
+    clock.sleep(slowMs, done.signal).then(
+      () => report.info(`Deleting ${what}...`),
+      () => {},
+    )
+    return { [Symbol.dispose]: () => done.abort() }
+  }
+
   /** Deletes a connection, whatever has been interrupted; says so if it cannot. */
   async #disconnect(id: string): Promise<void> {
     const { client, clock, report } = this.#parts
     const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
+    using _name = this.#nameIfSlow(`the console connection ${id}`)
     try {
       await client.disconnectConsole(id, signal).catch(async (error: unknown) => {
         if (!isMissing(error)) throw error
@@ -235,6 +249,7 @@ export class ConsoleOpener {
   async #disconnectAll({ id, projectId }: OciRecord): Promise<void> {
     const { client, clock, report } = this.#parts
     const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
+    using _name = this.#nameIfSlow(`the console connections to ${id}`)
     await sweepConsoles({ client, report }, projectId, ({ instanceId }) => instanceId === id, signal).catch(
       (error: unknown) => {
         const why = signal.aborted ? 'no answer in time' : messageOf(error)

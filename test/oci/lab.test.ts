@@ -210,6 +210,28 @@ test('a second interrupt does not wait for a console that is given back slowly',
   await expectNothing()
 })
 
+test(
+  'a second interrupt leaves a console connection to a kept machine that was named',
+  { timeout: 90_000 },
+  async () => {
+    lab.faults.set(parseFaults('console-delete:500', ociFaults))
+    const args = ['run', 'oci', ...(await serving()), '-keep', '-wait-for', 'never', image.prefix]
+    const { code, texts, interrupt, force } = begin(args)
+    await expect.poll(() => texts.stdout, { timeout: 40_000 }).toContain(up)
+    interrupt(new InterruptedError('SIGTERM'))
+    await expect.poll(() => texts.stderr, { timeout: 20_000 }).toContain('Deleting the console connection ')
+    force(new InterruptedError('SIGTERM'))
+    expect(await code, texts.stderr).toBe(143)
+    said += texts.stderr
+    const [connection] = await connections()
+    expect(texts.stderr).toContain(`Deleting the console connection ${connection?.id}...`)
+    lab.faults.set([])
+    const [machine] = await machines()
+    expect(await command(['rm', machine?.id ?? ''])).toMatchObject({ code: 0 })
+    await expectNothing()
+  },
+)
+
 test('what a killed run leaves is deleted by rm', { timeout: 90_000 }, async () => {
   const args = ['run', 'oci', ...(await serving()), '-wait-for', 'never', image.prefix]
   const child = spawn(process.execPath, [program, ...args], {
