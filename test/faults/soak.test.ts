@@ -18,6 +18,9 @@ const chosen = process.env['METALKIT_SOAK_CLOUD']
 /** Refusals after which a request that creates something may still be carried out: no other answer is a lie. */
 const uncertain = /^(?:429|50\d(?:-html)?|drop-before)$/
 
+/** Refusals that end a deletion at once, or soon. A run believes them, so they are never followed by the deletion. */
+const final = /^(?:401|403-role|422-reserved|423)$/
+
 /** Two to six faults, each starting at some request, for a few requests or permanently. */
 function drawFaults({ steps, faults: dialect }: FaultCloud, random: () => number): string {
   const draw = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)]
@@ -26,7 +29,8 @@ function drawFaults({ steps, faults: dialect }: FaultCloud, random: () => number
     const kind = draw(listKinds(step, dialect)) ?? ''
     const fault = dialect.kinds.get(kind)
     const isCreating = step === 'create' || step === 'console'
-    const mayAct = step !== 'sos' && fault !== undefined && 'instead' in fault && (!isCreating || uncertain.test(kind))
+    const isTrue = isCreating ? !uncertain.test(kind) : step === 'delete' && final.test(kind)
+    const mayAct = step !== 'sos' && fault !== undefined && 'instead' in fault && !isTrue
     // At a hundred times the speed, 280 ms are the 28 s after which a lost create was observed to take effect.
     const act = mayAct && random() < 0.5 ? ` act=${draw([0, 20, 280, 1000])}ms` : ''
     const lasts = kind === 'lagging' ? ' for=200ms' : ''
