@@ -5,7 +5,7 @@ import type { LsOptions } from '../options/command-flags.ts'
 import { formatAge } from '../text/duration.ts'
 import { plainJson } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
-import { sshLine } from './console/prepare-console.ts'
+import { sshLine } from './console/ssh-line.ts'
 import { askClouds } from './clouds/ask-clouds.ts'
 
 async function listMachines(cloud: Cloud, options: LsOptions, signal: AbortSignal) {

@@ -1,10 +1,10 @@
 // Keeps the code that V8 compiles from this program's chunks, because compiling takes half of a command's start: one file for each
 // command, read at once when it starts. Node 22 has module.enableCompileCache for this; Node 20 has only what that is made of.
-import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { Script } from 'node:vm'
+import { crc32 } from 'node:zlib'
 import { replaceFileSync } from './atomic-file.ts'
 import { homeFolder } from './home-folder.ts'
 import { makeFolder } from './make-folder.ts'
@@ -17,13 +17,9 @@ const startedMs = 3000
 
 /** The compiled code of a chunk. */
 interface Code {
-  /** Of the source: V8 itself compares only lengths. */
-  digest: string
+  /** Of the source: V8 itself compares only lengths. A checksum suffices: nobody but the user can write to the file. */
+  checksum: number
   data: Buffer
-}
-
-function digestOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('base64')
 }
 
 /** True if only this user can write to it: compiled code is trusted as the program itself is. */
@@ -31,14 +27,14 @@ function isOwn({ uid, mode }: { uid: number; mode: number }): boolean {
   return uid === process.getuid?.() && (mode & 0o022) === 0
 }
 
-/** The bytes of a file: a digest of the rest, a line that says what follows, and the code of each chunk. */
+/** The bytes of a file: a checksum of the rest, a line that says what follows, and the code of each chunk. */
 function packCodes(codes: ReadonlyMap<string, Code>): Buffer {
-  const index = [...codes].map(([name, { digest, data }]) => [name, digest, data.length])
+  const index = [...codes].map(([name, { checksum, data }]) => [name, checksum, data.length])
   const rest = Buffer.concat([
     Buffer.from(`${JSON.stringify(index)}\n`),
     ...[...codes.values()].map(({ data }) => data),
   ])
-  return Buffer.concat([Buffer.from(`${digestOf(rest)}\n`), rest])
+  return Buffer.concat([Buffer.from(`${crc32(rest)}\n`), rest])
 }
 
 /** Reads what packCodes wrote; nothing if a byte is different. */
@@ -46,11 +42,11 @@ function unpackCodes(bytes: Buffer): Map<string, Code> {
   const codes = new Map<string, Code>()
   const start = bytes.indexOf('\n') + 1
   const rest = bytes.subarray(start)
-  if (bytes.toString('latin1', 0, start) !== `${digestOf(rest)}\n`) return codes
+  if (bytes.toString('latin1', 0, start) !== `${crc32(rest)}\n`) return codes
   let at = rest.indexOf('\n') + 1
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the digest shows that packCodes wrote it
-  for (const [name, digest, length] of JSON.parse(rest.toString('utf8', 0, at)) as [string, string, number][]) {
-    codes.set(name, { digest, data: rest.subarray(at, (at += length)) })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the checksum shows that packCodes wrote it
+  for (const [name, checksum, length] of JSON.parse(rest.toString('utf8', 0, at)) as [string, number, number][]) {
+    codes.set(name, { checksum, data: rest.subarray(at, (at += length)) })
   }
   return codes
 }
@@ -73,18 +69,22 @@ function readCodes(path: string): Map<string, Code> {
 /** Loads the chunks of this program with the code in this file, to which the code of further chunks is added. */
 function keepInFile(path: string): void {
   const kept = readCodes(path)
-  const compiled = new Map<string, { digest: string; script: Script }>()
+  const compiled = new Map<string, { checksum: number; script: Script }>()
   const require = createRequire(import.meta.filename)
   const load = (module: NodeModule, filename: string) => {
     const source = readFileSync(filename)
     const name = basename(filename)
-    const digest = digestOf(source)
+    const checksum = crc32(source)
     const code = kept.get(name)
-    const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source.toString()}\n})`, {
-      filename,
-      ...(code?.digest === digest ? { cachedData: code.data } : {}),
-    })
-    if (script.cachedDataRejected !== false) compiled.set(name, { digest, script })
+    // Chunks are ASCII (rolldown.config.ts), which is read fastest as Latin-1.
+    const script = new Script(
+      `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`,
+      {
+        filename,
+        ...(code?.checksum === checksum ? { cachedData: code.data } : {}),
+      },
+    )
+    if (script.cachedDataRejected !== false) compiled.set(name, { checksum, script })
     const run: unknown = script.runInThisContext()
     if (typeof run !== 'function') return
     Reflect.apply(run, module.exports, [module.exports, requireChunk, module, filename, dirname(filename)])
@@ -105,7 +105,7 @@ function keepInFile(path: string): void {
   require.extensions['.cjs'] = load
   const write = () => {
     if (compiled.size === 0) return
-    for (const [name, { digest, script }] of compiled) kept.set(name, { digest, data: script.createCachedData() })
+    for (const [name, { checksum, script }] of compiled) kept.set(name, { checksum, data: script.createCachedData() })
     compiled.clear()
     try {
       replaceFileSync(path, packCodes(kept), 0o600)

@@ -3,15 +3,14 @@ import type { AccessFinder } from '../../ssh/access.ts'
 import { type Capture, openLog, openRecording } from '../../console/capture.ts'
 import { type HostAccess, probeHost } from '../../ssh/connection.ts'
 import { defaultFailures, type WatchRules } from '../../console/watch.ts'
-import { ConsoleError, UsageError } from '../../errors.ts'
+import { ConsoleError } from '../../errors.ts'
 import type { Context } from '../../io.ts'
 import type { Cloud, ConsoleHosts, MachineRecord } from '../../machine/cloud.ts'
-import type { Options } from '../../options/flags.ts'
-import { quoteWord } from '../../text/shell-word.ts'
 import type { ConsoleOptions } from '../../options/command-flags.ts'
 import { prepareAccess } from '../shared/ssh.ts'
 import { requireKnownKey } from './known-keys.ts'
 import { findIdentities } from './open-place.ts'
+import { checkReplies } from './replies.ts'
 
 const probeTimeoutMs = 15_000
 
@@ -25,15 +24,6 @@ export interface ConsoleReach extends AccessFinder {
 export interface ConsoleAccess extends ConsoleReach {
   rules: WatchRules
   captures: readonly Capture[]
-}
-
-/** @throws UsageError unless --on and --send come in pairs; called before any request */
-export function checkReplies({ on, send }: Pick<ConsoleOptions, 'on' | 'send'>): void {
-  if (on.length !== send.length) {
-    throw new UsageError(`--on and --send differ in number (${on.length} and ${send.length})`, {
-      hint: "pass them in pairs: --on 'login:' --send 'root\\r'",
-    })
-  }
 }
 
 /** The patterns to watch for. @throws UsageError unless --on and --send come in pairs */
@@ -144,22 +134,4 @@ export async function checkConsole(
   throw new ConsoleError(`no ${kind} of ${area} "${target.place}" is in known_hosts (looked for ${names.join(', ')})`, {
     hint: `add their keys with ssh-keyscan ${names.join(' ')} >> ~/.ssh/known_hosts and compare the fingerprints, name one with --host-key, or name the host with --sos`,
   })
-}
-
-/** The ssh command that reaches the console without metalkit, with the given key and known_hosts file; undefined if there is none. */
-export function sshLine(
-  cloud: Cloud,
-  machine: MachineRecord,
-  options: Partial<Options<'identity' | 'knownHosts'>>,
-): string | undefined {
-  const login = cloud.consoleLogin(machine)
-  if (login === undefined) return undefined
-  const { address, username } = login
-  return [
-    'ssh',
-    ...(address.port === 22 ? [] : ['-p', String(address.port)]),
-    ...(options.identity ?? []).flatMap((path) => ['-i', quoteWord(path)]),
-    ...(options.knownHosts === undefined ? [] : ['-o', quoteWord(`UserKnownHostsFile=${options.knownHosts}`)]),
-    `${username}@${address.host}`,
-  ].join(' ')
 }

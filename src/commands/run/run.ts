@@ -13,19 +13,11 @@ import type { Server } from '../../serve/server.ts'
 import { type CloudRow, cloudOf } from '../clouds/clouds.ts'
 import { openCloud, scopeSettings } from '../clouds/open-cloud.ts'
 import { confirm } from '../shared/confirm.ts'
-import {
-  checkConsole,
-  checkReplies,
-  type ConsoleAccess,
-  prepareConsole,
-  reachConsole,
-  sshLine,
-} from '../console/prepare-console.ts'
-import { holdConsole } from '../console/hold-console.ts'
+import { checkReplies } from '../console/replies.ts'
+import { sshLine } from '../console/ssh-line.ts'
 import { IdFile } from './id-file.ts'
 import { sayOnInterrupt } from '../shared/interrupt-notice.ts'
 import type { RunOptions } from '../../options/command-flags.ts'
-import { serveImage } from './serve-image.ts'
 import { showBoots } from '../shared/server-activity.ts'
 import { formatDuration } from '../../text/duration.ts'
 import { defaultTimeoutMs, startTimeLimit } from '../shared/time-limit.ts'
@@ -111,20 +103,29 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const place = existing?.place ?? chosen?.place ?? ''
   const arch = options.arch ?? row.archOf(plan)
   const prefix = options.imgName ?? name
-  await using server = options.serve && (await serveImage({ prefix, baseUrl, arch, plan, row }, options.serve, context))
+  // The API answers while the code that serves the image and opens the console is loaded: a tenth of a second.
+  const isKeyNeeded = options.console && (!existing || cloud.consoleHosts('') === undefined)
+  const listing = isKeyNeeded ? cloud.listKeys(signal) : undefined
+  listing?.catch(() => {})
+  const serving = options.serve === undefined ? undefined : await import('./serve-image.ts')
+  await using server =
+    options.serve && (await serving?.serveImage({ prefix, baseUrl, arch, plan, row }, options.serve, context))
+  const attaching = options.console ? await import('./attach.ts') : undefined
 
   const urlsOf = filesOf(basename(prefix), row.script).map((file) => `${baseUrl}/${file}`)
   const hint = tunnel
     ? `check that the base URL leads to the tunnel, ${tunnel.url}`
     : hintOfUrls(baseUrl, server?.address.port)
-  // The API and the console answer while the URLs are checked, whose errors come first.
-  const isKeyNeeded = options.console && (!existing || cloud.consoleHosts('') === undefined)
-  const listing = isKeyNeeded ? cloud.listKeys(signal) : undefined
-  listing?.catch(() => {})
+  // The console answers while the URLs are checked, whose errors come first.
   const checkingUrls = checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
-  const access = options.console
-    ? await checkBesideUrls(checkingUrls, cloud, { machine: existing, place }, listing, options, context)
-    : undefined
+  const attach = await attaching?.checkBesideUrls(
+    checkingUrls,
+    cloud,
+    { machine: existing, place },
+    listing,
+    options,
+    context,
+  )
   await checkingUrls
   const [scriptUrl = ''] = urlsOf
 
@@ -159,39 +160,11 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
     idFile?.begin(record.id)
     signal.throwIfAborted()
     const held = idFile === undefined ? context : { ...context, signal: AbortSignal.any([signal, idFile.failure]) }
-    if (access) await holdConsole(cloud, record, access, options, held, limit)
+    if (attach) await attach(record, held, limit)
     else if (server) await serveUntilInterrupted(server, cloud, record, options, held)
   } finally {
     if (keep || existing) sayKept(cloud, record, options, context)
   }
-}
-
-/** Checks the console while the URLs are checked. Until these are in order it asks nothing, and stores and opens nothing. */
-async function checkBesideUrls(
-  urls: Promise<void>,
-  cloud: Cloud,
-  target: Parameters<typeof checkConsole>[1],
-  listing: ReturnType<Cloud['listKeys']> | undefined,
-  options: RunOptions,
-  context: Context,
-): Promise<ConsoleAccess> {
-  const failed = new AbortController()
-  const signal = AbortSignal.any([context.signal, failed.signal])
-  const finding = (async () => {
-    if (options.hostKeyPolicy === 'accept-new') await urls
-    return reachConsole(options, { ...context, signal }, await listing, urls)
-  })()
-  const check = finding.then(async (reach) => await checkConsole(cloud, target, reach, { ...context, signal }))
-  check.catch(() => {})
-  try {
-    await urls
-  } catch (error) {
-    failed.abort(error)
-    throw error
-  }
-  const access = await prepareConsole(options, context, await finding)
-  await check
-  return access
 }
 
 function sayKept(cloud: Cloud, record: MachineRecord, options: RunOptions, { report }: Context): void {
