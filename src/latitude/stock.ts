@@ -75,12 +75,14 @@ export async function chooseOffer(client: LatitudeClient, wish: Wish, signal: Ab
   const place = wish.place === undefined ? stock[0] : writePlace(wish.place, everywhere)
   const slug = plan?.attributes.slug ?? wanted
   const offer = { plan: slug, place }
+  if (place !== undefined && !everywhere.includes(place)) {
+    return { ...offer, doubt: `the site "${place}" is in no plan of the API's list: check its spelling` }
+  }
   if (plan === undefined || place === undefined || stock.includes(place)) return offer
   const elsewhere = stock.length === 0 ? 'nowhere' : `in ${[...new Set(stock)].join(', ')}`
   if (available.includes(place)) {
     return { ...offer, doubt: `the plan "${slug}" is not in stock at the site "${place}", but ${elsewhere}` }
   }
-  if (!everywhere.includes(place)) return offer
   throw new UsageError(`the plan "${slug}" is not offered at the site "${place}"`, {
     hint: `it is in stock ${elsewhere}; choose with --metro and --machine`,
   })

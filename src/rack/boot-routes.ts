@@ -25,9 +25,9 @@ export function bootRoutes(boots: NetworkBoots, netboot: Pick<Netboot, 'fileFor'
   }
   /** The same for the disc, which asks again if it gets no answer: a machine of the rack that is not to boot now must leave. */
   const sendDiscScript = async (text: string, peer: string): Promise<LabAnswer> => {
-    const isOwn = macs.has(text.toLowerCase().replaceAll('-', ':'))
-    const answer = await sendScript(text, peer)
-    return answer === notFound && isOwn ? plain('#!ipxe\nexit\n') : answer
+    const mac = text.toLowerCase().replaceAll('-', ':')
+    const isIdle = macs.has(mac) && boots.scriptOf(mac) === undefined
+    return isIdle ? plain('#!ipxe\nexit\n') : await sendScript(text, peer)
   }
   return [
     ['GET /media/mac/{mac}', ({ parameters: [mac = ''], peer }) => sendDiscScript(mac, peer)],

@@ -85,12 +85,16 @@ describe('the stock is looked at before a machine is rented', () => {
     ],
     // New plans and sites may be missing in the list.
     [{ plan: 'c9-new', place: 'DAL' }, { plan: 'c9-new', place: 'DAL' }, []],
-    [{ plan: 'c3-small-x86', place: 'new' }, { plan: 'c3-small-x86', place: 'NEW' }, []],
+    [
+      { plan: 'c3-small-x86', place: 'new' },
+      { plan: 'c3-small-x86', place: 'NEW' },
+      ['the site "NEW" is in no plan of the API\'s list: check its spelling'],
+    ],
   ])('%j becomes %j', async (wish, completed, lines) => {
     await using api = await startStrictApi(({ path }) => (path === '/projects' ? page([onDemandProject]) : page(plans)))
     const { cloud, report } = await openTestCloud(api.apiUrl)
     await expect(cloud.prepare(wish, never)).resolves.toEqual(completed)
-    expect(report.lines.filter((line) => line.startsWith('the plan'))).toEqual(lines)
+    expect(report.lines.filter((line) => /^the (?:plan|site) /.test(line))).toEqual(lines)
   })
 
   test('a site must be given for a plan that no site has', async () => {

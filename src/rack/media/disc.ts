@@ -24,23 +24,23 @@ LABEL ipxe
   INITRD script.ipx
 `
 
+const installHint =
+  'install it (Debian and Ubuntu: apt install xorriso mtools; Fedora and its relatives: dnf install xorriso mtools)'
+
+function fail(why: string, options: { hint?: string; cause: unknown }): RackError {
+  return new RackError(`the disc for boot: media cannot be made: ${why}`, options)
+}
+
 async function callProgram(program: string, args: readonly string[], signal: AbortSignal): Promise<void> {
   try {
     await run(program, args, { signal })
-  } catch (error) {
+  } catch (cause) {
     signal.throwIfAborted()
-    const isMissing = errorCode(error) === 'ENOENT'
-    const lines = String(Reflect.get(Object(error), 'stderr') ?? '')
+    if (errorCode(cause) === 'ENOENT') throw fail(`${program} is not installed`, { hint: installHint, cause })
+    const lines = String(Reflect.get(Object(cause), 'stderr') ?? '')
       .trim()
       .split('\n')
-    throw new RackError(
-      isMissing
-        ? `the disc for boot: media cannot be made: ${program} is not installed`
-        : `the disc for boot: media cannot be made: ${program} failed: ${lines.at(-1) || describeCondition(error)}`,
-      {
-        hint: 'install it (Debian and Ubuntu: apt install xorriso mtools; Fedora and its relatives: dnf install xorriso mtools)',
-      },
-    )
+    throw fail(`${program} failed: ${lines.at(-1) || describeCondition(cause)}`, { cause })
   }
 }
 
@@ -84,19 +84,32 @@ async function layUefi(
   return ['-eltorito-alt-boot', '-e', 'efi.img', '-no-emul-boot']
 }
 
-/** Makes the disc. @throws RackError if a program is missing or fails; signal.reason */
+/** Makes the disc in a folder that is empty. */
+async function makeIn(folder: string, files: DiscFiles, script: string, signal: AbortSignal): Promise<Buffer> {
+  const tree = join(folder, 'tree')
+  await mkdir(tree)
+  const bios = await layBios(files, script, tree)
+  const uefi = await layUefi(files, script, { tree, folder, signal })
+  const image = join(folder, 'disc.iso')
+  const words = ['-as', 'mkisofs', '-quiet', '-o', image, '-V', 'METALKIT', '-r', ...bios, ...uefi, tree]
+  await callProgram('xorriso', words, signal)
+  return await readFile(image)
+}
+
+/** Makes the disc. @throws RackError if a program is missing or fails, or the disk is full; signal.reason */
 export async function makeDisc(files: DiscFiles, script: string, signal: AbortSignal): Promise<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), 'metalkit-disc-'))
+  const place = tmpdir()
+  let folder: string | undefined
   try {
-    const tree = join(folder, 'tree')
-    await mkdir(tree)
-    const bios = await layBios(files, script, tree)
-    const uefi = await layUefi(files, script, { tree, folder, signal })
-    const image = join(folder, 'disc.iso')
-    const words = ['-as', 'mkisofs', '-quiet', '-o', image, '-V', 'METALKIT', '-r', ...bios, ...uefi, tree]
-    await callProgram('xorriso', words, signal)
-    return await readFile(image)
+    folder = await mkdtemp(join(place, 'metalkit-disc-'))
+    return await makeIn(folder, files, script, signal)
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause
+    throw fail(`"${place}" cannot be used: ${describeCondition(cause)}`, {
+      hint: 'set TMPDIR to a folder with 20 MB of space',
+      cause,
+    })
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
   }
 }

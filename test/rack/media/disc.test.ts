@@ -141,6 +141,23 @@ test('a missing program is one line', async () => {
   }
 })
 
+test('a folder that cannot be used is one line', async () => {
+  using folder = makeFolder()
+  const { TMPDIR } = process.env
+  process.env['TMPDIR'] = join(folder.path, 'absent')
+  try {
+    await expect(makeDisc({}, '', signal)).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /^the disc for boot: media cannot be made: "[^"]*absent" cannot be used: no such file/,
+      ),
+      hint: 'set TMPDIR to a folder with 20 MB of space',
+    })
+  } finally {
+    if (TMPDIR === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = TMPDIR
+  }
+})
+
 const ten = Buffer.from('0123456789')
 
 test.each([
