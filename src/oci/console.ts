@@ -3,35 +3,18 @@ import { generateKeyPair, randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { ApiError, ConsoleError, messageOf, UncertainError } from '../errors.ts'
-import type { Reporter } from '../io.ts'
 import type { ConsolePlace, ConsoleRequest } from '../machine/cloud.ts'
 import { hasFingerprint } from '../ssh/host-key.ts'
 import { parseIdentity } from '../ssh/key-file.ts'
 import { isMissing } from './calls.ts'
-import { isConsoleOpen, type OciClient } from './client.ts'
+import { isConsoleOpen } from './client.ts'
+import { ConsoleRemoval, type ConsoleTools, isOurs, lookMs, sweepConsoles } from './console-removal.ts'
 import type { OciRecord } from './record.ts'
 import { type ConsoleConnection, runTag } from './schema.ts'
 
 const gatewayPort = 443
-const lookMs = 2000
 /** How long a refused connection is asked for again: a new machine may not have a console yet. */
 const refusedMs = 5000
-/** How long the end of a run waits for the deletion of its connection. */
-const goodbyeMs = 30_000
-/** A deletion that takes longer is announced; a second interrupt counts only after a second. */
-const slowMs = 500
-
-interface Surroundings {
-  client: OciClient
-  clock: Clock
-  report: Reporter
-}
-
-/** Whether metalkit made it. */
-function isOurs({ freeformTags }: ConsoleConnection): boolean {
-  return freeformTags?.[runTag] !== undefined
-}
-
 /** The gateway's host name in a connection string: `… -p 443 <connection>@<gateway>' <instance>`. */
 export function gatewayOf({ id, connectionString }: ConsoleConnection): { host: string; port: number } | undefined {
   const [, port, name, host] =
@@ -55,26 +38,14 @@ function accepts({ fingerprint }: ConsoleConnection, publicKey: string): boolean
   return Boolean(fingerprint) && hasFingerprint(blob, fingerprint ?? '')
 }
 
-/** Deletes metalkit's connections that are stale. */
-export async function sweepConsoles(
-  { client, report }: Pick<Surroundings, 'client' | 'report'>,
-  compartmentId: string,
-  isStale: (connection: ConsoleConnection) => boolean,
-  signal?: AbortSignal,
-): Promise<void> {
-  for (const connection of await client.listConsoles(compartmentId, signal)) {
-    if (!isConsoleOpen(connection) || !isOurs(connection) || !isStale(connection)) continue
-    report.detail(`deleting the console connection ${connection.id}, left by another run`)
-    await client.disconnectConsole(connection.id, signal)
-  }
-}
-
 /** Opens consoles, and deletes the connections that it made. */
 export class ConsoleOpener {
-  readonly #parts: Surroundings
+  readonly #parts: ConsoleTools
+  readonly #removal: ConsoleRemoval
 
-  constructor(parts: Surroundings) {
+  constructor(parts: ConsoleTools) {
     this.#parts = parts
+    this.#removal = new ConsoleRemoval(parts)
   }
 
   /** @throws ConsoleError or ApiError; signal.reason */
@@ -86,7 +57,7 @@ export class ConsoleOpener {
     const connection = existing ?? (await this.#connect(machine, key.publicKey, tag, { onWait, signal }))
     const isKept = existing !== undefined && !isOurs(existing)
     const leave = async () => {
-      if (!isKept) await this.#disconnect(connection.id)
+      if (!isKept) await this.#removal.remove(connection.id)
     }
     try {
       const active = await this.#waitFor(connection, onWait, signal)
@@ -184,7 +155,7 @@ export class ConsoleOpener {
         return await client.connectConsole(input, token, signal)
       } catch (error) {
         // It may exist, and nothing else would delete it.
-        if (error instanceof UncertainError || signal.aborted) await this.#disconnectAll(machine)
+        if (error instanceof UncertainError || signal.aborted) await this.#removal.removeAll(machine)
         signal.throwIfAborted()
         if (!(error instanceof ApiError)) throw error
         const isEarly = error.refusalCode === 'IncorrectState' || isMissing(error)
@@ -214,47 +185,5 @@ export class ConsoleOpener {
       onWait('the console connection is being created')
       await clock.sleep(lookMs, signal)
     }
-  }
-
-  /** Names what is being deleted if that takes long: a second interrupt ends the run before the outcome can be told. */
-  #nameIfSlow(what: string): Disposable {
-    const { clock, report } = this.#parts
-    const done = new AbortController()
-    clock.sleep(slowMs, done.signal).then(
-      () => report.info(`Deleting ${what}...`),
-      () => {},
-    )
-    return { [Symbol.dispose]: () => done.abort() }
-  }
-
-  /** Deletes a connection, whatever has been interrupted; says so if it cannot. */
-  async #disconnect(id: string): Promise<void> {
-    const { client, clock, report } = this.#parts
-    const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
-    using _name = this.#nameIfSlow(`the console connection ${id}`)
-    try {
-      await client.disconnectConsole(id, signal).catch(async (error: unknown) => {
-        if (!isMissing(error)) throw error
-        await clock.sleep(lookMs, signal)
-        await client.disconnectConsole(id, signal)
-      })
-    } catch (error) {
-      report.warn(
-        `the console connection ${id} could not be deleted (${signal.aborted ? 'no answer in time' : messageOf(error)}); metalkit deletes it with its machine, or: oci compute instance-console-connection delete --instance-console-connection-id ${id}`,
-      )
-    }
-  }
-
-  /** Deletes the connections to a machine after one whose answer was lost. */
-  async #disconnectAll({ id, projectId }: OciRecord): Promise<void> {
-    const { client, clock, report } = this.#parts
-    const signal = AbortSignal.timeout(clock.toRealMs(goodbyeMs))
-    using _name = this.#nameIfSlow(`the console connections to ${id}`)
-    await sweepConsoles({ client, report }, projectId, ({ instanceId }) => instanceId === id, signal).catch(
-      (error: unknown) => {
-        const why = signal.aborted ? 'no answer in time' : messageOf(error)
-        report.warn(`a console connection to ${id} may be left (${why}); metalkit deletes it with its machine`)
-      },
-    )
   }
 }
