@@ -85,7 +85,8 @@ export async function checkDisc(file: RackFile, signal: AbortSignal): Promise<Ra
   const { files, problems, warnings } = await chooseDiscFiles(file)
   const shown = Object.values(files).map(({ path }) => ({ detail: path }))
   const faults = [...problems, ...warnings].map((fault) => ({ detail: 'not as needed', hint: fault }))
-  if (problems.length > 0) return [...shown, ...faults]
+  if (files.bios === undefined && files.uefi === undefined && files.uefiArm64 === undefined)
+    return [...shown, ...faults]
   const disc = await makeDisc(files, discScript('http://192.0.2.1', file.machines), signal)
   return [...shown, ...faults, { detail: `${formatSize(disc.length)}, made by xorriso` }]
 }

@@ -40,7 +40,8 @@ async function callProgram(program: string, args: readonly string[], signal: Abo
     const lines = String(Reflect.get(Object(cause), 'stderr') ?? '')
       .trim()
       .split('\n')
-    throw fail(`${program} failed: ${lines.at(-1) || describeCondition(cause)}`, { cause })
+    const hint = `it works in "${tmpdir()}": if that is full, set TMPDIR to another folder`
+    throw fail(`${program} failed: ${lines.at(-1) || describeCondition(cause)}`, { hint, cause })
   }
 }
 
