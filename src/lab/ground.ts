@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 
 import { LabError } from '../errors.ts'
-import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
+import { checkOpenFiles } from '../files/open-files.ts'
 import { Resources } from '../resources.ts'
 import { measureComputer, plenty } from './cloud/capacity.ts'
 import { type Cloud, type CloudSettings, createCloud } from './cloud/cloud.ts'
@@ -106,8 +106,7 @@ async function openApi(
  * @throws LabError if it cannot listen or store its keys, or if its saved state is damaged
  */
 export async function takeGround(parts: LabParts): Promise<LabGround> {
-  const problem = openFilesProblem()
-  if (problem !== undefined) throw new LabError(problem, { hint: openFilesHint })
+  checkOpenFiles(LabError)
   const { driver, face = equinixMetal, stateFolder } = parts
   const sosHost = reachableHost(parts.sosListen.host)
   await prepareStateFolder(stateFolder)

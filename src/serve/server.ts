@@ -12,7 +12,7 @@ import type { Address } from '../address.ts'
 import { settleBefore } from '../deadline.ts'
 import { ServeError } from '../errors.ts'
 import { errorCode } from '../text/system-error.ts'
-import { openFilesHint, openFilesProblem } from '../files/open-files.ts'
+import { checkOpenFiles } from '../files/open-files.ts'
 import type { Reporter } from '../io.ts'
 import { Boots } from './boots.ts'
 import { checkContent, type Content, createFinder } from './content.ts'
@@ -102,8 +102,7 @@ function createHttpServer(tls: Tls | undefined, headersTimeoutMs: number, stallT
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { content, report, tls, forced, stallTimeoutMs = 60_000, headersTimeoutMs = 15_000 } = options
   const { closeTimeoutMs = 2000, maxResponses = 512 } = options
-  const problem = openFilesProblem()
-  if (problem !== undefined) throw new ServeError(problem, { hint: openFilesHint })
+  checkOpenFiles(ServeError)
   await checkContent(content)
   const boots = new Boots()
   const closing = new AbortController()

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { basename } from 'node:path'
-import { UsageError } from '../../errors.ts'
+import { ServeError, UsageError } from '../../errors.ts'
 import { userName } from '../../files/home-folder.ts'
+import { checkOpenFiles } from '../../files/open-files.ts'
 import type { Context } from '../../io.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
 import { filesOf } from '../../ipxe/boot-script.ts'
@@ -71,6 +72,8 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
     )
   }
   checkReplies(options)
+  // Before anything is opened: each socket and file below could be the one too many.
+  if (options.serve !== undefined) checkOpenFiles(ServeError)
   const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
   const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
   const context: Context = { ...outer, signal }
