@@ -42,7 +42,8 @@ export function findRoom(
   cloud: Cloud,
   wishes: readonly (MachineWish & { plan: Plan })[],
 ): (StockedMachine | undefined)[] | undefined {
-  if (cloud.settings.inventory !== undefined) return chooseMachines(cloud, wishes)
+  const { inventory } = cloud.settings
+  if (inventory !== undefined) return chooseMachines(inventory, cloud.devices, wishes)
   return hasRoom(
     cloud,
     wishes.map(({ plan }) => plan),

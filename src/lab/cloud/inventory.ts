@@ -50,20 +50,21 @@ export function holderOf({ devices }: Pick<Cloud, 'devices'>, name: string): Dev
   return [...devices.values()].find(({ machine }) => machine === name)
 }
 
-/** The machines that a device may get; all of them or those of a plan. */
+/** Whether a device may get a machine, as the cloud is now. */
+function freeTest({ inventory, devices }: { inventory: Inventory; devices: Cloud['devices'] }) {
+  const held = new Set([...devices.values()].map(({ machine }) => machine))
+  return ({ name }: StockedMachine) => !held.has(name) && inventory.whyUnusable(name) === undefined
+}
+
+/** The machines that a device may get, of a plan or of all. */
 export function freeMachines(
   { settings, devices }: Pick<Cloud, 'settings' | 'devices'>,
   plan?: string,
 ): StockedMachine[] {
   const { inventory } = settings
   if (inventory === undefined) return []
-  const held = new Set([...devices.values()].map(({ machine }) => machine))
-  return inventory.machines.filter(
-    (machine) =>
-      (plan === undefined || machine.plan === plan) &&
-      !held.has(machine.name) &&
-      inventory.whyUnusable(machine.name) === undefined,
-  )
+  const isFree = freeTest({ inventory, devices })
+  return inventory.machines.filter((machine) => (plan === undefined || machine.plan === plan) && isFree(machine))
 }
 
 /** A machine that a new device is to get. */
@@ -74,13 +75,18 @@ export interface MachineWish {
 }
 
 /** Chooses a different machine for each wish: the one it names, which is free, or a free one of its plan. Undefined if there are too few. */
-export function chooseMachines(cloud: Cloud, wishes: readonly MachineWish[]): StockedMachine[] | undefined {
-  const named = new Set(wishes.flatMap(({ machine }) => machine ?? []))
-  const rest = freeMachines(cloud).filter((machine) => !named.has(machine))
+export function chooseMachines(
+  inventory: Inventory,
+  devices: Cloud['devices'],
+  wishes: readonly MachineWish[],
+): StockedMachine[] | undefined {
+  const isFree = freeTest({ inventory, devices })
+  const taken = new Set(wishes.flatMap(({ machine }) => machine ?? []))
   const choices: StockedMachine[] = []
   for (const { plan, machine } of wishes) {
-    const next = machine ?? rest.find((other) => other.plan === plan.slug && !choices.includes(other))
+    const next = machine ?? inventory.machines.find((one) => one.plan === plan.slug && !taken.has(one) && isFree(one))
     if (next === undefined) return undefined
+    taken.add(next)
     choices.push(next)
   }
   return choices

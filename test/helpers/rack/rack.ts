@@ -109,12 +109,13 @@ export async function startSimulatedRack({
   const { driver, inventory } = cloud
   const mistakes: string[] = []
   let lab: TestLab | undefined
-  const isHeld = (name: string) =>
-    lab?.devices().some((device) => device.machine === name) ??
-    driver.views().some((one) => one.name === name && one.holder !== undefined)
+  const heldNames = () =>
+    lab?.devices().map(({ machine }) => machine) ??
+    driver.views().flatMap(({ name, holder }) => (holder === undefined ? [] : name))
   const look = () => {
+    const held = new Set(heldNames())
     for (const { name, isOn } of boards) {
-      if (isOn && !isHeld(name) && driver.whyUnusable(name) === undefined) mistakes.push(`${name} is free, and on`)
+      if (isOn && !held.has(name) && driver.whyUnusable(name) === undefined) mistakes.push(`${name} is free, and on`)
     }
   }
   for (const board of boards) {
