@@ -52,7 +52,7 @@ export interface InnerCommandOptions {
 
 /** A running command. */
 export interface InnerCommand {
-  /** Its exit code; if a signal ended it, 128 plus the signal's number. */
+  /** Its exit code; if a signal ended it, 128 plus the signal's number. Rejected with the lab's own failure, if that ended it. */
   ended: Promise<number>
 }
 
@@ -81,7 +81,10 @@ export async function startInnerCommand(
   forced.addEventListener('abort', onForced)
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
+    child.once('exit', (code, name) => {
+      if (signal.aborted && !(signal.reason instanceof InterruptedError)) reject(signal.reason)
+      else resolve(code ?? 128 + (name === null ? 0 : constants.signals[name]))
+    })
   }).finally(() => {
     end[Symbol.dispose]()
     signal.removeEventListener('abort', onSignal)

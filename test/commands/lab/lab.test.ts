@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,6 +128,18 @@ describe('lab -- COMMAND', () => {
     const again = setInterval(() => lab.child.kill('SIGTERM'), 1200)
     expect(await lab.code).toBe(137)
     clearInterval(again)
+  })
+
+  test('a defect that ends the lab is shown, although the command ends by a signal', async () => {
+    const preload = join(state, 'defect.cjs')
+    writeFileSync(
+      preload,
+      "if (process.argv[2] === 'lab') setTimeout(() => void Promise.reject(new Error('a defect')), 1500)",
+    )
+    const lab = metalkit(['lab', '--', ...listener], { NODE_OPTIONS: `--require ${preload}` })
+    expect(await lab.code).toBe(1)
+    expect(lab.seen.out).toContain('got TERM')
+    expect(lab.seen.err).toContain('metalkit: internal error: a defect\n')
   })
 
   test('the command does not outlive a killed lab', needs('setpriv'), async () => {
