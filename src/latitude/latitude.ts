@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import { ApiError } from '../errors.ts'
 import { ApiCaller } from '../http/caller.ts'
 import type {
+  Choice,
   Cloud,
   CloudContext,
   ConsolePlace,
@@ -83,7 +84,7 @@ class LatitudeCloud implements Cloud {
     return markOf(runId)
   }
 
-  async prepare(wish: Wish, signal: AbortSignal): Promise<{ plan: string; place: string }> {
+  async prepare(wish: Wish, signal: AbortSignal): Promise<Choice> {
     const { report } = this.#context
     const project = await this.#requireProject()
     await findProject(this.#client, project, signal)
@@ -95,10 +96,9 @@ class LatitudeCloud implements Cloud {
       const named = { plan: await this.#context.require('machine', wanted), place: site && writePlace(site) }
       return { ...named, doubt: undefined }
     })
-    if (doubt !== undefined) report.warn(doubt)
     const site = await this.#context.require('metro', place)
     report.detail(`machine: ${plan} at the site ${site}`)
-    return { plan, place: site }
+    return { plan, place: site, doubt }
   }
 
   async check(part: string, signal: AbortSignal): Promise<Finding> {

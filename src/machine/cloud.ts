@@ -55,6 +55,14 @@ export interface MachineEvent {
   body: string
 }
 
+/** What a machine is rented as. */
+export interface Choice {
+  plan: string
+  place: string
+  /** Why the API may refuse it. */
+  doubt?: string | undefined
+}
+
 /** What the user asks for; the cloud chooses what is undefined. */
 export interface Wish {
   plan: string | undefined
@@ -179,7 +187,7 @@ export interface Cloud {
    * Checks what would make a create futile or a machine impossible to give back, and chooses plan and place. Creates nothing.
    * Called before a machine is rented, not before one is reused.
    */
-  prepare(wish: Wish, signal: AbortSignal): Promise<{ plan: string; place: string }>
+  prepare(wish: Wish, signal: AbortSignal): Promise<Choice>
   /** Looks at one part of the account for `doctor`, as the cloud's row names them; the first part is the credentials. */
   check(part: string, signal: AbortSignal): Promise<Finding>
   /** @throws UncertainError if the machine may or may not exist; lastTry.reason if it does not */

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { ApiError, ConsoleError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import type {
+  Choice,
   Cloud,
   CloudContext,
   ConsoleHosts,
@@ -87,7 +88,7 @@ class EquinixMetal implements Cloud {
     return `${runTagPrefix}${runId}`
   }
 
-  async prepare({ plan, place }: Wish): Promise<{ plan: string; place: string }> {
+  async prepare({ plan, place }: Wish): Promise<Choice> {
     await this.#requireProject()
     return { plan: plan ?? 'baremetal_0', place: chooseMetro({ zone: this.#options.zone, metro: place }) }
   }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
 import { MachineError, messageOf } from '../errors.ts'
 import type {
+  Choice,
   Cloud,
   CloudContext,
   ConsolePlace,
@@ -97,7 +98,7 @@ class OracleCloud implements Cloud {
     return markOf(runId)
   }
 
-  async prepare(wish: Wish, signal: AbortSignal): Promise<{ plan: string; place: string }> {
+  async prepare(wish: Wish, signal: AbortSignal): Promise<Choice> {
     this.#site = await this.#choose(wish, signal)
     return { plan: this.#site.shape, place: this.#site.availabilityDomain }
   }

@@ -190,6 +190,17 @@ test('doctor latitude checks token, project and what would be rented', async () 
   expect(await findFlaws(lab, ending)).toEqual([])
 })
 
+test('a site that no plan has is doubted, by doctor and by run', async () => {
+  await using lab = await openLatitudeLab()
+  const doubt = 'the site "XXX" is in no plan of the API\'s list: check its spelling'
+  const checked = await runFast(lab, ['doctor', 'latitude', '-metro', 'xxx'])
+  expect(checked.stdout.split('\n').map((line) => line.split(/ {2,}/))).toContainEqual(['warn', 'machine', doubt])
+  expect(checked.stdout + checked.stderr).not.toContain('can be rented')
+  const ending = await runFast(lab, runArgs('-project-id', lab.projectId, '-metro', 'xxx'))
+  expect(ending.stderr).toContain(`warning: ${doubt}\n`)
+  expect(await serversIn(lab)).toEqual([])
+})
+
 test.each([
   ['-hostname', 'web1', "--hostname is not for latitude: the host name carries the run's mark"],
   ['-ttl', '1h', '--ttl is not for latitude: its API deletes no machine at a time'],

@@ -59,7 +59,10 @@ function accountChecks(row: CloudRow, options: DoctorOptions, seen: Seen): Check
         needCredentials()
         const cloud = await cloudOf(context)
         if (isOffer !== true) return await cloud.check(name, context.signal)
-        const { plan, place } = await cloud.prepare({ plan: options.machine, place: options.metro }, context.signal)
+        const wish = { plan: options.machine, place: options.metro }
+        const { plan, place, doubt } = await cloud.prepare(wish, context.signal)
+        if (doubt !== undefined)
+          return { detail: doubt, hint: 'if the API refuses it, choose with --metro and --machine' }
         return { detail: `${plan} can be rented in ${place}` }
       },
     })),

@@ -82,6 +82,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   if (options.baseUrl === undefined && options.tunnel === undefined) throw noBaseUrl(options)
   const wish = { plan: options.machine, place: options.metro }
   const chosen = options.device === undefined ? await cloud.prepare(wish, signal) : undefined
+  if (chosen?.doubt !== undefined) report.warn(chosen.doubt)
   await using tunnel = await openTunnel(options, context)
   const baseUrl = options.baseUrl ?? tunnel?.url
   if (baseUrl === undefined) throw noBaseUrl(options)
