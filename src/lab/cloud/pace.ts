@@ -34,7 +34,7 @@ export const quickPace: Pace = {
 }
 
 /** For machines whose firmware takes seconds anyway: they start at once, and polling sees them in provisioning meanwhile. */
-export const bootingPace: Pace = { ...quickPace, queuedMs: 1, stepMs: 0 }
+export const bootingPace: Pace = { ...quickPace, queuedMs: 0, stepMs: 0 }
 
 /** The real cloud's pace: about five minutes from the create call to the boot, a minute for a power action (inferred from users' reports). */
 export const realPace: Pace = {
@@ -49,7 +49,7 @@ export const realPace: Pace = {
 }
 
 /** Waits between two steps. Without a delay nothing else gets its turn, so that QEMU starts before consoles connect. */
-export async function pauseForStep({ stepMs }: Pace, signal: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
-  if (stepMs > 0) await systemClock.sleep(stepMs, signal)
+  if (ms > 0) await systemClock.sleep(ms, signal)
 }

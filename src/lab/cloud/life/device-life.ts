@@ -1,5 +1,4 @@
 // The life of one device: its transitions, one at a time, and what becomes of it if its machine goes off.
-import { systemClock } from '../../../clock.ts'
 import { untilAborted } from '../../../deadline.ts'
 import { describeError } from '../../../errors.ts'
 import { TaskQueue } from '../../../task-queue.ts'
@@ -10,7 +9,7 @@ import { addEvent, type Device, freshInstallation } from '../device.ts'
 import { changeState, isInstalling, type PowerAction } from '../device-state.ts'
 import { endInTime } from './ending.ts'
 import { Installation } from './installation.ts'
-import { pauseForStep } from '../pace.ts'
+import { pause } from '../pace.ts'
 import type { LifeParts } from './life-parts.ts'
 import { specOf } from './machine-spec.ts'
 import { type PowerParts, DevicePower } from './device-power.ts'
@@ -69,7 +68,7 @@ export class DeviceLife implements AsyncDisposable {
   /** Starts provisioning a queued device. */
   provision(): void {
     this.#enqueue(async (signal) => {
-      await systemClock.sleep(this.#parts.pace.queuedMs, signal)
+      await pause(this.#parts.pace.queuedMs, signal)
       if (this.device.plight === 'stuck-queued') await untilAborted(signal)
       this.#setState('provisioning')
       await this.#install(signal)
@@ -144,7 +143,7 @@ export class DeviceLife implements AsyncDisposable {
   /** Deletes a device that is deprovisioning. Its machine is free only once it is known to be off. */
   deprovision(onGone: () => void): void {
     this.#enqueue(async (signal) => {
-      await pauseForStep(this.#parts.pace, signal)
+      await pause(this.#parts.pace.stepMs, signal)
       await this.chassis.clear(signal)
       this.chassis.port.hangUp()
       onGone()

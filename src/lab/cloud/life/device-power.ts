@@ -1,7 +1,7 @@
 // The power switch of a device: it switches the machine on and off, and the device's state and events follow.
 import type { Chassis } from './chassis.ts'
 import type { Device } from '../device.ts'
-import { type Pace, pauseForStep } from '../pace.ts'
+import { type Pace, pause } from '../pace.ts'
 
 /** Changes to a device. */
 export interface DeviceRecord {
@@ -36,7 +36,7 @@ export class DevicePower {
     }
     device.inRescue = inRescue
     record.setState('powering_on')
-    await pauseForStep(pace, signal)
+    await pause(pace.stepMs, signal)
     await chassis.plugIn(signal)
     signal.throwIfAborted()
     device.rebooting = false
@@ -51,7 +51,7 @@ export class DevicePower {
     const { device, chassis, record, pace } = this.#parts
     // A reset does not change what system a machine boots.
     if (!inRescue && !device.inRescue && (await chassis.reset(signal))) {
-      await pauseForStep(pace, signal)
+      await pause(pace.stepMs, signal)
       device.rebooting = false
       record.tell('instance.rebooted', 'Device rebooted')
       return record.setState('active')
@@ -63,7 +63,7 @@ export class DevicePower {
   async turnOff(signal: AbortSignal): Promise<void> {
     const { chassis, record, pace } = this.#parts
     record.setState('powering_off')
-    await pauseForStep(pace, signal)
+    await pause(pace.stepMs, signal)
     await chassis.unplug(signal)
     record.tell('instance.powered_off', 'Device powered off')
     record.setState('inactive')

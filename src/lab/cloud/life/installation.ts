@@ -2,7 +2,7 @@
 import { formatDuration } from '../../../text/duration.ts'
 import { completeEvent, connectedEvent, installationSteps } from '../device-events.ts'
 import { isInstalling } from '../device-state.ts'
-import { pauseForStep } from '../pace.ts'
+import { pause } from '../pace.ts'
 import type { PowerParts } from './device-power.ts'
 
 /** The parts of an installation. */
@@ -33,7 +33,7 @@ export class Installation implements Disposable {
       record.tell(type)
       device.percentage = percentage
       if (type === 'provisioning.102') device.networked = true
-      await pauseForStep(pace, signal)
+      await pause(pace.stepMs, signal)
     }
     if (slug !== 'custom_ipxe' && !installs) {
       return record.fail(`The lab cannot install ${name}: machines in QEMU boot custom_ipxe only`)

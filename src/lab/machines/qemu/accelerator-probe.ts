@@ -9,7 +9,7 @@ import { messageOf } from '../../../errors.ts'
 import type { Accelerator } from './accelerator.ts'
 import type { MachineSpec } from '../driver.ts'
 import { lastLineOf } from '../last-line.ts'
-import { openNameless } from '../ipxe/nameless-file.ts'
+import { storeNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, secretConfig, serconPort, x86Args } from './args.ts'
 import { startQemu } from './process.ts'
 import { SerialLine } from '../serial-line.ts'
@@ -48,9 +48,8 @@ export async function probeAccelerator(
     const last = lastLineOf(output)
     return last === '' ? 'before it printed anything' : `at "${last}"`
   }
-  await using sercon = await openNameless()
+  using sercon = storeNameless(serconPort(spec))
   try {
-    await sercon.writeFile(serconPort(spec))
     await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
     const args = x86Args(spec, accelerator, { owner: String(process.pid), tftp: folder }, { sercon: pathOfFile(0) })
     const silent = { debug() {} }

@@ -9,7 +9,7 @@ import type { Reporter } from '../../../io.ts'
 import { openSerialPipe } from './serial-pipe.ts'
 import { leash } from '../../storage/leash.ts'
 import type { PowerLoss } from '../driver.ts'
-import { openNameless } from '../ipxe/nameless-file.ts'
+import { storeNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, qmpFd } from './args.ts'
 import { type MachineStop, StopWatch } from './stop-watch.ts'
 import { Qmp } from './qmp.ts'
@@ -104,9 +104,7 @@ export async function startQemu(
   report: Pick<Reporter, 'debug'>,
 ): Promise<QemuProcess> {
   const { program, fds, hint } = command
-  await using config = await openNameless()
-  // An explicit position leaves the file's own, which QEMU shares, at the start.
-  await config.write(command.config, 0)
+  using config = storeNameless(Buffer.from(command.config))
   const args = ['-readconfig', pathOfFile(fds.length), ...command.args]
   const [file = program, ...rest] = await leash([program, ...args], 'KILL')
   report.debug(`qemu: ${program} ${args.join(' ')}`)

@@ -3,7 +3,7 @@ import { messageOf } from '../../../errors.ts'
 import type { Reporter } from '../../../io.ts'
 import { type Accelerator, tcg } from './accelerator.ts'
 import type { MachineSpec, PoweredMachine, PowerLoss } from '../driver.ts'
-import { openNameless } from '../ipxe/nameless-file.ts'
+import { storeNameless } from '../ipxe/nameless-file.ts'
 import { pathOfFile, type QemuFiles, secretConfig, serconPort, type Uefi, x86Args } from './args.ts'
 import { forwardGuestPort } from './forward.ts'
 import { x86Program } from './look.ts'
@@ -62,8 +62,7 @@ class X86Machine {
   /** Starts QEMU. @throws LabError if it does not start */
   async start(): Promise<void> {
     const { files, uefi, hint, report } = this.#parts
-    await using sercon = await openNameless()
-    await sercon.writeFile(serconPort(this.#spec))
+    using sercon = storeNameless(serconPort(this.#spec))
     const args = x86Args(this.#spec, this.#accelerator, files, uefi ?? { sercon: pathOfFile(0) })
     this.#qemu = await startQemu(
       { program: x86Program, args, fds: [sercon.fd], config: secretConfig(this.#spec), hint },
