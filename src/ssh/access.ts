@@ -14,6 +14,9 @@ import { loadKnownHosts } from './known-hosts.ts'
 import type { Prompter } from './prompter.ts'
 import { HostTrust } from './host-key-trust.ts'
 
+/** Public keys, `type base64`; undefined if they are not known. */
+type KeyLines = ReadonlySet<string> | undefined
+
 /** Settings of the command line, the environment and the terminal. */
 export interface AccessSources {
   home: string
@@ -28,8 +31,8 @@ export interface AccessSources {
   /** From --host-key. */
   pins: readonly string[]
   acceptNew: boolean
-  /** Public keys that the console accepts, if known. */
-  wanted: ReadonlySet<string> | undefined
+  /** Public keys that the console accepts, if known; keys of this computer are loaded once they are. */
+  wanted: KeyLines | Promise<KeyLines>
   prompter: Prompter | undefined
   report: Reporter
 }
@@ -84,19 +87,19 @@ export function createAccessFinder(sources: AccessSources): AccessFinder {
     const socket = identityAgent ?? env['SSH_AUTH_SOCK']
     const agentSocket = socket === undefined || socket === '' || socket === 'none' ? undefined : socket
     const key = JSON.stringify([named, identityFiles, identitiesOnly, agentSocket, isHop])
-    const identities =
-      identitiesBySettings.get(key) ??
-      loadIdentities({
+    const load = async () =>
+      await loadIdentities({
         named,
         password: isHop ? undefined : sources.password,
         configured: identityFiles,
         configuredOnly: identitiesOnly,
         agentSocket,
         home,
-        wanted: isHop ? undefined : wanted,
+        wanted: isHop ? undefined : await wanted,
         prompter,
         report,
       })
+    const identities = identitiesBySettings.get(key) ?? load()
     identitiesBySettings.set(key, identities)
     return identities
   }

@@ -1,5 +1,5 @@
 // Checks that `run` and `console` share, made before anything is billed: how to reach the console, and that it is reachable.
-import type { AccessFinder } from '../../ssh/access.ts'
+import type { AccessFinder, AccessSources } from '../../ssh/access.ts'
 import { type Capture, openLog, openRecording } from '../../console/capture.ts'
 import { type HostAccess, probeHost } from '../../ssh/connection.ts'
 import { defaultFailures, type WatchRules } from '../../console/watch.ts'
@@ -17,7 +17,7 @@ const probeTimeoutMs = 15_000
 /** How to reach a console. */
 export interface ConsoleReach extends AccessFinder {
   /** Public keys that the console will accept, if known. */
-  wanted: ReadonlySet<string> | undefined
+  wanted: AccessSources['wanted']
 }
 
 /** Everything a console needs, prepared before a machine is rented. */
@@ -43,7 +43,7 @@ function chooseRules(options: ConsoleOptions, { stdin }: Context): WatchRules {
 export function reachConsole(
   options: ConsoleOptions,
   context: Context,
-  wanted?: ReadonlySet<string>,
+  wanted?: AccessSources['wanted'],
   earlier?: Promise<unknown>,
 ): ConsoleReach {
   return { ...prepareAccess(options, context, wanted, earlier), wanted }
@@ -111,10 +111,11 @@ export async function checkConsole(
   const hosts: HostAccess[] = []
   for (const address of addresses) hosts.push(await access.find(address, '', context.signal))
   const [first] = hosts
-  if (first !== undefined && access.wanted !== undefined) requireKnownKey(access.wanted, first.identities, cloud.scope)
+  const wanted = await access.wanted
+  if (first !== undefined && wanted !== undefined) requireKnownKey(wanted, first.identities, cloud.scope)
   if (consoleHosts === undefined) {
-    if (access.wanted === undefined) return
-    requireKnownKey(access.wanted, await findIdentities(access, context.signal), cloud.scope)
+    if (wanted === undefined) return
+    requireKnownKey(wanted, await findIdentities(access, context.signal), cloud.scope)
     return
   }
   if (isCertain) return await probeAny(hosts, context)

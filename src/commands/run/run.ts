@@ -1,15 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { basename } from 'node:path'
 import { ServeError, UsageError } from '../../errors.ts'
 import { userName } from '../../files/home-folder.ts'
 import { checkOpenFiles } from '../../files/open-files.ts'
 import type { Context } from '../../io.ts'
 import { doubtsAboutBaseUrl } from '../../ipxe/base-url.ts'
-import { filesOf } from '../../ipxe/boot-script.ts'
 import type { Cloud, MachineRecord } from '../../machine/cloud.ts'
 import { findMachine, rentMachine, reuseMachine } from '../../machine/machine.ts'
-import { checkUrls, hintOfUrls } from '../../serve/check-urls.ts'
 import type { Server } from '../../serve/server.ts'
 import { type CloudRow, cloudOf } from '../clouds/clouds.ts'
 import { openCloud, scopeSettings } from '../clouds/open-cloud.ts'
@@ -22,9 +19,9 @@ import type { RunOptions } from '../../options/command-flags.ts'
 import { showBoots } from '../shared/server-activity.ts'
 import { formatDuration } from '../../text/duration.ts'
 import { defaultTimeoutMs, startTimeLimit } from '../shared/time-limit.ts'
+import { offerImage } from './offer-image.ts'
 import { openTunnel } from './tunnel.ts'
 
-const urlTimeoutMs = 30_000
 /** A Date header has a resolution of seconds, and answers take time. */
 const clockToleranceMs = 60_000
 
@@ -107,31 +104,18 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const place = existing?.place ?? chosen?.place ?? ''
   const arch = options.arch ?? row.archOf(plan)
   const prefix = options.imgName ?? name
-  // The API answers while the code that serves the image and opens the console is loaded: a tenth of a second.
+  // While the API answers, the code that opens the console is loaded, and while the console answers, the image is loaded and its URLs
+  // are checked, whose errors come first: each a tenth of a second.
   const isKeyNeeded = options.console && (!existing || cloud.consoleHosts('') === undefined)
   const listing = isKeyNeeded ? cloud.listKeys(signal) : undefined
   listing?.catch(() => {})
-  const serving = options.serve === undefined ? undefined : await import('./serve-image.ts')
-  await using server =
-    options.serve && (await serving?.serveImage({ prefix, baseUrl, arch, plan, row }, options.serve, context))
   const attaching = options.console ? await import('./attach.ts') : undefined
-
-  const urlsOf = filesOf(basename(prefix), row.script).map((file) => `${baseUrl}/${file}`)
-  const hint = tunnel
-    ? `check that the base URL leads to the tunnel, ${tunnel.url}`
-    : hintOfUrls(baseUrl, server?.address.port)
-  // The console answers while the URLs are checked, whose errors come first.
-  const checkingUrls = checkUrls(urlsOf, { signal, timeoutMs: urlTimeoutMs, env: context.env, hint, report })
-  const attach = await attaching?.checkBesideUrls(
-    checkingUrls,
-    cloud,
-    { machine: existing, place },
-    listing,
-    options,
-    context,
-  )
-  await checkingUrls
-  const [scriptUrl = ''] = urlsOf
+  const offering = offerImage({ prefix, baseUrl, tunnelUrl: tunnel?.url, arch, plan, row }, options, context)
+  const checking = attaching?.checkBesideImage(offering, cloud, { machine: existing, place }, listing, options, context)
+  checking?.catch(() => {})
+  const { scriptUrl, server: opened } = await offering
+  await using server = opened
+  const attach = await checking
 
   const isNamedByMark = Object.hasOwn(row.instead, 'hostname')
   const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(outer.env))

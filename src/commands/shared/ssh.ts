@@ -6,7 +6,7 @@ import { ConsoleError, type PublishError, type TunnelError } from '../../errors.
 import type { Context } from '../../io.ts'
 import type { Options } from '../../options/flags.ts'
 import { homeFolder, userName } from '../../files/home-folder.ts'
-import { type AccessFinder, createAccessFinder } from '../../ssh/access.ts'
+import { type AccessFinder, type AccessSources, createAccessFinder } from '../../ssh/access.ts'
 import { createPrompter } from '../../ssh/prompter.ts'
 
 type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostKey' | 'hostKeyPolicy'>>
@@ -18,7 +18,7 @@ type AccessOptions = Options<'identity' | 'knownHosts'> & Partial<Options<'hostK
 export function prepareAccess(
   options: AccessOptions,
   context: Context,
-  wanted?: ReadonlySet<string>,
+  wanted?: AccessSources['wanted'],
   earlier: Promise<unknown> = Promise.resolve(),
 ): AccessFinder {
   const { env, report } = context
