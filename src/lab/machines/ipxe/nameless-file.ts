@@ -34,8 +34,13 @@ export function storeNameless(bytes: Uint8Array): NamelessBytes {
   try {
     const fd = openSync(path, 'wx+', 0o600)
     unlinkSync(path)
-    // QEMU may share the position (/dev/fd on macOS), so it stays at the start.
-    writeSync(fd, bytes, 0, bytes.length, 0)
+    try {
+      // QEMU may share the position (/dev/fd on macOS), so it stays at the start.
+      writeSync(fd, bytes, 0, bytes.length, 0)
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
     return { fd, [Symbol.dispose]: () => closeSync(fd) }
   } finally {
     rmdirSync(folder)
