@@ -11,6 +11,7 @@ import { InterruptedError } from '../../src/errors.ts'
 import { labEnvironment } from '../../src/lab/environment.ts'
 import { parseFaults } from '../../src/lab/faults/faults.ts'
 import { startFakeApi } from '../helpers/api-fake.ts'
+import { makeFolder } from '../helpers/folder.ts'
 import { fakeArm64Image, makeImage } from '../helpers/image.ts'
 import { start } from '../helpers/io.ts'
 import { attendedMachines, startTestLab, type TestLab } from '../helpers/lab.ts'
@@ -590,6 +591,15 @@ describe('nothing is created if', () => {
     expect(await ids()).toEqual([])
     expect(texts.stderr.match(/^metalkit: /gm)).toHaveLength(1)
     expect(texts.stderr).not.toContain('    at ')
+  })
+
+  test('the log of an earlier run stays if the console cannot be reached', async () => {
+    using folder = makeFolder()
+    const log = join(folder.path, 'console.log')
+    await writeFile(log, 'an earlier run')
+    const { code } = startRun(['-log', log, ...serving()], { METAL_SOS: '127.0.0.1:1' })
+    expect(await code).toBe(7)
+    expect(await readFile(log, 'utf8')).toBe('an earlier run')
   })
 
   test('a compressed kernel is for arm64', async () => {

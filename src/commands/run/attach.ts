@@ -31,7 +31,7 @@ export async function checkBesideImage(
     failed.abort(error)
     throw error
   }
-  const access = await prepareConsole(options, context, await finding)
   await check
+  const access = await prepareConsole(options, context, await finding)
   return async (record, held, limit) => await holdConsole(cloud, record, access, options, held, limit)
 }

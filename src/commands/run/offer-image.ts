@@ -11,8 +11,8 @@ import type { CloudRow } from '../clouds/clouds.ts'
 
 const urlTimeoutMs = 30_000
 
-/** An image, and the machine that is to boot it. */
-export interface OfferedImage {
+/** The parts of an offer: the image, the way to it, and the machine that is to boot it. */
+export interface OfferParts {
   prefix: string
   baseUrl: string
   /** The URL of the tunnel that leads to this computer, if there is one. */
@@ -23,14 +23,14 @@ export interface OfferedImage {
 }
 
 /** An image that machines can fetch. */
-export interface Offer {
+export interface ReadyImage {
   scriptUrl: string
   /** Undefined if the image is served elsewhere. */
   server: Server | undefined
 }
 
 /** Serves the image if it is served from here, and checks that machines can fetch it. @throws ImageError or ServeError */
-export async function offerImage(image: OfferedImage, options: RunOptions, context: Context): Promise<Offer> {
+export async function offerImage(image: OfferParts, options: RunOptions, context: Context): Promise<ReadyImage> {
   const { prefix, baseUrl, tunnelUrl, row } = image
   const { signal, env, report } = context
   await using held = new Resources()

@@ -113,13 +113,13 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const offering = offerImage({ prefix, baseUrl, tunnelUrl: tunnel?.url, arch, plan, row }, options, context)
   const checking = attaching?.checkBesideImage(offering, cloud, { machine: existing, place }, listing, options, context)
   checking?.catch(() => {})
-  const { scriptUrl, server: opened } = await offering
-  await using server = opened
+  const image = await offering
+  await using server = image.server
   const attach = await checking
 
   const isNamedByMark = Object.hasOwn(row.instead, 'hostname')
   const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(outer.env))
-  const wanted = { hostname, scriptUrl, alwaysPxe: options.alwaysPxe }
+  const wanted = { hostname, scriptUrl: image.scriptUrl, alwaysPxe: options.alwaysPxe }
   const { ttl, keep } = options
   const until = ttl === undefined ? undefined : await findEnd(cloud, ttl, context)
   const starter = keep || existing || ttl !== undefined ? undefined : context.deafStarter

@@ -48,8 +48,8 @@ export async function probeAccelerator(
     const last = lastLineOf(output)
     return last === '' ? 'before it printed anything' : `at "${last}"`
   }
-  using sercon = storeNameless(serconPort(spec))
   try {
+    using sercon = storeNameless(serconPort(spec))
     await writeFile(join(folder, script), `#!ipxe\necho ${marker}\nsleep 60\n`)
     const args = x86Args(spec, accelerator, { owner: String(process.pid), tftp: folder }, { sercon: pathOfFile(0) })
     const silent = { debug() {} }
