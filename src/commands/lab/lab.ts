@@ -13,7 +13,7 @@ import { type QemuLook, recallQemu, x86Program } from '../../lab/machines/qemu/l
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
 import { defaultName, recordLab } from '../../lab/storage/running-labs.ts'
-import { prepareLeash } from '../../lab/storage/leash.ts'
+import { leashProgram, prepareLeash } from '../../lab/storage/leash.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
 import { type Address, isLoopbackHost } from '../../address.ts'
 import type { LabOptions } from '../../options/command-flags.ts'
@@ -120,7 +120,11 @@ export async function execute(
   const stateFolder = stateFolderOf(env)
   const look = options.machines === 'simulated' ? undefined : findQemu(stateFolder, context)
   look?.catch(() => {})
-  prepareLeash()
+  const findSetpriv = async () => {
+    const found = await findProgram(leashProgram, env['PATH'] ?? '')
+    return 'path' in found ? found.path : undefined
+  }
+  prepareLeash(findSetpriv(), stateFolder)
   // A lab for a command is new each time, unless it has a name; only the default lab uses the fixed ports.
   const name = options.labName ?? (isForCommand ? undefined : defaultName)
   const hasOwnPorts = !isForCommand && name === defaultName
@@ -161,7 +165,7 @@ export async function execute(
     if (driver.kind === 'qemu') report.info(machinesLine(note))
     for (const line of lines) report.detail(line)
   } else for (const line of lines) report.info(line)
-  await using _record = await recordLab(stateFolder, { ...contact, environment, name })
+  const record = async () => await recordLab(stateFolder, { ...contact, environment, name })
   const start = async () => {
     const { startLab } = await import('../../lab/lab.ts')
     return await startLab(parts, ground)
@@ -176,9 +180,10 @@ export async function execute(
         signal: AbortSignal.any([signal, failed.signal]),
         forced,
       })
-    // What can keep a lab from starting has been done, unless it has devices to restore: the command starts while the rest loads.
+    // What usually keeps a lab from starting has been done, unless it has devices to restore: the command starts while the rest loads.
     const early = kept === undefined ? await runCommand() : undefined
     try {
+      await using _record = await record()
       await using _lab = await start()
       return await (early ?? (await runCommand())).ended
     } catch (error) {
@@ -187,6 +192,7 @@ export async function execute(
       throw error
     }
   }
+  await using _record = await record()
   await using lab = await start()
   report.info(howToUse('lab', name ?? defaultName))
   using _table = showMachines(lab, context)

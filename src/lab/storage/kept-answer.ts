@@ -1,7 +1,7 @@
 // Answers that are slow to find, cached in files until something that they depend on changes: the current boot of this computer,
 // its kernel, or a condition that the caller names.
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { release } from 'node:os'
 import { promisify } from 'node:util'
 
@@ -32,6 +32,12 @@ async function nameBoot(): Promise<string | undefined> {
 async function describeConditions(conditions: readonly string[]): Promise<string | undefined> {
   const boot = await nameBoot()
   return boot === undefined ? undefined : [boot, release(), ...conditions].join('\n')
+}
+
+/** Conditions that hold as long as a program's file is the same: its path, and what an update changes. Rejects if it does not exist. */
+export async function identifyProgram(path: string): Promise<string[]> {
+  const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
+  return [path, [dev, ino, size, mtimeMs, ctimeMs].join(' ')]
 }
 
 /** Reads an answer that is still valid, if there is one. */

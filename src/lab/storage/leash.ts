@@ -1,23 +1,42 @@
 // Processes that must not outlive the lab, not even after kill -9: Linux can send them a signal when their parent dies.
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { identifyProgram, keepAnswer, readKeptAnswer } from './kept-answer.ts'
 
-const execFileAsync = promisify(execFile)
+/** The program of util-linux that puts a process on the leash. */
+export const leashProgram = 'setpriv'
 
-async function findLeash(): Promise<boolean> {
+async function tryLeash(program: string): Promise<boolean> {
   try {
-    await execFileAsync('setpriv', ['--pdeathsig', 'KILL', '--', 'true'])
+    await promisify(execFile)(program, ['--pdeathsig', 'KILL', '--', 'true'])
     return true
   } catch {
     return false
   }
 }
 
+async function recallLeash(program: Promise<string | undefined>, stateFolder: string): Promise<boolean> {
+  const path = await program
+  if (path === undefined) return false
+  const keptPath = join(stateFolder, 'setpriv.json')
+  const conditions = await identifyProgram(path)
+  const kept = await readKeptAnswer(keptPath, conditions)
+  if (typeof kept?.['works'] === 'boolean') return kept['works']
+  const works = await tryLeash(path)
+  await keepAnswer(keptPath, conditions, { works })
+  return works
+}
+
 let hasLeash: Promise<boolean> | undefined
 
-/** Starts to test whether setpriv works, so that the first process need not wait for the result. */
-export function prepareLeash(): void {
-  hasLeash ??= findLeash()
+/**
+ * Starts to find out whether setpriv works, so that the first process need not wait for the result. BusyBox has one that does not;
+ * to try it takes as long as loading a part of the lab, so labs keep the answer.
+ * @param program its path; undefined if there is none
+ */
+export function prepareLeash(program: Promise<string | undefined>, stateFolder: string): void {
+  hasLeash ??= recallLeash(program, stateFolder).catch(() => false)
 }
 
 /**
@@ -25,6 +44,6 @@ export function prepareLeash(): void {
  * the command unchanged: then only an orderly shutdown ends it. Either way the process id and the exit status are the command's own.
  */
 export async function leash(command: readonly string[], signal: 'KILL' | 'TERM'): Promise<string[]> {
-  hasLeash ??= findLeash()
-  return (await hasLeash) ? ['setpriv', '--pdeathsig', signal, '--', ...command] : [...command]
+  hasLeash ??= tryLeash(leashProgram)
+  return (await hasLeash) ? [leashProgram, '--pdeathsig', signal, '--', ...command] : [...command]
 }

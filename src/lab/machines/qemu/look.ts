@@ -1,10 +1,9 @@
 // What QEMU reports about itself. To ask takes two processes and as long as loading a part of the lab, so labs keep the answer.
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { keepAnswer, readKeptAnswer } from '../../storage/kept-answer.ts'
+import { identifyProgram, keepAnswer, readKeptAnswer } from '../../storage/kept-answer.ts'
 
 /** QEMU for x86_64 machines. */
 export const x86Program = 'qemu-system-x86_64'
@@ -30,12 +29,6 @@ export async function lookAtQemu(program: string, signal?: AbortSignal): Promise
   return { folders, version }
 }
 
-/** The program's file and its version on disk, which change with an update of QEMU. */
-async function identify(path: string): Promise<string[]> {
-  const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
-  return [path, [dev, ino, size, mtimeMs, ctimeMs].join(' ')]
-}
-
 function isLook(answer: Readonly<Record<string, unknown>>): answer is Readonly<Record<string, unknown>> & QemuLook {
   const { folders, version } = answer
   return typeof version === 'string' && Array.isArray(folders) && folders.every((folder) => typeof folder === 'string')
@@ -44,7 +37,7 @@ function isLook(answer: Readonly<Record<string, unknown>>): answer is Readonly<R
 /** The same for the program at `path`, from the state folder if that very file has been queried since this computer's boot. */
 export async function recallQemu(path: string, stateFolder: string, signal?: AbortSignal): Promise<QemuLook> {
   const keptPath = join(stateFolder, 'qemu.json')
-  const conditions = await identify(path)
+  const conditions = await identifyProgram(path)
   const kept = await readKeptAnswer(keptPath, conditions)
   if (kept !== undefined && isLook(kept)) return kept
   const look = await lookAtQemu(path, signal)
