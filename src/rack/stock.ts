@@ -1,12 +1,12 @@
 // A rack's stock as a cloud: its plans, its one metro, and its machines.
-import { type Catalogue, metroId } from '../lab/cloud/catalogue.ts'
+import type { Catalogue } from '../lab/cloud/catalogue.ts'
 import type { Inventory } from '../lab/cloud/inventory.ts'
 import type { RackDriver } from './machines/driver.ts'
 import type { RackFile } from './file/rack-file.ts'
 
 /** The catalogue of a rack. It installs no operating system: machines boot what a script names. */
 export function catalogueOf({ plans, machines, metro: code }: RackFile): Catalogue {
-  const metro = { id: metroId(code), code, name: code, country: 'US', address: code }
+  const metro = { code, name: code, country: 'US', address: code }
   return {
     plans: Object.entries(plans).map(([slug, specs]) => ({
       slug,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { LabError } from '../../src/errors.ts'
-import { type Catalogue, metroId } from '../../src/lab/cloud/catalogue.ts'
+import type { Catalogue } from '../../src/lab/cloud/catalogue.ts'
 import type { Inventory } from '../../src/lab/cloud/inventory.ts'
 import { labCatalogue } from '../../src/lab/cloud/lab-catalogue.ts'
 import type { MachineDriver, MachineSpec, PoweredMachine, PowerLoss } from '../../src/lab/machines/driver.ts'
@@ -125,7 +125,7 @@ export class Hardware {
       whyUnusable: (name) => this.aside.get(name),
       lastSeen: (name) => (this.aside.has(name) ? 'unknown' : this.at(name).isOn ? 'on' : 'off'),
     }
-    const metro = { id: metroId('home'), code: 'home', name: 'home', country: 'US', address: 'home' }
+    const metro = { code: 'home', name: 'home', country: 'US', address: 'home' }
     this.catalogue = {
       plans: [...new Set(Object.values(plans))].map((slug) => ({
         slug,

@@ -26,7 +26,6 @@ export interface OperatingSystem {
 
 /** A metro; `id` is a UUID. */
 export interface Metro {
-  id: string
   code: string
   name: string
   country: string
@@ -72,14 +71,14 @@ export function findOperatingSystem(
 }
 
 /** The id of a metro. */
-export function metroId(code: string): string {
+export function metroId({ code }: Pick<Metro, 'code'>): string {
   return nameUuid(`metro ${code}`)
 }
 
 /** Finds a metro by id, or by code in upper or lower case; "any" is the first metro. */
 export function findMetro({ metros }: Pick<Catalogue, 'metros'>, metro: string): Metro | undefined {
   const name = metro.toLowerCase()
-  return name === 'any' ? metros[0] : metros.find(({ code, id }) => code === name || id === name)
+  return name === 'any' ? metros[0] : metros.find(({ code }) => code === name || metroId({ code }) === name)
 }
 
 /** The id of a facility. */

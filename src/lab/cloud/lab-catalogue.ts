@@ -1,7 +1,7 @@
 // What a lab offers: plans whose sizes suit one computer, and the operating systems, metros and facilities of the service.
 import { facilitiesOfMetro, metroCodes } from '../../metal/locations.ts'
 import type { Arch } from '../../arch.ts'
-import { type Catalogue, type Facility, type Metro, metroId, type OperatingSystem, type Plan } from './catalogue.ts'
+import { type Catalogue, type Facility, type Metro, type OperatingSystem, type Plan } from './catalogue.ts'
 
 function plan(slug: string, arch: Arch, cpus: number, memoryGib: number, ...aliases: string[]): Plan {
   return { slug, aliases, arch, cpus, memoryMib: memoryGib * 1024 }
@@ -87,7 +87,7 @@ const metroNames: Readonly<Record<string, readonly [name: string, country: strin
 /** All metros of the wire contract's fixtures. If a metro's name is unknown, its code in capitals stands in. */
 const metros: readonly Metro[] = metroCodes.map((code) => {
   const [name, country] = metroNames[code] ?? [code.toUpperCase(), 'US']
-  return { id: metroId(code), code, name, country, address: 'this computer' }
+  return { code, name, country, address: 'this computer' }
 })
 
 /** Facilities that the tests and examples of clients name, in addition to the wire contract's. */

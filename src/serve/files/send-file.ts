@@ -1,6 +1,5 @@
 // Sends bytes of an open file piece by piece, waiting for each to be written, so that slow readers do not cost more memory.
 import type { ServerResponse } from 'node:http'
-import { TLSSocket } from 'node:tls'
 import { type Chunk, chunkBytes, countUsed, leaveFree, prefetchChunk, releaseChunk, takeChunk } from './chunk-cache.ts'
 import type { OpenFile } from './open-file.ts'
 import type { ByteRange } from './range.ts'
@@ -53,7 +52,7 @@ let readers = 0
 const encryptedBytes = 4 * 1024 * 1024
 
 function isEncrypted(response: ServerResponse): boolean {
-  return response.req.socket instanceof TLSSocket
+  return 'encrypted' in response.req.socket
 }
 
 /** Writes pieces; over TLS, the more readers there are, the smaller each write. */

@@ -4,6 +4,7 @@ import { parsePaths, shapeRelations } from '../../../src/lab/api/relations.ts'
 import { expandBatch } from '../../../src/lab/api/input/device-create.ts'
 import { describeLevel } from '../../../src/lab/cloud/capacity.ts'
 import { startTestLab, type TestLab, type TestLabOptions, waitForState, waitUntil } from '../../helpers/lab.ts'
+import { metroId } from '../../../src/lab/cloud/catalogue.ts'
 
 const good = { plan: 'c3.small.x86', metro: 'ny', operating_system: 'custom_ipxe', userdata: '#!ipxe\nsleep 600' }
 
@@ -33,7 +34,7 @@ async function idsOf(lab: TestLab, deviceId: string): Promise<Record<string, str
     USER: user.id,
     ORGANIZATION: user.default_organization_id,
     KEY: keys.ssh_keys[0].id,
-    METRO: device.metro.id,
+    METRO: metroId(device.metro),
     PORT: device.network_ports[0].id,
     EVENT: events.events[0].id,
     ADDRESS: device.ip_addresses[0].id,
@@ -156,7 +157,7 @@ describe('include and exclude', () => {
     const less = await get(`/devices/${id}?exclude=plan,operating_system,facility.metro,metro,ip_addresses,nothing`)
     expect(less).toMatchObject({
       plan: { href: `/metal/v1/plans/${device.plan.id}` },
-      metro: { href: `/metal/v1/locations/metros/${device.metro.id}` },
+      metro: { href: `/metal/v1/locations/metros/${metroId(device.metro)}` },
       hostname: device.hostname,
     })
     expect(Object.keys(less.plan)).toEqual(['href'])

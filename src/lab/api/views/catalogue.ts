@@ -3,6 +3,7 @@ import {
   type Catalogue,
   facilityId,
   type Metro,
+  metroId,
   type OperatingSystem,
   operatingSystemId,
   type Plan,
@@ -19,7 +20,7 @@ export function hrefOf(path: string): { href: string } {
 
 /** A metro. */
 export function metroView(metro: Metro) {
-  return { id: metro.id, code: metro.code, name: metro.name, country: metro.country }
+  return { id: metroId(metro), code: metro.code, name: metro.name, country: metro.country }
 }
 
 /** A facility of a metro. */
@@ -43,7 +44,7 @@ const everywhere = new WeakMap<Catalogue, ReturnType<typeof placesOf>>()
 function placesOf({ facilities, metros }: Catalogue) {
   return {
     available_in: facilities.map((facility) => ({ ...hrefOf(`/facilities/${facilityId(facility)}`), ...free })),
-    available_in_metros: metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metro.id}`), ...free })),
+    available_in_metros: metros.map((metro) => ({ ...hrefOf(`/locations/metros/${metroId(metro)}`), ...free })),
   }
 }
 

@@ -1,6 +1,6 @@
 // What the Latitude.sh of a lab offers: its plans in sizes that suit one computer, its sites and some of its operating systems.
 import type { Arch } from '../../../arch.ts'
-import { type Catalogue, type Metro, metroId, type OperatingSystem, type Plan } from '../../cloud/catalogue.ts'
+import { type Catalogue, type Metro, type OperatingSystem, type Plan } from '../../cloud/catalogue.ts'
 
 function plan(slug: string, cpus: number, memoryGib: number, arch: Arch = 'x86_64'): Plan {
   return { slug, aliases: [], arch, cpus, memoryMib: memoryGib * 1024 }
@@ -66,7 +66,7 @@ const sites: readonly (readonly [slug: string, city: string, country: string])[]
 
 const metros: readonly Metro[] = sites.map(([slug, name, country]) => {
   const code = slug.toLowerCase()
-  return { id: metroId(code), code, name, country, address: 'this computer' }
+  return { code, name, country, address: 'this computer' }
 })
 
 /** The catalogue. The code of a metro is the slug of its site in small letters. */

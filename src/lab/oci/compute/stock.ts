@@ -1,6 +1,6 @@
 // What a lab offers as an Oracle cloud: shapes in sizes that suit one computer, platform images, one availability domain, one network.
 import type { Arch } from '../../../arch.ts'
-import { type Catalogue, metroId, type OperatingSystem, type Plan } from '../../cloud/catalogue.ts'
+import { type Catalogue, type OperatingSystem, type Plan } from '../../cloud/catalogue.ts'
 import { regionName } from '../account/account.ts'
 import { globalOcid, regionalOcid } from '../account/ocid.ts'
 
@@ -86,7 +86,6 @@ export const network = {
 }
 
 const metro = {
-  id: metroId(regionName),
   code: regionName,
   name: 'US West (San Jose)',
   country: 'US',
