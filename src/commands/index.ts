@@ -119,7 +119,7 @@ const ls = command({
   words: 'ls',
   summary: 'list the machines that metalkit rented',
   description:
-    'Lists the machines that metalkit rented, in every cloud that you have credentials for; it recognizes them by their marks. Outside a lab, each costs money until it is deleted.',
+    'Lists the machines that metalkit rented, in every cloud that you have credentials for; it recognizes them by their marks. Outside a lab, each costs money until it is deleted. With -q, prints their IDs only.',
   arguments: [],
   flags: lsFlagNames,
   examples: ['metalkit ls', 'metalkit ls --json'],

@@ -3,7 +3,7 @@ import type { Context } from '../io.ts'
 import type { Cloud } from '../machine/cloud.ts'
 import type { LsOptions } from '../options/command-flags.ts'
 import { formatAge } from '../text/duration.ts'
-import { plainJson } from '../text/plain-text.ts'
+import { plainJson, plainText } from '../text/plain-text.ts'
 import { formatTable } from '../text/table.ts'
 import { sshLine } from './console/ssh-line.ts'
 import { askClouds } from './clouds/ask-clouds.ts'
@@ -35,6 +35,10 @@ export async function execute(_: unknown, options: LsOptions, context: Context):
   const code = failures.length === 0 ? undefined : exitCodeOf(failures[0]?.error)
   if (options.json) {
     for (const machine of machines) stdout.write(`${plainJson(machine)}\n`)
+    return code
+  }
+  if (report.verbosity < 0) {
+    for (const { id } of machines) stdout.write(`${plainText(id)}\n`)
     return code
   }
   if (machines.length === 0) {

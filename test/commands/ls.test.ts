@@ -41,6 +41,11 @@ test('prints a table of the machines that metalkit created, with the command for
   ])
 })
 
+test('with -q it prints the ids only, and nothing if there are none', async () => {
+  expect(await list(devices, '-q')).toMatchObject({ code: 0, stdout: `${id}\n${other}\n`, stderr: '' })
+  expect(await list([], '-q')).toMatchObject({ code: 0, stdout: '', stderr: '' })
+})
+
 test('the ssh line names the given key and known_hosts file', async () => {
   const { stdout } = await list(
     devices,
