@@ -12,7 +12,7 @@ import type { MachineDriver } from '../../lab/machines/driver.ts'
 import { type QemuLook, recallQemu, x86Program } from '../../lab/machines/qemu/look.ts'
 import { endOrphans } from '../../lab/machines/qemu/orphans.ts'
 import { bootingPace, quickPace, realPace } from '../../lab/cloud/pace.ts'
-import { defaultName, recordLab } from '../../lab/storage/running-labs.ts'
+import { defaultName, prepareRecords, recordLab } from '../../lab/storage/running-labs.ts'
 import { leashProgram, prepareLeash } from '../../lab/storage/leash.ts'
 import { openCloudFile } from '../../lab/storage/state-folder.ts'
 import { type Address, isLoopbackHost } from '../../address.ts'
@@ -165,6 +165,7 @@ export async function execute(
     if (driver.kind === 'qemu') report.info(machinesLine(note))
     for (const line of lines) report.detail(line)
   } else for (const line of lines) report.info(line)
+  await prepareRecords(stateFolder)
   const record = async () => await recordLab(stateFolder, { ...contact, environment, name })
   const start = async () => {
     const { startLab } = await import('../../lab/lab.ts')

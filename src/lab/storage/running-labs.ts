@@ -1,5 +1,5 @@
 // Records of the labs that run on this computer, so that other shells can use them: one file per lab, named after its process.
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { access, constants, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Address } from '../../address.ts'
 import { LabError } from '../../errors.ts'
@@ -8,7 +8,7 @@ import { makeFolder } from '../../files/make-folder.ts'
 import { readJson } from '../../text/json.ts'
 import { isLocked, type LockAttempt, tryLock } from './file-lock.ts'
 import { writePassingFile } from './private-file.ts'
-import { nameProcess } from './process-name.ts'
+import { findProcess, nameProcess } from './process-name.ts'
 
 /** The name of a lab that was started without --name. */
 export const defaultName = 'default'
@@ -58,6 +58,25 @@ function lockOf(path: string): string {
   return `${path}.lock`
 }
 
+function cannotRecord(folder: string, cause: unknown): LabError {
+  return new LabError(`cannot record this process in "${folder}": ${describeCondition(cause)}`, {
+    hint: 'set XDG_STATE_HOME to a folder of yours',
+    cause,
+  })
+}
+
+/** Creates the folder of the records, so that a lab that cannot be recorded fails early. @throws LabError */
+export async function prepareRecords(stateFolder: string): Promise<void> {
+  const folder = folderOf(stateFolder)
+  try {
+    await makeFolder(folder, 0o700)
+    // With the slash it must be a folder.
+    await access(`${folder}/`, constants.W_OK)
+  } catch (cause) {
+    throw cannotRecord(folder, cause)
+  }
+}
+
 /** Records the lab of this process. Disposing it removes the record. @throws LabError if the record cannot be written */
 export async function recordLab(
   stateFolder: string,
@@ -78,16 +97,12 @@ export async function recordLab(
     environment,
   }
   let lock: LockAttempt
+  await prepareRecords(stateFolder)
   try {
-    await makeFolder(folder, 0o700)
     lock = await tryLock(lockOf(path))
     await writePassingFile(path, JSON.stringify(record))
   } catch (cause) {
-    const why = describeCondition(cause)
-    throw new LabError(`cannot record this process in "${folder}": ${why}`, {
-      hint: 'set XDG_STATE_HOME to a folder of yours',
-      cause,
-    })
+    throw cannotRecord(folder, cause)
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -103,21 +118,28 @@ function parseRecord(text: string): RunningLab | undefined {
   return readJson(text) as RunningLab | undefined
 }
 
-/** Lists the running labs, newest first. Removes the records of labs that were killed. */
+/** The lab of a file: of its record, the record's lock, or a record that is being written. */
+function ownerOf(file: string): string | undefined {
+  return /^\.?(\d+(?:-\d+)?)\.json(?:\.\w+)?$/.exec(file)?.[1]
+}
+
+/** Lists the running labs, newest first. Removes the files of labs that were killed. */
 export async function listRunningLabs(stateFolder: string): Promise<RunningLab[]> {
   const folder = folderOf(stateFolder)
   const files = await readdir(folder).catch(() => [])
   const running: RunningLab[] = []
-  for (const file of files.filter((name) => /^\d+(?:-\d+)?\.json$/.test(name))) {
-    const path = join(folder, file)
+  for (const owner of new Set(files.map(ownerOf))) {
+    if (owner === undefined) continue
+    const path = join(folder, `${owner}.json`)
     const record = parseRecord(await readFile(path, 'utf8').catch(() => ''))
     // A process number of another container means nothing here, so the lock decides.
-    if (record !== undefined && (await isLocked(lockOf(path)))) {
-      running.push(record)
+    if (await isLocked(lockOf(path))) {
+      if (record !== undefined) running.push(record)
       continue
     }
-    await rm(path, { force: true })
-    await rm(lockOf(path), { force: true })
+    // A lab that is starting has no record, and for a moment no lock either.
+    if (record === undefined && (await findProcess(owner.replace('-', ' '))) !== undefined) continue
+    for (const file of files) if (ownerOf(file) === owner) await rm(join(folder, file), { force: true })
   }
   return running.toSorted((lab, other) => other.startedAt.localeCompare(lab.startedAt))
 }

@@ -1,6 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +18,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { needs } from '../../helpers/needs.ts'
 import { close, listen } from '../../helpers/port.ts'
 import { program } from '../../helpers/program.ts'
+import { nameProcess } from '../../../src/lab/storage/process-name.ts'
 import { nowhere } from '../../helpers/nowhere.ts'
 
 const state = mkdtempSync(join(tmpdir(), 'metalkit-lab-command-'))
@@ -148,6 +159,29 @@ describe('lab -- COMMAND', () => {
     lab.child.kill('SIGKILL')
     await lab.shows('got TERM')
   })
+
+  test('a setpriv that cannot do it is not used, and tried again only when it has changed', async () => {
+    const home = mkdtempSync(join(state, 'setpriv-'))
+    const tries = join(home, 'tries')
+    const setpriv = (body: string) => {
+      // Renamed into its place, as an update does.
+      writeFileSync(join(home, 'new'), `#!/bin/sh\necho "$*" >>'${tries}'\n${body}\n`, { mode: 0o755 })
+      renameSync(join(home, 'new'), join(home, 'setpriv'))
+    }
+    const start = async () => {
+      const more = { XDG_STATE_HOME: home, PATH: `${home}:${process.env['PATH'] ?? ''}` }
+      const lab = metalkit(['lab', '--', 'echo', 'started'], more)
+      expect([await lab.code, lab.seen]).toEqual([0, { out: 'started\n', err: '' }])
+      return readFileSync(tries, 'utf8').trimEnd().split('\n')
+    }
+    const trial = '--pdeathsig KILL -- true'
+    setpriv('exit 1')
+    expect(await start()).toEqual([trial])
+    expect(await start()).toEqual([trial])
+    setpriv('shift 3; exec "$@"')
+    expect(await start()).toEqual([trial, trial, '--pdeathsig TERM -- echo started'])
+    expect(await start()).toEqual([trial, trial, ...Array(2).fill('--pdeathsig TERM -- echo started')])
+  })
 })
 
 test('with --tls, metalkit trusts the lab: in its command, and in shells without its variables', async () => {
@@ -195,6 +229,16 @@ test('a lab that cannot start does not start its command', async () => {
   await close(server)
 })
 
+test('nor does one that cannot be recorded', async () => {
+  const home = mkdtempSync(join(state, 'unrecorded-'))
+  mkdirSync(join(home, 'metalkit/lab'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(home, 'metalkit/lab/running'), '')
+  const lab = metalkit(['lab', '--', 'echo', 'started'], { XDG_STATE_HOME: home })
+  expect(await lab.code).toBe(10)
+  expect(lab.seen.out).toBe('')
+  expect(lab.seen.err).toContain('cannot record this process in')
+})
+
 describe('lab', () => {
   test('runs until a signal; meanwhile lab env lets a shell use it', async () => {
     const lab = metalkit(['lab', '--port', '0', '--sos-port', '0'])
@@ -222,6 +266,16 @@ describe('lab', () => {
     expect(await none.code).toBe(10)
     expect(none.seen).toEqual({ out: '', err: 'metalkit: lab: no lab is running; start one with metalkit lab\n' })
     expect(readdirSync(running)).toEqual([])
+  })
+
+  test('status removes what a lab left that was killed as it started, not what one that starts has', async () => {
+    const dead = ['1073741824-1.json.lock', '.1073741824-1.json.0123456789ab']
+    const alive = `${(await nameProcess(process.pid)).replace(' ', '-')}.json.lock`
+    for (const name of [...dead, alive]) writeFileSync(join(running, name), '')
+    const status = metalkit(['lab', 'status'])
+    expect(await status.code).toBe(0)
+    expect(readdirSync(running)).toEqual([alive])
+    rmSync(join(running, alive))
   })
 
   test('runs in the background with -d; status and logs show it, stop ends it', { timeout: 240_000 }, async () => {
