@@ -21,18 +21,18 @@ async function recallLeash(program: Promise<string | undefined>, stateFolder: st
   if (path === undefined) return false
   const keptPath = join(stateFolder, 'setpriv.json')
   const conditions = await identifyProgram(path)
-  const kept = await readKeptAnswer(keptPath, conditions)
-  if (typeof kept?.['works'] === 'boolean') return kept['works']
+  if ((await readKeptAnswer(keptPath, conditions)) !== undefined) return true
   const works = await tryLeash(path)
-  await keepAnswer(keptPath, conditions, { works })
+  // A failure may have been this computer's: without processes to spare, for example.
+  if (works) await keepAnswer(keptPath, conditions, {})
   return works
 }
 
 let hasLeash: Promise<boolean> | undefined
 
 /**
- * Starts to find out whether setpriv works, so that the first process need not wait for the result. BusyBox has one that does not;
- * to try it takes as long as loading a part of the lab, so labs keep the answer.
+ * Starts to find out whether setpriv works, so that the first process need not wait for the result. BusyBox has one that does not.
+ * To try it takes as long as loading a part of the lab, so labs remember one that works.
  * @param program its path; undefined if there is none
  */
 export function prepareLeash(program: Promise<string | undefined>, stateFolder: string): void {
