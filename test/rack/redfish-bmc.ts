@@ -47,6 +47,8 @@ export interface Vices extends MediaVices {
   systems?: string[]
   /** It sends a body without end. */
   endless?: boolean
+  /** It shows this instead of any resource but its root. */
+  shows?: string
   /** It accepts the connection and never answers. */
   silent?: boolean
   /** Its links lead to another server. */
@@ -473,7 +475,9 @@ export async function startRedfishBmc(
         response.write(block)
         return
       }
-      response.end(json === undefined ? undefined : JSON.stringify(json))
+      const { shows } = state.vices
+      const isShown = shows !== undefined && request.method === 'GET' && request.url !== '/redfish/v1/'
+      response.end(isShown ? shows : json === undefined ? undefined : JSON.stringify(json))
     })()
   })
   let port = 0

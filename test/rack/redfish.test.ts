@@ -118,6 +118,12 @@ describe('with a BMC', needs('openssl'), () => {
     ],
     ['has no network boot', { targets: ['Hdd'] }, 'cannot make its machine boot from "Pxe": it offers Hdd'],
     ['shows nothing readable', { endless: true }, 'the answer is longer than 8 MB'],
+    [
+      'shows a web page',
+      { shows: '<html>' },
+      'does not show /redfish/v1/Systems as Redfish has it: its answer is not JSON',
+    ],
+    ['shows no list', { shows: '{"Members":1}' }, 'as Redfish has it: its answer has no valid "Members"'],
   ])('a BMC that %s is an error', async (_name, vices, words) => {
     Object.assign(bmc.vices, vices)
     await expect(open().power.bootFromNetworkOnce(never)).rejects.toThrow(words)

@@ -179,16 +179,22 @@ export class RedfishClient {
   }
 
   #toResource<T>(path: string, schema: z.ZodType<T>, answer: RedfishAnswer): Resource<T> {
+    if (answer.status !== 200) throw this.#describe(`show ${path}`, answer)
     const result = schema.safeParse(answer.json)
-    if (answer.status !== 200 || !result.success) throw this.#describe(`show ${path}`, answer)
-    return { value: result.data, etag: answer.etag }
+    if (result.success) return { value: result.data, etag: answer.etag }
+    const why =
+      answer.json === undefined ? 'is not JSON' : `has no valid "${result.error.issues[0]?.path.join('.') ?? ''}"`
+    throw new BmcError('failed', `${this.name} does not show ${path} as Redfish has it: its answer ${why}`, {
+      hint: 'check its address, and update its firmware',
+    })
   }
 
   async #readRoot(signal: AbortSignal): Promise<z.infer<typeof root>> {
     const answer = await this.#sendOnce('GET', rootPath, { headers: {}, signal })
     const parsed = root.safeParse(readJson(answer.text))
     if (answer.status === 200 && parsed.success) return parsed.data
-    throw new BmcError('failed', `${this.name} does not speak Redfish: GET ${rootPath} answers ${answer.status}`, {
+    const what = answer.status === 200 ? '200, but with no service root' : answer.status
+    throw new BmcError('failed', `${this.name} does not speak Redfish: GET ${rootPath} answers ${what}`, {
       hint: 'check its address, and that Redfish is enabled',
     })
   }
