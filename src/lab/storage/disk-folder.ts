@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { isLocked, tryLock } from './file-lock.ts'
 import { nameProcess } from './process-name.ts'
-import { prepareStateFolder } from './state-folder.ts'
+import { cannotUse, prepareStateFolder } from './state-folder.ts'
 
 /** The folder above all disks of a state folder's labs. */
 export function allDisks(stateFolder: string): string {
@@ -33,7 +33,7 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** Opens the folder of a named lab. An unnamed lab gets a folder for its process, which disposing deletes. */
+/** Opens the folder of a named lab. An unnamed lab gets a folder for its process, which disposing deletes. @throws LabError if it cannot be written */
 export async function openDiskFolder(
   stateFolder: string,
   labName: string | undefined,
@@ -43,7 +43,9 @@ export async function openDiskFolder(
   await sweep(folder)
   if (labName !== undefined) return { path: join(folder, labName), async [Symbol.asyncDispose]() {} }
   const path = join(folder, folderNameOf(await nameProcess(process.pid)))
-  const lock = await tryLock(lockOf(path))
+  const lock = await tryLock(lockOf(path)).catch((cause: unknown) => {
+    throw cannotUse(folder, cause)
+  })
   return {
     path,
     async [Symbol.asyncDispose]() {

@@ -9,16 +9,21 @@ import { makeFolder } from '../../files/make-folder.ts'
 import { tryLock } from './file-lock.ts'
 import { findRunningLab, kindOf, nameFlag, type RunningLab } from './running-labs.ts'
 
+/** The error if a state folder cannot be created or written. */
+export function cannotUse(folder: string, cause: unknown): LabError {
+  return new LabError(`cannot use "${folder}" as state folder: ${describeCondition(cause)}`, {
+    hint: 'set XDG_STATE_HOME to a folder of yours',
+    cause,
+  })
+}
+
 /** Creates the folder and makes it private. @throws LabError if that fails */
 export async function prepareStateFolder(folder: string): Promise<void> {
   try {
     await makeFolder(folder, 0o700)
     await chmod(folder, 0o700)
   } catch (error) {
-    throw new LabError(`cannot use "${folder}" as state folder: ${describeCondition(error)}`, {
-      hint: 'set XDG_STATE_HOME to a folder of yours',
-      cause: error,
-    })
+    throw cannotUse(folder, error)
   }
 }
 

@@ -231,6 +231,14 @@ test('a lab that cannot start does not start its command', async () => {
   await close(server)
 })
 
+test('nor does one whose state folder takes no byte', async () => {
+  const words = ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, program, 'lab', '--', 'echo', 'started']
+  const lab = watch(spawn('sh', words, { env: { ...env, XDG_STATE_HOME: mkdtempSync(join(state, 'full-')) } }))
+  expect(await lab.code).toBe(10)
+  expect(lab.seen.out).toBe('')
+  expect(lab.seen.err).toMatch(/^metalkit: lab: cannot use ".*disks" as state folder: .*; set XDG_STATE_HOME/)
+})
+
 test('nor does one that cannot be recorded', async () => {
   const home = mkdtempSync(join(state, 'unrecorded-'))
   mkdirSync(join(home, 'metalkit/lab'), { recursive: true, mode: 0o700 })
