@@ -12,8 +12,8 @@ import { startOciLab } from '../oci/oci-lab.ts'
 
 const pageFolder = join(dirname(program), 'page')
 const script = '#!ipxe\nshell\n'
-/** Time to see a machine come up. */
-const pace = { queuedMs: 1500 }
+/** Time to see each state of a machine that comes up, on a busy computer too. */
+const pace = { queuedMs: 1500, stepMs: 500 }
 
 const rows = [
   {
