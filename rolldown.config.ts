@@ -21,30 +21,11 @@ const withPrefix: Plugin = {
     builtinModules.includes(id) && !id.startsWith('node:') ? { id: `node:${id}`, external: true } : null,
 }
 
-// Modules left out, as if they were not installed: the native add-ons of ssh2 and ws, and undici's HTTP/2 and fetch bodies.
-// Each is loaded in a try block, or only when it is used.
+// Modules left out, as if they were not installed: the native add-ons of ssh2 and ws. Each is loaded in a try block.
 const withoutOptionalParts: Plugin = {
   name: 'without-optional-parts',
-  resolveId(id, importer = '') {
-    const isBuilt = /\.node$|^(cpu-features|bufferutil|utf-8-validate)$/.test(id)
-    const isUnused = importer.includes('/undici/') && /^node:http2$|\/web\/fetch\//.test(id)
-    return isBuilt || isUnused ? `\0missing:${id}` : null
-  },
+  resolveId: (id) => (/\.node$|^(cpu-features|bufferutil|utf-8-validate)$/.test(id) ? `\0missing:${id}` : null),
   load: (id) => (id.startsWith('\0missing:') ? 'throw new Error("this part is not bundled")' : null),
-}
-
-// undici's entry loads all of undici, which would delay the console: this one loads only its client.
-const undiciClient: Plugin = {
-  name: 'undici-client',
-  load: (id) =>
-    id.endsWith('/undici/index.js')
-      ? `const Dispatcher = require('./lib/dispatcher/dispatcher.js')
-         Object.assign(Dispatcher.prototype, require('./lib/api/index.js'))
-         exports.Agent = require('./lib/dispatcher/agent.js')
-         exports.EnvHttpProxyAgent = require('./lib/dispatcher/env-http-proxy-agent.js')
-         exports.errors = require('./lib/core/errors.js')
-         exports.interceptors = { redirect: require('./lib/interceptor/redirect.js') }`
-      : null,
 }
 
 // ssh2's entry loads its client, its server, and agents for HTTP with Node's TLS. This one loads each part on first use: run needs
@@ -106,7 +87,7 @@ function shellStart(): string {
 export default defineConfig({
   input: { metalkit: 'src/bin.ts' },
   platform: 'node',
-  plugins: [withoutChildProcess, withPrefix, withoutOptionalParts, undiciClient, ssh2Parts, labPage, asciiChunks],
+  plugins: [withoutChildProcess, withPrefix, withoutOptionalParts, ssh2Parts, labPage, asciiChunks],
   transform: { target: 'node20.19' },
   output: {
     dir: 'dist',

@@ -11,7 +11,7 @@ export default defineConfig([
   {
     input: { bench: 'bench/bench.ts', load: 'bench/serve/load.ts', 'rack-life': 'bench/rack-life.ts' },
     platform: 'node',
-    external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+    external: [/^(ssh2|zod|yaml)(\/|$)/],
     transform: { target: 'node20.19' },
     output: { dir: `${out}/bench`, format: 'esm', chunkFileNames: '[name].js', cleanDir: true },
   },

@@ -14,7 +14,6 @@ const bundled = [
   'safer-buffer',
   'ssh2',
   'tweetnacl',
-  'undici',
   'ws',
   'yaml',
   'zod',
@@ -44,8 +43,7 @@ process.stdout.write(
   `# Third-party software
 
 metalkit itself is under the Apache License 2.0. It installs no other packages. The packages below are part of its own files;
-all their licences allow this. \`npm run third-party\` generates this list. undici contains llhttp, compiled to WebAssembly
-(MIT, Copyright Fedor Indutny, 2018), under the same licence text as undici below.
+all their licences allow this. \`npm run third-party\` generates this list.
 
 | package | version | licence |
 |---|---|---|

@@ -5,9 +5,10 @@ import { abortAfter } from '../deadline.ts'
 import { type ApiError, type AuthenticationError, UncertainError } from '../errors.ts'
 import type { Reporter } from '../io.ts'
 import { apiRefusal, type Call, type Dialect, isWholeJson, noAnswer, readAnswer, timeOf } from './answer.ts'
+import type { Connections } from './connections.ts'
 import { labHeader, temporaryVariable } from './lab-header.ts'
 import { decideRetry, reportRetry } from './retry.ts'
-import { type ApiAnswer, createDispatcher, NoAnswerError, send, wholeAnswerMs } from './transport.ts'
+import { type ApiAnswer, connectTo, NoAnswerError, send, wholeAnswerMs } from './transport.ts'
 
 /** The surroundings of a caller. */
 export interface CallerContext {
@@ -39,7 +40,7 @@ export class ApiCaller {
   readonly isTemporary: boolean
   readonly #dialect: Dialect
   readonly #report: Reporter
-  readonly #dispatcher: ReturnType<typeof createDispatcher>
+  readonly #connections: Connections
   #isLab = false
   /** The API's time minus the monotonic clock's, in real milliseconds, at the latest answer. */
   #offsetMs: number | undefined
@@ -49,7 +50,7 @@ export class ApiCaller {
     this.#report = report
     this.clock = clock
     this.isTemporary = env[temporaryVariable] === dialect.apiUrl
-    this.#dispatcher = createDispatcher(dialect.apiUrl, env, clock)
+    this.#connections = connectTo(dialect.apiUrl, env, clock)
   }
 
   /** True once an answer has said that this is the API of a lab, whose machines cost nothing. */
@@ -142,11 +143,11 @@ export class ApiCaller {
       headers,
       body,
       signal: patience?.signal ?? signal,
-      answerTimeoutMs: answerTimeoutMs === undefined ? undefined : this.clock.toRealMs(answerTimeoutMs),
+      answerMs: answerTimeoutMs === undefined ? undefined : this.clock.toRealMs(answerTimeoutMs),
       patienceMs: this.clock.toRealMs(wholeAnswerMs),
     }
     try {
-      const answer = await send(this.#dispatcher, url, outgoing, this.#report)
+      const answer = await send(this.#connections, url, outgoing, this.#report)
       if (answer instanceof NoAnswerError) return answer
       this.#isLab ||= answer.headers[labHeader] !== undefined
       const timeMs = timeOf(answer)

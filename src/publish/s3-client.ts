@@ -1,10 +1,10 @@
 // Requests to S3 and compatible stores: signed (Signature Version 4), sent, and retried if that is safe.
 import { createHash } from 'node:crypto'
 import { sign } from 'aws4'
-import type { Dispatcher } from 'undici'
 import { PublishError } from '../errors.ts'
 import { decideRetry, reportRetry } from '../http/retry.ts'
-import { type ApiAnswer, dropConnections, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
+import type { Connections } from '../http/connections.ts'
+import { type ApiAnswer, NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Reporter } from '../io.ts'
 import { quoteWord } from '../text/shell-word.ts'
@@ -18,7 +18,7 @@ export interface S3Options {
   url: string
   keys: AwsKeys
   region: string
-  dispatcher: Dispatcher
+  connections: Connections
   clock: Clock
   report: Reporter
 }
@@ -153,13 +153,13 @@ export class S3Client implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    dropConnections(this.#options.dispatcher)
+    this.#options.connections.close()
   }
 
   /** Signs a request anew for each attempt: a signature is valid for 15 minutes. */
   async #attempt(call: S3Call): Promise<ApiAnswer | NoAnswerError> {
     const { method, key, query = {}, headers = {}, body } = call
-    const { keys, region, report, dispatcher, clock } = this.#options
+    const { keys, region, report, connections, clock } = this.#options
     const url = new URL(`${this.#options.url}/${encodePath(key)}`)
     url.search = new URLSearchParams(query).toString()
     const signed = sign(
@@ -181,7 +181,7 @@ export class S3Client implements AsyncDisposable {
     )
     const signal = call.patient === true ? undefined : call.signal
     const outgoing = { method, headers: textsOf(signed.headers), body, signal }
-    return await send(dispatcher, `${url.origin}${signed.path ?? ''}`, outgoing, report)
+    return await send(connections, `${url.origin}${signed.path ?? ''}`, outgoing, report)
   }
 }
 

@@ -1,6 +1,6 @@
 // A bucket of S3 or a compatible store, as a store.
 import { createHash } from 'node:crypto'
-import { createDispatcher } from '../http/transport.ts'
+import { connectTo } from '../http/transport.ts'
 import { systemClock } from '../clock.ts'
 import type { Context } from '../io.ts'
 import { readAwsConfig } from './aws-config.ts'
@@ -218,6 +218,6 @@ export async function openS3Store(
   const { keys, region, ...config } = await readAwsConfig(env)
   const endpoint = chosenEndpoint ?? config.endpoint
   const url = bucketUrl({ bucket, region, endpoint, addressing: config.addressing })
-  const dispatcher = createDispatcher(url, env, clock)
-  return new S3Store(new S3Client({ bucket, url, keys, region, dispatcher, clock, report }), prefix)
+  const connections = connectTo(url, env, clock)
+  return new S3Store(new S3Client({ bucket, url, keys, region, connections, clock, report }), prefix)
 }

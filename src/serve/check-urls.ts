@@ -1,12 +1,13 @@
 // Checks that machines can fetch their files, before anything costs money.
-import { STATUS_CODES } from 'node:http'
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import { within } from '../deadline.ts'
 import { messageOf, ServeError } from '../errors.ts'
 import { describeCondition, errorCode } from '../text/system-error.ts'
 import { openFilesHint } from '../files/open-files.ts'
-import { isLoopback, readProxies } from '../http/proxy.ts'
-import { dropConnections, requestNow } from '../http/transport.ts'
+import { Connections } from '../http/connections.ts'
+import { TimedOutError } from '../http/pool.ts'
+import { readProxies } from '../http/proxy.ts'
+import { basicLogin } from '../http/url-parts.ts'
 import type { Reporter } from '../io.ts'
 import { ipxeProblem } from '../ipxe-url.ts'
 import { hidePassword } from '../text/hide-password.ts'
@@ -23,9 +24,6 @@ export interface CheckOptions {
   hint: string
   report: Pick<Reporter, 'detail' | 'event' | 'warn'>
 }
-
-/** Chooses the dispatcher for a URL: direct for this computer, otherwise through the proxies in the environment. */
-type Route = (url: URL) => Dispatcher
 
 const maxRedirects = 10
 
@@ -66,15 +64,14 @@ function describeCause(error: unknown, url: URL, timeoutMs: number): string {
     case 'ENFILE':
       return `${describeCondition(error)} on this computer`
     case 'ECONNRESET':
-    case 'UND_ERR_SOCKET':
+    case 'EPIPE':
       return 'the connection was closed without an answer'
-    case 'UND_ERR_CONNECT_TIMEOUT':
-    case 'UND_ERR_HEADERS_TIMEOUT':
     case 'ETIMEDOUT':
       return `no answer within ${timeoutMs / 1000} s`
     default: {
       const message = messageOf(error)
-      if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
+      if (error instanceof TimedOutError || (error instanceof Error && error.name === 'TimeoutError'))
+        return `no answer within ${timeoutMs / 1000} s`
       const tls = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code)
       return tls ? `TLS failed: ${message.split('\n')[0]} (${code})` : message
     }
@@ -86,22 +83,16 @@ function warnOfHttps(shown: string, to: URL): string {
 }
 
 /** Sends one request and discards the body. */
-async function sendRequest(agent: Dispatcher, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
-  const authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
-  const answer: Dispatcher.ResponseData = await requestNow(agent, {
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    method,
-    signal,
-    headers: { accept: '*/*', ...(url.username === '' ? {} : { authorization }) },
-  })
-  answer.body.on('error', () => {})
-  answer.body.destroy()
+async function sendRequest(connections: Connections, method: 'HEAD' | 'GET', url: URL, signal: AbortSignal) {
+  const headers = { accept: '*/*', ...basicLogin(url) }
+  const answer: IncomingMessage = await connections.request(url, { method, headers, signal })
+  answer.on('error', () => {})
+  answer.destroy()
   return answer
 }
 
 /** Follows redirects from a URL to the final response. @throws ServeError if the URL cannot be fetched */
-async function checkUrl(route: Route, first: string, options: CheckOptions, signal: AbortSignal) {
+async function checkUrl(connections: Connections, first: string, options: CheckOptions, signal: AbortSignal) {
   const { timeoutMs, hint, report } = options
   const start = performance.now()
   let url = new URL(first)
@@ -119,14 +110,14 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
     const via = seen.size === 0 ? '' : ` (redirected to "${showUrl(url)}")`
     let answer
     try {
-      answer = await sendRequest(route(url), 'HEAD', url, signal)
+      answer = await sendRequest(connections, 'HEAD', url, signal)
       if (answer.statusCode === 405 || answer.statusCode === 501)
-        answer = await sendRequest(route(url), 'GET', url, signal)
+        answer = await sendRequest(connections, 'GET', url, signal)
     } catch (error) {
       throw fail(`${describeCause(error, url, timeoutMs)}${via}`, error)
     }
-    const { statusCode, headers } = answer
-    const location = [headers['location']].flat()[0]
+    const { statusCode = 0, headers } = answer
+    const { location } = headers
     if ([301, 302, 303, 307, 308].includes(statusCode) && location !== undefined) {
       seen.add(url.href)
       if (!URL.canParse(location, url.href)) throw fail(`it redirects to "${location}", which is not a URL`)
@@ -145,7 +136,7 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
     }
     if (statusCode !== 200)
       throw fail(`the server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trimEnd() + via)
-    const size = [headers['content-length']].flat()[0]
+    const size = headers['content-length']
     if (size !== undefined && Number(size) === 0) throw fail(`it is empty${via}`)
     const ms = Math.round(performance.now() - start)
     report.detail(`${shown}${via} is available, ${size === undefined ? 'of unknown size' : `${size} bytes`}, ${ms} ms`)
@@ -162,22 +153,15 @@ async function checkUrl(route: Route, first: string, options: CheckOptions, sign
 export async function checkUrls(urls: readonly string[], options: CheckOptions): Promise<void> {
   const { signal, timeoutMs } = options
   signal.throwIfAborted()
-  const settings = { connect: { timeout: timeoutMs } }
-  const direct = new Agent(settings)
-  const proxied = new EnvHttpProxyAgent({
-    ...settings,
-    ...readProxies(options.env ?? {}),
-    // Plain requests go to the proxy as such: many refuse CONNECT to other ports than 443.
-    proxyTunnel: false,
-  })
-  const route: Route = (url) => (isLoopback(url) ? direct : proxied)
+  const findProxy = readProxies(options.env ?? {})
+  const connections = new Connections({ connectMs: timeoutMs, findProxy, forwardsHttp: true })
   try {
     const either = within(timeoutMs, signal)
-    const results = await Promise.allSettled(urls.map((url) => checkUrl(route, url, options, either)))
+    const results = await Promise.allSettled(urls.map((url) => checkUrl(connections, url, options, either)))
     signal.throwIfAborted()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   } finally {
-    for (const agent of [direct, proxied]) dropConnections(agent)
+    connections.close()
   }
 }

@@ -8,7 +8,12 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /** Plainer wordings of system errors. */
-const plainer: Record<string, string> = { EISDIR: 'it is a folder', ENOTDIR: 'a part of the path is not a folder' }
+const plainer: Record<string, string> = {
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  // Node gives this code to any end of a connection before the answer.
+  ECONNRESET: 'the connection was closed',
+}
 
 /** The system's wording of an error: "no space left on device", not ENOSPC. */
 export function describeCondition(error: unknown): string {

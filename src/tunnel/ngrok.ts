@@ -1,9 +1,9 @@
 // A public URL through the ngrok agent on this computer (ngrok.com/docs/agent/api).
 import { randomBytes } from 'node:crypto'
-import { Agent as Connections } from 'undici'
 import * as z from 'zod'
-import { within } from '../deadline.ts'
 import { TunnelError } from '../errors.ts'
+import { Connections } from '../http/connections.ts'
+import { NoAnswerError, type Outgoing, send } from '../http/transport.ts'
 import { describeCondition } from '../text/system-error.ts'
 import type { Reporter } from '../io.ts'
 import { readJson } from '../text/json.ts'
@@ -26,17 +26,19 @@ export interface NgrokOptions {
   apiPort: number
   /** The port that the tunnel must lead to. */
   localPort: number
-  report: Pick<Reporter, 'warn' | 'detail'>
+  report: Pick<Reporter, 'warn' | 'detail' | 'debug'>
   signal: AbortSignal
 }
 
 /** The agent's API. */
 class Agent {
   readonly #url: string
-  readonly #connections = new Connections({ headersTimeout: timeoutMs })
+  readonly #report: Pick<Reporter, 'debug'>
+  readonly #connections = new Connections({ answerMs: timeoutMs })
 
-  constructor(port: number) {
+  constructor(port: number, report: Pick<Reporter, 'debug'>) {
     this.#url = `http://127.0.0.1:${port}`
+    this.#report = report
   }
 
   async list(signal: AbortSignal): Promise<NgrokTunnel[]> {
@@ -50,28 +52,27 @@ class Agent {
   }
 
   async close(name: string): Promise<void> {
-    const path = `/api/tunnels/${encodeURIComponent(name)}`
-    await this.#connections.request({ origin: this.#url, path, method: 'DELETE' })
+    const outcome = await this.#send({ method: 'DELETE' }, `/${encodeURIComponent(name)}`)
+    if (outcome instanceof NoAnswerError) throw outcome.cause
+  }
+
+  async #send(outgoing: Outgoing, path = '') {
+    const url = `${this.#url}/api/tunnels${path}`
+    return await send(this.#connections, url, { ...outgoing, patienceMs: timeoutMs }, this.#report)
   }
 
   async #ask<T>(method: 'GET' | 'POST', body: unknown, schema: z.ZodType<T>, signal: AbortSignal) {
-    const either = within(timeoutMs, signal)
     const headers = { 'content-type': 'application/json' }
-    let text: string
-    let status: number
-    try {
-      const content = body === undefined ? {} : { headers, body: JSON.stringify(body) }
-      const call = { origin: this.#url, path: '/api/tunnels', method, signal: either, ...content }
-      const answer = await this.#connections.request(call)
-      status = answer.statusCode
-      text = await answer.body.text()
-    } catch (error) {
-      signal.throwIfAborted()
-      throw new TunnelError(`no ngrok agent answers at "${this.#url}/api/tunnels" (${describeCondition(error)})`, {
+    const content = body === undefined ? {} : { headers, body: JSON.stringify(body) }
+    const outcome = await this.#send({ method, signal, ...content })
+    if (outcome instanceof NoAnswerError) {
+      const { cause } = outcome
+      throw new TunnelError(`no ngrok agent answers at "${this.#url}/api/tunnels" (${describeCondition(cause)})`, {
         hint: 'start it with ngrok start --none, or name its port with --tunnel ngrok:port',
-        cause: error,
+        cause,
       })
     }
+    const { status, text } = outcome
     const json = readJson(text)
     const answer = schema.safeParse(json)
     if (status < 300 && answer.success) return answer.data
@@ -91,7 +92,7 @@ function leadsTo({ config }: NgrokTunnel, port: number): boolean {
 
 /** Uses an existing tunnel to the port, or opens one and closes it at the end. @throws TunnelError, or the signal's reason */
 export async function openNgrokTunnel({ apiPort, localPort, report, signal }: NgrokOptions): Promise<Tunnel> {
-  const agent = new Agent(apiPort)
+  const agent = new Agent(apiPort, report)
   const tunnels = (await agent.list(signal)).filter(
     (tunnel) => leadsTo(tunnel, localPort) && /^https?:/.test(tunnel.public_url),
   )

@@ -147,7 +147,7 @@ test('a process exits by itself once its lab and the machines have ended', async
     await build({
       input: join(folder, 'main.ts'),
       platform: 'node',
-      external: [/^(ssh2|undici|zod|yaml)(\/|$)/],
+      external: [/^(ssh2|zod|yaml)(\/|$)/],
       transform: { target: 'node20.19' },
       logLevel: 'silent',
       output: { file, format: 'cjs', codeSplitting: false },

@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { createDispatcher } from '../../src/http/transport.ts'
+import { connectTo } from '../../src/http/transport.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { S3Client } from '../../src/publish/s3-client.ts'
 import { makeImage } from '../helpers/image.ts'
@@ -37,7 +37,7 @@ async function makeWorld({ initrd = randomBytes(20_000_000), through = '' } = {}
     url: `${server.endpoint}/${bucket}`,
     keys: { accessKeyId: 'test:writer', secretAccessKey: secretKey, origin: 'the test' },
     region: 'us-east-1',
-    dispatcher: createDispatcher(server.endpoint, {}, systemClock),
+    connections: connectTo(server.endpoint, {}, systemClock),
     clock: systemClock,
     report: createRecorder(),
   })

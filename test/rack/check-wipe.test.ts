@@ -64,7 +64,7 @@ test('a URL is loaded, through redirects', async () => {
   })
   expect(await findingOf(`${origin}/cut`)).toMatchObject({
     failed: true,
-    detail: `the wipe script "${origin}/cut" cannot be loaded: other side closed`,
+    detail: `the wipe script "${origin}/cut" cannot be loaded: the connection was closed`,
   })
   await close(server)
   expect(await findingOf(`${origin}/wipe.ipxe`)).toMatchObject({

@@ -35,7 +35,11 @@ async function startAgent(tunnels: unknown[], answer?: { status: number; body: u
   const say = (line: string) => void said.push(line)
   const apiPort = await listen(server)
   const signal = new AbortController().signal
-  return { asked, said, options: { apiPort, localPort: 8080, report: { warn: say, detail: say }, signal } }
+  return {
+    asked,
+    said,
+    options: { apiPort, localPort: 8080, report: { warn: say, detail: say, debug: () => {} }, signal },
+  }
 }
 
 test.each([

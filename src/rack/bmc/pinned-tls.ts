@@ -1,10 +1,11 @@
 // TLS to a BMC whose certificate is known by its fingerprint: it is compared before the first byte is sent, so that no other
 // server ever sees the credentials. The name in it does not matter; BMCs write "idrac" or "localhost" there.
 import { connect, type TLSSocket } from 'node:tls'
-import { callbackify } from 'node:util'
-import { Agent, type buildConnector } from 'undici'
 import type { Clock } from '../../clock.ts'
+import { Connections } from '../../http/connections.ts'
+import type { Opener } from '../../http/pool.ts'
 import type { NoAnswerError } from '../../http/transport.ts'
+import { type Place, placeOf } from '../../http/url-parts.ts'
 import { settleBefore } from '../../deadline.ts'
 import { describeCondition } from '../../text/system-error.ts'
 import { BmcError } from './bmc-error.ts'
@@ -32,83 +33,59 @@ function late(): never {
   throw Object.assign(new Error('late'), { code: 'ETIMEDOUT' })
 }
 
-/** Opens a connection to a server with any certificate. @throws the system's error, or the signal's reason */
-async function openTls(
-  { hostname, port }: { hostname: string; port: string },
-  ms: number,
-  signal?: AbortSignal,
-): Promise<TLSSocket> {
-  const host = hostname.replaceAll(/^\[|\]$/g, '')
-  const socket = connect({
-    host,
-    port: Number(port || 443),
-    // The fingerprint takes its place.
-    rejectUnauthorized: false,
-    ALPNProtocols: ['http/1.1'],
-  })
-  // Late errors must not be unhandled.
-  socket.on('error', () => {})
-  try {
-    await settleBefore<void>({ ms, late, signal }, (resolve, reject) => {
-      socket.once('secureConnect', resolve).once('error', reject)
+/** Begins a connection to a server with any certificate. */
+function openAny({ host, port }: Place): TLSSocket {
+  // The fingerprint takes its place.
+  return connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+}
+
+/** Opens connections only to the server with a certificate. */
+function openPinned(fingerprint: string): Opener {
+  return (place) => {
+    const socket = openAny(place)
+    // Nothing is sent before the certificate has been compared.
+    socket.cork()
+    return socket.once('secureConnect', () => {
+      const seen = fingerprintOf(socket)
+      if (seen === fingerprint) socket.uncork()
+      else socket.destroy(new OtherCertificateError(seen))
     })
-    return socket
-  } catch (error) {
-    socket.destroy()
-    throw error
-  }
-}
-
-async function openPinned(
-  place: { hostname: string; port: string },
-  fingerprint: string,
-  timeoutMs: number,
-): Promise<TLSSocket> {
-  const socket = await openTls(place, timeoutMs)
-  const seen = fingerprintOf(socket)
-  if (seen === fingerprint) return socket
-  socket.destroy()
-  throw new OtherCertificateError(seen)
-}
-
-function connectPinned(fingerprint: string, timeoutMs: number): buildConnector.connector {
-  const open = callbackify(openPinned)
-  return (place, callback) => {
-    open(place, fingerprint, timeoutMs, (error, socket) =>
-      error === null ? callback(null, socket) : callback(error, null),
-    )
   }
 }
 
 /** Connections to one BMC; without a fingerprint its certificate must be one that this computer trusts. */
-export function createBmcDispatcher(fingerprint: string | undefined, clock: Clock): Agent {
-  const timeouts = { headersTimeout: clock.toRealMs(60_000), bodyTimeout: clock.toRealMs(30_000) }
-  const timeoutMs = clock.toRealMs(connectTimeoutMs)
-  // Many BMCs serve few connections, and drop idle ones.
-  const sparing = { connections: 2, pipelining: 1, keepAliveTimeout: 2000 }
-  return new Agent({
-    ...timeouts,
-    ...sparing,
-    connect: fingerprint === undefined ? { timeout: timeoutMs } : connectPinned(fingerprint, timeoutMs),
+export function connectToBmc(fingerprint: string | undefined, clock: Clock): Connections {
+  return new Connections({
+    connectMs: clock.toRealMs(connectTimeoutMs),
+    answerMs: clock.toRealMs(60_000),
+    silenceMs: clock.toRealMs(30_000),
+    // Many BMCs serve few connections, and drop idle ones.
+    maxConnections: 2,
+    idleMs: 2000,
+    ...(fingerprint !== undefined && { openSecure: openPinned(fingerprint) }),
   })
 }
 
 /** The SHA-256 of a BMC's certificate. Nothing is sent to it. @throws BmcError if there is no answer, or the signal's reason */
 export async function showCertificate(url: string, signal: AbortSignal): Promise<string> {
   const place = new URL(url)
-  let socket: TLSSocket
+  const socket = openAny(placeOf(place))
+  // Late errors must not be unhandled.
+  socket.on('error', () => {})
   try {
-    socket = await openTls(place, connectTimeoutMs, signal)
+    await settleBefore<void>({ ms: connectTimeoutMs, late, signal }, (resolve, reject) => {
+      socket.once('secureConnect', resolve).once('error', reject)
+    })
+    return fingerprintOf(socket)
   } catch (cause) {
     signal.throwIfAborted()
     throw new BmcError('unreachable', `the BMC at "${place.host}" does not answer: ${describeCondition(cause)}`, {
       hint: 'check its address and its cable',
       cause,
     })
+  } finally {
+    socket.destroy()
   }
-  const fingerprint = fingerprintOf(socket)
-  socket.destroy()
-  return fingerprint
 }
 
 /**

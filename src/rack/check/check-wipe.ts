@@ -1,9 +1,10 @@
 // Looks at the scripts that empty machines, before a machine needs one.
 import { open } from 'node:fs/promises'
-import { Agent, interceptors, request } from 'undici'
-import { messageOf, RackError } from '../../errors.ts'
+import { RackError } from '../../errors.ts'
+import { Connections } from '../../http/connections.ts'
+import { follow } from '../../http/redirect.ts'
 import { plainText } from '../../text/plain-text.ts'
-import { describeCondition, errorCode } from '../../text/system-error.ts'
+import { describeCondition } from '../../text/system-error.ts'
 import type { RackFile } from '../file/rack-file.ts'
 import { isUrl } from '../file/wipe-settings.ts'
 import type { RackFinding } from './check-machine.ts'
@@ -33,19 +34,18 @@ async function readStart(path: string): Promise<string> {
 
 /** The first bytes of a script, as this computer can load it: through no proxy, as machines do. */
 async function fetchStart(url: string, signal: AbortSignal): Promise<string> {
-  const agent = new Agent()
+  const connections = new Connections()
   try {
-    const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 10 }))
-    const { statusCode, body } = await request(url, { dispatcher, signal })
-    if (statusCode !== 200) throw new Error(`the server answers ${statusCode}`)
+    const { answer } = await follow(connections, new URL(url), { signal })
+    if (answer.statusCode !== 200) throw new Error(`the server answers ${answer.statusCode}`)
     let start = ''
-    for await (const bytes of body) {
+    for await (const bytes of answer) {
       start += Buffer.from(bytes).toString('latin1')
       if (start.length > magic.length) break
     }
     return start
   } finally {
-    await agent.destroy()
+    connections.close()
   }
 }
 
@@ -57,10 +57,8 @@ export async function checkWipe({ script, machines }: WipeScript, signal: AbortS
     start = isUrl(script) ? await fetchStart(script, signal) : await readStart(script)
   } catch (error) {
     signal.throwIfAborted()
-    // The client's own codes say less than its words.
-    const why = errorCode(error)?.startsWith('UND_ERR') === true ? messageOf(error) : describeCondition(error)
     const verb = isUrl(script) ? 'loaded' : 'read'
-    throw new RackError(`the wipe script "${shown}" cannot be ${verb}: ${why}`, {
+    throw new RackError(`the wipe script "${shown}" cannot be ${verb}: ${describeCondition(error)}`, {
       hint: 'correct script in wipe: a machine that is given back stays held until it can be wiped',
     })
   }

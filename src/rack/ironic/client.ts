@@ -1,13 +1,13 @@
 // Requests to an OpenStack Ironic: login, version, JSON with bounds, and its refusals in words.
-import type { Agent } from 'undici'
 import { z } from 'zod'
 import type { Clock } from '../../clock.ts'
+import type { Connections } from '../../http/connections.ts'
 import { type ApiAnswer, NoAnswerError, send } from '../../http/transport.ts'
 import type { Reporter } from '../../io.ts'
 import { readJson } from '../../text/json.ts'
 import { plainText } from '../../text/plain-text.ts'
 import { BmcError } from '../bmc/bmc-error.ts'
-import { createBmcDispatcher, explainSilence } from '../bmc/pinned-tls.ts'
+import { connectToBmc, explainSilence } from '../bmc/pinned-tls.ts'
 import type { IronicService } from '../file/ironic-settings.ts'
 import { readSecret, type SecretSources } from '../file/secret.ts'
 
@@ -68,12 +68,12 @@ export class IronicClient {
   readonly name: string
   readonly #service: IronicService
   readonly #tools: IronicTools
-  readonly #dispatcher: Agent
+  readonly #connections: Connections
 
   constructor(service: IronicService, tools: IronicTools) {
     this.#service = service
     this.#tools = tools
-    this.#dispatcher = createBmcDispatcher(service.certificate, tools.clock)
+    this.#connections = connectToBmc(service.certificate, tools.clock)
     this.name = `Ironic at "${new URL(service.url).host}"`
   }
 
@@ -123,9 +123,9 @@ export class IronicClient {
       headers: { accept: 'application/json', ...version, ...json, ...(await this.#login()) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
-      answerTimeoutMs: this.#tools.clock.toRealMs(answerTimeoutMs),
+      answerMs: this.#tools.clock.toRealMs(answerTimeoutMs),
     }
-    const answer = await send(this.#dispatcher, `${this.#service.url}/v1${path}`, outgoing, this.#tools.report)
+    const answer = await send(this.#connections, `${this.#service.url}/v1${path}`, outgoing, this.#tools.report)
     if (answer instanceof NoAnswerError) throw explainSilence(this.name, answer, 'HOST:PORT')
     if (answer.status === 401 || answer.status === 403) throw this.#refuseLogin(answer)
     const parsed = readJson(answer.text)
@@ -182,6 +182,6 @@ export class IronicClient {
 
   /** Ends the connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#dispatcher.destroy()
+    this.#connections.close()
   }
 }

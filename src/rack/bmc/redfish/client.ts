@@ -1,7 +1,7 @@
 // Redfish requests to one BMC: login, JSON with bounds, and refusals in words that quote nothing of the request.
-import type { Agent } from 'undici'
 import { z } from 'zod'
 import type { Clock } from '../../../clock.ts'
+import type { Connections } from '../../../http/connections.ts'
 import { type ApiAnswer, NoAnswerError, send } from '../../../http/transport.ts'
 import type { Reporter } from '../../../io.ts'
 import { readJson } from '../../../text/json.ts'
@@ -9,7 +9,7 @@ import { BmcError } from '../bmc-error.ts'
 import { describeBmc } from '../ipmitool.ts'
 import type { RedfishSettings } from '../../file/power-settings.ts'
 import { readSecret, type SecretSources } from '../../file/secret.ts'
-import { createBmcDispatcher, explainSilence } from '../pinned-tls.ts'
+import { connectToBmc, explainSilence } from '../pinned-tls.ts'
 
 const answerTimeoutMs = 30_000
 const rootPath = '/redfish/v1/'
@@ -74,14 +74,14 @@ export class RedfishClient {
   readonly name: string
   readonly #settings: RedfishSettings
   readonly #tools: RedfishTools
-  readonly #dispatcher: Agent
+  readonly #connections: Connections
   /** A session's token, and where it is ended. */
   #session: { token: string; path: string | undefined } | undefined
 
   constructor(settings: RedfishSettings, tools: RedfishTools) {
     this.#settings = settings
     this.#tools = tools
-    this.#dispatcher = createBmcDispatcher(settings.certificate, tools.clock)
+    this.#connections = connectToBmc(settings.certificate, tools.clock)
     this.name = describeBmc(tools.machine, new URL(settings.url).host)
   }
 
@@ -104,9 +104,9 @@ export class RedfishClient {
       headers: { accept: 'application/json', 'odata-version': '4.0', ...json, ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
-      answerTimeoutMs: this.#tools.clock.toRealMs(answerTimeoutMs),
+      answerMs: this.#tools.clock.toRealMs(answerTimeoutMs),
     }
-    const answer = await send(this.#dispatcher, this.#settings.url + path, outgoing, this.#tools.report)
+    const answer = await send(this.#connections, this.#settings.url + path, outgoing, this.#tools.report)
     if (!(answer instanceof NoAnswerError)) return answer
     throw explainSilence(this.name, answer, 'HOST:443')
   }
@@ -232,7 +232,7 @@ export class RedfishClient {
       // A BMC that is gone ends it by itself.
       await this.#sendOnce('DELETE', session.path, { headers, signal }).catch(() => {})
     }
-    await this.#dispatcher.destroy()
+    this.#connections.close()
   }
 }
 
