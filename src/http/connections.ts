@@ -45,27 +45,36 @@ class ClosedError extends Error {
 
 const pieceBytes = 2 ** 16
 
-/** The body in pieces: each restarts the wait for the response. A large body may take long on a slow line, silence may not. */
+/** The body in pieces, so that each is known to be sent. */
 function* split(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes)
 }
 
-/** Ends a request that is silent for too long, or its response. */
-function limitSilence(call: ClientRequest, pool: Pool, answerMs: number, silenceMs: number): void {
+/** Ends a request whose response does not begin in time, or is silent for too long. */
+function limitWaits(call: ClientRequest, pool: Pool, answerMs: number, silenceMs: number): void {
   call.once('socket', (socket) => {
-    let answer: IncomingMessage | undefined
-    const onSilence = () => {
-      // Bytes that wait for their reader are no silence of the server's.
-      if (pool.isOpening(socket) || (answer !== undefined && answer.readableLength > 0)) return
-      if (answer === undefined) call.destroy(new TimedOutError('answer'))
-      else answer.destroy(new TimedOutError('body'))
+    let timer: NodeJS.Timeout
+    const wait = () => {
+      clearTimeout(timer)
+      timer = setTimeout(end, answerMs)
     }
-    socket.setTimeout(answerMs).on('timeout', onSilence)
-    call.once('response', (message) => {
-      answer = message
-      socket.setTimeout(silenceMs)
+    // The pool limits the wait for the connection.
+    const end = () => (pool.isOpening(socket) ? wait() : call.destroy(new TimedOutError('answer')))
+    wait()
+    // Each part of the body that is sent restarts the wait: a large one may take long on a slow line, silence may not.
+    call.on('drain', wait)
+    call.once('response', (answer) => {
+      clearTimeout(timer)
+      call.off('drain', wait)
+      const onSilence = () => {
+        // Bytes that wait for their reader are no silence of the server's.
+        if (answer.readableLength > 0) socket.setTimeout(silenceMs)
+        else answer.destroy(new TimedOutError('body'))
+      }
+      socket.setTimeout(silenceMs).on('timeout', onSilence)
+      call.once('close', () => socket.off('timeout', onSilence))
     })
-    call.once('close', () => socket.off('timeout', onSilence))
+    call.once('close', () => clearTimeout(timer))
   })
 }
 
@@ -106,7 +115,7 @@ export class Connections {
       },
       ...(signal && { signal }),
     })
-    limitSilence(call, pool, answerMs ?? this.#settings.answerMs ?? 60_000, silenceMs)
+    limitWaits(call, pool, answerMs ?? this.#settings.answerMs ?? 60_000, silenceMs)
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       call
         .on('error', reject)

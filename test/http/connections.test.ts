@@ -39,6 +39,13 @@ async function serve(answer: RequestListener, options: ServerOptions = {}) {
   return { url: new URL(`http://127.0.0.1:${port}/x?y=1`), sockets }
 }
 
+/** Sends the beginning of a response, byte by byte and without end. */
+function drip(socket: Socket): void {
+  socket.write('HTTP/1.1 200 OK\r\nx: ')
+  const dripping = setInterval(() => socket.write('x'), 20)
+  socket.once('close', () => clearInterval(dripping)).on('error', () => {})
+}
+
 /** A connection to a name whose look-up never ends. */
 const openNever = () => connect({ host: 'metal.example', port: 1, lookup: () => {} })
 
@@ -145,6 +152,19 @@ describe('each wait has its limit', () => {
     const { url } = await serve((_, response) => void response.write('begun'))
     const answer = await connectionsWith({ silenceMs: 200 }).request(url, get)
     await expect(read(answer)).rejects.toMatchObject({ phase: 'body', message: 'the answer stopped midway' })
+  })
+
+  test('an answer whose headers never end', async () => {
+    const { port } = await listen(createTcpServer(drip))
+    const asking = connectionsWith({ answerMs: 300 }).request(new URL(`http://127.0.0.1:${port}/`), get)
+    await expect(asking).rejects.toMatchObject({ phase: 'answer' })
+  })
+
+  test('silence that begins while the reader is slow', async () => {
+    const { url } = await serve((_, response) => void response.write(Buffer.alloc(2 ** 20)))
+    const answer = await connectionsWith({ silenceMs: 100 }).request(url, get)
+    await sleep(300)
+    await expect(read(answer)).rejects.toMatchObject({ phase: 'body' })
   })
 
   test('but a slow reader is no silence, and a slow line none either', async () => {
