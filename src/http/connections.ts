@@ -1,4 +1,5 @@
 // Sends HTTP requests. Each wait has a limit, certificates are checked, and connections are used again.
+import { setMaxListeners } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { Readable } from 'node:stream'
 import { heed } from '../deadline.ts'
@@ -41,6 +42,10 @@ export interface Outgoing {
 /** The connection was closed before the response began. */
 class ClosedError extends Error {
   readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('the connection was closed')
+  }
 }
 
 const pieceBytes = 2 ** 16
@@ -78,6 +83,18 @@ function limitWaits(call: ClientRequest, pool: Pool, answerMs: number, silenceMs
   })
 }
 
+/** Ends a request and its response with a signal. Node's own option leaves a response that is cut, but looks complete. */
+function endWith(signal: AbortSignal, call: ClientRequest, reject: (reason: unknown) => void): void {
+  let ending: ClientRequest | IncomingMessage = call
+  const end = () => {
+    ending.destroy(signal.reason)
+    // Node itself would first wait for the connection or the look-up of its name.
+    reject(signal.reason)
+  }
+  signal.addEventListener('abort', end)
+  call.once('response', (message) => (ending = message)).once('close', () => signal.removeEventListener('abort', end))
+}
+
 /** Connections to any number of servers. */
 export class Connections {
   readonly #settings: ConnectionSettings
@@ -87,6 +104,8 @@ export class Connections {
 
   constructor(settings: ConnectionSettings = {}) {
     this.#settings = settings
+    // Each request listens.
+    setMaxListeners(0, this.#closing.signal)
     this.#connectMs = settings.connectMs ?? 10_000
   }
 
@@ -97,12 +116,14 @@ export class Connections {
    */
   async request(url: URL, { method, headers, body, signal, answerMs }: Outgoing): Promise<IncomingMessage> {
     signal?.throwIfAborted()
+    this.#closing.signal.throwIfAborted()
     const { findProxy, forwardsHttp = false, silenceMs = 30_000 } = this.#settings
     const proxy = findProxy?.(url)
     const path = `${url.pathname}${url.search}`
     const isForwarded = proxy !== undefined && forwardsHttp && url.protocol === 'http:'
     const server = isForwarded ? proxy : url
     const pool = this.#poolFor(server.protocol, isForwarded ? undefined : proxy)
+    pool.closeExpired()
     const call = request({
       agent: pool,
       ...placeOf(server),
@@ -113,7 +134,6 @@ export class Connections {
         ...headers,
         ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
       },
-      ...(signal && { signal }),
     })
     limitWaits(call, pool, answerMs ?? this.#settings.answerMs ?? 60_000, silenceMs)
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
@@ -121,20 +141,22 @@ export class Connections {
         .on('error', reject)
         .once('response', (message) => {
           pool.noteHint(message.socket, message.headers['keep-alive'])
+          // The server has answered before it read all of the body: it may never read the rest.
+          message.once('end', () => call.writableFinished || call.destroy())
           resolve(message)
         })
         // Without an error too: after a switch to another protocol.
         .once('close', () => reject(new ClosedError()))
+      if (signal !== undefined) endWith(signal, call, reject)
     })
     if (typeof body === 'string' || body === undefined) call.end(body)
     else Readable.from(split(body)).pipe(call)
-    // Node itself would first wait for the connection or the look-up of its name.
-    return await (signal === undefined ? answer : heed(answer, signal))
+    return await heed(answer, this.#closing.signal)
   }
 
   /** Closes all connections; requests that wait for an answer fail. */
   close(): void {
-    this.#closing.abort(new Error('closed'))
+    this.#closing.abort(new ClosedError())
     for (const pool of this.#pools.values()) pool.destroy()
   }
 

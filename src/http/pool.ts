@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { callbackify } from 'node:util'
-import type { Place } from './url-parts.ts'
+import { defaultPortOf, type Place } from './url-parts.ts'
 
 /** Opens a connection: one that may still be under way, or a promise of one that is ready. */
 export type Opener = (place: Place) => Socket | Promise<Socket>
@@ -65,12 +65,14 @@ export class Pool extends Agent {
   readonly #settings: PoolSettings
   readonly #opening = new WeakSet<Duplex>()
   readonly #idleMs = new WeakMap<Duplex, number>()
+  /** When an idle connection is closed, in ms by the monotonic clock. */
+  readonly #expiresMs = new WeakMap<Duplex, number>()
 
   constructor(protocol: 'http:' | 'https:', open: Opener, settings: PoolSettings) {
     const { maxConnections = Infinity } = settings
     super({ keepAlive: true, keepAliveMsecs: probeMs, maxSockets: maxConnections })
     this.protocol = protocol
-    this.defaultPort = protocol === 'https:' ? 443 : 80
+    this.defaultPort = defaultPortOf(protocol)
     this.#open = open
     this.#settings = settings
   }
@@ -92,7 +94,7 @@ export class Pool extends Agent {
   ): Socket | undefined {
     const socket = this.#open({ host, port, servername })
     if (socket instanceof Promise) {
-      callbackify(async () => await socket)((error, ready) => callback?.(error, ready))
+      callbackify(async () => (await socket).on('error', () => {}))((error, ready) => callback?.(error, ready))
       return undefined
     }
     this.#limit(socket)
@@ -105,11 +107,32 @@ export class Pool extends Agent {
     super.keepSocketAlive(socket)
     // When it is over, Node closes the connection.
     socket.setTimeout(idleMs)
+    this.#expiresMs.set(socket, performance.now() + idleMs)
     return true
+  }
+
+  /** Closes idle connections whose time is over: in a process that was stopped, another timer may be faster than theirs. */
+  closeExpired(): void {
+    const nowMs = performance.now()
+    for (const idle of Object.values(this.freeSockets)) {
+      for (const socket of idle?.filter((one) => nowMs >= (this.#expiresMs.get(one) ?? Infinity)) ?? []) {
+        // Node hands out the last one, even if it is destroyed.
+        idle?.splice(idle.indexOf(socket), 1)
+        socket.destroy()
+      }
+    }
+  }
+
+  override destroy(): void {
+    // Node would open connections for the requests that wait for one.
+    for (const name of Object.keys(this.requests)) Reflect.deleteProperty(this.requests, name)
+    super.destroy()
   }
 
   #limit(socket: Socket): void {
     this.#opening.add(socket)
+    // Between two requests an error has no other listener.
+    socket.on('error', () => {})
     const timer = setTimeout(() => socket.destroy(new TimedOutError('connect')), this.#settings.connectMs)
     const settle = () => {
       clearTimeout(timer)

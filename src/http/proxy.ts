@@ -1,6 +1,7 @@
 // The proxy for a request: from the environment, but never for this computer itself.
 import { isLoopbackHost } from '../address.ts'
 import { UsageError } from '../errors.ts'
+import { placeOf } from './url-parts.ts'
 
 /** True if a URL leads to this computer. */
 export function isLoopback({ hostname }: URL): boolean {
@@ -40,9 +41,8 @@ export function readProxies(env: Record<string, string | undefined>): FindProxy 
     .split(/[,\s]+/)
     .filter((entry) => entry !== '')
   return (url) => {
-    const isHttps = url.protocol === 'https:'
-    const port = Number(url.port) || (isHttps ? 443 : 80)
+    const { port } = placeOf(url)
     const isDirect = isLoopback(url) || exceptions.some((entry) => isFor(entry, url.hostname, port))
-    return isDirect ? undefined : isHttps ? https : http
+    return isDirect ? undefined : url.protocol === 'https:' ? https : http
   }
 }

@@ -1,4 +1,5 @@
 // One HTTP request to an API and its complete response. Certificates are always checked; proxies come from the environment.
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { describeCondition, errorCode } from '../text/system-error.ts'
 import type { Reporter } from '../io.ts'
@@ -61,15 +62,20 @@ const reasons: Record<string, string> = {
 /** The answer is longer, or takes longer, than any answer should. Its message is shown. */
 class EndlessAnswerError extends Error {}
 
-async function readText(body: AsyncIterable<Buffer>, patienceMs: number): Promise<string> {
+async function readText(body: IncomingMessage, patienceMs: number): Promise<string> {
   const chunks: Buffer[] = []
-  const endMs = performance.now() + patienceMs
   let bytes = 0
-  for await (const chunk of body) {
-    bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new EndlessAnswerError(`the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`)
-    if (performance.now() > endMs) throw new EndlessAnswerError('the answer takes too long')
-    chunks.push(chunk)
+  const timer = setTimeout(() => body.destroy(new EndlessAnswerError('the answer takes too long')), patienceMs)
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > maxAnswerBytes) {
+        throw new EndlessAnswerError(`the answer is longer than ${maxAnswerBytes / 2 ** 20} MB`)
+      }
+      chunks.push(chunk)
+    }
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -18,7 +18,7 @@ export interface TunnelSettings {
   proxy: URL
   /** The connections to the proxy itself. */
   pool: Pool
-  /** The longest wait for the proxy's answer, and for TLS after it, in ms. */
+  /** The longest wait for all of it, in ms. */
   connectMs: number
   /** Whether the server speaks TLS. */
   isSecure: boolean
@@ -41,23 +41,19 @@ export async function openTunnel(place: Place, settings: TunnelSettings): Promis
   const { proxy, pool, connectMs: ms, isSecure, signal } = settings
   const path = formatAddress(place)
   const headers = { host: path, ...proxyLogin(proxy) }
-  const call = request({ agent: pool, ...placeOf(proxy), method: 'CONNECT', path, headers })
+  const call = request({ agent: pool, ...placeOf(proxy), method: 'CONNECT', path, headers }).on('error', () => {})
   let socket: Socket | undefined
   try {
-    const status = await settleBefore<number | undefined>({ ms, late, signal }, (resolve, reject) => {
-      call.on('error', reject).once('connect', (answer, connection: Socket) => {
+    return await settleBefore<Socket>({ ms, late, signal }, (resolve, reject) => {
+      call.on('error', reject).once('connect', ({ statusCode }, connection: Socket) => {
         socket = connection
-        resolve(answer.statusCode)
+        if (statusCode !== 200) return reject(new RefusedByProxyError(statusCode))
+        if (!isSecure) return resolve(connection)
+        const secure = openTls(place, connection)
+        return secure.on('error', reject).once('secureConnect', () => resolve(secure))
       })
       call.end()
     })
-    if (socket === undefined || status !== 200) throw new RefusedByProxyError(status)
-    if (!isSecure) return socket
-    const secure = openTls(place, socket)
-    await settleBefore<void>({ ms, late, signal }, (resolve, reject) => {
-      secure.on('error', reject).once('secureConnect', resolve)
-    })
-    return secure
   } catch (error) {
     call.destroy()
     socket?.destroy()

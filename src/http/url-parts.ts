@@ -10,11 +10,16 @@ export interface Place {
   servername: string
 }
 
+/** The port of a URL without one. */
+export function defaultPortOf(protocol: string): number {
+  return protocol === 'https:' ? 443 : 80
+}
+
 /** The server of a URL; its name for TLS is '' for an address. */
 export function placeOf({ protocol, hostname, port }: URL): Place & { protocol: string } {
   const host = hostname.replaceAll(/^\[|\]$/g, '')
   const servername = isIP(host) === 0 ? host : ''
-  return { protocol, host, servername, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
+  return { protocol, host, servername, port: port === '' ? defaultPortOf(protocol) : Number(port) }
 }
 
 /** A part of a URL without its escapes; as it stands if a % begins none. */

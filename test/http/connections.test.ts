@@ -6,6 +6,7 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -74,6 +75,18 @@ describe('connections are used again', () => {
     await read(await connections.request(url, get))
     await expect.poll(() => sockets[0]?.readableEnded).toBe(true)
     expect(sockets).toHaveLength(1)
+  })
+
+  test('not after a pause of the process that is longer than the server keeps them', async () => {
+    const { url, sockets } = await serve((_, response) => response.end('ok'), { keepAliveTimeout: 3000 })
+    const connections = connectionsWith()
+    await read(await connections.request(url, get))
+    // Let Node keep the connection, and then stop everything for longer than the second that it is kept.
+    await sleep(50)
+    const untilMs = performance.now() + 1200
+    while (performance.now() < untilMs);
+    await read(await connections.request(url, { method: 'POST', body: '{}' }))
+    expect(sockets).toHaveLength(2)
   })
 
   test('never if the server closes them within two seconds', async () => {
@@ -210,7 +223,7 @@ describe('an abort ends a request at once', () => {
     {
       when: 'while its answer is read',
       prepare: async () => await serve((_, response) => void response.write('begun')),
-      error: /^aborted$/,
+      error: /^enough$/,
     },
   ]
   test.each(rows)('$when', async ({ prepare, error }) => {
@@ -223,6 +236,37 @@ describe('an abort ends a request at once', () => {
     await expect(asking).rejects.toThrow(error)
   })
 
+  test('also in the turn in which its answer ends, and a cut answer is never complete', async () => {
+    const size = 100_000
+    const { url } = await serve((_, response) => response.end(Buffer.alloc(size)))
+    const connections = connectionsWith()
+    for (let reads = 1; reads <= 3; reads++) {
+      const ending = new AbortController()
+      let bytes = 0
+      const reading = (async () => {
+        const answer = await connections.request(url, { ...get, signal: ending.signal })
+        let chunks = 0
+        for await (const chunk of answer) {
+          bytes += chunk.length
+          if (++chunks === reads) ending.abort(new Error('enough'))
+        }
+      })()
+      await reading.catch((error: unknown) => expect(error).toHaveProperty('message', 'enough'))
+      const isCut = await reading.then(
+        () => false,
+        () => true,
+      )
+      expect(isCut || bytes === size, `${bytes} bytes after ${reads} reads`).toBe(true)
+    }
+    const { url: small } = await serve((_, response) => response.end('ok'))
+    const ending = new AbortController()
+    const answer = await connections.request(small, { ...get, signal: ending.signal })
+    // Ends the request when its last bytes are read. An error of the connection then must not end the process.
+    answer.once('data', () => ending.abort(new Error('enough')))
+    await finished(answer).catch(() => {})
+    await sleep(50)
+  })
+
   test('with its reason, and before anything is sent if it came first', async () => {
     const { url, sockets } = await serve(() => {})
     const reason = new Error('enough')
@@ -230,6 +274,63 @@ describe('an abort ends a request at once', () => {
     await expect(asking).rejects.toBe(reason)
     expect(sockets).toEqual([])
   })
+})
+
+describe('closing', () => {
+  test('fails the requests that wait, sends none of those in the queue, and allows no other', async () => {
+    const seen: string[] = []
+    const { url } = await serve((request) => {
+      request.on('data', (bytes: Buffer) => seen.push(bytes.toString()))
+    })
+    const connections = connectionsWith({ maxConnections: 1 })
+    const asked = ['a', 'b', 'c'].map((body) => connections.request(url, { method: 'POST', body }))
+    await expect.poll(() => seen).toEqual(['a'])
+    connections.close()
+    const outcomes = await Promise.allSettled([...asked, connections.request(url, get)])
+    expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'))
+    await sleep(100)
+    expect(seen).toEqual(['a'])
+  })
+
+  test('fails a later request through a proxy too', async () => {
+    const connections = connectionsWith({ findProxy: () => new URL('http://127.0.0.1:1') })
+    connections.close()
+    await expect(connections.request(new URL('http://metal.example/'), get)).rejects.toThrow('closed')
+  })
+})
+
+test('a server that answers before it has read the body holds no connection', async () => {
+  const { port } = await listen(
+    createTcpServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', () => {
+          socket.write('HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno')
+          socket.pause()
+        })
+    }),
+  )
+  const url = new URL(`http://127.0.0.1:${port}/`)
+  const connections = connectionsWith({ maxConnections: 1 })
+  for (let i = 0; i < 2; i++) {
+    const answer = await connections.request(url, { method: 'PUT', body: Buffer.alloc(30 * 2 ** 20) })
+    expect(await read(answer)).toBe('no')
+  }
+})
+
+test('no warning of listeners, whatever number of requests one signal ends', async () => {
+  const warnings: string[] = []
+  const note = ({ message }: Error) => warnings.push(message)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  const { url } = await serve((_, response) => void setTimeout(() => response.end('ok'), 50))
+  const { signal } = new AbortController()
+  const connections = connectionsWith()
+  await Promise.all(
+    Array.from({ length: 10 }, async () => await read(await connections.request(url, { ...get, signal }))),
+  )
+  for (let i = 0; i < 20; i++) await read(await connections.request(url, { ...get, signal }))
+  expect(warnings).toEqual([])
 })
 
 describe('what is sent', () => {
