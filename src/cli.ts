@@ -38,6 +38,7 @@ function contextOf(io: Io, report: Reporter, sources: Context['sources']): Conte
     },
     env: io.env,
     forced: io.forced,
+    end: io.end,
     suspend: io.suspend,
     clock: io.clock,
   }

@@ -1,4 +1,4 @@
-// The events that end a run early: signals, output that cannot be written, a vanished parent, a defect. One act of a user can
+// The events that end a run early: signals, output that cannot be written, a vanished parent, a time limit, a defect. One act of a user can
 // arrive as several events at once: `timeout` signals its child and then the child's group, npm forwards the Ctrl-C that
 // the terminal has already sent, and closing a terminal makes output fail and sends SIGHUP twice.
 import { InterruptedError } from './errors.ts'
@@ -28,19 +28,24 @@ export const stopSignals = [
   'SIGTTOU',
 ] as const satisfies readonly NodeJS.Signals[]
 
-/** Events that arrive within this time of the first signal belong to it. */
+/** Events that arrive within this time of the first one belong to it. */
 export const oneActMs = 1000
 
 /** The two signals that commands receive, and the functions that abort them. */
 export interface Stop {
   /** Aborted by the first event. */
   readonly signal: AbortSignal
-  /** Aborted by a second request of the user. */
+  /** Aborted by a second request of the user, or by the first one after the run has ended by itself. */
   readonly forced: AbortSignal
   /** A signal arrived. */
   hear(name: NodeJS.Signals): void
   /** Anything else that ends the run; it never forces. */
   end(reason: Error): void
+}
+
+/** Calls back once the events of one act have arrived. A timer alone would fire before signals that wait for a busy program. */
+function afterOneAct(callback: () => void): void {
+  setTimeout(() => setImmediate(callback), oneActMs).unref()
 }
 
 /** Creates the state of a run that has not been stopped. */
@@ -52,7 +57,7 @@ export function createStop(): Stop {
   const end = (reason: Error) => {
     if (first.signal.aborted) return
     first.abort(reason)
-    setTimeout(() => (isSameAct = false), oneActMs).unref()
+    afterOneAct(() => (isSameAct = false))
   }
   return {
     signal: first.signal,
@@ -65,11 +70,12 @@ export function createStop(): Stop {
       if (isWord && word === 'none' && isSameAct && reason instanceof InterruptedError) reason.rename(name)
       end(new InterruptedError(name))
       if (!isWord) return
-      if (word === 'settled') second.abort(new InterruptedError(name))
+      // Of an end without a signal, the run says that a signal gives up (interrupt-notice.ts).
+      const isAfterEnd = word === 'none' && !isSameAct && !(reason instanceof InterruptedError)
+      if (word === 'settled' || isAfterEnd) second.abort(new InterruptedError(name))
       if (word !== 'none') return
       word = 'fresh'
-      // A timer alone would fire before signals that are still waiting for a busy program.
-      setTimeout(() => setImmediate(() => (word = 'settled')), oneActMs).unref()
+      afterOneAct(() => (word = 'settled'))
     },
   }
 }

@@ -24,9 +24,11 @@ export interface Io {
   deafStarter?: string | undefined
   /** Whether SIGHUP ends nothing, as nohup and `trap '' HUP` ask (starter.ts). */
   isToStay?: boolean | undefined
-  /** Aborted by the first signal, or output that cannot be written (interruption.ts): stop and clean up. */
+  /** Aborted by the first signal, output that cannot be written, or `end` (interruption.ts): stop and clean up. */
   signal: AbortSignal
-  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first: stop cleaning up, and report what remains. */
+  /** Ends the run early with an error: a time limit. */
+  end: (reason: Error) => void
+  /** Aborted by a second SIGINT, SIGTERM or SIGQUIT, a second after the first, or by one a second after `end`: stop cleaning up, and report what remains. */
   forced: AbortSignal
   /** Stops the program as Ctrl-Z does, and returns when it continues; absent without job control. */
   suspend?: (() => void) | undefined

@@ -229,6 +229,7 @@ const io: Io = {
     return stop.signal
   },
   forced: stop.forced,
+  end: stop.end,
   ...(process.platform === 'win32' ? {} : { suspend }),
 }
 

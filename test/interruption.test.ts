@@ -5,7 +5,7 @@ import { createStop, oneActMs } from '../src/interruption.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-type Event = NodeJS.Signals | 'SIGPIPE'
+type Event = NodeJS.Signals | 'SIGPIPE' | 'time limit'
 
 /** Plays events with the milliseconds before each. @returns how the run ends, and whether it is forced */
 async function play(...events: [afterMs: number, event: Event][]) {
@@ -13,6 +13,7 @@ async function play(...events: [afterMs: number, event: Event][]) {
   for (const [afterMs, event] of events) {
     await vi.advanceTimersByTimeAsync(afterMs)
     if (event === 'SIGPIPE') stop.end(new InterruptedError('SIGPIPE'))
+    else if (event === 'time limit') stop.end(new Error('the time is over'))
     else stop.hear(event)
   }
   const { reason } = stop.signal
@@ -103,6 +104,13 @@ describe('a second signal', () => {
   test('counts only if it comes a second after the first', async () => {
     expect(await play([0, 'SIGINT'], [oneActMs + 1, 'SIGINT'])).toEqual({ code: 130, forced: true })
     expect(await play([0, 'SIGINT'], [1, 'SIGINT'], [oneActMs, 'SIGTERM'])).toEqual({ code: 130, forced: true })
+  })
+
+  test('is the first one if the time limit has ended the run a second ago', async () => {
+    expect(await play([0, 'time limit'], [oneActMs + 1, 'SIGTERM'])).toEqual({ code: 0, forced: true })
+    expect(await play([0, 'time limit'], [oneActMs - 1, 'SIGTERM'])).toEqual({ code: 0, forced: false })
+    expect(await play([0, 'time limit'], [1, 'SIGTERM'], [oneActMs + 1, 'SIGTERM'])).toEqual({ code: 0, forced: true })
+    expect(await play([0, 'time limit'], [3000, 'SIGHUP'])).toEqual({ code: 0, forced: false })
   })
 
   test('is never SIGHUP, and does not count after SIGHUP', async () => {

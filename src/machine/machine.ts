@@ -26,6 +26,8 @@ interface RentOptions {
   signal: AbortSignal
   /** The second interrupt. */
   forced: AbortSignal
+  /** Called when it begins to give the machine back, or to look for one that may exist. */
+  onGiveBack?: () => void
   /** The settings that `metalkit rm` needs to look where this run did, as words of a shell before it; by default none. */
   rmSettings?: string
 }
@@ -35,7 +37,7 @@ interface RentOptions {
  * @throws ApiError if the API refuses; MachineLeftError if an unknown machine may exist
  */
 export async function rentMachine(options: RentOptions): Promise<Machine> {
-  const { cloud, order, report, signal, forced } = options
+  const { cloud, order, report, signal, forced, onGiveBack } = options
   const mark = cloud.markOf(options.runId)
   const rm = `${options.rmSettings ?? ''}metalkit rm ${mark}`
   const ledger = new Ledger({ cloud, mark, rm, report })
@@ -47,6 +49,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
     })
   }
   const creating = createOnce(cloud, { order, ledger, report, signal }).catch(async (error: unknown) => {
+    onGiveBack?.()
     // The machine of an unclear create may still appear, and no Machine object exists that would give it back.
     const failures = await ledger.settle({ forced }).then(
       () => [],
@@ -70,6 +73,7 @@ export async function rentMachine(options: RentOptions): Promise<Machine> {
   return {
     record,
     async [Symbol.asyncDispose]() {
+      onGiveBack?.()
       if (options.keep) return await ledger.settle({ keptId: id, forced })
       report.info(`Deleting the machine ${id}...`)
       await ledger.takeStock(forced)

@@ -109,7 +109,11 @@ describe('verify over HTTP', () => {
       (_, response) => response.writeHead(503).end(),
       /demo.json" cannot be fetched: the server answered 503 Service Unavailable/,
     ],
-    ['a broken connection', (request) => request.socket.destroy(), /demo.json" cannot be fetched \(UND_ERR_SOCKET\)/],
+    [
+      'a broken connection',
+      (request) => request.socket.destroy(),
+      /demo.json" cannot be fetched \(the connection was closed\)/,
+    ],
   ])('reports the problem: %s', async (_, handler, expected) => {
     const { code, stderr } = await runToEnd(['verify', await serve(handler), 'demo'])
     expect(code).toBe(5)

@@ -175,6 +175,47 @@ describe('a second signal', { ...needs('script', 'ps'), timeout: 60_000 }, () =>
     },
   )
 
+  test('is the first one after --timeout, as the run says', async () => {
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
+    const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
+    const args = ['-wait-for', 'never shown', '-timeout', '8s']
+    using child = await runTo({ isThere: () => true, ...moment, args }, lab, false)
+    await waitUntil(
+      () => said(child),
+      (text) => /A signal gives up[^]*cannot be deleted yet/.test(text),
+      30_000,
+    )
+    expect(said(child)).toContain('The run ends early: giving the machine back. A signal gives up.')
+    const [machine] = await machinesIn(lab)
+    await pause(1200)
+    process.kill(child.pid(), 'SIGTERM')
+    const code = await child.code
+    expect(code).toBe(9)
+    expect(said(child)).toContain(`the machine ${machine?.id} STILL RUNS: `)
+    expect(await judge(lab, { code, stdout: '', stderr: said(child) })).toEqual([])
+  })
+
+  test('--timeout does not end the giving back, and a signal in it is the first', async () => {
+    await using lab = await startTestLab({ driver: attendedMachines(), pace: unhurried })
+    const moment = { ...moments['at the console'], faults: 'delete:422-provisioning' }
+    using child = await runTo(
+      { isThere: () => true, ...moment, args: ['-wait-for', 'is up', '-timeout', '12s'] },
+      lab,
+      false,
+    )
+    await pause(13_000)
+    expect(said(child)).not.toContain('The run ends early')
+    process.kill(child.pid(), 'SIGTERM')
+    await waitUntil(
+      () => said(child),
+      (text) => text.includes('giving the machine back. A second signal gives up.'),
+      5000,
+    )
+    await pause(1200)
+    process.kill(child.pid(), 'SIGTERM')
+    expect(await child.code).toBe(9)
+  })
+
   test('during the create names the tag, and the command that deletes the machine', async () => {
     await using lab = await startTestLab({ driver: attendedMachines() })
     const moment = { ...moments['while the create is under way'], faults: 'create:slow-headers for=8000ms' }

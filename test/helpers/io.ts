@@ -29,6 +29,7 @@ export function start(
     env: { HOME: nowhere, ...env },
     signal: first.signal,
     forced: second.signal,
+    end: (reason) => first.abort(reason),
     ...(clock === undefined ? {} : { clock }),
   }
   const code = run(argv, io)

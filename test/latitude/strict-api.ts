@@ -161,6 +161,7 @@ export async function openTestCloud(
       env: {},
       signal: new AbortController().signal,
       forced: new AbortController().signal,
+      end: () => {},
       clock,
       report,
       sources: new Map([['apiKey', 'LATITUDESH_AUTH_TOKEN']]),

@@ -17,9 +17,8 @@ export async function execute(
   checkReplies(options)
   const limit = startTimeLimit(options, outer, 'session')
   const row = cloudOf(id)
-  const own = await optionsFor(row, options, outer)
-  const context = limit === undefined ? own.context : { ...own.context, signal: AbortSignal.any([outer.signal, limit]) }
-  const cloud = await openCloud(row, own.options, context)
+  const { context, options: own } = await optionsFor(row, options, outer)
+  const cloud = await openCloud(row, own, context)
   const access = await prepareConsole(options, context)
   const { report, signal } = context
   const machine = await waitForMachine(
@@ -34,5 +33,5 @@ export async function execute(
   )
   const login = cloud.consoleLogin(machine)
   if (login !== undefined) report.detail(`console of ${machine.id} at ${login.address.host}`)
-  await holdConsole(cloud, machine, access, options, context, limit)
+  await holdConsole(cloud, machine, access, options, context, limit?.signal)
 }

@@ -58,8 +58,8 @@ async function confirmErasing(id: string, { yes }: Pick<RunOptions, 'yes'>, cont
 }
 
 /** `run <cloud>`: checks image, URLs and console, rents the machine, attaches to its console, and gives the machine back. */
-export async function runOn(row: CloudRow, name: string, options: RunOptions, outer: Context): Promise<void> {
-  const { report, forced } = outer
+export async function runOn(row: CloudRow, name: string, options: RunOptions, context: Context): Promise<void> {
+  const { report, signal, forced } = context
   if (!options.keep && !options.console && options.device === undefined) {
     throw new UsageError(
       'keep=false and console=false together make little sense: the machine would be deleted at once',
@@ -71,9 +71,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   checkReplies(options)
   // Before anything is opened: each socket and file below could be the one too many.
   if (options.serve !== undefined) checkOpenFiles(ServeError)
-  const limit = options.console || options.serve ? startTimeLimit(options, outer) : undefined
-  const signal = AbortSignal.any([outer.signal, ...(limit === undefined ? [] : [limit])])
-  const context: Context = { ...outer, signal }
+  const limit = options.console || options.serve ? startTimeLimit(options, context) : undefined
   if (options.device !== undefined) checkDevice(row, options.device)
   const cloud = await openCloud(row, options, context)
   if (options.baseUrl === undefined && options.tunnel === undefined) throw noBaseUrl(options)
@@ -118,7 +116,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
   const attach = await checking
 
   const isNamedByMark = Object.hasOwn(row.instead, 'hostname')
-  const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(outer.env))
+  const hostname = isNamedByMark ? undefined : (options.hostname ?? defaultHostname(context.env))
   const wanted = { hostname, scriptUrl: image.scriptUrl, alwaysPxe: options.alwaysPxe }
   const { ttl, keep } = options
   const until = ttl === undefined ? undefined : await findEnd(cloud, ttl, context)
@@ -141,6 +139,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
         report,
         signal,
         forced,
+        onGiveBack: () => limit?.stop(),
       })
   const { record } = machine
   report.info(`Booting ${record.id}...`)
@@ -148,7 +147,7 @@ export async function runOn(row: CloudRow, name: string, options: RunOptions, ou
     idFile?.begin(record.id)
     signal.throwIfAborted()
     const held = idFile === undefined ? context : { ...context, signal: AbortSignal.any([signal, idFile.failure]) }
-    if (attach) await attach(record, held, limit)
+    if (attach) await attach(record, held, limit?.signal)
     else if (server) await serveUntilInterrupted(server, cloud, record, options, held)
   } finally {
     if (keep || existing) sayKept(cloud, record, options, context)

@@ -16,12 +16,20 @@ export function patternTimeout(pattern: RegExp | undefined, timeoutMs: number, s
   return new PatternError(`the console did not show ${pattern} within ${formatDuration(timeoutMs)}${detail}`, { hint })
 }
 
+/** The time limit of a run. */
+export interface TimeLimit {
+  /** Aborts with the run's error when the time is over. */
+  signal: AbortSignal
+  /** The run ends by itself: nothing that it still does is limited. */
+  stop(): void
+}
+
 /**
- * Starts the time limit of a whole run: without a terminal, and with --timeout or --wait-for.
+ * Starts the time limit of a whole run: without a terminal, and with --timeout or --wait-for. It ends the run as a signal does.
  * @param what names the run in its error
- * @returns a signal that aborts with the run's error; undefined if the run has no limit
+ * @returns undefined if the run has no limit
  */
-export function startTimeLimit(options: ConsoleOptions, context: Context, what = 'run'): AbortSignal | undefined {
+export function startTimeLimit(options: ConsoleOptions, context: Context, what = 'run'): TimeLimit | undefined {
   const { timeout, waitFor } = options
   if (context.stdin.isTTY === true || (timeout === undefined && waitFor.length === 0)) return undefined
   const { clock = systemClock } = context
@@ -30,8 +38,10 @@ export function startTimeLimit(options: ConsoleOptions, context: Context, what =
   const [pattern] = waitFor
   const timer = setTimeout(() => {
     const late = new MachineError(`the ${what} did not end within ${formatDuration(timeoutMs)}`, { hint })
-    limit.abort(pattern === undefined ? late : patternTimeout(pattern, timeoutMs))
+    const reason = pattern === undefined ? late : patternTimeout(pattern, timeoutMs)
+    limit.abort(reason)
+    context.end(reason)
   }, clock.toRealMs(timeoutMs))
   timer.unref()
-  return limit.signal
+  return { signal: limit.signal, stop: () => clearTimeout(timer) }
 }

@@ -67,7 +67,14 @@ test('an interrupt waits until the console is given back; a second one does not'
   }
   const [first, second] = [new AbortController(), new AbortController()]
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() }
-  const context: Context = { ...streams, env: {}, report, signal: first.signal, forced: second.signal }
+  const context: Context = {
+    ...streams,
+    env: {},
+    report,
+    signal: first.signal,
+    forced: second.signal,
+    end: (reason) => first.abort(reason),
+  }
   const holding = holdConsole(other, record, access, options, context)
     .catch((error: unknown) => error)
     .finally(() => {
