@@ -229,7 +229,7 @@ const io: Io = {
     return stop.signal
   },
   forced: stop.forced,
-  end: stop.end,
+  end: (reason) => stop.end(reason),
   ...(process.platform === 'win32' ? {} : { suspend }),
 }
 

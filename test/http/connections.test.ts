@@ -204,7 +204,7 @@ describe('each wait has its limit', () => {
 })
 
 describe('an abort ends a request at once', () => {
-  const rows: { when: string; prepare(): Promise<{ url: URL; settings?: ConnectionSettings }>; error: RegExp }[] = [
+  const rows: { when: string; prepare: () => Promise<{ url: URL; settings?: ConnectionSettings }>; error: RegExp }[] = [
     {
       when: 'before its connection is made',
       prepare: async () => ({ url: new URL('https://192.0.2.1/'), settings: { openSecure: openNever } }),
