@@ -65,6 +65,7 @@ const mayImport = {
   'src/rack/media': ['src/rack/file', 'src/rack/netboot'],
   'src/rack/netboot': [],
   'src/rack/check': [
+    'src/http',
     'src/lab/storage',
     'src/rack/bmc',
     'src/rack/file',
