@@ -1,7 +1,9 @@
+import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { connectTo, NoAnswerError, send } from '../../src/http/transport.ts'
 import { dropped, type Reply, startFakeApi } from '../helpers/api-fake.ts'
+import { close, listen } from '../helpers/port.ts'
 import { createRecorder } from '../helpers/recorder.ts'
 
 describe('without an answer', () => {
@@ -38,4 +40,20 @@ test.each<[string, Reply, RegExp]>([
   await send(connections, `${api.apiUrl}/x?y=1`, { method: 'GET', headers: {} }, report)
   connections.close()
   expect(report.lines).toEqual([expect.stringMatching(line)])
+})
+
+test('an answer that sends bytes without end, but no content, takes too long', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;x=')
+    const dripping = setInterval(() => socket.write('x'), 20)
+    socket.once('close', () => clearInterval(dripping))
+  })
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const connections = connectTo(url, {}, systemClock)
+  const outgoing = { method: 'GET' as const, patienceMs: 200 }
+  const answer = await send(connections, url, outgoing, createRecorder())
+  expect(answer).toBeInstanceOf(NoAnswerError)
+  expect(answer).toHaveProperty('message', 'the answer takes too long')
+  connections.close()
+  await close(server)
 })
