@@ -1,5 +1,5 @@
-// The events that end a run early: signals, output that cannot be written, a vanished parent, a time limit, a defect. One act of a user can
-// arrive as several events at once: `timeout` signals its child and then the child's group, npm forwards the Ctrl-C that
+// The events that end a run early: signals, output that cannot be written, a vanished parent, a time limit, a defect. One act of a
+// user can arrive as several events at once: `timeout` signals its child and then the child's group, npm forwards the Ctrl-C that
 // the terminal has already sent, and closing a terminal makes output fail and sends SIGHUP twice.
 import { InterruptedError } from './errors.ts'
 
@@ -70,7 +70,7 @@ export function createStop(): Stop {
       if (isWord && word === 'none' && isSameAct && reason instanceof InterruptedError) reason.rename(name)
       end(new InterruptedError(name))
       if (!isWord) return
-      // Of an end without a signal, the run says that a signal gives up (interrupt-notice.ts).
+      // When the run ends for another reason than a signal, it announces that one signal gives up (interrupt-notice.ts).
       const isAfterEnd = word === 'none' && !isSameAct && !(reason instanceof InterruptedError)
       if (word === 'settled' || isAfterEnd) second.abort(new InterruptedError(name))
       if (word !== 'none') return

@@ -72,7 +72,7 @@ function limitWaits(call: ClientRequest, pool: Pool, answerMs: number, silenceMs
       clearTimeout(timer)
       call.off('drain', wait)
       const onSilence = () => {
-        // Bytes that wait for their reader are no silence of the server's.
+        // While bytes wait for a slow reader, the server is not silent.
         if (answer.readableLength > 0) socket.setTimeout(silenceMs)
         else answer.destroy(new TimedOutError('body'))
       }
@@ -83,7 +83,7 @@ function limitWaits(call: ClientRequest, pool: Pool, answerMs: number, silenceMs
   })
 }
 
-/** Ends a request and its response with a signal. Node's own option leaves a response that is cut, but looks complete. */
+/** Ends a request and its response with a signal. With Node's own option, a truncated response can look complete. */
 function endWith(signal: AbortSignal, call: ClientRequest, reject: (reason: unknown) => void): void {
   let ending: ClientRequest | IncomingMessage = call
   const end = () => {
@@ -141,11 +141,11 @@ export class Connections {
         .on('error', reject)
         .once('response', (message) => {
           pool.noteHint(message.socket, message.headers['keep-alive'])
-          // The server has answered before it read all of the body: it may never read the rest.
+          // A server that answers before it has read the whole body may never read the rest.
           message.once('end', () => call.writableFinished || call.destroy())
           resolve(message)
         })
-        // Without an error too: after a switch to another protocol.
+        // A switch to another protocol closes the connection without an error.
         .once('close', () => reject(new ClosedError()))
       if (signal !== undefined) endWith(signal, call, reject)
     })

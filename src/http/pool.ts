@@ -37,8 +37,8 @@ export class TimedOutError extends Error {
 }
 
 /**
- * A connection that is closed this long before the server closes it is never used when the server has just closed it. Without that a
- * POST could be lost, and nobody would know whether it was carried out.
+ * Idle connections are closed this long before the server would close them. Otherwise a POST could be sent on a connection that the
+ * server has just closed, and nobody would know whether it was carried out.
  */
 const marginMs = 2000
 const maxIdleMs = 600_000
@@ -58,7 +58,7 @@ export function openTls(place: Place, socket?: Socket): TLSSocket {
 
 /** The connections of one kind to any number of servers. */
 export class Pool extends Agent {
-  // What Node's own agents have: it compares the protocol with a request's, and leaves the usual port out of the header Host.
+  // As in Node's own agents: the protocol must match the request's, and the default port is left out of the Host header.
   readonly protocol: 'http:' | 'https:'
   readonly defaultPort: number
   readonly #open: Opener
@@ -82,7 +82,7 @@ export class Pool extends Agent {
     return this.#opening.has(socket)
   }
 
-  /** Keeps what the server says of a connection in the header `Keep-Alive`. */
+  /** Reads from the `Keep-Alive` header how long the server keeps a connection. */
   noteHint(socket: Duplex, hint: string | string[] | undefined): void {
     const seconds = /timeout=(\d+)/i.exec(String(hint))?.[1]
     if (seconds !== undefined) this.#idleMs.set(socket, Math.min(Number(seconds) * 1000 - marginMs, maxIdleMs))

@@ -23,7 +23,7 @@ export function placeOf({ protocol, hostname, port }: URL): Place & { protocol: 
 }
 
 /** A part of a URL without its escapes; as it stands if a % begins none. */
-function unescape(part: string): string {
+function decodePart(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
@@ -34,6 +34,6 @@ function unescape(part: string): string {
 /** The headers with the name and password of a URL; none if it has no name. */
 export function basicLogin({ username, password }: URL): { authorization?: string } {
   if (username === '') return {}
-  const login = `${unescape(username)}:${unescape(password)}`
+  const login = `${decodePart(username)}:${decodePart(password)}`
   return { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
 }
